@@ -1,0 +1,99 @@
+"""Everything mirrorenv raises on purpose.
+
+One base class, so that a script can catch what the package means to say and let real bugs through. A message names
+the thing, the place and the remedy.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from importlib import import_module
+from types import ModuleType
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "MirrorError",
+    "MissingExtraError",
+    "RunFolderError",
+    "ShapeError",
+    "TrainingError",
+    "UnknownNameError",
+    "WorldError",
+    "require",
+    "unknown_name",
+]
+
+
+class MirrorError(Exception):
+    """Base class of every error the package raises on purpose."""
+
+
+class ShapeError(MirrorError, ValueError):
+    """An array has the wrong shape, dtype or range."""
+
+
+class ConfigError(MirrorError, ValueError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class UnknownNameError(MirrorError, KeyError):
+    """A registry (worlds, heads, baselines, policies) does not know a name."""
+
+    def __str__(self) -> str:  # KeyError would print the repr of the message
+        return str(self.args[0]) if self.args else ""
+
+
+class WorldError(MirrorError, RuntimeError):
+    """A world broke its contract; the message names world, agent and step."""
+
+
+class RunFolderError(MirrorError, RuntimeError):
+    """A run folder is missing, damaged or belongs to another configuration."""
+
+
+class CheckpointError(MirrorError, RuntimeError):
+    """A checkpoint is missing, torn, or does not fit the population it is loaded into."""
+
+
+class TrainingError(MirrorError, RuntimeError):
+    """Training cannot go on honestly, for example because no sample arrives."""
+
+
+class MissingExtraError(MirrorError, ImportError):
+    """An optional dependency is missing; the message holds the pip line that brings it."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """The error for an unknown registry name, with the closest known names.
+
+    Args:
+        kind: what was looked up, e.g. ``"world"``.
+        name: the name that is not known.
+        known: every name the registry holds.
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(close)}?" if close else f"Known: {', '.join(names)}."
+    return UnknownNameError(f"unknown {kind} '{name}'. {hint}")
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import an optional dependency or say which pip line brings it.
+
+    Args:
+        module: import name, e.g. ``"torch"``.
+        extra: the extra of this package that contains it, e.g. ``"train"``.
+
+    Raises:
+        MissingExtraError: if the module is not installed.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
+            raise  # the module is there and something inside it is broken: do not hide that
+        raise MissingExtraError(
+            f"'{module}' is not installed. It comes with the extra '{extra}': pip install 'mirrorenv[{extra}]'"
+        ) from error
