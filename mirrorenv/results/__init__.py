@@ -1,0 +1,27 @@
+"""Run folders, reports and comparisons between runs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "RunFolder": "run_folder",
+    "append_jsonl": "files",
+    "atomic_write_bytes": "files",
+    "atomic_write_json": "files",
+    "atomic_write_text": "files",
+    "read_json": "files",
+    "read_jsonl": "files",
+    "verify_manifest": "files",
+    "write_manifest": "files",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, so that opening a run folder does not import matplotlib.
+    if name in _HOME:
+        return getattr(import_module(f"mirrorenv.results.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'mirrorenv.results' has no attribute '{name}'")
