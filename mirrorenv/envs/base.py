@@ -1,0 +1,257 @@
+"""The array contract: a world is written once, as a batch of B independent copies.
+
+Shape legend: B batch (copies), N agents, A action dimensions, obs the observation shape of one agent.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from mirrorenv.envs.random import BatchRandom, Seeds, check_seeds
+from mirrorenv.errors import ConfigError, ShapeError, WorldError
+
+__all__ = ["ArrayWorld", "ClockedWorld", "Step", "check_actions"]
+
+Observations = npt.NDArray[np.float32]  # (B, N, *obs)
+Actions = npt.NDArray[Any]  # (B, N) integers or (B, N, A) float32
+
+
+class Step(NamedTuple):
+    """What a batch of worlds answers to one joint action. All arrays are fresh: the caller may keep or change them."""
+
+    observations: Observations  # (B, N, *obs) float32
+    rewards: npt.NDArray[np.float32]  # (B, N)
+    terminated: npt.NDArray[np.bool_]  # (B, N) the episode reached an end of its own
+    truncated: npt.NDArray[np.bool_]  # (B, N) the clock ran out
+
+
+class ArrayWorld(ABC):
+    """A batch of B independent copies of one world with N agents that act simultaneously.
+
+    Row b depends on ``seeds[b]`` and on its own actions only, whatever B is. A finished row is frozen: it earns
+    nothing, repeats its last observation and keeps its flags until the next ``reset``; its actions are ignored.
+
+    Attributes:
+        agents: N names such as ``"ant_0"``. No observation holds them or their order.
+        num_envs: B.
+        horizon: the number of steps at most.
+        observation_space: what one agent sees.
+        action_space: what one agent may do, ``Discrete`` or ``Box``.
+    """
+
+    agents: tuple[str, ...]
+    num_envs: int
+    horizon: int
+    observation_space: spaces.Space[Any]
+    action_space: spaces.Discrete[Any] | spaces.Box
+    render_modes: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def num_agents(self) -> int:
+        """N."""
+        return len(self.agents)
+
+    @abstractmethod
+    def reset(self, seeds: Seeds) -> Observations:
+        """Start all rows anew; (B,) seeds give (B, N, *obs) float32 observations."""
+
+    @abstractmethod
+    def step(self, actions: Actions) -> Step:
+        """Let every agent act once; (B, N) integers for a Discrete space, (B, N, A) floats for a Box."""
+
+    def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
+        """Row ``index`` as an (H, W, 3) uint8 picture; worlds without space have none.
+
+        Raises:
+            WorldError: if the world cannot be drawn.
+        """
+        raise WorldError(f"{type(self).__name__} has no picture: it is not a spatial world")
+
+    def state(self) -> npt.NDArray[np.float32]:
+        """(B, S) float32: the whole state for centralised critics, in agent order; never shown to observers.
+
+        Raises:
+            NotImplementedError: if the world offers none, as PettingZoo's ``state`` does.
+        """
+        raise NotImplementedError(f"{type(self).__name__} offers no global state")
+
+
+def check_actions(
+    actions: Actions, space: spaces.Discrete[Any] | spaces.Box, batch: tuple[int, ...], world: str, step: int
+) -> npt.NDArray[Any]:
+    """Joint actions checked against the space of one agent.
+
+    Args:
+        actions: ``batch + space.shape`` numbers, integers for a Discrete space.
+        space: the action space of one agent.
+        batch: the leading shape, (B, N).
+        world: the world's name, for the message.
+        step: the number of steps done, for the message.
+
+    Returns:
+        int64 actions of shape ``batch``, or float32 actions of shape ``batch + (A,)``.
+
+    Raises:
+        ShapeError: if shape or dtype is wrong.
+        WorldError: if a value lies outside the space or is not finite; it names row, agent and step. Moves outside a
+            Box are refused rather than clipped, since an observer could read a name from the part that had no effect.
+    """
+    array = np.asarray(actions)
+    shape = (*batch, *(space.shape or ()))
+    if array.shape != shape:
+        raise ShapeError(f"{world} needs actions of shape {shape}, got {array.shape}")
+    if isinstance(space, spaces.Discrete):
+        if array.dtype.kind not in "iu":
+            raise ShapeError(f"{world} needs integer actions, got dtype {array.dtype}")
+        low, high = int(space.start), int(space.start) + int(space.n) - 1
+        if array.size and (array.min() < low or array.max() > high):
+            row, agent = np.argwhere((array < low) | (array > high))[0]
+            raise WorldError(
+                f"{world}, step {step}, row {row}, agent {agent}: action {array[row, agent]} is outside {low}..{high}"
+            )
+        return array.astype(np.int64, copy=False)
+    if array.dtype.kind not in "fiu":
+        raise ShapeError(f"{world} needs real actions, got dtype {array.dtype}")
+    array = array.astype(np.float32, copy=False)
+    outside = ~((array >= space.low) & (array <= space.high))  # also true for NaN
+    if outside.any():
+        row, agent = np.argwhere(outside)[0][:2]
+        raise WorldError(
+            f"{world}, step {step}, row {row}, agent {agent}: action {array[row, agent]} is outside the space "
+            f"{space}: clip or squash it before the step"
+        )
+    return array
+
+
+class ClockedWorld(ArrayWorld):
+    """What the worlds of this package share: checks, the clock, random numbers and the freezing of finished rows.
+
+    A subclass fills in ``_start``, ``_advance`` and ``_observe``. It finds ``self.random`` (a
+    :class:`~mirrorenv.envs.random.BatchRandom` made from the seeds), ``self.clock`` (B,) int64 steps done, and
+    ``self.finished`` (B,) bool.
+
+    Args:
+        num_envs: B, at least 1.
+        num_agents: N, at least 1.
+        horizon: the number of steps at most, at least 1.
+        observation_space: what one agent sees.
+        action_space: what one agent may do.
+    """
+
+    agent_name: ClassVar[str] = "agent"
+    clock_end: ClassVar[Literal["truncated", "terminated"]] = "truncated"  # a game of fixed length is terminated
+
+    def __init__(
+        self,
+        *,
+        num_envs: int,
+        num_agents: int,
+        horizon: int,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Discrete[Any] | spaces.Box,
+    ) -> None:
+        name = type(self).__name__
+        for argument, value in (("num_envs", num_envs), ("num_agents", num_agents), ("horizon", horizon)):
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+                raise ConfigError(f"{name}: {argument} must be a whole number of at least 1, got {value!r}")
+        self.num_envs, self.horizon = int(num_envs), int(horizon)
+        self.agents = tuple(f"{self.agent_name}_{i}" for i in range(num_agents))
+        self.observation_space, self.action_space = observation_space, action_space
+        self.random: BatchRandom
+        self.clock = np.zeros(self.num_envs, np.int64)  # (B,) steps done
+        self.finished = np.zeros(self.num_envs, bool)  # (B,)
+        self._terminated = np.zeros(self.num_envs, bool)  # (B,)
+        self._last: Observations | None = None  # what the rows show; None before the first reset
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Set up the state of all rows, drawing from ``self.random``."""
+
+    @abstractmethod
+    def _advance(
+        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+        """Move the world by one step.
+
+        Args:
+            actions: checked joint actions.
+            live: (B,) bool, the rows that are not finished. Draw and move for these only.
+
+        Returns:
+            (B, N) rewards and (B,) bool of rows that ended on their own, or None if none ever does.
+        """
+
+    @abstractmethod
+    def _observe(self) -> Observations:
+        """(B, N, *obs) float32, a fresh array."""
+
+    def reset(self, seeds: Seeds) -> Observations:
+        """Start all rows anew.
+
+        Args:
+            seeds: (B,) integers, zero or greater; row b depends on ``seeds[b]`` only.
+
+        Returns:
+            (B, N, *obs) float32 observations.
+
+        Raises:
+            ShapeError: if there are not B seeds, or one is negative.
+        """
+        self.random = BatchRandom(check_seeds(seeds, self.num_envs))
+        self.clock[:] = 0
+        self.finished[:] = False
+        self._terminated[:] = False
+        self._start()
+        self._last = self._observe()
+        return self._last.copy()
+
+    def step(self, actions: Actions) -> Step:
+        """Let every agent act once.
+
+        Args:
+            actions: (B, N) integers for a Discrete space, (B, N, A) floats for a Box.
+
+        Raises:
+            WorldError: before the first ``reset``, or if an action lies outside the space.
+            ShapeError: if the actions have the wrong shape or dtype.
+        """
+        if self._last is None:
+            raise WorldError(f"{type(self).__name__}.step() was called before reset(seeds)")
+        checked = check_actions(
+            actions, self.action_space, (self.num_envs, self.num_agents), type(self).__name__, int(self.clock.max())
+        )
+        live = ~self.finished
+        if not live.any():
+            return self._answer(np.zeros((self.num_envs, self.num_agents), np.float32))
+        self.clock += live
+        rewards, ended = self._advance(checked, live)
+        observations = self._observe()
+        rewards = rewards.astype(np.float32, copy=False)
+        if not live.all():  # frozen rows repeat what they showed and earn nothing
+            rewards = np.where(live[:, None], rewards, np.float32(0))
+            observations[~live] = self._last[~live]
+        if ended is not None:
+            self._terminated |= ended & live
+        over = self.clock >= self.horizon
+        if self.clock_end == "terminated":
+            self._terminated |= over
+        self.finished = self._terminated | over
+        self._last = observations
+        return self._answer(rewards)
+
+    def _answer(self, rewards: npt.NDArray[np.float32]) -> Step:
+        assert self._last is not None  # step() has checked
+        shape = (self.num_envs, self.num_agents)
+        terminated = np.repeat(self._terminated, self.num_agents).reshape(shape)  # (B, N)
+        truncated = np.repeat(self.finished & ~self._terminated, self.num_agents).reshape(shape)  # (B, N)
+        return Step(self._last.copy(), rewards, terminated, truncated)
+
+    def _time_left(self) -> npt.NDArray[np.float32]:
+        """(B, N, 1) float32 in [0, 1]: the share of the episode still to come, the same for every agent."""
+        left = (1.0 - self.clock / self.horizon).astype(np.float32)  # (B,)
+        return np.repeat(left, self.num_agents).reshape(self.num_envs, self.num_agents, 1)

@@ -1,0 +1,196 @@
+"""The registry of worlds: versioned ids, lazy entry points, typed metadata.
+
+A package of its own adds worlds without touching this one: it declares a Python entry point in the group
+``mirrorenv.envs`` that names a module (whose import calls :func:`register`) or a function (which is called).
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Literal
+
+from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.errors import ConfigError, WorldError, unknown_name
+
+if TYPE_CHECKING:
+    from mirrorenv.envs.pettingzoo_face import PettingZooFace
+
+__all__ = ["WorldSpec", "broken_plugins", "make", "make_batch", "register", "registry", "spec"]
+
+PLUGIN_GROUP = "mirrorenv.envs"
+_ID = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+-v[0-9]+")
+
+
+@dataclass(frozen=True)
+class WorldSpec:
+    """What the registry knows of a world without importing it.
+
+    Attributes:
+        id: ``"namespace/name-v0"``; the version rises when a result would change.
+        entry_point: ``"package.module:Class"``, imported when the world is first made.
+        kwargs: arguments of the entry point that differ from its defaults.
+        kind: ``"array"`` worlds follow :class:`~mirrorenv.envs.base.ArrayWorld`; ``"text"`` worlds speak.
+        simultaneous: all agents act in every step.
+        team_reward: by default every agent receives the same reward.
+        slot_exchangeable: relabelling the agents leaves the world's law unchanged, so that the exact limit holds.
+        leaks: why an observer could tell agents apart that run one identical policy, or None if nothing is known to.
+        description: one line.
+    """
+
+    id: str
+    entry_point: str
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    kind: Literal["array", "text"] = "array"
+    simultaneous: bool = True
+    team_reward: bool = False
+    slot_exchangeable: bool = True
+    leaks: str | None = None
+    description: str = ""
+
+    def load(self) -> Callable[..., Any]:
+        """Import the entry point.
+
+        Raises:
+            WorldError: if module or attribute does not exist.
+        """
+        module, _, attribute = self.entry_point.partition(":")
+        try:
+            loaded: Callable[..., Any] = getattr(import_module(module), attribute)
+        except (ModuleNotFoundError, AttributeError) as error:
+            raise WorldError(f"world '{self.id}': cannot load its entry point '{self.entry_point}': {error}") from error
+        return loaded
+
+
+_WORLDS: dict[str, WorldSpec] = {}
+_BROKEN: dict[str, str] = {}
+_plugins_loaded = False
+
+
+def register(
+    id: str,
+    entry_point: str,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    kind: Literal["array", "text"] = "array",
+    simultaneous: bool = True,
+    team_reward: bool = False,
+    slot_exchangeable: bool = True,
+    leaks: str | None = None,
+    description: str = "",
+) -> WorldSpec:
+    """Add a world; the arguments are :class:`WorldSpec`'s. Registering the same specification twice is harmless.
+
+    Raises:
+        ConfigError: if the id or the entry point is malformed, or the id is taken by another specification.
+    """
+    if not _ID.fullmatch(id):
+        raise ConfigError(f"world id '{id}' must look like 'namespace/name-v0'")
+    if not all(entry_point.partition(":")):
+        raise ConfigError(f"world '{id}': entry point '{entry_point}' must look like 'package.module:Class'")
+    if kind not in ("array", "text"):
+        raise ConfigError(f"world '{id}': kind must be 'array' or 'text', got '{kind}'")
+    new = WorldSpec(
+        id, entry_point, dict(kwargs or {}), kind, simultaneous, team_reward, slot_exchangeable, leaks, description
+    )
+    if _WORLDS.setdefault(id, new) != new:
+        raise ConfigError(
+            f"world '{id}' is registered already, by '{_WORLDS[id].entry_point}': choose another name or version"
+        )
+    return new
+
+
+def _load_plugins() -> None:
+    """Let installed packages register their worlds, once; a broken one is reported and the rest go on."""
+    global _plugins_loaded
+    if _plugins_loaded:
+        return
+    _plugins_loaded = True
+    for point in entry_points(group=PLUGIN_GROUP):
+        try:
+            loaded = point.load()
+            if callable(loaded):
+                loaded()
+        except Exception as error:  # somebody else's code: anything may happen, and none of it may stop our worlds
+            reason = _BROKEN[point.name] = f"{type(error).__name__}: {error}"
+            message = f"the plugin '{point.name}' ({point.value}) of group '{PLUGIN_GROUP}' did not load: {reason}"
+            warnings.warn(message, RuntimeWarning, stacklevel=3)
+
+
+def broken_plugins() -> dict[str, str]:
+    """Plugins that did not load, with the reason."""
+    _load_plugins()
+    return dict(_BROKEN)
+
+
+def registry() -> dict[str, WorldSpec]:
+    """All known worlds by id, sorted; plugins included."""
+    _load_plugins()
+    return dict(sorted(_WORLDS.items()))
+
+
+def spec(id: str) -> WorldSpec:
+    """The specification of one world.
+
+    Raises:
+        UnknownNameError: if no world has this id; the message proposes close ones.
+    """
+    if id not in _WORLDS:
+        _load_plugins()
+    if id not in _WORLDS:
+        raise unknown_name("world", id, _WORLDS)
+    return _WORLDS[id]
+
+
+def _build(known: WorldSpec, arguments: dict[str, Any]) -> Any:
+    """Call the entry point, answering an unknown argument with the known ones."""
+    entry = known.load()
+    parameters = inspect.signature(entry).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        for name in arguments:
+            if name not in parameters:
+                settable = [p for p in parameters if p != "num_envs"]
+                raise ConfigError(f"{known.id}: {unknown_name('world argument', name, settable)}")
+    return entry(**arguments)
+
+
+def make_batch(id: str, num_envs: int, **kwargs: Any) -> ArrayWorld:
+    """A batch of B independent copies of a world.
+
+    Args:
+        id: a registered id, e.g. ``"mirrorenv/ants-v0"``.
+        num_envs: B, the number of copies.
+        **kwargs: the world's own arguments.
+
+    Raises:
+        UnknownNameError: if no world has this id.
+        ConfigError: if an argument is unknown or out of range.
+        WorldError: if the world is not an array world.
+    """
+    known = spec(id)
+    if known.kind != "array":
+        raise WorldError(f"world '{id}' is a {known.kind} world: it has no batch of arrays")
+    world: ArrayWorld = _build(known, {**known.kwargs, **kwargs, "num_envs": num_envs})
+    return world
+
+
+def make(id: str, *, render_mode: str | None = None, **kwargs: Any) -> PettingZooFace:
+    """One copy of a world as a PettingZoo ``ParallelEnv``: the same code as :func:`make_batch` with B = 1.
+
+    Args:
+        id: a registered id, e.g. ``"mirrorenv/ants-v0"``.
+        render_mode: ``"rgb_array"`` or None.
+        **kwargs: the world's own arguments.
+
+    Raises:
+        UnknownNameError: if no world has this id.
+        ConfigError: if an argument is unknown or out of range.
+    """
+    from mirrorenv.envs.pettingzoo_face import PettingZooFace
+
+    return PettingZooFace(make_batch(id, 1, **kwargs), render_mode=render_mode, name=id)
