@@ -28,3 +28,9 @@ register(
     "mirrorenv.envs.ants:Ants",
     description="Ants on a line that earn nothing: all that can tell them apart is where they choose to walk.",
 )
+register(
+    "mirrorenv/pacmen-v0",
+    "mirrorenv.envs.pacmen:Pacmen",
+    team_reward=True,
+    description="Four eaters and four rooms of dots: one agent for each room earns four times what a crowd does.",
+)

@@ -144,5 +144,4 @@ class Ants(ClockedWorld):
     def state(self) -> npt.NDArray[np.float32]:
         """(B, N + F + 1) float32: cells of ants, cells of food (0 to 1 along the line), time left."""
         places = np.concatenate([self.cells, self.food_cells], axis=1) / (self.length - 1)
-        whole: npt.NDArray[np.float32] = np.concatenate([places, self._time_left()[:, 0]], axis=1).astype(np.float32)
-        return whole
+        return np.concatenate([places.astype(np.float32), self._time_left()[:, 0]], axis=1)

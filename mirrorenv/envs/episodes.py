@@ -6,7 +6,7 @@ Shape legend: B batch (copies of the world), E episodes, T time, N agents, A act
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,7 @@ from gymnasium import spaces
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.random import Seeds, check_seeds
 from mirrorenv.errors import ShapeError
-
-if TYPE_CHECKING:
-    from mirrorenv.mirror.trajectory import EpisodeBatch
+from mirrorenv.mirror.trajectory import EpisodeBatch
 
 __all__ = ["Policy", "play_episodes"]
 
@@ -41,8 +39,6 @@ def play_episodes(world: ArrayWorld, policy: Policy, seeds: Seeds) -> EpisodeBat
         ShapeError: if there is no seed.
         WorldError: if the policy leaves the action space.
     """
-    from mirrorenv.mirror.trajectory import EpisodeBatch
-
     wanted = check_seeds(seeds)
     if not len(wanted):
         raise ShapeError("play_episodes needs at least one seed")

@@ -101,7 +101,7 @@ class BatchRandom:
         rows: npt.NDArray[np.intp] | None = None,
     ) -> npt.NDArray[np.float64]:
         """(R, *shape) float64 in [low, high)."""
-        unit = (self.bits(shape, rows) >> _S11) * 2.0**-53
+        unit = (self.bits(shape, rows) >> _S11).astype(np.float64) * 2.0**-53
         scaled: npt.NDArray[np.float64] = low + (high - low) * unit
         return scaled
 
