@@ -144,4 +144,5 @@ class Ants(ClockedWorld):
     def state(self) -> npt.NDArray[np.float32]:
         """(B, N + F + 1) float32: cells of ants, cells of food (0 to 1 along the line), time left."""
         places = np.concatenate([self.cells, self.food_cells], axis=1) / (self.length - 1)
-        return np.concatenate([places.astype(np.float32), self._time_left()[:, 0]], axis=1)
+        parts: list[npt.NDArray[np.float32]] = [places.astype(np.float32), self._time_left()[:, 0]]
+        return np.concatenate(parts, axis=1)

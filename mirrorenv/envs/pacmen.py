@@ -18,7 +18,7 @@ from mirrorenv.errors import ConfigError
 __all__ = ["EAT", "Pacmen"]
 
 UP, DOWN, RIGHT, LEFT, EAT = range(5)
-WALL, EMPTY, DOT, OTHER = np.float32([-1.0, 0.0, 1.0, 0.1])
+WALL, EMPTY, DOT, OTHER = np.float32(-1.0), np.float32(0.0), np.float32(1.0), np.float32(0.1)
 STEP_COST = np.float32(0.025)
 _VIEW = 2  # cells seen in each direction
 

@@ -1,0 +1,41 @@
+"""Policies that fit any world. Policies for one world stand beside it.
+
+Shape legend: B batch, N agents, A action dimensions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.envs.random import BatchRandom
+
+__all__ = ["UniformPolicy"]
+
+
+class UniformPolicy:
+    """Every agent draws its actions independently and uniformly from the action space.
+
+    Row b's draws depend on ``seed + b`` only, so that a batch plays what single copies with those seeds play.
+
+    Args:
+        world: the world to act in; its action space must be bounded.
+        seed: the seed of row 0.
+    """
+
+    def __init__(self, world: ArrayWorld, seed: int = 0) -> None:
+        self._space, self._agents = world.action_space, world.num_agents
+        self._random = BatchRandom(np.arange(seed, seed + world.num_envs), stream="uniform policy")
+
+    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[Any]:
+        """(B, N) int64 or (B, N, A) float32 actions."""
+        space = self._space
+        if isinstance(space, spaces.Discrete):
+            return self._random.integers(int(space.n), (self._agents,)) + int(space.start)
+        unit = self._random.uniform((self._agents, *space.shape))
+        moves: npt.NDArray[np.float32] = (space.low + (space.high - space.low) * unit).astype(np.float32)
+        return np.clip(moves, space.low, space.high)
