@@ -34,3 +34,24 @@ register(
     team_reward=True,
     description="Four eaters and four rooms of dots: one agent for each room earns four times what a crowd does.",
 )
+register(
+    "mirrorenv/identity-v0",
+    "mirrorenv.envs.identity:Identity",
+    description="One step and a reward for one action: diversity appears at a known mirror weight.",
+)
+register(
+    "mirrorenv/conformity-v0",
+    "mirrorenv.envs.conformity:Conformity",
+    description="Every agent is paid for doing what the others do: the world that pays for being alike.",
+)
+register(
+    "mirrorenv/dirichlet-v0",
+    "mirrorenv.envs.dirichlet:Dirichlet",
+    description="States by chance and no reward: tabular random agents whose exact limit is known in closed form.",
+)
+register(
+    "mirrorenv/dispersion-v0",
+    "mirrorenv.envs.dispersion:Dispersion",
+    team_reward=True,
+    description="Points leave the origin for as many goals: agents that are all alike can only go together.",
+)

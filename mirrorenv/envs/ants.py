@@ -145,4 +145,5 @@ class Ants(ClockedWorld):
         """(B, N + F + 1) float32: cells of ants, cells of food (0 to 1 along the line), time left."""
         places = np.concatenate([self.cells, self.food_cells], axis=1) / (self.length - 1)
         parts: list[npt.NDArray[np.float32]] = [places.astype(np.float32), self._time_left()[:, 0]]
-        return np.concatenate(parts, axis=1)
+        whole: npt.NDArray[np.float32] = np.concatenate(parts, axis=1)
+        return whole

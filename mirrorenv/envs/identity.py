@@ -1,0 +1,88 @@
+"""The one-step identity game: be like the others and be paid, or be someone.
+
+Shape legend: B batch, N agents, K actions.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from mirrorenv.envs.base import ClockedWorld, Observations
+from mirrorenv.errors import ConfigError
+
+__all__ = ["Identity"]
+
+
+class Identity(ClockedWorld):
+    """One step, nothing to see, and a reward for one of the actions: be paid, or be someone.
+
+    ## Description
+    Every agent chooses one of K actions, once. Action 0 pays, so without a mirror reward all agents end on it and
+    nobody can be told apart. The game is small enough to be solved, and so it measures what a classifier, an optimiser
+    or an exploration bonus does to the point where diversity appears.
+
+    ## Agents
+    ``num_agents`` agents, ``agent_0`` and so on.
+
+    ## Observation
+    | part | shape | dtype | range | unit |
+    |---|---|---|---|---|
+    | nothing | 1 | float32 | 0 | none |
+
+    ## Action
+    ``Discrete(num_actions)``.
+
+    ## Reward
+    ``reward`` for action 0, otherwise 0; each agent earns its own. Range 0 to ``reward``.
+
+    With mirror weight w and an exact observer, an agent that alone leaves a crowd on action 0 gives up ``reward`` and
+    gains w log N. So diversity appears at the critical weight ``reward / log(N)``, which is ``reward / log 2`` = 1.443
+    ``reward`` for two agents (:attr:`critical_weight`).
+
+    ## Episode end
+    Terminated after one step.
+
+    ## Arguments
+    ``num_agents`` (2), ``num_actions`` (2), ``reward`` (1.0).
+
+    ## What carries identity, what leaks
+    The action, and nothing else. No leak is possible: the observation is constant.
+
+    ## Version history
+    v0: first version.
+    """
+
+    clock_end: ClassVar[Literal["truncated", "terminated"]] = "terminated"
+
+    def __init__(self, *, num_envs: int = 1, num_agents: int = 2, num_actions: int = 2, reward: float = 1.0) -> None:
+        if num_actions < 1:
+            raise ConfigError(f"Identity: num_actions must be at least 1, got {num_actions}")
+        super().__init__(
+            num_envs=num_envs,
+            num_agents=num_agents,
+            horizon=1,
+            observation_space=spaces.Box(0.0, 1.0, (1,)),
+            action_space=spaces.Discrete(num_actions),
+        )
+        self.reward = float(reward)
+
+    @property
+    def critical_weight(self) -> float:
+        """``reward / log(N)``: the mirror weight above which one agent gains by leaving the crowd (infinite if alone)."""
+        return self.reward / math.log(self.num_agents) if self.num_agents > 1 else math.inf
+
+    def _start(self) -> None:
+        """There is no state."""
+
+    def _advance(
+        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+        return np.where(actions == 0, np.float32(self.reward), np.float32(0.0)), None
+
+    def _observe(self) -> Observations:
+        return np.zeros((self.num_envs, self.num_agents, 1), np.float32)
