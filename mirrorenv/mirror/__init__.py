@@ -1,5 +1,7 @@
 """The test itself: trajectory, lineup, belief, score, reward and the exact limit. NumPy and SciPy only."""
 
+from mirrorenv.mirror.belief import Belief, Decode
+from mirrorenv.mirror.intervals import Estimate, bootstrap_t_interval, jackknife_interval, rate_interval, t_interval
 from mirrorenv.mirror.lineup import Lineup, Reveal, lineup_permutations, shuffle_lineup
 from mirrorenv.mirror.permutations import (
     MAX_EXACT_AGENTS,
@@ -9,20 +11,34 @@ from mirrorenv.mirror.permutations import (
     most_probable_permutation,
     permutation_marginals,
 )
+from mirrorenv.mirror.reward import Credit, Timing, mirror_reward, random_windows
+from mirrorenv.mirror.sampling import sampled_marginals
 from mirrorenv.mirror.trajectory import EpisodeBatch, Trajectory, concatenate_episodes
 
 __all__ = [
     "MAX_EXACT_AGENTS",
+    "Belief",
+    "Credit",
+    "Decode",
     "EpisodeBatch",
+    "Estimate",
     "Lineup",
     "Reveal",
+    "Timing",
     "Trajectory",
+    "bootstrap_t_interval",
     "concatenate_episodes",
+    "jackknife_interval",
     "lineup_permutations",
     "log_permutation_marginals",
     "log_permutation_posterior",
     "log_permutation_sum",
+    "mirror_reward",
     "most_probable_permutation",
     "permutation_marginals",
+    "random_windows",
+    "rate_interval",
+    "sampled_marginals",
     "shuffle_lineup",
+    "t_interval",
 ]

@@ -41,7 +41,9 @@ def log_likelihood_array(name: str, array: npt.ArrayLike, min_ndim: int = 2) -> 
     bad = np.isnan(result) | (result == np.inf)
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ShapeError(f"{name} holds {result[place]} at index {place}; evidence is finite or -inf, never NaN or +inf")
+        raise ShapeError(
+            f"{name} holds {result[place]} at index {place}; evidence is finite or -inf, never NaN or +inf"
+        )
     return result
 
 
