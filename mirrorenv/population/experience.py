@@ -1,0 +1,136 @@
+"""Whole episodes played by a population, and what the mirror makes of them.
+
+Shapes: B episodes, T time, N agents, K lineup slots, J observers, D observation, A action.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box, Discrete
+from numpy.typing import NDArray
+
+from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.errors import WorldError
+from mirrorenv.population.population import Population
+from mirrorenv.population.settings import PopulationShape
+
+__all__ = ["Experience", "play", "population_shape"]
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Experience:
+    """Episodes in author order, with everything the policy gradient needs. Never shown to an observer."""
+
+    observations: Floats
+    """(B, T, N, D), flattened."""
+    actions: NDArray[Any]
+    """(B, T, N) int64, or (B, T, N, A) float32 in (-1, 1)."""
+    log_probability: Floats
+    """(B, T, N), of the action under the policy that took it."""
+    environment_value: Floats
+    """(B, T, N), the environment critic before each step."""
+    mirror_value: Floats
+    """(B, T, N), the mirror critic before each step."""
+    last_value: Floats
+    """(B, N), the environment critic after an agent's last step if it was cut off, 0 if it ended."""
+    rewards: Floats
+    """(B, T, N), the world's reward."""
+    mask: NDArray[np.bool_]
+    """(B, T, N), steps that happened."""
+
+    @property
+    def env_steps(self) -> int:
+        """Joint steps that happened."""
+        return int(self.mask.any(axis=2).sum())
+
+
+def population_shape(world: ArrayWorld) -> PopulationShape:
+    """What a world fixes about its population.
+
+    Raises:
+        WorldError: if its action space is neither Discrete nor a bounded one-dimensional Box.
+    """
+    size = int(np.prod(world.observation_space.shape or ()))
+    space = world.action_space
+    common: dict[str, Any] = {"num_agents": len(world.agents), "observation_size": size}
+    if isinstance(space, Discrete):
+        if int(space.start) != 0:
+            raise WorldError(f"{type(world).__name__}: Discrete actions must start at 0, not {space.start}")
+        return PopulationShape(**common, num_actions=int(space.n), action_size=0)
+    if isinstance(space, Box) and len(space.shape) == 1 and space.is_bounded():
+        low, high = np.unique(space.low), np.unique(space.high)
+        if len(low) == 1 and len(high) == 1:
+            bounds = {"action_low": float(low[0]), "action_high": float(high[0])}
+            return PopulationShape(**common, num_actions=0, action_size=space.shape[0], **bounds)
+    raise WorldError(
+        f"{type(world).__name__}: action space {space} is not supported. "
+        "Use Discrete, or a one-dimensional Box with the same finite bounds for every entry."
+    )
+
+
+@torch.no_grad()
+def play(world: ArrayWorld, population: Population, seeds: NDArray[Any], generator: torch.Generator) -> Experience:
+    """Play one episode for each seed.
+
+    Args:
+        world: a batch of B = len(seeds) worlds.
+        population: who acts.
+        seeds: (B,) world seeds.
+        generator: source of the agents' random choices.
+    """
+    shape, planner = population.shape, population.planner
+    batch, agents, horizon = len(seeds), shape.num_agents, world.horizon
+    now = _rows(world.reset(seeds), shape)
+    state = planner.initial_state(batch)
+    live = np.ones((batch, agents), bool)
+    last_value = np.zeros((batch, agents), np.float32)
+    steps: list[tuple[Any, ...]] = []
+    for _ in range(horizon):
+        output, state = planner.step(torch.from_numpy(now), state)
+        actions = output.law.sample(generator)
+        log_probability = output.law.log_probability(actions)
+        answer = world.step(_to_world(actions, shape))
+        record = (now, actions.numpy(), log_probability.numpy(), output.environment_value.numpy())
+        steps.append((*record, output.mirror_value.numpy(), np.where(live, answer.rewards, 0.0), live))
+        now = _rows(answer.observations, shape)
+        ended = live & (answer.terminated | answer.truncated)
+        cut = ended & ~answer.terminated
+        if cut.any():  # value of the state the episode was cut off in; the memory is advanced in a copy only
+            after = planner.step(torch.from_numpy(now), state)[0].environment_value.numpy()
+            last_value = np.where(cut, after, last_value)
+        live = live & ~ended
+        if not live.any():
+            break
+    columns = [np.stack(column, axis=1) for column in zip(*steps, strict=True)]
+    columns = [_padded(column, horizon) for column in columns]
+    observations, actions_, log_p, value, mirror_value, rewards, mask = columns
+    return Experience(
+        observations, actions_, log_p, value, mirror_value, last_value, rewards.astype(np.float32), mask
+    )
+
+
+def _rows(observations: NDArray[Any], shape: PopulationShape) -> Floats:
+    """(B, N, *obs) -> (B, N, D) float32."""
+    return np.ascontiguousarray(observations, np.float32).reshape(*observations.shape[:2], shape.observation_size)
+
+
+def _to_world(actions: torch.Tensor, shape: PopulationShape) -> NDArray[Any]:
+    """Discrete actions as they are; continuous ones from (-1, 1) to the world's bounds."""
+    if shape.num_actions:
+        return actions.numpy()
+    half = 0.5 * (shape.action_high - shape.action_low)
+    return (shape.action_low + half * (actions.numpy() + 1.0)).astype(np.float32)
+
+
+def _padded(column: NDArray[Any], horizon: int) -> NDArray[Any]:
+    """Zero steps up to the horizon, so that every batch has T = horizon."""
+    missing = horizon - column.shape[1]
+    if not missing:
+        return column
+    return np.concatenate([column, np.zeros((column.shape[0], missing, *column.shape[2:]), column.dtype)], axis=1)

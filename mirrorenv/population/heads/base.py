@@ -1,0 +1,114 @@
+"""What every observer head is: a reader of shuffled lineups that returns evidence after every step.
+
+Shapes: B batch, T time, K lineup slots, J observers (one head per agent), N agents, D observation, F features, H hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mirrorenv.errors import unknown_name
+from mirrorenv.population.settings import ObserverSettings, PopulationShape
+
+__all__ = ["HEADS", "Head", "LineupTensors", "build_head", "register_head"]
+
+
+class LineupTensors(NamedTuple):
+    """Shuffled lineups as an observer reads them. Nothing here says who is who."""
+
+    observations: Tensor
+    """(B, T, K, D) float32, what slot k's author saw before acting."""
+    actions: Tensor
+    """(B, T, K, A) float32, one-hot or continuous."""
+    mask: Tensor
+    """(B, T, K) float32, 1 where the step happened."""
+
+    def features(self) -> Tensor:
+        """Observation and action side by side, (B, T, K, F)."""
+        return torch.cat([self.observations, self.actions], -1)
+
+
+class Head(nn.Module):
+    """J heads of N classes, one for each agent.
+
+    A head must be equivariant in the slots: permuting the lineup permutes its evidence and changes nothing else. This
+    is what allows one shuffle to serve all observers in training (tested for every registered head).
+
+    Attributes:
+        joint: whether the evidence is meant to be decoded over whole permutations (marginals) rather than row by row.
+        reads_hidden: whether `evidence` is given the agents' trunk outputs instead of raw observations.
+    """
+
+    joint = False
+
+    def __init__(self, shape: PopulationShape, settings: ObserverSettings, trunk_width: int) -> None:
+        super().__init__()
+        self.num_agents = shape.num_agents
+        self.reads_hidden = settings.trunk != "separate"
+        self.features = (trunk_width if self.reads_hidden else shape.observation_size) + shape.action_features
+
+    def evidence(self, lineup: LineupTensors, hidden: Tensor | None = None) -> Tensor:
+        """Evidence of every observer after every step.
+
+        Args:
+            lineup: the shuffled lineups.
+            hidden: (J, T, B*K, H) outputs of each observer's policy trunk on each trajectory, if `reads_hidden`.
+
+        Returns:
+            (B, T, J, K, N) float32: total evidence after step t that slot k was made by agent n, in nats up to a
+            constant per row.
+        """
+        raise NotImplementedError
+
+    def loss(self, evidence: Tensor, authors: Tensor, mask: Tensor) -> Tensor:
+        """Cross-entropy in nats, mean over observers, slots and prefixes.
+
+        Args:
+            evidence: (B, T, J, K, N), as returned by `evidence`.
+            authors: (B, K) int64, the author of each slot.
+            mask: (B, T, K) float32.
+        """
+        target = authors[:, None, None, :, None].expand(*evidence.shape[:-1], 1)
+        nll = evidence.logsumexp(-1) - evidence.gather(-1, target).squeeze(-1)  # (B, T, J, K)
+        weight = mask.unsqueeze(2)
+        return (nll * weight).sum() / (weight.sum() * nll.shape[2]).clamp_min(1.0)
+
+    def _rows(self, lineup: LineupTensors, hidden: Tensor | None) -> Tensor:
+        """Per-step inputs: (T*B*K, F) read alike by all heads, or (J, T*B*K, F) when each reads with its own trunk."""
+        if hidden is None:
+            return lineup.features().transpose(0, 1).reshape(-1, self.features)
+        actions = lineup.actions.transpose(0, 1).reshape(1, -1, lineup.actions.shape[-1])
+        heads = self.num_agents
+        rows = hidden.flatten(1, 2).expand(heads, -1, -1)  # (J, T*B*K, H); one trunk serves all when it is shared
+        return torch.cat([rows, actions.expand(heads, -1, -1)], -1)
+
+
+HeadFactory = Callable[[PopulationShape, ObserverSettings, int, torch.Generator], Head]
+HEADS: dict[str, HeadFactory] = {}
+
+
+def register_head(name: str) -> Callable[[HeadFactory], HeadFactory]:
+    """Class decorator: make a head available under `population.observer.head = name`."""
+
+    def add(factory: HeadFactory) -> HeadFactory:
+        HEADS[name] = factory
+        return factory
+
+    return add
+
+
+def build_head(
+    shape: PopulationShape, settings: ObserverSettings, trunk_width: int, generator: torch.Generator
+) -> Head:
+    """The head named in the settings.
+
+    Raises:
+        UnknownNameError: if no head of that name is registered.
+    """
+    if settings.head not in HEADS:
+        raise unknown_name("observer head", settings.head, HEADS)
+    return HEADS[settings.head](shape, settings, trunk_width, generator)

@@ -1,0 +1,174 @@
+"""N networks as one: layers whose weights carry a leading stack dimension.
+
+A population of N agents with separate weights is N small matrix products of equal shape, which is one batched product.
+With shared weights the stack has size one and the agents' rows are folded into it.
+
+Shapes: S stack (N, or 1 when shared), R rows, T time, H hidden units, F input features.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["StackedGRU", "StackedLinear", "StackedMLP"]
+
+
+def _orthogonal(stack: int, rows: int, columns: int, gain: float, generator: torch.Generator) -> Tensor:
+    """A stack of independent orthogonal matrices, (S, rows, columns), float32."""
+    matrices = torch.empty(stack, rows, columns)
+    for matrix in matrices:
+        nn.init.orthogonal_(matrix, gain, generator=generator)
+    return matrices
+
+
+class StackedLinear(nn.Module):
+    """S independent affine maps, (S, R, F) -> (S, R, outputs).
+
+    Args:
+        stack: S, number of networks.
+        features: F, inputs of each.
+        outputs: outputs of each.
+        gain: gain of the orthogonal initialisation.
+        generator: source of the initial weights.
+    """
+
+    def __init__(self, stack: int, features: int, outputs: int, gain: float, generator: torch.Generator) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(_orthogonal(stack, features, outputs, gain, generator))  # (S, F, outputs)
+        self.bias = nn.Parameter(torch.zeros(stack, 1, outputs))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """(S, R, F) -> (S, R, outputs)."""
+        return torch.baddbmm(self.bias, rows, self.weight)
+
+    def read_alike(self, rows: Tensor) -> Tensor:
+        """The same rows through every network: (R, F) -> (S, R, outputs), as one wide matrix product."""
+        stack, features, outputs = self.weight.shape
+        wide = self.weight.permute(1, 0, 2).reshape(features, stack * outputs)  # (F, S*outputs)
+        out = (rows @ wide).view(-1, stack, outputs).transpose(0, 1)  # (S, R, outputs)
+        return out + self.bias
+
+
+class StackedMLP(nn.Module):
+    """S independent tanh networks with two hidden layers, (S, R, F) -> (S, R, H)."""
+
+    state_size = 0
+
+    def __init__(self, stack: int, features: int, hidden: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.first = StackedLinear(stack, features, hidden, 2**0.5, generator)
+        self.second = StackedLinear(stack, hidden, hidden, 2**0.5, generator)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """(S, R, F) -> (S, R, H)."""
+        return torch.tanh(self.second(torch.tanh(self.first(rows))))
+
+    def sequence(self, rows: Tensor) -> Tensor:
+        """(S, T, R, F) -> (S, T, R, H); nothing is carried from step to step."""
+        stack, time, count, features = rows.shape
+        return self(rows.reshape(stack, time * count, features)).view(stack, time, count, -1)
+
+    def step(self, rows: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """One step: (S, R, F), state (S, R, 0) -> hidden (S, R, H), the same state."""
+        return self(rows), state
+
+
+class StackedGRU(nn.Module):
+    """S independent gated recurrent networks behind a ReLU input layer (Cho et al. 2014, reset gate after the product).
+
+    ``torch.nn.GRU`` runs one network at a time; S small ones in a row are half as fast on a CPU as this stack with its
+    hand-written backward pass, which also defers all weight gradients to one product over time.
+    """
+
+    def __init__(self, stack: int, features: int, hidden: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.state_size = hidden
+        self.embed = StackedLinear(stack, features, hidden, 2**0.5, generator)
+        self.input = StackedLinear(stack, hidden, 3 * hidden, 1.0, generator)
+        recurrent = [_orthogonal(stack, hidden, hidden, 1.0, generator) for _ in range(3)]
+        self.recurrent = nn.Parameter(torch.cat(recurrent, dim=-1))  # (S, H, 3H): reset, update, candidate
+        self.bias = nn.Parameter(torch.zeros(stack, 1, 3 * hidden))
+
+    def _gates_from_input(self, rows: Tensor) -> Tensor:
+        return self.input(torch.relu(self.embed(rows)))
+
+    def sequence(self, rows: Tensor) -> Tensor:
+        """(S, T, R, F) -> (S, T, R, H), starting from a zero state."""
+        stack, time, count, features = rows.shape
+        gates = self._gates_from_input(rows.reshape(stack, time * count, features)).view(stack, time, count, -1)
+        start = gates.new_zeros(stack, count, self.state_size)
+        hidden: Tensor = _GatedRecurrence.apply(gates, self.recurrent, self.bias, start)  # type: ignore[no-untyped-call]
+        return hidden
+
+    def step(self, rows: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """One step: (S, R, F), state (S, R, H) -> hidden (S, R, H), next state (S, R, H)."""
+        state = _cell(self._gates_from_input(rows), torch.baddbmm(self.bias, state, self.recurrent), state)[0]
+        return state, state
+
+
+def _cell(from_input: Tensor, from_state: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """One GRU cell: gates (S, R, 3H) twice and state (S, R, H) -> next state, both gates, candidate, its state part."""
+    size = state.shape[-1]
+    gates = torch.sigmoid(from_input[..., : 2 * size] + from_state[..., : 2 * size])  # (S, R, 2H)
+    from_state = from_state[..., 2 * size :]
+    candidate = _tanh(torch.addcmul(from_input[..., 2 * size :], gates[..., :size], from_state))  # (S, R, H)
+    return torch.lerp(candidate, state, gates[..., size:]), gates, candidate, from_state
+
+
+def _tanh(x: Tensor) -> Tensor:
+    """tanh through the sigmoid, which PyTorch's CPU build computes three times faster."""
+    return torch.sigmoid(x.mul_(2.0)).mul_(2.0).sub_(1.0)
+
+
+class _GatedRecurrence(torch.autograd.Function):
+    """The GRU's recurrence over time with backpropagation through time written out.
+
+    gates (S, T, R, 3H), recurrent (S, H, 3H), bias (S, 1, 3H), start (S, R, H) -> hidden (S, T, R, H).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, gates: Tensor, recurrent: Tensor, bias: Tensor, start: Tensor) -> Tensor:
+        stack, time, count, _ = gates.shape
+        size = start.shape[-1]
+        hidden = gates.new_empty(time + 1, stack, count, size)
+        both = gates.new_empty(time, stack, count, 2 * size)
+        candidates = gates.new_empty(time, stack, count, size)
+        from_states = gates.new_empty(time, stack, count, size)
+        hidden[0] = state = start
+        for t in range(time):
+            product = torch.baddbmm(bias, state, recurrent)  # (S, R, 3H)
+            state, both[t], candidates[t], from_states[t] = _cell(gates[:, t], product, state)
+            hidden[t + 1] = state
+        ctx.save_for_backward(hidden, both, candidates, from_states, recurrent)
+        return hidden[1:].transpose(0, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        hidden, both, candidate, from_state, recurrent = ctx.saved_tensors
+        outside = gradients[0].transpose(0, 1)  # (T, S, R, H)
+        time, stack, count, size = candidate.shape
+        reset, update = both[..., :size], both[..., size:]
+        # Local derivatives of every step at once; the loop below only chains them.
+        to_candidate = (1 - update) * (1 - candidate * candidate)  # d state / d pre-candidate
+        to_update = (hidden[:-1] - candidate) * update * (1 - update)
+        to_reset = from_state * reset * (1 - reset)
+        into_input = hidden.new_empty(time, stack, count, 3 * size)  # gradient of the input gates
+        into_state = hidden.new_empty(time, stack, count, 3 * size)  # gradient of recurrent @ state + bias
+        transposed = recurrent.transpose(1, 2)
+        carried = torch.zeros_like(hidden[0])
+        for t in range(time - 1, -1, -1):
+            carried = carried + outside[t]
+            slope = carried * to_candidate[t]
+            now = into_state[t]
+            torch.mul(slope, to_reset[t], out=now[..., :size])
+            torch.mul(carried, to_update[t], out=now[..., size : 2 * size])
+            torch.mul(slope, reset[t], out=now[..., 2 * size :])
+            into_input[t, ..., 2 * size :] = slope
+            carried = torch.baddbmm(carried * update[t], now, transposed)
+        into_input[..., : 2 * size] = into_state[..., : 2 * size]
+        flat = into_state.transpose(0, 1).reshape(stack, time * count, 3 * size)
+        states = hidden[:-1].transpose(0, 1).reshape(stack, time * count, size)
+        return into_input.transpose(0, 1), states.transpose(1, 2) @ flat, flat.sum(1, keepdim=True), carried

@@ -1,0 +1,198 @@
+"""The planners: N policies with two critics each, acting on what each agent sees.
+
+Shapes: B batch, T time, N agents, D observation, H hidden, A policy outputs, S stack (N separate networks, or 1 shared).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mirrorenv.population.layers import StackedGRU, StackedLinear, StackedMLP
+from mirrorenv.population.settings import PopulationSettings, PopulationShape
+
+__all__ = ["ActionLaw", "Planner", "PlannerOutput"]
+
+_EDGE = 1.0 - 1e-6  # the closest a squashed action comes to its bound: atanh stays finite in float32
+
+
+class ActionLaw:
+    """The distribution of actions given policy outputs (..., A): categorical, or a squashed diagonal Gaussian.
+
+    A continuous action is tanh(u), u Gaussian, in (-1, 1): every part of it has an effect in the world, so nobody can
+    hide a name in a part that is clipped away. Worlds with other bounds are scaled outside.
+
+    Args:
+        outputs: logits (..., A), or means of u (..., A).
+        log_std: None for categorical, else the log standard deviation of u, broadcastable to the means.
+    """
+
+    def __init__(self, outputs: Tensor, log_std: Tensor | None) -> None:
+        self.outputs = outputs
+        self.log_std = log_std
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """Actions (...) int64, or (..., A) float32 in (-1, 1)."""
+        if self.log_std is None:
+            # Gumbel-max: one draw per logit, no loop over rows and no global random state.
+            waiting = torch.empty_like(self.outputs).exponential_(generator=generator)
+            return (self.outputs - waiting.log()).argmax(-1)
+        noise = torch.randn(self.outputs.shape, generator=generator)
+        return torch.tanh(self.outputs + noise * self.log_std.exp()).clamp(-_EDGE, _EDGE)
+
+    def log_probability(self, actions: Tensor) -> Tensor:
+        """Log probability (categorical) or log density (continuous) in nats, shape (...)."""
+        if self.log_std is None:
+            chosen = self.outputs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
+            return chosen - self.outputs.logsumexp(-1)
+        z = (torch.atanh(actions) - self.outputs) / self.log_std.exp()
+        gaussian = -0.5 * z * z - self.log_std - 0.5 * math.log(2 * math.pi)
+        return (gaussian - torch.log1p(-actions * actions)).sum(-1)  # change of variables d tanh(u) / du
+
+    def entropy(self) -> Tensor:
+        """Entropy in nats, shape (...); for continuous actions that of u, before squashing."""
+        if self.log_std is None:
+            log_p = self.outputs.log_softmax(-1)
+            return -(log_p.exp() * log_p).sum(-1)
+        per_entry = self.log_std + 0.5 * math.log(2 * math.pi * math.e)
+        return per_entry.expand_as(self.outputs).sum(-1)
+
+
+class PlannerOutput(NamedTuple):
+    """What the planners say about a stretch of episodes."""
+
+    law: ActionLaw
+    environment_value: Tensor
+    mirror_value: Tensor
+
+
+class Planner(nn.Module):
+    """N planners: a trunk, a policy head and two critics (environment, mirror).
+
+    With shared weights the agents' index enters as a one-hot input. If observers read through the trunk
+    (`observer.trunk` is not "separate"), it enters after the trunk instead, so that no observer ever reads it.
+    """
+
+    def __init__(self, shape: PopulationShape, settings: PopulationSettings, generator: torch.Generator) -> None:
+        super().__init__()
+        agents = self.num_agents = shape.num_agents
+        self.shared = settings.weights == "shared"
+        self.stack = 1 if self.shared else agents
+        self.id_after_trunk = self.shared and settings.observer.trunk != "separate"
+        self.id_before_trunk = self.shared and not self.id_after_trunk
+        features = shape.observation_size + agents * self.id_before_trunk
+        trunk = StackedGRU if settings.trunk == "gru" else StackedMLP
+        self.trunk = trunk(self.stack, max(features, 1), settings.hidden, generator)
+        width = settings.hidden + agents * self.id_after_trunk
+        self.policy = StackedLinear(self.stack, width, shape.policy_outputs, settings.initial_gain, generator)
+        self.critics = StackedLinear(self.stack, width, 2, 1.0, generator)
+        self.log_std: nn.Parameter | None = None
+        if not shape.num_actions:
+            log_std = torch.full((self.stack, 1, shape.action_size), settings.initial_log_std)
+            self.log_std = nn.Parameter(log_std)
+
+    # -- acting ---------------------------------------------------------------------------------------------------
+
+    def initial_state(self, batch: int) -> Tensor:
+        """Zero memory (S, R, state) for `batch` episodes."""
+        rows = batch * self.num_agents // self.stack
+        return torch.zeros(self.stack, rows, self.trunk.state_size)
+
+    def step(self, observations: Tensor, state: Tensor) -> tuple[PlannerOutput, Tensor]:
+        """One step of every agent: observations (B, N, D) -> outputs shaped (B, N, ...), next memory."""
+        batch = observations.shape[0]
+        rows = self._fold(observations.unsqueeze(1)).squeeze(1)  # (S, R, D')
+        hidden, state = self.trunk.step(rows, state)
+        output = self._heads(hidden.unsqueeze(1), batch)
+        first = PlannerOutput(
+            ActionLaw(output.law.outputs[:, 0], output.law.log_std),
+            output.environment_value[:, 0],
+            output.mirror_value[:, 0],
+        )
+        return first, state
+
+    # -- learning -------------------------------------------------------------------------------------------------
+
+    def sequence(self, observations: Tensor) -> PlannerOutput:
+        """Whole episodes: observations (B, T, N, D) -> outputs shaped (B, T, N, ...)."""
+        hidden = self.trunk.sequence(self._fold(observations))  # (S, T, R, H)
+        return self._heads(hidden, observations.shape[0])
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    def replay(self, observations: Tensor) -> ActionLaw:
+        """Every policy n on every trajectory k, its own memory replayed: (B, T, K, D) -> law over (B, T, K, N, A)."""
+        batch, time, slots, _ = observations.shape
+        agents = self.num_agents
+        rows = observations.transpose(0, 1).reshape(1, time, batch * slots, -1)
+        identity = torch.eye(agents).view(agents, 1, 1, agents).expand(-1, time, batch * slots, -1)
+        rows = rows.expand(agents, -1, -1, -1)  # (N, T, B*K, D): the same trajectories for each policy
+        if self.id_before_trunk:
+            rows = torch.cat([rows, identity], -1)
+        hidden = self._through(self.trunk.sequence, _padded(rows))
+        if self.id_after_trunk:
+            hidden = torch.cat([hidden, identity], -1)
+        outputs = self._through(lambda x: self.policy(x.flatten(1, 2)).unflatten(1, x.shape[1:3]), hidden)
+        outputs = outputs.view(agents, time, batch, slots, -1).permute(2, 1, 3, 0, 4)
+        return ActionLaw(outputs, self._log_std())
+
+    def read(self, observations: Tensor) -> Tensor:
+        """Each observer's trunk on every trajectory: (B, T, K, D) -> hidden (J, T, B*K, H), J = 1 for shared weights.
+
+        The reader is told no index: with shared weights this needs the index after the trunk.
+        """
+        batch, time, slots, _ = observations.shape
+        rows = observations.transpose(0, 1).reshape(1, time, batch * slots, -1).expand(self.stack, -1, -1, -1)
+        hidden: Tensor = self.trunk.sequence(_padded(rows))
+        return hidden
+
+    # -- internals ------------------------------------------------------------------------------------------------
+
+    def _through(self, network: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+        """(N, T, R, F) through N networks, or folded through the shared one: -> (N, T, R, outputs)."""
+        if not self.shared:
+            return network(rows)
+        agents, time, count, features = rows.shape
+        folded = rows.transpose(0, 1).reshape(1, time, agents * count, features)
+        return network(folded).view(time, agents, count, -1).transpose(0, 1)
+
+    def _log_std(self) -> Tensor | None:
+        return None if self.log_std is None else self.log_std.expand(self.num_agents, 1, -1)[:, 0]  # (N, A)
+
+    def _fold(self, observations: Tensor) -> Tensor:
+        """(B, T, N, D) -> (S, T, R, D'), R = B rows per separate network or B*N rows of the shared one."""
+        batch, time, agents, _ = observations.shape
+        if self.id_before_trunk:
+            observations = torch.cat([observations, self._identity(batch, time)], -1)
+        if self.shared:
+            return _padded(observations.transpose(0, 1).reshape(1, time, batch * agents, -1))
+        return _padded(observations.permute(2, 1, 0, 3))
+
+    def _identity(self, batch: int, time: int) -> Tensor:
+        return torch.eye(self.num_agents).expand(batch, time, -1, -1)
+
+    def _heads(self, hidden: Tensor, batch: int) -> PlannerOutput:
+        """(S, T, R, H) -> policy and critics shaped (B, T, N, ...)."""
+        stack, time, rows, _ = hidden.shape
+        if self.id_after_trunk:
+            identity = self._identity(batch, time).transpose(0, 1).reshape(1, time, rows, -1)
+            hidden = torch.cat([hidden, identity], -1)
+        flat = hidden.reshape(stack, time * rows, -1)
+        outputs = self._unfold(self.policy(flat).view(stack, time, rows, -1), batch)
+        values = self._unfold(self.critics(flat).view(stack, time, rows, 2), batch)
+        return PlannerOutput(ActionLaw(outputs, self._log_std()), values[..., 0], values[..., 1])
+
+    def _unfold(self, rows: Tensor, batch: int) -> Tensor:
+        """(S, T, R, X) -> (B, T, N, X)."""
+        if self.shared:
+            return rows.view(rows.shape[1], batch, self.num_agents, -1).transpose(0, 1)
+        return rows.permute(2, 1, 0, 3)
+
+
+def _padded(rows: Tensor) -> Tensor:
+    """A world without observations still needs one input column."""
+    return rows if rows.shape[-1] else rows.new_zeros(*rows.shape[:-1], 1)

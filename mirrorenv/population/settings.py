@@ -1,0 +1,138 @@
+"""What a population is made of: typed settings that reject unknown keys.
+
+These models need pydantic only; torch is not imported here, so that a configuration can be read and checked anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "LearningSettings",
+    "MirrorSettings",
+    "ObserverSettings",
+    "PopulationSettings",
+    "PopulationShape",
+    "StrictModel",
+]
+
+
+class StrictModel(BaseModel):
+    """A settings model: immutable, and an unknown key is an error instead of a silent typo."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class PopulationShape(StrictModel):
+    """What the world fixes about a population."""
+
+    num_agents: int = Field(ge=2)
+    """N, agents per episode."""
+    observation_size: int = Field(ge=0)
+    """D, length of one agent's flattened observation."""
+    num_actions: int = Field(ge=0)
+    """A, number of discrete actions; 0 if actions are continuous."""
+    action_size: int = Field(ge=0)
+    """Length of a continuous action vector; 0 if actions are discrete."""
+    action_low: float = -1.0
+    """Lower bound of every continuous action entry (actions are clipped to it when sent to the world)."""
+    action_high: float = 1.0
+    """Upper bound of every continuous action entry."""
+
+    @property
+    def action_features(self) -> int:
+        """Width of one action as an observer reads it: one-hot if discrete, the vector itself if continuous."""
+        return self.num_actions or self.action_size
+
+    @property
+    def policy_outputs(self) -> int:
+        """Width of the policy head: A logits, or a mean for every continuous entry."""
+        return self.num_actions or self.action_size
+
+
+class ObserverSettings(StrictModel):
+    """The classifier head each agent carries."""
+
+    head: str = "additive"
+    """Registered head: how a lineup is read (`mirrorenv heads` lists them)."""
+    trunk: Literal["separate", "shared", "stopped"] = "separate"
+    """Whether the head reads with its own weights, with its agent's policy trunk, or with that trunk's output detached."""
+    hidden: int = Field(default=64, ge=1)
+    """Hidden units of the head."""
+    layers: int = Field(default=2, ge=1, le=4)
+    """Hidden layers of the head."""
+    learning_rate: float = Field(default=3e-3, gt=0)
+    """Adam step size of the observers."""
+    slots_per_update: int = Field(default=0, ge=0)
+    """Read only this many random slots of each lineup in an update (0: all). Cost falls from N x N to N x slots."""
+    prefixes_per_update: int = Field(default=0, ge=0)
+    """Train on this many random prefixes of each episode (0: every prefix)."""
+
+
+class PopulationSettings(StrictModel):
+    """Who acts and recognises."""
+
+    weights: Literal["separate", "shared"] = "separate"
+    """N networks stacked in one module, or one network that is told the agent's index."""
+    trunk: Literal["mlp", "gru"] = "mlp"
+    """Feed-forward or recurrent planner."""
+    hidden: int = Field(default=64, ge=1)
+    """Units per hidden layer of a planner."""
+    initial_gain: float = Field(default=0.01, gt=0)
+    """Gain of the last policy layer. At 0.01 nobody is identifiable at the start; at 1.0 untrained agents are."""
+    initial_log_std: float = -0.5
+    """Initial log standard deviation of continuous actions."""
+    observer: ObserverSettings = ObserverSettings()
+
+
+class MirrorSettings(StrictModel):
+    """The mirror reward and its controls."""
+
+    weight: float = Field(default=1.0, ge=0)
+    """Weight of the mirror reward's advantage beside the environment's; 0 trains observers that nobody is paid by."""
+    final_weight: float | None = Field(default=None, ge=0)
+    """If given, the weight moves linearly from `weight` to this over the run."""
+    credit: Literal["author", "team", "observer", "self", "adversarial"] = "author"
+    """Who is paid for which recognition (mirrorenv.mirror.mirror_reward)."""
+    timing: Literal["dense", "terminal", "window"] = "dense"
+    """When it is paid: increments of evidence, at the end, or increments inside a random window of the episode."""
+    window: int = Field(default=0, ge=0)
+    """Steps in the window for `timing = "window"` (0: a quarter of the horizon)."""
+    floor: float = Field(default=1e-4, gt=0, lt=1)
+    """Smallest belief that is charged for; the reward is bounded by log N below and above by this."""
+    teams: tuple[int, ...] | None = None
+    """Team of each agent, for `credit = "adversarial"`."""
+    observers_per_author: int = Field(default=0, ge=0)
+    """Average the reward over this many random observers per iteration (0: all N)."""
+    control: Literal["none", "shuffled_labels", "random_reward", "limit"] = "none"
+    """What replaces the learned reward: observers trained on permuted names, noise of the same variance, or the
+    exact limit's belief in place of the learned one."""
+
+
+class LearningSettings(StrictModel):
+    """Proximal policy optimisation (Schulman et al. 2017) over whole episodes."""
+
+    episodes_per_iteration: int = Field(default=256, ge=2)
+    """Episodes sampled between updates."""
+    minibatch_episodes: int = Field(default=64, ge=1)
+    """Episodes in a minibatch."""
+    epochs: int = Field(default=4, ge=1)
+    """Passes over the sampled episodes."""
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """Adam step size of the planners and critics."""
+    clip: float = Field(default=0.2, gt=0)
+    """Clipping range of the probability ratio."""
+    entropy: float = Field(default=0.01, ge=0)
+    """Weight of the entropy bonus."""
+    value_weight: float = Field(default=0.5, ge=0)
+    """Weight of each critic's squared error."""
+    gamma: float = Field(default=0.99, ge=0, le=1)
+    """Discount of the environment's reward. The mirror reward is never discounted: its increments would buy handshakes."""
+    gae_lambda: float = Field(default=0.95, ge=0, le=1)
+    """Lambda of generalised advantage estimation, for both critics."""
+    grad_norm: float = Field(default=0.5, gt=0)
+    """Largest gradient norm of the planners and, apart, of the observers."""
+    reward_scale: float = Field(default=1.0, gt=0)
+    """Factor on the environment's reward before learning (returns are reported unscaled)."""

@@ -1,0 +1,189 @@
+"""From played episodes to what the learner is given: beliefs, mirror rewards, advantages.
+
+Shapes: B episodes, T time, N agents, K lineup slots, J observers.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mirrorenv.errors import TrainingError
+from mirrorenv.mirror import lineup_permutations, mirror_reward, permutation_marginals
+from mirrorenv.population.advantages import advantages
+from mirrorenv.population.experience import Experience
+from mirrorenv.population.population import Population, author_order, lineup_tensors
+from mirrorenv.population.settings import LearningSettings, MirrorSettings
+
+__all__ = ["Columns", "author_log_belief", "limit_author_log_belief", "train_batch", "weigh_advantages"]
+
+Columns = dict[str, NDArray[Any]]
+Floats = NDArray[np.float32]
+_CHUNK = 1 << 24  # floats of evidence held at once when a large population is read
+
+
+@torch.no_grad()
+def author_log_belief(population: Population, experience: Experience, permutation: NDArray[np.int64]) -> Floats:
+    """Log belief of every observer in the true author of every trajectory after every step.
+
+    Args:
+        population: whose heads read.
+        experience: B episodes.
+        permutation: (B, K) int64, how the lineups were shuffled.
+
+    Returns:
+        (B, T, J, N) float32, log q_j(n | tau_n up to and including step t).
+    """
+    batch, time, agents = experience.mask.shape
+    size = max(1, _CHUNK // (time * agents**3))
+    parts = []
+    for start in range(0, batch, size):
+        rows = slice(start, start + size)
+        tensors = (torch.from_numpy(x[rows]) for x in (experience.observations, experience.actions, experience.mask))
+        shuffle = torch.from_numpy(permutation[rows])
+        lineup = lineup_tensors(population, *tensors, shuffle)
+        evidence = population.evidence(lineup)  # (b, T, J, K, N)
+        belief = _log_belief(evidence, joint=population.head.joint)
+        target = shuffle[:, None, None, :, None].expand(*evidence.shape[:-1], 1)
+        parts.append(author_order(belief.gather(-1, target).squeeze(-1).numpy(), permutation[rows]))
+    return np.concatenate(parts)
+
+
+def _log_belief(evidence: torch.Tensor, *, joint: bool) -> torch.Tensor:
+    """Decode evidence (..., K, N): row by row, or as marginals of the posterior over permutations."""
+    if not joint:
+        return evidence.log_softmax(-1)
+    return torch.from_numpy(np.log(permutation_marginals(evidence.double().numpy()) + 1e-30)).float()
+
+
+@torch.no_grad()
+def limit_author_log_belief(population: Population, experience: Experience) -> Floats:
+    """The exact limit in place of a learned belief: (B, T, 1, N) log marginal of the true author after every step."""
+    law = population.planner.replay(torch.from_numpy(experience.observations))
+    actions = torch.from_numpy(experience.actions)
+    log_p = law.log_probability(_for_each_policy(actions, population.shape.num_agents))  # (B, T, K, N)
+    log_p = log_p * torch.from_numpy(experience.mask)[..., None]
+    marginals = permutation_marginals(log_p.double().cumsum(1).numpy())  # slots stand in author order here
+    return np.log(np.diagonal(marginals, axis1=2, axis2=3) + 1e-30)[:, :, None].astype(np.float32)
+
+
+def _for_each_policy(actions: torch.Tensor, agents: int) -> torch.Tensor:
+    """(B, T, K) or (B, T, K, A) -> with a policy axis after K."""
+    return actions.unsqueeze(3).expand(*actions.shape[:3], agents, *actions.shape[3:])
+
+
+def train_batch(
+    population: Population,
+    experience: Experience,
+    mirror: MirrorSettings,
+    learning: LearningSettings,
+    *,
+    run: int,
+    episodes: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> Columns:
+    """Columns of a train batch; a row is one whole episode.
+
+    Args:
+        population: current weights, observer heads included.
+        experience: B episodes.
+        mirror: the reward and its controls.
+        learning: discount factors.
+        run: seed of the run, from which lineups are shuffled.
+        episodes: (B,) ids of the episodes within the run.
+        rng: source of windows, observer subsets and control noise.
+
+    Returns:
+        observations, actions, mask, permutation (B, K), labels (B, K), log_probability, environment_advantage,
+        mirror_advantage, environment_target, mirror_target, and for the metrics environment_return, mirror_return
+        (B, N).
+    """
+    agents = population.shape.num_agents
+    permutation = lineup_permutations(run, episodes, "training", agents)
+    paid = _mirror_rewards(population, experience, mirror, permutation, rng)
+    labels = permutation
+    if mirror.control == "shuffled_labels":
+        labels = rng.permutation(agents)[permutation]  # fresh false names for this iteration
+    scaled = experience.rewards * np.float32(learning.reward_scale)
+    mask, lam = experience.mask, learning.gae_lambda
+    advantage, target = advantages(
+        scaled, experience.environment_value, mask, last_value=experience.last_value, gamma=learning.gamma, lam=lam
+    )
+    mirror_advantage, mirror_target = advantages(
+        paid, experience.mirror_value, mask, last_value=None, gamma=1.0, lam=lam
+    )
+    return {
+        "observations": experience.observations,
+        "actions": experience.actions,
+        "mask": mask.astype(np.float32),
+        "permutation": permutation,
+        "labels": labels,
+        "log_probability": experience.log_probability,
+        "environment_advantage": advantage,
+        "mirror_advantage": mirror_advantage,
+        "environment_target": target,
+        "mirror_target": mirror_target,
+        "environment_return": experience.rewards.sum(1),
+        "mirror_return": paid.sum(1),
+    }
+
+
+def _mirror_rewards(
+    population: Population,
+    experience: Experience,
+    mirror: MirrorSettings,
+    permutation: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> Floats:
+    """(B, T, N) float32."""
+    batch, time, agents = experience.mask.shape
+    if mirror.control == "limit":
+        belief = limit_author_log_belief(population, experience)
+        belief = np.broadcast_to(belief, (batch, time, agents, agents))
+    else:
+        belief = author_log_belief(population, experience, permutation)
+    if mirror.observers_per_author and mirror.credit == "author":
+        chosen = rng.choice(agents, size=min(mirror.observers_per_author, agents), replace=False)
+        belief = np.repeat(belief[:, :, chosen].mean(2, keepdims=True), agents, axis=2)
+    window = None
+    if mirror.timing == "window":
+        width = min(time, mirror.window or max(1, time // 4))
+        start = rng.integers(0, time - width + 1, size=batch)
+        window = np.stack([start, start + width], axis=1)  # (B, 2)
+    teams = None if mirror.teams is None else np.asarray(mirror.teams)
+    paid: Floats = mirror_reward(
+        belief,
+        experience.mask,
+        credit=mirror.credit,
+        timing=mirror.timing,
+        floor=mirror.floor,
+        teams=teams,
+        window=window,
+    )
+    if mirror.control == "random_reward":
+        noise = rng.standard_normal(paid.shape) * (paid[experience.mask].std() if experience.mask.any() else 0.0)
+        paid = np.where(experience.mask, noise, 0.0).astype(np.float32)
+    if not np.isfinite(paid).all():
+        raise TrainingError(f"the mirror reward holds {int((~np.isfinite(paid)).sum())} values that are not finite")
+    return paid
+
+
+def weigh_advantages(columns: Columns, weight: float) -> Floats:
+    """Environment plus weighted mirror advantage, standardised for each agent: (B, T, N) float32.
+
+    Raises:
+        TrainingError: if an advantage is not finite (a world paid NaN or infinity).
+    """
+    total = columns["environment_advantage"] + np.float32(weight) * columns["mirror_advantage"]
+    if not np.isfinite(total).all():
+        agent = int(np.argwhere(~np.isfinite(total))[0][2])
+        raise TrainingError(f"the advantage of agent {agent} is not finite: does its world pay NaN or infinity?")
+    live = columns["mask"] > 0
+    count = np.maximum(live.sum((0, 1)), 1)  # (N,)
+    mean = total.sum((0, 1), where=live) / count
+    variance = (np.square(total - mean)).sum((0, 1), where=live) / count
+    return np.where(live, (total - mean) / np.sqrt(variance + math.ulp(1.0) + 1e-8), 0.0).astype(np.float32)

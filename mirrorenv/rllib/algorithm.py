@@ -1,0 +1,220 @@
+"""MirrorPPO: proximal policy optimisation of a population that is paid for being recognised."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Self
+
+import numpy as np
+from ray.rllib.algorithms.ppo import PPO, PPOConfig
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
+
+from mirrorenv.errors import TrainingError
+from mirrorenv.population.experience import population_shape
+from mirrorenv.population.population import Population
+from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
+from mirrorenv.population.train_batch import Columns, weigh_advantages
+from mirrorenv.rllib.env_runner import PopulationEnvRunner
+from mirrorenv.rllib.learner import PopulationLearner
+from mirrorenv.rllib.module import MODULE_ID, PopulationModule
+from mirrorenv.rllib.worlds import make_world
+
+__all__ = ["MirrorPPO", "MirrorPPOConfig"]
+
+logger = logging.getLogger(__name__)
+
+_EMPTY_ITERATIONS = 3  # iterations without a single sample before training stops with an error
+
+
+class MirrorPPOConfig(PPOConfig):
+    """Configuration of `MirrorPPO`.
+
+    >>> config = MirrorPPOConfig().environment("mirrorenv/ants-v0").mirror(weight=1.0, credit="author")
+
+    RLlib's own options hold for resources (`env_runners`, `learners`), `debugging(seed=...)` and `environment`. What is
+    learned and how is set by `mirror`, `population` and `learning`.
+    """
+
+    def __init__(self, algo_class: type | None = None) -> None:
+        super().__init__(algo_class=algo_class or MirrorPPO)
+        self.mirror_settings = MirrorSettings()
+        self.population_settings = PopulationSettings()
+        self.learning_settings = LearningSettings()
+        self.total_steps: int | None = None
+        self.env_runner_cls = PopulationEnvRunner
+        self.num_env_runners = 0
+        self.seed = 0
+
+    def mirror(self, **settings: Any) -> Self:
+        """Set the mirror reward: fields of `MirrorSettings` (weight, credit, timing, control, ...)."""
+        self.mirror_settings = MirrorSettings(**{**self.mirror_settings.model_dump(), **settings})
+        return self
+
+    def population(self, **settings: Any) -> Self:
+        """Set who acts and recognises: fields of `PopulationSettings` (weights, trunk, hidden, observer, ...)."""
+        self.population_settings = PopulationSettings(**{**self.population_settings.model_dump(), **settings})
+        return self
+
+    def learning(self, total_steps: int | None = None, **settings: Any) -> Self:
+        """Set the optimisation: fields of `LearningSettings`; `total_steps` ends the schedule of the mirror weight."""
+        self.learning_settings = LearningSettings(**{**self.learning_settings.model_dump(), **settings})
+        self.total_steps = total_steps if total_steps is not None else self.total_steps
+        return self
+
+    def training(self, **settings: Any) -> Self:
+        """RLlib's `training` options have other names here: refuse them rather than ignore them.
+
+        Raises:
+            TypeError: if any option is given.
+        """
+        if settings:
+            known = ", ".join(LearningSettings.model_fields)
+            raise TypeError(
+                f"MirrorPPOConfig.training() does not know {', '.join(settings)}: use .learning(...) with {known}"
+            )
+        return self
+
+    def world_spaces(self) -> tuple[Any, Any]:
+        """Observation and action space of one agent."""
+        world = make_world(self, 1)
+        return world.observation_space, world.action_space
+
+    def get_default_rl_module_spec(self) -> RLModuleSpec:
+        """One module for the whole population."""
+        return RLModuleSpec(
+            module_class=PopulationModule,
+            model_config={
+                "shape": population_shape(make_world(self, 1)).model_dump(),
+                "population": self.population_settings.model_dump(),
+                "learning": self.learning_settings.model_dump(),
+                "seed": int(self.seed or 0),
+            },
+        )
+
+    def get_default_learner_class(self) -> type:
+        """The population's learner."""
+        return PopulationLearner
+
+    def validate(self) -> None:
+        """Check what RLlib does not."""
+        super().validate()
+        make_world(self, 1)  # an unknown world is refused here, before any actor starts
+
+
+class MirrorPPO(PPO):
+    """Sample whole episodes, pay for recognition, update planners and observers, send all weights to the runners."""
+
+    @classmethod
+    def get_default_config(cls) -> MirrorPPOConfig:
+        """The default configuration."""
+        return MirrorPPOConfig()
+
+    def setup(self, config: Any) -> None:
+        """Build runners and learners."""
+        self._next_episode = 0
+        self._steps = 0
+        self._empty = 0
+        super().setup(config)
+
+    @property
+    def population(self) -> Population:
+        """The local copy of the population with the newest weights."""
+        module: PopulationModule = self.env_runner.module
+        return module.population
+
+    def mirror_weight(self) -> float:
+        """The weight of the mirror reward now."""
+        mirror: MirrorSettings = self.config.mirror_settings
+        if mirror.final_weight is None or not self.config.total_steps:
+            return mirror.weight
+        share = min(1.0, self._steps / self.config.total_steps)
+        return mirror.weight + share * (mirror.final_weight - mirror.weight)
+
+    def training_step(self) -> None:
+        """One iteration.
+
+        Raises:
+            TrainingError: if no sample arrived in several iterations in a row.
+        """
+        columns = self._sample()
+        if columns is None:
+            return
+        weight = self.mirror_weight()
+        steps = int(columns["mask"].any(axis=2).sum())
+        self._steps += steps
+        summary = {
+            "episode_return_mean": float(columns["environment_return"].mean()),
+            "mirror_return_mean": float(columns["mirror_return"].mean()),
+            "mirror_weight": weight,
+        }
+        batch = {name: columns[name] for name in _LEARNER_COLUMNS}
+        batch["advantage"] = weigh_advantages(columns, weight)
+        batch["iteration"] = np.full(len(batch["mask"]), self.iteration, np.int64)
+        sample = MultiAgentBatch({MODULE_ID: SampleBatch(batch)}, env_steps=steps)
+        results = self.learner_group.update(batch=sample)
+        self.metrics.aggregate(results, key="learners")
+        self.env_runner_group.sync_weights(from_worker_or_learner_group=self.learner_group, inference_only=False)
+        if self.config.num_env_runners:  # the driver's own copy, which evaluation and checkpoints read
+            state = self.learner_group.get_state(components="learner/rl_module")["learner"]["rl_module"]
+            self.env_runner.multi_module.set_state(state)
+        self.metrics.log_value(("env_runners", "num_env_steps_sampled"), steps, reduce="sum")
+        self.metrics.log_value(("env_runners", "num_env_steps_sampled_lifetime"), steps, reduce="lifetime_sum")
+        for name, value in summary.items():
+            self.metrics.log_value(("env_runners", name), value, window=1)
+
+    def _sample(self) -> Columns | None:
+        """Episodes from every healthy runner; None if none arrived this time."""
+        learning: LearningSettings = self.config.learning_settings
+        episodes = np.arange(self._next_episode, self._next_episode + learning.episodes_per_iteration)
+        self._next_episode += len(episodes)
+        iteration, runners = self.iteration, self.config.num_env_runners
+        if not runners:
+            return self.env_runner.sample(episodes=episodes, iteration=iteration)
+        shares = np.array_split(episodes, runners)
+        parts = self.env_runner_group.foreach_env_runner(
+            lambda runner: runner.sample(episodes=shares[runner.worker_index - 1], iteration=iteration),
+            local_env_runner=False,
+            timeout_seconds=self.config.sample_timeout_s,
+        )
+        if not parts:
+            self._empty += 1
+            if self._empty >= _EMPTY_ITERATIONS:
+                raise TrainingError(
+                    f"no sample arrived in {self._empty} iterations: {runners} env runners, "
+                    f"{self.env_runner_group.num_healthy_remote_workers()} of them healthy. "
+                    "Their logs say why; a run with env_runners = 0 raises the error itself."
+                )
+            logger.warning("iteration %d: no sample arrived from any of %d env runners", iteration, runners)
+            return None
+        self._empty = 0
+        if len(parts) < runners:
+            logger.warning("iteration %d: samples from %d of %d env runners", iteration, len(parts), runners)
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    # -- checkpoints ----------------------------------------------------------------------------------------------
+
+    def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """RLlib's state and our counters."""
+        state: dict[str, Any] = super().get_state(*args, **kwargs)
+        state["mirror_counters"] = {"next_episode": self._next_episode, "steps": self._steps}
+        return state
+
+    def set_state(self, state: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        """Restore RLlib's state and our counters."""
+        super().set_state(state, *args, **kwargs)
+        counters = state.get("mirror_counters", {})
+        self._next_episode = counters.get("next_episode", self._next_episode)
+        self._steps = counters.get("steps", self._steps)
+
+
+_LEARNER_COLUMNS = (
+    "observations",
+    "actions",
+    "mask",
+    "permutation",
+    "labels",
+    "log_probability",
+    "environment_target",
+    "mirror_target",
+)

@@ -1,0 +1,123 @@
+"""The env runner: whole episodes of a batched world as plain arrays, the mirror reward included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from ray.rllib.core import COMPONENT_RL_MODULE
+from ray.rllib.env import INPUT_ENV_SPACES
+from ray.rllib.env.env_runner import EnvRunner
+from ray.rllib.utils.checkpoints import Checkpointable
+
+from mirrorenv.population.experience import play
+from mirrorenv.population.train_batch import Columns, train_batch
+from mirrorenv.rllib.module import MODULE_ID, PopulationModule
+from mirrorenv.rllib.worlds import make_world
+
+__all__ = ["PopulationEnvRunner", "world_seeds"]
+
+
+def world_seeds(run: int, episodes: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The seed of each episode's world: distinct for every (run, episode), whoever plays it."""
+    return (np.uint64(run % 2**31) << np.uint64(32)) + episodes.astype(np.uint64)
+
+
+class PopulationEnvRunner(EnvRunner, Checkpointable):
+    """Plays the episodes it is told to, so that a run does not depend on how many runners share them."""
+
+    def __init__(self, *, config: Any, **kwargs: Any) -> None:
+        super().__init__(config=config, **kwargs)
+        torch.set_num_threads(1)  # many small matrices: a second thread makes them slower
+        self.worker_index = self.worker_index or 0
+        self._weights_seq_no = 0
+        self._worlds: dict[int, Any] = {}
+        self.make_module()
+
+    def make_env(self) -> None:
+        """Forget the worlds; they are made again when needed."""
+        self._worlds.clear()
+
+    def make_module(self) -> None:
+        """Build the population from the config."""
+        spec = self.config.get_multi_rl_module_spec(spaces=self.get_spaces(), inference_only=False)
+        self.multi_module = spec.build()
+        self.module: PopulationModule = self.multi_module[MODULE_ID]
+
+    def sample(self, *, episodes: NDArray[np.int64], iteration: int) -> Columns:
+        """Play the episodes with these ids.
+
+        Args:
+            episodes: (B,) ids.
+            iteration: number of the training iteration, a seed of the agents' choices.
+
+        Returns:
+            columns of `mirrorenv.population.train_batch.train_batch`, a row for each episode.
+        """
+        run = int(self.config.seed or 0)
+        choices = np.random.SeedSequence([run, iteration, int(episodes[0])])
+        generator = torch.Generator().manual_seed(int(choices.generate_state(1, np.uint64)[0] >> np.uint64(1)))
+        world = self._world(len(episodes))
+        population = self.module.population
+        experience = play(world, population, world_seeds(run, episodes), generator)
+        self.num_env_steps_sampled_lifetime += experience.env_steps
+        return train_batch(
+            population,
+            experience,
+            self.config.mirror_settings,
+            self.config.learning_settings,
+            run=run,
+            episodes=episodes,
+            rng=np.random.default_rng(choices),
+        )
+
+    def _world(self, size: int) -> Any:
+        if size not in self._worlds:
+            self._worlds[size] = make_world(self.config, size)
+        return self._worlds[size]
+
+    # -- what RLlib asks of a runner ------------------------------------------------------------------------------
+
+    def get_spaces(self) -> dict[str, Any]:
+        """Spaces of one agent, which are those of the module."""
+        spaces = self.config.world_spaces()
+        return {INPUT_ENV_SPACES: spaces, MODULE_ID: spaces}
+
+    def get_metrics(self) -> dict[str, Any]:
+        """Metrics travel with the samples."""
+        return self.metrics.reduce()
+
+    def assert_healthy(self) -> None:
+        """A runner is healthy once its population is built."""
+        if self.module is None:
+            raise AssertionError("the population was not built")
+
+    def get_state(self, components: Any = None, *, not_components: Any = None, **kwargs: Any) -> dict[str, Any]:
+        """Weights, if asked for."""
+        state: dict[str, Any] = {"weights_seq_no": self._weights_seq_no}
+        if self._check_component(COMPONENT_RL_MODULE, components, not_components):
+            state[COMPONENT_RL_MODULE] = self.multi_module.get_state()
+        return state
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over weights, observer heads included."""
+        if COMPONENT_RL_MODULE in state:
+            import ray
+
+            weights = state[COMPONENT_RL_MODULE]
+            if isinstance(weights, ray.ObjectRef):
+                weights = ray.get(weights)
+            self.multi_module.set_state(weights)
+
+    def get_ctor_args_and_kwargs(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Used by RLlib to write checkpoints."""
+        return (), {"config": self.config}
+
+    def get_metadata(self) -> dict[str, Any]:
+        """Used by RLlib to write checkpoints."""
+        return dict(Checkpointable.get_metadata(self))
+
+    def stop(self) -> None:
+        """Nothing to release."""
