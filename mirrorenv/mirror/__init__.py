@@ -2,7 +2,16 @@
 
 from mirrorenv.mirror.belief import Belief, Decode
 from mirrorenv.mirror.intervals import Estimate, bootstrap_t_interval, jackknife_interval, rate_interval, t_interval
+from mirrorenv.mirror.leak import likelihood_ratio_e_value, log_e_threshold
 from mirrorenv.mirror.lineup import Lineup, Reveal, lineup_permutations, shuffle_lineup
+from mirrorenv.mirror.oracle import (
+    Limit,
+    count_actions,
+    cumulative_evidence,
+    exact_limit,
+    few_shot_limit,
+    limit_evidence,
+)
 from mirrorenv.mirror.permutations import (
     MAX_EXACT_AGENTS,
     log_permutation_marginals,
@@ -22,14 +31,22 @@ __all__ = [
     "Decode",
     "EpisodeBatch",
     "Estimate",
+    "Limit",
     "Lineup",
     "Reveal",
     "Timing",
     "Trajectory",
     "bootstrap_t_interval",
     "concatenate_episodes",
+    "count_actions",
+    "cumulative_evidence",
+    "exact_limit",
+    "few_shot_limit",
     "jackknife_interval",
+    "likelihood_ratio_e_value",
+    "limit_evidence",
     "lineup_permutations",
+    "log_e_threshold",
     "log_permutation_marginals",
     "log_permutation_posterior",
     "log_permutation_sum",
