@@ -14,6 +14,7 @@ _HOME = {
     "read_json": "files",
     "read_jsonl": "files",
     "verify_manifest": "files",
+    "write_report": "report",
     "write_manifest": "files",
 }
 
