@@ -1,0 +1,189 @@
+"""Write the pages that the code itself knows best: worlds, settings, commands and the API.
+
+Called by ``conf.py`` before each build. The pages are not tracked; a page about a world is its class docstring.
+"""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+ROOMS = {
+    "mirror": "The test itself. NumPy and SciPy only.",
+    "envs": "The worlds, and what one does to a world.",
+    "results": "Run folders, statistics, the report.",
+    "population": "Planners, observers and baselines. Needs the extra `train`.",
+    "rllib": "The population on RLlib. Needs the extra `train`.",
+}
+
+
+def write_all(docs: Path) -> None:
+    """Write every generated page below ``docs``; a page that did not change is left alone."""
+    _write(docs / "worlds" / "index.md", worlds_index())
+    for id, text in world_pages().items():
+        _write(docs / "worlds" / f"{id.split('/')[-1]}.md", text)
+    _write(docs / "configuration.md", configuration_page())
+    _write(docs / "command-line.md", command_page())
+    for room in ROOMS:
+        _write(docs / "api" / f"{room}.rst", api_page(room))
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text() != text:  # an untouched file is not built again
+        path.write_text(text)
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    cells = [header, ["---"] * len(header), *[[cell.replace("|", "\\|") for cell in row] for row in rows]]
+    return "\n".join("| " + " | ".join(row) + " |" for row in cells) + "\n"
+
+
+def _own_worlds() -> dict[str, Any]:
+    import mirrorenv
+
+    return {id: spec for id, spec in mirrorenv.registry().items() if id.startswith("mirrorenv/")}
+
+
+def worlds_index() -> str:
+    """All registered worlds in one table."""
+    rows = []
+    for id, spec in _own_worlds().items():
+        reward = "team" if spec.team_reward else "own"
+        rows.append([f"[`{id}`]({id.split('/')[-1]}.md)", spec.description, reward, spec.leaks or "none known"])
+    pages = "\n".join(id.split("/")[-1] for id in _own_worlds())
+    return (
+        "# Worlds\n\n"
+        "A world is written once, as a batch of copies, and has two faces: `mirrorenv.make_batch(id, num_envs)` gives "
+        "arrays, `mirrorenv.make(id)` gives a PettingZoo `ParallelEnv` that plays the same episode for the same seed. "
+        "The version at the end of an id rises whenever a recorded episode would change.\n\n"
+        + _table(["world", "what it is", "reward", "what tells agents apart besides behaviour"], rows)
+        + f"\n```{{toctree}}\n:hidden:\n\n{pages}\n```\n"
+    )
+
+
+def world_pages() -> dict[str, str]:
+    """One page for each world of this package: its facts from the registry, then its class docstring."""
+    return {id: _world_page(id, spec) for id, spec in _own_worlds().items()}
+
+
+def _world_page(id: str, spec: Any) -> str:
+    import mirrorenv
+
+    text = inspect.getdoc(spec.load()) or ""
+    world = mirrorenv.make_batch(id, 1)
+    facts = [
+        ["id", f"`{id}`"],
+        ["agents", f"{world.num_agents} (`{world.agents[0]}` ...)"],
+        ["observation of one agent", f"`{world.observation_space}`"],
+        ["action of one agent", f"`{world.action_space}`"],
+        ["steps at most", str(world.horizon)],
+        ["reward", "the team's, shared" if spec.team_reward else "each agent's own"],
+        ["slots exchangeable, so that the exact limit holds", "yes" if spec.slot_exchangeable else "no"],
+        ["identity leaks through", spec.leaks or "nothing known"],
+    ]
+    first, _, rest = text.partition("\n")
+    code = (
+        f'```python\nimport mirrorenv\n\nenv = mirrorenv.make("{id}")\nbatch = mirrorenv.make_batch("{id}", 64)\n```\n'
+    )
+    name = id.split("/")[-1]
+    return f"# {name}\n\n{first}\n\n{_table(['', ''], facts)}\n{code}\n{rest.strip()}\n"
+
+
+def configuration_page() -> str:
+    """Every setting of a training run: name, type, default, meaning."""
+    settings = import_module("mirrorenv.rllib.settings")
+    model = settings.TrainSettings
+    return (
+        "# Configuration\n\n"
+        "A run is one typed model of settings. Give them in a TOML or YAML file, change single ones with "
+        "`--set a.b=value`; an unknown key is an error. The resolved settings are kept in `config.json` of the run "
+        "folder.\n\n" + "\n".join(_settings_section("", model))
+    )
+
+
+def _settings_section(prefix: str, model: Any) -> list[str]:
+    rows, nested = [], []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if hasattr(kind, "model_fields"):
+            nested.append((f"{prefix}{name}.", kind))
+            continue
+        limits = ", ".join(str(limit) for limit in field.metadata)
+        default = "required" if field.is_required() else f"`{field.get_default(call_default_factory=True)!r}`"
+        kind_text = _type_text(kind) + (f" ({limits})" if limits else "")
+        rows.append([f"`{prefix}{name}`", kind_text, default, " ".join((field.description or "").split())])
+    title = f"## `{prefix.rstrip('.')}`" if prefix else "## Top level"
+    section = [f"{title}\n\n{inspect.getdoc(model) or ''}\n\n{_table(['setting', 'type', 'default', 'meaning'], rows)}"]
+    for inner, kind in nested:
+        section += _settings_section(inner, kind)
+    return section
+
+
+def _type_text(kind: Any) -> str:
+    text = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind)
+    return "`" + text.replace("typing.", "").replace("pathlib.", "") + "`"
+
+
+def command_page() -> str:
+    """Every command with its arguments and options, as the parser knows them."""
+    import typer
+
+    from mirrorenv.cli import app
+
+    root = typer.main.get_command(app)
+    lines = ["# Command line\n", f"{(root.help or '').strip()}\n"]
+    for name, command in sorted(getattr(root, "commands", {}).items()):
+        if command.hidden:
+            continue
+        rows = []
+        for parameter in command.params:
+            names = ", ".join(f"`{option}`" for option in [*parameter.opts, *parameter.secondary_opts])
+            if parameter.param_type_name == "argument":
+                names = f"`{(parameter.metavar or parameter.name or '').upper()}`"
+            default = parameter.default
+            shown = "" if default in (None, False, ()) or callable(default) else f"`{default}`"
+            rows.append([names, " ".join((getattr(parameter, "help", "") or "").split()), shown])
+        usage = command.collect_usage_pieces(command.make_context(name, [], resilient_parsing=True))
+        lines.append(f"## mirrorenv {name}\n\n```text\nmirrorenv {name} {' '.join(usage)}\n```\n")
+        lines.append(f"{inspect.cleandoc(command.help or '')}\n")
+        lines.append(_table(["option", "meaning", "default"], rows))
+    return "\n".join(lines)
+
+
+def api_page(room: str) -> str:
+    """Everything a room's facade offers, grouped by the file it lives in, with that file's own words first."""
+    title = f"mirrorenv.{room}"
+    lines = [title, "=" * len(title), "", ROOMS[room].replace("`", "``"), "", f".. py:module:: mirrorenv.{room}", ""]
+    try:
+        things = _offered(room)
+    except ImportError as error:  # an extra is missing: the page says so instead of failing the build
+        return "\n".join([*lines, f"Not built here: {error}", ""])
+    for home, names in things.items():
+        words = home.removeprefix("mirrorenv.")
+        lines += [words, "-" * len(words), "", f".. automodule:: {home}", "   :no-index:", ""]
+        for name, directive in names:
+            lines += [f".. {directive}:: mirrorenv.{room}.{name}", ""]
+            if directive == "autoclass":
+                lines[-1:] = ["   :members:", "   :show-inheritance:", ""]
+    return "\n".join(lines)
+
+
+def _offered(room: str) -> dict[str, list[tuple[str, str]]]:
+    """The facade's names by the module that defines them, each with its autodoc directive."""
+    module = import_module(f"mirrorenv.{room}")
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name in module.__all__:
+        thing = getattr(module, name)
+        home = getattr(thing, "__module__", "")
+        if not home.startswith("mirrorenv."):
+            continue  # constants and type aliases: their text stands where they are used
+        directive = "autoexception" if _is_error(thing) else "autoclass" if inspect.isclass(thing) else "autofunction"
+        found.setdefault(home, []).append((name, directive))
+    return dict(sorted(found.items()))
+
+
+def _is_error(thing: Any) -> bool:
+    return inspect.isclass(thing) and issubclass(thing, BaseException)
