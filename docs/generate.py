@@ -6,9 +6,10 @@ Called by ``conf.py`` before each build. The pages are not tracked; a page about
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 ROOMS = {
     "mirror": "The test itself. NumPy and SciPy only.",
@@ -94,13 +95,17 @@ def _world_page(id: str, spec: Any) -> str:
 
 def configuration_page() -> str:
     """Every setting of a training run: name, type, default, meaning."""
-    settings = import_module("mirrorenv.rllib.settings")
-    model = settings.TrainSettings
+    model = import_module("mirrorenv.rllib.settings").RunSettings
     return (
         "# Configuration\n\n"
         "A run is one typed model of settings. Give them in a TOML or YAML file, change single ones with "
         "`--set a.b=value`; an unknown key is an error. The resolved settings are kept in `config.json` of the run "
-        "folder.\n\n" + "\n".join(_settings_section("", model))
+        "folder, and the same names are the arguments of `MirrorPPOConfig().mirror(...)`, `.population(...)` and "
+        "`.learning(...)`.\n\n"
+        "```toml\n"
+        'world = "mirrorenv/ants-v0"\nseed = 3\n\n[mirror]\nweight = 0.5\ncredit = "team"\n\n'
+        '[population]\nweights = "shared"\n'
+        "```\n\n" + "\n".join(_settings_section("", model))
     )
 
 
@@ -111,20 +116,37 @@ def _settings_section(prefix: str, model: Any) -> list[str]:
         if hasattr(kind, "model_fields"):
             nested.append((f"{prefix}{name}.", kind))
             continue
-        limits = ", ".join(str(limit) for limit in field.metadata)
-        default = "required" if field.is_required() else f"`{field.get_default(call_default_factory=True)!r}`"
-        kind_text = _type_text(kind) + (f" ({limits})" if limits else "")
-        rows.append([f"`{prefix}{name}`", kind_text, default, " ".join((field.description or "").split())])
-    title = f"## `{prefix.rstrip('.')}`" if prefix else "## Top level"
+        default = "required" if field.is_required() else f"`{_toml(field.get_default(call_default_factory=True))}`"
+        meaning = " ".join((field.description or "").split())
+        rows.append([f"`{prefix}{name}`", _type_text(kind, field.metadata), default, meaning])
+    title = f"## `{prefix.rstrip('.')}`" if prefix else "## The run"
     section = [f"{title}\n\n{inspect.getdoc(model) or ''}\n\n{_table(['setting', 'type', 'default', 'meaning'], rows)}"]
     for inner, kind in nested:
         section += _settings_section(inner, kind)
     return section
 
 
-def _type_text(kind: Any) -> str:
-    text = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind)
-    return "`" + text.replace("typing.", "").replace("pathlib.", "") + "`"
+def _type_text(kind: Any, limits: Iterable[Any]) -> str:
+    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    if choices:
+        return ", ".join(f'`"{choice}"`' for choice in choices)
+    name = kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
+    text = name.replace("typing.", "").replace("pathlib.", "")
+    bounds = []
+    for limit in limits:
+        for attribute, sign in (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<")):
+            if (bound := getattr(limit, attribute, None)) is not None:
+                bounds.append(f"{sign} {bound}")
+    return f"`{text}`" + (f", {', '.join(bounds)}" if bounds else "")
+
+
+def _toml(value: Any) -> str:
+    """A default as it would stand in a settings file; None is written as "not set"."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def command_page() -> str:
