@@ -6,6 +6,10 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "format_table": "compare",
+    "paired": "compare",
+    "read_results": "compare",
+    "summarise": "compare",
     "RunFolder": "run_folder",
     "append_jsonl": "files",
     "atomic_write_bytes": "files",

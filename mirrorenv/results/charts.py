@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from mirrorenv.mirror.leak import log_e_threshold
 from mirrorenv.results.plots import Dots, Level, Theme, Track, dot_plot, heat_map, line_chart, short
 from mirrorenv.results.record import Array, Quantity, Record, Row, Series, curve, dig, figure, matrix
 from mirrorenv.results.words import percent, plain, steps
 
-__all__ = ["ALPHA", "CHARTS", "Chart", "e_value_threshold"]
+__all__ = ["ALPHA", "CHARTS", "Chart"]
 
 ALPHA = 0.05
 STEPS = "environment steps"
@@ -39,11 +40,6 @@ class Chart:
     caption: str
     alt: str
     draw: Callable[[Theme], Figure]
-
-
-def e_value_threshold(checkpoints: int) -> float:
-    """log(C / alpha), for one of C checkpoints to count at level alpha: Markov's inequality and a union bound."""
-    return math.log(max(checkpoints, 1) / ALPHA)
 
 
 def _ends(name: str, series: Series, write: Callable[[float], str]) -> str:
@@ -339,21 +335,21 @@ def above_the_limit(record: Record, weight0: Record | None) -> Chart | None:
     if series is None:
         return None
     count = len(series.value)
-    threshold = e_value_threshold(count)
-    floor = -2.0 * threshold
-    clipped = int((series.value < floor).sum())
-    shown = series._replace(value=np.maximum(series.value, floor))
+    threshold = log_e_threshold(ALPHA, count)
+    floor, top = -2.0 * threshold, 4.0 * threshold
+    clipped = int(((series.value < floor) | (series.value > top)).sum())
+    shown = series._replace(value=series.value.clip(floor, top))
     tracks = [Track("log e-value", shown, "learned")]
     levels = [
         Level(f"threshold for {count} checkpoints", threshold, DASHED, "limit"),
-        Level("for a single one", math.log(1 / ALPHA)),
+        Level("for a single one", log_e_threshold(ALPHA)),
     ]
-    below = f" {clipped} of {count} points lie further down and are drawn at the bottom." if clipped else ""
-    passed = int((series.value > threshold).sum())
+    beyond = f" {clipped} of {count} points lie outside the picture and are drawn at its edge." if clipped else ""
+    passed = int((series.value >= threshold).sum())
     return Chart(
         "Is anything above the limit?",
         "Evidence that the learned observers know more than the exact limit allows, which would mean a leak or a bug. "
-        f"Above the upper line it counts at level {ALPHA:g}, corrected for the number of checkpoints.{below}",
+        f"Above the upper line it counts at level {ALPHA:g}, corrected for the number of checkpoints.{beyond}",
         f"Line chart: log e-value over {count} checkpoints, largest {plain(float(series.value.max()))}, threshold "
         f"{plain(threshold)}; {passed} above it.",
         lambda theme: line_chart(

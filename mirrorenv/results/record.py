@@ -9,14 +9,14 @@ Shape legend: N agents, J observers, T time steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Quantity", "Record", "Series", "curve", "dig", "figure", "matrix", "number"]
+__all__ = ["Quantity", "Record", "Series", "curve", "dig", "figure", "flatten", "matrix", "number"]
 
 Array = NDArray[np.float64]
 Row = Mapping[str, Any]
@@ -77,6 +77,15 @@ def curve(row: Any, *keys: str) -> Array | None:
         return None
     values = np.array([math.nan if (item := number(entry)) is None else item for entry in found], dtype=np.float64)
     return values if np.isfinite(values).any() else None
+
+
+def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested objects as (dotted key, value) pairs."""
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            yield from flatten(item, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, value
 
 
 def matrix(row: Any, *keys: str) -> Array | None:

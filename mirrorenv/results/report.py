@@ -10,15 +10,15 @@ import os
 from pathlib import Path
 
 from mirrorenv.errors import RunFolderError
-from mirrorenv.results.charts import ALPHA, CHARTS, Chart, e_value_threshold
+from mirrorenv.mirror.leak import log_e_threshold
+from mirrorenv.results.charts import ALPHA, CHARTS, Chart
 from mirrorenv.results.files import atomic_write_bytes, atomic_write_text
 from mirrorenv.results.page import document, escape, paragraph, picture, section
 from mirrorenv.results.plots import DARK, LIGHT, png
-from mirrorenv.results.record import Record, number
+from mirrorenv.results.record import Record, flatten, number
 from mirrorenv.results.run_folder import RunFolder
 from mirrorenv.results.sections import (
     configuration,
-    flatten,
     how_to_read,
     limits_of_the_page,
     notice,
@@ -70,7 +70,7 @@ def write_report(run_path: str | os.PathLike[str], weight0: str | os.PathLike[st
 
 
 def _world(run: RunFolder) -> str:
-    for key in ("env", "environment", "world"):
+    for key in ("world", "env", "environment"):
         name = run.config.get(key)
         if isinstance(name, str) and name:
             return name
@@ -171,8 +171,8 @@ def _e_value_sentence(record: Record) -> str:
     if series is None:
         return ""
     count, most = len(series.value), float(series.value.max())
-    threshold = e_value_threshold(count)
-    above = [steps(step) for step, value in zip(series.steps, series.value, strict=True) if value > threshold]
+    threshold = log_e_threshold(ALPHA, count)
+    above = [steps(step) for step, value in zip(series.steps, series.value, strict=True) if value >= threshold]
     tested = f"log e-value at most {plain(most)}, threshold log({count}/{ALPHA:g}) = {plain(threshold)}"
     if above:
         text = (

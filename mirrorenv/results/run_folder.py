@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +20,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from mirrorenv.errors import RunFolderError
 from mirrorenv.results.files import (
@@ -37,6 +40,7 @@ from mirrorenv.results.versions import git_state, installed_versions
 __all__ = ["IfExists", "RunFolder", "first_difference"]
 
 FORMAT = 1
+BEYOND = 1e9  # nats; past any threshold
 CONFIG, RUN, METRICS, EVALUATIONS = "config.json", "run.json", "metrics.jsonl", "evaluations.jsonl"
 CHECKPOINTS, TENSORBOARD, PLOTS, REPORT = "checkpoints", "tensorboard", "plots", "report.html"
 OWN = (CONFIG, RUN, METRICS, EVALUATIONS, CHECKPOINTS, TENSORBOARD, PLOTS, REPORT)
@@ -229,9 +233,15 @@ class RunFolder:
     def log_evaluation(self, row: Mapping[str, Any]) -> None:
         """Append one evaluation; ``iteration`` and ``env_steps`` must be among its keys.
 
+        An infinite ``log_e_value`` is kept as +-1e9: as the null that other infinities become, the strongest sign of
+        a leak would read as a figure nobody measured.
+
         Raises:
             RunFolderError: for a missing key, a value that is not JSON or a full disk.
         """
+        e_value = row.get("log_e_value")
+        if isinstance(e_value, (float, np.floating)) and np.isinf(e_value):
+            row = {**row, "log_e_value": math.copysign(BEYOND, e_value)}
         append_jsonl(self.path / EVALUATIONS, _checked(row, "an evaluation"))
 
     def metrics(self) -> list[dict[str, Any]]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mirrorenv.results.page import details, escape, paragraph, section, table
-from mirrorenv.results.record import Record, Row, dig, figure, number
+from mirrorenv.results.record import Record, Row, dig, figure, flatten, number
 from mirrorenv.results.run_folder import RunFolder
 from mirrorenv.results.words import SCORES, cell, field_words, interval, percent, plain, steps
 
 __all__ = [
     "configuration",
-    "flatten",
     "how_to_read",
     "limits_of_the_page",
     "notice",
@@ -116,15 +115,6 @@ def row_by_row(record: Record) -> str:
         "The numbers behind the lines",
         table(["environment steps", *[name for name, _, _ in columns]], rows, "One row an evaluation, latest last."),
     )
-
-
-def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested objects as (dotted key, value) pairs."""
-    if isinstance(value, Mapping) and value:
-        for key, item in value.items():
-            yield from flatten(item, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, value
 
 
 def _pairs(values: Any, caption: str) -> str:
