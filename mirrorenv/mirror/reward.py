@@ -133,7 +133,7 @@ def _value(logs: FloatArray, alive: BoolArray, floor: float) -> FloatArray:
     steps = np.minimum(np.arange(logs.shape[1])[None, :, None], last[:, None])  # (B, T, N)
     held = np.take_along_axis(logs, steps[:, :, None], axis=1)  # (B, T, J, N)
     value = np.log(logs.shape[-1]) + np.clip(held, np.log(floor), 0.0)
-    acted: BoolArray = alive.any(axis=1, keepdims=True)  # (B, 1, N)
+    acted = np.asarray(alive.any(axis=1, keepdims=True))  # (B, 1, N)
     return np.where(acted[:, :, None], value, 0.0)
 
 
