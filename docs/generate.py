@@ -38,8 +38,15 @@ def _write(path: Path, text: str) -> None:
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
-    cells = [header, ["---"] * len(header), *[[cell.replace("|", "\\|") for cell in row] for row in rows]]
+    cells = [header, ["---"] * len(header), *[[_cell(text) for text in row] for row in rows]]
     return "\n".join("| " + " | ".join(row) + " |" for row in cells) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Text that stays in its cell, and `<seed>` that stays text, outside of code."""
+    parts = text.replace("|", "\\|").split("`")
+    parts[::2] = [part.replace("<", "&lt;") for part in parts[::2]]
+    return "`".join(parts)
 
 
 def _own_worlds() -> dict[str, Any]:
@@ -153,26 +160,31 @@ def command_page() -> str:
     """Every command with its arguments and options, as the parser knows them."""
     import typer
 
-    from mirrorenv.cli import app
+    from mirrorenv import cli
 
-    root = typer.main.get_command(app)
-    lines = ["# Command line\n", f"{(root.help or '').strip()}\n"]
+    root = typer.main.get_command(cli.app)
+    exit_codes = (inspect.getdoc(cli) or "").partition("\n\n")[2]
+    lines = ["# Command line\n", f"{(root.help or '').strip()}\n", f"{exit_codes}\n"]
     for name, command in sorted(getattr(root, "commands", {}).items()):
-        if command.hidden:
-            continue
-        rows = []
-        for parameter in command.params:
-            names = ", ".join(f"`{option}`" for option in [*parameter.opts, *parameter.secondary_opts])
-            if parameter.param_type_name == "argument":
-                names = f"`{(parameter.metavar or parameter.name or '').upper()}`"
-            default = parameter.default
-            shown = "" if default in (None, False, ()) or callable(default) else f"`{default}`"
-            rows.append([names, " ".join((getattr(parameter, "help", "") or "").split()), shown])
-        usage = command.collect_usage_pieces(command.make_context(name, [], resilient_parsing=True))
-        lines.append(f"## mirrorenv {name}\n\n```text\nmirrorenv {name} {' '.join(usage)}\n```\n")
-        lines.append(f"{inspect.cleandoc(command.help or '')}\n")
-        lines.append(_table(["option", "meaning", "default"], rows))
+        if not command.hidden:
+            lines += _command_section(name, command)
     return "\n".join(lines)
+
+
+def _command_section(name: str, command: Any) -> list[str]:
+    usage, rows = [f"mirrorenv {name}"], []
+    for parameter in command.params:
+        names = ", ".join(f"`{option}`" for option in [*parameter.opts, *parameter.secondary_opts])
+        if parameter.param_type_name == "argument":
+            title = (parameter.name or "").upper()
+            usage.append(title if parameter.required else f"[{title}]")
+            names = f"`{title}`"
+        shown = "" if parameter.default in (None, False, ()) else f"`{parameter.default}`"
+        rows.append([names, " ".join((getattr(parameter, "help", "") or "").split()), shown])
+    if any(parameter.param_type_name == "option" for parameter in command.params):
+        usage.append("[OPTIONS]")
+    section = [f"## mirrorenv {name}\n\n```text\n{' '.join(usage)}\n```\n", f"{inspect.cleandoc(command.help or '')}\n"]
+    return [*section, _table(["option", "meaning", "default"], rows)] if rows else section
 
 
 def api_page(room: str) -> str:
