@@ -118,7 +118,7 @@ class Ants(ClockedWorld):
         """Share out the food under the ants, and bring eaten items back elsewhere."""
         on_food = (self.cells[:, :, None] == self.food_cells[:, None, :]) & live[:, None, None]  # (B, N, F)
         eaters = on_food.sum(axis=1, keepdims=True)  # (B, 1, F)
-        rewards = (on_food / np.maximum(eaters, 1)).sum(axis=2).astype(np.float32)  # (B, N)
+        rewards: npt.NDArray[np.float32] = (on_food / np.maximum(eaters, 1)).sum(axis=2).astype(np.float32)  # (B, N)
         eaten = eaters[:, 0] > 0  # (B, F)
         rows = np.flatnonzero(eaten.any(axis=1))
         if len(rows):
@@ -147,3 +147,10 @@ class Ants(ClockedWorld):
         parts: list[npt.NDArray[np.float32]] = [places.astype(np.float32), self._time_left()[:, 0]]
         whole: npt.NDArray[np.float32] = np.concatenate(parts, axis=1)
         return whole
+
+    def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
+        """Row ``index`` as an (H, W, 3) uint8 picture."""
+        from mirrorenv.envs.pictures import draw_ants
+
+        done = self.clock[index] / self.horizon
+        return draw_ants(self.cells[index], self.food_cells[index], self.length, float(done))

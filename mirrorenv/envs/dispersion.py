@@ -140,6 +140,13 @@ class Dispersion(ClockedWorld):
         whole: npt.NDArray[np.float32] = np.concatenate(parts, axis=1).astype(np.float32)
         return whole
 
+    def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
+        """Row ``index`` as an (H, W, 3) uint8 picture."""
+        from mirrorenv.envs.pictures import draw_dispersion
+
+        done = float(self.clock[index] / self.horizon)
+        return draw_dispersion(self.places[index], self.goals[index], self.reached[index], self.goal_radius, done)
+
 
 class GoalSeekers:
     """Scripted points that go straight at a goal: their own one each, or all at the nearest that is left.

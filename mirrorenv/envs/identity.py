@@ -73,7 +73,7 @@ class Identity(ClockedWorld):
 
     @property
     def critical_weight(self) -> float:
-        """``reward / log(N)``: the mirror weight above which one agent gains by leaving the crowd (infinite if alone)."""
+        """``reward / log(N)``: the mirror weight above which one agent gains by leaving the crowd."""
         return self.reward / math.log(self.num_agents) if self.num_agents > 1 else math.inf
 
     def _start(self) -> None:

@@ -108,6 +108,7 @@ class Pacmen(ClockedWorld):
     def _start(self) -> None:
         order = self.random.permutation(len(self.map.centre))  # (B, 9)
         self.positions = self.map.centre[order[:, : self.num_agents]]
+        self._last_actions = np.full(self.positions.shape, RIGHT)  # (B, N) which way they face in a picture
         self.grid[:] = self._empty
         self._lay_dots(np.arange(self.num_envs))
 
@@ -124,6 +125,7 @@ class Pacmen(ClockedWorld):
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
         if not live.all():
             actions = np.where(live[:, None], actions, EAT)  # masked again below
+        self._last_actions = actions.copy()
         target = self.positions + self._moves[actions]  # (B, N)
         self.positions = np.where(self.map.free[target], target, self.positions)
         spots = self.positions + self._row_start  # (B, N) into the flattened grid
@@ -167,3 +169,11 @@ class Pacmen(ClockedWorld):
             [self.grid, places.astype(np.float32), self._time_left()[:, 0]], axis=1
         )
         return whole
+
+    def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
+        """Row ``index`` as an (H, W, 3) uint8 picture."""
+        from mirrorenv.envs.pictures import draw_pacmen
+
+        rows, columns = np.divmod(self.positions[index], self.map.width)
+        grid = self.grid[index].reshape(self.map.height, self.map.width)
+        return draw_pacmen(grid, rows, columns, self._last_actions[index], float(self.clock[index] / self.horizon))
