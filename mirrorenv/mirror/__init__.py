@@ -22,6 +22,14 @@ from mirrorenv.mirror.permutations import (
 )
 from mirrorenv.mirror.reward import Credit, Timing, mirror_reward, random_windows
 from mirrorenv.mirror.sampling import sampled_marginals
+from mirrorenv.mirror.score import (
+    Score,
+    confusion_matrix,
+    episode_information,
+    information_over_time,
+    recognition_matrix,
+    score_belief,
+)
 from mirrorenv.mirror.trajectory import EpisodeBatch, Trajectory, concatenate_episodes
 
 __all__ = [
@@ -34,14 +42,18 @@ __all__ = [
     "Limit",
     "Lineup",
     "Reveal",
+    "Score",
     "Timing",
     "Trajectory",
     "bootstrap_t_interval",
     "concatenate_episodes",
+    "confusion_matrix",
     "count_actions",
     "cumulative_evidence",
+    "episode_information",
     "exact_limit",
     "few_shot_limit",
+    "information_over_time",
     "jackknife_interval",
     "likelihood_ratio_e_value",
     "limit_evidence",
@@ -55,7 +67,9 @@ __all__ = [
     "permutation_marginals",
     "random_windows",
     "rate_interval",
+    "recognition_matrix",
     "sampled_marginals",
+    "score_belief",
     "shuffle_lineup",
     "t_interval",
 ]

@@ -9,7 +9,7 @@ Shape legend: E clusters (episodes or seeds).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,10 @@ class Estimate:
         """``{"value", "low", "high"}`` for JSON; what is not finite becomes None."""
         pairs = {"value": self.value, "low": self.low, "high": self.high}
         return {name: number if math.isfinite(number) else None for name, number in pairs.items()}
+
+    def within(self, lowest: float, highest: float) -> Estimate:
+        """The same estimate with interval ends no further out than the quantity itself can go."""
+        return replace(self, low=max(self.low, lowest), high=min(self.high, highest))
 
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
@@ -91,7 +95,7 @@ def rate_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
     if sample.max() == 0.0:
         return Estimate(0.0, 0.0, 1.0 - edge, n, f"Clopper-Pearson on {n} clusters")
     plain = t_interval(sample, confidence)
-    return Estimate(plain.value, max(0.0, plain.low), min(1.0, plain.high), n, plain.method)
+    return plain.within(0.0, 1.0)
 
 
 def jackknife_interval(value: float, left_out: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
