@@ -64,16 +64,16 @@ class StackedMLP(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """(S, R, F) -> (S, R, H)."""
-        return torch.tanh(self.second(torch.tanh(self.first(rows))))
+        return torch.tanh(self.second.forward(torch.tanh(self.first.forward(rows))))
 
     def sequence(self, rows: Tensor) -> Tensor:
         """(S, T, R, F) -> (S, T, R, H); nothing is carried from step to step."""
         stack, time, count, features = rows.shape
-        return self(rows.reshape(stack, time * count, features)).view(stack, time, count, -1)
+        return self.forward(rows.reshape(stack, time * count, features)).view(stack, time, count, -1)
 
     def step(self, rows: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One step: (S, R, F), state (S, R, 0) -> hidden (S, R, H), the same state."""
-        return self(rows), state
+        return self.forward(rows), state
 
 
 class StackedGRU(nn.Module):
@@ -92,21 +92,22 @@ class StackedGRU(nn.Module):
         self.recurrent = nn.Parameter(torch.cat(recurrent, dim=-1))  # (S, H, 3H): reset, update, candidate
         self.bias = nn.Parameter(torch.zeros(stack, 1, 3 * hidden))
 
-    def _gates_from_input(self, rows: Tensor) -> Tensor:
-        return self.input(torch.relu(self.embed(rows)))
-
     def sequence(self, rows: Tensor) -> Tensor:
         """(S, T, R, F) -> (S, T, R, H), starting from a zero state."""
         stack, time, count, features = rows.shape
-        gates = self._gates_from_input(rows.reshape(stack, time * count, features)).view(stack, time, count, -1)
+        gates = self._gates(rows.reshape(stack, time * count, features)).view(stack, time, count, -1)  # (S, T, R, 3H)
         start = gates.new_zeros(stack, count, self.state_size)
         hidden: Tensor = _GatedRecurrence.apply(gates, self.recurrent, self.bias, start)  # type: ignore[no-untyped-call]
         return hidden
 
     def step(self, rows: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One step: (S, R, F), state (S, R, H) -> hidden (S, R, H), next state (S, R, H)."""
-        state = _cell(self._gates_from_input(rows), torch.baddbmm(self.bias, state, self.recurrent), state)[0]
+        from_state = torch.baddbmm(self.bias, state, self.recurrent)
+        state = _cell(self._gates(rows), from_state, state)[0]
         return state, state
+
+    def _gates(self, rows: Tensor) -> Tensor:
+        return self.input.forward(torch.relu(self.embed.forward(rows)))
 
 
 def _cell(from_input: Tensor, from_state: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -119,7 +120,9 @@ def _cell(from_input: Tensor, from_state: Tensor, state: Tensor) -> tuple[Tensor
 
 
 def _tanh(x: Tensor) -> Tensor:
-    """tanh through the sigmoid, which PyTorch's CPU build computes three times faster."""
+    """tanh; where no gradient is needed in place and through the sigmoid, which PyTorch computes faster on a CPU."""
+    if torch.is_grad_enabled():
+        return torch.tanh(x)
     return torch.sigmoid(x.mul_(2.0)).mul_(2.0).sub_(1.0)
 
 

@@ -34,9 +34,7 @@ def read_minibatch(
     population: Population, batch: Mapping[str, Tensor], settings: ObserverSettings, generator: torch.Generator
 ) -> Reading:
     """Show the minibatch's lineups to every observer, or random slots and prefixes of them if so set."""
-    lineup = lineup_tensors(
-        population, batch["observations"], batch["actions"], batch["mask"], batch["permutation"]
-    )
+    lineup = lineup_tensors(population, batch["observations"], batch["actions"], batch["mask"], batch["permutation"])
     labels = batch["labels"]
     slots, time = labels.shape[1], lineup.mask.shape[1]
     if 0 < settings.slots_per_update < slots and not population.head.joint:

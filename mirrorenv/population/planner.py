@@ -1,6 +1,7 @@
 """The planners: N policies with two critics each, acting on what each agent sees.
 
-Shapes: B batch, T time, N agents, D observation, H hidden, A policy outputs, S stack (N separate networks, or 1 shared).
+Shapes: B batch, T time, N agents, K slots, D observation, H hidden, A policy outputs, S stack (N separate networks,
+or 1 shared), R rows of one network.
 """
 
 from __future__ import annotations
@@ -139,6 +140,19 @@ class Planner(nn.Module):
         outputs = self._through(lambda x: self.policy(x.flatten(1, 2)).unflatten(1, x.shape[1:3]), hidden)
         outputs = outputs.view(agents, time, batch, slots, -1).permute(2, 1, 3, 0, 4)
         return ActionLaw(outputs, self._log_std())
+
+    def replay_log_probability(self, observations: Tensor, actions: Tensor) -> Tensor:
+        """How probable every policy n finds every step of every trajectory k, in nats.
+
+        Args:
+            observations: (B, T, K, D).
+            actions: (B, T, K) int64, or (B, T, K, A) float32 in (-1, 1).
+
+        Returns:
+            (B, T, K, N) log pi_n(a | h), policy n's own memory replayed on k's observations.
+        """
+        each = actions.unsqueeze(3).expand(*actions.shape[:3], self.num_agents, *actions.shape[3:])
+        return self.replay(observations).log_probability(each)
 
     def read(self, observations: Tensor) -> Tensor:
         """Each observer's trunk on every trajectory: (B, T, K, D) -> hidden (J, T, B*K, H), J = 1 for shared weights.

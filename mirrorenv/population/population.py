@@ -36,11 +36,18 @@ class Population(nn.Module):
 
     def evidence(self, lineup: LineupTensors) -> Tensor:
         """What every observer makes of every slot after every step, (B, T, J, K, N); see `Head.evidence`."""
+        own = self._own_log_probability(lineup) if self.head.needs_own else None
         trunk = self.settings.observer.trunk
         if trunk == "separate":
-            return self.head.evidence(lineup)
+            return self.head.evidence(lineup, own=own)
         hidden = self.planner.read(lineup.observations)
-        return self.head.evidence(lineup, hidden.detach() if trunk == "stopped" else hidden)
+        return self.head.evidence(lineup, hidden.detach() if trunk == "stopped" else hidden, own)
+
+    @torch.no_grad()
+    def _own_log_probability(self, lineup: LineupTensors) -> Tensor:
+        """How probable observer j's own policy finds slot k's step, (B, T, J, K), by its present weights."""
+        actions = lineup.actions.argmax(-1) if self.shape.num_actions else lineup.actions
+        return self.planner.replay_log_probability(lineup.observations, actions).transpose(2, 3)
 
     def action_features(self, actions: Tensor) -> Tensor:
         """Actions (...) int64 or (..., A) float32 as observers read them, (..., A) float32."""

@@ -58,7 +58,7 @@ class ObserverSettings(StrictModel):
     head: str = "additive"
     """Registered head: how a lineup is read (`mirrorenv heads` lists them)."""
     trunk: Literal["separate", "shared", "stopped"] = "separate"
-    """Whether the head reads with its own weights, with its agent's policy trunk, or with that trunk's output detached."""
+    """Whether the head reads with its own weights, with its agent's policy trunk, or with that trunk detached."""
     hidden: int = Field(default=64, ge=1)
     """Hidden units of the head."""
     layers: int = Field(default=2, ge=1, le=4)
@@ -129,7 +129,7 @@ class LearningSettings(StrictModel):
     value_weight: float = Field(default=0.5, ge=0)
     """Weight of each critic's squared error."""
     gamma: float = Field(default=0.99, ge=0, le=1)
-    """Discount of the environment's reward. The mirror reward is never discounted: its increments would buy handshakes."""
+    """Discount of the environment's reward. The mirror reward is never discounted: that would buy handshakes."""
     gae_lambda: float = Field(default=0.95, ge=0, le=1)
     """Lambda of generalised advantage estimation, for both critics."""
     grad_norm: float = Field(default=0.5, gt=0)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from mirrorenv.errors import TrainingError
-from mirrorenv.mirror import lineup_permutations, mirror_reward, permutation_marginals
+from mirrorenv.mirror import lineup_permutations, log_permutation_marginals, mirror_reward, random_windows
 from mirrorenv.population.advantages import advantages
 from mirrorenv.population.experience import Experience
 from mirrorenv.population.population import Population, author_order, lineup_tensors
@@ -43,9 +43,12 @@ def author_log_belief(population: Population, experience: Experience, permutatio
     parts = []
     for start in range(0, batch, size):
         rows = slice(start, start + size)
-        tensors = (torch.from_numpy(x[rows]) for x in (experience.observations, experience.actions, experience.mask))
+        observations, actions = (
+            torch.from_numpy(experience.observations[rows]),
+            torch.from_numpy(experience.actions[rows]),
+        )
         shuffle = torch.from_numpy(permutation[rows])
-        lineup = lineup_tensors(population, *tensors, shuffle)
+        lineup = lineup_tensors(population, observations, actions, torch.from_numpy(experience.mask[rows]), shuffle)
         evidence = population.evidence(lineup)  # (b, T, J, K, N)
         belief = _log_belief(evidence, joint=population.head.joint)
         target = shuffle[:, None, None, :, None].expand(*evidence.shape[:-1], 1)
@@ -57,23 +60,17 @@ def _log_belief(evidence: torch.Tensor, *, joint: bool) -> torch.Tensor:
     """Decode evidence (..., K, N): row by row, or as marginals of the posterior over permutations."""
     if not joint:
         return evidence.log_softmax(-1)
-    return torch.from_numpy(np.log(permutation_marginals(evidence.double().numpy()) + 1e-30)).float()
+    return torch.from_numpy(log_permutation_marginals(evidence.double().numpy())).float()
 
 
 @torch.no_grad()
 def limit_author_log_belief(population: Population, experience: Experience) -> Floats:
     """The exact limit in place of a learned belief: (B, T, 1, N) log marginal of the true author after every step."""
-    law = population.planner.replay(torch.from_numpy(experience.observations))
-    actions = torch.from_numpy(experience.actions)
-    log_p = law.log_probability(_for_each_policy(actions, population.shape.num_agents))  # (B, T, K, N)
+    observations, actions = torch.from_numpy(experience.observations), torch.from_numpy(experience.actions)
+    log_p = population.planner.replay_log_probability(observations, actions)  # (B, T, K, N)
     log_p = log_p * torch.from_numpy(experience.mask)[..., None]
-    marginals = permutation_marginals(log_p.double().cumsum(1).numpy())  # slots stand in author order here
-    return np.log(np.diagonal(marginals, axis1=2, axis2=3) + 1e-30)[:, :, None].astype(np.float32)
-
-
-def _for_each_policy(actions: torch.Tensor, agents: int) -> torch.Tensor:
-    """(B, T, K) or (B, T, K, A) -> with a policy axis after K."""
-    return actions.unsqueeze(3).expand(*actions.shape[:3], agents, *actions.shape[3:])
+    marginals = log_permutation_marginals(log_p.double().cumsum(1).numpy())  # slots stand in author order here
+    return np.diagonal(marginals, axis1=2, axis2=3)[:, :, None].astype(np.float32)
 
 
 def train_batch(
@@ -148,12 +145,11 @@ def _mirror_rewards(
         belief = author_log_belief(population, experience, permutation)
     if mirror.observers_per_author and mirror.credit == "author":
         chosen = rng.choice(agents, size=min(mirror.observers_per_author, agents), replace=False)
-        belief = np.repeat(belief[:, :, chosen].mean(2, keepdims=True), agents, axis=2)
+        belief = belief[:, :, chosen]  # (B, T, J', N)
     window = None
     if mirror.timing == "window":
-        width = min(time, mirror.window or max(1, time // 4))
-        start = rng.integers(0, time - width + 1, size=batch)
-        window = np.stack([start, start + width], axis=1)  # (B, 2)
+        lengths = np.maximum(experience.mask.any(2).sum(1), 1)  # (B,)
+        window = random_windows(rng, lengths, mirror.window or max(1, time // 4))  # (B, 2)
     teams = None if mirror.teams is None else np.asarray(mirror.teams)
     paid: Floats = mirror_reward(
         belief,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
-from mirrorenv.population.heads.base import Head, LineupTensors, register_head
+from mirrorenv.population.heads.base import Head, LineupTensors, accumulate, register_head
 from mirrorenv.population.layers import StackedLinear
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
@@ -26,20 +28,20 @@ class AdditiveHead(Head):
         super().__init__(shape, settings, trunk_width)
         heads, hidden = shape.num_agents, settings.hidden
         widths = [self.features] + [hidden] * settings.layers
-        self.layers = nn.ModuleList(
-            StackedLinear(heads, inputs, outputs, 2**0.5, generator)
-            for inputs, outputs in zip(widths[:-1], widths[1:], strict=True)
-        )
+        first, *rest = (StackedLinear(heads, *sizes, 2**0.5, generator) for sizes in pairwise(widths))
+        self.first, self.rest = first, nn.ModuleList(rest)
         self.output = StackedLinear(heads, hidden, shape.num_agents, 0.01, generator)
 
-    def evidence(self, lineup: LineupTensors, hidden: Tensor | None = None) -> Tensor:
+    def evidence(self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None) -> Tensor:
         """See `Head.evidence`."""
         batch, time, slots = lineup.mask.shape
+        steps = self.output.forward(self._encode(lineup, hidden))  # (J, T*B*K, N)
+        return accumulate(steps.view(-1, time, batch, slots, self.num_agents), lineup.mask)
+
+    def _encode(self, lineup: LineupTensors, hidden: Tensor | None) -> Tensor:
+        """What each head makes of each step by itself, (J, T*B*K, H)."""
         rows = self._rows(lineup, hidden)
-        first, *rest = self.layers
-        rows = torch.relu(first.read_alike(rows) if rows.dim() == 2 else first(rows))  # (J, T*B*K, H)
-        for layer in rest:
+        rows = torch.relu(self.first.read_alike(rows) if rows.dim() == 2 else self.first.forward(rows))
+        for layer in self.rest:
             rows = torch.relu(layer(rows))
-        steps = self.output(rows).view(-1, time, batch, slots, self.num_agents)  # (J, T, B, K, N)
-        steps = steps * lineup.mask.transpose(0, 1).unsqueeze(-1)
-        return steps.cumsum(1).permute(2, 1, 0, 3, 4)
+        return rows

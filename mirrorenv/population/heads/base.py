@@ -1,6 +1,7 @@
 """What every observer head is: a reader of shuffled lineups that returns evidence after every step.
 
-Shapes: B batch, T time, K lineup slots, J observers (one head per agent), N agents, D observation, F features, H hidden.
+Shapes: B batch, T time, K lineup slots, J observers (one for each agent), N agents, D observation, A action,
+F features, H hidden.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from mirrorenv.errors import unknown_name
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
-__all__ = ["HEADS", "Head", "LineupTensors", "build_head", "register_head"]
+__all__ = ["HEADS", "Head", "LineupTensors", "accumulate", "build_head", "register_head"]
 
 
 class LineupTensors(NamedTuple):
@@ -40,23 +41,28 @@ class Head(nn.Module):
 
     Attributes:
         joint: whether the evidence is meant to be decoded over whole permutations (marginals) rather than row by row.
+        needs_own: whether `evidence` is given what each observer's own policy would have done.
         reads_hidden: whether `evidence` is given the agents' trunk outputs instead of raw observations.
     """
 
     joint = False
+    needs_own = False
 
     def __init__(self, shape: PopulationShape, settings: ObserverSettings, trunk_width: int) -> None:
         super().__init__()
         self.num_agents = shape.num_agents
         self.reads_hidden = settings.trunk != "separate"
-        self.features = (trunk_width if self.reads_hidden else shape.observation_size) + shape.action_features
+        self.seen_features = trunk_width if self.reads_hidden else shape.observation_size
+        self.features = self.seen_features + shape.action_features
 
-    def evidence(self, lineup: LineupTensors, hidden: Tensor | None = None) -> Tensor:
+    def evidence(self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None) -> Tensor:
         """Evidence of every observer after every step.
 
         Args:
             lineup: the shuffled lineups.
             hidden: (J, T, B*K, H) outputs of each observer's policy trunk on each trajectory, if `reads_hidden`.
+            own: (B, T, J, K) log probability that observer j's own policy, its memory replayed on slot k's
+                observations, gives slot k's action at each step, without gradient; if `needs_own`.
 
         Returns:
             (B, T, J, K, N) float32: total evidence after step t that slot k was made by agent n, in nats up to a
@@ -85,6 +91,11 @@ class Head(nn.Module):
         heads = self.num_agents
         rows = hidden.flatten(1, 2).expand(heads, -1, -1)  # (J, T*B*K, H); one trunk serves all when it is shared
         return torch.cat([rows, actions.expand(heads, -1, -1)], -1)
+
+
+def accumulate(steps: Tensor, mask: Tensor) -> Tensor:
+    """Sum evidence over time: steps (J, T, B, K, N) and mask (B, T, K) -> (B, T, J, K, N), held after a slot's last."""
+    return (steps * mask.transpose(0, 1).unsqueeze(-1)).cumsum(1).permute(2, 1, 0, 3, 4)
 
 
 HeadFactory = Callable[[PopulationShape, ObserverSettings, int, torch.Generator], Head]
