@@ -18,7 +18,7 @@ from mirrorenv.errors import WorldError
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationShape
 
-__all__ = ["Experience", "play", "population_shape"]
+__all__ = ["Experience", "play", "population_shape", "world_seeds"]
 
 Floats = NDArray[np.float32]
 
@@ -72,6 +72,11 @@ def population_shape(world: ArrayWorld) -> PopulationShape:
         f"{type(world).__name__}: action space {space} is not supported. "
         "Use Discrete, or a one-dimensional Box with the same finite bounds for every entry."
     )
+
+
+def world_seeds(run: int, episodes: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The seed of each episode's world, (B,): distinct for every (run, episode), whoever plays it."""
+    return (np.uint64(run % 2**31) << np.uint64(32)) + episodes.astype(np.uint64)
 
 
 @torch.no_grad()

@@ -123,6 +123,11 @@ class MirrorPPO(PPO):
         module: PopulationModule = self.env_runner.module
         return module.population
 
+    @property
+    def steps_done(self) -> int:
+        """Environment steps sampled so far."""
+        return self._steps
+
     def mirror_weight(self) -> float:
         """The weight of the mirror reward now."""
         mirror: MirrorSettings = self.config.mirror_settings

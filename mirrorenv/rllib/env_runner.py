@@ -12,21 +12,20 @@ from ray.rllib.env import INPUT_ENV_SPACES
 from ray.rllib.env.env_runner import EnvRunner
 from ray.rllib.utils.checkpoints import Checkpointable
 
-from mirrorenv.population.experience import play
+from mirrorenv.population.experience import play, world_seeds
 from mirrorenv.population.train_batch import Columns, train_batch
 from mirrorenv.rllib.module import MODULE_ID, PopulationModule
 from mirrorenv.rllib.worlds import make_world
 
-__all__ = ["PopulationEnvRunner", "world_seeds"]
-
-
-def world_seeds(run: int, episodes: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """The seed of each episode's world: distinct for every (run, episode), whoever plays it."""
-    return (np.uint64(run % 2**31) << np.uint64(32)) + episodes.astype(np.uint64)
+__all__ = ["PopulationEnvRunner"]
 
 
 class PopulationEnvRunner(EnvRunner, Checkpointable):
-    """Plays the episodes it is told to, so that a run does not depend on how many runners share them."""
+    """Plays the episodes it is told to: their worlds follow from their ids, whoever plays them.
+
+    The agents' random choices follow from the run's seed, the iteration and the runner's share of the episodes, so a run
+    is repeatable for a given number of runners.
+    """
 
     def __init__(self, *, config: Any, **kwargs: Any) -> None:
         super().__init__(config=config, **kwargs)

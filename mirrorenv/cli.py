@@ -1,0 +1,200 @@
+"""The command line: thin commands over the rooms.
+
+Exit codes: 0 done, 1 what was asked for could not be done (the message says why), 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mirrorenv import __version__
+from mirrorenv.errors import MirrorError, require
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="A mirror test for agents: shown what it and its neighbours did, without names, can it say who did which?",
+)
+console = Console(stderr=True)  # standard output is for results
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no tables.")]
+
+
+@app.command()
+def worlds(as_json: Json = False) -> None:
+    """List the registered worlds."""
+    from mirrorenv.envs import registry
+
+    rows = [
+        {"id": spec.id, "kind": spec.kind, "leaks": spec.leaks, "description": spec.description}
+        for spec in registry().values()
+    ]
+    if as_json:
+        print(json.dumps(rows))
+        return
+    table = Table("world", "kind", "what it is", "leaks identity")
+    for row in rows:
+        table.add_row(row["id"], row["kind"], row["description"], row["leaks"] or "not known to")
+    Console().print(table)
+
+
+@app.command()
+def train(
+    world: Annotated[str | None, typer.Argument(help="Id of a world, e.g. mirrorenv/ants-v0 (or just ants-v0).")] = None,
+    config: Annotated[list[Path] | None, typer.Option("--config", "-c", help="TOML or YAML file; repeatable.")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", "-s", help="Override one setting: mirror.weight=0. Repeatable.")
+    ] = None,
+    run: Annotated[Path | None, typer.Option(help="Run folder (default: runs/<world>-seed<seed>).")] = None,
+    weight0: Annotated[Path | None, typer.Option(help="A weight-0 run to draw beside this one in the report.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a run that is already in the folder.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train a population in a world and write its report."""
+    _require_training()
+    from mirrorenv.cli_progress import TrainingDisplay
+    from mirrorenv.results import write_report
+    from mirrorenv.rllib.run import default_run_path
+    from mirrorenv.rllib.run import train as run_training
+    from mirrorenv.rllib.settings import load_settings
+
+    settings = load_settings(_full_id(world), config or (), overrides or ())
+    path = run or default_run_path(settings)
+    with TrainingDisplay(settings, console, quiet=quiet or not console.is_terminal, silent=quiet) as display:
+        folder = run_training(
+            settings, path, if_exists="overwrite" if overwrite else "refuse", progress=display.progress
+        )
+    report_path = write_report(folder.path, weight0)
+    final = folder.evaluations()[-1]
+    if not quiet:
+        _print_scores(final)
+        console.print(f"run folder  {folder.path}\nreport      {report_path}", soft_wrap=True)
+    if as_json:
+        print(json.dumps(_summary(final, folder.path, report_path)))
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, or a run folder (its last checkpoint).")],
+    episodes: Annotated[int, typer.Option(min=8, help="Held-out episodes.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the held-out episodes.")] = 1_000_000,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Measure a saved population again, on fresh episodes, against the exact limit and the baselines."""
+    _require_training()
+    from mirrorenv.envs import make_batch, spec
+    from mirrorenv.population.checkpoint import load_population
+    from mirrorenv.population.evaluate import evaluate as measure
+    from mirrorenv.population.settings import MirrorSettings
+
+    folder = _checkpoint_folder(checkpoint)
+    population, about = load_population(folder)
+    world = make_batch(about["world"], episodes, **about["world_options"])
+    mirror = MirrorSettings(**about["mirror"])
+    row = measure(population, world, world_spec=spec(about["world"]), seed=seed, mirror=mirror, baselines=True)
+    if not quiet:
+        _print_scores(row)
+    if as_json:
+        print(json.dumps(_summary(row, folder, None)))
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    weight0: Annotated[Path | None, typer.Option(help="A weight-0 run to draw beside it.")] = None,
+) -> None:
+    """Write the report page of a run again."""
+    from mirrorenv.results import write_report
+
+    print(write_report(run, weight0))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    try:
+        app()
+    except MirrorError as error:
+        console.print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("interrupted")
+        sys.exit(130)
+
+
+def _require_training() -> None:
+    for module in ("torch", "ray.rllib", "safetensors", "tensorboard"):
+        require(module, "train")
+
+
+def _full_id(world: str | None) -> str | None:
+    """`ants-v0` is short for `mirrorenv/ants-v0`."""
+    return world if world is None or "/" in world or ":" in world else f"mirrorenv/{world}"
+
+
+def _checkpoint_folder(path: Path) -> Path:
+    """The last checkpoint of a run folder, or the path itself."""
+    from mirrorenv.results import RunFolder
+
+    if not (path / "run.json").is_file():
+        return path
+    checkpoints = RunFolder.open(path).checkpoints()
+    if not checkpoints:
+        raise MirrorError(f"{path} holds no checkpoint yet; wait for its first evaluation")
+    return checkpoints[-1]
+
+
+def _summary(row: dict[str, Any], path: Path, report_path: Path | None) -> dict[str, Any]:
+    return {
+        "top1": row["learned"]["top1"],
+        "information": row["learned"]["information"],
+        "limit": row["limit"]["information"],
+        "return": row["return"],
+        "mirror_return": row["mirror_return"],
+        "num_agents": row["num_agents"],
+        "env_steps": row.get("env_steps"),
+        "path": str(path),
+        "report": None if report_path is None else str(report_path),
+    }
+
+
+def _print_scores(row: dict[str, Any]) -> None:
+    """Learned observers, the limit and the baselines side by side."""
+    table = Table("observer", "top-1", "exact lineup", "information (nats)", title=f"{row['episodes']} held-out episodes")
+    lines = {"learned": row["learned"], "learned, joint": row["learned_joint"], "exact limit": row["limit"]}
+    lines |= {f"baseline: {name}": score for name, score in row["baselines"].items()}
+    for name, score in lines.items():
+        if score:
+            table.add_row(name, *(_interval(score.get(key)) for key in ("top1", "exact", "information")))
+    console.print(table)
+    console.print(f"environment return {_interval(row['return'])}, mirror return {_interval(row['mirror_return'])}")
+
+
+def _interval(estimate: dict[str, float] | None) -> str:
+    if not estimate or estimate.get("value") is None:
+        return "undefined"
+    value, low, high = (estimate.get(key) for key in ("value", "low", "high"))
+    spread = f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None else ""
+    return f"{value:.3f}{spread}"

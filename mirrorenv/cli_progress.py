@@ -1,0 +1,78 @@
+"""The progress bar of a training run: the numbers that matter, or plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import math
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from mirrorenv.rllib.run import Progress as RunProgress
+    from mirrorenv.rllib.settings import RunSettings
+
+__all__ = ["TrainingDisplay"]
+
+
+class TrainingDisplay:
+    """Context manager that shows a run.
+
+    Args:
+        settings: the run.
+        console: where to draw.
+        quiet: draw no bar (a line for each evaluation instead).
+        silent: print nothing at all.
+    """
+
+    def __init__(self, settings: RunSettings, console: Console, *, quiet: bool, silent: bool) -> None:
+        from mirrorenv.rllib.run import Progress as RunProgress
+
+        self.settings, self.console, self.silent = settings, console, silent
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            disable=quiet or silent,
+        )
+        self.task = self.bar.add_task(settings.world, total=settings.total_steps, numbers="starting Ray")
+        self.progress: RunProgress = RunProgress(self._iteration, self._evaluation)
+        self.recognition = ""
+
+    def __enter__(self) -> Self:
+        if self.bar.disable and not self.silent:
+            self.console.print(f"training {self.settings.world} for {self.settings.total_steps:,} steps")
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def _iteration(self, row: dict[str, Any]) -> None:
+        speed = row["env_steps_per_second"]
+        numbers = f"return {_short(row['return'])}  mirror {_short(row['mirror_return'])}  {speed:,.0f} steps/s"
+        done = min(row["env_steps"], self.settings.total_steps)
+        self.bar.update(self.task, completed=done, numbers=f"{self.recognition}{numbers}")
+
+    def _evaluation(self, row: dict[str, Any]) -> None:
+        top1, information = (row["learned"][key]["value"] for key in ("top1", "information"))
+        limit = (row["limit"].get("information") or {}).get("value")
+        ceiling = math.log(row["num_agents"])
+        self.recognition = f"top-1 {top1:.2f}  nats {information:.2f}/{_short(limit)} (max {ceiling:.2f})  "
+        self.bar.update(self.task, numbers=self.recognition)
+        if self.bar.disable and not self.silent:
+            self.console.print(
+                f"{row['env_steps']:>10,} steps  {self.recognition}return {_short(row['return']['value'])}",
+                soft_wrap=True,
+                highlight=False,
+            )
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

@@ -1,0 +1,78 @@
+"""What every baseline observer is: fitted on labelled past episodes, it gives evidence on new ones.
+
+Shapes: B episodes, T time, K trajectories, N agents.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mirrorenv.errors import ShapeError
+from mirrorenv.mirror import EpisodeBatch
+
+__all__ = ["BASELINES", "Baseline", "Evidence", "register_baseline"]
+
+Evidence = NDArray[np.float64]
+
+
+class Baseline(ABC):
+    """An observer that is no part of the population.
+
+    It reads each trajectory by itself and knows nothing of its place, so it makes no difference that it is shown
+    episodes in author order: whoever scores it may shuffle the rows.
+    """
+
+    num_agents = 0
+    """N, known once fitted."""
+
+    def fit(self, episodes: EpisodeBatch, num_actions: int) -> None:
+        """Learn from labelled episodes.
+
+        Args:
+            episodes: trajectory n of every episode was made by agent n.
+            num_actions: A, number of discrete actions; 0 if actions are continuous.
+        """
+        self.num_agents = episodes.num_agents
+        self._fit(episodes, num_actions)
+
+    def evidence(self, episodes: EpisodeBatch) -> Evidence:
+        """What is to be said of each trajectory of other episodes.
+
+        Args:
+            episodes: B episodes of the agents it was fitted to.
+
+        Returns:
+            (B, K, N) float64, evidence in nats that trajectory k was made by agent n; trajectories in the order given.
+
+        Raises:
+            ShapeError: if it was not fitted to as many agents.
+        """
+        if episodes.num_agents != self.num_agents:
+            raise ShapeError(
+                f"{type(self).__name__} was fitted to {self.num_agents} agents and is shown {episodes.num_agents}: "
+                "call fit(...) with episodes of the same agents first"
+            )
+        return self._evidence(episodes)
+
+    @abstractmethod
+    def _fit(self, episodes: EpisodeBatch, num_actions: int) -> None: ...
+
+    @abstractmethod
+    def _evidence(self, episodes: EpisodeBatch) -> Evidence: ...
+
+
+BASELINES: dict[str, Callable[[], Baseline]] = {}
+
+
+def register_baseline(name: str) -> Callable[[type[Baseline]], type[Baseline]]:
+    """Class decorator: make a baseline known to evaluations under this name."""
+
+    def add(made: type[Baseline]) -> type[Baseline]:
+        BASELINES[name] = made
+        return made
+
+    return add

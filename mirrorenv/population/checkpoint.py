@@ -1,0 +1,72 @@
+"""Populations on disk: weights as safetensors, everything else as JSON, checksums beside both. Nothing is unpickled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from mirrorenv.errors import CheckpointError, MirrorError
+from mirrorenv.population.population import Population
+from mirrorenv.population.settings import PopulationSettings, PopulationShape
+from mirrorenv.results import atomic_write_bytes, atomic_write_json, read_json, verify_manifest, write_manifest
+
+__all__ = ["clone", "load_population", "save_population"]
+
+_WEIGHTS, _CONFIG = "population.safetensors", "config.json"
+
+
+def save_population(folder: Path, population: Population, run: dict[str, Any]) -> None:
+    """Write a checkpoint.
+
+    Args:
+        folder: made if missing.
+        population: what to save.
+        run: what is needed to play on: the world's id and options, the seed, steps done.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in population.state_dict().items()}
+    atomic_write_bytes(folder / _WEIGHTS, save(weights))
+    config = {"shape": population.shape.model_dump(), "population": population.settings.model_dump(), "run": run}
+    atomic_write_json(folder / _CONFIG, config)
+    write_manifest(folder, [_WEIGHTS, _CONFIG])
+
+
+def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
+    """Read a checkpoint.
+
+    Returns:
+        the population, and what was saved as `run`.
+
+    Raises:
+        CheckpointError: if a file is missing, a byte has changed or the weights do not fit the configuration.
+    """
+    if not (folder / _WEIGHTS).is_file():
+        raise CheckpointError(
+            f"{folder} is not a checkpoint (no {_WEIGHTS}). "
+            "Give one of the folders under a run's checkpoints/, or the run folder itself."
+        )
+    try:
+        verify_manifest(folder)
+        config = read_json(folder / _CONFIG)
+        weights = load((folder / _WEIGHTS).read_bytes())
+        shape, settings = PopulationShape(**config["shape"]), PopulationSettings(**config["population"])
+        population = Population(shape, settings)
+        population.load_state_dict(weights)
+    except (MirrorError, SafetensorError, ValidationError, RuntimeError, KeyError, TypeError, OSError) as error:
+        raise CheckpointError(
+            f"the checkpoint {folder} is damaged: {error}. Use an older one beside it, or train again."
+        ) from error
+    return population.eval(), config["run"]
+
+
+def clone(population: Population) -> Population:
+    """A copy with the same weights that shares no memory."""
+    copy = Population(population.shape, population.settings)
+    with torch.no_grad():
+        copy.load_state_dict(population.state_dict())
+    return copy

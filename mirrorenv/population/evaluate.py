@@ -1,0 +1,160 @@
+"""Measure a population: how much is recognised, against chance, the exact limit, baselines and its own past.
+
+Shapes: B episodes, T time, N agents, K lineup slots (K = N), J observers (J = N).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.envs.registry import WorldSpec
+from mirrorenv.mirror import (
+    Belief,
+    cumulative_evidence,
+    exact_limit,
+    likelihood_ratio_e_value,
+    mirror_reward,
+    permutation_marginals,
+    t_interval,
+)
+from mirrorenv.mirror.score import Score, episode_information, score_belief
+from mirrorenv.population.population import Population
+from mirrorenv.population.reading import HeldOut, observer_evidence, play_held_out, policy_log_probabilities
+from mirrorenv.population.settings import MirrorSettings
+
+__all__ = ["evaluate"]
+
+Row = dict[str, Any]
+_TINY = 1e-30  # smallest probability whose logarithm is taken
+
+
+def evaluate(
+    population: Population,
+    world: ArrayWorld,
+    *,
+    world_spec: WorldSpec,
+    seed: int,
+    mirror: MirrorSettings,
+    previous: Population | None = None,
+    baselines: bool = False,
+) -> Row:
+    """One row of evaluations.jsonl, measured on episodes nobody is trained on.
+
+    Args:
+        population: what to measure.
+        world: as many copies as there are to be episodes.
+        world_spec: says whether the exact limit holds in this world.
+        seed: of the run; the held-out episodes follow from it.
+        mirror: credit and floor by which the mirror return is reported.
+        previous: the population at the last evaluation, for the lagged classifier and identity persistence.
+        baselines: also fit and score the baseline observers (on other episodes).
+    """
+    held_out = play_held_out(population, world, seed=seed)
+    experience = held_out.experience
+    agents = population.shape.num_agents
+    evidence = observer_evidence(population, held_out, run=seed)  # (B, T, J, K, N)
+    log_p = policy_log_probabilities(population, experience)  # (B, T, K, N)
+    limit = exact_limit(log_p, experience.mask, slot_exchangeable=world_spec.slot_exchangeable, on_invalid="mark")
+    final = Belief(evidence[:, -1])  # (B, J, K, N)
+    limit_belief = Belief(limit.belief.evidence[:, None])  # (B, 1, K, N)
+    limit_nats = episode_information(limit_belief.log_belief("marginals"), _author_order(limit_belief))
+    options: Row = {"limit_information": limit_nats, "evidence_over_time": evidence, "mask": experience.mask}
+    learned = score_belief(final, _author_order(final), decode="independent", **options)
+    joint = score_belief(final, _author_order(final), decode="marginals", **options)
+    limit_score = score_belief(limit_belief, _author_order(limit_belief), decode="marginals")
+    over_time = np.diagonal(Belief(evidence).log_belief("independent"), axis1=3, axis2=4)  # (B, T, J, N)
+    belief = np.exp(over_time[:, -1])  # (B, J, N)
+    paid = mirror_reward(
+        over_time, experience.mask, credit=mirror.credit, timing="terminal", floor=mirror.floor, teams=_teams(mirror)
+    )
+    limit_marginals = limit.belief.marginals()
+    row: Row = {
+        "num_agents": agents,
+        "horizon": world.horizon,
+        "episodes": world.num_envs,
+        "learned": learned.to_dict(),
+        "learned_joint": joint.to_dict(),
+        "limit": limit_score.to_dict(),
+        "limit_valid": limit.valid,
+        "limit_reason": limit.reason,
+        "baselines": _baseline_scores(population, world, held_out, seed) if baselines else {},
+        "return": t_interval(experience.rewards.sum(1).mean(1)).to_dict(),  # mean over agents: a team reward counts once
+        "mirror_return": t_interval(paid.sum(1).mean(1)).to_dict(),
+        "per_agent_return": experience.rewards.sum(1).mean(0).tolist(),
+        "recognition_matrix": belief.mean(0).tolist(),
+        "confusion": final.independent().mean((0, 1)).tolist(),
+        "evidence_over_time": {
+            "learned": (np.log(agents) + over_time.mean((0, 2, 3))).tolist(),
+            "limit": _limit_over_time(log_p, experience.mask).tolist(),
+        },
+        "log_e_value": likelihood_ratio_e_value(
+            over_time[:, -1], np.log(np.diagonal(limit_marginals, axis1=1, axis2=2) + _TINY)[:, None]
+        ),
+        "lagged_top1": None,
+        "persistence": None,
+    }
+    if previous is not None:
+        row["lagged_top1"] = _lagged(previous, held_out, seed)
+        row["persistence"] = _persistence(previous, held_out)
+    return row
+
+
+def _teams(mirror: MirrorSettings) -> NDArray[np.int64] | None:
+    return None if mirror.teams is None else np.asarray(mirror.teams, np.int64)
+
+
+def _author_order(belief: Belief) -> NDArray[np.int64]:
+    """The reveal of evidence (B, J, K, N) whose slots were put back in author order: (B, J, K) rows of 0..N-1."""
+    return np.broadcast_to(np.arange(belief.num_agents), belief.evidence.shape[:-1])
+
+
+def _score_rows(evidence: NDArray[Any]) -> Score:
+    belief = Belief(evidence)
+    return score_belief(belief, _author_order(belief), decode="independent")
+
+
+def _limit_over_time(log_p: NDArray[np.float64], mask: NDArray[np.bool_], points: int = 32) -> NDArray[np.float64]:
+    """Information of the exact limit after every step, (T,) nats; computed at up to `points` steps and interpolated."""
+    time, agents = log_p.shape[1], log_p.shape[3]
+    steps = np.unique(np.linspace(0, time - 1, min(points, time)).round().astype(int))
+    marginals = permutation_marginals(cumulative_evidence(log_p, mask)[:, steps])  # (B, P, K, N)
+    truth = np.diagonal(marginals, axis1=2, axis2=3)  # (B, P, N)
+    information = np.log(agents) + np.log(truth + _TINY).mean((0, 2))
+    return np.interp(np.arange(time), steps, information)
+
+
+def _lagged(previous: Population, held_out: HeldOut, seed: int) -> Row:
+    """Top-1 of the last checkpoint's heads on this checkpoint's agents: how fast identities move."""
+    evidence = observer_evidence(previous, held_out, run=seed)[:, -1]  # (B, J, K, N)
+    return _score_rows(evidence).top1.to_dict()
+
+
+def _persistence(previous: Population, held_out: HeldOut) -> float:
+    """Share of agents whose behaviour is best explained by their own policy of the last checkpoint.
+
+    The old policies are assigned to the new trajectories as a whole (one old policy for each agent), which counts
+    swapped identities where mere drift is forgiven.
+    """
+    log_p = policy_log_probabilities(previous, held_out.experience)
+    explained = (log_p * held_out.experience.mask[..., None]).sum((0, 1))  # (N now, N before)
+    _, before = linear_sum_assignment(explained, maximize=True)
+    return float((before == np.arange(len(before))).mean())
+
+
+def _baseline_scores(population: Population, world: ArrayWorld, held_out: HeldOut, seed: int) -> Row:
+    """Baseline observers, fitted on as many other episodes of the same agents."""
+    from mirrorenv.population.baselines import BASELINES
+
+    past = play_held_out(population, world, seed=seed, part=1).record()
+    record = held_out.record()
+    scores: Row = {}
+    for name, make in BASELINES.items():
+        observer = make()
+        observer.fit(past, population.shape.num_actions)
+        scores[name] = _score_rows(observer.evidence(record)[:, None]).to_dict()
+    return scores

@@ -1,0 +1,219 @@
+"""A training run: the algorithm, its run folder, its evaluations and its report, from one settings object."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+
+from mirrorenv.envs import make_batch, spec
+from mirrorenv.errors import TrainingError
+from mirrorenv.population.checkpoint import clone, save_population
+from mirrorenv.population.evaluate import evaluate
+from mirrorenv.population.population import Population
+from mirrorenv.results import RunFolder
+from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
+from mirrorenv.rllib.settings import RunSettings
+
+__all__ = ["Progress", "algorithm_config", "default_run_path", "start_ray", "train"]
+
+Row = dict[str, Any]
+
+_METRICS = {  # learner metric -> name in metrics.jsonl
+    "policy_loss": "policy_loss",
+    "value_loss": "value_loss",
+    "mirror_value_loss": "mirror_value_loss",
+    "observer_loss": "observer_loss",
+    "observer_accuracy": "observer_accuracy",
+    "entropy": "entropy",
+    "kl": "kl",
+}
+
+
+@dataclass
+class Progress:
+    """Called with what a progress bar shows. The default shows nothing."""
+
+    iteration: Callable[[Row], None] = lambda row: None
+    evaluation: Callable[[Row], None] = lambda row: None
+
+
+def default_run_path(settings: RunSettings) -> Path:
+    """runs/<world>-seed<seed>, the same for the same command."""
+    return Path("runs") / f"{settings.world.split('/')[-1]}-seed{settings.seed}"
+
+
+def algorithm_config(settings: RunSettings) -> MirrorPPOConfig:
+    """The RLlib configuration of a run."""
+    config = MirrorPPOConfig().environment(settings.world, env_config=settings.world_options)
+    config.mirror_settings = settings.mirror
+    config.population_settings = settings.population
+    config.learning_settings = settings.learning
+    config.total_steps = settings.total_steps
+    resources = settings.resources
+    config.env_runners(num_env_runners=resources.env_runners)
+    config.learners(num_learners=resources.learners, num_gpus_per_learner=resources.gpus_per_learner)
+    config.debugging(seed=settings.seed, log_level="ERROR")
+    return config
+
+
+def start_ray(settings: RunSettings) -> None:
+    """Start Ray in this process, or join a cluster; does nothing if it is already up."""
+    if ray.is_initialized():
+        return
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    address = None if settings.resources.address == "local" else settings.resources.address
+    remote = bool(settings.resources.env_runners or settings.resources.learners)
+    ray.init(
+        address=address or "local",
+        include_dashboard=None if address else False,
+        log_to_driver=remote,
+        logging_level=logging.ERROR,
+    )
+
+
+def train(
+    settings: RunSettings, path: Path, *, if_exists: str = "refuse", progress: Progress | None = None
+) -> RunFolder:
+    """Train a population and keep everything about it in a run folder.
+
+    Args:
+        settings: what to do.
+        path: the run folder.
+        if_exists: "refuse" or "overwrite" (see `RunFolder.create`).
+        progress: called as the run goes on.
+
+    Returns:
+        the finished run folder; its report is not yet written.
+
+    Raises:
+        MirrorError: for whatever is wrong with the world, the settings or the folder.
+    """
+    spec(settings.world)  # an unknown world is refused before a folder is made
+    torch.set_num_threads(1)
+    progress = progress or Progress()
+    folder = RunFolder.create(
+        path, settings.model_dump(mode="json"), settings.seed, device=_device(settings), if_exists=if_exists
+    )
+    start_ray(settings)
+    algorithm: MirrorPPO | None = None
+    try:
+        algorithm = algorithm_config(settings).build_algo()
+        _Loop(settings, folder, algorithm, progress).run()
+    except BaseException as error:
+        folder.fail(f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        if algorithm is not None:
+            algorithm.stop()
+    folder.finish()
+    return folder
+
+
+class _Loop:
+    """The training loop and what it remembers between evaluations."""
+
+    def __init__(self, settings: RunSettings, folder: RunFolder, algorithm: MirrorPPO, progress: Progress) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.settings, self.folder, self.algorithm, self.progress = settings, folder, algorithm, progress
+        self.board = SummaryWriter(str(folder.tensorboard_path))
+        self.world = make_batch(settings.world, settings.evaluation.episodes, **settings.world_options)
+        self.started = time.perf_counter()
+        self.previous: Population | None = None
+        self.newest: Row = {}
+
+    def run(self) -> None:
+        settings = self.settings
+        per_iteration = settings.learning.episodes_per_iteration * self.world.horizon
+        iterations = max(1, -(-settings.total_steps // per_iteration))
+        checkpoints = min(settings.evaluation.checkpoints, iterations)
+        due = {round(iterations * k / checkpoints) for k in range(1, checkpoints + 1)}
+        self._evaluate(0, last=False)
+        for iteration in range(1, iterations + 1):
+            self._iterate(iteration)
+            if iteration in due:
+                self._evaluate(iteration, last=iteration == iterations)
+        self.board.close()
+
+    @property
+    def steps(self) -> int:
+        return self.algorithm.steps_done
+
+    def _iterate(self, iteration: int) -> None:
+        before, began = self.steps, time.perf_counter()
+        result = self.algorithm.train()
+        took = time.perf_counter() - began
+        runner, learner = result.get("env_runners", {}), result.get("learners", {}).get("default_policy", {})
+        row = {
+            "iteration": iteration,
+            "env_steps": self.steps,
+            "seconds": time.perf_counter() - self.started,
+            "top1": self.newest.get("learned", {}).get("top1", {}).get("value"),
+            "information": self.newest.get("learned", {}).get("information", {}).get("value"),
+            "return": runner.get("episode_return_mean"),
+            "mirror_return": runner.get("mirror_return_mean"),
+            "mirror_weight": runner.get("mirror_weight"),
+            "env_steps_per_second": (self.steps - before) / took,
+            **{name: _number(learner.get(key)) for key, name in _METRICS.items()},
+        }
+        self.folder.log_metrics(row)
+        for name, value in row.items():
+            if isinstance(value, float):
+                self.board.add_scalar(f"train/{name}", value, self.steps)
+        self.progress.iteration(row)
+
+    def _evaluate(self, iteration: int, *, last: bool) -> None:
+        population = self.algorithm.population
+        row = evaluate(
+            population,
+            self.world,
+            world_spec=spec(self.settings.world),
+            seed=self.settings.seed,
+            previous=self.previous,
+            mirror=self.settings.mirror,
+            baselines=last and self.settings.evaluation.baselines,
+        )
+        row = {
+            "iteration": iteration,
+            "env_steps": self.steps,
+            "seconds": time.perf_counter() - self.started,
+            **row,
+        }
+        self.folder.log_evaluation(row)
+        for name in ("top1", "information", "joint_information"):
+            for kind in ("learned", "limit"):
+                value = (row[kind].get(name) or {}).get("value")
+                if value is not None:
+                    self.board.add_scalar(f"{kind}/{name}", value, self.steps)
+        about = {
+            "world": self.settings.world,
+            "world_options": self.settings.world_options,
+            "seed": self.settings.seed,
+            "env_steps": self.steps,
+            "mirror": self.settings.mirror.model_dump(mode="json"),
+        }
+        save_population(self.folder.checkpoint_path(self.steps), population, about)
+        self.previous = clone(population)
+        self.newest = row
+        self.progress.evaluation(row)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _device(settings: RunSettings) -> str:
+    resources = settings.resources
+    if resources.gpus_per_learner and not torch.cuda.is_available() and resources.address == "local":
+        raise TrainingError("resources.gpus_per_learner is set, but PyTorch sees no GPU here. Leave it at 0.")
+    kind = f"{resources.gpus_per_learner} GPU per learner" if resources.gpus_per_learner else "cpu"
+    return f"{kind}; {resources.env_runners} env runners, {resources.learners} learners; ray {resources.address}"

@@ -1,0 +1,139 @@
+"""The configuration of a training run: typed, resolved, and the same for the command line, files and Python."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from mirrorenv.errors import ConfigError
+from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings, StrictModel
+
+__all__ = ["EvaluationSettings", "ResourceSettings", "RunSettings", "load_settings"]
+
+
+class EvaluationSettings(StrictModel):
+    """How often and how well the population is measured. Measuring plays extra episodes, which are not trained on."""
+
+    checkpoints: int = Field(default=10, ge=1)
+    """Evaluations spread over the run, beside the one before training."""
+    episodes: int = Field(default=256, ge=8)
+    """Held-out episodes in each evaluation."""
+    baselines: bool = True
+    """Whether the last evaluation also runs the baseline observers."""
+
+
+class ResourceSettings(StrictModel):
+    """Where the same run is computed."""
+
+    env_runners: int = Field(default=0, ge=0)
+    """Ray actors that sample; 0 samples in the driver."""
+    learners: int = Field(default=0, ge=0)
+    """Ray actors that learn; 0 learns in the driver."""
+    gpus_per_learner: float = Field(default=0, ge=0)
+    """GPUs of each learner."""
+    address: str = "local"
+    """Ray cluster to use: "local" starts one in this process, "auto" or an address joins one."""
+
+
+class RunSettings(StrictModel):
+    """Everything that decides a run's result, and where it is computed."""
+
+    world: str
+    """Id of a registered world, for example mirrorenv/ants-v0."""
+    world_options: dict[str, Any] = {}
+    """Arguments of the world."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of weights, worlds, choices and shuffles."""
+    total_steps: int = Field(default=150_000, ge=1)
+    """Environment steps to train for (joint steps, not agent steps)."""
+    mirror: MirrorSettings = MirrorSettings()
+    population: PopulationSettings = PopulationSettings()
+    learning: LearningSettings = LearningSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    resources: ResourceSettings = ResourceSettings()
+
+
+def load_settings(
+    world: str | None = None, files: Iterable[str | Path] = (), overrides: Iterable[str] = ()
+) -> RunSettings:
+    """Defaults, then files in order, then the world argument, then `a.b=c` overrides.
+
+    Args:
+        world: id of the world; may be missing if a file names it.
+        files: TOML, YAML or JSON files with any part of `RunSettings`.
+        overrides: strings such as ``"mirror.weight=0.5"``; values are read as YAML.
+
+    Raises:
+        ConfigError: for an unreadable file, an unknown key (with the known ones) or a value out of range.
+    """
+    values: dict[str, Any] = {}
+    for file in files:
+        _merge(values, _read(Path(file)))
+    if world is not None:
+        values["world"] = world
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {override!r}: write it as a.b=value, for example mirror.weight=0.5")
+        nested: Any = yaml.safe_load(text)
+        for part in reversed(key.strip().split(".")):
+            nested = {part: nested}
+        _merge(values, nested)
+    if "world" not in values:
+        raise ConfigError("no world given: name one, for example mirrorenv train mirrorenv/ants-v0")
+    try:
+        return RunSettings(**values)
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the settings in {path}: {error}") from None
+    try:
+        values: Any = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+    except (tomllib.TOMLDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} is not valid {path.suffix.lstrip('.').upper() or 'YAML'}: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} holds no settings: expected keys such as world, seed, mirror")
+    return values
+
+
+def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
+    for key, value in new.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _explain(error: ValidationError) -> str:
+    """One line for each problem, naming the key and, for an unknown one, its known neighbours."""
+    lines = []
+    for problem in error.errors():
+        place = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            known = ", ".join(_fields_at(problem["loc"][:-1]))
+            lines.append(f"unknown setting '{place}'. Known here: {known}")
+        else:
+            given = json.dumps(problem["input"], default=str)
+            lines.append(f"setting '{place}' = {given}: {problem['msg']}")
+    return "\n".join(lines)
+
+
+def _fields_at(place: tuple[Any, ...]) -> list[str]:
+    model: type[BaseModel] = RunSettings
+    for part in place:
+        annotation = model.model_fields[str(part)].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)
