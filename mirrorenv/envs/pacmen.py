@@ -135,7 +135,8 @@ class Pacmen(ClockedWorld):
         if eating.any():
             self._eat(eating, spots, own)
         if self.reward == "team":
-            own = np.repeat(own.sum(axis=1, dtype=np.float32), self.num_agents).reshape(own.shape)
+            team = own.sum(axis=1, dtype=np.float64)  # exact for single-precision parts, so in any order of agents
+            own = np.repeat(team, self.num_agents).reshape(own.shape).astype(np.float32)
         return own * self.reward_scale, None
 
     def _eat(self, eating: npt.NDArray[np.bool_], spots: npt.NDArray[np.int64], own: npt.NDArray[np.float32]) -> None:
