@@ -129,8 +129,7 @@ def _plain(texts: Sequence[Any]) -> None:
 
 
 def _canvas(theme: Theme, height: float = HEIGHT) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(WIDTH, height), facecolor=theme.surface, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor=theme.surface, layout="constrained")
     axes = figure.add_subplot()
     axes.set_facecolor(theme.surface)
     axes.tick_params(colors=theme.muted, labelsize=SMALL, length=0, pad=5)
@@ -295,8 +294,7 @@ def heat_map(theme: Theme, values: Array, *, x_label: str, y_label: str) -> Figu
     """
     rows, columns = values.shape
     figure, axes = _canvas(theme, height=3.9)
-    colours = LinearSegmentedColormap.from_list("belief", list(theme.heat))
-    colours.set_bad(theme.grid)
+    colours = LinearSegmentedColormap.from_list("belief", list(theme.heat), bad=theme.grid)
     image = axes.imshow(np.ma.masked_invalid(values), cmap=colours, vmin=0.0, vmax=1.0)
     if max(rows, columns) <= 16:
         size = float(np.clip(64 / max(rows, columns), 5.5, 13))
@@ -323,5 +321,6 @@ def heat_map(theme: Theme, values: Array, *, x_label: str, y_label: str) -> Figu
 def png(figure: Figure) -> bytes:
     """The figure as PNG bytes, the same for the same figure (no dates, no program names)."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, facecolor=figure.get_facecolor(), metadata={"Software": None})
+    # Not savefig: it lays out and draws everything twice.
+    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
     return buffer.getvalue()

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from mirrorenv.errors import RunFolderError
 from mirrorenv.mirror.leak import log_e_threshold
-from mirrorenv.results.charts import ALPHA, CHARTS, Chart
+from mirrorenv.results.chart import Chart
+from mirrorenv.results.charts import CHARTS
+from mirrorenv.results.charts_training import ALPHA
 from mirrorenv.results.files import atomic_write_bytes, atomic_write_text
 from mirrorenv.results.page import document, escape, paragraph, picture, section
 from mirrorenv.results.plots import DARK, LIGHT, png
@@ -62,6 +64,7 @@ def write_report(run_path: str | os.PathLike[str], weight0: str | os.PathLike[st
     charts, absent = _charts(record, other)
     if absent:
         missing.append(f"This run does not hold {', '.join(absent)}; the charts of it are left out.")
+    _clear_plots(run)
     body = [_header(run, record, other), notice(missing), how_to_read(), tiles(record)]
     body += [_chart_section(run, heading, made, record) for heading, made in charts.items()]
     body.append(section("All figures", score_table(record) + row_by_row(record)))
@@ -150,11 +153,17 @@ def _charts(record: Record, other: Record | None) -> tuple[dict[str, list[tuple[
     return made, absent if record.evaluations else []
 
 
-def _chart_section(run: RunFolder, heading: str, made: list[tuple[str, Chart]], record: Record) -> str:
+def _clear_plots(run: RunFolder) -> None:
+    """An empty place for the pictures: one left from an earlier report would pass for part of this one."""
     try:
         run.plots_path.mkdir(exist_ok=True)
+        for name in (name for entries in CHARTS.values() for name, _, _ in entries):
+            (run.plots_path / f"{name}.png").unlink(missing_ok=True)
     except OSError as error:
-        raise RunFolderError(f"cannot make {run.plots_path}: {error.strerror}; check the folder") from error
+        raise RunFolderError(f"cannot write to {run.plots_path}: {error.strerror}; check the folder") from error
+
+
+def _chart_section(run: RunFolder, heading: str, made: list[tuple[str, Chart]], record: Record) -> str:
     shown = []
     for name, chart in made:
         light, dark = png(chart.draw(LIGHT)), png(chart.draw(DARK))
