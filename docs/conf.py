@@ -20,7 +20,7 @@ author = "mirrorenv developers"
 copyright = author
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_build", "_generated"]
 default_role = "code"
@@ -31,12 +31,17 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
+autodoc_type_aliases = {
+    name: name.rpartition(".")[2]
+    for name in ("npt.ArrayLike", "AnyArray", "FloatArray", "IntArray", "BoolArray", "Observations", "Actions", "Seeds")
+}
 python_display_short_literal_types = True
 python_maximum_signature_line_length = 100
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = f"mirrorenv {version}"
 html_show_sourcelink = False

@@ -201,7 +201,7 @@ def api_page(room: str) -> str:
         for name, directive in names:
             lines += [f".. {directive}:: mirrorenv.{room}.{name}", ""]
             if directive == "autoclass":
-                lines[-1:] = ["   :members:", "   :show-inheritance:", ""]
+                lines[-1:] = ["   :members:", ""]
     return "\n".join(lines)
 
 
