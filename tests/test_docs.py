@@ -2,7 +2,7 @@
 
 A block that must not run carries a comment in the line above it: `<!-- not run: why -->`. A block that needs an extra
 says `<!-- needs: train -->` and runs where that extra is installed. All other blocks of a page run in order, as one
-script.
+script. A text block under `<!-- prints -->` must be among what the script prints.
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ def test_python_on_the_page_runs(page: Path, tmp_path: Path) -> None:
     path.write_text(script)
     result = subprocess.run([sys.executable, str(path)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, f"{page.name} (line numbers are the page's):\n{result.stderr}"
+    for promised in re.findall(r"^<!-- prints -->\n```text\n(.*?)^```", page.read_text(), re.S | re.M):
+        assert promised in result.stdout
 
 
 def _shown_commands(program: str) -> list[tuple[str, list[str]]]:
