@@ -87,7 +87,7 @@ class BatchRandom:
         """(R, *shape) uniform 64-bit integers."""
         size = int(np.prod(shape, dtype=np.int64))
         chosen: Any = slice(None) if rows is None else rows
-        first = self._counters[chosen]
+        first = self._counters[chosen].copy()  # a view would move with the counters
         self._counters[chosen] = first + np.uint64(size)
         counters = first[:, None] + np.arange(1, size + 1, dtype=np.uint64)  # (R, size)
         bits = _mix(self._keys[chosen][:, None] + counters * _GOLDEN)
