@@ -61,7 +61,7 @@ class ObserverSettings(StrictModel):
     """Whether the head reads with its own weights, with its agent's policy trunk, or with that trunk detached."""
     hidden: int = Field(default=64, ge=1)
     """Hidden units of the head."""
-    layers: int = Field(default=2, ge=1, le=4)
+    layers: int = Field(default=1, ge=1, le=4)
     """Hidden layers of the head."""
     learning_rate: float = Field(default=3e-3, gt=0)
     """Adam step size of the observers."""
