@@ -54,7 +54,7 @@ def reader_tracks(record: Record, weight0: Record | None, key: str) -> list[Trac
     tracks = []
     limit, learned = record.series("limit", key), record.series("learned", key)
     if limit is not None:
-        tracks.append(Track("exact limit", limit, "limit", DASHED, "s"))
+        tracks.append(Track(record.limit_name, limit, "limit", DASHED, "s"))
     if learned is not None:
         tracks.append(Track("learned", learned, "learned"))
     other = weight0.series("learned", key) if weight0 is not None else None

@@ -125,7 +125,7 @@ def evidence(record: Record, weight0: Record | None) -> Chart | None:
 def readers(record: Record, weight0: Record | None) -> Chart | None:
     """Top-1 of every kind of reader before and after training."""
     places: dict[str, tuple[str, ...]] = {
-        "exact limit": ("limit",),
+        record.limit_name: ("limit",),
         "learned, joint": ("learned_joint",),
         "learned": ("learned",),
     }

@@ -24,9 +24,9 @@ from mirrorenv.results.record import Array, Series
 
 __all__ = ["DARK", "LIGHT", "Dots", "Level", "Theme", "Track", "dot_plot", "heat_map", "line_chart", "png", "short"]
 
-WIDTH, HEIGHT = 5.0, 3.5  # inches; about a phone's width at the resolution of a page, so text need not shrink
-DPI = 200
-TEXT, SMALL = 10.0, 9.0  # points
+WIDTH, HEIGHT = 4.3, 3.1  # inches; little wider than a phone, so that text hardly shrinks there
+DPI = 240
+SMALL = 9.0  # points
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,7 @@ def dot_plot(
         percent: the horizontal axis is a share; write it as percentages from 0 to 100.
     """
     rows = np.arange(len(names))[::-1]
-    figure, axes = _canvas(theme, height=max(HEIGHT * 0.75, 1.3 + 0.34 * len(names)))
+    figure, axes = _canvas(theme, height=max(HEIGHT * 0.75, 1.2 + 0.32 * len(names)))
     if level is not None:
         axes.axvline(level.value, color=theme.level, linestyle=level.style, linewidth=1.4, label=level.label, zorder=1)
     for group in groups:
@@ -293,11 +293,11 @@ def heat_map(theme: Theme, values: Array, *, x_label: str, y_label: str) -> Figu
         y_label: what a row is.
     """
     rows, columns = values.shape
-    figure, axes = _canvas(theme, height=3.9)
+    figure, axes = _canvas(theme, height=3.4)
     colours = LinearSegmentedColormap.from_list("belief", list(theme.heat), bad=theme.grid)
     image = axes.imshow(np.ma.masked_invalid(values), cmap=colours, vmin=0.0, vmax=1.0)
     if max(rows, columns) <= 16:
-        size = float(np.clip(64 / max(rows, columns), 5.5, 13))
+        size = float(np.clip(56 / max(rows, columns), 5.0, 12))
         for (row, column), value in np.ndenumerate(values):
             known = np.isfinite(value)
             ink = _ink_on(colours(float(np.clip(value, 0, 1)))) if known else theme.muted

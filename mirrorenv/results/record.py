@@ -146,6 +146,16 @@ class Record:
         """Episodes of an evaluation, from the latest one that says it."""
         return self._whole("episodes", 1)
 
+    @property
+    def limit_holds(self) -> bool:
+        """Whether the limit is the exact one; False where an evaluation says that this world does not allow it."""
+        return all(row.get("limit_valid") is not False for row in self.evaluations)
+
+    @property
+    def limit_name(self) -> str:
+        """What to call the limit."""
+        return "exact limit" if self.limit_holds else "limit (not exact here)"
+
     def _whole(self, key: str, least: int) -> int | None:
         for row in reversed(self.evaluations):
             value = number(row.get(key))

@@ -116,6 +116,9 @@ def _shortcomings(run: RunFolder, record: Record) -> list[str]:
         return said
     if not record.before:
         said.append("There is no evaluation before training (iteration 0), so nothing shows where the agents started.")
+    if not record.limit_holds:
+        reason = str(record.last.get("limit_reason") or "agents are not exchangeable in it")
+        said.append(f"The limit is not exact in this world ({reason}): being above or below it proves nothing.")
     if len(record.evaluations) == 1:
         said.append("There is one evaluation only: lines over training are single points.")
     if record.num_agents is None:
@@ -183,7 +186,9 @@ def _e_value_sentence(record: Record) -> str:
     threshold = log_e_threshold(ALPHA, count)
     above = [steps(step) for step, value in zip(series.steps, series.value, strict=True) if value >= threshold]
     tested = f"log e-value at most {plain(most)}, threshold log({count}/{ALPHA:g}) = {plain(threshold)}"
-    if above:
+    if above and not record.limit_holds:
+        text = f"The learned observers are above the limit, which is not exact in this world ({tested})."
+    elif above:
         text = (
             f"The learned observers are above the exact limit after {', '.join(above[:5])} steps ({tested}). "
             "Look for a leak or a bug."

@@ -43,7 +43,7 @@ def tiles(record: Record) -> str:
     """The handful of figures a visitor looks for, from the latest evaluation."""
     wanted = (
         ("Recognised (top-1)", ("learned", "top1"), True, ""),
-        ("Exact limit (top-1)", ("limit", "top1"), True, ""),
+        ("Exact limit (top-1)" if record.limit_holds else "Limit, not exact (top-1)", ("limit", "top1"), True, ""),
         ("Information", ("learned", "information"), False, " nats"),
         ("Share of the limit", ("learned", "efficiency"), True, ""),
         ("Environment return", ("return",), False, ""),
@@ -60,12 +60,13 @@ def tiles(record: Record) -> str:
     return f'<dl class="tiles">{"".join(made)}</dl>'
 
 
-def _columns(row: Row) -> list[tuple[str, Any]]:
+def _columns(record: Record) -> list[tuple[str, Any]]:
     """Readers of the score table with their Score dicts."""
+    row = record.last
     readers: list[tuple[str, Any]] = [
         ("learned, independent", dig(row, "learned")),
         ("learned, joint", dig(row, "learned_joint")),
-        ("exact limit", dig(row, "limit")),
+        (record.limit_name, dig(row, "limit")),
     ]
     baselines = dig(row, "baselines")
     if isinstance(baselines, Mapping):
@@ -75,7 +76,7 @@ def _columns(row: Row) -> list[tuple[str, Any]]:
 
 def score_table(record: Record) -> str:
     """Every Score field of every reader at the latest evaluation."""
-    readers = _columns(record.last)
+    readers = _columns(record)
     extra = sorted({key for _, score in readers for key in score if key not in SCORES})
     rows = []
     for key in [*SCORES, *extra[:40]]:
@@ -122,7 +123,7 @@ def _pairs(values: Any, caption: str) -> str:
     rows = [[escape(key), escape(value)] for key, value in pairs[:MOST_ROWS]]
     if len(pairs) > MOST_ROWS:
         rows.append(["…", escape(f"{len(pairs) - MOST_ROWS} more in the file")])
-    return table(["", "value"], rows, caption, "pairs")
+    return table(["key", "value"], rows, caption, "pairs")
 
 
 def configuration(run: RunFolder) -> str:

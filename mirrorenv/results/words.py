@@ -149,11 +149,12 @@ def headline(record: Record, weight0: Record | None = None) -> list[str]:
         said.append(verdict)
     limit = figure(row, "limit", "top1")
     if limit is not None:
-        said.append(f"The exact limit, which knows every agent's policy, reaches {score_text(limit, True)}.")
+        reaches = f", which knows every agent's policy, reaches {score_text(limit, True)}"
+        said.append(f"The {record.limit_name}{reaches}.")
     before = figure(record.before, "learned", "top1")
     if before is not None and row is not record.before:
         bound = figure(record.before, "limit", "top1")
-        beside = f" (exact limit {percent(bound.value)})" if bound else ""
+        beside = f" ({record.limit_name} {percent(bound.value)})" if bound else ""
         said.append(f"Before training it was {percent(before.value)}{beside}.")
     if weight0 is not None:
         said.append(_without_mirror(weight0))

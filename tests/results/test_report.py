@@ -102,7 +102,7 @@ def test_a_whole_run_gives_a_whole_page(tmp_path: Path) -> None:
     assert not re.search(r"https?://|url\(|@import|<script|<link|<iframe|javascript:", source)
     embedded = base64.b64decode(pictures[0]["src"].removeprefix("data:image/png;base64,"))
     assert embedded == (tmp_path / "run" / "plots" / "recognition.png").read_bytes()
-    assert Image.open(BytesIO(embedded)).size[0] == 200
+    assert Image.open(BytesIO(embedded)).size[0] == 172
     assert "prefers-color-scheme: dark" in source
     assert 'name="viewport"' in source
 
@@ -182,6 +182,16 @@ def test_learned_above_the_limit_is_called_out_at_the_corrected_threshold(tmp_pa
         changed[2]["log_e_value"] = value
         run = _run(tmp_path / f"{value}", changed)
         assert said in _page(write_report(run.path)).text
+
+
+def test_a_limit_that_does_not_hold_is_not_called_exact(tmp_path: Path) -> None:
+    row = {**evaluation(3, 4), "limit_valid": False, "limit_reason": "a seat gives the agent away", "log_e_value": 99.0}
+    kept = ("iteration", "env_steps", "num_agents", "limit", "limit_valid", "limit_reason", "log_e_value", "learned")
+    run = _run(tmp_path / "run", [{key: row[key] for key in kept}])
+    text = _page(write_report(run.path)).text.split("What this page cannot say")[0]
+    assert "The limit is not exact in this world (a seat gives the agent away)" in text
+    assert "Look for a leak" not in text
+    assert "The limit (not exact here), which knows" in text
 
 
 def test_an_infinite_e_value_can_be_drawn(tmp_path: Path) -> None:
