@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 GENERATED = {"configuration.md", "command-line.md"}  # written by docs/generate.py
 PAGES = [ROOT / "README.md", *sorted(p for p in (ROOT / "docs").glob("*.md") if p.name not in GENERATED)]
-PAPERS = [ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")]
+PAPERS = [ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "training/README.md")]
 EXTRAS = {"train": ("torch", "ray"), "sb3": ("torch", "stable_baselines3"), "docs": ("sphinx",)}
 
 
@@ -169,3 +169,13 @@ def test_every_world_of_the_package_gets_a_page() -> None:
     for id, text in pages.items():
         for section in ("## Observation", "## Action", "## Reward", "What carries identity"):
             assert section in text, f"the docstring of {id} lacks '{section}'"
+
+
+@pytest.mark.parametrize("recipe", sorted((ROOT / "training").glob("*.toml")), ids=lambda recipe: recipe.name)
+def test_recipes_are_valid_settings(recipe: Path) -> None:
+    pytest.importorskip("ray", reason="the settings live in the room of RLlib")
+    import mirrorenv
+    from mirrorenv.rllib.settings import load_settings
+
+    settings = load_settings(files=[recipe])
+    mirrorenv.make_batch(settings.world, 2, **settings.world_options)
