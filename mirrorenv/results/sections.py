@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mirrorenv.results.page import details, escape, paragraph, section, table
-from mirrorenv.results.record import Record, Row, dig, figure, flatten, number
+from mirrorenv.results.record import Record, dig, figure, flatten, number
 from mirrorenv.results.run_folder import RunFolder
 from mirrorenv.results.words import SCORES, cell, field_words, interval, percent, plain, steps
 
