@@ -7,6 +7,7 @@ PIP         := $(BIN)/python -m pip --disable-pip-version-check
 DEMO_RUN    := runs/demo
 DEMO_ARGS   ?=
 PYTEST_ARGS ?=
+BENCH_ARGS  ?=
 
 # Stamps inside the venv: deleting .venv deletes them too, so a target installs exactly when something is missing.
 READY      := $(VENV)/.ready
@@ -23,7 +24,7 @@ export RAY_USAGE_STATS_ENABLED ?= 0
 
 help: ## list the commands
 	@printf 'make COMMAND\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(READY) ## train four ants to be recognised, then write a report to open (about 3 minutes after the install)
 	@if [ -e $(DEMO_RUN) ]; then \
@@ -51,6 +52,9 @@ format: $(READY) ## let ruff rewrite what it can
 docs: $(READY_DOCS) ## build the documentation; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@printf 'Open this page:\n  %s\n' "file://$(abspath docs)/_build/html/index.html"
+
+bench-%: $(READY) ## run benchmarks/%.py, e.g. make bench-world-speed BENCH_ARGS=--help
+	$(BIN)/python benchmarks/$(subst -,_,$*).py $(BENCH_ARGS)
 
 clean: ## remove caches and built pages (keeps .venv and runs/)
 	rm -rf build dist docs/_build docs/_generated .pytest_cache .mypy_cache .ruff_cache .hypothesis
