@@ -1,0 +1,131 @@
+"""The registry: lazy, typed, open to other packages, and helpful when asked for what it does not have."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from types import SimpleNamespace
+
+import pytest
+
+import mirrorenv
+from mirrorenv.errors import ConfigError, UnknownNameError, WorldError
+
+module = import_module("mirrorenv.envs.registry")  # the room's facade has a function of that name
+
+
+@pytest.fixture(autouse=True)
+def _leave_the_registry_as_it_was(monkeypatch):
+    monkeypatch.setattr(module, "_WORLDS", dict(mirrorenv.registry()))
+    monkeypatch.setattr(module, "_BROKEN", {})
+
+
+def test_the_worlds_of_the_package_are_registered():
+    names = {"ants", "identity", "conformity", "dirichlet", "pacmen", "dispersion"}
+    assert {f"mirrorenv/{name}-v0" for name in names} <= mirrorenv.registry().keys()
+
+
+def test_every_specification_is_filled_in_and_loads():
+    for id, spec in mirrorenv.registry().items():
+        assert spec.id == id and spec.description.endswith(".") and callable(spec.load())
+
+
+def test_team_reward_says_what_the_world_pays():
+    for id, spec in mirrorenv.registry().items():
+        if spec.kind == "array":
+            assert (getattr(mirrorenv.make_batch(id, 1), "reward", None) == "team") == spec.team_reward
+
+
+def test_an_unknown_id_gets_a_proposal():
+    with pytest.raises(UnknownNameError, match=r"unknown world 'ants-v0'\. Did you mean mirrorenv/ants-v0"):
+        mirrorenv.make("ants-v0")
+    with pytest.raises(KeyError):  # it is a KeyError, too
+        mirrorenv.spec("nothing-like-it/v9")
+
+
+def test_an_unknown_argument_gets_a_proposal():
+    with pytest.raises(ConfigError, match=r"mirrorenv/ants-v0: .*'lenght'\. Did you mean length"):
+        mirrorenv.make_batch("mirrorenv/ants-v0", 2, lenght=9)
+    with pytest.raises(ConfigError, match="num_environments"):
+        mirrorenv.make("mirrorenv/pacmen-v0", num_environments=2)
+
+
+def test_registered_arguments_apply_and_can_be_overridden():
+    mirrorenv.register("here/short-v1", "mirrorenv.envs.ants:Ants", kwargs={"horizon": 3, "length": 5})
+    assert mirrorenv.make_batch("here/short-v1", 1).horizon == 3
+    assert mirrorenv.make_batch("here/short-v1", 1, horizon=4).horizon == 4
+
+
+@pytest.mark.parametrize("id", ["ants-v0", "mirrorenv/ants", "mirrorenv/ants-vX", "a b/c-v0", "", "x/y/z-v0"])
+def test_malformed_ids_are_refused(id):
+    with pytest.raises(ConfigError, match="namespace/name-v0"):
+        mirrorenv.register(id, "mirrorenv.envs.ants:Ants")
+
+
+@pytest.mark.parametrize("entry_point", ["mirrorenv.envs.ants", ":Ants", "mirrorenv.envs.ants:", ""])
+def test_malformed_entry_points_are_refused(entry_point):
+    with pytest.raises(ConfigError, match="entry point"):
+        mirrorenv.register("here/x-v0", entry_point)
+
+
+def test_an_id_belongs_to_one_specification():
+    mirrorenv.register("here/x-v0", "mirrorenv.envs.ants:Ants")
+    mirrorenv.register("here/x-v0", "mirrorenv.envs.ants:Ants")  # the same again, as a module reload would do
+    with pytest.raises(ConfigError, match="registered already"):
+        mirrorenv.register("here/x-v0", "mirrorenv.envs.pacmen:Pacmen")
+
+
+@pytest.mark.parametrize("entry_point", ["mirrorenv.envs.nowhere:Ants", "mirrorenv.envs.ants:Bees"])
+def test_an_entry_point_that_leads_nowhere_is_named(entry_point):
+    mirrorenv.register("here/gone-v0", entry_point)
+    with pytest.raises(WorldError, match=f"here/gone-v0.*{entry_point}"):
+        mirrorenv.make_batch("here/gone-v0", 1)
+
+
+def test_a_text_world_has_no_batch_of_arrays():
+    mirrorenv.register("here/talk-v0", "mirrorenv.envs.ants:Ants", kind="text")
+    with pytest.raises(WorldError, match="text world"):
+        mirrorenv.make_batch("here/talk-v0", 1)
+    with pytest.raises(ConfigError, match="kind"):
+        mirrorenv.register("here/odd-v0", "mirrorenv.envs.ants:Ants", kind="video")
+
+
+def plugin(name, load):
+    return SimpleNamespace(name=name, value=f"{name}.worlds", load=load)
+
+
+def test_a_package_of_its_own_adds_worlds_and_a_broken_one_is_only_reported(monkeypatch):
+    def broken():
+        raise RuntimeError("no such simulator")
+
+    def add():
+        mirrorenv.register("theirs/line-v0", "mirrorenv.envs.ants:Ants")
+
+    points = [plugin("broken", broken), plugin("theirs", lambda: add)]
+    monkeypatch.setattr(module, "entry_points", lambda group: points if group == "mirrorenv.envs" else [])
+    monkeypatch.setattr(module, "_plugins_loaded", False)
+    with pytest.warns(RuntimeWarning, match="'broken'.*no such simulator"):
+        assert mirrorenv.make_batch("theirs/line-v0", 2).num_envs == 2
+    assert mirrorenv.envs.broken_plugins() == {"broken": "RuntimeError: no such simulator"}
+    assert "theirs/line-v0" in mirrorenv.registry() and "mirrorenv/ants-v0" in mirrorenv.registry()
+
+
+def test_plugins_wait_until_a_name_is_not_known(monkeypatch):
+    def fail(group):
+        raise AssertionError("plugins were loaded for a world of the package")
+
+    monkeypatch.setattr(module, "_plugins_loaded", False)
+    monkeypatch.setattr(module, "entry_points", fail)
+    mirrorenv.make_batch("mirrorenv/ants-v0", 1)
+
+
+def test_worlds_are_imported_when_made_and_heavy_packages_never():
+    script = (
+        "import sys, mirrorenv; mirrorenv.registry(); assert 'mirrorenv.envs.ants' not in sys.modules;"
+        "mirrorenv.make('mirrorenv/ants-v0').reset(); assert 'mirrorenv.envs.ants' in sys.modules;"
+        "assert 'mirrorenv.envs.pacmen' not in sys.modules;"
+        "heavy = {'torch', 'ray', 'matplotlib', 'pandas'} & sys.modules.keys(); assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
