@@ -37,13 +37,13 @@ def read_minibatch(
     lineup = lineup_tensors(population, batch["observations"], batch["actions"], batch["mask"], batch["permutation"])
     labels = batch["labels"]
     slots, time = labels.shape[1], lineup.mask.shape[1]
-    if 0 < settings.slots_per_update < slots and not population.head.joint:
+    if 0 < settings.slots_per_update < slots and not population.head.whole_lineup:
         chosen = torch.randperm(slots, generator=generator)[: settings.slots_per_update]
         lineup = LineupTensors(*(part[:, :, chosen] for part in lineup))
         labels = labels[:, chosen]
     evidence, mask = population.evidence(lineup), lineup.mask
     if 0 < settings.prefixes_per_update < time:
-        prefixes = torch.randperm(time, generator=generator)[: settings.prefixes_per_update]
+        prefixes = torch.randperm(time, generator=generator)[: settings.prefixes_per_update].sort().values
         evidence, mask = evidence[:, prefixes], mask[:, prefixes]
     return Reading(evidence, labels, mask)
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mirrorenv.errors import unknown_name
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
-__all__ = ["HEADS", "Head", "LineupTensors", "accumulate", "build_head", "register_head"]
+__all__ = ["HEADS", "Head", "LineupTensors", "accumulate", "build_head", "hold", "register_head"]
 
 
 class LineupTensors(NamedTuple):
@@ -41,11 +41,13 @@ class Head(nn.Module):
 
     Attributes:
         joint: whether the evidence is meant to be decoded over whole permutations (marginals) rather than row by row.
+        whole_lineup: whether `evidence` is worthless unless all slots are shown at once.
         needs_own: whether `evidence` is given what each observer's own policy would have done.
         reads_hidden: whether `evidence` is given the agents' trunk outputs instead of raw observations.
     """
 
     joint = False
+    whole_lineup = False
     needs_own = False
 
     def __init__(self, shape: PopulationShape, settings: ObserverSettings, trunk_width: int) -> None:
@@ -96,6 +98,14 @@ class Head(nn.Module):
 def accumulate(steps: Tensor, mask: Tensor) -> Tensor:
     """Sum evidence over time: steps (J, T, B, K, N) and mask (B, T, K) -> (B, T, J, K, N), held after a slot's last."""
     return (steps * mask.transpose(0, 1).unsqueeze(-1)).cumsum(1).permute(2, 1, 0, 3, 4)
+
+
+def hold(outputs: Tensor, mask: Tensor) -> Tensor:
+    """Evidence as it was at each slot's last step that happened: arguments and result as `accumulate`."""
+    last = (mask.cumsum(1) - 1).long()  # (B, T, K); an agent's steps are contiguous from 0
+    index = last.clamp_min(0).transpose(0, 1)[None, ..., None].expand_as(outputs)  # (J, T, B, K, N)
+    held = outputs.gather(1, index) * (last >= 0).transpose(0, 1).unsqueeze(-1)
+    return held.permute(2, 1, 0, 3, 4)
 
 
 HeadFactory = Callable[[PopulationShape, ObserverSettings, int, torch.Generator], Head]
