@@ -2,7 +2,7 @@
 
 Annealed importance sampling (Neal 2001, Statistics and Computing 11:125-139) over permutations. Each particle starts
 as a uniform random permutation and is carried to the posterior through a ladder of inverse temperatures; at each rung
-its weight takes up the tempered evidence and block-Gibbs moves re-deal the agents of a few random slots exactly. The
+its weight takes up the tempered evidence and block-Gibbs moves re-deal the agents of a few rival slots exactly. The
 weights make the estimate consistent whether or not the moves mix, particles are independent, and the standard error
 is that of a self-normalised importance estimate (delta method; Owen, Monte Carlo theory, chapter 9).
 
@@ -24,6 +24,7 @@ from mirrorenv.mirror.permutations import dual_shift
 
 _BLOCK = 4  # slots dealt anew in one move: 24 orders
 _CLIP = 50.0  # nats: permutations less likely than exp(-50) / N! relative to the best one are not told apart
+_UNRELATED = 0.05  # how often a block reaches for slots that do not compete
 _STEP_ESS = 0.95  # share of the particles that must stay effective from one rung to the next
 _FINAL_SWEEPS = 100  # enough that well-mixed particles agree, and their weights hardly matter
 
@@ -97,26 +98,41 @@ def _next_step(score: FloatArray, log_weight: FloatArray, longest: float) -> flo
 
 
 @lru_cache(maxsize=8)
-def _block_orders(size: int) -> IntArray:
-    return np.array(list(_orders(range(size))), dtype=np.int64)  # (Q, M)
+def _block_orders(size: int) -> tuple[IntArray, FloatArray]:
+    orders = np.array(list(_orders(range(size))), dtype=np.int64)  # (Q, M)
+    return orders, np.eye(size)[orders].reshape(len(orders), -1)  # (Q, M * M) one-hot
+
+
+def _blocks(energy: FloatArray, rng: np.random.Generator) -> IntArray:
+    """(N, M) one block around every slot, of slots that compete for the same agents.
+
+    Chosen from the evidence and not from where the particles are, which is what keeps the moves exact.
+    """
+    n = len(energy)
+    chance = np.exp(energy - energy.max(axis=1, keepdims=True))
+    chance /= chance.sum(axis=1, keepdims=True)
+    rivalry = np.log(chance @ chance.T + _UNRELATED / n)  # (N, N)
+    ranked = rivalry + rng.gumbel(size=(n, n))  # Gumbel top-k: drawn without replacement
+    np.fill_diagonal(ranked, np.inf)
+    return np.argsort(-ranked, axis=1)[rng.permutation(n), :_BLOCK]
 
 
 def _sweep(energy: FloatArray, particles: IntArray, rng: np.random.Generator, visits: FloatArray | None) -> None:
-    """Deal every slot anew once, in random blocks, in place; add each block's conditional probabilities to visits."""
-    count, n = particles.shape
-    rows = rng.permuted(np.tile(np.arange(n), (count, 1)), axis=1)  # (P, N), each particle its own blocks
+    """Deal every slot anew in a block of its rivals, in place; add the blocks' conditional probabilities to visits."""
+    count = len(particles)
     particle = np.arange(count)[:, None]
-    for start in range(0, n, _BLOCK):
-        block = rows[:, max(0, min(start, n - _BLOCK)) : start + _BLOCK]  # (P, M)
-        orders = _block_orders(block.shape[1])  # (Q, M)
-        dealt = particles[particle, block][:, orders]  # (P, Q, M)
-        score = energy[block[:, None], dealt].sum(axis=2)  # (P, Q)
+    for block in _blocks(energy, rng):
+        orders, one_hot = _block_orders(len(block))
+        agents = particles[:, block]  # (P, M)
+        local = energy[block[:, None], agents[:, None]]  # (P, M, M) slot m with the agent now in slot m'
+        score = local.reshape(count, -1) @ one_hot.T  # (P, Q)
         chance = np.exp(score - score.max(axis=1, keepdims=True))
         chance /= chance.sum(axis=1, keepdims=True)
         picked = (chance.cumsum(axis=1) < rng.random((count, 1))).sum(axis=1).clip(max=len(orders) - 1)
-        particles[particle, block] = dealt[particle[:, 0], picked]
+        particles[:, block] = agents[particle, orders[picked]]
         if visits is not None:  # Rao-Blackwell: the whole conditional, not only the order that was drawn
-            np.add.at(visits, (particle[:, :, None], block[:, None], dealt), chance[:, :, None])
+            share = (chance @ one_hot).reshape(count, len(block), len(block))
+            visits[particle[:, :, None], block[:, None], agents[:, None]] += share
 
 
 def _weighted_mean(visits: FloatArray, log_weight: FloatArray) -> tuple[FloatArray, FloatArray]:
