@@ -40,7 +40,7 @@ def agent_colour(index: int) -> Colour:
     """The colour of agent ``index``: eight chosen ones, then steps of the golden angle around the colour circle."""
     if index < len(_COLOURS):
         return _COLOURS[index]
-    red, green, blue = colorsys.hsv_to_rgb((index * 0.6180339887) % 1.0, 0.65, 0.8)
+    red, green, blue = colorsys.hsv_to_rgb((index * 0.6180339887 + 0.4) % 1.0, 0.8, 0.95)
     return round(red * 255), round(green * 255), round(blue * 255)
 
 

@@ -33,7 +33,8 @@ def play_episodes(world: ArrayWorld, policy: Policy, seeds: Seeds) -> EpisodeBat
         seeds: (E,) integers, zero or greater; episode e depends on ``seeds[e]`` and on the policy.
 
     Returns:
-        The record of E episodes, T = ``world.horizon`` steps each; ``mask`` is False where an agent had finished.
+        The record of E episodes, T = ``world.horizon`` steps each; where an agent had finished ``mask`` is False and
+        the numbers are 0.
 
     Raises:
         ShapeError: if there is no seed.
@@ -66,4 +67,6 @@ def _play(world: ArrayWorld, policy: Policy, seeds: npt.NDArray[np.uint64]) -> t
         step = world.step(chosen)
         observations[:, t], actions[:, t], rewards[:, t], mask[:, t] = now, chosen, step.rewards, live
         now, live = step.observations, live & ~(step.terminated | step.truncated)
+    for array in (observations, actions):  # what a frozen agent shows or is told to do is no part of its trajectory
+        array[~mask] = 0
     return observations[:kept], actions[:kept], rewards[:kept], mask[:kept]

@@ -40,9 +40,10 @@ class Identity(ClockedWorld):
     ## Reward
     ``reward`` for action 0, otherwise 0; each agent earns its own. Range 0 to ``reward``.
 
-    With mirror weight w and an exact observer, an agent that alone leaves a crowd on action 0 gives up ``reward`` and
-    gains w log N. So diversity appears at the critical weight ``reward / log(N)``, which is ``reward / log 2`` = 1.443
-    ``reward`` for two agents (:attr:`critical_weight`).
+    With mirror weight w, an exact observer and each agent paid for being recognised itself, an agent that alone leaves
+    a crowd on action 0 gives up ``reward`` and gains w log N. The same holds for the advantage that learning sees at
+    its first step away. So diversity appears at the critical weight ``reward / log(N)``, which is ``reward / log 2`` =
+    1.443 ``reward`` for two agents (:attr:`critical_weight`).
 
     ## Episode end
     Terminated after one step.

@@ -88,12 +88,11 @@ def draw_pacmen(
         canvas.tile(column * cell, row * cell, cell, cell, _CORRIDOR)
     for row, column in np.argwhere(grid > 0):
         canvas.disc((column + 0.5) * cell, (row + 0.5) * cell, 4.0, _DOT)
-    crowd = spread(rows * grid.shape[1] + columns) * 5.0
+    crowd = spread(rows * grid.shape[1] + columns) * 6.0
     angles = {0: -math.pi / 2, 1: math.pi / 2, 2: 0.0, 3: math.pi}
     for agent, (row, column) in enumerate(zip(rows, columns, strict=True)):
         x, y = (column + 0.5) * cell + crowd[agent, 0], (row + 0.5) * cell + crowd[agent, 1]
-        radius, action = (9.0 if not crowd[agent].any() else 6.5), int(facing[agent])
-        canvas.disc(x, y, radius + 1.2, _CORRIDOR)
+        radius, action = (9.0 if not crowd[agent].any() else 5.5), int(facing[agent])
         canvas.wedge(x, y, radius, angles.get(action, 0.0), 0.62 if action in angles else 0.2, agent_colour(agent))
     canvas.clock(done, _DOT, _WALL_EDGE)
     return canvas.picture()
