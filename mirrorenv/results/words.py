@@ -8,7 +8,7 @@ from mirrorenv.results.record import Quantity, Record, Row, figure, number
 
 __all__ = ["SCORES", "ScoreWords", "headline", "interval", "percent", "plain", "score_text", "sentence_top1", "steps"]
 
-MINUS = "\N{MINUS SIGN}"
+MINUS, PERCENT = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}%"
 
 
 class ScoreWords(NamedTuple):
@@ -72,7 +72,7 @@ def percent(value: float) -> str:
     """A share as percentage; one decimal where whole numbers would round to a false 0 or 100."""
     scaled = 100 * value
     coarse = round(scaled) in (0, 100) and scaled not in (0, 100)
-    return f"{scaled:.1f} %".replace("-", MINUS) if coarse else f"{scaled:.0f} %".replace("-", MINUS)
+    return (f"{scaled:.1f}" if coarse else f"{scaled:.0f}").replace("-", MINUS) + PERCENT
 
 
 def _write(value: float, share: bool) -> str:
@@ -84,7 +84,7 @@ def interval(found: Quantity, share: bool) -> str:
     if found.low is None or found.high is None:
         return ""
     low, high = _write(found.low, share), _write(found.high, share)
-    return f"{low.removesuffix(' %')} to {high}" if share else f"{low} to {high}"
+    return f"{low.removesuffix(PERCENT)} to {high}" if share else f"{low} to {high}"
 
 
 def score_text(found: Quantity | None, share: bool) -> str:
@@ -106,7 +106,7 @@ def sentence_top1(row: Row, agents: int | None) -> str | None:
     if found is None:
         return None
     around = interval(found, True)
-    notes = [f"95 % interval {around}"] if around else []
+    notes = [f"95{PERCENT} interval {around}"] if around else []
     if agents:
         notes.append(f"chance {percent(1 / agents)}")
     brackets = f" ({'; '.join(notes)})" if notes else ""

@@ -61,7 +61,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if "style" not in self.open:
-            self.text += data
+            self.text += data.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _page(path: Path) -> Page:
@@ -226,7 +226,7 @@ def test_the_table_shows_every_score_of_every_reader() -> None:
     [(0.0, "0 %"), (0.004, "0.4 %"), (0.996, "99.6 %"), (1.0, "100 %"), (0.254, "25 %"), (-0.1, "\N{MINUS SIGN}10 %")],
 )
 def test_percentages_never_round_to_a_false_certainty(value: float, text: str) -> None:
-    assert percent(value) == text
+    assert percent(value) == text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ ANY_ROW = st.fixed_dictionaries({}, optional=dict.fromkeys(evaluation(0, 2), JUN
 
 
 @given(st.lists(ANY_ROW, max_size=3), st.lists(ANY_ROW, max_size=2))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_no_row_whatsoever_stops_the_report(rows: list[dict[str, Any]], other: list[dict[str, Any]]) -> None:
     record, weight0 = Record.of(rows, rows), Record.of(other)
     text = headline(record, weight0)
