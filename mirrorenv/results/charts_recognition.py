@@ -38,7 +38,7 @@ def information(record: Record, weight0: Record | None) -> Chart | None:
         return None
     levels = [Level(f"log {agents}, the most possible", math.log(agents), "-")] if agents else []
     top = 1.05 * math.log(agents) if agents and agents > 1 else None
-    bottom = 0.0 if min(float(track.series.value.min()) for track in tracks) >= 0 else None
+    bottom = -0.03 if min(float(track.series.value.min()) for track in tracks) >= 0 else None
     return Chart(
         "Information",
         "What a belief is worth: log N plus the mean log belief in the true author, in nats. 0 is what guessing gives; "

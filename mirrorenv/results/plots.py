@@ -214,7 +214,11 @@ def line_chart(
     axes.set_axisbelow(True)
     axes.set_ylim(*y_range)
     axes.margins(x=0.02)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    places = {float(step) for track in tracks for step in track.series.steps}
+    if len(places) == 1:
+        axes.set_xticks(list(places))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
     if not whole_x:
         axes.xaxis.set_major_formatter(FuncFormatter(_thousands))

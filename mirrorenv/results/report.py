@@ -63,7 +63,7 @@ def write_report(run_path: str | os.PathLike[str], weight0: str | os.PathLike[st
         missing += _differences(run, other_run)
     charts, absent = _charts(record, other)
     if absent:
-        missing.append(f"This run does not hold {', '.join(absent)}; the charts of it are left out.")
+        missing.append(f"This run does not hold {', '.join(absent)}; so those charts are left out.")
     _clear_plots(run)
     body = [_header(run, record, other), notice(missing), how_to_read(), tiles(record)]
     body += [_chart_section(run, heading, made, record) for heading, made in charts.items()]
@@ -116,6 +116,9 @@ def _shortcomings(run: RunFolder, record: Record) -> list[str]:
         return said
     if not record.before:
         said.append("There is no evaluation before training (iteration 0), so nothing shows where the agents started.")
+    for reader, name in (("learned", "of the learned observers"), ("limit", "of the exact limit")):
+        if record.series(reader, "top1") is None and record.series(reader, "information") is None:
+            said.append(f"The evaluations hold no figures {name}.")
     if not record.limit_holds:
         reason = str(record.last.get("limit_reason") or "agents are not exchangeable in it")
         said.append(f"The limit is not exact in this world ({reason}): being above or below it proves nothing.")

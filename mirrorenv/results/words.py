@@ -108,7 +108,7 @@ def sentence_top1(row: Row, agents: int | None) -> str | None:
     around = interval(found, True)
     notes = [f"95{PERCENT} interval {around}"] if around else []
     if agents:
-        notes.append(f"chance {percent(1 / agents)}")
+        notes.append(f"chance {100 / agents:.3g}{PERCENT}")
     brackets = f" ({'; '.join(notes)})" if notes else ""
     return f"an agent's trajectory is attributed to its author {percent(found.value)} of the time{brackets}"
 

@@ -112,11 +112,15 @@ def test_a_whole_run_gives_a_whole_page(tmp_path: Path) -> None:
     [
         ([], "There are no evaluations"),
         ([evaluation(0, 5)], "There is one evaluation only"),
-        ([{"iteration": 9, "env_steps": 9, "learned": score(0.5, 4)}], "There is no evaluation before training"),
+        (
+            [{"iteration": 9, "env_steps": 9, "learned": score(0.5, 4)}],
+            "The evaluations hold no figures of the exact limit",
+        ),
+        ([{"iteration": 9, "env_steps": 9, "limit": score(0.5, 4)}], "There is no evaluation before training"),
         ([{"iteration": 0, "env_steps": 0}], "the evaluation holds no recognition figure"),
         ([dict.fromkeys(evaluation(0, 5)) | {"iteration": 1, "env_steps": 9}], "do not say how many agents"),
     ],
-    ids=["none", "before training", "at the end", "empty", "nulls"],
+    ids=["none", "before training", "learned only", "limit only", "empty", "nulls"],
 )
 def test_what_is_missing_is_said(tmp_path: Path, rows: list[dict[str, Any]], said: str) -> None:
     _run(tmp_path / "run", rows)
