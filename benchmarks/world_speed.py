@@ -3,9 +3,9 @@
     python benchmarks/world_speed.py [--num-envs 256] [--seconds 1.0] [--repeats 3] [--json] [--smoke]
 
 One agent-step is one agent acting once, its observation, reward and flags included; resets count as time, not as steps.
-Actions are uniform and drawn beforehand. Everything runs on one core: start it with OMP_NUM_THREADS=1. The two faces
-take turns, and the fastest of the repeats is printed for each, since what slows a repeat down is the rest of the
-machine.
+Time is the process's CPU time, so a neighbour on the same core does not count. Actions are uniform and drawn
+beforehand. Start it with OMP_NUM_THREADS=1, so that one core does the work. The two faces take turns, and the fastest
+of the repeats is printed for each, since what slows a repeat down is the rest of the machine.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ _ROUNDS = 16  # joint actions drawn beforehand and used in turn
 
 
 def array_speed(id: str, num_envs: int, seconds: float) -> float:
-    """Agent-steps per second of a batch of ``num_envs`` copies."""
+    """Agent-steps per CPU second of a batch of ``num_envs`` copies."""
     world = mirrorenv.make_batch(id, num_envs)
     seeds = np.arange(num_envs)
     policy = UniformPolicy(world)
     actions = [policy(world.reset(seeds), t) for t in range(_ROUNDS)]
     world.reset(seeds)
-    done, start = 0, time.perf_counter()
-    while time.perf_counter() - start < seconds:
+    done, start = 0, time.process_time()
+    while time.process_time() - start < seconds:
         step = world.step(actions[done % _ROUNDS])
         done += 1
         if (step.terminated | step.truncated).all():
             world.reset(seeds)
-    return done * num_envs * world.num_agents / (time.perf_counter() - start)
+    return done * num_envs * world.num_agents / (time.process_time() - start)
 
 
 def face_speed(id: str, seconds: float) -> float:
-    """Agent-steps per second of one copy behind the PettingZoo interface."""
+    """Agent-steps per CPU second of one copy behind the PettingZoo interface."""
     env = mirrorenv.make(id)
     policy = UniformPolicy(env.world)
     observations, _ = env.reset(seed=0)
     stack = np.stack(list(observations.values()))[None]
     joint = [dict(zip(env.possible_agents, policy(stack, t)[0], strict=True)) for t in range(_ROUNDS)]
-    done, start = 0, time.perf_counter()
-    while time.perf_counter() - start < seconds:
+    done, start = 0, time.process_time()
+    while time.process_time() - start < seconds:
         env.step(joint[done % _ROUNDS])
         done += 1
         if not env.agents:
             env.reset(seed=done)
-    return done * len(env.possible_agents) / (time.perf_counter() - start)
+    return done * len(env.possible_agents) / (time.process_time() - start)
 
 
 def measure(id: str, num_envs: int, seconds: float, repeats: int) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def main() -> None:
         machine = {"machine": platform.machine(), "python": platform.python_version(), "numpy": np.__version__}
         print(json.dumps({"benchmark": "world_speed", **machine, "rows": rows}))
         return
-    print("agent-steps per second on one core")
+    print("agent-steps per CPU second")
     print(f"{'world':26} {'array, B = ' + str(options.num_envs):>16} {'PettingZoo, B = 1':>18} {'ratio':>8}")
     for row in rows:
         print(f"{row['id']:26} {row['array']:16,.0f} {row['pettingzoo']:18,.0f} {row['ratio']:7.0f}x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mirrorenv.envs.base import ArrayWorld, ClockedWorld, Step
 from mirrorenv.envs.episodes import play_episodes
+from mirrorenv.envs.policies import UniformPolicy
 from mirrorenv.envs.random import BatchRandom, fresh_seed
 from mirrorenv.envs.registry import WorldSpec, broken_plugins, make, make_batch, register, registry, spec
 
@@ -12,6 +13,7 @@ __all__ = [
     "BatchRandom",
     "ClockedWorld",
     "Step",
+    "UniformPolicy",
     "WorldSpec",
     "broken_plugins",
     "fresh_seed",

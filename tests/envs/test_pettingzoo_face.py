@@ -7,7 +7,8 @@ import warnings
 import numpy as np
 import pytest
 from gymnasium import spaces
-from pettingzoo.test import parallel_api_test, parallel_seed_test
+from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test
+from pettingzoo.utils.conversions import parallel_to_aec
 
 import mirrorenv
 from mirrorenv.envs.base import ArrayWorld, Step
@@ -24,6 +25,12 @@ def test_pettingzoos_own_tests_pass_without_a_warning(case):
         warnings.simplefilter("error")
         parallel_api_test(mirrorenv.make(case.id, **case.kwargs), num_cycles=150)
         parallel_seed_test(lambda: mirrorenv.make(case.id, **case.kwargs), num_cycles=20)
+
+
+@all_worlds
+@pytest.mark.filterwarnings("ignore:Observation")  # one number, or nothing to see: so it is in the smallest worlds
+def test_turn_by_turn_is_a_conversion_away(case):
+    api_test(parallel_to_aec(mirrorenv.make(case.id, **case.kwargs)), num_cycles=50)
 
 
 @all_worlds

@@ -1,0 +1,78 @@
+"""Any allowed arguments make a world that keeps its spaces and its clock; any others are refused by name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mirrorenv
+from mirrorenv.errors import ConfigError
+from tests.envs.world_cases import play, uniform_actions
+
+few, steps, money = st.integers(1, 6), st.integers(1, 12), st.floats(-5, 5)
+ARGUMENTS = {
+    "mirrorenv/ants-v0": {
+        "num_agents": few,
+        "length": st.integers(2, 9),
+        "horizon": steps,
+        "start": st.sampled_from(["middle", "random"]),
+        "see_others": st.booleans(),
+        "food": st.booleans(),
+        "food_items": few,
+    },
+    "mirrorenv/conformity-v0": {
+        "num_agents": st.integers(2, 6),
+        "num_actions": st.integers(6, 9),
+        "horizon": steps,
+        "reward": money,
+    },
+    "mirrorenv/dirichlet-v0": {"num_agents": few, "num_states": few, "num_actions": few, "horizon": steps},
+    "mirrorenv/dispersion-v0": {
+        "num_agents": few,
+        "horizon": steps,
+        "speed": st.floats(0.01, 3),
+        "goal_radius": st.floats(0.01, 0.49),
+        "reward": st.sampled_from(["team", "agent"]),
+        "time_penalty": money,
+    },
+    "mirrorenv/identity-v0": {"num_agents": few, "num_actions": few, "reward": money},
+    "mirrorenv/pacmen-v0": {
+        "size": st.sampled_from(["tini", "small"]),
+        "num_agents": st.integers(1, 9),
+        "horizon": steps,
+        "reward": st.sampled_from(["team", "agent"]),
+        "reward_scale": money,
+    },
+}
+
+
+def test_every_world_of_the_package_is_tried():
+    assert set(ARGUMENTS) == {id for id in mirrorenv.registry() if id.startswith("mirrorenv/")}
+
+
+@pytest.mark.parametrize("id", ARGUMENTS)
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_allowed_arguments_keep_the_contract(id, data):
+    kwargs = {name: data.draw(values, label=name) for name, values in ARGUMENTS[id].items() if data.draw(st.booleans())}
+    seeds = np.array(data.draw(st.lists(st.integers(0, 2**63 - 1), min_size=2, max_size=2)))
+    world = mirrorenv.make_batch(id, 2, **kwargs)
+    assert world.num_agents == kwargs.get("num_agents", world.num_agents) == len(set(world.agents))
+    record = play(world, seeds, uniform_actions(world, world.horizon, seed=int(seeds[0] % 1000)))
+    space = world.observation_space
+    assert record.observations.shape[2:] == (world.num_agents, *space.shape)
+    assert ((record.observations >= space.low) & (record.observations <= space.high)).all()
+    assert np.isfinite(record.rewards).all()
+    assert (record.terminated | record.truncated)[-1].all()
+
+
+@pytest.mark.parametrize("id", ARGUMENTS)
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_numbers_below_their_range_are_refused_by_name(id, data):
+    counts = {"num_agents", "num_actions", "num_states", "length", "horizon"} & ARGUMENTS[id].keys()
+    name = data.draw(st.sampled_from(sorted(counts)))
+    with pytest.raises(ConfigError, match=name):
+        mirrorenv.make_batch(id, 2, **{name: data.draw(st.integers(-5, 0))})
