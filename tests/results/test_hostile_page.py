@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirrorenv.results import plots
@@ -37,6 +37,9 @@ TAGS = set(
         "figure picture source img figcaption table thead tbody tr th td small footer",
     )
 )
+
+
+PNG = plots.png(plots.Figure(figsize=(0.1, 0.1)))
 
 
 def _assert_harmless(text: str) -> Page:
@@ -80,19 +83,21 @@ def test_the_page_forbids_scripts_and_requests() -> None:
 
 
 @given(st.text(st.characters()), st.text(st.characters()))
+@settings(deadline=None)
 def test_any_text_is_harmless_everywhere(one: str, two: str) -> None:
-    png = plots.png(plots.Figure(figsize=(0.1, 0.1)))
-    body = picture(one, two, one, png, png) + table([one, two], [[escape(one), escape(two)]], two)
+    body = picture(one, two, one, PNG, PNG) + table([one, two], [[escape(one), escape(two)]], two)
     _assert_harmless(document(one, body))
 
 
 @given(st.text(st.characters()))
+@settings(deadline=None)
 def test_escaping_keeps_ordinary_text(text: str) -> None:
     ordinary = "".join(mark for mark in text if mark.isprintable())
     assert Page(f"<p>{escape(ordinary)}</p>").text == (ordinary if len(ordinary) <= 400 else ordinary[:399] + "…")
 
 
 @given(st.text(st.characters()), st.integers(3, 40))
+@settings(deadline=None)
 def test_names_in_pictures_are_short_and_printable(text: str, most: int) -> None:
     found = short(text, most)
     assert len(found) <= most
