@@ -122,7 +122,9 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     widths = [max(len(str(row[i])) for row in [columns, *rows]) for i in range(len(columns))]
     lines = [" | ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     head = " | ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True))
-    table = "\n".join([f"| {head} |", "|" + "|".join("-" * (w + 2) for w in widths) + "|", *(f"| {x} |" for x in lines)])
+    table = "\n".join(
+        [f"| {head} |", "|" + "|".join("-" * (w + 2) for w in widths) + "|", *(f"| {x} |" for x in lines)]
+    )
     print(f"\n{title}\n\n{table}\n")
     return table
 

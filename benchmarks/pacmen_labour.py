@@ -1,8 +1,8 @@
 """Pac-Men tini: separate or shared weights x mirror weight 0 or 1.
 
 The specialist fraction is (return - random) / (specialists - random) with the scripted anchors of
-`benchmarks/pacmen_anchors.py`: 0 is random play, 1 is one full-information agent for each room. Separate networks divide
-the labour without any mirror reward, so only the 2 x 2 says what the mirror does. Final checkpoint, no best-of.
+`benchmarks/pacmen_anchors.py`: 0 is random play, 1 is one full-information agent for each room. Separate networks
+divide the labour without any mirror reward, so only the 2 x 2 says what the mirror does. Final checkpoint, no best-of.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ RANDOM, SPECIALISTS = -6.91, 112.1  # team return of the scripted anchors, tini
 BASE = ["--config", str(grid.HERE.parent / "training" / "pacmen.toml")]
 CONDITIONS = {
     f"{weights}-mirror{weight}": [
-        *BASE, "--set", f"population.weights={weights}", "--set", f"mirror.weight={weight}",
+        *BASE,
+        "--set",
+        f"population.weights={weights}",
+        "--set",
+        f"mirror.weight={weight}",
     ]
     for weights in ("shared", "separate")
     for weight in (1, 0)

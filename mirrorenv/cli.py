@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -53,7 +54,9 @@ def worlds(as_json: Json = False) -> None:
 
 @app.command()
 def train(
-    world: Annotated[str | None, typer.Argument(help="Id of a world, e.g. mirrorenv/ants-v0 (or just ants-v0).")] = None,
+    world: Annotated[
+        str | None, typer.Argument(help="Id of a world, e.g. mirrorenv/ants-v0 (or just ants-v0).")
+    ] = None,
     config: Annotated[list[Path] | None, typer.Option("--config", "-c", help="TOML or YAML file; repeatable.")] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", "-s", help="Override one setting: mirror.weight=0. Repeatable.")
@@ -64,7 +67,7 @@ def train(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Train a population in a world and write its report."""
+    """Train a population in a world and write its report. The same command resumes a run that was cut short."""
     _require_training()
     from mirrorenv.cli_progress import TrainingDisplay
     from mirrorenv.results import write_report
@@ -76,7 +79,7 @@ def train(
     path = run or default_run_path(settings)
     with TrainingDisplay(settings, console, quiet=quiet or not console.is_terminal, silent=quiet) as display:
         folder = run_training(
-            settings, path, if_exists="overwrite" if overwrite else "refuse", progress=display.progress
+            settings, path, if_exists="overwrite" if overwrite else "resume", progress=display.progress
         )
     report_path = write_report(folder.path, weight0)
     final = folder.evaluations()[-1]
@@ -133,7 +136,9 @@ def version() -> None:
 def main() -> None:
     """Entry point of the console script."""
     warnings.filterwarnings("ignore", category=DeprecationWarning)
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::DeprecationWarning")  # for Ray's actors
+    for name in ("ray", "ray.rllib", "ray.tune"):  # RLlib's notes on its API stack are not the user's business
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         app()
     except MirrorError as error:
@@ -163,7 +168,8 @@ def _checkpoint_folder(path: Path) -> Path:
     checkpoints = RunFolder.open(path).checkpoints()
     if not checkpoints:
         raise MirrorError(f"{path} holds no checkpoint yet; wait for its first evaluation")
-    return checkpoints[-1]
+    last: Path = checkpoints[-1]
+    return last
 
 
 def _summary(row: dict[str, Any], path: Path, report_path: Path | None) -> dict[str, Any]:
@@ -182,7 +188,9 @@ def _summary(row: dict[str, Any], path: Path, report_path: Path | None) -> dict[
 
 def _print_scores(row: dict[str, Any]) -> None:
     """Learned observers, the limit and the baselines side by side."""
-    table = Table("observer", "top-1", "exact lineup", "information (nats)", title=f"{row['episodes']} held-out episodes")
+    table = Table(
+        "observer", "top-1", "exact lineup", "information (nats)", title=f"{row['episodes']} held-out episodes"
+    )
     lines = {"learned": row["learned"], "learned, joint": row["learned_joint"], "exact limit": row["limit"]}
     lines |= {f"baseline: {name}": score for name, score in row["baselines"].items()}
     for name, score in lines.items():

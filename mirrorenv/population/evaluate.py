@@ -57,7 +57,7 @@ def evaluate(
     held_out = play_held_out(population, world, seed=seed)
     experience = held_out.experience
     agents = population.shape.num_agents
-    evidence = observer_evidence(population, held_out, run=seed)  # (B, T, J, K, N)
+    evidence = observer_evidence(population, held_out, run=seed).astype(np.float64)  # (B, T, J, K, N)
     log_p = policy_log_probabilities(population, experience)  # (B, T, K, N)
     limit = exact_limit(log_p, experience.mask, slot_exchangeable=world_spec.slot_exchangeable, on_invalid="mark")
     final = Belief(evidence[:, -1])  # (B, J, K, N)
@@ -83,7 +83,7 @@ def evaluate(
         "limit_valid": limit.valid,
         "limit_reason": limit.reason,
         "baselines": _baseline_scores(population, world, held_out, seed) if baselines else {},
-        "return": t_interval(experience.rewards.sum(1).mean(1)).to_dict(),  # mean over agents: a team reward counts once
+        "return": t_interval(experience.rewards.sum(1).mean(1)).to_dict(),  # mean over agents
         "mirror_return": t_interval(paid.sum(1).mean(1)).to_dict(),
         "per_agent_return": experience.rewards.sum(1).mean(0).tolist(),
         "recognition_matrix": belief.mean(0).tolist(),
@@ -125,7 +125,8 @@ def _limit_over_time(log_p: NDArray[np.float64], mask: NDArray[np.bool_], points
     marginals = permutation_marginals(cumulative_evidence(log_p, mask)[:, steps])  # (B, P, K, N)
     truth = np.diagonal(marginals, axis1=2, axis2=3)  # (B, P, N)
     information = np.log(agents) + np.log(truth + _TINY).mean((0, 2))
-    return np.interp(np.arange(time), steps, information)
+    at_every_step: NDArray[np.float64] = np.interp(np.arange(time), steps, information)
+    return at_every_step
 
 
 def _lagged(previous: Population, held_out: HeldOut, seed: int) -> Row:

@@ -66,7 +66,7 @@ def population_shape(world: ArrayWorld) -> PopulationShape:
     if isinstance(space, Box) and len(space.shape) == 1 and space.is_bounded():
         low, high = np.unique(space.low), np.unique(space.high)
         if len(low) == 1 and len(high) == 1:
-            bounds = {"action_low": float(low[0]), "action_high": float(high[0])}
+            bounds: dict[str, Any] = {"action_low": float(low[0]), "action_high": float(high[0])}
             return PopulationShape(**common, num_actions=0, action_size=space.shape[0], **bounds)
     raise WorldError(
         f"{type(world).__name__}: action space {space} is not supported. "

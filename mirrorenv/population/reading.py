@@ -69,8 +69,8 @@ def observer_evidence(population: Population, held_out: HeldOut, *, run: int) ->
         slot_of = np.argsort(permutation, axis=1)[:, None, :, None]  # (B, 1, N, 1)
         for start in range(0, batch, size):
             rows = slice(start, start + size)
-            tensors = (torch.from_numpy(x[rows]) for x in _shown(experience))
-            lineup = lineup_tensors(population, *tensors, torch.from_numpy(permutation[rows]))
+            seen, done, mask = (torch.from_numpy(x[rows]) for x in _shown(experience))
+            lineup = lineup_tensors(population, seen, done, mask, torch.from_numpy(permutation[rows]))
             evidence = population.evidence(lineup)[:, :, observer].numpy()  # (b, T, K, N)
             read[rows, :, observer] = np.take_along_axis(evidence, slot_of[rows], axis=2)
     return read

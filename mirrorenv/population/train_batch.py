@@ -76,7 +76,7 @@ def limit_author_log_belief(population: Population, experience: Experience) -> F
 def train_batch(
     population: Population,
     experience: Experience,
-    mirror: MirrorSettings,
+    mirror: MirrorSettings | None,
     learning: LearningSettings,
     *,
     run: int,
@@ -88,7 +88,7 @@ def train_batch(
     Args:
         population: current weights, observer heads included.
         experience: B episodes.
-        mirror: the reward and its controls.
+        mirror: the reward and its controls; None reads no lineup and pays nothing.
         learning: discount factors.
         run: seed of the run, from which lineups are shuffled.
         episodes: (B,) ids of the episodes within the run.
@@ -101,9 +101,12 @@ def train_batch(
     """
     agents = population.shape.num_agents
     permutation = lineup_permutations(run, episodes, "training", agents)
-    paid = _mirror_rewards(population, experience, mirror, permutation, rng)
+    if mirror is None:
+        paid = np.zeros_like(experience.rewards)
+    else:
+        paid = _mirror_rewards(population, experience, mirror, permutation, rng)
     labels = permutation
-    if mirror.control == "shuffled_labels":
+    if mirror is not None and mirror.control == "shuffled_labels":
         labels = rng.permutation(agents)[permutation]  # fresh false names for this iteration
     scaled = experience.rewards * np.float32(learning.reward_scale)
     mask, lam = experience.mask, learning.gae_lambda

@@ -134,7 +134,7 @@ class MirrorPPO(PPO):
         if mirror.final_weight is None or not self.config.total_steps:
             return mirror.weight
         share = min(1.0, self._steps / self.config.total_steps)
-        return mirror.weight + share * (mirror.final_weight - mirror.weight)
+        return float(mirror.weight + share * (mirror.final_weight - mirror.weight))
 
     def training_step(self) -> None:
         """One iteration.
@@ -175,7 +175,8 @@ class MirrorPPO(PPO):
         self._next_episode += len(episodes)
         iteration, runners = self.iteration, self.config.num_env_runners
         if not runners:
-            return self.env_runner.sample(episodes=episodes, iteration=iteration)
+            columns: Columns = self.env_runner.sample(episodes=episodes, iteration=iteration)
+            return columns
         shares = np.array_split(episodes, runners)
         parts = self.env_runner_group.foreach_env_runner(
             lambda runner: runner.sample(episodes=shares[runner.worker_index - 1], iteration=iteration),

@@ -23,14 +23,14 @@ __all__ = ["PopulationEnvRunner"]
 class PopulationEnvRunner(EnvRunner, Checkpointable):
     """Plays the episodes it is told to: their worlds follow from their ids, whoever plays them.
 
-    The agents' random choices follow from the run's seed, the iteration and the runner's share of the episodes, so a run
-    is repeatable for a given number of runners.
+    The agents' random choices follow from the run's seed, the iteration and the runner's share of the episodes, so a
+    run is repeatable for a given number of runners.
     """
 
     def __init__(self, *, config: Any, **kwargs: Any) -> None:
         super().__init__(config=config, **kwargs)
         torch.set_num_threads(1)  # many small matrices: a second thread makes them slower
-        self.worker_index = self.worker_index or 0
+        self.worker_index: int = self.worker_index or 0
         self._weights_seq_no = 0
         self._worlds: dict[int, Any] = {}
         self.make_module()
@@ -116,7 +116,8 @@ class PopulationEnvRunner(EnvRunner, Checkpointable):
 
     def get_metadata(self) -> dict[str, Any]:
         """Used by RLlib to write checkpoints."""
-        return dict(Checkpointable.get_metadata(self))
+        metadata: dict[str, Any] = super().get_metadata()
+        return metadata
 
     def stop(self) -> None:
         """Nothing to release."""

@@ -33,7 +33,10 @@ class PopulationLearner(TorchLearner):
             if parameters:
                 optimizer = torch.optim.Adam(parameters, lr=rate, eps=1e-5)
                 self.register_optimizer(
-                    module_id=module_id, optimizer_name=name, optimizer=optimizer, params=parameters,
+                    module_id=module_id,
+                    optimizer_name=name,
+                    optimizer=optimizer,
+                    params=parameters,
                     lr_or_lr_schedule=rate,
                 )
 
@@ -80,7 +83,8 @@ class PopulationLearner(TorchLearner):
 
     def _population_module(self) -> PopulationModule:
         module = self.module[MODULE_ID]
-        return module.unwrapped() if isinstance(module, TorchDDPRLModule) else module
+        inner: PopulationModule = module.unwrapped() if isinstance(module, TorchDDPRLModule) else module
+        return inner
 
 
 def population_learning(learner: TorchLearner) -> Any:

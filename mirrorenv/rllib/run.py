@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import ray
 import torch
 
 from mirrorenv.envs import make_batch, spec
 from mirrorenv.errors import TrainingError
-from mirrorenv.population.checkpoint import clone, save_population
+from mirrorenv.population.checkpoint import clone, load_population, save_population
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.population import Population
 from mirrorenv.results import RunFolder
@@ -25,6 +26,9 @@ from mirrorenv.rllib.settings import RunSettings
 __all__ = ["Progress", "algorithm_config", "default_run_path", "start_ray", "train"]
 
 Row = dict[str, Any]
+IfExists = Literal["refuse", "resume", "overwrite"]
+
+_STATE = "rllib"
 
 _METRICS = {  # learner metric -> name in metrics.jsonl
     "policy_loss": "policy_loss",
@@ -52,7 +56,7 @@ def default_run_path(settings: RunSettings) -> Path:
 
 def algorithm_config(settings: RunSettings) -> MirrorPPOConfig:
     """The RLlib configuration of a run."""
-    config = MirrorPPOConfig().environment(settings.world, env_config=settings.world_options)
+    config: MirrorPPOConfig = MirrorPPOConfig().environment(settings.world, env_config=settings.world_options)
     config.mirror_settings = settings.mirror
     config.population_settings = settings.population
     config.learning_settings = settings.learning
@@ -71,9 +75,12 @@ def start_ray(settings: RunSettings) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     address = None if settings.resources.address == "local" else settings.resources.address
-    remote = bool(settings.resources.env_runners or settings.resources.learners)
+    actors = settings.resources.env_runners + settings.resources.learners
+    remote = actors > 0
     ray.init(
         address=address or "local",
+        # Ray waits in silence for CPUs that are not there: on a small machine actors share them instead.
+        num_cpus=None if address else max(os.cpu_count() or 1, actors + 1),
         include_dashboard=None if address else False,
         log_to_driver=remote,
         logging_level=logging.ERROR,
@@ -81,14 +88,17 @@ def start_ray(settings: RunSettings) -> None:
 
 
 def train(
-    settings: RunSettings, path: Path, *, if_exists: str = "refuse", progress: Progress | None = None
+    settings: RunSettings, path: Path, *, if_exists: IfExists = "resume", progress: Progress | None = None
 ) -> RunFolder:
     """Train a population and keep everything about it in a run folder.
+
+    A run that was cut short goes on from its last checkpoint and, on a CPU without actors, ends with the same weights
+    and metrics as an uninterrupted one. A finished run is returned as it is.
 
     Args:
         settings: what to do.
         path: the run folder.
-        if_exists: "refuse" or "overwrite" (see `RunFolder.create`).
+        if_exists: "resume" (the same settings only), "refuse" or "overwrite" (see `RunFolder.create`).
         progress: called as the run goes on.
 
     Returns:
@@ -103,6 +113,8 @@ def train(
     folder = RunFolder.create(
         path, settings.model_dump(mode="json"), settings.seed, device=_device(settings), if_exists=if_exists
     )
+    if folder.status == "finished":
+        return folder
     start_ray(settings)
     algorithm: MirrorPPO | None = None
     try:
@@ -130,6 +142,18 @@ class _Loop:
         self.started = time.perf_counter()
         self.previous: Population | None = None
         self.newest: Row = {}
+        self._restore()
+
+    def _restore(self) -> None:
+        """Go on from the last whole checkpoint, if there is one, and forget what was logged after it."""
+        whole = [path for path in self.folder.checkpoints() if (path / _STATE).is_dir()]
+        if not whole:
+            self.folder.rewind(-1)
+            return
+        self.algorithm.restore_from_path(str((whole[-1] / _STATE).resolve()))
+        self.folder.rewind(self.steps)
+        self.previous, _ = load_population(whole[-1])
+        self.newest = self.folder.evaluations()[-1]
 
     def run(self) -> None:
         settings = self.settings
@@ -137,8 +161,9 @@ class _Loop:
         iterations = max(1, -(-settings.total_steps // per_iteration))
         checkpoints = min(settings.evaluation.checkpoints, iterations)
         due = {round(iterations * k / checkpoints) for k in range(1, checkpoints + 1)}
-        self._evaluate(0, last=False)
-        for iteration in range(1, iterations + 1):
+        if not self.newest:
+            self._evaluate(0, last=False)
+        for iteration in range(self.algorithm.iteration + 1, iterations + 1):
             self._iterate(iteration)
             if iteration in due:
                 self._evaluate(iteration, last=iteration == iterations)
@@ -201,10 +226,20 @@ class _Loop:
             "env_steps": self.steps,
             "mirror": self.settings.mirror.model_dump(mode="json"),
         }
-        save_population(self.folder.checkpoint_path(self.steps), population, about)
+        self._save(self.folder.checkpoint_path(self.steps), population, about)
         self.previous = clone(population)
         self.newest = row
         self.progress.evaluation(row)
+
+
+    def _save(self, path: Path, population: Population, about: Row) -> None:
+        """The population to exchange, and RLlib's own state to go on from, which this run alone reads back."""
+        save_population(path, population, about)
+        unfinished = path / f".{_STATE}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(path / _STATE, ignore_errors=True)
+        self.algorithm.save_to_path(str(unfinished.resolve()))
+        unfinished.rename(path / _STATE)  # its name says that it is whole
 
 
 def _number(value: Any) -> float | None:

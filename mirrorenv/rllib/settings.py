@@ -46,7 +46,7 @@ class RunSettings(StrictModel):
 
     world: str
     """Id of a registered world, for example mirrorenv/ants-v0."""
-    world_options: dict[str, Any] = {}
+    world_options: dict[str, Any] = Field(default_factory=dict)
     """Arguments of the world."""
     seed: int = Field(default=0, ge=0)
     """Seed of weights, worlds, choices and shuffles."""

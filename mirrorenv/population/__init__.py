@@ -1,0 +1,36 @@
+"""Who acts and who recognises, in torch: planners, observer heads, baselines, losses, evaluation, checkpoints."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mirrorenv.errors import require
+
+if TYPE_CHECKING:
+    from mirrorenv.population.checkpoint import load_population as load_population
+    from mirrorenv.population.checkpoint import save_population as save_population
+    from mirrorenv.population.experience import Experience as Experience
+    from mirrorenv.population.experience import play as play
+    from mirrorenv.population.experience import population_shape as population_shape
+    from mirrorenv.population.population import Population as Population
+
+_HOME = {
+    "Experience": "experience",
+    "Population": "population",
+    "load_population": "checkpoint",
+    "play": "experience",
+    "population_shape": "experience",
+    "save_population": "checkpoint",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, because settings are read in places that have no torch.
+    if name not in _HOME:
+        raise AttributeError(f"module 'mirrorenv.population' has no attribute '{name}'")
+    for module in ("torch", "safetensors"):
+        require(module, "train")
+    return getattr(import_module(f"mirrorenv.population.{_HOME[name]}"), name)
