@@ -46,7 +46,7 @@ def _tracked() -> list[Path]:
 
 def _room(path: Path) -> str:
     parts = path.relative_to(PACKAGE).parts
-    if len(parts) == 1 and path.stem.startswith("cli_"):
+    if len(parts) == 1 and (path.stem.startswith("cli_") or path.stem == "__main__"):
         return "cli"  # what the command line is made of
     return parts[0] if len(parts) > 1 else path.stem
 
