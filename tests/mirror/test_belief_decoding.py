@@ -64,7 +64,7 @@ def test_the_posterior_of_a_permutation_comes_from_the_evidence() -> None:
     np.testing.assert_allclose(Belief(EVIDENCE).log_posterior(truth), log_permutation_posterior(EVIDENCE, truth))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     evidence=arrays(np.float64, (3, 3), elements=st.floats(-500, 500)),
     shift=arrays(np.float64, (3, 1), elements=st.floats(-500, 500)),

@@ -28,7 +28,7 @@ def urn(now: FloatArray, past: FloatArray, alpha: float) -> float:
     return total
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(now=counts, past=counts, alpha=st.sampled_from([0.1, 1.0, 7.0]))
 def test_evidence_is_that_of_drawing_from_an_urn(now: FloatArray, past: FloatArray, alpha: float) -> None:
     belief = few_shot_limit(now, past, alpha)

@@ -65,7 +65,7 @@ def test_every_credit_pays_what_its_formula_says(credit: str) -> None:
     np.testing.assert_allclose(paid, by_hand(logs, mask, credit), atol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), credit=st.sampled_from(CREDITS), time=st.integers(1, 40), agents=st.integers(2, 5))
 def test_increments_sum_to_the_terminal_payment_undiscounted(seed: int, credit: str, time: int, agents: int) -> None:
     logs, mask = beliefs(seed, time=time, agents=agents)
@@ -84,7 +84,7 @@ def test_chance_pays_nothing(credit: str, timing: Any) -> None:
     np.testing.assert_allclose(reward, 0.0, atol=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), credit=st.sampled_from(CREDITS[:4]), floor=st.sampled_from([1e-6, 1e-4, 0.1, 0.25]))
 def test_the_total_lies_between_the_floor_and_log_n(seed: int, credit: str, floor: float) -> None:
     logs, mask = beliefs(seed)

@@ -30,7 +30,7 @@ def evidence(largest: int = 6, spread: float = 400.0) -> st.SearchStrategy[Float
     return st.integers(1, largest).flatmap(lambda n: arrays(np.float64, (n, n), elements=numbers))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(logs=evidence(5))
 def test_marginals_sum_and_best_order_are_those_of_brute_force(logs: FloatArray) -> None:
     expected = brute_force.log_marginals(logs)
@@ -102,7 +102,7 @@ def test_marginals_are_the_gradient_of_the_log_sum(agents: int) -> None:
         assert marginals[slot, agent] == pytest.approx(slope, abs=1e-7)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(logs=evidence(9))
 def test_marginals_are_doubly_stochastic(logs: FloatArray) -> None:
     marginals = permutation_marginals(logs)
@@ -111,7 +111,7 @@ def test_marginals_are_doubly_stochastic(logs: FloatArray) -> None:
     np.testing.assert_allclose(marginals.sum(axis=1), 1.0, atol=1e-10)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(logs=evidence(7), data=st.data())
 def test_shifting_whole_rows_or_columns_changes_nothing(logs: FloatArray, data: st.DataObject) -> None:
     shift = st.lists(st.floats(-1000, 1000), min_size=len(logs), max_size=len(logs))
@@ -123,7 +123,7 @@ def test_shifting_whole_rows_or_columns_changes_nothing(logs: FloatArray, data: 
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(logs=evidence(7), data=st.data())
 def test_reordering_slots_or_agents_reorders_the_marginals(logs: FloatArray, data: st.DataObject) -> None:
     rows = np.array(data.draw(st.permutations(range(len(logs)))))

@@ -205,7 +205,7 @@ def test_certainty_scores_the_ceilings() -> None:
     assert score.expected_right.value == N
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), decode=st.sampled_from(["independent", "marginals"]))
 def test_the_order_of_the_slots_does_not_matter(seed: int, decode: Any) -> None:
     evidence, truth = noisy(seed)
