@@ -26,8 +26,9 @@ help: ## list the commands
 	@printf 'make COMMAND\n\n'
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
+# A finished demo is kept beside the new one; one that was cut short goes on where it stopped.
 demo: $(READY) ## train four ants to be recognised, then write a report to open (about 3 minutes after the install)
-	@if [ -e $(DEMO_RUN) ]; then \
+	@if [ -e $(DEMO_RUN)/report.html ]; then \
 	  old=$(DEMO_RUN)-$$(date +%Y%m%d-%H%M%S); mv $(DEMO_RUN) $$old; echo "The last demo is kept in $$old"; \
 	fi
 	@$(BIN)/mirrorenv train mirrorenv/ants-v0 --run $(DEMO_RUN) $(DEMO_ARGS)
