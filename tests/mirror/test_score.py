@@ -163,6 +163,22 @@ def test_self_figures_follow_signal_detection() -> None:
     assert score.self_dprime.low < score.self_dprime.value < score.self_dprime.high
 
 
+def test_intervals_are_as_wide_as_figures_vary_from_run_to_run() -> None:
+    names = ("top1", "information", "self_dprime", "self_criterion", "calibration_error", "brier", "efficiency")
+    values: dict[str, list[float]] = {name: [] for name in names}
+    widths: dict[str, list[float]] = {name: [] for name in names}
+    for seed in range(60):
+        evidence, truth = noisy(seed, strength=1.0)
+        limit = episode_information(Belief(evidence).log_belief("marginals"), truth)
+        score = score_belief(Belief(2.0 * evidence), truth, limit_information=limit + 0.5)
+        for name in names:
+            figure = getattr(score, name)
+            values[name].append(figure.value)
+            widths[name].append((figure.high - figure.low) / (2 * 2.045))  # t quantile at 29 degrees of freedom
+    for name in names:
+        assert np.mean(widths[name]) == pytest.approx(np.std(values[name], ddof=1), rel=0.35), name
+
+
 def test_an_agent_that_knows_itself_better_shows_a_self_advantage() -> None:
     evidence, truth = noisy(strength=0.5)
     own = truth == np.arange(J)[:, None]
