@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 what was asked for could not be done (the message says why
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 import warnings
@@ -70,13 +69,15 @@ def train(
     """Train a population in a world and write its report. The same command resumes a run that was cut short."""
     _require_training()
     from mirrorenv.cli_progress import TrainingDisplay
-    from mirrorenv.results import write_report
+    from mirrorenv.results import RunFolder, write_report
     from mirrorenv.rllib.run import default_run_path
     from mirrorenv.rllib.run import train as run_training
     from mirrorenv.rllib.settings import load_settings
 
     settings = load_settings(_full_id(world), config or (), overrides or ())
     path = run or default_run_path(settings)
+    if not overwrite and (path / "run.json").is_file() and RunFolder.open(path).status == "finished" and not quiet:
+        console.print(f"{path} is already finished; --overwrite trains it again", soft_wrap=True)
     with TrainingDisplay(settings, console, quiet=quiet or not console.is_terminal, silent=quiet) as display:
         folder = run_training(
             settings, path, if_exists="overwrite" if overwrite else "resume", progress=display.progress
@@ -137,8 +138,6 @@ def main() -> None:
     """Entry point of the console script."""
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     os.environ.setdefault("PYTHONWARNINGS", "ignore::DeprecationWarning")  # for Ray's actors
-    for name in ("ray", "ray.rllib", "ray.tune"):  # RLlib's notes on its API stack are not the user's business
-        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         app()
     except MirrorError as error:

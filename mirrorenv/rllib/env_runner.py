@@ -86,7 +86,8 @@ class PopulationEnvRunner(EnvRunner, Checkpointable):
 
     def get_metrics(self) -> dict[str, Any]:
         """Metrics travel with the samples."""
-        return self.metrics.reduce()
+        metrics: dict[str, Any] = self.metrics.reduce()
+        return metrics
 
     def assert_healthy(self) -> None:
         """A runner is healthy once its population is built."""

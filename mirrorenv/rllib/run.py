@@ -18,6 +18,7 @@ from mirrorenv.envs import make_batch, spec
 from mirrorenv.errors import TrainingError
 from mirrorenv.population.checkpoint import clone, load_population, save_population
 from mirrorenv.population.evaluate import evaluate
+from mirrorenv.population.experience import population_shape
 from mirrorenv.population.population import Population
 from mirrorenv.results import RunFolder
 from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
@@ -70,6 +71,9 @@ def algorithm_config(settings: RunSettings) -> MirrorPPOConfig:
 
 def start_ray(settings: RunSettings) -> None:
     """Start Ray in this process, or join a cluster; does nothing if it is already up."""
+    # RLlib's notes on its API stack are not the user's business (its import sets its own level, so this comes after).
+    for name in ("ray", "ray.rllib", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     if ray.is_initialized():
         return
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -107,7 +111,8 @@ def train(
     Raises:
         MirrorError: for whatever is wrong with the world, the settings or the folder.
     """
-    spec(settings.world)  # an unknown world is refused before a folder is made
+    # What is wrong with the world, its options or the population is said before a folder is made.
+    Population(population_shape(make_batch(settings.world, 1, **settings.world_options)), settings.population)
     torch.set_num_threads(1)
     progress = progress or Progress()
     folder = RunFolder.create(

@@ -1,0 +1,77 @@
+"""The command line says what is wrong in one line, ends with the right exit code and prints JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mirrorenv import __version__
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mirrorenv", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+
+
+def test_version_and_worlds() -> None:
+    assert run("version").stdout.strip() == __version__
+    worlds = json.loads(run("worlds", "--json").stdout)
+    assert "mirrorenv/ants-v0" in {world["id"] for world in worlds}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("train", "antz-v0"), 1, "mirrorenv/ants-v0"),
+        (("train", "ants-v0", "--set", "mirror.wieght=1"), 1, "unknown setting 'mirror.wieght'"),
+        (("train", "ants-v0", "--set", "world_options={antz: 3}"), 1, "antz"),
+        (("train", "ants-v0", "--set", "population.observer.head=additiv"), 1, "additive"),
+        (("train", "ants-v0", "--sett", "x=1"), 2, "--set"),
+        (("train",), 1, "no world given"),
+        (("train", "ants-v0", "--config", "nowhere.toml"), 1, "nowhere.toml"),
+        (("evaluate", "nowhere"), 1, "not a checkpoint"),
+        (("report", "nowhere"), 1, "not a run folder"),
+        (("frobnicate",), 2, "frobnicate"),
+    ],
+)
+def test_a_mistake_is_named_without_a_traceback(
+    arguments: tuple[str, ...], code: int, says: str, tmp_path: Path
+) -> None:
+    if arguments[0] == "train":
+        arguments = (*arguments, "--run", str(tmp_path / "run"))
+    result = run(*arguments)
+    assert result.returncode == code, result.stderr
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.ray
+def test_train_evaluate_report_from_the_shell(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    small = ["learning.episodes_per_iteration=16", "learning.minibatch_episodes=8", "total_steps=512"]
+    small += ["evaluation.episodes=8", "evaluation.checkpoints=1", "evaluation.baselines=false"]
+    options = [part for setting in small for part in ("--set", setting)]
+    trained = run("train", "ants-v0", "--run", str(folder), "--quiet", "--json", *options)
+    assert trained.returncode == 0, trained.stderr
+    last = json.loads(trained.stdout.splitlines()[-1])
+    for key in ("top1", "information", "limit", "return"):
+        assert last[key]["low"] <= last[key]["value"] <= last[key]["high"]
+    assert (folder / "report.html").is_file()
+    assert not trained.stderr.strip(), trained.stderr  # quiet means quiet
+
+    again = run("train", "ants-v0", "--run", str(folder), "--json", *options)
+    assert again.returncode == 0
+    assert "already finished" in again.stderr
+    changed = run("train", "ants-v0", "--run", str(folder), *options, "--set", "seed=1")
+    assert changed.returncode == 1
+    assert "seed" in changed.stderr
+
+    measured = run("evaluate", str(folder), "--episodes", "8", "--json", "--quiet")
+    assert measured.returncode == 0, measured.stderr
+    assert json.loads(measured.stdout.splitlines()[-1])["top1"]["value"] <= 1
+    assert run("report", str(folder)).stdout.strip().endswith("report.html")
