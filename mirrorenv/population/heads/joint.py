@@ -1,6 +1,6 @@
 """The observer of whole lineups: attention across slots, trained with the likelihood of the true permutation.
 
-Shapes: B batch, T time, K lineup slots, J observers, N agents, H hidden.
+Shapes: B batch, T time, K lineup slots, J observers, N agents, H hidden, W width of the attention.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mirrorenv.mirror import MAX_EXACT_AGENTS
 from mirrorenv.population.heads.additive import AdditiveHead
-from mirrorenv.population.heads.base import LineupTensors, accumulate, register_head
+from mirrorenv.population.heads.base import LineupTensors, register_head
 from mirrorenv.population.layers import StackedLinear
 from mirrorenv.population.permutations import permutation_loss
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
@@ -20,12 +20,16 @@ __all__ = ["JointHead"]
 
 @register_head("joint")
 class JointHead(AdditiveHead):
-    """Additive evidence in which each slot's step is read beside what all slots have done so far.
+    """Additive evidence, corrected after every step by what the other slots have done.
 
-    After every step, the slots' summaries attend to one another (Lee et al. 2019, "Set Transformer", one block with one
-    head and no positions, so that permuting the slots permutes the evidence). The loss is the negative log-likelihood
-    of the true permutation under p(sigma) ~ exp sum_k S[k, sigma(k)], so the evidence is decoded as permutation
-    marginals: that every agent made exactly one of the trajectories is known, and need not be learned.
+    The slots' summaries so far (mean of the per-step features, and the belief from this slot alone) attend to one
+    another: one block with one head and no positions, as in Lee et al. 2019, "Set Transformer", so that permuting the
+    slots permutes the evidence. The loss is the negative log-likelihood of the true permutation under
+    p(sigma) ~ exp sum_k S[k, sigma(k)], so the evidence is to be decoded as permutation marginals: that every agent
+    made exactly one of the trajectories is known and need not be learned.
+
+    That likelihood does not see shifts of whole columns. They are fixed so that each agent's evidence, over the slots,
+    is a log probability; read row by row it is then one step of Sinkhorn towards the marginals.
     """
 
     whole_lineup = True
@@ -36,24 +40,26 @@ class JointHead(AdditiveHead):
         super().__init__(shape, settings, trunk_width, generator)
         heads, hidden = shape.num_agents, settings.hidden
         self.joint = heads <= MAX_EXACT_AGENTS  # above, marginals are not computed exactly: decoded row by row
-        self.state = StackedLinear(heads, 2 * hidden, hidden, 2**0.5, generator)
-        self.query = StackedLinear(heads, hidden, hidden, 1.0, generator)
-        self.key = StackedLinear(heads, hidden, hidden, 1.0, generator)
-        self.value = StackedLinear(heads, hidden, hidden, 1.0, generator)
-        self.mix = StackedLinear(heads, hidden, hidden, 2**0.5, generator)
-        self.output = StackedLinear(heads, 2 * hidden, shape.num_agents, 0.01, generator)
+        width = max(8, hidden // 4)
+        self.state = StackedLinear(heads, hidden + heads, width, 2**0.5, generator)
+        self.query = StackedLinear(heads, width, width, 1.0, generator)
+        self.key = StackedLinear(heads, width, width, 1.0, generator)
+        self.value = StackedLinear(heads, width, width, 1.0, generator)
+        self.mix = StackedLinear(heads, width, width, 2**0.5, generator)
+        self.correction = StackedLinear(heads, width, shape.num_agents, 0.01, generator)
 
     def evidence(self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None) -> Tensor:
         """See `Head.evidence`."""
-        batch, time, slots = lineup.mask.shape
+        grid = (lineup.mask.shape[1], lineup.mask.shape[0], lineup.mask.shape[2])  # T, B, K
         live = lineup.mask.transpose(0, 1).unsqueeze(-1)  # (T, B, K, 1)
         steps = self._encode(lineup, hidden)  # (J, T*B*K, H)
-        so_far = (steps.view(-1, time, batch, slots, steps.shape[-1]) * live).cumsum(1)
-        so_far = (so_far / live.cumsum(0).clamp_min(1.0)).flatten(1, 3)  # mean over each slot's past, (J, T*B*K, H)
-        states = torch.relu(self.state.forward(torch.cat([steps, so_far], -1)))
-        context = torch.relu(self.mix.forward(states + self._attend(states, live.flatten(0, 1))))
-        outputs = self.output.forward(torch.cat([steps, context], -1))
-        return accumulate(outputs.view(-1, time, batch, slots, self.num_agents), lineup.mask)
+        alone = (self.output.forward(steps).view(-1, *grid, self.num_agents) * live).cumsum(1)  # (J, T, B, K, N)
+        mean = (steps.view(-1, *grid, steps.shape[-1]) * live).cumsum(1) / live.cumsum(0).clamp_min(1.0)
+        so_far = torch.cat([mean, alone.softmax(-1)], -1).flatten(1, 3)  # (J, T*B*K, H + N)
+        states = torch.relu(self.state.forward(so_far))  # (J, T*B*K, W)
+        context = torch.relu(self.mix.forward(states + self._attend(states, grid[2])))
+        total = alone + self.correction.forward(context).view_as(alone)
+        return (total - total.logsumexp(3, keepdim=True)).permute(2, 1, 0, 3, 4)
 
     def loss(self, evidence: Tensor, authors: Tensor, mask: Tensor) -> Tensor:
         """Negative log-likelihood of the true permutation in nats per trajectory, mean over observers and prefixes.
@@ -64,13 +70,12 @@ class JointHead(AdditiveHead):
         weight = mask.amax(2, keepdim=True)  # (B, T, 1)
         return (nll * weight).sum() / (weight.sum() * nll.shape[2]).clamp_min(1.0)
 
-    def _attend(self, states: Tensor, live: Tensor) -> Tensor:
-        """What each slot takes from its lineup's live slots: states (J, T*B*K, H), live (T*B, K, 1) -> as states."""
-        count, slots, _ = live.shape
+    def _attend(self, states: Tensor, slots: int) -> Tensor:
+        """What each slot takes from its lineup, itself included: (J, T*B*K, W) -> the same shape."""
         query, key, value = (
-            part.forward(states).view(-1, count, slots, states.shape[-1]) for part in (self.query, self.key, self.value)
-        )  # (J, T*B, K, H)
+            part.forward(states).view(len(states), -1, slots, states.shape[-1])
+            for part in (self.query, self.key, self.value)
+        )  # (J, T*B, K, W)
         score = query @ key.transpose(2, 3) * states.shape[-1] ** -0.5  # (J, T*B, K, K)
-        score = score + (live.transpose(1, 2) - 1.0) * 1e9  # a slot that has ended is not looked at
-        attended: Tensor = score.softmax(-1) @ value  # (J, T*B, K, H)
+        attended: Tensor = score.softmax(-1) @ value
         return attended.flatten(1, 2)
