@@ -54,6 +54,17 @@ def test_twenty_agents_with_a_known_answer() -> None:
     np.testing.assert_allclose(found.sum(axis=0), 1.0, atol=0.02)
 
 
+def test_orders_that_no_move_connects_are_weighed_rightly() -> None:
+    """Either everyone stays or everyone moves on by one, 2 nats likelier, and nothing cheap lies between."""
+    logs = np.full((8, 8), -30.0)
+    slots = np.arange(8)
+    logs[slots, slots] = 0.0
+    logs[slots, (slots + 1) % 8] = 2.0 / 8
+    found, error = sampled_marginals(logs, 512, np.random.default_rng(8))
+    assert permutation_marginals(logs)[0, 0] == pytest.approx(1 / (1 + np.exp(2.0)), abs=1e-6)
+    assert abs(found[0, 0] - 0.119) < 4 * error[0, 0] and error[0, 0] < 0.04  # unweighted it is 0.45
+
+
 def test_impossible_pairs_and_huge_differences_are_sampled_too() -> None:
     rng = np.random.default_rng(6)
     logs = rng.normal(scale=300.0, size=(18, 18))
