@@ -68,6 +68,8 @@ class MirrorPPOConfig(PPOConfig):
         Raises:
             TypeError: if any option is given.
         """
+        for name in ("model", "optimizer", "replay_buffer_config"):
+            settings.pop(name, None)  # Ray Tune hands these old-stack defaults back when it rebuilds a config
         if settings:
             known = ", ".join(LearningSettings.model_fields)
             raise TypeError(
