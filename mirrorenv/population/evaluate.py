@@ -18,8 +18,8 @@ from mirrorenv.mirror import (
     cumulative_evidence,
     exact_limit,
     likelihood_ratio_e_value,
+    log_permutation_marginals,
     mirror_reward,
-    permutation_marginals,
     t_interval,
 )
 from mirrorenv.mirror.score import Score, episode_information, score_belief
@@ -30,7 +30,6 @@ from mirrorenv.population.settings import MirrorSettings
 __all__ = ["evaluate"]
 
 Row = dict[str, Any]
-_TINY = 1e-30  # smallest probability whose logarithm is taken
 
 
 def evaluate(
@@ -72,7 +71,7 @@ def evaluate(
     paid = mirror_reward(
         over_time, experience.mask, credit=mirror.credit, timing="terminal", floor=mirror.floor, teams=_teams(mirror)
     )
-    limit_marginals = limit.belief.marginals()
+    limit_marginals = limit.belief.log_belief("marginals")
     row: Row = {
         "num_agents": agents,
         "horizon": world.horizon,
@@ -93,7 +92,7 @@ def evaluate(
             "limit": _limit_over_time(log_p, experience.mask).tolist(),
         },
         "log_e_value": likelihood_ratio_e_value(
-            over_time[:, -1], np.log(np.diagonal(limit_marginals, axis1=1, axis2=2) + _TINY)[:, None]
+            over_time[:, -1], np.diagonal(limit_marginals, axis1=1, axis2=2)[:, None]
         ),
         "lagged_top1": None,
         "persistence": None,
@@ -122,9 +121,8 @@ def _limit_over_time(log_p: NDArray[np.float64], mask: NDArray[np.bool_], points
     """Information of the exact limit after every step, (T,) nats; computed at up to `points` steps and interpolated."""
     time, agents = log_p.shape[1], log_p.shape[3]
     steps = np.unique(np.linspace(0, time - 1, min(points, time)).round().astype(int))
-    marginals = permutation_marginals(cumulative_evidence(log_p, mask)[:, steps])  # (B, P, K, N)
-    truth = np.diagonal(marginals, axis1=2, axis2=3)  # (B, P, N)
-    information = np.log(agents) + np.log(truth + _TINY).mean((0, 2))
+    marginals = log_permutation_marginals(cumulative_evidence(log_p, mask)[:, steps])  # (B, P, K, N)
+    information = np.log(agents) + np.diagonal(marginals, axis1=2, axis2=3).mean((0, 2))  # (P,)
     at_every_step: NDArray[np.float64] = np.interp(np.arange(time), steps, information)
     return at_every_step
 

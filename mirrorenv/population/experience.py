@@ -115,9 +115,7 @@ def play(world: ArrayWorld, population: Population, seeds: NDArray[Any], generat
     columns = [np.stack(column, axis=1) for column in zip(*steps, strict=True)]
     columns = [_padded(column, horizon) for column in columns]
     observations, actions_, log_p, value, mirror_value, rewards, mask = columns
-    return Experience(
-        observations, actions_, log_p, value, mirror_value, last_value, rewards.astype(np.float32), mask
-    )
+    return Experience(observations, actions_, log_p, value, mirror_value, last_value, rewards.astype(np.float32), mask)
 
 
 def _rows(observations: NDArray[Any], shape: PopulationShape) -> Floats:

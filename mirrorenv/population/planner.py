@@ -130,7 +130,7 @@ class Planner(nn.Module):
         batch, time, slots, _ = observations.shape
         agents = self.num_agents
         rows = observations.transpose(0, 1).reshape(1, time, batch * slots, -1)
-        identity = torch.eye(agents).view(agents, 1, 1, agents).expand(-1, time, batch * slots, -1)
+        identity = torch.eye(agents, device=rows.device).view(agents, 1, 1, agents).expand(-1, time, batch * slots, -1)
         rows = rows.expand(agents, -1, -1, -1)  # (N, T, B*K, D): the same trajectories for each policy
         if self.id_before_trunk:
             rows = torch.cat([rows, identity], -1)
@@ -187,7 +187,7 @@ class Planner(nn.Module):
         return _padded(observations.permute(2, 1, 0, 3))
 
     def _identity(self, batch: int, time: int) -> Tensor:
-        return torch.eye(self.num_agents).expand(batch, time, -1, -1)
+        return torch.eye(self.num_agents, device=self.policy.weight.device).expand(batch, time, -1, -1)
 
     def _heads(self, hidden: Tensor, batch: int) -> PlannerOutput:
         """(S, T, R, H) -> policy and critics shaped (B, T, N, ...)."""

@@ -60,7 +60,7 @@ class LikelihoodHead(Head):
             actions = actions.argmax(-1)
         actions = actions.unsqueeze(3).expand(heads, *outputs.shape[1:5], *actions.shape[3:])
         steps = ActionLaw(outputs, self.log_std).log_probability(actions)  # (J, T, B, K, N)
-        myself = torch.eye(heads, dtype=torch.bool).view(heads, 1, 1, 1, heads)
+        myself = torch.eye(heads, dtype=torch.bool, device=steps.device).view(heads, 1, 1, 1, heads)
         steps = torch.where(myself, own.permute(2, 1, 0, 3).unsqueeze(-1), steps)
         return accumulate(steps, lineup.mask)
 
@@ -71,7 +71,9 @@ class LikelihoodHead(Head):
         """
         target = authors[:, None, :, None].expand(*evidence.shape[:1], *evidence.shape[2:4], 1)
         total = evidence[:, -1].gather(-1, target).squeeze(-1)  # (B, J, K)
-        other = authors[:, None, :] != torch.arange(evidence.shape[2]).view(1, -1, 1)  # (B, J, K)
+        other = authors[:, None, :] != torch.arange(evidence.shape[2], device=authors.device).view(
+            1, -1, 1
+        )  # (B, J, K)
         steps = other * mask.sum(1).unsqueeze(1)
         return -(total * other).sum() / steps.sum().clamp_min(1.0)
 
