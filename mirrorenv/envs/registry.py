@@ -15,6 +15,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
+from mirrorenv.envs.adhoc import adhoc_batch, adhoc_spec, is_adhoc
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import ConfigError, WorldError, unknown_name
 
@@ -134,12 +135,21 @@ def registry() -> dict[str, WorldSpec]:
     return dict(sorted(_WORLDS.items()))
 
 
-def spec(id: str) -> WorldSpec:
+def spec(id: str | Callable[..., Any], **kwargs: Any) -> WorldSpec:
     """The specification of one world.
+
+    Args:
+        id: a registered id; or ``"package.module:Env"`` or what makes an environment: nothing is known of these, and
+            their specification claims nothing.
+        **kwargs: the arguments it will be made with. Of an unregistered world, ``slot_exchangeable=True`` says that
+            nothing but the policies tells its agents apart; a registered world has said so itself.
 
     Raises:
         UnknownNameError: if no world has this id; the message proposes close ones.
+        ConfigError: if an unregistered world is not named as ``"package.module:Env"``.
     """
+    if not isinstance(id, str) or is_adhoc(id):
+        return adhoc_spec(id, kwargs)
     if id not in _WORLDS:
         _load_plugins()
     if id not in _WORLDS:
@@ -159,19 +169,23 @@ def _build(known: WorldSpec, arguments: dict[str, Any]) -> Any:
     return entry(**arguments)
 
 
-def make_batch(id: str, num_envs: int, **kwargs: Any) -> ArrayWorld:
+def make_batch(id: str | Callable[..., Any], num_envs: int, **kwargs: Any) -> ArrayWorld:
     """A batch of B independent copies of a world.
 
     Args:
-        id: a registered id, e.g. ``"mirrorenv/ants-v0"``.
+        id: a registered id, e.g. ``"mirrorenv/ants-v0"``; or any PettingZoo environment, as ``"package.module:Env"`` or
+            as what makes one, e.g. ``lambda: Env()``.
         num_envs: B, the number of copies.
-        **kwargs: the world's own arguments.
+        **kwargs: the world's own arguments; for a PettingZoo environment also those of
+            :class:`~mirrorenv.envs.third_party.ThirdPartyWorld`, such as ``horizon``.
 
     Raises:
         UnknownNameError: if no world has this id.
         ConfigError: if an argument is unknown or out of range.
-        WorldError: if the world is not an array world.
+        WorldError: if the world is not an array world, or an environment cannot become one.
     """
+    if not isinstance(id, str) or is_adhoc(id):
+        return adhoc_batch(id, num_envs, kwargs)
     known = spec(id)
     if known.kind != "array":
         raise WorldError(f"world '{id}' is a {known.kind} world: it has no batch of arrays")
@@ -179,11 +193,11 @@ def make_batch(id: str, num_envs: int, **kwargs: Any) -> ArrayWorld:
     return world
 
 
-def make(id: str, *, render_mode: str | None = None, **kwargs: Any) -> PettingZooFace:
+def make(id: str | Callable[..., Any], *, render_mode: str | None = None, **kwargs: Any) -> PettingZooFace:
     """One copy of a world as a PettingZoo ``ParallelEnv``: the same code as :func:`make_batch` with B = 1.
 
     Args:
-        id: a registered id, e.g. ``"mirrorenv/ants-v0"``.
+        id: a registered id, or any PettingZoo environment, as in :func:`make_batch`.
         render_mode: ``"rgb_array"`` or None.
         **kwargs: the world's own arguments.
 
@@ -193,4 +207,8 @@ def make(id: str, *, render_mode: str | None = None, **kwargs: Any) -> PettingZo
     """
     from mirrorenv.envs.pettingzoo_face import PettingZooFace
 
-    return PettingZooFace(make_batch(id, 1, **kwargs), render_mode=render_mode, name=id)
+    if isinstance(id, str) and not is_adhoc(id):
+        return PettingZooFace(make_batch(id, 1, **kwargs), render_mode=render_mode, name=id)
+    if render_mode is not None:  # such an environment draws itself, if it is told so when it is made
+        kwargs["render_mode"] = render_mode
+    return PettingZooFace(make_batch(id, 1, **kwargs), render_mode=render_mode, name=adhoc_spec(id, kwargs).id)

@@ -1,0 +1,244 @@
+"""Somebody else's spaces as the two kinds the package knows: a Box that is seen, a Discrete or a Box that is done.
+
+Shapes: F numbers in an observation or a flattened action, L whole-number parts of an action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from gymnasium.spaces.utils import flatdim, flatten, flatten_space
+
+from mirrorenv.errors import WorldError
+
+__all__ = ["MAX_CHOICES", "ActionWriter", "ObservationReader"]
+
+MAX_CHOICES = 1024
+"""The most joint choices that a MultiDiscrete, MultiBinary or Dict action space may have as one Discrete."""
+
+Space = spaces.Space[Any]
+_FINITE = (spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+_NESTED = (spaces.Dict, spaces.Tuple)
+
+
+def _leaves(space: Space) -> Iterator[Space]:
+    """The spaces a Dict or Tuple is made of, in the order gymnasium flattens them."""
+    if isinstance(space, _NESTED):
+        parts = space.spaces.values() if isinstance(space, spaces.Dict) else space.spaces
+        for part in parts:
+            yield from _leaves(part)
+    else:
+        yield space
+
+
+def _compose(space: Space, take: Callable[[Space], Any]) -> Any:
+    """A value of ``space``, whose leaves ``take`` gives one after the other."""
+    if isinstance(space, spaces.Dict):
+        return {name: _compose(part, take) for name, part in space.spaces.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(_compose(part, take) for part in space.spaces)
+    return take(space)
+
+
+def _check_choices(space: Space, value: Any) -> None:
+    """One-hot vectors of values that do not exist would point at others that do."""
+    if isinstance(space, spaces.Dict):
+        for name, part in space.spaces.items():
+            _check_choices(part, value[name])
+    elif isinstance(space, spaces.Tuple):
+        for part, one in zip(space.spaces, value, strict=True):
+            _check_choices(part, one)
+    elif isinstance(space, _FINITE) and not space.contains(value):
+        raise ValueError(f"{value!r} does not belong to {space}")
+
+
+def _float32(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """float32, with limits of float64 turned into infinity."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values).astype(np.float32)
+
+
+class ObservationReader:
+    """Turns what one agent is shown into float32.
+
+    A Box keeps its shape and its numbers: only the dtype changes, nothing is scaled, an image stays 0 to 255. Discrete
+    and MultiDiscrete become one-hot vectors; these, MultiBinary, Dict and Tuple are flattened in gymnasium's order.
+
+    Args:
+        native: the space of the environment.
+        where: environment and agent, for the message.
+        pad_to: flatten, and fill up with zeros to this many numbers.
+
+    Raises:
+        WorldError: if the space has no fixed size, or carries an action mask.
+    """
+
+    def __init__(self, native: Space, where: str, pad_to: int | None = None) -> None:
+        parts = list(_leaves(native))
+        strange = [type(part).__name__ for part in parts if not isinstance(part, (*_FINITE, spaces.Box))]
+        if strange:
+            raise WorldError(
+                f"{where}: observations hold {', '.join(strange)}, which has no fixed size. What works: Box, Discrete, "
+                "MultiDiscrete, MultiBinary, and Dict or Tuple of these; let a wrapper turn it into one of them."
+            )
+        if isinstance(native, spaces.Dict) and "action_mask" in native.spaces:
+            raise WorldError(
+                f"{where}: observations carry an action_mask, which no policy here obeys. What works: a wrapper that "
+                "makes every action legal (an illegal one does nothing) and leaves the mask out."
+            )
+        self.native = native
+        self._flat = pad_to is not None or not isinstance(native, spaces.Box)
+        plain = flatten_space(native) if self._flat else native
+        assert isinstance(plain, spaces.Box)  # what gymnasium flattens our kinds to
+        low, high = _float32(plain.low), _float32(plain.high)
+        if pad_to is not None:
+            missing = pad_to - len(low)
+            low, high = (np.concatenate([bound, np.zeros(missing, np.float32)]) for bound in (low, high))
+        self._filled = flatdim(native) if self._flat else 0
+        self.space = spaces.Box(low, high, low.shape, np.float32)
+
+    def read(self, value: Any, out: npt.NDArray[np.float32]) -> None:
+        """Write one observation into ``out``, of the presented shape.
+
+        Raises:
+            ValueError: if it does not have the shape of the space.
+        """
+        if not self._flat:
+            array = np.asarray(value)
+            if array.shape != out.shape:
+                raise ValueError(f"shape {array.shape} instead of {out.shape}")
+            if array.dtype.kind not in "fiub":
+                raise ValueError(f"dtype {array.dtype} instead of numbers")
+            out[...] = array
+            return
+        try:
+            _check_choices(self.native, value)
+            flat = np.asarray(flatten(self.native, value))
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            raise ValueError(f"{value!r} does not belong to {self.native} ({error!r})") from error
+        if flat.shape != (self._filled,):  # NumPy would stretch a single number
+            raise ValueError(f"{flat.size} numbers instead of {self._filled}")
+        out[: self._filled] = flat
+
+
+class ActionWriter:
+    """Turns an action of ours into one of the environment's.
+
+    Discrete starts at 0 here. MultiDiscrete, MultiBinary and nested spaces of these become one Discrete that numbers
+    their combinations, the last part fastest. A one-dimensional Box with the same finite bounds in every entry stays as
+    it is; any other bounded Box, and nested Boxes, become a flat Box from -1 to 1 that is scaled to the bounds of each
+    entry.
+
+    Args:
+        native: the space of the environment.
+        where: environment and agent, for the message.
+
+    Attributes:
+        space: the space to act in here.
+
+    Raises:
+        WorldError: if there are more than :data:`MAX_CHOICES` combinations, if a bound is infinite, or if the space
+            mixes choices with numbers.
+    """
+
+    space: spaces.Discrete[Any] | spaces.Box
+
+    def __init__(self, native: Space, where: str) -> None:
+        parts = list(_leaves(native))
+        self.native = native
+        self._digits: npt.NDArray[np.int64] | None = None  # (choices, L) the parts of each combination
+        self._plain = False
+        if parts and all(isinstance(part, _FINITE) for part in parts):
+            self._number_combinations(parts, where)
+        elif parts and all(isinstance(part, spaces.Box) for part in parts):
+            self._scale_entries(parts, where)
+        else:
+            kinds = ", ".join(sorted({type(part).__name__ for part in parts})) or "nothing"
+            raise WorldError(
+                f"{where}: actions made of {kinds} are not supported. What works: choices only (Discrete, "
+                "MultiDiscrete, MultiBinary), or numbers only (Box), alone or in a Dict or Tuple; let a wrapper turn "
+                "choices into a Box, or a Box into a few choices."
+            )
+
+    def _number_combinations(self, parts: list[Space], where: str) -> None:
+        sizes = [int(size) for part in parts for size in _sizes(part)]
+        choices = 1
+        for size in sizes:
+            choices *= size
+        if choices > MAX_CHOICES:
+            raise WorldError(
+                f"{where}: {self.native} has {choices:,} combinations of actions, more than {MAX_CHOICES:,} as one "
+                "choice. What works: a wrapper with fewer choices, or a Box."
+            )
+        self.space = spaces.Discrete(choices)
+        if not isinstance(self.native, spaces.Discrete):
+            self._digits = np.stack(np.unravel_index(np.arange(choices), sizes), axis=1).astype(np.int64)
+
+    def _scale_entries(self, parts: list[Space], where: str) -> None:
+        boxes = [part for part in parts if isinstance(part, spaces.Box)]
+        for box in boxes:
+            if not box.is_bounded() or box.dtype is None or box.dtype.kind != "f":
+                raise WorldError(
+                    f"{where}: the action space {box} is not a Box of bounded floating-point numbers. What works: a "
+                    "wrapper that names finite bounds (gymnasium.spaces.Box(-1, 1, shape)), or MultiDiscrete for whole "
+                    "numbers."
+                )
+        low, high = (np.concatenate([np.ravel(getattr(box, end)) for box in boxes]) for end in ("low", "high"))
+        self._plain = self.native is boxes[0] and low.shape == boxes[0].shape and len({*low}) == len({*high}) == 1
+        if self._plain:
+            self.space = spaces.Box(float(low[0]), float(high[0]), low.shape, np.float32)
+        else:
+            self.space = spaces.Box(-1.0, 1.0, low.shape, np.float32)
+
+    def write(self, action: Any) -> Any:
+        """The environment's action; fresh, so that the environment may change it.
+
+        Args:
+            action: a whole number for a Discrete space, (F,) float32 for a Box; checked by the caller.
+        """
+        if self._digits is not None:
+            return _compose(self.native, _Parts(self._digits[int(action)]).choice)
+        if isinstance(self.native, spaces.Discrete):
+            return int(action) + int(self.native.start)
+        if self._plain:
+            return np.array(action, self.native.dtype)
+        return _compose(self.native, _Parts(np.asarray(action, np.float64)).scaled)
+
+
+def _sizes(part: Space) -> npt.NDArray[Any]:
+    """How many values each whole-number part of a finite space has, (L,)."""
+    if isinstance(part, spaces.Discrete):
+        return np.array([part.n])
+    if isinstance(part, spaces.MultiDiscrete):
+        return part.nvec.ravel()
+    return np.full(flatdim(part), 2)
+
+
+class _Parts:
+    """Hands out the numbers of one action, leaf by leaf."""
+
+    def __init__(self, numbers: npt.NDArray[Any]) -> None:
+        self._numbers, self._used = numbers, 0
+
+    def _next(self, count: int) -> npt.NDArray[Any]:
+        self._used += count
+        return self._numbers[self._used - count : self._used]
+
+    def choice(self, leaf: Space) -> Any:
+        """A value of a Discrete, MultiDiscrete or MultiBinary space."""
+        if isinstance(leaf, spaces.Discrete):
+            return int(self._next(1)[0]) + int(leaf.start)
+        if isinstance(leaf, spaces.MultiDiscrete):
+            return (self._next(leaf.nvec.size).reshape(leaf.nvec.shape) + leaf.start).astype(leaf.dtype)
+        return self._next(flatdim(leaf)).reshape(leaf.shape or ()).astype(leaf.dtype)
+
+    def scaled(self, leaf: Space) -> Any:
+        """A value of a Box, from numbers between -1 and 1."""
+        assert isinstance(leaf, spaces.Box)
+        low, high = leaf.low.astype(np.float64), leaf.high.astype(np.float64)
+        unit = self._next(leaf.low.size).reshape(leaf.low.shape)
+        return np.clip(low + (high - low) * (0.5 * (unit + 1.0)), low, high).astype(leaf.dtype)

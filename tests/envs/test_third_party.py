@@ -1,0 +1,354 @@
+"""Somebody else's environment as a batch: it plays what the copies play bare, and is refused in words that help.
+
+Shapes: B batch, T time, N agents.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.spaces.utils import flatten
+
+import mirrorenv
+from mirrorenv.envs import UniformPolicy, play_episodes
+from mirrorenv.errors import ConfigError, UnknownNameError, WorldError
+from tests.envs.strangers import Dying, Many, Pictures, Roles, Stranger
+
+SEEDS = [7, 0, 2**31 - 1, 7]
+
+
+def play_bare(env: Any, seed: int, actions: Any, agents: list[Any], translate: Callable[[Any], Any] = int) -> Any:
+    """One episode as a PettingZoo user plays it: observations (T + 1, N), rewards and flags (T, N) or None."""
+    seen, _ = env.reset(seed=seed)
+    observations, rewards, flags = [[seen[a] for a in agents]], [], []
+    for joint in actions:
+        if not env.agents:
+            break
+        seen, paid, over, late, _ = env.step(
+            {a: translate(move) for a, move in zip(agents, joint, strict=True) if a in env.agents}
+        )
+        observations.append([seen.get(a) for a in agents])
+        rewards.append([paid.get(a) for a in agents])
+        flags.append([(over.get(a), late.get(a)) for a in agents])
+    return observations, rewards, flags
+
+
+def compare(
+    make: Callable[[], Any],
+    world: Any,
+    seeds: list[int],
+    *,
+    translate: Callable[[Any], Any] = int,
+    see: Callable[[Any], Any] = lambda value: value,
+) -> None:
+    """Every row of the batch against its own environment stepped bare."""
+    policy = UniformPolicy(world, 3)
+    first = world.reset(seeds)
+    actions = [policy(first, t) for t in range(world.horizon)]
+    steps = [world.step(joint) for joint in actions]
+    for row, seed in enumerate(seeds):
+        env = make()
+        observations, rewards, flags = play_bare(env, seed, [a[row] for a in actions], env.possible_agents, translate)
+        last = [see(value) for value in observations[0]]
+        np.testing.assert_array_equal(first[row], np.asarray(last, np.float32))
+        dead = np.zeros((world.num_agents, 2), bool)
+        for t, step in enumerate(steps):
+            over = t >= len(rewards)
+            for i in range(world.num_agents):
+                present = not over and rewards[t][i] is not None
+                if present:
+                    last[i] = see(observations[t + 1][i])
+                    dead[i] = flags[t][i]
+                np.testing.assert_array_equal(step.observations[row, i], np.asarray(last[i], np.float32))
+                assert step.rewards[row, i] == np.float32(rewards[t][i] if present else 0)
+                assert (step.terminated[row, i], step.truncated[row, i]) == tuple(dead[i])
+
+
+@pytest.mark.parametrize("kind", [Stranger, Dying, Pictures])
+def test_the_batch_plays_what_its_copies_play_bare(kind: Any) -> None:
+    compare(kind, mirrorenv.make_batch(kind, 4), SEEDS)
+
+
+def test_dict_observations_and_multidiscrete_actions_are_flattened_in_gymnasiums_order() -> None:
+    world = mirrorenv.make_batch(Many, 4)
+    assert world.action_space == spaces.Discrete(6)
+    assert world.observation_space.shape == (2 + 3 + 5 + 2 + 2,)
+    compare(
+        Many,
+        world,
+        SEEDS,
+        translate=lambda move: np.array(divmod(int(move), 2)),
+        see=lambda value: flatten(Many.sight, value),
+    )
+
+
+def test_a_row_depends_on_its_seed_alone() -> None:
+    alone, batch = mirrorenv.make_batch(Dying, 1), mirrorenv.make_batch(Dying, 3)
+    one = play_episodes(alone, lambda seen, t: np.ones((1, 3), int), [5])
+    many = play_episodes(batch, lambda seen, t: np.ones((3, 3), int), [9, 5, 2])
+    np.testing.assert_array_equal(one.observations[0], many.observations[1])
+    np.testing.assert_array_equal(one.mask[0], many.mask[1])
+
+
+def test_lengths_differ_between_agents_and_episodes_and_only_live_agents_act() -> None:
+    envs: list[Dying] = []
+
+    def make() -> Dying:
+        envs.append(Dying(max_cycles=12))
+        return envs[-1]
+
+    record = play_episodes(mirrorenv.make_batch(make, 8), lambda seen, t: np.ones((8, 3), int), range(8))
+    lengths = record.mask.sum(axis=1)  # (B, N)
+    assert len(np.unique(lengths)) > 3
+    assert (lengths.min(axis=1) < lengths.max(axis=1)).any()
+    for row, env in enumerate(envs):  # each agent was given exactly as many actions as it lived steps
+        given = [sum(agent in joint for joint in env.received) for agent in env.possible_agents]
+        assert given == lengths[row].tolist()
+
+
+def test_the_given_horizon_truncates_who_is_still_alive() -> None:
+    world = mirrorenv.make_batch(lambda: Dying(max_cycles=50), 16, horizon=3)
+    world.reset(range(16))
+    for _ in range(3):
+        step = world.step(np.zeros((16, 3), int))
+    assert step.terminated.any()
+    np.testing.assert_array_equal(step.truncated, ~step.terminated)
+    after = world.step(np.zeros((16, 3), int))
+    np.testing.assert_array_equal(after.truncated, step.truncated)
+    np.testing.assert_array_equal(after.observations, step.observations)
+    assert not after.rewards.any()
+
+
+def test_an_environment_without_a_horizon_is_told_the_remedy() -> None:
+    class Endless(Stranger):
+        def __init__(self) -> None:
+            super().__init__()
+            self.limit = self.__dict__.pop("max_cycles")
+
+        def step(self, actions: Any) -> Any:
+            self.max_cycles = self.limit
+            return super().step(actions)
+
+    with pytest.raises(ConfigError, match=r"horizon=.*--set world_options\.horizon.*max_cycles"):
+        mirrorenv.make_batch(Endless, 2)
+    assert mirrorenv.make_batch(Endless, 2, horizon=4).horizon == 4
+
+
+def test_large_seeds_become_31_bits_and_stay_different() -> None:
+    world = mirrorenv.make_batch(Stranger, 3)
+    first = world.reset([2**63, 2**63 + 1, 2**63])
+    np.testing.assert_array_equal(first[0], first[2])
+    assert (first[0] != first[1]).any()
+
+
+def test_returned_arrays_belong_to_the_caller() -> None:
+    world = mirrorenv.make_batch(Dying, 2)
+    first = world.reset([1, 2])
+    kept = first.copy()
+    step = world.step(np.zeros((2, 3), int))
+    np.testing.assert_array_equal(first, kept)
+    truth = [part.copy() for part in step]
+    for part in step:
+        part[...] = 1
+    again = mirrorenv.make_batch(Dying, 2)
+    again.reset([1, 2])
+    again.step(np.zeros((2, 3), int))
+    one, other = world.step(np.zeros((2, 3), int)), again.step(np.zeros((2, 3), int))
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert len(truth) == 4
+
+
+# -- roles ------------------------------------------------------------------------------------------------------------
+
+
+def test_agents_with_different_spaces_are_refused_with_what_would_work() -> None:
+    with pytest.raises(ConfigError, match=r"tell them apart.*agents=\['hunter_0', 'hunter_1'\].*pad=True"):
+        mirrorenv.make_batch(Roles, 2)
+
+
+def test_padding_is_explicit_and_marked_as_a_leak() -> None:
+    world = mirrorenv.make_batch(Roles, 2, pad=True)
+    first = world.reset([1, 2])
+    assert first.shape == (2, 3, 4)
+    assert not first[:, 1, 2:].any()
+    assert first[:, 0, 2:].any()
+    spec = mirrorenv.spec(Roles, pad=True)
+    assert not spec.slot_exchangeable
+    assert "padded" in str(spec.leaks)
+    with pytest.raises(ConfigError, match="padding names the agent"):
+        mirrorenv.make_batch(Roles, 2, pad=True, slot_exchangeable=True)
+
+
+def test_one_group_is_taught_while_the_others_act_by_their_policy() -> None:
+    envs: list[Roles] = []
+
+    def make() -> Roles:
+        envs.append(Roles())
+        return envs[-1]
+
+    def hare(agent: str, observation: Any, rng: np.random.Generator) -> int:
+        assert agent == "hare"
+        assert observation.shape == (2,)
+        return int(rng.integers(3))
+
+    world = mirrorenv.make_batch(make, 2, agents=["hunter_1", "hunter_0"], others=hare)
+    assert world.agents == ("hunter_0", "hunter_1")
+    played = []
+    for _ in range(2):
+        play_episodes(world, lambda seen, t: np.full((2, 2), 2), [4, 5])
+        played.append([joint for env in envs for joint in env.received])
+    assert played[0] == played[1]  # the seed decides what the others do
+    assert all(joint["hunter_0"] == joint["hunter_1"] == 2 for joint in played[0])
+    assert len({joint["hare"] for joint in played[0]}) > 1
+
+
+def test_random_others_follow_from_the_seed() -> None:
+    envs: list[Roles] = []
+
+    def make() -> Roles:
+        envs.append(Roles())
+        return envs[-1]
+
+    world = mirrorenv.make_batch(make, 3, agents=["hunter_0", "hunter_1"])
+    play_episodes(world, lambda seen, t: np.zeros((3, 2), int), [4, 5, 4])
+    hares = [[joint["hare"] for joint in env.received] for env in envs]
+    assert hares[0] == hares[2] != hares[1]
+
+
+def test_different_action_spaces_are_refused_even_with_padding() -> None:
+    class Uneven(Stranger):
+        def action_space(self, agent: str) -> Any:
+            return spaces.Discrete(2 if agent == "one_0" else 3)
+
+    with pytest.raises(ConfigError, match="spaces differ") as refused:
+        mirrorenv.make_batch(Uneven, 2, pad=True)
+    assert "pad=True" not in str(refused.value)
+
+
+# -- actions ----------------------------------------------------------------------------------------------------------
+
+
+def _given(acts: Any, ours: Any) -> Any:
+    """What an environment with action space ``acts`` receives for one action of ours."""
+    received: list[Any] = []
+
+    class Listening(Stranger):
+        def pay(self, agent: str, action: Any) -> float:
+            received.append(action)
+            return 0.0
+
+    Listening.acts = acts
+    world = mirrorenv.make_batch(Listening, 1, num_agents_=1)
+    world.reset([0])
+    world.step(np.asarray(ours)[None, None])
+    assert acts.contains(received[0]), received
+    return received[0]
+
+
+def test_every_number_of_a_flattened_choice_is_a_different_action() -> None:
+    nested = spaces.Dict({"b": spaces.Discrete(2, start=-1), "a": spaces.MultiDiscrete([2, 3], start=[1, 0])})
+    seen = {str(_given(nested, number)) for number in range(12)}
+    assert len(seen) == 12
+    assert _given(spaces.Discrete(3, start=5), 2) == 7
+    binary = {tuple(_given(spaces.MultiBinary(3), number)) for number in range(8)}
+    assert len(binary) == 8
+
+
+def test_boxes_are_scaled_to_the_bounds_of_each_entry() -> None:
+    uneven = spaces.Box(np.float32([[0, -2]]), np.float32([[1, 6]]))
+    np.testing.assert_allclose(_given(uneven, np.float32([-1, 1])), [[0, 6]])
+    np.testing.assert_allclose(_given(uneven, np.float32([0, 0.5])), [[0.5, 4]])
+    even = spaces.Box(0, 5, (2,), np.float64)
+    np.testing.assert_allclose(_given(even, np.float32([1.5, 5])), [1.5, 5])
+    parts = _given(spaces.Tuple((spaces.Box(0, 1, (1,)), spaces.Box(-3, 3, (1, 1)))), np.float32([1, -1]))
+    np.testing.assert_allclose([parts[0][0], parts[1][0, 0]], [1, -3])
+
+
+# -- the doors --------------------------------------------------------------------------------------------------------
+
+
+def test_make_gives_the_pettingzoo_face_of_the_same_episode() -> None:
+    env = mirrorenv.make(Dying, render_mode="rgb_array")
+    seen, _ = env.reset(seed=5)
+    world = mirrorenv.make_batch(Dying, 1)
+    first = world.reset([5])
+    for i, agent in enumerate(env.possible_agents):
+        np.testing.assert_array_equal(seen[agent], first[0, i])
+    lived = 0
+    while env.agents:
+        env.step(dict.fromkeys(env.agents, 1))
+        lived += 1
+    assert 0 < lived <= 6
+    assert env.render().tolist() == np.full((4, 5, 3), lived).tolist()
+
+
+def test_an_unknown_world_claims_nothing_unless_the_user_does() -> None:
+    spec = mirrorenv.spec("some.module:Env")
+    assert (spec.id, spec.slot_exchangeable) == ("some.module:Env", False)
+    assert "mirrorenv audit" in str(spec.leaks)
+    trusted = mirrorenv.spec("some.module:Env", slot_exchangeable=True)
+    assert trusted.slot_exchangeable
+    assert trusted.leaks is None
+    mirrorenv.make_batch(Stranger, 1, slot_exchangeable=True)
+
+
+def test_names_that_lead_nowhere_are_answered() -> None:
+    with pytest.raises(WorldError, match="cannot load"):
+        mirrorenv.make_batch("no_such_module_here:Env", 2)
+    with pytest.raises(ConfigError, match=r"package\.module:Env"):
+        mirrorenv.make_batch("module:", 2)
+    with pytest.raises(UnknownNameError):
+        mirrorenv.make_batch("module", 2)
+
+
+def test_an_array_world_by_its_path_needs_no_registration() -> None:
+    world = mirrorenv.make_batch("mirrorenv.envs.ants:Ants", 3, num_agents=2)
+    assert (world.num_envs, world.num_agents) == (3, 2)
+    with pytest.raises(ConfigError, match="world argument"):
+        mirrorenv.make_batch("mirrorenv.envs.ants:Ants", 3, antennae=2)
+
+
+# -- environments of others -------------------------------------------------------------------------------------------
+
+OTHERS = [
+    ("mpe2.simple_spread_v3:parallel_env", {}),
+    ("mpe2.simple_spread_v3:env", {}),  # AEC that says it may be converted
+    ("mpe2.simple_tag_v3:parallel_env", {"continuous_actions": True}),
+    ("pettingzoo.sisl.multiwalker_v9:parallel_env", {"max_cycles": 12}),
+    ("pettingzoo.butterfly.pistonball_v6:parallel_env", {"max_cycles": 3, "n_pistons": 3}),
+]
+
+
+@pytest.mark.parametrize(("id", "kwargs"), OTHERS)
+def test_environments_of_others_play_what_they_play_bare(id: str, kwargs: dict[str, Any]) -> None:
+    module, _, name = id.partition(":")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        factory = getattr(pytest.importorskip(module, reason=f"{module} is not installed", exc_type=ImportError), name)
+        options = {"agents": ["adversary_0", "adversary_1", "adversary_2"]} if "tag" in id else {}
+        world = mirrorenv.make_batch(id, 2, **kwargs, **options)
+        if options:  # the hare's moves are ours to draw: only the start can be compared
+            seen, _ = factory(**kwargs).reset(seed=4)
+            first = world.reset([4, 5])
+            np.testing.assert_array_equal(first[0], np.stack([seen[agent] for agent in options["agents"]]))
+            return
+        bare = getattr(importlib.import_module(module), "parallel_env")  # noqa: B009
+        discrete = isinstance(world.action_space, spaces.Discrete)
+        compare(lambda: bare(**kwargs), world, [4, 5], translate=int if discrete else lambda move: move)
+
+
+def test_padded_simple_tag_plays_what_it_plays_bare() -> None:
+    module = pytest.importorskip("mpe2.simple_tag_v3", reason="mpe2 is not installed")
+
+    def padded(value: Any) -> Any:
+        return np.concatenate([value, np.zeros(16 - len(value), np.float32)])
+
+    world = mirrorenv.make_batch("mpe2.simple_tag_v3:parallel_env", 2, pad=True)
+    compare(module.parallel_env, world, [4, 5], see=padded)
