@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 GENERATED = {"configuration.md", "command-line.md"}  # written by docs/generate.py
 PAGES = [ROOT / "README.md", *sorted(p for p in (ROOT / "docs").glob("*.md") if p.name not in GENERATED)]
 PAPERS = [ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "training/README.md")]
-EXTRAS = {"train": ("torch", "ray"), "sb3": ("torch", "stable_baselines3"), "docs": ("sphinx",)}
+EXTRAS = {"dev": ("mpe2",), "train": ("torch", "ray"), "sb3": ("torch", "stable_baselines3"), "docs": ("sphinx",)}
 
 
 def _installed(extra: str) -> bool:
