@@ -8,7 +8,6 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,11 +25,10 @@ from mirrorenv.mirror import (
     score_belief,
     t_interval,
 )
+from mirrorenv.mirror._checks import BoolArray, FloatArray, IntArray
 from tests.mirror import brute_force
 from tests.mirror.simulated_agents import log_probabilities, play
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 B, J, N = 30, 4, 4
 
 
@@ -46,7 +44,7 @@ def noisy(seed: int = 0, strength: float = 1.5) -> tuple[FloatArray, IntArray]:
     return noise + strength * (truth[..., None] == np.arange(N)), truth
 
 
-def in_time(seed: int = 0, steps: int = 20) -> tuple[FloatArray, IntArray, npt.NDArray[np.bool_]]:
+def in_time(seed: int = 0, steps: int = 20) -> tuple[FloatArray, IntArray, BoolArray]:
     """Evidence over time (B, T, J, K, N) of the exact limit, shown to each observer in its own order."""
     rng = np.random.default_rng(seed)
     policies = rng.dirichlet(np.ones(4), size=N)

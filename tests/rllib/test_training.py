@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,7 @@ def test_a_checkpoint_plays_on_and_a_damaged_one_is_refused(finished_run: RunFol
     assert about["world"] == "mirrorenv/ants-v0"
     assert population.shape.num_agents == 4
     torn = tmp_path / "torn"
-    torn.mkdir()
-    for file in checkpoint.iterdir():
-        (torn / file.name).write_bytes(file.read_bytes())
+    shutil.copytree(checkpoint, torn)
     data = bytearray((torn / "population.safetensors").read_bytes())
     data[-1] ^= 1
     (torn / "population.safetensors").write_bytes(bytes(data))
