@@ -56,7 +56,7 @@ class ObserverSettings(StrictModel):
     """The classifier head each agent carries."""
 
     head: str = "additive"
-    """Registered head: how a lineup is read (`mirrorenv heads` lists them)."""
+    """How a lineup is read: additive, gru, gru_state, joint, likelihood, likelihood_gru, or a name you registered."""
     trunk: Literal["separate", "shared", "stopped"] = "separate"
     """Whether the head reads with its own weights, with its agent's policy trunk, or with that trunk detached."""
     hidden: int = Field(default=64, ge=1)
@@ -66,7 +66,8 @@ class ObserverSettings(StrictModel):
     learning_rate: float = Field(default=3e-3, gt=0)
     """Adam step size of the observers."""
     slots_per_update: int = Field(default=0, ge=0)
-    """Read only this many random slots of each lineup in an update (0: all). Cost falls from N x N to N x slots."""
+    """Read only this many random slots of each lineup in an update (0: all; the joint head reads all anyway). Cost
+    falls from N x N to N x slots."""
     prefixes_per_update: int = Field(default=0, ge=0)
     """Train on this many random prefixes of each episode (0: every prefix)."""
 
