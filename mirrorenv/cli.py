@@ -54,7 +54,8 @@ def worlds(as_json: Json = False) -> None:
 @app.command()
 def train(
     world: Annotated[
-        str | None, typer.Argument(help="Id of a world, e.g. mirrorenv/ants-v0 (or just ants-v0).")
+        str | None,
+        typer.Argument(help="Id of a world, e.g. mirrorenv/ants-v0 (or just ants-v0), or package.module:Env."),
     ] = None,
     config: Annotated[list[Path] | None, typer.Option("--config", "-c", help="TOML or YAML file; repeatable.")] = None,
     overrides: Annotated[
@@ -109,8 +110,9 @@ def evaluate(
     folder = _checkpoint_folder(checkpoint)
     population, about = load_population(folder)
     world = make_batch(about["world"], episodes, **about["world_options"])
+    world_spec = spec(about["world"], **about["world_options"])
     mirror = MirrorSettings(**about["mirror"])
-    row = measure(population, world, world_spec=spec(about["world"]), seed=seed, mirror=mirror, baselines=True)
+    row = measure(population, world, world_spec=world_spec, seed=seed, mirror=mirror, baselines=True)
     if not quiet:
         _print_scores(row)
     if as_json:
@@ -138,6 +140,8 @@ def main() -> None:
     """Entry point of the console script."""
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     os.environ.setdefault("PYTHONWARNINGS", "ignore::DeprecationWarning")  # for Ray's actors
+    if os.getcwd() not in sys.path:  # a world of one's own lies here; at the end, so that it hides no installed package
+        sys.path.append(os.getcwd())
     try:
         app()
     except MirrorError as error:

@@ -80,7 +80,7 @@ def evaluate(
         "learned_joint": joint.to_dict(),
         "limit": limit_score.to_dict(),
         "limit_valid": limit.valid,
-        "limit_reason": limit.reason,
+        "limit_reason": limit.reason and (world_spec.leaks or limit.reason),
         "baselines": _baseline_scores(population, world, held_out, seed) if baselines else {},
         "return": t_interval(experience.rewards.sum(1).mean(1)).to_dict(),  # mean over agents
         "mirror_return": t_interval(paid.sum(1).mean(1)).to_dict(),

@@ -18,7 +18,7 @@ from mirrorenv.population.train_batch import Columns, weigh_advantages
 from mirrorenv.rllib.env_runner import PopulationEnvRunner
 from mirrorenv.rllib.learner import PopulationLearner
 from mirrorenv.rllib.module import MODULE_ID, PopulationModule
-from mirrorenv.rllib.worlds import make_world
+from mirrorenv.rllib.worlds import environment_name, make_world
 
 __all__ = ["MirrorPPO", "MirrorPPOConfig"]
 
@@ -45,6 +45,15 @@ class MirrorPPOConfig(PPOConfig):
         self.env_runner_cls = PopulationEnvRunner
         self.num_env_runners = 0
         self.seed = 0
+
+    def environment(self, *env: Any, **settings: Any) -> Self:
+        """RLlib's `environment`. Its `env` may also be any PettingZoo environment: a path, a class or a function.
+
+        >>> config = MirrorPPOConfig().environment("package.module:Env", env_config={"horizon": 100})
+        """
+        given = {"env": environment_name(settings.pop("env"))} if "env" in settings else {}
+        super().environment(*map(environment_name, env), **given, **settings)
+        return self
 
     def mirror(self, **settings: Any) -> Self:
         """Set the mirror reward: fields of `MirrorSettings` (weight, credit, timing, control, ...)."""

@@ -52,7 +52,8 @@ class Progress:
 
 def default_run_path(settings: RunSettings) -> Path:
     """runs/<world>-seed<seed>, the same for the same command."""
-    return Path("runs") / f"{settings.world.split('/')[-1]}-seed{settings.seed}"
+    name = settings.world.split("/")[-1].replace(":", ".")  # no file system minds a dot
+    return Path("runs") / f"{name}-seed{settings.seed}"
 
 
 def algorithm_config(settings: RunSettings) -> MirrorPPOConfig:
@@ -206,7 +207,7 @@ class _Loop:
         row = evaluate(
             population,
             self.world,
-            world_spec=spec(self.settings.world),
+            world_spec=spec(self.settings.world, **self.settings.world_options),
             seed=self.settings.seed,
             previous=self.previous,
             mirror=self.settings.mirror,
@@ -235,7 +236,6 @@ class _Loop:
         self.previous = clone(population)
         self.newest = row
         self.progress.evaluation(row)
-
 
     def _save(self, path: Path, population: Population, about: Row) -> None:
         """The population to exchange, and RLlib's own state to go on from, which this run alone reads back."""

@@ -45,7 +45,7 @@ class RunSettings(StrictModel):
     """Everything that decides a run's result, and where it is computed."""
 
     world: str
-    """Id of a registered world, for example mirrorenv/ants-v0."""
+    """Id of a registered world, for example mirrorenv/ants-v0, or package.module:Env for a PettingZoo environment."""
     world_options: dict[str, Any] = Field(default_factory=dict)
     """Arguments of the world."""
     seed: int = Field(default=0, ge=0)

@@ -1,19 +1,68 @@
-"""Worlds by id, as the trainer makes them."""
+"""Worlds as the trainer makes them: by id, by path, or by whatever makes a PettingZoo environment."""
 
 from __future__ import annotations
 
+import inspect
+import itertools
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from mirrorenv.envs import make_batch
-from mirrorenv.envs.base import ArrayWorld
+from ray.tune.registry import ENV_CREATOR, _global_registry, register_env
 
-__all__ = ["make_world"]
+from mirrorenv.envs import make_batch, registry
+from mirrorenv.envs.adhoc import is_adhoc
+from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.errors import ConfigError
+
+__all__ = ["environment_name", "make_world"]
+
+_numbers = itertools.count()
+
+
+def environment_name(env: Any) -> Any:
+    """What an `AlgorithmConfig` can hold as its `env`: a function gets a name in Ray's registry, where actors find it.
+
+    Args:
+        env: an id, a class (both are kept), or a function that makes an environment.
+    """
+    if isinstance(env, type) or not callable(env):
+        return env
+    name = f"{getattr(env, '__module__', None)}.{getattr(env, '__qualname__', 'function')}-{next(_numbers)}"
+    register_env(name, env)
+    return name
 
 
 def make_world(config: Any, num_envs: int) -> ArrayWorld:
     """A batch of the world an `AlgorithmConfig` names in `env` and `env_config`.
 
+    Registered worlds come first, then names given to `tune.register_env`. A class or function with one required
+    argument is called as RLlib does, with the whole `env_config`; any other with its entries as arguments.
+
     Raises:
+        ConfigError: if no world is named.
         UnknownNameError: if no world of that id is registered.
     """
-    return make_batch(config.env, num_envs, **dict(config.env_config))
+    env, options = config.env, dict(config.env_config)
+    if env is None:
+        raise ConfigError("no world given: name one, for example .environment('mirrorenv/ants-v0')")
+    if isinstance(env, str) and not is_adhoc(env) and env not in registry():
+        env = _global_registry.get(ENV_CREATOR, env) if _global_registry.contains(ENV_CREATOR, env) else env
+    return make_batch(env if isinstance(env, str) else _factory(env, options), num_envs, **options)
+
+
+def _factory(env: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
+    """`env` itself, or a function that hands it `options` as RLlib's one argument."""
+    if isinstance(env, type) and issubclass(env, ArrayWorld):
+        return env
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    required = [p for p in inspect.signature(env).parameters.values() if p.default is p.empty and p.kind in positional]
+    if len(required) != 1 or required[0].name in options:
+        return env
+
+    make: Callable[..., Any] = env
+
+    def with_config(**_: Any) -> Any:
+        return make(dict(options))
+
+    with_config.__module__, with_config.__qualname__ = env.__module__, getattr(env, "__qualname__", "environment")
+    return with_config
