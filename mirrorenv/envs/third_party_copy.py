@@ -133,9 +133,12 @@ class EnvironmentCopy:
             for what, part in (("termination flag", over), ("truncation flag", late), ("reward", paid)):
                 if agent not in part:
                     self._fail(f"has no {what}", i)
-            ended[i], cut[i] = bool(over[agent]), bool(late[agent])
-            rewards[i] = self._number(paid[agent], i)
-            done = ended[i] or cut[i]
+            died, left = bool(over[agent]), bool(late[agent])
+            done = died or left
+            if done:
+                ended[i], cut[i] = died, left
+            reward = paid[agent]
+            rewards[i] = reward if isinstance(reward, float) else self._number(reward, i)
             if agent in seen:
                 self._read(seen, i, observations)
             elif not done:

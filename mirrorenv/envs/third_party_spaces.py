@@ -44,6 +44,14 @@ def _compose(space: Space, take: Callable[[Space], Any]) -> Any:
     return take(space)
 
 
+def _is_full(space: Space) -> bool:
+    """Whether a Box of whole numbers bounds nothing that its dtype does not."""
+    if not isinstance(space, spaces.Box) or space.dtype is None or space.dtype.kind not in "iu":
+        return False
+    limits = np.iinfo(space.dtype)
+    return bool((space.low == limits.min).all() and (space.high == limits.max).all())
+
+
 def _check_choices(space: Space, value: Any) -> None:
     """One-hot vectors of values that do not exist would point at others that do."""
     if isinstance(space, spaces.Dict):
@@ -73,6 +81,10 @@ class ObservationReader:
         where: environment and agent, for the message.
         pad_to: flatten, and fill up with zeros to this many numbers.
 
+    Attributes:
+        space: what is seen here, a Box of float32.
+        always_inside: no number can be missing or outside: whole numbers in the full range of their dtype (images).
+
     Raises:
         WorldError: if the space has no fixed size, or carries an action mask.
     """
@@ -100,6 +112,8 @@ class ObservationReader:
             low, high = (np.concatenate([bound, np.zeros(missing, np.float32)]) for bound in (low, high))
         self._filled = flatdim(native) if self._flat else 0
         self.space = spaces.Box(low, high, low.shape, np.float32)
+        self._whole = isinstance(native, spaces.Box) and native.dtype is not None and native.dtype.kind in "iub"
+        self.always_inside = self._whole and _is_full(native)
 
     def read(self, value: Any, out: npt.NDArray[np.float32]) -> None:
         """Write one observation into ``out``, of the presented shape.
@@ -113,6 +127,8 @@ class ObservationReader:
                 raise ValueError(f"shape {array.shape} instead of {out.shape}")
             if array.dtype.kind not in "fiub":
                 raise ValueError(f"dtype {array.dtype} instead of numbers")
+            if self._whole and array.dtype.kind == "f":
+                raise ValueError(f"dtype {array.dtype} instead of {self.native.dtype}")
             out[...] = array
             return
         try:

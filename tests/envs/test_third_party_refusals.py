@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 import mirrorenv
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
-from tests.envs.strangers import Broken, Roles, Stranger, Turns
+from tests.envs.strangers import Broken, Pictures, Roles, Stranger, Turns
 
 
 @pytest.mark.parametrize(
@@ -114,3 +114,12 @@ def test_actions_are_checked() -> None:
         world.step(np.zeros((2, 4), int))
     with pytest.raises(WorldError, match="row 1, agent 2"):
         world.step(np.array([[0, 1, 2], [0, 0, 3]]))
+
+
+def test_floats_in_a_space_of_whole_numbers_are_refused_because_they_are_likely_scaled() -> None:
+    class Scaled(Pictures):
+        def see(self, agent: str) -> Any:
+            return super().see(agent) / 255
+
+    with pytest.raises(WorldError, match="dtype float64 instead of uint8"):
+        mirrorenv.make_batch(Scaled, 1).reset([1])
