@@ -16,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mirrorenv.mirror import bootstrap_t_interval, t_interval
 from mirrorenv.results import RunFolder, atomic_write_text
 
@@ -113,7 +115,7 @@ def summary(values: Sequence[float]) -> Row:
     if len(values) > 1:
         row["t"] = t_interval(values).to_dict()
         if len(set(values)) > 1:
-            row["bootstrap_t"] = bootstrap_t_interval(values).to_dict()
+            row["bootstrap_t"] = bootstrap_t_interval(values, np.random.default_rng(0)).to_dict()
     return row
 
 
