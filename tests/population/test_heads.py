@@ -91,6 +91,16 @@ def test_evidence_after_a_step_does_not_depend_on_later_steps(head: str, kind: t
 
 
 @every_head
+def test_evidence_after_a_step_does_not_know_how_long_the_episode_will_be(head: str) -> None:
+    model = ready(head)
+    observations, actions = some_episodes()
+    mask = torch.ones(actions.shape)
+    mask[:, 3:, 1:] = 0.0
+    whole, ended = (read(model, lineup_of(model, observations, actions, m)) for m in (torch.ones(mask.shape), mask))
+    torch.testing.assert_close(whole[:, :3], ended[:, :3])
+
+
+@every_head
 @pytest.mark.parametrize("kind", READERS, ids="-".join)
 def test_padded_steps_change_nothing(head: str, kind: tuple[str, str, str]) -> None:
     model = ready(head, kind)
