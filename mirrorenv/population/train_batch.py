@@ -113,6 +113,10 @@ def train_batch(
     advantage, target = advantages(
         scaled, experience.environment_value, mask, last_value=experience.last_value, gamma=learning.gamma, lam=lam
     )
+    if not scaled.any():
+        # Nothing was paid, so nothing is better than anything else. What is left is the critic's own error, which
+        # standardising would blow up into a random walk of the policies: agents would part without any reward.
+        advantage = np.zeros_like(advantage)
     mirror_advantage, mirror_target = advantages(
         paid, experience.mirror_value, mask, last_value=None, gamma=1.0, lam=lam
     )

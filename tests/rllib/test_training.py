@@ -78,7 +78,9 @@ def test_a_checkpoint_plays_on_and_a_damaged_one_is_refused(finished_run: RunFol
 
 def test_without_the_mirror_reward_ants_stay_alike(tmp_path: Path) -> None:
     folder = train(ants("total_steps=32768", "mirror.weight=0"), tmp_path / "off")
-    assert folder.evaluations()[-1]["learned"]["top1"]["value"] < 0.6
+    last = folder.evaluations()[-1]
+    assert abs(last["learned"]["top1"]["value"] - 0.25) < 0.08
+    assert last["limit"]["information"]["value"] < 0.02  # not only unrecognised: there is nothing to recognise
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
