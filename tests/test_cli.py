@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mirrorenv import __version__
+from mirrorenv.cli import main
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -39,15 +40,29 @@ def test_version_and_worlds() -> None:
     ],
 )
 def test_a_mistake_is_named_without_a_traceback(
-    arguments: tuple[str, ...], code: int, says: str, tmp_path: Path
+    arguments: tuple[str, ...],
+    code: int,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     if arguments[0] == "train":
         arguments = (*arguments, "--run", str(tmp_path / "run"))
-    result = run(*arguments)
-    assert result.returncode == code, result.stderr
-    assert says in result.stderr
-    assert "Traceback" not in result.stderr
+    monkeypatch.setattr(sys, "argv", ["mirrorenv", *arguments])
+    with pytest.raises(SystemExit) as ended:  # in this process: a fresh one would import torch and Ray every time
+        main()
+    error = capsys.readouterr().err
+    assert ended.value.code == code, error
+    assert says in error
     assert not (tmp_path / "run").exists()
+
+
+def test_the_module_is_the_command_and_ends_without_a_traceback() -> None:
+    result = run("report", "nowhere")
+    assert result.returncode == 1
+    assert "not a run folder" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.ray
