@@ -44,12 +44,20 @@ class StackedLinear(nn.Module):
         """(S, R, F) -> (S, R, outputs)."""
         return torch.baddbmm(self.bias, rows, self.weight)
 
-    def read_alike(self, rows: Tensor) -> Tensor:
-        """The same rows through every network: (R, F) -> (S, R, outputs), as one wide matrix product."""
-        stack, features, outputs = self.weight.shape
-        wide = self.weight.permute(1, 0, 2).reshape(features, stack * outputs)  # (F, S*outputs)
-        out = (rows @ wide).view(-1, stack, outputs).transpose(0, 1)  # (S, R, outputs)
-        return out + self.bias
+    def columns(self, columns: Tensor) -> Tensor:
+        """The same map on inputs that stand as columns: (S, F, R) -> (S, outputs, R)."""
+        return torch.baddbmm(self.bias.transpose(1, 2), self.weight.transpose(1, 2), columns)
+
+    def columns_alike(self, rows: Tensor) -> Tensor:
+        """The same rows through every network, (R, F) -> (S, outputs, R), as one wide matrix product.
+
+        With the outputs first, the result of the wide product already is the stack, and with the bias as one more
+        weight it is complete: nothing is moved or copied in memory.
+        """
+        stack, _, outputs = self.weight.shape
+        tall = torch.cat([self.weight, self.bias], 1).transpose(1, 2).flatten(0, 1)  # (S*outputs, F + 1)
+        one = torch.cat([rows, rows.new_ones(len(rows), 1)], 1)  # (R, F + 1)
+        return (tall @ one.t()).view(stack, outputs, -1)
 
 
 class StackedMLP(nn.Module):

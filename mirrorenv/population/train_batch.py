@@ -16,6 +16,7 @@ from mirrorenv.errors import TrainingError
 from mirrorenv.mirror import lineup_permutations, log_permutation_marginals, mirror_reward, random_windows
 from mirrorenv.population.advantages import advantages
 from mirrorenv.population.experience import Experience
+from mirrorenv.population.heads import row_log_belief
 from mirrorenv.population.population import Population, author_order, lineup_tensors
 from mirrorenv.population.settings import LearningSettings, MirrorSettings
 
@@ -59,7 +60,7 @@ def author_log_belief(population: Population, experience: Experience, permutatio
 def _log_belief(evidence: torch.Tensor, *, joint: bool) -> torch.Tensor:
     """Decode evidence (..., K, N): row by row, or as marginals of the posterior over permutations."""
     if not joint:
-        return evidence.log_softmax(-1)
+        return row_log_belief(evidence)
     return torch.from_numpy(log_permutation_marginals(evidence.double().numpy())).float()
 
 

@@ -39,7 +39,9 @@ def test_reading_alike_is_every_network_on_the_same_rows() -> None:
     layer = StackedLinear(STACK, FEATURES, HIDDEN, 1.0, generator())
     loud(layer)
     given = rows(ROWS)
-    torch.testing.assert_close(layer.read_alike(given), layer(given.expand(STACK, -1, -1)))
+    expected = layer(given.expand(STACK, -1, -1))  # (S, R, outputs)
+    torch.testing.assert_close(layer.columns_alike(given).transpose(1, 2), expected)
+    torch.testing.assert_close(layer.columns(given.t().expand(STACK, -1, -1)).transpose(1, 2), expected)
 
 
 def test_initial_weights_are_orthogonal_times_the_gain_and_differ_between_networks() -> None:

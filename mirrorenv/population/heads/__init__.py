@@ -1,7 +1,7 @@
 """Observer heads: one file and one `@register_head(...)` each."""
 
 from mirrorenv.population.heads.additive import AdditiveHead
-from mirrorenv.population.heads.base import HEADS, Head, LineupTensors, build_head, register_head
+from mirrorenv.population.heads.base import HEADS, Head, LineupTensors, build_head, register_head, row_log_belief
 from mirrorenv.population.heads.gru import GRUHead, GRUStateHead
 from mirrorenv.population.heads.joint import JointHead
 from mirrorenv.population.heads.likelihood import LikelihoodHead, RecurrentLikelihoodHead
@@ -18,4 +18,5 @@ __all__ = [
     "RecurrentLikelihoodHead",
     "build_head",
     "register_head",
+    "row_log_belief",
 ]

@@ -35,13 +35,14 @@ class AdditiveHead(Head):
     def evidence(self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None) -> Tensor:
         """See `Head.evidence`."""
         batch, time, slots = lineup.mask.shape
-        steps = self.output.forward(self._encode(lineup, hidden))  # (J, T*B*K, N)
-        return accumulate(steps.view(-1, time, batch, slots, self.num_agents), lineup.mask)
+        steps = self.output.columns(self._encode(lineup, hidden))  # (J, N, T*B*K)
+        return accumulate(steps.view(-1, self.num_agents, time, batch, slots).movedim(1, -1), lineup.mask)
 
     def _encode(self, lineup: LineupTensors, hidden: Tensor | None) -> Tensor:
-        """What each head makes of each step by itself, (J, T*B*K, H)."""
+        """What each head makes of each step by itself, (J, H, T*B*K)."""
         rows = self._rows(lineup, hidden)
-        rows = torch.relu(self.first.read_alike(rows) if rows.dim() == 2 else self.first.forward(rows))
+        first = self.first.columns_alike(rows) if rows.dim() == 2 else self.first.columns(rows.transpose(1, 2))
+        columns = torch.relu(first)
         for layer in self.rest:
-            rows = torch.relu(layer(rows))
-        return rows
+            columns = torch.relu(layer(columns.transpose(1, 2))).transpose(1, 2)
+        return columns

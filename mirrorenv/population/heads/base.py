@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mirrorenv.errors import unknown_name
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
-__all__ = ["HEADS", "Head", "LineupTensors", "accumulate", "build_head", "hold", "register_head"]
+__all__ = ["HEADS", "Head", "LineupTensors", "accumulate", "build_head", "hold", "register_head", "row_log_belief"]
 
 
 class LineupTensors(NamedTuple):
@@ -80,10 +80,11 @@ class Head(nn.Module):
             authors: (B, K) int64, the author of each slot.
             mask: (B, T, K) float32.
         """
-        target = authors[:, None, None, :, None].expand(*evidence.shape[:-1], 1)
-        nll = evidence.logsumexp(-1) - evidence.gather(-1, target).squeeze(-1)  # (B, T, J, K)
-        weight = mask.unsqueeze(2)
-        return (nll * weight).sum() / (weight.sum() * nll.shape[2]).clamp_min(1.0)
+        batch, time, observers, slots, _ = evidence.shape
+        target = authors.expand(observers, 1, time, batch, slots)
+        log_belief = _agents_first(evidence).log_softmax(1).gather(1, target).squeeze(1)  # (J, T, B, K)
+        weight = mask.transpose(0, 1)
+        return -(log_belief * weight).sum() / (weight.sum() * observers).clamp_min(1.0)
 
     def _rows(self, lineup: LineupTensors, hidden: Tensor | None) -> Tensor:
         """Per-step inputs: (T*B*K, F) read alike by all heads, or (J, T*B*K, F) when each reads with its own trunk."""
@@ -93,6 +94,19 @@ class Head(nn.Module):
         heads = self.num_agents
         rows = hidden.flatten(1, 2).expand(heads, -1, -1)  # (J, T*B*K, H); one trunk serves all when it is shared
         return torch.cat([rows, actions.expand(heads, -1, -1)], -1)
+
+
+def row_log_belief(evidence: Tensor) -> Tensor:
+    """Log belief of every slot by itself, (B, T, J, K, N) -> the same shape: log-softmax over the agents."""
+    return _agents_first(evidence).log_softmax(1).permute(3, 2, 0, 4, 1)
+
+
+def _agents_first(evidence: Tensor) -> Tensor:
+    """(B, T, J, K, N) -> (J, N, T, B, K), the order in which `AdditiveHead` leaves it in memory.
+
+    N is small, and PyTorch's reductions over a short last axis are several times slower on a CPU than over an inner one.
+    """
+    return evidence.permute(2, 4, 1, 0, 3)
 
 
 def accumulate(steps: Tensor, mask: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ class JointHead(AdditiveHead):
         """See `Head.evidence`."""
         grid = (lineup.mask.shape[1], lineup.mask.shape[0], lineup.mask.shape[2])  # T, B, K
         live = lineup.mask.transpose(0, 1).unsqueeze(-1)  # (T, B, K, 1)
-        steps = self._encode(lineup, hidden)  # (J, T*B*K, H)
+        steps = self._encode(lineup, hidden).transpose(1, 2).contiguous()  # (J, T*B*K, H)
         alone = (self.output.forward(steps).view(-1, *grid, self.num_agents) * live).cumsum(1)  # (J, T, B, K, N)
         mean = (steps.view(-1, *grid, steps.shape[-1]) * live).cumsum(1) / live.cumsum(0).clamp_min(1.0)
         so_far = torch.cat([mean, alone.softmax(-1)], -1).flatten(1, 3)  # (J, T*B*K, H + N)
