@@ -57,3 +57,11 @@ register(
     team_reward=True,
     description="Points leave the origin for as many goals: agents that are all alike can only go together.",
 )
+register(
+    "mirrorenv/turn-v0",
+    "mirrorenv.envs.turn:Turn",
+    team_reward=True,
+    slot_exchangeable=False,
+    leaks="start corners name the agents by construction, and agent 0 has the first turn: here for the leak audit",
+    description="Two agents fetch a key by turns, from corners that name them: the world the leak audit must catch.",
+)

@@ -56,6 +56,11 @@ class ArrayWorld(ABC):
         """N."""
         return len(self.agents)
 
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """A name for each number of an observation, in C order; places in the array unless a world knows better."""
+        return tuple(f"observation[{', '.join(map(str, i))}]" for i in np.ndindex(self.observation_space.shape or (1,)))
+
     @abstractmethod
     def reset(self, seeds: Seeds) -> Observations:
         """Start all rows anew; (B,) seeds give (B, N, *obs) float32 observations."""

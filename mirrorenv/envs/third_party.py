@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
+from gymnasium.spaces.utils import flatdim
 
 from mirrorenv.envs.base import Actions, ArrayWorld, Observations, Step, check_actions
 from mirrorenv.envs.random import Seeds, check_seeds
@@ -77,6 +78,7 @@ class ThirdPartyWorld(ArrayWorld):
         high = np.maximum.reduce([reader.space.high for reader in readers])
         self.observation_space = spaces.Box(low, high, low.shape, np.float32)
         self.action_space = writers[0].space
+        self._widest = max(readers, key=lambda reader: flatdim(reader.native))  # others are padded
         policy = other_policy(others)
         envs = [first, *(one_copy(factory, arguments, self.name) for _ in range(1, self.num_envs))]
         self._copies = [
@@ -90,6 +92,11 @@ class ThirdPartyWorld(ArrayWorld):
         self._clock = -1  # steps since reset; -1 before the first
         self._watch = not all(reader.always_inside for reader in readers)
         self._watch_bounds = self._watch and bool(np.isfinite(low).any() or np.isfinite(high).any())
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """A name for each number of an observation, in C order, with the keys of a Dict."""
+        return self._widest.names
 
     def reset(self, seeds: Seeds) -> Observations:
         """Start all rows anew.

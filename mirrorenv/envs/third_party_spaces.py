@@ -15,7 +15,7 @@ from gymnasium.spaces.utils import flatdim, flatten, flatten_space
 
 from mirrorenv.errors import WorldError
 
-__all__ = ["MAX_CHOICES", "ActionWriter", "ObservationReader"]
+__all__ = ["MAX_CHOICES", "ActionWriter", "ObservationReader", "column_names"]
 
 MAX_CHOICES = 1024
 """The most joint choices that a MultiDiscrete, MultiBinary or Dict action space may have as one Discrete."""
@@ -42,6 +42,30 @@ def _compose(space: Space, take: Callable[[Space], Any]) -> Any:
     if isinstance(space, spaces.Tuple):
         return tuple(_compose(part, take) for part in space.spaces)
     return take(space)
+
+
+def column_names(native: Space, prefix: str = "") -> list[str]:
+    """A name for each number of a flattened observation: keys of a Dict, places in a Tuple or an array.
+
+    Args:
+        native: a space that :class:`ObservationReader` accepts.
+        prefix: what stands before; a bare array is called ``observation``.
+    """
+    if isinstance(native, _NESTED):
+        named = native.spaces.items() if isinstance(native, spaces.Dict) else enumerate(native.spaces)
+        return [name for key, part in named for name in column_names(part, f"{prefix}.{key}".lstrip("."))]
+    name = prefix or "observation"
+    if isinstance(native, spaces.Discrete):
+        return [f"{name} = {value}" for value in range(int(native.start), int(native.start + native.n))]
+    if isinstance(native, spaces.MultiDiscrete):
+        return [
+            f"{name}[{', '.join(map(str, place))}] = {value}"
+            for place, (start, size) in zip(
+                np.ndindex(native.nvec.shape), zip(native.start.ravel(), native.nvec.ravel(), strict=True), strict=True
+            )
+            for value in range(start, start + size)
+        ]
+    return [f"{name}[{', '.join(map(str, place))}]" for place in np.ndindex(native.shape or (1,))]
 
 
 def _is_full(space: Space) -> bool:
@@ -114,6 +138,12 @@ class ObservationReader:
         self.space = spaces.Box(low, high, low.shape, np.float32)
         self._whole = isinstance(native, spaces.Box) and native.dtype is not None and native.dtype.kind in "iub"
         self.always_inside = self._whole and _is_full(native)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for each number of ``space``, in C order."""
+        names = column_names(self.native)
+        return (*names, *(f"padding[{i}]" for i in range(int(np.prod(self.space.shape)) - len(names))))
 
     def read(self, value: Any, out: npt.NDArray[np.float32]) -> None:
         """Write one observation into ``out``, of the presented shape.

@@ -8,7 +8,7 @@ import pytest
 import mirrorenv
 from mirrorenv.envs.drawing import Canvas, agent_colour, spread
 
-SPATIAL = ["mirrorenv/ants-v0", "mirrorenv/pacmen-v0", "mirrorenv/dispersion-v0"]
+SPATIAL = ["mirrorenv/ants-v0", "mirrorenv/pacmen-v0", "mirrorenv/dispersion-v0", "mirrorenv/turn-v0"]
 
 
 @pytest.mark.parametrize("id", SPATIAL)
@@ -17,8 +17,10 @@ def test_every_agent_appears_in_its_colour_even_where_all_are_in_one_place(id):
     world.reset([1, 2])
     if id.endswith("pacmen-v0"):
         world.positions[1] = world.map.centre[4]
+    if id.endswith("turn-v0"):
+        world.places[1] = 2
     picture = world.render(1)
-    for agent in range(4):
+    for agent in range(world.num_agents):
         assert (picture == agent_colour(agent)).all(axis=2).sum() > 20
 
 

@@ -45,6 +45,12 @@ ARGUMENTS = {
         "reward": st.sampled_from(["team", "agent"]),
         "reward_scale": money,
     },
+    "mirrorenv/turn-v0": {
+        "size": st.integers(2, 7),
+        "horizon": steps,
+        "reward": st.sampled_from(["team", "agent"]),
+        "start": st.sampled_from(["corners", "random"]),
+    },
 }
 
 
