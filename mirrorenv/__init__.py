@@ -6,7 +6,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "make", "make_batch", "register", "registry", "spec"]
+__all__ = ["MirrorTest", "__version__", "make", "make_batch", "register", "registry", "spec"]
 
 _ENVS = {"make", "make_batch", "register", "registry", "spec"}
 
@@ -17,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from mirrorenv import envs
 
         return getattr(envs, name)
+    if name == "MirrorTest":
+        from mirrorenv.envs.mirror_test import MirrorTest
+
+        return MirrorTest
     raise AttributeError(f"module 'mirrorenv' has no attribute '{name}'")

@@ -39,6 +39,7 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
             raise ConfigError(f"{self.name}: render_mode {render_mode!r} is unknown; known: {list(world.render_modes)}")
         self.world = world
         self.render_mode = render_mode
+        self.max_cycles = world.horizon  # said where PettingZoo's environments say it; the world keeps its own clock
         self.metadata = {"name": self.name, "render_modes": list(world.render_modes), "is_parallelizable": True}
         self.possible_agents: list[str] = list(world.agents)
         self.agents: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,10 @@ _CLOCKS = ("max_cycles", "max_steps", "max_episode_steps", "horizon", "episode_l
 
 
 def one_copy(factory: Callable[..., Any], arguments: Mapping[str, Any], name: str) -> Any:
-    """One environment, known to be a ParallelEnv; an AEC environment is converted if it says that it may be."""
+    """One environment, known to be a ParallelEnv; an AEC environment is converted if it says that it may be.
+
+    A :class:`~mirrorenv.envs.mirror_test.MirrorTest` is taken off, and that is said.
+    """
     try:
         env = factory(**arguments)
     except Exception as error:
@@ -34,6 +38,13 @@ def one_copy(factory: Callable[..., Any], arguments: Mapping[str, Any], name: st
         from pettingzoo.utils.conversions import aec_to_parallel
 
         env = aec_to_parallel(env)
+    if hasattr(env, "without_recognition"):
+        warnings.warn(
+            f"{name} is a MirrorTest: it is taken off. Here observers read every lineup anyway and are trained beside "
+            "the agents, and recognition is paid as mirror.weight and mirror.credit say, not as the wrapper says.",
+            stacklevel=2,
+        )
+        env = env.without_recognition
     missing = [part for part in ("reset", "step", "possible_agents", "observation_space") if not hasattr(env, part)]
     if missing:
         hint = (

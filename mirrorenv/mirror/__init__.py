@@ -20,6 +20,7 @@ from mirrorenv.mirror.permutations import (
     most_probable_permutation,
     permutation_marginals,
 )
+from mirrorenv.mirror.recognition import RecognitionScore, check_recognition_score, recognition_worth
 from mirrorenv.mirror.reward import Credit, Timing, mirror_reward, random_windows
 from mirrorenv.mirror.sampling import sampled_marginals
 from mirrorenv.mirror.score import (
@@ -41,11 +42,13 @@ __all__ = [
     "Estimate",
     "Limit",
     "Lineup",
+    "RecognitionScore",
     "Reveal",
     "Score",
     "Timing",
     "Trajectory",
     "bootstrap_t_interval",
+    "check_recognition_score",
     "concatenate_episodes",
     "confusion_matrix",
     "count_actions",
@@ -68,6 +71,7 @@ __all__ = [
     "random_windows",
     "rate_interval",
     "recognition_matrix",
+    "recognition_worth",
     "sampled_marginals",
     "score_belief",
     "shuffle_lineup",

@@ -18,7 +18,7 @@ from mirrorenv.errors import WorldError
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationShape
 
-__all__ = ["Experience", "play", "population_shape", "world_seeds"]
+__all__ = ["Experience", "play", "population_shape", "to_world", "world_seeds"]
 
 Floats = NDArray[np.float32]
 
@@ -100,7 +100,7 @@ def play(world: ArrayWorld, population: Population, seeds: NDArray[Any], generat
         output, state = planner.step(torch.from_numpy(now), state)
         actions = output.law.sample(generator)
         log_probability = output.law.log_probability(actions)
-        answer = world.step(_to_world(actions, shape))
+        answer = world.step(to_world(actions, shape))
         record = (now, actions.numpy(), log_probability.numpy(), output.environment_value.numpy())
         steps.append((*record, output.mirror_value.numpy(), np.where(live, answer.rewards, 0.0), live))
         now = _rows(answer.observations, shape)
@@ -123,7 +123,7 @@ def _rows(observations: NDArray[Any], shape: PopulationShape) -> Floats:
     return np.ascontiguousarray(observations, np.float32).reshape(*observations.shape[:2], shape.observation_size)
 
 
-def _to_world(actions: torch.Tensor, shape: PopulationShape) -> NDArray[Any]:
+def to_world(actions: torch.Tensor, shape: PopulationShape) -> NDArray[Any]:
     """Discrete actions as they are; continuous ones from (-1, 1) to the world's bounds."""
     if shape.num_actions:
         return actions.numpy()
