@@ -65,9 +65,9 @@ class ObserverSettings(StrictModel):
     """Hidden layers of the head."""
     learning_rate: float = Field(default=3e-3, gt=0)
     """Adam step size of the observers."""
-    slots_per_update: int = Field(default=0, ge=0)
-    """Read only this many random slots of each lineup in an update (0: all; the joint head reads all anyway). Cost
-    falls from N x N to N x slots."""
+    slots_per_update: int = Field(default=2, ge=0)
+    """Read only this many random slots of each lineup in an update (0: all; the joint head reads all anyway). The cost
+    of an update grows with N x slots instead of N x N. Rewards are always computed from all slots."""
     prefixes_per_update: int = Field(default=0, ge=0)
     """Train on this many random prefixes of each episode (0: every prefix)."""
 

@@ -135,7 +135,7 @@ def reading(model: Population, batch: dict[str, Tensor], seed: int = 0) -> Any:
 
 @pytest.mark.parametrize("head", HEADS)
 def test_observers_are_shown_every_slot_and_prefix_with_the_right_names(head: str) -> None:
-    model = ready(head=head)
+    model = ready(head=head, slots_per_update=0)
     batch = minibatch(model)
     found = reading(model, batch)
     assert found.evidence.shape == (*batch["mask"].shape[:2], AGENTS, AGENTS, AGENTS)
@@ -148,7 +148,7 @@ def test_observers_are_shown_every_slot_and_prefix_with_the_right_names(head: st
 
 @pytest.mark.parametrize("head", [head for head in HEADS if head != "joint"])
 def test_a_random_part_of_slots_and_prefixes_is_part_of_the_whole(head: str) -> None:
-    whole, part = ready(head=head), ready(head=head, slots_per_update=2, prefixes_per_update=3)
+    whole, part = ready(head=head, slots_per_update=0), ready(head=head, slots_per_update=2, prefixes_per_update=3)
     batch = minibatch(whole)
     everything, some = reading(whole, batch), reading(part, batch)
     assert some.evidence.shape[:4] == (len(batch["mask"]), 3, AGENTS, 2)

@@ -104,7 +104,7 @@ def row_log_belief(evidence: Tensor) -> Tensor:
 def _agents_first(evidence: Tensor) -> Tensor:
     """(B, T, J, K, N) -> (J, N, T, B, K), the order in which `AdditiveHead` leaves it in memory.
 
-    N is small, and PyTorch's reductions over a short last axis are several times slower on a CPU than over an inner one.
+    N is small, and on a CPU PyTorch reduces a short last axis several times slower than an inner one.
     """
     return evidence.permute(2, 4, 1, 0, 3)
 
