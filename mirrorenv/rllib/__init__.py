@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from mirrorenv.rllib.run import train as train
     from mirrorenv.rllib.settings import RunSettings as RunSettings
     from mirrorenv.rllib.settings import load_settings as load_settings
+    from mirrorenv.rllib.stock import register_worlds as register_worlds
 
 _HOME = {
     "MirrorPPO": "algorithm",
     "MirrorPPOConfig": "algorithm",
     "RunSettings": "settings",
     "load_settings": "settings",
+    "register_worlds": "stock",
     "train": "run",
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -10,12 +12,14 @@ from ray.rllib.algorithms.ppo import PPO, PPOConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 
-from mirrorenv.errors import TrainingError
+from mirrorenv.envs import spec
+from mirrorenv.population.checkpoint import save_population
 from mirrorenv.population.experience import population_shape
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
 from mirrorenv.population.train_batch import Columns, weigh_advantages
 from mirrorenv.rllib.env_runner import PopulationEnvRunner
+from mirrorenv.rllib.guards import until_sampled
 from mirrorenv.rllib.learner import PopulationLearner
 from mirrorenv.rllib.module import MODULE_ID, PopulationModule
 from mirrorenv.rllib.worlds import environment_name, make_world
@@ -23,8 +27,6 @@ from mirrorenv.rllib.worlds import environment_name, make_world
 __all__ = ["MirrorPPO", "MirrorPPOConfig"]
 
 logger = logging.getLogger(__name__)
-
-_EMPTY_ITERATIONS = 3  # iterations without a single sample before training stops with an error
 
 
 class MirrorPPOConfig(PPOConfig):
@@ -86,6 +88,17 @@ class MirrorPPOConfig(PPOConfig):
             )
         return self
 
+    def update_from_dict(self, config_dict: Mapping[str, Any]) -> Self:
+        """RLlib's own; the entries `mirror`, `population` and `learning` go to the methods of these names.
+
+        So a search space may vary them: ``{**config.to_dict(), "mirror": {"weight": tune.grid_search([0.0, 1.0])}}``.
+        """
+        ours = {name: config_dict[name] for name in ("mirror", "population", "learning") if name in config_dict}
+        super().update_from_dict({name: value for name, value in config_dict.items() if name not in ours})
+        for name, settings in ours.items():
+            getattr(self, name)(**settings)
+        return self
+
     def world_spaces(self) -> tuple[Any, Any]:
         """Observation and action space of one agent."""
         world = make_world(self, 1)
@@ -125,7 +138,6 @@ class MirrorPPO(PPO):
         """Build runners and learners."""
         self._next_episode = 0
         self._steps = 0
-        self._empty = 0
         super().setup(config)
 
     @property
@@ -151,11 +163,9 @@ class MirrorPPO(PPO):
         """One iteration.
 
         Raises:
-            TrainingError: if no sample arrived in several iterations in a row.
+            TrainingError: if no sample arrived in several attempts.
         """
-        columns = self._sample()
-        if columns is None:
-            return
+        columns = until_sampled(self, self._sample)
         weight = self.mirror_weight()
         steps = int(columns["mask"].any(axis=2).sum())
         self._steps += steps
@@ -180,12 +190,12 @@ class MirrorPPO(PPO):
             self.metrics.log_value(("env_runners", name), value, window=1)
 
     def _sample(self) -> Columns | None:
-        """Episodes from every healthy runner; None if none arrived this time."""
+        """Episodes from every healthy runner; None if none arrived in this attempt."""
         learning: LearningSettings = self.config.learning_settings
         episodes = np.arange(self._next_episode, self._next_episode + learning.episodes_per_iteration)
-        self._next_episode += len(episodes)
         iteration, runners = self.iteration, self.config.num_env_runners
         if not runners:
+            self._next_episode += len(episodes)
             columns: Columns = self.env_runner.sample(episodes=episodes, iteration=iteration)
             return columns
         shares = np.array_split(episodes, runners)
@@ -195,21 +205,27 @@ class MirrorPPO(PPO):
             timeout_seconds=self.config.sample_timeout_s,
         )
         if not parts:
-            self._empty += 1
-            if self._empty >= _EMPTY_ITERATIONS:
-                raise TrainingError(
-                    f"no sample arrived in {self._empty} iterations: {runners} env runners, "
-                    f"{self.env_runner_group.num_healthy_remote_workers()} of them healthy. "
-                    "Their logs say why; a run with env_runners = 0 raises the error itself."
-                )
-            logger.warning("iteration %d: no sample arrived from any of %d env runners", iteration, runners)
             return None
-        self._empty = 0
+        self._next_episode += len(episodes)
         if len(parts) < runners:
             logger.warning("iteration %d: samples from %d of %d env runners", iteration, len(parts), runners)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     # -- checkpoints ----------------------------------------------------------------------------------------------
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """What Tune keeps: RLlib's own state to go on from, and the population to exchange, in safetensors and JSON."""
+        super().save_checkpoint(checkpoint_dir)
+        config = self.config
+        about = {
+            "algorithm": "MirrorPPO",
+            "world": config.env if isinstance(config.env, str) else spec(config.env).id,
+            "world_options": dict(config.env_config),
+            "seed": int(config.seed or 0),
+            "env_steps": self._steps,
+            "mirror": config.mirror_settings.model_dump(mode="json"),
+        }
+        save_population(Path(checkpoint_dir) / "population", self.population, about)
 
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """RLlib's state and our counters."""

@@ -1,0 +1,291 @@
+"""`rllib evaluate`: play a checkpoint's agents, print what they earn and how well they are recognised.
+
+Only safetensors and JSON are read, and only npz and JSON written.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mirrorenv.envs import make_batch, spec
+from mirrorenv.errors import CheckpointError, ConfigError, ShapeError
+from mirrorenv.population.checkpoint import load_population
+from mirrorenv.population.evaluate import evaluate
+from mirrorenv.population.experience import play, population_shape, world_seeds
+from mirrorenv.population.population import Population
+from mirrorenv.population.settings import MirrorSettings, PopulationSettings
+from mirrorenv.rllib.stock import load_stock, stock_runner
+
+__all__ = ["Limits", "Rollouts", "find_checkpoint", "roll_out", "write_rollouts"]
+
+_SMALLEST = 8  # episodes that a recognition rate is estimated from, at least
+_TURN = 64  # episodes of a population played side by side
+_DEFAULT_SEED = 1_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop: whichever comes first; 0 is no limit."""
+
+    steps: int
+    episodes: int
+
+    def __post_init__(self) -> None:
+        if self.steps < 0 or self.episodes < 0 or not (self.steps or self.episodes):
+            raise ConfigError("--steps and --episodes are counts, and one of them must be above 0")
+
+    def reached(self, steps: int, episodes: int) -> bool:
+        """Whether enough was played."""
+        return bool((self.steps and steps >= self.steps) or (self.episodes and episodes >= self.episodes))
+
+    def episodes_at_most(self, horizon: int) -> int:
+        """How many episodes of full length fit, at least one."""
+        fitting = math.ceil(self.steps / horizon) if self.steps else self.episodes
+        return max(1, min(fitting, self.episodes or fitting))
+
+
+@dataclass
+class Rollouts:
+    """Episodes as they were played, and what they amount to.
+
+    Attributes:
+        algorithm: "MirrorPPO" or "PPO".
+        env: id of the world.
+        agents: N names.
+        episodes: for each episode a dictionary by agent of observations (T + 1, *obs), or (T, *obs) from a population;
+            actions (T,) or (T, A), as the policy chose them; rewards (T,); terminated and truncated.
+        recognition: top-1 and information of the learned observers, or None if there are none.
+    """
+
+    algorithm: str
+    env: str
+    agents: list[str]
+    episodes: list[dict[str, dict[str, NDArray[Any]]]] = field(default_factory=list)
+    recognition: dict[str, Any] | None = None
+
+    def returns(self) -> NDArray[np.float64]:
+        """(E, N) returns of each agent in each episode; 0 for an agent that took no part."""
+        rows = [[float(one[a]["rewards"].sum()) if a in one else 0.0 for a in self.agents] for one in self.episodes]
+        return np.array(rows, np.float64).reshape(len(rows), len(self.agents))
+
+    def steps(self) -> int:
+        """Joint steps played."""
+        return sum(max((len(agent["rewards"]) for agent in one.values()), default=0) for one in self.episodes)
+
+    def summary(self) -> dict[str, Any]:
+        """What is printed: means over episodes."""
+        returns = self.returns()
+        return {
+            "algorithm": self.algorithm,
+            "env": self.env,
+            "episodes": len(self.episodes),
+            "env_steps": self.steps(),
+            "return_mean": float(returns.sum(axis=1).mean()),
+            "agent_return_mean": dict(zip(self.agents, returns.mean(axis=0).tolist(), strict=True)),
+            "recognition": self.recognition,
+        }
+
+
+def find_checkpoint(path: Path) -> Path:
+    """A checkpoint folder: `path` itself, or the newest under a trial or run folder.
+
+    Raises:
+        CheckpointError: if there is none.
+    """
+    if _is_checkpoint(path):
+        return path
+    inside = sorted(one for one in path.rglob("checkpoint_*") if _is_checkpoint(one)) if path.is_dir() else []
+    inside = inside or sorted(one for one in path.glob("checkpoints/*") if _is_checkpoint(one))
+    if not inside:
+        raise CheckpointError(
+            f"{path} is no checkpoint of this command: no population and no modules in it. Checkpoints of other "
+            "programs are not opened (RLlib's own are pickles). rllib train writes one at the end, and more with "
+            "--checkpoint-freq"
+        )
+    return inside[-1]
+
+
+def _is_checkpoint(path: Path) -> bool:
+    return _population_folder(path) is not None or (path / "modules").is_dir()
+
+
+def _population_folder(path: Path) -> Path | None:
+    """Where a checkpoint holds its population: below RLlib's, or at its top in a run folder of `mirrorenv train`."""
+    found = [one for one in (path / "population", path) if (one / "population.safetensors").is_file()]
+    return found[0] if found else None
+
+
+def roll_out(
+    checkpoint: Path | None,
+    limits: Limits,
+    *,
+    algorithm: str | None = None,
+    env: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] = lambda steps, episodes: None,
+) -> Rollouts:
+    """Play.
+
+    Args:
+        checkpoint: a checkpoint folder, or None for an untrained algorithm.
+        limits: when to stop.
+        algorithm: "MirrorPPO" or "PPO"; must agree with the checkpoint.
+        env: another world than the checkpoint's, with the same spaces.
+        config: `env_config` (merged over the checkpoint's), `seed` and `explore`.
+        progress: called with steps and episodes so far.
+
+    Raises:
+        ConfigError: if something is missing, or does not agree with the checkpoint.
+        CheckpointError: if the checkpoint is damaged, or does not fit the world.
+    """
+    options = dict(config or {})
+    unknown = set(options) - {"env_config", "seed", "explore"}
+    if unknown:
+        raise ConfigError(f"--config: {sorted(unknown)} have no effect on evaluation; known: env_config, seed, explore")
+    saved = "MirrorPPO" if checkpoint is not None and _population_folder(checkpoint) else "PPO"
+    if checkpoint is not None and algorithm not in (None, saved):
+        raise ConfigError(f"--algo {algorithm}: {checkpoint} was trained by {saved}")
+    if checkpoint is None and (algorithm is None or env is None):
+        raise ConfigError("without a checkpoint an untrained algorithm is played: give --algo and --env")
+    chosen = algorithm or saved
+    if chosen not in ("MirrorPPO", "PPO"):
+        raise ConfigError(f"--algo {chosen}: known are MirrorPPO and PPO")
+    run = _population_rollouts if chosen == "MirrorPPO" else _stock_rollouts
+    return run(checkpoint, limits, env, options, progress)
+
+
+def _population_rollouts(
+    checkpoint: Path | None, limits: Limits, env: str | None, options: dict[str, Any], progress: Callable[..., None]
+) -> Rollouts:
+    if options.get("explore") is False:
+        raise ConfigError("--config explore=false: a population always draws its actions, as it was trained to")
+    seed = int(options.get("seed", _DEFAULT_SEED))
+    about: dict[str, Any] = {"world": env, "world_options": {}, "mirror": {}}
+    population: Population | None = None
+    if checkpoint is not None:
+        population, about = load_population(_population_folder(checkpoint) or checkpoint)
+    id, world_options = env or about["world"], {**about["world_options"], **options.get("env_config", {})}
+    horizon = make_batch(id, 1, **world_options).horizon
+    count = limits.episodes_at_most(horizon)
+    world = make_batch(id, min(count, _TURN), **world_options)
+    if population is None:
+        population = Population(population_shape(world), PopulationSettings(), seed)
+    elif population_shape(world) != population.shape:
+        raise CheckpointError(f"the checkpoint {checkpoint} was trained with other agents or spaces than {id} has")
+    result = Rollouts("MirrorPPO", id, list(world.agents))
+    generator = torch.Generator().manual_seed(seed)
+    while len(result.episodes) < count:
+        first = len(result.episodes)
+        seeds = world_seeds(seed, np.arange(first, first + world.num_envs))
+        result.episodes += _by_agent(play(world, population, seeds, generator), world.agents)[: count - first]
+        progress(result.steps(), len(result.episodes))
+    held_out = make_batch(id, max(_SMALLEST, min(count, 256)), **world_options)
+    mirror = MirrorSettings(**about["mirror"])
+    row = evaluate(population, held_out, world_spec=spec(id, **world_options), seed=seed, mirror=mirror)
+    result.recognition = {
+        "episodes": row["episodes"],
+        "chance": 1.0 / len(result.agents),
+        "top1": row["learned"]["top1"],
+        "information": row["learned"]["information"],
+        "limit": row["limit"]["information"],
+        "mirror_return": row["mirror_return"],
+    }
+    return result
+
+
+def _by_agent(experience: Any, agents: tuple[str, ...]) -> list[dict[str, dict[str, NDArray[Any]]]]:
+    episodes = []
+    for row in range(len(experience.mask)):
+        lengths = experience.mask[row].sum(axis=0)
+        one = {}
+        for i, agent in enumerate(agents):
+            end = int(lengths[i])
+            one[agent] = {
+                "observations": experience.observations[row, :end, i],
+                "actions": experience.actions[row, :end, i],
+                "rewards": experience.rewards[row, :end, i],
+            }
+        episodes.append(one)
+    return episodes
+
+
+def _stock_rollouts(
+    checkpoint: Path | None, limits: Limits, env: str | None, options: dict[str, Any], progress: Callable[..., None]
+) -> Rollouts:
+    seed, env_config = int(options.get("seed", _DEFAULT_SEED)), options.get("env_config", {})
+    if checkpoint is None:
+        assert env is not None
+        runner, id = stock_runner(env, env_config, None, {}, seed), env
+    else:
+        runner, about = load_stock(checkpoint, env=env, env_config=env_config, seed=seed)
+        id = about["env"]
+    agents = [str(agent) for agent in runner.env.envs[0].unwrapped.possible_agents]
+    result = Rollouts("PPO", id, agents)
+    steps = 0
+    while not limits.reached(steps, len(result.episodes)):
+        # One episode at a time: of several side by side, the short ones would come back first and too often.
+        (episode,) = runner.sample(num_episodes=1, explore=bool(options.get("explore", True)))
+        result.episodes.append({str(agent): _columns(part) for agent, part in episode.agent_episodes.items()})
+        steps += len(episode)
+        progress(steps, len(result.episodes))
+    return result
+
+
+def _columns(episode: Any) -> dict[str, NDArray[Any]]:
+    return {
+        "observations": np.asarray(episode.get_observations()),
+        "actions": np.asarray(episode.get_actions()),
+        "rewards": np.asarray(episode.get_rewards(), np.float32),
+        "terminated": np.asarray(bool(episode.is_terminated)),
+        "truncated": np.asarray(bool(episode.is_truncated)),
+    }
+
+
+def check_output(path: Path) -> None:
+    """Refuse what cannot be written before anything is played.
+
+    Raises:
+        ConfigError: if the name does not end in .npz or .json, or its folder does not exist.
+    """
+    if path.suffix not in (".npz", ".json"):
+        raise ConfigError(f"--out {path}: no pickle is written. Name it .npz (NumPy arrays) or .json")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--out {path}: there is no folder {path.parent}")
+
+
+def write_rollouts(rollouts: Rollouts, path: Path) -> None:
+    """Write every episode.
+
+    An ``.npz`` holds an array ``episode/agent/column`` for each, and ``summary``, a JSON string; ``numpy.load`` reads
+    it with its defaults, which allow no pickle. A ``.json`` holds the same as nested lists.
+
+    Raises:
+        ShapeError: if an array holds objects.
+    """
+    arrays = {
+        f"{number}/{agent}/{name}": value
+        for number, episode in enumerate(rollouts.episodes)
+        for agent, columns in episode.items()
+        for name, value in columns.items()
+    }
+    if bad := [name for name, value in arrays.items() if value.dtype == object]:
+        raise ShapeError(f"{bad[0]} is no array of numbers and cannot be written without pickle")
+    summary = rollouts.summary()
+    if path.suffix == ".npz":
+        everything: dict[str, Any] = {"summary": np.array(json.dumps(summary)), **arrays}
+        np.savez_compressed(path, **everything)
+        return
+    episodes = [
+        {agent: {name: value.tolist() for name, value in columns.items()} for agent, columns in episode.items()}
+        for episode in rollouts.episodes
+    ]
+    path.write_text(json.dumps({"summary": summary, "episodes": episodes}), "utf-8")
