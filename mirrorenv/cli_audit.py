@@ -1,0 +1,143 @@
+"""`mirrorenv audit`: can agents that all run one policy be told apart? Then the world leaks who they are."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import yaml
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from mirrorenv.errors import ConfigError, UnknownNameError
+
+if TYPE_CHECKING:
+    from mirrorenv.envs.audit import AuditReport
+
+__all__ = ["audit"]
+
+_PREFIX = "world_options."
+
+
+def audit(
+    world: Annotated[str, typer.Argument(help="Id of a world (ants-v0, mirrorenv/pacmen-v0) or package.module:Env.")],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", "-s", help="An argument of the world: num_agents=3. Repeatable.")
+    ] = None,
+    episodes: Annotated[int, typer.Option(min=32, help="Episodes for each of the two policies.")] = 400,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first episode; the next ones follow.")] = 0,
+    alpha: Annotated[float, typer.Option(help="Probability of a false alarm anywhere in the audit, at most.")] = 0.01,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and no table.")] = False,
+) -> None:
+    """Look for what tells agents apart besides their behaviour.
+
+    Exit codes: 0 no leak found, 1 a leak (or the world failed), 2 wrong usage.
+    """
+    from mirrorenv.envs.audit import audit as run
+
+    world = world if "/" in world or ":" in world else f"mirrorenv/{world}"
+    notes = Console(stderr=True)
+    with notes.status(f"auditing {world}") as status:
+        try:
+            arguments = _arguments(overrides or [])
+            found = run(
+                world,
+                episodes=episodes,
+                seed=seed,
+                alpha=alpha,
+                progress=lambda what: status.update(f"auditing {world}: {what}"),
+                **arguments,
+            )
+        except (ConfigError, UnknownNameError) as error:  # 1 means a leak
+            raise typer.BadParameter(str(error)) from error
+    if as_json:
+        print(json.dumps(found.to_json()))
+    else:
+        out = Console()
+        out.print(table(found))
+        for line in conclusion(found):
+            out.print(line, markup=False, highlight=False, soft_wrap=True)
+    if found.leaks:
+        raise typer.Exit(1)
+
+
+def _arguments(overrides: list[str]) -> dict[str, Any]:
+    """`N=4`, or `world_options.N=4` as `mirrorenv train` spells it."""
+    arguments = {}
+    for override in overrides:
+        name, equals, text = override.removeprefix(_PREFIX).partition("=")
+        if not equals or not name.isidentifier():
+            raise ConfigError(f"--set {override!r}: write it as name=value, for example num_agents=3")
+        arguments[name] = yaml.safe_load(text)
+    return arguments
+
+
+def table(found: AuditReport) -> Table:
+    """Every input in a line, with both probes."""
+    from mirrorenv.envs.audit import HEADER
+
+    shown = Table(
+        *HEADER[1:],
+        title=f"{found.world}: {len(found.agents)} agents, one policy for all",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    last = ""
+    for policy, *row in found.rows():
+        if policy != last:
+            shown.add_row(f"-- {policy} policy", style="bold")
+            last = policy
+        style = {"LEAK": "bold red", "nothing differs": "dim"}.get(row[-1])
+        shown.add_row(*row, style=style)
+    return shown
+
+
+def conclusion(found: AuditReport) -> list[str]:
+    """What the table means, and what to do next."""
+    lines = [found.power()]
+    if found.columns_read < found.columns:
+        lines.append(f"Observations are large: {found.columns_read} of {found.columns:,} columns were read.")
+    again = _command("audit", found)
+    if not found.leaks:
+        trusted = {"slot_exchangeable": True} if ":" in found.world else {}
+        lines.append("No leak found.")
+        if trusted:
+            lines.append("slot_exchangeable=true below says so, and the report draws the exact limit; leave it out if")
+            lines.append("you know of something that tells agents apart.")
+        return [*lines, f"next: {_command('train', found, **trusted)}"]
+    inputs = dict.fromkeys(result.input for result in found.results if result.leak)
+    lines.append(f"LEAK: agents that all act alike can be told apart by: {', '.join(inputs)}.")
+    lines += _advice(found)
+    lines.append("A recognition rate measured in this world as it is counts the leak as well.")
+    return [*lines, f"next, after the change: {again}"]
+
+
+def _advice(found: AuditReport) -> list[str]:
+    """Which columns, and how to be rid of the leak."""
+    carriers = found.carriers()
+    if not carriers:
+        return ["No column carries it alone; look at what the inputs above have in common."]
+    named = ", ".join(carrier.column for carrier in carriers[:12]) + (", ..." if len(carriers) > 12 else "")
+    if carriers[0].against is not None:
+        return [
+            f"columns that carry it between the slots of a lineup: {named}",
+            f"({carriers[0].column} of one agent goes with {carriers[0].against} of certain others)",
+            "What helps: list what is about the others in an order that names nobody (by distance, or shuffled anew",
+            "for each agent and episode), or drop these columns.",
+        ]
+    return [
+        f"columns that carry it: {named}",
+        "What helps: draw at every reset which agent starts where and who comes first; show no index and no place that",
+        "an agent always has; or drop these columns. Where roles differ, audit one role: --set 'agents=[...]'.",
+    ]
+
+
+def _command(name: str, found: AuditReport, **more: Any) -> str:
+    prefix = _PREFIX if name == "train" else ""
+    parts = ["mirrorenv", name, found.world]
+    for argument, value in {**found.arguments, **more}.items():
+        parts += ["--set", f"{prefix}{argument}={json.dumps(value)}"]
+    return shlex.join(parts)

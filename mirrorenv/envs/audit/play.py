@@ -1,0 +1,144 @@
+"""Play episodes in which all agents run one identical policy, and keep everything that could tell them apart.
+
+Shape legend: E episodes, B batch, T time, N agents, C columns (numbers of one observation), A action dimensions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.envs.episodes import Policy
+from mirrorenv.envs.random import BatchRandom
+
+__all__ = ["ReactivePolicy", "Record", "play"]
+
+MAX_NUMBERS = 40_000_000
+"""The most numbers of observations that are kept; of larger ones evenly spaced columns are read."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What happened, ordered by agent.
+
+    Attributes:
+        observations: (E, T, N, C) float32, before the action of each step; 0 where an agent had finished.
+        actions: (E, T, N) int64 from 0, or (E, T, N, A) float32.
+        rewards: (E, T, N) float32.
+        mask: (E, T, N) bool, True for the steps an agent lived.
+        terminated: (E, N) bool, how each agent ended.
+        truncated: (E, N) bool.
+        columns: C names.
+        total_columns: how many numbers an observation has, of which C were kept.
+        num_actions: choices of a Discrete space, or None.
+    """
+
+    observations: npt.NDArray[np.float32]
+    actions: npt.NDArray[Any]
+    rewards: npt.NDArray[np.float32]
+    mask: npt.NDArray[np.bool_]
+    terminated: npt.NDArray[np.bool_]
+    truncated: npt.NDArray[np.bool_]
+    columns: tuple[str, ...]
+    total_columns: int
+    num_actions: int | None
+
+
+def kept_columns(world: ArrayWorld, episodes: int) -> npt.NDArray[np.int64]:
+    """Indices of the columns that are read: all, or evenly spaced ones where observations are large."""
+    total = int(np.prod(world.observation_space.shape or (1,)))
+    room = max(MAX_NUMBERS // (episodes * world.horizon * world.num_agents), 8)
+    return np.unique(np.linspace(0, total - 1, min(room, total)).round().astype(np.int64))
+
+
+def play(world: ArrayWorld, policy: Policy, seeds: npt.NDArray[np.int64]) -> Record:
+    """Play one episode for each seed; see :class:`Record`.
+
+    Args:
+        world: a batch of B copies, which play the E seeds in turns.
+        policy: acts for all agents.
+        seeds: (E,) integers, zero or greater.
+    """
+    columns = kept_columns(world, len(seeds))
+    copies, count = world.num_envs, -(-len(seeds) // world.num_envs) * world.num_envs
+    discrete = isinstance(world.action_space, spaces.Discrete)
+    shape = (count, world.horizon, world.num_agents)
+    observations = np.zeros((*shape, len(columns)), np.float32)
+    actions = np.zeros((*shape, *(world.action_space.shape or ())), np.int64 if discrete else np.float32)
+    rewards, mask = np.zeros(shape, np.float32), np.zeros(shape, bool)
+    ends = np.zeros((2, count, world.num_agents), bool)
+    padded = np.concatenate([seeds, np.repeat(seeds[:1], count - len(seeds))])
+    for start in range(0, count, copies):
+        rows = slice(start, start + copies)
+        now = world.reset(padded[rows])
+        live = np.ones((copies, world.num_agents), bool)
+        for t in range(world.horizon):
+            if not live.any():
+                break
+            chosen = np.asarray(policy(now, t))
+            step = world.step(chosen)
+            observations[rows, t] = now.reshape(*live.shape, -1)[:, :, columns]
+            actions[rows, t], rewards[rows, t], mask[rows, t] = chosen, step.rewards, live
+            now, live = step.observations, live & ~(step.terminated | step.truncated)
+            ends[0, rows], ends[1, rows] = step.terminated, step.truncated
+    if isinstance(world.action_space, spaces.Discrete):
+        actions -= int(world.action_space.start)
+    for array in (observations, actions, rewards):
+        array[~mask] = 0
+    names = world.column_names
+    kept = slice(len(seeds))
+    return Record(
+        observations[kept],
+        actions[kept],
+        rewards[kept],
+        mask[kept],
+        ends[0, kept],
+        ends[1, kept],
+        tuple(names[i] for i in columns),
+        len(names),
+        int(world.action_space.n) if isinstance(world.action_space, spaces.Discrete) else None,
+    )
+
+
+class ReactivePolicy:
+    """One random linear policy for all agents: an agent's action depends on its own observation, and on chance.
+
+    Leaks that need a reaction show only under such a policy: what differs in what agents see then differs in what they
+    do. Observations are standardised with numbers pooled over all agents; weights are drawn once. Discrete actions are
+    drawn from a softmax with logits of standard deviation 2 or so, moves in a Box are a tanh of the same size plus
+    noise.
+
+    Args:
+        world: the world to act in.
+        seen: a record of episodes played there before, for the scale of observations.
+        seed: of the weights and the chance.
+    """
+
+    def __init__(self, world: ArrayWorld, seen: Record, seed: int) -> None:
+        self._space, self._agents = world.action_space, world.num_agents
+        self._columns = kept_columns(world, len(seen.mask))
+        alive = seen.observations[seen.mask]  # (steps, C)
+        centre, scale = alive.mean(axis=0, dtype=np.float64), alive.std(axis=0, dtype=np.float64)
+        self._centre, self._scale = centre, np.where(scale > 1e-9 * (1 + np.abs(centre)), scale, np.inf)
+        moves = int(self._space.n) if isinstance(self._space, spaces.Discrete) else int(np.prod(self._space.shape))
+        varying = max(int(np.isfinite(self._scale).sum()), 1)
+        self._weights = np.random.default_rng(seed).normal(size=(len(centre), moves)) * (2.0 / np.sqrt(varying))
+        self._random = BatchRandom(np.arange(seed, seed + world.num_envs), stream="reactive policy")
+
+    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[Any]:
+        """(B, N) int64 or (B, N, A) float32 actions."""
+        flat = observations.reshape(*observations.shape[:2], -1)[:, :, self._columns]
+        drive = np.clip((flat - self._centre) / self._scale, -5, 5) @ self._weights  # (B, N, moves)
+        space = self._space
+        if isinstance(space, spaces.Discrete):
+            odds = np.exp(drive - drive.max(axis=2, keepdims=True))
+            return self._random.categorical(odds / odds.sum(axis=2, keepdims=True)) + int(space.start)
+        noise = self._random.normal((self._agents, drive.shape[2]))
+        unit = 0.5 + 0.5 * np.tanh(0.5 * drive + 0.5 * noise).reshape(*drive.shape[:2], *space.shape)
+        moves: npt.NDArray[np.float32] = (space.low + (space.high - space.low) * unit).astype(np.float32)
+        return np.clip(moves, space.low, space.high)
