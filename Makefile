@@ -64,8 +64,8 @@ clean: ## remove caches and built pages (keeps .venv and runs/)
 # The venv. The constraints also hold for the build backend (old pip reads the first variable, new pip the second).
 $(READY): pyproject.toml $(CONSTRAINTS)
 	@$(call make_venv)
-	@echo "Installing mirrorenv with its training extra into $(VENV) (once; a few minutes and about 2 GB)..."
-	@PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --quiet -e '.[train,dev]' -c $(CONSTRAINTS)
+	@echo "Installing mirrorenv with its training extras into $(VENV) (once; a few minutes and about 2 GB)..."
+	@PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --quiet -e '.[train,sb3,dev]' -c $(CONSTRAINTS)
 	@touch $@
 
 $(READY_DOCS): $(READY)

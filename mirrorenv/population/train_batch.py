@@ -20,7 +20,14 @@ from mirrorenv.population.heads import row_log_belief
 from mirrorenv.population.population import Population, author_order, lineup_tensors
 from mirrorenv.population.settings import LearningSettings, MirrorSettings
 
-__all__ = ["Columns", "author_log_belief", "limit_author_log_belief", "train_batch", "weigh_advantages"]
+__all__ = [
+    "Columns",
+    "author_log_belief",
+    "limit_author_log_belief",
+    "mirror_rewards",
+    "train_batch",
+    "weigh_advantages",
+]
 
 Columns = dict[str, NDArray[Any]]
 Floats = NDArray[np.float32]
@@ -105,7 +112,7 @@ def train_batch(
     if mirror is None:
         paid = np.zeros_like(experience.rewards)
     else:
-        paid = _mirror_rewards(population, experience, mirror, permutation, rng)
+        paid = mirror_rewards(population, experience, mirror, permutation, rng)
     labels = permutation
     if mirror is not None and mirror.control == "shuffled_labels":
         labels = rng.permutation(agents)[permutation]  # fresh false names for this iteration
@@ -137,14 +144,25 @@ def train_batch(
     }
 
 
-def _mirror_rewards(
+def mirror_rewards(
     population: Population,
     experience: Experience,
     mirror: MirrorSettings,
     permutation: NDArray[np.int64],
     rng: np.random.Generator,
 ) -> Floats:
-    """(B, T, N) float32."""
+    """What the mirror pays, its controls included: (B, T, N) float32.
+
+    Args:
+        population: whose heads read (and whose planners are the limit, for the control of that name).
+        experience: B episodes.
+        mirror: the reward and its controls.
+        permutation: (B, K) int64, how the lineups were shuffled.
+        rng: source of windows, observer subsets and control noise.
+
+    Raises:
+        TrainingError: if a reward is not finite.
+    """
     batch, time, agents = experience.mask.shape
     if mirror.control == "limit":
         belief = limit_author_log_belief(population, experience)

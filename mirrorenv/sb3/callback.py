@@ -1,0 +1,240 @@
+"""MirrorCallback: observers beside a Stable-Baselines3 policy, trained on its rollouts and paying for recognition.
+
+Shape legend: E episodes, S steps of a rollout, T time (the horizon), R rows, N agents, K lineup slots, J observers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.buffers import DictRolloutBuffer, RolloutBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+
+from mirrorenv.envs import play_episodes
+from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.errors import ConfigError, TrainingError
+from mirrorenv.mirror import Belief, Score, lineup_permutations, score_belief
+from mirrorenv.population.experience import Experience, population_shape, world_seeds
+from mirrorenv.population.losses import observer_loss, read_minibatch
+from mirrorenv.population.population import Population
+from mirrorenv.population.reading import HeldOut, observer_evidence
+from mirrorenv.population.settings import MirrorSettings, ObserverSettings, PopulationSettings
+from mirrorenv.population.train_batch import mirror_rewards
+from mirrorenv.sb3.episodes import Segment
+from mirrorenv.sb3.rows import WorldRow
+from mirrorenv.sb3.shared_policy import SharedPolicyVecEnv
+
+__all__ = ["MirrorCallback", "experience_of"]
+
+_HELD_OUT = 1 << 31  # episode ids from here on are never trained on
+_GRAD_NORM = 0.5
+
+
+class MirrorCallback(BaseCallback):
+    """Trains one observer for each agent and pays the mirror reward into the rollout buffer of PPO or A2C.
+
+    After each rollout the observers read every episode that it touched, from the episode's first step. What their
+    belief in the true author gained in each step is multiplied by the mirror weight and added to the rewards in the
+    buffer, and returns and advantages are computed again. Then the observers learn from the names.
+
+    Stable-Baselines3 has one critic with one discount factor, where MirrorPPO has a critic of its own for the mirror
+    reward that does not discount. With gamma below 1 evidence is worth more the earlier it comes, which buys
+    handshakes: set ``gamma=1`` where the world pays nothing, or as near as it allows.
+
+    Logged: ``mirror/return`` (nats for each whole episode, unweighted), ``mirror/weight``, ``mirror/observer_loss``,
+    ``mirror/observer_accuracy``.
+
+    Args:
+        observer: how lineups are read; a head with weights of its own (``trunk="separate"``).
+        epochs: passes of the observers over each rollout.
+        minibatch_episodes: episodes in a minibatch.
+        seed: of the observers' weights and choices.
+        verbose: as in Stable-Baselines3.
+
+    Attributes:
+        observers: a :class:`~mirrorenv.population.Population` of which only the heads are used.
+
+    Raises:
+        ConfigError: when training starts, if the algorithm keeps no rollout buffer, the environment is not from
+            :func:`~mirrorenv.sb3.vec_env` with ``mirror=...``, or a setting needs the policies of MirrorPPO.
+    """
+
+    observers: Population
+
+    def __init__(
+        self,
+        observer: ObserverSettings | None = None,
+        *,
+        epochs: int = 4,
+        minibatch_episodes: int = 64,
+        seed: int = 0,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(verbose)
+        if epochs < 1 or minibatch_episodes < 1:
+            raise ConfigError(
+                f"MirrorCallback: epochs and minibatch_episodes must be at least 1, got {epochs}, {minibatch_episodes}"
+            )
+        self.settings, self.epochs, self.minibatch_episodes = observer or ObserverSettings(), epochs, minibatch_episodes
+        self._seed = seed
+
+    # -- what Stable-Baselines3 calls ---------------------------------------------------------------------------------
+
+    def _init_callback(self) -> None:
+        env = self.training_env.unwrapped
+        if not isinstance(env, SharedPolicyVecEnv) or env.log is None or env.mirror is None:
+            raise ConfigError(
+                "MirrorCallback: the environment must be mirrorenv.sb3.vec_env(id, num_envs, mirror={...})"
+            )
+        buffer = getattr(self.model, "rollout_buffer", None)
+        if not isinstance(buffer, RolloutBuffer | DictRolloutBuffer):
+            raise ConfigError(
+                f"MirrorCallback: {type(self.model).__name__} has no rollout buffer to pay into. Use PPO or A2C."
+            )
+        _check_settings(env.mirror, self.settings)
+        self.env, self.mirror = env, env.mirror
+        if not hasattr(self, "observers"):  # learn() may be called again
+            shape = population_shape(self._world(1))
+            self.observers = Population(shape, PopulationSettings(hidden=1, observer=self.settings), self._seed)
+            if self.observers.head.needs_own:
+                raise ConfigError(f"MirrorCallback: the head '{self.settings.head}' needs the policies of MirrorPPO")
+            self._optimizer = torch.optim.Adam(
+                self.observers.head.parameters(), lr=self.settings.learning_rate, eps=1e-5
+            )
+            self._rng = np.random.default_rng(self._seed)
+            self._generator = torch.Generator().manual_seed(self._seed)
+
+    def _on_rollout_start(self) -> None:
+        assert self.env.log is not None
+        self.env.log.start_rollout()
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        assert self.env.log is not None
+        segments = self.env.log.rollout()
+        experience, episodes = experience_of(segments), np.array([segment.episode for segment in segments])
+        agents = self.env.num_agents
+        permutation = lineup_permutations(self.env.run, episodes, "training", agents)  # (E, K)
+        paid = mirror_rewards(self.observers, experience, self.mirror, permutation, self._rng)  # (E, T, N)
+        whole = np.array([segment.whole for segment in segments])
+        if self.mirror.timing == "terminal":
+            paid[~whole] = 0.0  # these will be paid when they end
+        weight = self.mirror_weight()
+        self._pay(segments, weight * paid)
+        for name, value in self._learn(experience, permutation).items():
+            self.logger.record(f"mirror/{name}", value)
+        self.logger.record("mirror/weight", weight)
+        if whole.any():
+            self.logger.record("mirror/return", float(paid[whole].sum(1).mean()))
+
+    # -- paying and learning ------------------------------------------------------------------------------------------
+
+    def mirror_weight(self) -> float:
+        """The weight of the mirror reward now; it moves to ``final_weight`` over the steps asked of ``learn``."""
+        if self.mirror.final_weight is None:
+            return self.mirror.weight
+        share = 1.0 - float(self.model._current_progress_remaining)
+        return self.mirror.weight + share * (self.mirror.final_weight - self.mirror.weight)
+
+    def _pay(self, segments: list[Segment], reward: NDArray[np.float32]) -> None:
+        """Add (E, T, N) to the rollout buffer, where rewards are (S, R * N), and compute the advantages again."""
+        buffer: RolloutBuffer = self.model.rollout_buffer  # type: ignore[attr-defined]
+        agents = self.env.num_agents
+        for segment, mine in zip(segments, reward, strict=True):
+            steps = slice(segment.first, segment.first + segment.length - segment.before)
+            columns = slice(segment.row * agents, (segment.row + 1) * agents)
+            buffer.rewards[steps, columns] += mine[segment.before : segment.length]
+        if not np.isfinite(buffer.rewards).all():
+            raise TrainingError("a reward is not finite: does the world pay NaN or infinity?")
+        buffer.compute_returns_and_advantage(last_values=self.locals["values"], dones=self.locals["dones"])
+        if not buffer.rewards.any():
+            # Nothing was paid, so nothing is better than anything else. What is left is the critic's own error, which
+            # PPO would standardise into a random walk of the policy: agents would part without any reward.
+            buffer.advantages[:] = 0.0
+
+    def _learn(self, experience: Experience, permutation: NDArray[np.int64]) -> dict[str, float]:
+        """Teach the observers who made what; the means of their metrics."""
+        names = self._rng.permutation(self.env.num_agents) if self.mirror.control == "shuffled_labels" else None
+        columns = {
+            "observations": experience.observations,
+            "actions": experience.actions,
+            "mask": experience.mask.astype(np.float32),
+            "permutation": permutation,
+            "labels": permutation if names is None else names[permutation],
+        }
+        data = {name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()}
+        parts: list[dict[str, float]] = []
+        for _ in range(self.epochs):
+            order = torch.randperm(len(permutation), generator=self._generator)
+            for rows in torch.split(order, self.minibatch_episodes):
+                minibatch = {name: column[rows] for name, column in data.items()}
+                reading = read_minibatch(self.observers, minibatch, self.settings, self._generator)
+                loss, metrics = observer_loss(self.observers, reading)
+                self._optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(self.observers.head.parameters(), _GRAD_NORM)
+                self._optimizer.step()
+                parts.append({name: float(value) for name, value in metrics.items()})
+        return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
+
+    # -- measuring ----------------------------------------------------------------------------------------------------
+
+    def score(self, episodes: int = 256, seed: int = 0) -> Score:
+        """How well the observers name who did what, on episodes that nobody was trained on.
+
+        Args:
+            episodes: to play, with the policy as it is, sampling its actions.
+            seed: different seeds share no episode.
+        """
+        world = self._world(min(episodes, 256))
+        row = self.env.rows[0]
+        assert isinstance(row, WorldRow)
+
+        def act(observations: NDArray[np.float32], t: int) -> NDArray[Any]:
+            chosen, _ = self.model.predict(row.present(observations), deterministic=False)
+            return np.asarray(chosen).reshape(*observations.shape[:2], *chosen.shape[1:])
+
+        ids = _HELD_OUT + seed * episodes + np.arange(episodes, dtype=np.int64)
+        record = play_episodes(world, act, world_seeds(self.env.run, ids))
+        actions = record.actions if self.observers.shape.num_actions else self.env.as_read(record.actions)
+        seen = record.observations.reshape(*record.mask.shape, -1)
+        held_out = HeldOut(_bare(seen, actions, record.rewards, record.mask), ids)
+        evidence = observer_evidence(self.observers, held_out, run=self.env.run)[:, -1]  # (E, J, K, N)
+        belief = Belief(evidence.astype(np.float64))
+        truth = np.broadcast_to(np.arange(belief.num_agents), belief.evidence.shape[:-1])
+        return score_belief(belief, truth, decode="marginals" if self.observers.head.joint else "independent")
+
+    def _world(self, copies: int) -> ArrayWorld:
+        assert self.env.make_batch is not None
+        return self.env.make_batch(copies)
+
+
+def _check_settings(mirror: MirrorSettings, observer: ObserverSettings) -> None:
+    """Refuse what this callback would only pretend to do."""
+    if mirror.control == "limit":
+        raise ConfigError("MirrorCallback: control='limit' needs the policies of MirrorPPO")
+    if mirror.timing == "window":
+        raise ConfigError(
+            "MirrorCallback: timing='window' needs whole episodes; use 'dense' or 'terminal', or MirrorPPO"
+        )
+    if observer.trunk != "separate":
+        raise ConfigError("MirrorCallback: observers read with weights of their own here; use trunk='separate'")
+
+
+def experience_of(segments: list[Segment]) -> Experience:
+    """Episodes as a batch in author order, each as far as it has come."""
+    columns = (
+        np.stack([getattr(s, name) for s in segments]) for name in ("observations", "actions", "rewards", "mask")
+    )
+    return _bare(*columns)
+
+
+def _bare(observations: Any, actions: Any, rewards: Any, mask: Any) -> Experience:
+    """Episodes without what only a policy gradient needs."""
+    nothing = np.zeros_like(rewards)
+    return Experience(observations, actions, nothing, nothing, nothing, np.zeros_like(nothing[:, 0]), rewards, mask)

@@ -1,0 +1,101 @@
+"""What a VecEnv remembers for its observers: every episode that the present rollout touched, from its first step.
+
+Shape legend: E episodes, T time (the horizon), N agents, D observation, A action.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["EpisodeLog", "Segment"]
+
+
+@dataclass
+class Segment:
+    """One episode, as far as it has come, and which of its steps belong to the present rollout."""
+
+    row: int
+    episode: int
+    """Id of the episode within the run."""
+    observations: NDArray[np.float32]
+    """(T, N, D), what agents saw before acting."""
+    actions: NDArray[Any]
+    """(T, N) int64, or (T, N, A) float32 in (-1, 1)."""
+    rewards: NDArray[np.float32]
+    """(T, N)."""
+    mask: NDArray[np.bool_]
+    """(T, N)."""
+    length: int = 0
+    """Steps so far."""
+    before: int = 0
+    """Steps of earlier rollouts."""
+    first: int = 0
+    """The rollout's step at which `before` stands."""
+    whole: bool = False
+    """Whether it has ended."""
+
+
+class EpisodeLog:
+    """Writes episodes down row by row.
+
+    Args:
+        horizon: T.
+        num_agents: N.
+        observation_size: D.
+        action_size: A, or 0 for choices.
+    """
+
+    def __init__(self, horizon: int, num_agents: int, observation_size: int, action_size: int) -> None:
+        lead = (horizon, num_agents)
+        self._shapes = ((*lead, observation_size), (*lead, action_size) if action_size else lead, lead)
+        self._discrete = not action_size
+        self._open: dict[int, Segment] = {}
+        self._closed: list[Segment] = []
+        self._step = 0  # of the rollout
+
+    def begin(self, row: int, episode: int) -> None:
+        """An episode starts."""
+        seen, done, lead = self._shapes
+        actions = np.zeros(done, np.int64 if self._discrete else np.float32)
+        arrays = np.zeros(seen, np.float32), actions, np.zeros(lead, np.float32), np.zeros(lead, bool)
+        self._open[row] = Segment(row, episode, *arrays, first=self._step)
+
+    def write(
+        self,
+        row: int,
+        observations: NDArray[np.float32],
+        actions: NDArray[Any],
+        rewards: NDArray[np.float32],
+        live: NDArray[np.bool_],
+    ) -> None:
+        """One step of one row: (N, D), (N,) or (N, A), (N,) and (N,)."""
+        segment = self._open[row]
+        t = segment.length
+        segment.observations[t, live], segment.actions[t, live] = observations[live], actions[live]
+        segment.rewards[t], segment.mask[t] = rewards, live
+        segment.length += 1
+
+    def end(self, row: int) -> None:
+        """The episode of a row is over."""
+        segment = self._open.pop(row)
+        segment.whole = True
+        self._closed.append(segment)
+
+    def tick(self) -> None:
+        """All rows have made one step."""
+        self._step += 1
+
+    def start_rollout(self) -> None:
+        """Steps count from here; episodes that are under way keep their past."""
+        self._closed, self._step = [], 0
+        for segment in self._open.values():
+            segment.before, segment.first = segment.length, 0
+
+    def rollout(self) -> list[Segment]:
+        """Every episode with a step in this rollout, in the order of rows and then of time."""
+        touched = [s for s in [*self._closed, *self._open.values()] if s.length > s.before]
+        return sorted(touched, key=lambda segment: (segment.row, segment.episode))
