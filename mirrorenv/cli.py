@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mirrorenv import __version__
+from mirrorenv.cli_audit import audit
+from mirrorenv.cli_play import play
 from mirrorenv.errors import MirrorError, require
 
 __all__ = ["app", "main"]
@@ -106,8 +108,9 @@ def evaluate(
     from mirrorenv.population.checkpoint import load_population
     from mirrorenv.population.evaluate import evaluate as measure
     from mirrorenv.population.settings import MirrorSettings
+    from mirrorenv.results import checkpoint_folder
 
-    folder = _checkpoint_folder(checkpoint)
+    folder = checkpoint_folder(checkpoint)
     population, about = load_population(folder)
     world = make_batch(about["world"], episodes, **about["world_options"])
     world_spec = spec(about["world"], **about["world_options"])
@@ -128,6 +131,12 @@ def report(
     from mirrorenv.results import write_report
 
     print(write_report(run, weight0))
+
+
+app.command()(play)
+
+
+app.command()(audit)
 
 
 @app.command()
@@ -160,19 +169,6 @@ def _require_training() -> None:
 def _full_id(world: str | None) -> str | None:
     """`ants-v0` is short for `mirrorenv/ants-v0`."""
     return world if world is None or "/" in world or ":" in world else f"mirrorenv/{world}"
-
-
-def _checkpoint_folder(path: Path) -> Path:
-    """The last checkpoint of a run folder, or the path itself."""
-    from mirrorenv.results import RunFolder
-
-    if not (path / "run.json").is_file():
-        return path
-    checkpoints = RunFolder.open(path).checkpoints()
-    if not checkpoints:
-        raise MirrorError(f"{path} holds no checkpoint yet; wait for its first evaluation")
-    last: Path = checkpoints[-1]
-    return last
 
 
 def _summary(row: dict[str, Any], path: Path, report_path: Path | None) -> dict[str, Any]:

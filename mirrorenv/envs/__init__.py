@@ -29,22 +29,26 @@ register(
     "mirrorenv/ants-v0",
     "mirrorenv.envs.ants:Ants",
     description="Ants on a line that earn nothing: all that can tell them apart is where they choose to walk.",
+    players="mirrorenv.envs.ants:PLAYERS",
 )
 register(
     "mirrorenv/pacmen-v0",
     "mirrorenv.envs.pacmen:Pacmen",
     team_reward=True,
     description="Four eaters and four rooms of dots: one agent for each room earns four times what a crowd does.",
+    players="mirrorenv.envs.pacmen_players:PLAYERS",
 )
 register(
     "mirrorenv/identity-v0",
     "mirrorenv.envs.identity:Identity",
     description="One step and a reward for one action: diversity appears at a known mirror weight.",
+    players="mirrorenv.envs.identity:PLAYERS",
 )
 register(
     "mirrorenv/conformity-v0",
     "mirrorenv.envs.conformity:Conformity",
     description="Every agent is paid for doing what the others do: the world that pays for being alike.",
+    players="mirrorenv.envs.conformity:PLAYERS",
 )
 register(
     "mirrorenv/dirichlet-v0",
@@ -56,6 +60,7 @@ register(
     "mirrorenv.envs.dispersion:Dispersion",
     team_reward=True,
     description="Points leave the origin for as many goals: agents that are all alike can only go together.",
+    players="mirrorenv.envs.dispersion:PLAYERS",
 )
 register(
     "mirrorenv/turn-v0",
@@ -64,4 +69,5 @@ register(
     slot_exchangeable=False,
     leaks="start corners name the agents by construction, and agent 0 has the first turn: here for the leak audit",
     description="Two agents fetch a key by turns, from corners that name them: the world the leak audit must catch.",
+    players="mirrorenv.envs.turn:PLAYERS",
 )

@@ -154,3 +154,24 @@ class Ants(ClockedWorld):
 
         done = self.clock[index] / self.horizon
         return draw_ants(self.cells[index], self.food_cells[index], self.length, float(done))
+
+
+class Stations:
+    """Every ant walks to a cell of its own, spread evenly over the line, and stays: as recognisable as ants can be.
+
+    Args:
+        world: the world to act in.
+    """
+
+    def __init__(self, world: Ants) -> None:
+        self.world = world
+        self.stations = np.linspace(0, world.length - 1, world.num_agents).round().astype(np.int64)  # (N,)
+
+    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.int64]:
+        """(B, N) int64 actions."""
+        way: npt.NDArray[np.int64] = np.sign(self.stations - self.world.cells)  # (B, N)
+        return way + 1
+
+
+PLAYERS = {"stations": Stations}
+"""Scripted teams by name."""

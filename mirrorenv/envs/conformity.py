@@ -13,6 +13,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
+from mirrorenv.envs.policies import AlikePlayers, DifferentPlayers
 from mirrorenv.errors import ConfigError
 
 __all__ = ["Conformity"]
@@ -103,3 +104,7 @@ class Conformity(ClockedWorld):
 
     def _observe(self) -> Observations:
         return self._time_left()
+
+
+PLAYERS = {"different": DifferentPlayers, "alike": AlikePlayers}
+"""Scripted teams by name: recognisable and poor, and the other way round."""

@@ -5,6 +5,7 @@ Shape legend: B batch, N agents and goals, the last axis x and y.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -173,3 +174,7 @@ class GoalSeekers:
         move = gap / np.maximum(np.abs(gap).max(axis=2, keepdims=True), 1.0)  # straight, at most one step
         rest = np.take_along_axis(done, target[:, :, None], axis=2)  # (B, N, 1)
         return np.where(rest, 0.0, np.clip(move, -1.0, 1.0)).astype(np.float32)
+
+
+PLAYERS = {"together": partial(GoalSeekers, split=False), "apart": partial(GoalSeekers, split=True)}
+"""Scripted teams by name."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
+from mirrorenv.envs.policies import AlikePlayers, DifferentPlayers
 from mirrorenv.errors import ConfigError
 
 __all__ = ["Identity"]
@@ -87,3 +88,7 @@ class Identity(ClockedWorld):
 
     def _observe(self) -> Observations:
         return np.zeros((self.num_envs, self.num_agents, 1), np.float32)
+
+
+PLAYERS = {"different": DifferentPlayers, "alike": AlikePlayers}
+"""Scripted teams by name: recognisable and poor, and the other way round."""

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
 from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.envs.film import Window
 from mirrorenv.envs.random import fresh_seed
 from mirrorenv.errors import ConfigError, WorldError
 
@@ -24,7 +25,7 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
 
     Args:
         world: an array world with B = 1.
-        render_mode: ``"rgb_array"`` or None.
+        render_mode: ``"rgb_array"``, ``"human"`` (a window that follows every step; needs pygame) or None.
         name: the registered id, for messages.
 
     Raises:
@@ -35,16 +36,18 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
         self.name = name or type(world).__name__
         if world.num_envs != 1:
             raise ConfigError(f"{self.name}: the PettingZoo face shows one copy, got a batch of {world.num_envs}")
-        if render_mode is not None and render_mode not in world.render_modes:
-            raise ConfigError(f"{self.name}: render_mode {render_mode!r} is unknown; known: {list(world.render_modes)}")
+        modes = [*world.render_modes, *(["human"] if "rgb_array" in world.render_modes else [])]
+        if render_mode is not None and render_mode not in modes:
+            raise ConfigError(f"{self.name}: render_mode {render_mode!r} is unknown; known: {modes}")
         self.world = world
         self.render_mode = render_mode
         self.max_cycles = world.horizon  # said where PettingZoo's environments say it; the world keeps its own clock
-        self.metadata = {"name": self.name, "render_modes": list(world.render_modes), "is_parallelizable": True}
+        self.metadata = {"name": self.name, "render_modes": modes, "is_parallelizable": True}
         self.possible_agents: list[str] = list(world.agents)
         self.agents: list[str] = []
         self.observation_spaces = dict.fromkeys(world.agents, world.observation_space)
         self.action_spaces = dict.fromkeys(world.agents, world.action_space)
+        self._window = Window(self.name) if render_mode == "human" else None
         self._idle = self._idle_action()  # what stands in for an agent that has finished
 
     def _idle_action(self) -> npt.NDArray[Any]:
@@ -76,6 +79,7 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
         used = fresh_seed() if seed is None else int(seed)
         observations = self.world.reset([used])[0]
         self.agents = list(self.possible_agents)
+        self._show()
         return dict(zip(self.agents, observations, strict=True)), {agent: {"seed": used} for agent in self.agents}
 
     def step(
@@ -118,10 +122,15 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
             {agent: dict[str, Any]() for agent in index},
         )
         self.agents = [agent for agent, i in index.items() if not over[i]]
+        self._show()
         return answer
 
+    def _show(self) -> None:
+        if self._window is not None:
+            self._window.show(self.world.render(0))
+
     def render(self) -> npt.NDArray[np.uint8] | None:
-        """The current state as an (H, W, 3) uint8 picture, or None if no render mode was chosen."""
+        """The current state as an (H, W, 3) uint8 picture; None in a window, or if no render mode was chosen."""
         return self.world.render(0) if self.render_mode == "rgb_array" else None
 
     def state(self) -> npt.NDArray[np.float32]:
@@ -130,4 +139,6 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
         return whole
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Close the window, if there is one."""
+        if self._window is not None:
+            self._window.close()

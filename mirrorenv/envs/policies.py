@@ -13,8 +13,9 @@ from gymnasium import spaces
 
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.random import BatchRandom
+from mirrorenv.errors import WorldError
 
-__all__ = ["UniformPolicy"]
+__all__ = ["AlikePlayers", "DifferentPlayers", "UniformPolicy"]
 
 
 class UniformPolicy:
@@ -39,3 +40,29 @@ class UniformPolicy:
         unit = self._random.uniform((self._agents, *space.shape))
         moves: npt.NDArray[np.float32] = (space.low + (space.high - space.low) * unit).astype(np.float32)
         return np.clip(moves, space.low, space.high)
+
+
+class AlikePlayers:
+    """Everyone always takes the first action of a discrete world.
+
+    Args:
+        world: the world to act in.
+    """
+
+    def __init__(self, world: ArrayWorld) -> None:
+        if not isinstance(world.action_space, spaces.Discrete):
+            raise WorldError(f"{type(world).__name__}: scripted by action number, but its actions are not Discrete")
+        self._start, self._count = int(world.action_space.start), int(world.action_space.n)
+        self._shape = (world.num_envs, world.num_agents)
+
+    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.int64]:
+        """(B, N) int64 actions."""
+        return np.full(self._shape, self._start)
+
+
+class DifferentPlayers(AlikePlayers):
+    """Agent i always takes action i (from the first again, where there are fewer actions than agents)."""
+
+    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.int64]:
+        """(B, N) int64 actions."""
+        return np.broadcast_to(self._start + np.arange(self._shape[1]) % self._count, self._shape)

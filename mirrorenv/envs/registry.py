@@ -42,6 +42,8 @@ class WorldSpec:
         slot_exchangeable: relabelling the agents leaves the world's law unchanged, so that the exact limit holds.
         leaks: why an observer could tell agents apart that run one identical policy, or None if nothing is known to.
         description: one line.
+        players: ``"package.module:PLAYERS"``, a mapping from the names of scripted teams to what makes one from a world
+            (a policy in the sense of :data:`~mirrorenv.envs.episodes.Policy`), from the weakest to the best; or None.
     """
 
     id: str
@@ -53,6 +55,7 @@ class WorldSpec:
     slot_exchangeable: bool = True
     leaks: str | None = None
     description: str = ""
+    players: str | None = None
 
     def load(self) -> Callable[..., Any]:
         """Import the entry point.
@@ -60,12 +63,23 @@ class WorldSpec:
         Raises:
             WorldError: if module or attribute does not exist.
         """
-        module, _, attribute = self.entry_point.partition(":")
-        try:
-            loaded: Callable[..., Any] = getattr(import_module(module), attribute)
-        except (ModuleNotFoundError, AttributeError) as error:
-            raise WorldError(f"world '{self.id}': cannot load its entry point '{self.entry_point}': {error}") from error
+        loaded: Callable[..., Any] = self._import("entry point", self.entry_point)
         return loaded
+
+    def load_players(self) -> dict[str, Callable[[Any], Any]]:
+        """The scripted teams by name, from the weakest to the best; empty if the world brings none.
+
+        Raises:
+            WorldError: if module or attribute does not exist.
+        """
+        return {} if self.players is None else dict(self._import("scripted players", self.players))
+
+    def _import(self, what: str, name: str) -> Any:
+        module, _, attribute = name.partition(":")
+        try:
+            return getattr(import_module(module), attribute)
+        except (ModuleNotFoundError, AttributeError) as error:
+            raise WorldError(f"world '{self.id}': cannot load its {what} '{name}': {error}") from error
 
 
 _WORLDS: dict[str, WorldSpec] = {}
@@ -84,6 +98,7 @@ def register(
     slot_exchangeable: bool = True,
     leaks: str | None = None,
     description: str = "",
+    players: str | None = None,
 ) -> WorldSpec:
     """Add a world; the arguments are :class:`WorldSpec`'s. Registering the same specification twice is harmless.
 
@@ -96,9 +111,8 @@ def register(
         raise ConfigError(f"world '{id}': entry point '{entry_point}' must look like 'package.module:Class'")
     if kind not in ("array", "text"):
         raise ConfigError(f"world '{id}': kind must be 'array' or 'text', got '{kind}'")
-    new = WorldSpec(
-        id, entry_point, dict(kwargs or {}), kind, simultaneous, team_reward, slot_exchangeable, leaks, description
-    )
+    claims = (kind, simultaneous, team_reward, slot_exchangeable, leaks, description, players)
+    new = WorldSpec(id, entry_point, dict(kwargs or {}), *claims)
     if _WORLDS.setdefault(id, new) != new:
         raise ConfigError(
             f"world '{id}' is registered already, by '{_WORLDS[id].entry_point}': choose another name or version"
@@ -198,17 +212,18 @@ def make(id: str | Callable[..., Any], *, render_mode: str | None = None, **kwar
 
     Args:
         id: a registered id, or any PettingZoo environment, as in :func:`make_batch`.
-        render_mode: ``"rgb_array"`` or None.
+        render_mode: ``"rgb_array"``, ``"human"`` (a window; needs pygame) or None.
         **kwargs: the world's own arguments.
 
     Raises:
         UnknownNameError: if no world has this id.
         ConfigError: if an argument is unknown or out of range.
+        MissingExtraError: if a window is asked for and pygame is not installed.
     """
     from mirrorenv.envs.pettingzoo_face import PettingZooFace
 
     if isinstance(id, str) and not is_adhoc(id):
         return PettingZooFace(make_batch(id, 1, **kwargs), render_mode=render_mode, name=id)
     if render_mode is not None:  # such an environment draws itself, if it is told so when it is made
-        kwargs["render_mode"] = render_mode
+        kwargs["render_mode"] = "rgb_array"  # the window, if one is asked for, is ours
     return PettingZooFace(make_batch(id, 1, **kwargs), render_mode=render_mode, name=adhoc_spec(id, kwargs).id)

@@ -152,3 +152,27 @@ class Turn(ClockedWorld):
 
         done = float(self.clock[index] / self.horizon)
         return draw_turn(self.places[index], self.key[index], int(self.turn[index]), self.size, done)
+
+
+class KeySeekers:
+    """Whose turn it is walks to the key, first along its column, and eats it; the other one stays.
+
+    Args:
+        world: the world to act in.
+    """
+
+    def __init__(self, world: Turn) -> None:
+        self.world = world
+
+    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.int64]:
+        """(B, N) int64 actions."""
+        world = self.world
+        way = np.sign(world.key[:, None] - world.places)  # (B, N, 2)
+        step = np.where((way[..., :1] != 0), way * [1, 0], way)  # rows before columns
+        action = (step[:, :, None] == _MOVES).all(axis=3).argmax(axis=2)  # (B, N) a move, or STAY
+        action = np.where((way == 0).all(axis=2), EAT, action)
+        return np.where(np.arange(2) == world.turn[:, None], action, STAY)
+
+
+PLAYERS = {"seekers": KeySeekers}
+"""Scripted teams by name."""

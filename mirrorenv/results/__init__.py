@@ -11,6 +11,7 @@ _HOME = {
     "read_results": "compare",
     "summarise": "compare",
     "RunFolder": "run_folder",
+    "checkpoint_folder": "run_folder",
     "append_jsonl": "files",
     "atomic_write_bytes": "files",
     "atomic_write_json": "files",

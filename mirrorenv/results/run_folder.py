@@ -37,7 +37,7 @@ from mirrorenv.results.files import (
 )
 from mirrorenv.results.versions import git_state, installed_versions
 
-__all__ = ["IfExists", "RunFolder", "first_difference"]
+__all__ = ["IfExists", "RunFolder", "checkpoint_folder", "first_difference"]
 
 FORMAT = 1
 BEYOND = 1e9  # nats; past any threshold
@@ -129,7 +129,7 @@ class RunFolder:
             if if_exists == "refuse":
                 raise RunFolderError(_refusal(path, wanted, seed))
             _remove_run(path)
-        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+        elif path.exists() and not _only_begun(path, wanted):
             raise RunFolderError(f"{path} exists and is not a run folder; choose a new or empty folder")
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -306,6 +306,29 @@ class RunFolder:
             (path for path in folders if path.name.isdecimal() and (path / MANIFEST).is_file()),
             key=lambda path: int(path.name),
         )
+
+
+def checkpoint_folder(path: Path) -> Path:
+    """The last checkpoint of a run folder; any other path is returned as it is.
+
+    Raises:
+        RunFolderError: if the run has no checkpoint yet.
+    """
+    if not (path / "run.json").is_file():
+        return path
+    checkpoints = RunFolder.open(path).checkpoints()
+    if not checkpoints:
+        raise RunFolderError(f"{path} holds no checkpoint yet; wait for its first evaluation")
+    return checkpoints[-1]
+
+
+def _only_begun(path: Path, wanted: Mapping[str, Any]) -> bool:
+    """Whether this is an empty folder, or one whose making was killed before its run.json."""
+    if not path.is_dir():
+        return False
+    temporary = (f".{CONFIG}.", f".{RUN}.")
+    others = [entry.name for entry in path.iterdir() if not entry.name.startswith(temporary)]
+    return not others or (others == [CONFIG] and read_json(path / CONFIG) == wanted)
 
 
 def _checked(row: Mapping[str, Any], kind: str) -> dict[str, Any]:
