@@ -85,12 +85,13 @@ def table(found: AuditReport) -> Table:
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
+    shown.columns[0].no_wrap = shown.columns[-1].no_wrap = True
     last = ""
     for policy, *row in found.rows():
         if policy != last:
             shown.add_row(f"-- {policy} policy", style="bold")
             last = policy
-        style = {"LEAK": "bold red", "nothing differs": "dim"}.get(row[-1])
+        style = {"LEAK": "bold red", "same for all": "dim"}.get(row[-1])
         shown.add_row(*row, style=style)
     return shown
 
@@ -123,8 +124,8 @@ def _advice(found: AuditReport) -> list[str]:
     named = ", ".join(carrier.column for carrier in carriers[:12]) + (", ..." if len(carriers) > 12 else "")
     if carriers[0].against is not None:
         return [
-            f"columns that carry it between the slots of a lineup: {named}",
-            f"({carriers[0].column} of one agent goes with {carriers[0].against} of certain others)",
+            f"columns that carry it together with others, of the same agent or of another: {named}",
+            f"({carriers[0].column} with {carriers[0].against})",
             "What helps: list what is about the others in an order that names nobody (by distance, or shuffled anew",
             "for each agent and episode), or drop these columns.",
         ]

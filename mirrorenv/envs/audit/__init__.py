@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from mirrorenv.envs.adhoc import adhoc_spec, is_adhoc
-from mirrorenv.envs.audit.columns import Carrier, carriers_by_test, carriers_of_pairs
-from mirrorenv.envs.audit.exact import column_test, holm, rank_p_value, smallest_visible
-from mirrorenv.envs.audit.features import INPUTS, lineup_pairs
+from mirrorenv.envs.audit.columns import Carrier, Edge, carriers_by_test, cover, edges_between
+from mirrorenv.envs.audit.exact import column_test, holm, smallest_visible
+from mirrorenv.envs.audit.features import INPUTS, Features, lineup_relations
 from mirrorenv.envs.audit.play import ReactivePolicy, Record, play
 from mirrorenv.envs.audit.probes import CUTS, probe
 from mirrorenv.envs.audit.report import HEADER, AuditReport, ProbeResult
@@ -82,7 +82,7 @@ def audit(
     results = _corrected(results, alpha)
     tests = sum(result.p_value is not None for result in results)
     tested = episodes - round(CUTS[0] * episodes)
-    outscores, accuracy = smallest_visible(tested, batch.num_agents, alpha / max(tests, 1))
+    outscores, accuracy = smallest_visible(tested, batch.num_agents, alpha / (2 * max(tests, 1)))
     return AuditReport(
         world=name,
         arguments=arguments,
@@ -112,22 +112,33 @@ def _probe_all(
     for shown, make in INPUTS.items():
         progress(f"{policy} policy: {shown}")
         slots = make(record)
-        pairs = lineup_pairs(record) if shown == "whole lineup" else None
+        pairs: Features | None = None
+        if shown == "whole lineup":
+            within, pairs = lineup_relations(record)
+            slots = slots.beside(within)
         blank = ProbeResult(policy, shown, "trained", None, None, None, None, False)
         if slots.empty and (pairs is None or pairs.empty):
             yield blank
             yield replace(blank, probe="untrained")
             continue
         untrained = None if slots.empty else column_test(slots.values, rng, max_draws)
-        carriers = () if untrained is None else carriers_by_test(slots, untrained.features, alpha)
+        alone: tuple[Carrier, ...] = ()
+        edges: list[Edge] = []
+        if untrained is not None:
+            alone, edges = carriers_by_test(slots, untrained.features, alpha)
         outcome = probe(slots, pairs, agents, rng)
-        p_value = rank_p_value(outcome.ranks, outcome.size)
-        if pairs is not None and not pairs.empty and not carriers and p_value < alpha:
-            carriers = carriers_of_pairs(pairs, agents, alpha, rng)
-        yield ProbeResult(policy, shown, "trained", outcome.accuracy, outcome.outscores, p_value, None, False, carriers)
+        if pairs is not None and not pairs.empty and not alone and outcome.p_value < alpha:
+            edges += edges_between(pairs, agents, alpha, rng)
+        carriers = alone or cover(edges)
         yield replace(
-            blank, probe="untrained", p_value=None if untrained is None else untrained.p_value, carriers=carriers
+            blank,
+            accuracy=outcome.accuracy,
+            outscores=outcome.outscores,
+            p_value=outcome.p_value,
+            carriers=carriers,
         )
+        p_value = None if untrained is None else untrained.p_value
+        yield replace(blank, probe="untrained", p_value=p_value, carriers=carriers)
 
 
 def _corrected(results: list[ProbeResult], alpha: float) -> list[ProbeResult]:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mirrorenv.envs.audit.exact import rank_p_value
 from mirrorenv.envs.audit.features import Features
-from mirrorenv.envs.audit.probes import best_features, probe
+from mirrorenv.envs.audit.probes import CUTS, best_features, probe
 
-__all__ = ["Carrier", "carriers_by_test", "carriers_of_pairs"]
+__all__ = ["Carrier", "carriers_by_test", "cover", "edges_between"]
+
+Edge = tuple[str, str, float]
+"""Two columns that carry a leak together, and the p-value."""
 
 _SCANNED, _SHOWN = 64, 12
 
@@ -27,7 +29,7 @@ class Carrier:
     Attributes:
         column: its name.
         p_value: corrected for all columns that were tried with it.
-        against: of a leak between slots, the column of another slot that gives it away.
+        against: if it does so only together with another column, of the same slot or of another one: that column.
     """
 
     column: str
@@ -35,27 +37,32 @@ class Carrier:
     against: str | None = None
 
 
-def carriers_by_test(features: Features, p_values: npt.NDArray[np.float64], alpha: float) -> tuple[Carrier, ...]:
-    """Columns with a corrected p-value below alpha, smallest first.
+def carriers_by_test(
+    features: Features, p_values: npt.NDArray[np.float64], alpha: float
+) -> tuple[tuple[Carrier, ...], list[Edge]]:
+    """Columns with a corrected p-value below alpha, smallest first; and products of two columns of one slot.
 
     Args:
-        features: what was tested, one column for each feature.
+        features: what was tested.
         p_values: (F,) of :func:`~mirrorenv.envs.audit.exact.column_test`.
         alpha: level.
     """
-    best: dict[str, float] = {}
-    for (column,), p_value in zip(features.columns, p_values.tolist(), strict=True):
-        best[column] = min(best.get(column, 1.0), p_value)
-    found = sorted((p_value, place, column) for place, (column, p_value) in enumerate(best.items()) if p_value < alpha)
-    return tuple(Carrier(column, p_value) for p_value, _, column in found)
+    best: dict[tuple[str, ...], float] = {}
+    for columns, p_value in zip(features.columns, p_values.tolist(), strict=True):
+        best[columns] = min(best.get(columns, 1.0), p_value)
+    found = {columns: p_value for columns, p_value in best.items() if p_value < alpha}
+    alone = sorted((p_value, place, columns) for place, (columns, p_value) in enumerate(found.items()))
+    return (
+        tuple(Carrier(columns[0], p_value) for p_value, _, columns in alone if len(columns) == 1),
+        [(columns[0], columns[1], p_value) for columns, p_value in found.items() if len(columns) == 2],
+    )
 
 
-def carriers_of_pairs(pairs: Features, agents: int, alpha: float, rng: np.random.Generator) -> tuple[Carrier, ...]:
-    """Columns of a leak that shows only between the slots of a lineup.
+def edges_between(pairs: Features, agents: int, alpha: float, rng: np.random.Generator) -> list[Edge]:
+    """Pairs of columns, one of each of two slots, that give the order of the lineup away by themselves.
 
-    The pairs of columns that stand out in the first quarter of the episodes are each tested alone on the others
-    (Bonferroni over the pairs tried). Of those that carry the leak, the columns are named that between them take part
-    in all: first the one with most, then the one with most of the rest. To shuffle or drop these is enough.
+    Those that stand out in the first quarter of the episodes are each tested alone on the others (Bonferroni over the
+    pairs tried).
 
     Args:
         pairs: features of ordered pairs of slots.
@@ -63,21 +70,24 @@ def carriers_of_pairs(pairs: Features, agents: int, alpha: float, rng: np.random
         alpha: level.
         rng: breaks ties.
     """
-    chosen = best_features(pairs, round(0.25 * len(pairs.values)), _SCANNED)
+    chosen = best_features(pairs, round(CUTS[0] * len(pairs.values)), _SCANNED)
     nothing = Features(np.zeros((len(pairs.values), agents, 0)), ())
-    edges: list[tuple[str, str, float]] = []
+    edges: list[Edge] = []
     for index in chosen:
         alone = Features(pairs.values[:, :, index : index + 1], (pairs.columns[index],))
         outcome = probe(nothing, alone, agents, rng)
-        p_value = min(1.0, len(chosen) * rank_p_value(outcome.ranks, outcome.size))
+        p_value = min(1.0, len(chosen) * outcome.p_value)
         if p_value < alpha:
-            edges.append((*pairs.columns[index], p_value))
-    return tuple(_cover(edges))[:_SHOWN]
+            edges.append((pairs.columns[index][0], pairs.columns[index][1], p_value))
+    return edges
 
 
-def _cover(edges: Sequence[tuple[str, str, float]]) -> list[Carrier]:
-    """Few columns that touch every pair, greedily; a pair counts by the size of its evidence."""
-    rest, carriers = list(edges), []
+def cover(edges: Sequence[Edge]) -> tuple[Carrier, ...]:
+    """Few columns that take part in every pair: to shuffle or drop these is enough.
+
+    Greedily: first the column with most evidence in its pairs, then the one with most in the pairs that are left.
+    """
+    rest, carriers = list(edges), list[Carrier]()
     while rest:
         weight: dict[str, float] = {}
         for edge in rest:
@@ -88,4 +98,4 @@ def _cover(edges: Sequence[tuple[str, str, float]]) -> list[Carrier]:
         p_value, against = min((edge[2], edge[1] if edge[0] == column else edge[0]) for edge in mine)
         carriers.append(Carrier(column, p_value, against))
         rest = [edge for edge in rest if column not in edge[:2]]
-    return carriers
+    return tuple(carriers[:_SHOWN])

@@ -1,12 +1,15 @@
 """The tests behind the audit. Each is exact for any number of episodes, whatever a probe has learned.
 
 Null hypothesis: the world's law stays the same when its agents are relabelled. Then, given an episode without its
-names, every assignment of the names is equally likely, and episodes are independent. Two statistics follow.
+names, every assignment of the names is equally likely, and episodes are independent. Three statistics follow.
 
+* Fixed points. A probe that never saw this episode gives each name to one slot. How many are right has the law of the
+  fixed points of a random permutation, so the sum over episodes has a law that is computed. This is accuracy.
 * Rank of the true lineup. A probe that never saw this episode scores the true assignment of names among R of them (all
   N!, or the true one and others drawn uniformly). With ties broken by lot its rank is uniform on 1..R, so the sum of
-  ranks over episodes is a sum of independent uniform whole numbers, whose law is computed. Probes learn from earlier
-  episodes only, so this holds with the episodes a probe was trained on given.
+  ranks has a known law, too. It sees what accuracy cannot: an order that is known up to a rotation names nobody more
+  often than chance, and is still right as a whole. Probes learn from earlier episodes only, so both laws hold with the
+  episodes a probe was trained on given; a trained probe's p-value is twice the smaller one.
 * Largest column. For each column, how far the agents' sums over all episodes lie apart; the largest over the columns is
   compared with its law when names are permuted within every episode (Westfall and Young 1993, "Resampling-based
   multiple testing"). Draws stop early when nothing is there (Besag and Clifford, Biometrika 1991), which keeps the
@@ -19,6 +22,7 @@ N slots, or their N (N - 1) ordered pairs), F features, D draws.
 from __future__ import annotations
 
 import math
+from functools import cache
 from itertools import permutations
 from typing import Any, NamedTuple
 
@@ -26,15 +30,19 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
+from mirrorenv.mirror.permutations import most_probable_permutation
+
 __all__ = [
     "ColumnTest",
     "assignments",
     "column_test",
+    "hits_p_value",
     "holm",
     "ordered_pairs",
     "rank_p_value",
     "smallest_visible",
     "true_ranks",
+    "verdicts",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -86,13 +94,61 @@ def true_ranks(scores: Floats, rng: np.random.Generator) -> Ints:
 
 def rank_p_value(ranks: Ints, size: int) -> float:
     """Probability that the sum of as many independent uniform ranks on 1..size is as small; never below 1e-12."""
-    if size < 2 or not len(ranks):
+    return _lower_tail(np.full(size, 1.0 / size), ranks - 1)
+
+
+def verdicts(scores: Floats, names: Ints, slots: Floats | None, rng: np.random.Generator) -> Ints:
+    """A name for each slot, in each episode: the best assignment, ties by lot.
+
+    Args:
+        scores: (E, R) of the assignments ``names``.
+        names: (E or 1, R, N). If these are all there are, the best of them is taken; otherwise the best assignment of
+            ``slots`` is, or without it the best of those drawn (the true one is not among them: a verdict may not know
+            the truth).
+        slots: (E, N, N) evidence, slot by name, or None.
+        rng: draws the lots.
+
+    Returns:
+        (E, N) int64.
+    """
+    if len(names) == 1:
+        best: Ints = names[0][_best(scores, rng)]
+        return best
+    if slots is None:
+        drawn: Ints = names[np.arange(len(names)), 1 + _best(scores[:, 1:], rng)]
+        return drawn
+    order = rng.random(slots.shape[:2]).argsort(axis=1)  # slots are shown in any order, so that ties name nobody
+    shuffled = most_probable_permutation(np.take_along_axis(slots, order[:, :, None], axis=1))
+    return np.take_along_axis(shuffled, order.argsort(axis=1), axis=1)
+
+
+def _best(scores: Floats, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    slack = 1e-9 * (np.abs(scores).max(axis=1, keepdims=True) + 1e-300)
+    tied = scores >= scores.max(axis=1, keepdims=True) - slack
+    chosen: npt.NDArray[np.intp] = np.where(tied, rng.random(scores.shape), -1.0).argmax(axis=1)
+    return chosen
+
+
+def hits_p_value(hits: Ints, num_agents: int) -> float:
+    """Probability that as many verdicts name as many slots right by chance; never below 1e-12.
+
+    A verdict that gives each name once is right in as many slots as a random permutation has fixed points, whatever
+    the evidence. Montmort's matching problem: k of them with probability sum over j <= N - k of (-1)^j / j!, over k!.
+    """
+    signs = np.array([(-1) ** j / math.factorial(j) for j in range(num_agents + 1)])
+    fixed = [signs[: num_agents - k + 1].sum() / math.factorial(k) for k in range(num_agents + 1)]
+    return _lower_tail(np.maximum(fixed[::-1], 0.0), num_agents - hits)
+
+
+def _lower_tail(law: Floats, values: Ints) -> float:
+    """P(sum of len(values) independent whole numbers with this law on 0, 1, ... is at most the sum of the values)."""
+    if len(law) < 2 or not len(values):
         return 1.0
-    length = len(ranks) * (size - 1) + 1
-    one = np.zeros(length)
-    one[:size] = 1.0 / size
-    law = np.fft.irfft(np.fft.rfft(one, 2 * length) ** len(ranks), 2 * length)[:length]  # no wrap-around
-    return float(np.clip(law[: int((ranks - 1).sum()) + 1].sum(), _SMALLEST_P, 1.0))
+    length = len(values) * (len(law) - 1) + 1
+    padded = np.zeros(2 * length)  # no wrap-around
+    padded[: len(law)] = law
+    total = np.fft.irfft(np.fft.rfft(padded) ** len(values), 2 * length)
+    return float(np.clip(total[: int(values.sum()) + 1].sum(), _SMALLEST_P, 1.0))
 
 
 class ColumnTest(NamedTuple):
@@ -160,6 +216,7 @@ def holm(p_values: npt.ArrayLike) -> Floats:
     return corrected
 
 
+@cache
 def smallest_visible(lineups: int, num_agents: int, level: float, power: float = 0.9) -> tuple[float, float]:
     """The smallest leak that the rank test would see.
 
@@ -181,7 +238,7 @@ def smallest_visible(lineups: int, num_agents: int, level: float, power: float =
     spread = math.sqrt((size + 1) / (12 * (size - 1)))
     wanted = min(0.5 + float(ndtri(1 - level) + ndtri(power)) * spread / math.sqrt(lineups), 1.0)
     rng = np.random.default_rng(0)
-    noise = rng.normal(size=(2000, num_agents, num_agents))
+    noise = rng.normal(size=(1000, num_agents, num_agents))
     names = assignments(len(noise), num_agents, rng)
     moved = (names != np.arange(num_agents)).sum(axis=2)  # (E or 1, R)
     slots = np.arange(num_agents)
@@ -194,7 +251,7 @@ def smallest_visible(lineups: int, num_agents: int, level: float, power: float =
         return float(np.where(moved[:, 1:] > 0, gap > 0, 0.5).mean())
 
     low, high = 0.0, 20.0
-    for _ in range(40):
+    for _ in range(25):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if outscores(middle) < wanted else (low, middle)
     best = (total - high * moved).argmax(axis=1)

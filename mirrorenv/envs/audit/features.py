@@ -18,12 +18,13 @@ import numpy.typing as npt
 from mirrorenv.envs.audit.exact import ordered_pairs
 from mirrorenv.envs.audit.play import Record
 
-__all__ = ["INPUTS", "Features", "lineup_pairs"]
+__all__ = ["INPUTS", "Features", "lineup_relations"]
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 _MANY_COLUMNS, _MANY_STEPS, _MANY_RESPONSES, _MANY_PAIRS = 128, 512, 256, 20_000_000
+_MANY_PRODUCTS = 40
 _SAME = 1e-9  # numbers that differ by less, relatively, differ by rounding: float32 itself resolves 6e-8
 
 
@@ -33,7 +34,7 @@ class Features:
 
     Attributes:
         values: (E, P, F), centred within each episode. P is N slots, or N (N - 1) ordered pairs of slots.
-        columns: F names of the columns that a feature is made of; one name, or two for pairs.
+        columns: F names of the columns that a feature is made of; one name, or two for products.
     """
 
     values: Floats
@@ -44,6 +45,10 @@ class Features:
         """Whether nothing differs between the slots of any episode."""
         return not self.columns
 
+    def beside(self, other: Features) -> Features:
+        """The features of both."""
+        return Features(np.concatenate([self.values, other.values], axis=2), self.columns + other.columns)
+
 
 def centred(values: npt.NDArray[Any], columns: Sequence[tuple[str, ...]]) -> Features:
     """Features less their mean in each episode; those that never differ within an episode are left out."""
@@ -53,6 +58,10 @@ def centred(values: npt.NDArray[Any], columns: Sequence[tuple[str, ...]]) -> Fea
     varies = np.abs(inner).max(axis=(0, 1)) > _SAME * size
     kept = np.where(np.abs(inner) > _SAME * size, inner, 0.0)[:, :, varies]
     return Features(kept, tuple(name for name, some in zip(columns, varies, strict=True) if some))
+
+    def beside(self, other: Features) -> Features:
+        """The features of both."""
+        return Features(np.concatenate([self.values, other.values], axis=2), self.columns + other.columns)
 
 
 @dataclass(frozen=True)
@@ -164,54 +173,61 @@ def _lineup(record: Record) -> Features:
     below = (average[:, :, None] > average[:, None] + _SAME * np.abs(average[:, None])).sum(axis=2)
     above = (average[:, :, None] < average[:, None] - _SAME * np.abs(average[:, None])).sum(axis=2)
     rank = centred(below - above, [(name,) for name in table.names])
-    return Features(np.concatenate([mean.values, rank.values], axis=2), mean.columns + rank.columns)
+    return mean.beside(rank)
 
 
 INPUTS: dict[str, Callable[[Record], Features]] = {
     "first observation": lambda record: centred(record.observations[:, 0], [(name,) for name in record.columns]),
+    "length": lambda record: centred(record.mask.sum(axis=1)[:, :, None], [("length",)]),
     "observations": lambda record: _observations(record).features(),
     "actions": lambda record: _actions(record).features(),
     "observations, actions": lambda record: _both(record).features(),
     "mid-episode window": _window,
     "rewards, ends": _paid,
-    "length": lambda record: centred(record.mask.sum(axis=1)[:, :, None], [("length",)]),
     "whole lineup": _lineup,
 }
-"""What probes are shown, by name. The whole lineup comes with :func:`lineup_pairs` on top."""
+"""What probes are shown, by name. The whole lineup comes with :func:`lineup_relations` on top."""
 
 
-def lineup_pairs(record: Record) -> Features:
-    """How slots of one lineup relate: products of a column of one with a column of another, averaged over the steps.
+def lineup_relations(record: Record) -> tuple[Features, Features]:
+    """How columns go together, within slots and between them: products of two columns, averaged over the steps.
 
     Columns are observations, the action before and the reward for it. They are taken less the lineup's mean in each
     step, and in units of their spread. So a list of the others' positions correlates with the position of whoever is
     listed, and the order of the list shows.
 
     Returns:
-        (E, N (N - 1), F) features of the ordered pairs of slots, as in
-        :func:`~mirrorenv.envs.audit.exact.ordered_pairs`, each with two column names: of the first slot, of the second.
+        (E, N, F) products of two columns of a slot, none where there are more than 40 columns; and (E, N (N - 1), F)
+        products of a column of the first slot with a column of the second, for all
+        :func:`~mirrorenv.envs.audit.exact.ordered_pairs`.
     """
-    before = [_later(table) for table in (_actions(record), _rewards(record))]
-    table = _observations(record).beside(*before)
-    values = np.where(record.mask[..., None], table.values, 0)
+    table = _observations(record).beside(_later(_actions(record)), _later(_rewards(record)))
+    unit, names = _standardised(table)  # (E, T, N, C)
+    episodes, steps, agents, width = unit.shape
+    flat = unit.transpose(0, 2, 3, 1).reshape(episodes, -1, steps)
+    products = (flat @ flat.transpose(0, 2, 1) / steps).reshape(episodes, agents, width, agents, width)
+    products = products.transpose(0, 1, 3, 2, 4)  # (E, N, N, C, C)
+    first, second = np.triu_indices(width)  # (c, d) of a pair is (d, c) of the pair the other way round
+    both = [(names[c], names[d]) for c, d in zip(first, second, strict=True)]
+    i, j = ordered_pairs(agents).T
+    between = centred(products[:, i, j][:, :, first, second], both)
+    if width > _MANY_PRODUCTS:
+        return Features(np.zeros((episodes, agents, 0)), ()), between
+    n = np.arange(agents)
+    return centred(products[:, n, n][:, :, first, second], both), between
+
+
+def _standardised(table: _Table) -> tuple[Floats, tuple[str, ...]]:
+    """(E, T, N, C) less the lineup's mean in each step and in units of spread; columns that never differ left out."""
+    values = np.where(table.mask[..., None], table.values, 0)
     inner = values - values.mean(axis=2, keepdims=True, dtype=np.float64)
-    inner = np.where(record.mask[..., None], inner, 0)  # (E, T, N, C)
-    episodes, steps, agents, _ = inner.shape
-    varying = np.abs(inner).max(axis=(0, 1, 2)) > _SAME * np.abs(values).max(axis=(0, 1, 2))
-    kept = np.flatnonzero(varying)
-    room = max(int(np.sqrt(_MANY_PAIRS / episodes) / agents), 4)
+    inner = np.where(table.mask[..., None], inner, 0)
+    kept = np.flatnonzero(np.abs(inner).max(axis=(0, 1, 2)) > _SAME * np.abs(values).max(axis=(0, 1, 2)))
+    room = max(int(np.sqrt(_MANY_PAIRS / len(values)) / values.shape[2]), 4)
     if len(kept) > room:
         kept = kept[np.linspace(0, len(kept) - 1, room).round().astype(int)]
-    if not len(kept):
-        return Features(np.zeros((episodes, agents * (agents - 1), 0)), ())
-    unit = inner[..., kept] / np.sqrt((inner[..., kept] ** 2).mean(axis=(0, 1, 2)))
-    flat = unit.transpose(0, 2, 3, 1).reshape(episodes, -1, steps)
-    products = (flat @ flat.transpose(0, 2, 1) / steps).reshape(episodes, agents, len(kept), agents, len(kept))
-    first, second = np.triu_indices(len(kept))  # (c, d) of a pair is (d, c) of the pair the other way round
-    i, j = ordered_pairs(agents).T
-    chosen = products.transpose(0, 1, 3, 2, 4)[:, i, j][:, :, first, second]
-    names = [(table.names[kept[c]], table.names[kept[d]]) for c, d in zip(first, second, strict=True)]
-    return centred(chosen, names)
+    inner = inner[..., kept]
+    return inner / np.sqrt((inner**2).mean(axis=(0, 1, 2))), tuple(table.names[i] for i in kept)
 
 
 def _later(table: _Table) -> _Table:

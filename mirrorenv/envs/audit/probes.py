@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import chi2
 
-from mirrorenv.envs.audit.exact import assignments, ordered_pairs, true_ranks
+from mirrorenv.envs.audit.exact import assignments, hits_p_value, ordered_pairs, rank_p_value, true_ranks, verdicts
 from mirrorenv.envs.audit.features import Features
 
 __all__ = ["Outcome", "best_features", "probe"]
@@ -31,14 +31,26 @@ class Outcome:
     """How a trained probe did on episodes it had not seen.
 
     Attributes:
-        ranks: ranks of the true lineup, one for each tested episode, 1 the best.
+        ranks: (E,) ranks of the true lineup, 1 the best.
         size: R, how many assignments were compared.
-        accuracy: share of slots named right by the best of them; chance is 1 / N.
+        hits: (E,) slots named right.
+        agents: N.
     """
 
     ranks: Ints
     size: int
-    accuracy: float
+    hits: Ints
+    agents: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of slots named right; chance is 1 / N."""
+        return float(self.hits.mean() / self.agents)
+
+    @property
+    def p_value(self) -> float:
+        """Twice the smaller p-value of hits and ranks, 1 at most."""
+        return min(1.0, 2 * min(hits_p_value(self.hits, self.agents), rank_p_value(self.ranks, self.size)))
 
     @property
     def outscores(self) -> float:
@@ -130,18 +142,8 @@ def probe(slots: Features, pairs: Features | None, agents: int, rng: np.random.G
         scores = _scores(evidence[0], evidence[1], names, agents)
         size = names.shape[1]
         ranks.append(true_ranks(scores, rng))
-        hits.append(_hits(scores, names, ranks[-1], rng))
-    return Outcome(np.concatenate(ranks), size, float(np.concatenate(hits).mean()))
-
-
-def _hits(scores: Floats, names: Ints, ranks: Ints, rng: np.random.Generator) -> Floats:
-    """(E,) share of slots that the best assignment names right; the truth is the best where its rank says so."""
-    episodes = len(scores)
-    lots = rng.random(scores.shape)
-    best = np.lexsort((lots[:, 1:], scores[:, 1:]), axis=1)[:, -1] + 1  # of the wrong ones, ties by lot
-    wrong = names[np.arange(episodes), best] if len(names) > 1 else names[0][best]
-    same: Floats = (wrong == np.arange(names.shape[2])).mean(axis=1)
-    return np.where(ranks == 1, 1.0, same)
+        hits.append((verdicts(scores, names, evidence[0], rng) == np.arange(agents)).sum(axis=1))
+    return Outcome(np.concatenate(ranks), size, np.concatenate(hits), agents)
 
 
 def best_features(features: Features, episodes: int, count: int) -> npt.NDArray[np.intp]:

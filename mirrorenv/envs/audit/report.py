@@ -126,7 +126,7 @@ def _cells(probes: list[ProbeResult]) -> list[str]:
     """Accuracy, how often the truth wins, p-values of both probes, verdict."""
     trained, untrained = probes
     if trained.p_value is None:
-        return ["-", "-", "-", "-", "nothing differs"]
+        return ["-", "-", "-", "-", "same for all"]
     return [
         f"{trained.accuracy:.3f}",
         f"{trained.outscores:.3f}",
