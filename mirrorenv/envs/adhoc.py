@@ -16,7 +16,10 @@ __all__ = ["adhoc_batch", "adhoc_spec", "is_adhoc"]
 
 Source = str | Callable[..., Any]
 
-UNKNOWN = "unknown world: nobody has checked what tells its agents apart; if nothing does, pass slot_exchangeable=True"
+UNKNOWN = (
+    "unknown world: `mirrorenv audit` looks for what tells its agents apart; if nothing does, pass "
+    "slot_exchangeable=True"
+)
 PADDED = "observations of different sizes are padded with zeros, and the padding names the agent"
 
 

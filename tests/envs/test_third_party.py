@@ -292,7 +292,7 @@ def test_make_gives_the_pettingzoo_face_of_the_same_episode() -> None:
 def test_an_unknown_world_claims_nothing_unless_the_user_does() -> None:
     spec = mirrorenv.spec("some.module:Env")
     assert (spec.id, spec.slot_exchangeable) == ("some.module:Env", False)
-    assert "nobody has checked" in str(spec.leaks)
+    assert "mirrorenv audit" in str(spec.leaks)
     trusted = mirrorenv.spec("some.module:Env", slot_exchangeable=True)
     assert trusted.slot_exchangeable
     assert trusted.leaks is None
