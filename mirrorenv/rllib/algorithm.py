@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
+from ray.exceptions import RayError
 from ray.rllib.algorithms.ppo import PPO, PPOConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 
 from mirrorenv.envs import spec
+from mirrorenv.errors import MirrorError, TrainingError
 from mirrorenv.population.checkpoint import save_population
 from mirrorenv.population.experience import population_shape
 from mirrorenv.population.population import Population
@@ -46,6 +49,8 @@ class MirrorPPOConfig(PPOConfig):
         self.total_steps: int | None = None
         self.env_runner_cls = PopulationEnvRunner
         self.num_env_runners = 0
+        self.sample_timeout_s = 3600.0  # RLlib's 60 s would throw away the samples of a slow world
+        self.step_timeout = 300.0  # seconds for one reset or step of a batch; 0 waits for ever
         self.seed = 0
 
     def environment(self, *env: Any, **settings: Any) -> Self:
@@ -178,7 +183,7 @@ class MirrorPPO(PPO):
         batch["advantage"] = weigh_advantages(columns, weight)
         batch["iteration"] = np.full(len(batch["mask"]), self.iteration, np.int64)
         sample = MultiAgentBatch({MODULE_ID: SampleBatch(batch)}, env_steps=steps)
-        results = self.learner_group.update(batch=sample)
+        results = self._update(sample)
         self.metrics.aggregate(results, key="learners")
         self.env_runner_group.sync_weights(from_worker_or_learner_group=self.learner_group, inference_only=False)
         if self.config.num_env_runners:  # the driver's own copy, which evaluation and checkpoints read
@@ -189,6 +194,23 @@ class MirrorPPO(PPO):
         for name, value in summary.items():
             self.metrics.log_value(("env_runners", name), value, window=1)
 
+    def _update(self, sample: MultiAgentBatch) -> Any:
+        """Let the learners learn.
+
+        Raises:
+            TrainingError: if one of them is lost.
+        """
+        try:
+            return self.learner_group.update(batch=sample)
+        except RayError as error:
+            if isinstance(error, MirrorError):  # a learner's own words
+                raise
+            reason = str(error).strip().splitlines()[0]
+            raise TrainingError(
+                f"a learner was lost in iteration {self.iteration + 1} ({type(error).__name__}: {reason}). "
+                "Start the run again: it goes on from its last checkpoint"
+            ) from error
+
     def _sample(self) -> Columns | None:
         """Episodes from every healthy runner; None if none arrived in this attempt."""
         learning: LearningSettings = self.config.learning_settings
@@ -198,18 +220,37 @@ class MirrorPPO(PPO):
             self._next_episode += len(episodes)
             columns: Columns = self.env_runner.sample(episodes=episodes, iteration=iteration)
             return columns
-        shares = np.array_split(episodes, runners)
-        parts = self.env_runner_group.foreach_env_runner(
-            lambda runner: runner.sample(episodes=shares[runner.worker_index - 1], iteration=iteration),
-            local_env_runner=False,
-            timeout_seconds=self.config.sample_timeout_s,
-        )
+        shares = dict(enumerate(np.array_split(episodes, runners), start=1))
+        parts = self._ask(shares)
         if not parts:
             return None
         self._next_episode += len(episodes)
         if len(parts) < runners:
             logger.warning("iteration %d: samples from %d of %d env runners", iteration, len(parts), runners)
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            lost = np.concatenate([share for index, share in shares.items() if index not in parts])
+            again = zip(sorted(parts), np.array_split(lost, len(parts)), strict=True)
+            replayed = self._ask({index: share for index, share in again if len(share)})
+            arrived = [*parts.values(), *replayed.values()]
+        else:
+            arrived = list(parts.values())
+        return {name: np.concatenate([part[name] for part in arrived]) for name in arrived[0]}
+
+    def _ask(self, shares: dict[int, NDArray[np.int64]]) -> dict[int, Columns]:
+        """Episodes by env runner, of those that answer; `shares` holds the ids that each is to play."""
+        iteration = self.iteration
+        answers = self.env_runner_group.foreach_env_runner(
+            lambda runner: (
+                runner.worker_index,
+                runner.attempt(episodes=shares[runner.worker_index], iteration=iteration),
+            ),
+            local_env_runner=False,
+            remote_worker_ids=list(shares),
+            timeout_seconds=self.config.sample_timeout_s,
+        )
+        for _, answer in answers:
+            if isinstance(answer, MirrorError):  # wrong in one runner, wrong in all: no retry heals a world
+                raise answer
+        return dict(answers)
 
     # -- checkpoints ----------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from ray.rllib.env import INPUT_ENV_SPACES
 from ray.rllib.env.env_runner import EnvRunner
 from ray.rllib.utils.checkpoints import Checkpointable
 
+from mirrorenv.envs.watch import WatchedWorld
+from mirrorenv.errors import MirrorError, TrainingError
 from mirrorenv.population.experience import play, world_seeds
 from mirrorenv.population.train_batch import Columns, train_batch
 from mirrorenv.rllib.module import MODULE_ID, PopulationModule
-from mirrorenv.rllib.worlds import make_world
+from mirrorenv.rllib.worlds import make_world, world_name
 
 __all__ = ["PopulationEnvRunner"]
 
@@ -72,9 +75,20 @@ class PopulationEnvRunner(EnvRunner, Checkpointable):
             rng=np.random.default_rng(choices),
         )
 
+    def attempt(self, *, episodes: NDArray[np.int64], iteration: int) -> Columns | MirrorError:
+        """`sample`, with what went wrong as an answer: an exception would end this actor, and its reason with it."""
+        try:
+            return self.sample(episodes=episodes, iteration=iteration)
+        except MirrorError as error:
+            return type(error)(f"env runner {self.worker_index}: {error}")
+        except Exception as error:
+            where = f"env runner {self.worker_index}, iteration {iteration + 1}"
+            return TrainingError(f"{where}: {type(error).__name__}: {error}\n{traceback.format_exc()}")
+
     def _world(self, size: int) -> Any:
         if size not in self._worlds:
-            self._worlds[size] = make_world(self.config, size)
+            world = make_world(self.config, size)
+            self._worlds[size] = WatchedWorld(world, world_name(self.config), self.config.step_timeout)
         return self._worlds[size]
 
     # -- what RLlib asks of a runner ------------------------------------------------------------------------------

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import ray
 import torch
+from ray.exceptions import RayError
 
 from mirrorenv.envs import make_batch, spec
-from mirrorenv.errors import TrainingError
-from mirrorenv.population.checkpoint import clone, load_population, save_population
+from mirrorenv.envs.watch import WatchedWorld
+from mirrorenv.errors import MirrorError, RunFolderError, TrainingError
+from mirrorenv.population.checkpoint import clone
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import population_shape
 from mirrorenv.population.population import Population
 from mirrorenv.results import RunFolder
 from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
+from mirrorenv.rllib.resume import go_on, save_checkpoint
 from mirrorenv.rllib.settings import RunSettings
 
 __all__ = ["Progress", "algorithm_config", "default_run_path", "start_ray", "train"]
 
 Row = dict[str, Any]
 IfExists = Literal["refuse", "resume", "overwrite"]
-
-_STATE = "rllib"
 
 _METRICS = {  # learner metric -> name in metrics.jsonl
     "policy_loss": "policy_loss",
@@ -64,7 +67,8 @@ def algorithm_config(settings: RunSettings) -> MirrorPPOConfig:
     config.learning_settings = settings.learning
     config.total_steps = settings.total_steps
     resources = settings.resources
-    config.env_runners(num_env_runners=resources.env_runners)
+    config.env_runners(num_env_runners=resources.env_runners, sample_timeout_s=resources.sample_timeout)
+    config.step_timeout = resources.step_timeout
     config.learners(num_learners=resources.learners, num_gpus_per_learner=resources.gpus_per_learner)
     config.debugging(seed=settings.seed, log_level="ERROR")
     return config
@@ -124,16 +128,57 @@ def train(
     start_ray(settings)
     algorithm: MirrorPPO | None = None
     try:
-        algorithm = algorithm_config(settings).build_algo()
-        _Loop(settings, folder, algorithm, progress).run()
-    except BaseException as error:
-        folder.fail(f"{type(error).__name__}: {error}")
-        raise
+        with _reasons(folder):
+            algorithm = algorithm_config(settings).build_algo()
+            _Loop(settings, folder, algorithm, progress).run()
     finally:
         if algorithm is not None:
             algorithm.stop()
     folder.finish()
     return folder
+
+
+@contextmanager
+def _reasons(folder: RunFolder) -> Iterator[None]:
+    """Whatever ends the run early is put down in its folder, and is an error of ours if others raised it.
+
+    SIGTERM is an error here, so that it is put down too.
+    """
+
+    def terminate(number: int, frame: Any) -> None:
+        raise TrainingError(f"stopped by {signal.Signals(number).name}. {_AGAIN}")
+
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, terminate) if main else None
+    try:
+        yield
+    except BaseException as error:
+        mirrored = _as_ours(error, folder)
+        with suppress(MirrorError):  # where nothing can be written, the reason itself says so
+            folder.fail(f"{type(mirrored).__name__}: {mirrored}")
+        if mirrored is error:
+            raise
+        raise mirrored from error
+    finally:
+        if main:
+            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+_AGAIN = "The same command goes on from the last checkpoint"
+
+
+def _as_ours(error: BaseException, folder: RunFolder) -> BaseException:
+    """What Ray, TensorBoard and the disk raise, as an error that says what to do."""
+    if isinstance(error, MirrorError):
+        return error
+    if not folder.path.is_dir():
+        return RunFolderError(f"{folder.path} is gone: somebody removed the run folder while the run wrote to it")
+    if isinstance(error, OSError):
+        return RunFolderError(f"cannot write to {folder.path}: {error}. Free some space. {_AGAIN}")
+    if isinstance(error, RayError):
+        first = str(error).strip().splitlines()[0]
+        return TrainingError(f"a process of the run was lost ({type(error).__name__}: {first}). {_AGAIN}")
+    return error
 
 
 class _Loop:
@@ -144,22 +189,12 @@ class _Loop:
 
         self.settings, self.folder, self.algorithm, self.progress = settings, folder, algorithm, progress
         self.board = SummaryWriter(str(folder.tensorboard_path))
-        self.world = make_batch(settings.world, settings.evaluation.episodes, **settings.world_options)
+        world = make_batch(settings.world, settings.evaluation.episodes, **settings.world_options)
+        self.world = WatchedWorld(world, settings.world, settings.resources.step_timeout)
         self.started = time.perf_counter()
-        self.previous: Population | None = None
-        self.newest: Row = {}
-        self._restore()
-
-    def _restore(self) -> None:
-        """Go on from the last whole checkpoint, if there is one, and forget what was logged after it."""
-        whole = [path for path in self.folder.checkpoints() if (path / _STATE).is_dir()]
-        if not whole:
-            self.folder.rewind(-1)
-            return
-        self.algorithm.restore_from_path(str((whole[-1] / _STATE).resolve()))
-        self.folder.rewind(self.steps)
-        self.previous, _ = load_population(whole[-1])
-        self.newest = self.folder.evaluations()[-1]
+        resumed = go_on(folder, algorithm)
+        self.previous: Population | None = resumed.population if resumed else None
+        self.newest: Row = resumed.evaluation if resumed else {}
 
     def run(self) -> None:
         settings = self.settings
@@ -232,19 +267,10 @@ class _Loop:
             "env_steps": self.steps,
             "mirror": self.settings.mirror.model_dump(mode="json"),
         }
-        self._save(self.folder.checkpoint_path(self.steps), population, about)
+        save_checkpoint(self.folder, self.algorithm, about)
         self.previous = clone(population)
         self.newest = row
         self.progress.evaluation(row)
-
-    def _save(self, path: Path, population: Population, about: Row) -> None:
-        """The population to exchange, and RLlib's own state to go on from, which this run alone reads back."""
-        save_population(path, population, about)
-        unfinished = path / f".{_STATE}.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.rmtree(path / _STATE, ignore_errors=True)
-        self.algorithm.save_to_path(str(unfinished.resolve()))
-        unfinished.rename(path / _STATE)  # its name says that it is whole
 
 
 def _number(value: Any) -> float | None:

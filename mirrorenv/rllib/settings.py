@@ -37,6 +37,10 @@ class ResourceSettings(StrictModel):
     """Ray actors that learn; 0 learns in the driver."""
     gpus_per_learner: float = Field(default=0, ge=0)
     """GPUs of each learner."""
+    step_timeout: float = Field(default=300, ge=0)
+    """Seconds that one reset or step of a batch of worlds may take before the run stops; 0 waits for ever."""
+    sample_timeout: float = Field(default=3600, gt=0)
+    """Seconds to wait for the env runners of one iteration; who has not answered by then counts as lost."""
     address: str = "local"
     """Ray cluster to use: "local" starts one in this process, "auto" or an address joins one."""
 

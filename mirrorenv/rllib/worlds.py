@@ -14,7 +14,7 @@ from mirrorenv.envs.adhoc import is_adhoc
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import ConfigError
 
-__all__ = ["environment_name", "make_world"]
+__all__ = ["environment_name", "make_world", "world_name"]
 
 _numbers = itertools.count()
 
@@ -48,6 +48,11 @@ def make_world(config: Any, num_envs: int) -> ArrayWorld:
     if isinstance(env, str) and not is_adhoc(env) and env not in registry():
         env = _global_registry.get(ENV_CREATOR, env) if _global_registry.contains(ENV_CREATOR, env) else env
     return make_batch(env if isinstance(env, str) else _factory(env, options), num_envs, **options)
+
+
+def world_name(config: Any) -> str:
+    """What messages call the world of an `AlgorithmConfig`."""
+    return config.env if isinstance(config.env, str) else f"{config.env.__module__}:{config.env.__qualname__}"
 
 
 def _factory(env: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:

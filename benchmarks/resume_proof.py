@@ -1,0 +1,54 @@
+"""Resume, proved: a small run is killed with SIGKILL at random moments and started again with the same command.
+
+    python benchmarks/resume_proof.py [--kills 50] [--seed 0] [--json FILE]
+
+Once without interruption; then again and again with kills, each run until it comes to its end. Metrics, evaluations,
+weights and the state of the optimisers must be those of the uninterrupted run, bit for bit; columns that are times are
+left out. Three of five kills come at a uniformly random moment of the run's wall-clock time, start-up included; one
+waits until a checkpoint is being written, one until the report is. Exit code 1 if anything differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+from mirrorenv.testing.kills import as_json, prove
+
+
+def main() -> int:
+    """Run the proof and print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=50, help="how many kills")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--json", type=Path, help="file to write the result to")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="mr", ignore_cleanup_errors=True) as place:
+        proof = prove(
+            options.kills, Path(place), options.seed, say=lambda line: print(line, file=sys.stderr, flush=True)
+        )
+    print(f"{proof.kills} kills in {proof.finished} runs (up to {proof.most_kills} in one)\n")
+    print("| killed while | times |\n|---|---|")
+    for phase, count in proof.phases.most_common():
+        print(f"| {phase} | {count} |")
+    print(f"\nruns that ended as the uninterrupted one, bit for bit: {proof.identical} of {proof.finished}")
+    for difference in proof.differences:
+        print(f"  {difference}")
+    print(f"a changed configuration: {proof.refusal or 'NOT REFUSED'}")
+    if options.json:
+        machine = {"machine": platform.machine(), "python": platform.python_version()}
+        result = {"benchmark": "resume_proof", "seed": options.seed, **machine, **as_json(proof)}
+        options.json.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    return 0 if proof.holds else 1
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""A world under a watch: an exception or a step that never returns becomes an error that names world and step."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mirrorenv.envs.base import Actions, ArrayWorld, Observations, Step
+from mirrorenv.envs.random import Seeds
+from mirrorenv.errors import MirrorError, WorldError
+
+__all__ = ["WatchedWorld"]
+
+_GRACE = 10.0  # seconds between the polite way to stop a step and the other one
+_LOOKS = 20  # looks at the clock in one timeout
+
+
+class WatchedWorld(ArrayWorld):
+    """A world whose every call is timed.
+
+    A call that takes longer than ``seconds`` is interrupted and raises WorldError. Python code, sleeping and waiting
+    can be interrupted; native code that never returns to Python cannot, and nor can a thread that is not the main one:
+    then the process ends itself with exit code 1, after the message and the stack are on standard error.
+
+    Args:
+        world: the world.
+        name: what messages call it.
+        seconds: for one ``reset`` or ``step`` of the whole batch; 0 waits for ever.
+    """
+
+    def __init__(self, world: ArrayWorld, name: str, seconds: float) -> None:
+        self.world, self.name, self.seconds = world, name, seconds
+        self.agents, self.num_envs, self.horizon = world.agents, world.num_envs, world.horizon
+        self.observation_space, self.action_space = world.observation_space, world.action_space
+        self.render_modes = world.render_modes  # type: ignore[misc]
+        self._steps = 0
+        self._seeds: npt.NDArray[Any] = np.zeros(0, np.uint64)
+
+    def reset(self, seeds: Seeds) -> Observations:
+        """The world's ``reset``.
+
+        Raises:
+            WorldError: if it raises anything, or takes too long.
+        """
+        self._steps, self._seeds = 0, np.asarray(seeds)
+        with self._watched("reset(seeds)"):
+            return self.world.reset(seeds)
+
+    def step(self, actions: Actions) -> Step:
+        """The world's ``step``.
+
+        Raises:
+            WorldError: if it raises anything, or takes too long.
+        """
+        self._steps += 1
+        with self._watched("step(actions)"):
+            return self.world.step(actions)
+
+    def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
+        """The world's picture."""
+        return self.world.render(index)
+
+    def state(self) -> npt.NDArray[np.float32]:
+        """The world's state."""
+        return self.world.state()
+
+    @contextmanager
+    def _watched(self, call: str) -> Iterator[None]:
+        if self.seconds:
+            _WATCH.start(self.seconds, lambda: self._late(call))
+        try:
+            yield
+        except MirrorError:
+            raise
+        except _TooLong as late:
+            raise WorldError(f"{self._late(call)}{late}. {_REMEDY}") from None
+        except Exception as error:
+            raise WorldError(
+                f"{self._where()}: {call} raised {type(error).__name__}: {error}. "
+                f"`mirrorenv check {self.name}` looks for the cause."
+            ) from error
+        finally:
+            _WATCH.stop()
+
+    def _late(self, call: str) -> str:
+        return f"{self._where()}: {call} did not return within {self.seconds:g} s"
+
+    def _where(self) -> str:
+        seeds = f"{self._seeds[0]} to {self._seeds[-1]}" if len(self._seeds) > 1 else f"{self._seeds[0]}"
+        return f"{self.name}, seeds {seeds}, step {self._steps}, all agents ({self.agents[0]} to {self.agents[-1]})"
+
+
+_REMEDY = "If it is only slow, raise resources.step_timeout; else look at that line"
+
+
+class _TooLong(BaseException):
+    """Raised into a late call. No Exception, so that no environment takes it for one of its own."""
+
+
+class _Watch:
+    """One thread in each process that looks at the clock while a call is under way."""
+
+    def __init__(self) -> None:
+        self._deadline: float | None = None
+        self._seconds = 0.0
+        self._describe: Callable[[], str] = str
+        self._owner = 0  # ident of the thread whose call it is
+        self._fired = False  # this call was interrupted
+        self._sent = 0  # signals of ours that have not arrived yet
+        self._previous: Any = None  # who had the signal before us
+        self._process = 0
+
+    def start(self, seconds: float, describe: Callable[[], str]) -> None:
+        self._describe, self._seconds, self._owner, self._fired = describe, seconds, threading.get_ident(), False
+        if self._process != os.getpid():
+            self._hire()
+        self._deadline = time.monotonic() + seconds
+
+    def stop(self) -> None:
+        self._deadline, self._fired = None, False
+
+    def _hire(self) -> None:
+        """A thread and, where it can be had, a signal: once in a process, and again after a fork."""
+        self._process, self._previous = os.getpid(), None
+        if hasattr(signal, "SIGUSR2") and threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGUSR2, self._interrupt)
+        threading.Thread(target=self._look, name="mirrorenv-watch", daemon=True).start()
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(min(1.0, max(0.01, self._seconds / _LOOKS)))
+            deadline = self._deadline
+            if deadline is None or time.monotonic() < deadline:
+                continue
+            if not self._fired and self._owner == threading.main_thread().ident and self._previous is not None:
+                self._fired = True
+                self._sent += 1
+                signal.pthread_kill(self._owner, signal.SIGUSR2)
+                self._deadline = time.monotonic() + min(_GRACE, self._seconds)
+            else:
+                self._end()
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._sent:  # ours; if the call has returned meanwhile, all is well
+            self._sent -= 1
+            if self._fired:
+                at = f", at {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}" if frame else ""
+                raise _TooLong(at)
+        elif callable(self._previous):
+            self._previous(number, frame)
+        elif self._previous == signal.SIG_DFL:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    def _end(self) -> None:
+        """The call cannot be interrupted: say so and end the process."""
+        with suppress(Exception):
+            print(f"error: {self._describe()} and cannot be interrupted. {_REMEDY}.", file=sys.__stderr__, flush=True)
+            faulthandler.dump_traceback(file=sys.__stderr__ or 2, all_threads=True)
+        os._exit(1)
+
+
+_WATCH = _Watch()

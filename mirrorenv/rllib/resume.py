@@ -1,0 +1,90 @@
+"""Going on with a run: the newest checkpoint that is whole, and everything logged up to it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mirrorenv.errors import CheckpointError
+from mirrorenv.population.checkpoint import load_population, save_population
+from mirrorenv.population.population import Population
+from mirrorenv.results import RunFolder
+from mirrorenv.rllib.algorithm import MirrorPPO
+from mirrorenv.rllib.state import load_state, save_state
+
+__all__ = ["Resumed", "go_on", "save_checkpoint"]
+
+logger = logging.getLogger(__name__)
+
+_STATE = "training"  # folder of the state within a checkpoint
+_KEPT = ("env_runner", "learner_group", "training_iteration", "mirror_counters")  # of RLlib's state; no timers
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """Where a run goes on.
+
+    Attributes:
+        population: as it was at the checkpoint.
+        evaluation: the row logged with it.
+    """
+
+    population: Population
+    evaluation: dict[str, Any]
+
+
+def save_checkpoint(folder: RunFolder, algorithm: MirrorPPO, about: dict[str, Any]) -> None:
+    """Write a checkpoint, whole or not at all: the population to exchange, and what only this run needs to go on."""
+    with folder.new_checkpoint(algorithm.steps_done) as path:
+        save_population(path, algorithm.population, about)
+        state = algorithm.get_state()
+        save_state(path / _STATE, {key: state[key] for key in _KEPT if key in state})
+
+
+def go_on(folder: RunFolder, algorithm: MirrorPPO) -> Resumed | None:
+    """Put the algorithm where the newest whole checkpoint was, and forget what was logged after it.
+
+    A checkpoint that is damaged, or whose rows of metrics or evaluations are missing, is passed over with a warning and
+    the one before it is taken.
+
+    Args:
+        folder: the run.
+        algorithm: freshly built.
+
+    Returns:
+        where the run goes on, or None if it begins anew.
+    """
+    for checkpoint in reversed(folder.checkpoints()):
+        try:
+            resumed, state = _read(folder, checkpoint)
+        except CheckpointError as error:
+            logger.warning("%s; going on from the checkpoint before it", error)
+            continue
+        algorithm.set_state(state)
+        folder.rewind(algorithm.steps_done)
+        logger.warning("%s was cut short; going on after %d steps", folder.path, algorithm.steps_done)
+        return resumed
+    if folder.metrics() or folder.evaluations():
+        logger.warning("%s was cut short before it had a whole checkpoint; beginning anew", folder.path)
+    folder.rewind(-1)
+    return None
+
+
+def _read(folder: RunFolder, checkpoint: Path) -> tuple[Resumed, dict[str, Any]]:
+    """A checkpoint and its evaluation.
+
+    Raises:
+        CheckpointError: if a byte or a row is missing.
+    """
+    population, _ = load_population(checkpoint)
+    state: dict[str, Any] = load_state(checkpoint / _STATE)
+    steps, done = state["mirror_counters"]["steps"], state["training_iteration"]
+    logged = [row["iteration"] for row in folder.metrics() if row["env_steps"] <= steps]
+    if logged != list(range(1, done + 1)):
+        raise CheckpointError(f"metrics.jsonl lacks rows of the {done} iterations before {checkpoint}")
+    evaluation = [row for row in folder.evaluations() if row["env_steps"] == steps]
+    if not evaluation:
+        raise CheckpointError(f"evaluations.jsonl lacks the row of {checkpoint}")
+    return Resumed(population, evaluation[-1]), state
