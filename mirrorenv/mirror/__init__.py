@@ -4,6 +4,15 @@ from mirrorenv.mirror.belief import Belief, Decode
 from mirrorenv.mirror.intervals import Estimate, bootstrap_t_interval, jackknife_interval, rate_interval, t_interval
 from mirrorenv.mirror.leak import likelihood_ratio_e_value, log_e_threshold
 from mirrorenv.mirror.lineup import Lineup, Reveal, lineup_permutations, shuffle_lineup
+from mirrorenv.mirror.neighbourhood import (
+    log_selection,
+    mean_distance,
+    nearest_agents,
+    neighbourhood_evidence,
+    neighbourhood_limit,
+    neighbourhood_permutations,
+    seen_by,
+)
 from mirrorenv.mirror.oracle import (
     Limit,
     count_actions,
@@ -65,8 +74,14 @@ __all__ = [
     "log_permutation_marginals",
     "log_permutation_posterior",
     "log_permutation_sum",
+    "log_selection",
+    "mean_distance",
     "mirror_reward",
     "most_probable_permutation",
+    "nearest_agents",
+    "neighbourhood_evidence",
+    "neighbourhood_limit",
+    "neighbourhood_permutations",
     "permutation_marginals",
     "random_windows",
     "rate_interval",
@@ -74,6 +89,7 @@ __all__ = [
     "recognition_worth",
     "sampled_marginals",
     "score_belief",
+    "seen_by",
     "shuffle_lineup",
     "t_interval",
 ]

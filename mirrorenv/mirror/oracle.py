@@ -32,7 +32,7 @@ from mirrorenv.errors import ConfigError, ShapeError, WorldError
 from mirrorenv.mirror._checks import FloatArray, float_array, mask_array
 from mirrorenv.mirror.belief import Belief
 
-_NOT_EXCHANGEABLE = (
+NOT_EXCHANGEABLE = (
     "this world's slots are not exchangeable (start, dynamics, view or role depend on the agent), so the product of "
     "action probabilities is not the posterior over permutations"
 )
@@ -83,7 +83,7 @@ def exact_limit(
     valid = slot_exchangeable or start_log_probability is not None
     if not valid and on_invalid == "raise":
         raise WorldError(
-            f"exact_limit: {_NOT_EXCHANGEABLE}. Shuffle the slots at reset, give start_log_probability if only the "
+            f"exact_limit: {NOT_EXCHANGEABLE}. Shuffle the slots at reset, give start_log_probability if only the "
             "start differs, or ask with on_invalid='mark'"
         )
     evidence = limit_evidence(log_probabilities, mask)  # (B, K, N)
@@ -92,7 +92,7 @@ def exact_limit(
         if start.shape != evidence.shape:
             raise ShapeError(f"start_log_probability must have shape {evidence.shape}, got {start.shape}")
         evidence = evidence + start
-    return Limit(Belief(evidence), valid, "" if valid else _NOT_EXCHANGEABLE)
+    return Limit(Belief(evidence), valid, "" if valid else NOT_EXCHANGEABLE)
 
 
 def limit_evidence(log_probabilities: npt.ArrayLike, mask: npt.ArrayLike) -> FloatArray:

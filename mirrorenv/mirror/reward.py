@@ -58,6 +58,7 @@ def mirror_reward(
     floor: float = 1e-4,
     teams: npt.ArrayLike | None = None,
     window: npt.ArrayLike | None = None,
+    seen: npt.ArrayLike | None = None,
 ) -> npt.NDArray[np.float32]:
     """What each agent is paid at each step for being recognised, in nats.
 
@@ -70,6 +71,9 @@ def mirror_reward(
         floor: smallest belief that still counts, in (0, 1/N]; bounds the reward below by log N + log floor.
         teams: (N,) ints, the team of each agent; needed by (and only by) ``adversarial``.
         window: (B, 2) ints, [start, stop) of each episode; needed by (and only by) ``window``.
+        seen: (B, J, N) bool, which agents observer j was shown (:func:`mirrorenv.mirror.seen_by`); all if not given.
+            Chance is then one over the number it was shown, and the credits ``author`` and ``team`` are means over the
+            observers that saw the author. Beliefs about others are ignored. Every agent must be seen by somebody.
 
     Returns:
         (B, T, N) float32, zero where the mask is False.
@@ -92,7 +96,10 @@ def mirror_reward(
         raise ConfigError(f"mirror_reward: floor must be in (0, 1/N] = (0, {1.0 / agents:.4g}], got {floor}")
     if (teams is not None) != (credit == "adversarial") or (window is not None) != (timing == "window"):
         raise ConfigError("mirror_reward: teams belong to credit 'adversarial', window to timing 'window', both ways")
-    path = _credit_path(_value(logs, alive, floor), credit, teams)  # (B, T, N)
+    if seen is None:
+        path = _credit_path(_value(logs, alive, floor), credit, teams)  # (B, T, N)
+    else:
+        path = _seen_path(logs, alive, floor, credit, seen)
     increments = np.diff(path, axis=1, prepend=0.0)  # (B, T, N)
     if window is not None:
         increments *= _inside(window, batch, time)[..., None]
@@ -157,6 +164,24 @@ def _credit_path(value: FloatArray, credit: Credit, teams: npt.ArrayLike | None)
     if credit == "team":
         author = np.broadcast_to(author.mean(axis=2, keepdims=True), author.shape)
     return author
+
+
+def _seen_path(logs: FloatArray, alive: BoolArray, floor: float, credit: Credit, seen: npt.ArrayLike) -> FloatArray:
+    """The same where observers are shown some agents only: means over those who saw the author."""
+    if credit not in ("author", "team"):
+        raise ConfigError(f"mirror_reward: seen belongs to the credits 'author' and 'team', not {credit!r}")
+    batch, _, observers, agents = logs.shape
+    shown = mask_array("seen", seen, (batch, observers, agents))
+    witnesses = shown.sum(axis=1)  # (B, N)
+    if not witnesses.all():
+        raise ShapeError("mirror_reward: an agent is seen by nobody, so nobody's belief could pay it")
+    value = _value(np.where(shown[:, None], logs, 0.0), alive, floor)  # (B, T, J, N), shifted by log N
+    acted = np.asarray(alive.any(axis=1))[:, None, None, :]  # (B, 1, 1, N)
+    value = value - acted * (np.log(agents) - np.log(np.maximum(shown.sum(axis=2), 1)))[:, None, :, None]
+    author = np.where(shown[:, None], value, 0.0).sum(axis=2) / witnesses[:, None]  # (B, T, N)
+    if credit == "team":
+        author = np.broadcast_to(author.mean(axis=2, keepdims=True), author.shape)
+    return np.asarray(author, np.float64)
 
 
 def _team_weights(teams: npt.ArrayLike | None, agents: int) -> FloatArray:

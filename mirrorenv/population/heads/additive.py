@@ -22,6 +22,8 @@ class AdditiveHead(Head):
     defined after every step and the dense mirror reward costs one cumulative sum.
     """
 
+    own_lineups = True
+
     def __init__(
         self, shape: PopulationShape, settings: ObserverSettings, trunk_width: int, generator: torch.Generator
     ) -> None:
@@ -34,7 +36,7 @@ class AdditiveHead(Head):
 
     def evidence(self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None) -> Tensor:
         """See `Head.evidence`."""
-        batch, time, slots = lineup.mask.shape
+        batch, time, slots = lineup.mask.shape[-3:]
         steps = self.output.columns(self._encode(lineup, hidden))  # (J, N, T*B*K)
         return accumulate(steps.view(-1, self.num_agents, time, batch, slots).movedim(1, -1), lineup.mask)
 

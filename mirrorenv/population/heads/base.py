@@ -19,7 +19,10 @@ __all__ = ["HEADS", "Head", "LineupTensors", "accumulate", "build_head", "hold",
 
 
 class LineupTensors(NamedTuple):
-    """Shuffled lineups as an observer reads them. Nothing here says who is who."""
+    """Shuffled lineups as an observer reads them. Nothing here says who is who.
+
+    With a leading axis J, (J, B, T, K, ...), every observer is shown a lineup of its own (heads with `own_lineups`).
+    """
 
     observations: Tensor
     """(B, T, K, D) float32, what slot k's author saw before acting."""
@@ -44,11 +47,13 @@ class Head(nn.Module):
         whole_lineup: whether `evidence` is worthless unless all slots are shown at once.
         needs_own: whether `evidence` is given what each observer's own policy would have done.
         reads_hidden: whether `evidence` is given the agents' trunk outputs instead of raw observations.
+        own_lineups: whether each observer may be shown a lineup of its own (a neighbourhood, say).
     """
 
     joint = False
     whole_lineup = False
     needs_own = False
+    own_lineups = False
 
     def __init__(self, shape: PopulationShape, settings: ObserverSettings, trunk_width: int) -> None:
         super().__init__()
@@ -88,6 +93,8 @@ class Head(nn.Module):
 
     def _rows(self, lineup: LineupTensors, hidden: Tensor | None) -> Tensor:
         """Per-step inputs: (T*B*K, F) read alike by all heads, or (J, T*B*K, F) when each reads with its own trunk."""
+        if lineup.mask.dim() == 4:  # (J, B, T, K): lineups of their own
+            return lineup.features().transpose(1, 2).reshape(self.num_agents, -1, self.features)
         if hidden is None:
             return lineup.features().transpose(0, 1).reshape(-1, self.features)
         actions = lineup.actions.transpose(0, 1).reshape(1, -1, lineup.actions.shape[-1])
@@ -110,8 +117,8 @@ def _agents_first(evidence: Tensor) -> Tensor:
 
 
 def accumulate(steps: Tensor, mask: Tensor) -> Tensor:
-    """Sum evidence over time: steps (J, T, B, K, N) and mask (B, T, K) -> (B, T, J, K, N), held after a slot's last."""
-    return (steps * mask.transpose(0, 1).unsqueeze(-1)).cumsum(1).permute(2, 1, 0, 3, 4)
+    """Sum evidence over time: steps (J, T, B, K, N) and mask ([J,] B, T, K) -> (B, T, J, K, N), held after the last."""
+    return (steps * mask.transpose(-3, -2).unsqueeze(-1)).cumsum(1).permute(2, 1, 0, 3, 4)
 
 
 def hold(outputs: Tensor, mask: Tensor) -> Tensor:

@@ -23,6 +23,8 @@ class GRUHead(Head):
     network stands for the history. `layers` counts the GRU and the ReLU layers behind it.
     """
 
+    own_lineups = True
+
     def __init__(
         self, shape: PopulationShape, settings: ObserverSettings, trunk_width: int, generator: torch.Generator
     ) -> None:
@@ -40,7 +42,7 @@ class GRUHead(Head):
 
     def _outputs(self, lineup: LineupTensors, hidden: Tensor | None) -> Tensor:
         """(J, T, B, K, N)."""
-        batch, time, slots = lineup.mask.shape
+        batch, time, slots = lineup.mask.shape[-3:]
         heads = self.num_agents
         rows = self._rows(lineup, hidden).view(-1, time, batch * slots, self.features)
         rows = self.memory.sequence(rows.expand(heads, -1, -1, -1)).flatten(1, 2)  # (J, T*B*K, H)
@@ -55,6 +57,8 @@ class GRUStateHead(GRUHead):
 
     Free to change its mind, and not tied to a sum that the exact limit is known to be.
     """
+
+    own_lineups = False
 
     def evidence(self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None) -> Tensor:
         """See `Head.evidence`."""

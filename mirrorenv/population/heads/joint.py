@@ -33,6 +33,7 @@ class JointHead(AdditiveHead):
     """
 
     whole_lineup = True
+    own_lineups = False
 
     def __init__(
         self, shape: PopulationShape, settings: ObserverSettings, trunk_width: int, generator: torch.Generator

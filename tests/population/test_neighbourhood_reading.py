@@ -1,0 +1,58 @@
+"""Heads that read neighbourhoods say about each trajectory what they would say in the whole lineup."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from mirrorenv.errors import ConfigError
+from mirrorenv.mirror import nearest_agents, neighbourhood_evidence, neighbourhood_permutations
+from mirrorenv.population.heads import HEADS
+from mirrorenv.population.neighbourhood import neighbourhood_loss, read_neighbourhood
+from tests.population.small import DISCRETE, lineup_of, loud, population, some_episodes
+
+SHAPE = DISCRETE.model_copy(update={"num_agents": 5})
+CAN = ("additive", "gru")
+
+
+def neighbourhood(batch: int) -> tuple[np.ndarray, np.ndarray, torch.Tensor]:
+    gaps = np.random.default_rng(0).random((batch, 5, 5))
+    whom = nearest_agents(gaps, 2, run=0, episodes=np.arange(batch))
+    order = neighbourhood_permutations(whom, run=0, episodes=np.arange(batch))
+    return whom, order, torch.from_numpy(np.take_along_axis(whom, order, axis=2))
+
+
+@pytest.mark.parametrize("head", CAN)
+def test_a_neighbourhood_is_rows_and_columns_of_the_whole(head: str) -> None:
+    model = population(head=head, shape=SHAPE)
+    loud(model.head)
+    observations, actions = some_episodes(batch=4, time=6, shape=SHAPE)
+    mask = (torch.arange(6)[None, :, None] < torch.tensor([6, 3, 5, 1, 4])).float().expand(4, -1, -1)
+    whom, order, authors = neighbourhood(4)
+    near = read_neighbourhood(model, observations, actions, mask, authors, torch.from_numpy(whom))
+    whole = model.evidence(lineup_of(model, observations, actions, mask))  # (B, T, J, N, N), in agent order
+    for t in (0, 3, 5):
+        expected = neighbourhood_evidence(whole[:, t].detach().double().numpy(), whom)
+        expected = np.take_along_axis(expected, order[..., None], axis=2)
+        np.testing.assert_allclose(near[:, t].detach().numpy(), expected, atol=1e-4)
+    loss = neighbourhood_loss(near, torch.from_numpy(order), torch.ones(near.shape[:4]))
+    log_belief = near.detach().log_softmax(-1).numpy()
+    right = np.take_along_axis(log_belief, np.broadcast_to(order[:, None, ..., None], (*near.shape[:4], 1)), axis=4)
+    assert loss.item() == pytest.approx(-right.mean(), rel=1e-5)
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in model.head.parameters())
+
+
+@pytest.mark.parametrize("head", sorted(HEADS))
+def test_heads_that_cannot_are_refused(head: str) -> None:
+    observations, actions = some_episodes(batch=2, time=3, shape=SHAPE)
+    whom, _, authors = neighbourhood(2)
+    arguments = (observations, actions, torch.ones(2, 3, 5), authors, torch.from_numpy(whom))
+    if head in CAN:
+        read_neighbourhood(population(head=head, shape=SHAPE), *arguments)
+        with pytest.raises(ConfigError, match="separate"):
+            read_neighbourhood(population(head=head, reads="stopped", shape=SHAPE), *arguments)
+    else:
+        with pytest.raises(ConfigError, match="cannot read neighbourhoods"):
+            read_neighbourhood(population(head=head, shape=SHAPE), *arguments)
