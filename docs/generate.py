@@ -17,6 +17,7 @@ ROOMS = {
     "results": "Run folders, statistics, the report.",
     "population": "Planners, observers and baselines. Needs the extra `train`.",
     "rllib": "The population on RLlib. Needs the extra `train`.",
+    "sb3": "The Stable-Baselines3 face. Needs the extra `sb3`.",
 }
 
 
