@@ -51,7 +51,7 @@ _PPO = {
     ),
     *("min_time_s_per_iteration", "min_sample_timesteps_per_iteration", "metrics_num_episodes_for_smoothing"),
 }
-_OURS = {"mirror", "population", "learning", "total_steps"}
+_OURS = {"mirror", "population", "learning", "total_steps", "step_timeout"}
 _KNOWN = {"PPO": _RESOURCES | _PPO | {"policies", "model_config"}, "MirrorPPO": _RESOURCES | _OURS}
 
 _RENAMED = {  # of Ray 2.40 and before -> of Ray 2.60
@@ -113,12 +113,8 @@ def current_names(algorithm: str, config: Mapping[str, Any], notice: Notice) -> 
         ConfigError: for a key that means nothing any more, or nothing to this algorithm; it says what to use.
         UnknownNameError: for a key nobody knows, with the nearest ones.
     """
-    if algorithm not in ALGORITHMS:
-        raise ConfigError(
-            f"--algo {algorithm}: this command drives {' and '.join(ALGORITHMS)}. For other algorithms of RLlib use "
-            "its Python API: mirrorenv.rllib.register_worlds() makes every world known to it by its id"
-        )
-    known, today = _KNOWN[algorithm], {}
+    _check_algorithm(algorithm)
+    known, today = _KNOWN[algorithm], dict[str, Any]()
     for key, value in config.items():
         name = _RENAMED.get(key, key)
         if key in _GONE:
@@ -136,6 +132,14 @@ def current_names(algorithm: str, config: Mapping[str, Any], notice: Notice) -> 
             notice(f"--config '{key}' is called '{name}' in Ray 2.60")
         today[name] = value
     return today
+
+
+def _check_algorithm(name: str) -> None:
+    if name not in ALGORITHMS:
+        raise ConfigError(
+            f"--algo {name}: this command drives {' and '.join(ALGORITHMS)}. For other algorithms of RLlib use its "
+            "Python API: mirrorenv.rllib.register_worlds() makes every world known to it by its id"
+        )
 
 
 def _check_framework(value: Any) -> None:
@@ -188,6 +192,7 @@ def settings_of(config: AlgorithmConfig, algorithm: str) -> dict[str, Any]:
     Raises:
         ConfigError: if it says something that `--config` cannot, such as code of its own.
     """
+    _check_algorithm(algorithm)
     default = PPOConfig() if algorithm == "PPO" else MirrorPPOConfig()
     before, now = vars(default), vars(config)
     skipped = {"env", "env_config", "algo_class", "policies", "policy_mapping_fn", "_model_config", "_is_frozen"}

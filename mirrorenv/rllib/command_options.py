@@ -65,8 +65,8 @@ GONE = {
     "local_mode": "Ray has no local mode any more. To debug in one process: mirrorenv train ID (no actors by default)",
     "resources_per_trial": "RLlib computes a trial's resources. Say it in --config: num_env_runners, "
     "num_cpus_per_env_runner, num_learners, num_gpus_per_learner",
-    "local_dir": "use --storage-path",
-    "upload_dir": "use --storage-path, which takes a URI such as s3://bucket as well",
+    "local_dir": "it is called --storage-path now",
+    "upload_dir": "it is --storage-path now, which takes a URI such as s3://bucket as well",
     "wandb_key": "no key belongs on a command line. From Python: tune.RunConfig(callbacks=[WandbLoggerCallback(...)])",
     "wandb_project": "see --wandb-key: from Python, with tune.RunConfig(callbacks=[WandbLoggerCallback(...)])",
     "wandb_run_name": "see --wandb-key: from Python, with tune.RunConfig(callbacks=[WandbLoggerCallback(...)])",

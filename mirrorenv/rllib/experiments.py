@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -115,7 +116,7 @@ def read_experiments(path: Path, notice: Notice, env: str | None = None, **defau
     Raises:
         ConfigError: if the file cannot be read, or says something unknown.
     """
-    if "://" in str(path):
+    if ":/" in str(path):  # a Path folds the slashes of a URL
         raise ConfigError(f"{path}: files are not fetched. Download it, look at it, and name the local file")
     if path.suffix == ".py":
         return [_from_python(path, notice, env, **defaults)]
@@ -292,13 +293,19 @@ def _search_space(experiment: Experiment) -> dict[str, Any]:
     return space
 
 
+def _reason(text: str) -> str:
+    """The last exception of a traceback that says something; RLlib raises a bare RuntimeError over a world's own."""
+    said = re.findall(r"^(?:\w+\.)*(\w*(?:Error|Exception)\b(?:\(.*?\))?: .+)$", text, re.MULTILINE)
+    last: str = said[-1] if said else (text.strip().splitlines() or [""])[-1]
+    return last
+
+
 def _outcome(trial: Trial) -> Outcome:
     last = trial.last_result or {}
     runners = last.get("env_runners", {})
     error = None
     if trial.status == Trial.ERROR:
-        text = str(trial.get_error() or "").strip()
-        error = text.splitlines()[-1] if text else f"see {trial.error_file}"
+        error = _reason(str(trial.get_error() or "")) or f"see {trial.error_file}"
     returns = [runners.get(name) for name in ("episode_return_mean", "mirror_return_mean")]
     return Outcome(
         folder=str(trial.path),
