@@ -6,6 +6,7 @@ Called by ``conf.py`` before each build. The pages are not tracked; a page about
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
@@ -98,7 +99,26 @@ def _world_page(id: str, spec: Any) -> str:
         f'```python\nimport mirrorenv\n\nenv = mirrorenv.make("{id}")\nbatch = mirrorenv.make_batch("{id}", 64)\n```\n'
     )
     name = id.split("/")[-1]
-    return f"# {name}\n\n{first}\n\n{_table(['', ''], facts)}\n{code}\n{rest.strip()}\n"
+    return f"# {name}\n\n{first}\n\n{_table(['', ''], facts)}\n{code}\n{rest.strip()}\n\n{_audit_section(id)}"
+
+
+def _audit_section(id: str) -> str:
+    """The recorded leak audit of a world; it takes a minute, so it is not run for every build."""
+    from mirrorenv.envs.audit import HEADER, AuditReport
+
+    path = Path(__file__).parent / "audit" / f"{id.split('/')[-1]}.json"
+    command = f"mirrorenv audit {id} --episodes"
+    if not path.is_file():
+        return f"## Leak audit\n\nNot recorded yet: `{command} 1000`.\n"
+    report = AuditReport.from_json(json.loads(path.read_text("utf-8")))
+    carriers = ", ".join(f"`{carrier.column}`" for carrier in report.carriers()[:5])
+    result = f"**A leak**, carried by {carriers} and what follows from them." if report.leaks else "No leak found."
+    return (
+        f"## Leak audit\n\n    {command} {report.episodes}\n\nAll agents run one identical policy, so whatever names "
+        f"them is the world's doing ([how](../auditing.md)). {result}\n\n"
+        + _table(list(HEADER), report.rows())
+        + f"\n{report.power()}\n"
+    )
 
 
 def configuration_page() -> str:

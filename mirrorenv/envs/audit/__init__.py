@@ -15,8 +15,8 @@ from mirrorenv.envs.adhoc import adhoc_spec, is_adhoc
 from mirrorenv.envs.audit.columns import Carrier, Edge, carriers_by_test, cover, edges_between
 from mirrorenv.envs.audit.exact import column_test, holm, smallest_visible
 from mirrorenv.envs.audit.features import INPUTS, Features, lineup_relations
-from mirrorenv.envs.audit.play import ReactivePolicy, Record, play
 from mirrorenv.envs.audit.probes import CUTS, probe
+from mirrorenv.envs.audit.record import ReactivePolicy, Record, play
 from mirrorenv.envs.audit.report import HEADER, AuditReport, ProbeResult
 from mirrorenv.envs.policies import UniformPolicy
 from mirrorenv.envs.registry import make_batch
@@ -42,7 +42,7 @@ def audit(
     """Audit a world for leaks of identity.
 
     Every agent acts by one policy: uniformly random first, then one random linear policy of the agent's own
-    observation (:class:`~mirrorenv.envs.audit.play.ReactivePolicy`). Probes look at each input for anything that says
+    observation (:class:`~mirrorenv.envs.audit.record.ReactivePolicy`). Probes look at each input for anything that says
     who is who; every p-value is exact and corrected for all probes of both policies (Holm).
 
     Args:

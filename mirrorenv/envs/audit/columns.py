@@ -40,7 +40,7 @@ class Carrier:
 def carriers_by_test(
     features: Features, p_values: npt.NDArray[np.float64], alpha: float
 ) -> tuple[tuple[Carrier, ...], list[Edge]]:
-    """Columns with a corrected p-value below alpha, smallest first; and products of two columns of one slot.
+    """The columns with the smallest corrected p-values below alpha; and products of two columns of one slot.
 
     Args:
         features: what was tested.
@@ -53,7 +53,7 @@ def carriers_by_test(
     found = {columns: p_value for columns, p_value in best.items() if p_value < alpha}
     alone = sorted((p_value, place, columns) for place, (columns, p_value) in enumerate(found.items()))
     return (
-        tuple(Carrier(columns[0], p_value) for p_value, _, columns in alone if len(columns) == 1),
+        tuple(Carrier(columns[0], p_value) for p_value, _, columns in alone if len(columns) == 1)[:_SHOWN],
         [(columns[0], columns[1], p_value) for columns, p_value in found.items() if len(columns) == 2],
     )
 

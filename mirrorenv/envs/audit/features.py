@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.envs.audit.exact import ordered_pairs
-from mirrorenv.envs.audit.play import Record
+from mirrorenv.envs.audit.record import Record
 
 __all__ = ["INPUTS", "Features", "lineup_relations"]
 

@@ -104,6 +104,16 @@ class AuditReport:
         """Plain data, for ``json.dumps``."""
         return {**asdict(self), "leaks": self.leaks, "chance": self.chance}
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> AuditReport:
+        """The report that :meth:`to_json` was called on."""
+        plain = {name: data[name] for name in cls.__dataclass_fields__}
+        results = tuple(
+            ProbeResult(**{**row, "carriers": tuple(Carrier(**carrier) for carrier in row["carriers"])})
+            for row in data["results"]
+        )
+        return cls(**{**plain, "agents": tuple(data["agents"]), "results": results})
+
     def rows(self) -> list[list[str]]:
         """The table, one line for each policy and input: see :data:`HEADER`."""
         by_input: dict[tuple[str, str], list[ProbeResult]] = {}
