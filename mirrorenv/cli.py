@@ -18,6 +18,7 @@ from rich.table import Table
 
 from mirrorenv import __version__
 from mirrorenv.cli_audit import audit
+from mirrorenv.cli_check import check
 from mirrorenv.cli_play import play
 from mirrorenv.errors import MirrorError, require
 
@@ -137,6 +138,9 @@ app.command()(play)
 
 
 app.command()(audit)
+
+
+app.command()(check)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from mirrorenv.errors import ConfigError, unknown_name
 if TYPE_CHECKING:
     from mirrorenv.envs.registry import WorldSpec
 
-__all__ = ["adhoc_batch", "adhoc_spec", "is_adhoc"]
+__all__ = ["adhoc_batch", "adhoc_spec", "environment_arguments", "is_adhoc"]
 
 Source = str | Callable[..., Any]
 
@@ -73,20 +73,35 @@ def adhoc_batch(id: Source, num_envs: int, options: Mapping[str, Any]) -> ArrayW
         _check_names(known.id, factory, rest, ())
         build: Callable[..., ArrayWorld] = factory
         return build(num_envs=num_envs, **rest)
-    from mirrorenv.envs.third_party import OPTIONS, ThirdPartyWorld
+    from mirrorenv.envs.third_party import ThirdPartyWorld
 
+    arguments, ours = environment_arguments(known.id, factory, rest)
+    return ThirdPartyWorld(factory, num_envs=num_envs, name=known.id, env_kwargs=arguments, **ours)
+
+
+def environment_arguments(
+    id: str, factory: Callable[..., Any], options: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arguments of the environment, and those of :class:`~mirrorenv.envs.third_party.ThirdPartyWorld`.
+
+    Raises:
+        ConfigError: if an argument is unknown, or could be either's.
+    """
+    from mirrorenv.envs.third_party import OPTIONS
+
+    rest = {name: value for name, value in options.items() if name != "slot_exchangeable"}
     ours = {name: rest.pop(name) for name in OPTIONS if name in rest}
     named = _named_parameters(factory)
     if "horizon" in ours and "horizon" in named:
         rest["horizon"] = ours["horizon"]
     for name in ours.keys() & named - {"horizon"}:
         raise ConfigError(
-            f"{known.id}: the environment has an argument '{name}' and so has the batch: pass the environment's as "
+            f"{id}: the environment has an argument '{name}' and so has the batch: pass the environment's as "
             f"env_kwargs={{'{name}': ...}}"
         )
     rest |= ours.pop("env_kwargs", None) or {}
-    _check_names(known.id, factory, rest, OPTIONS)
-    return ThirdPartyWorld(factory, num_envs=num_envs, name=known.id, env_kwargs=rest, **ours)
+    _check_names(id, factory, rest, OPTIONS)
+    return rest, ours
 
 
 def _signature(factory: Callable[..., Any]) -> inspect.Signature | None:

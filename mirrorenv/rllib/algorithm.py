@@ -50,6 +50,7 @@ class MirrorPPOConfig(PPOConfig):
         self.env_runner_cls = PopulationEnvRunner
         self.num_env_runners = 0
         self.sample_timeout_s = 3600.0  # RLlib's 60 s would throw away the samples of a slow world
+        self.validate_world = True  # look at everything the world answers
         self.step_timeout = 300.0  # seconds for one reset or step of a batch; 0 waits for ever
         self.seed = 0
 

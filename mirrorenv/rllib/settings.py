@@ -56,6 +56,9 @@ class RunSettings(StrictModel):
     """Seed of weights, worlds, choices and shuffles."""
     total_steps: int = Field(default=150_000, ge=1)
     """Environment steps to train for (joint steps, not agent steps)."""
+    validate_world: bool = True
+    """Look at everything the world answers, in every step: shapes, finite numbers inside the space, nobody missing.
+    Environments of others are looked at in any case."""
     mirror: MirrorSettings = MirrorSettings()
     population: PopulationSettings = PopulationSettings()
     learning: LearningSettings = LearningSettings()

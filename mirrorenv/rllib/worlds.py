@@ -12,6 +12,7 @@ from ray.tune.registry import ENV_CREATOR, _global_registry, register_env
 from mirrorenv.envs import make_batch, registry
 from mirrorenv.envs.adhoc import is_adhoc
 from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.envs.validation import validated
 from mirrorenv.errors import ConfigError
 
 __all__ = ["environment_name", "make_world", "world_name"]
@@ -33,7 +34,7 @@ def environment_name(env: Any) -> Any:
 
 
 def make_world(config: Any, num_envs: int) -> ArrayWorld:
-    """A batch of the world an `AlgorithmConfig` names in `env` and `env_config`.
+    """A batch of the world a `MirrorPPOConfig` names in `env` and `env_config`, validated unless it says otherwise.
 
     Registered worlds come first, then names given to `tune.register_env`. A class or function with one required
     argument is called as RLlib does, with the whole `env_config`; any other with its entries as arguments.
@@ -47,7 +48,8 @@ def make_world(config: Any, num_envs: int) -> ArrayWorld:
         raise ConfigError("no world given: name one, for example .environment('mirrorenv/ants-v0')")
     if isinstance(env, str) and not is_adhoc(env) and env not in registry():
         env = _global_registry.get(ENV_CREATOR, env) if _global_registry.contains(ENV_CREATOR, env) else env
-    return make_batch(env if isinstance(env, str) else _factory(env, options), num_envs, **options)
+    world = make_batch(env if isinstance(env, str) else _factory(env, options), num_envs, **options)
+    return validated(world, world_name(config)) if config.validate_world else world
 
 
 def world_name(config: Any) -> str:
