@@ -60,10 +60,8 @@ def column_names(native: Space, prefix: str = "") -> list[str]:
     if isinstance(native, spaces.MultiDiscrete):
         return [
             f"{name}[{', '.join(map(str, place))}] = {value}"
-            for place, (start, size) in zip(
-                np.ndindex(native.nvec.shape), zip(native.start.ravel(), native.nvec.ravel(), strict=True), strict=True
-            )
-            for value in range(start, start + size)
+            for place in np.ndindex(native.nvec.shape)
+            for value in range(int(native.start[place]), int(native.start[place]) + int(native.nvec[place]))
         ]
     return [f"{name}[{', '.join(map(str, place))}]" for place in np.ndindex(native.shape or (1,))]
 
