@@ -56,7 +56,7 @@ def column_names(native: Space, prefix: str = "") -> list[str]:
         return [name for key, part in named for name in column_names(part, f"{prefix}.{key}".lstrip("."))]
     name = prefix or "observation"
     if isinstance(native, spaces.Discrete):
-        return [f"{name} = {value}" for value in range(int(native.start), int(native.start + native.n))]
+        return [f"{name} = {value}" for value in range(int(native.start), int(native.start) + int(native.n))]
     if isinstance(native, spaces.MultiDiscrete):
         return [
             f"{name}[{', '.join(map(str, place))}] = {value}"

@@ -321,7 +321,8 @@ OTHERS = [
     ("mpe2.simple_spread_v3:parallel_env", {}),
     ("mpe2.simple_spread_v3:env", {}),  # AEC that says it may be converted
     ("mpe2.simple_tag_v3:parallel_env", {"continuous_actions": True}),
-    ("pettingzoo.sisl.multiwalker_v9:parallel_env", {"max_cycles": 12}),
+    ("pettingzoo.sisl.pursuit_v5:parallel_env", {"max_cycles": 12, "n_pursuers": 3}),
+    ("pettingzoo.sisl.multiwalker_v9:parallel_env", {"max_cycles": 12}),  # needs Box2D
     ("pettingzoo.butterfly.pistonball_v6:parallel_env", {"max_cycles": 3, "n_pistons": 3}),
 ]
 
