@@ -61,8 +61,8 @@ def settings_for(lose: str) -> RunSettings:
     )
 
 
-def attempt(lose: str, folder: Path, *, kill: bool) -> dict[str, Any]:
-    """Train on a new cluster; with `kill`, the second node dies on the way."""
+def attempt(lose: str, folder: Path, *, kill: bool) -> None:
+    """Train on a new cluster and print what happened; with `kill`, the second node dies on the way."""
     rows: list[dict[str, Any]] = []
     cluster, second = two_nodes(lose)
     began = last = time.perf_counter()
@@ -86,19 +86,23 @@ def attempt(lose: str, folder: Path, *, kill: bool) -> dict[str, Any]:
     except Exception as stopped:  # whatever it is, it is the finding
         error = f"{type(stopped).__name__}: {str(stopped).strip().splitlines()[0]}"
         print("stopped:", error, flush=True)
+    print(json.dumps({"iterations": rows, "error": error, "status": RunFolder.open(folder).status}), flush=True)
     cluster.shutdown()  # and no ray.shutdown: its goodbye to a node that is gone takes minutes
-    return {"iterations": rows, "error": error, "status": RunFolder.open(folder).status}
 
 
 def in_a_process(*words: str) -> dict[str, Any]:
     """What an attempt in a process of its own found: nothing of the lost cluster is left for the next one."""
     process = subprocess.Popen([sys.executable, __file__, *words], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    line = ""
+    found: dict[str, Any] | None = None
     for line in process.stdout:
-        print(line, end="", flush=True)
+        if line.startswith('{"'):
+            found = json.loads(line)
+        else:
+            print(line, end="", flush=True)
     process.wait()
-    found: dict[str, Any] = json.loads(line)
+    if found is None:
+        raise SystemExit(f"the attempt ended without an answer, exit code {process.returncode}")
     return found
 
 
@@ -110,8 +114,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     if options.attempt:
-        found = attempt(options.lose, options.folder, kill=options.attempt == "kill")
-        print(json.dumps(found), flush=True)
+        attempt(options.lose, options.folder, kill=options.attempt == "kill")
         os._exit(0)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         words = ("--lose", options.lose, "--folder", str(Path(temporary) / "run"))
