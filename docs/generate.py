@@ -83,6 +83,8 @@ def _world_page(id: str, spec: Any) -> str:
     import mirrorenv
 
     text = inspect.getdoc(spec.load()) or ""
+    if spec.kind == "text":
+        return _text_world_page(id, spec, text)
     world = mirrorenv.make_batch(id, 1)
     facts = [
         ["id", f"`{id}`"],
@@ -100,6 +102,23 @@ def _world_page(id: str, spec: Any) -> str:
     )
     name = id.split("/")[-1]
     return f"# {name}\n\n{first}\n\n{_table(['', ''], facts)}\n{code}\n{rest.strip()}\n\n{_audit_section(id)}"
+
+
+def _text_world_page(id: str, spec: Any, text: str) -> str:
+    """The page of a world that speaks: it has no batch of arrays and no recorded leak audit."""
+    import mirrorenv
+
+    env = mirrorenv.make(id)
+    facts = [
+        ["id", f"`{id}`"],
+        ["agents", f"{len(env.possible_agents)} (`{env.possible_agents[0]}` ...)"],
+        ["steps at most", str(env.max_cycles)],
+        ["reward", "each agent's own"],
+        ["identity leaks through", spec.leaks or "nothing known"],
+    ]
+    first, _, rest = text.partition("\n")
+    code = f'```python\nimport mirrorenv\n\nenv = mirrorenv.make("{id}")\n```\n'
+    return f"# {id.split('/')[-1]}\n\n{first}\n\n{_table(['', ''], facts)}\n{code}\n{rest.strip()}\n"
 
 
 def _audit_section(id: str) -> str:

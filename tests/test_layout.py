@@ -23,10 +23,11 @@ BELOW: dict[str, set[str]] = {
     "population": {"mirror", "envs", "results"},
     "rllib": {"mirror", "envs", "results", "population"},
     "sb3": {"mirror", "envs", "population"},
+    "debate": {"mirror", "envs", "results"},
     "testing": {"mirror", "envs", "results", "population", "rllib"},
     "__init__": {"envs"},
 }
-LIGHT_ROOMS = ("mirror", "envs", "results", "testing")
+LIGHT_ROOMS = ("mirror", "envs", "results", "debate", "testing")
 OWN_PICKLES = {"mirrorenv/envs/checker/checks_repeating.py"}  # reads back what it pickled in the line before
 HEAVY = {"torch", "ray", "safetensors", "tensorboard", "stable_baselines3"}
 

@@ -71,3 +71,9 @@ register(
     description="Two agents fetch a key by turns, from corners that name them: the world the leak audit must catch.",
     players="mirrorenv.envs.turn:PLAYERS",
 )
+register(
+    "mirrorenv/debate-v0",
+    "mirrorenv.debate.env:DebateEnv",
+    kind="text",
+    description="Players write on a topic and say who wrote what: the mirror test in words.",
+)

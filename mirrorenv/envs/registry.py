@@ -223,6 +223,8 @@ def make(id: str | Callable[..., Any], *, render_mode: str | None = None, **kwar
     from mirrorenv.envs.pettingzoo_face import PettingZooFace
 
     if isinstance(id, str) and not is_adhoc(id):
+        if (known := spec(id)).kind == "text":  # it is a ParallelEnv already: texts have no batch of arrays
+            return _build(known, {**known.kwargs, "render_mode": render_mode, **kwargs})  # type: ignore[no-any-return]
         return PettingZooFace(make_batch(id, 1, **kwargs), render_mode=render_mode, name=id)
     if render_mode is not None:  # such an environment draws itself, if it is told so when it is made
         kwargs["render_mode"] = "rgb_array"  # the window, if one is asked for, is ours

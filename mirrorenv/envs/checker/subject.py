@@ -56,6 +56,8 @@ def subject(source: str | Callable[..., Any], options: Mapping[str, Any]) -> Sub
         def face(**more: Any) -> Any:
             return make(source, **{**options, **more})
 
+        if known.kind == "text":
+            return Subject(known.id, face, batch, False, lambda env: int(env.max_cycles))
         return Subject(known.id, face, batch, True, lambda env: int(env.world.horizon))
     arguments, ours = environment_arguments(known.id, factory, options)
 

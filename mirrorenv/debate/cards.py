@@ -1,0 +1,164 @@
+"""Agent cards: who plays. One TOML file each; no key ever stands in one."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from mirrorenv.debate.settings import Memory, first_problem
+from mirrorenv.errors import ConfigError
+
+__all__ = ["AgentCard", "Endpoint", "Price", "card_problems", "load_card"]
+
+_STRICT = ConfigDict(strict=True, frozen=True, extra="forbid")
+_SECRET = re.compile(r"\b(sk-[A-Za-z0-9_-]{12,}|[A-Za-z0-9_-]{40,})\b")
+
+
+class Endpoint(BaseModel):
+    """Where a language model is asked: any OpenAI-compatible server."""
+
+    model_config = _STRICT
+
+    model: str = Field(min_length=1, max_length=200, description="The server's name of the model.")
+    base_url: str = Field("https://api.openai.com/v1", description="Address of the API, up to and with /v1.")
+    key_env: str | None = Field(None, description="The environment variable that holds the key; None for no key.")
+    profile: str = Field("openai", description="What the server can do: see mirrorenv.debate.profiles.")
+    temperature: float | None = Field(1.0, ge=0.0, le=2.0, description="None sends no temperature.")
+    top_p: float | None = Field(None, gt=0.0, le=1.0)
+    reasoning_tokens: int = Field(0, ge=0, description="Tokens a reasoning model may think, on top of each limit.")
+    concurrency: int = Field(8, ge=1, le=512, description="Requests in flight at most.")
+    timeout: float = Field(120.0, gt=0.0, description="Seconds for one answer.")
+    timeouts: dict[str, float] = Field(default_factory=dict, description="Seconds by phase, where they differ.")
+    retries: int = Field(6, ge=0, le=50, description="Further tries after a failure that may pass.")
+    longest_wait: float = Field(900.0, ge=0.0, description="Seconds waited at most before one further try.")
+    extra_body: dict[str, Any] = Field(default_factory=dict, description="Further fields of the request.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if not re.match(r"https?://[^\s/@]+(/|$)", value):
+            raise ValueError("must start with http:// or https:// and hold no user name")
+        return value.rstrip("/")
+
+    @field_validator("timeouts")
+    @classmethod
+    def _are_phases(cls, value: dict[str, float]) -> dict[str, float]:
+        unknown = value.keys() - {"speak", "paraphrase", "recognise", "plan"}
+        if unknown or any(seconds <= 0 for seconds in value.values()):
+            raise ValueError("holds seconds above 0 for speak, paraphrase, recognise or plan")
+        return value
+
+
+class Price(BaseModel):
+    """What tokens cost, in one currency for the whole tournament."""
+
+    model_config = _STRICT
+
+    input: float = Field(ge=0.0, description="For a million tokens read.")
+    output: float = Field(ge=0.0, description="For a million tokens written.")
+
+
+class AgentCard(BaseModel):
+    """One player of a tournament."""
+
+    model_config = _STRICT
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$", description="Shown on the leaderboard.")
+    player: str = Field(description="A registered kind of player, e.g. endpoint, persona, copy-own.")
+    about: str = Field("", max_length=400, description="One line for people; never put before a model.")
+    persona: str = Field("", max_length=4000, description="What a model is told about who it is.")
+    memory: Memory | None = Field(None, description="What a model remembers, if not what the game says.")
+    reader: Literal["words", "schema", "label_logprobs", "likelihood"] = Field(
+        "words", description="How verdicts are got: free words, an enforced schema, or probabilities of the model."
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="Settings of a player that is no model.")
+    endpoint: Endpoint | None = None
+    price: Price | None = None
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        if (self.player == "endpoint") != (self.endpoint is not None):
+            raise ValueError("the table [endpoint] belongs to player = 'endpoint', both ways")
+        return self
+
+
+def load_card(path: str | os.PathLike[str]) -> AgentCard:
+    """Read a card.
+
+    Raises:
+        ConfigError: if it is missing, no TOML, or a field is unknown, missing or out of range.
+    """
+    path = Path(path)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"agent card {path}: cannot read it ({error.strerror}); check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"agent card {path}: no valid TOML: {error}") from error
+    try:
+        return AgentCard(**data)
+    except ValidationError as error:
+        raise ConfigError(
+            f"agent card {path}: {first_problem(error)}; 'mirrorenv debate check {path}' lists all"
+        ) from error
+    except TypeError as error:  # a key that is no name
+        raise ConfigError(f"agent card {path}: {error}") from error
+
+
+def card_problems(path: str | os.PathLike[str]) -> list[str]:
+    """Everything that is wrong with a card, in words; an empty list for a good one. Nothing is sent anywhere."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        return [f"cannot be read: {error}"]
+    found = []
+    try:
+        card = AgentCard(**data)
+    except ValidationError as error:
+        for one in error.errors():
+            place = ".".join(str(part) for part in one["loc"]) or "card"
+            found.append(f"{place}: {one['msg'].removeprefix('Value error, ')}")
+    except TypeError as error:
+        found.append(str(error))
+    else:
+        found += _deeper_problems(card)
+    if _SECRET.search(text):
+        found.append("there is something in it that looks like a key: keys belong into the environment (key_env)")
+    return found
+
+
+def _deeper_problems(card: AgentCard) -> list[str]:
+    from mirrorenv.debate.players import make_player
+    from mirrorenv.debate.profiles import profile
+    from mirrorenv.errors import MirrorError
+
+    found = []
+    if card.endpoint is not None:
+        variable = card.endpoint.key_env
+        if variable and not os.environ.get(variable):
+            found.append(f"endpoint.key_env: the environment variable {variable} is not set")
+        if card.endpoint.base_url.startswith("https://api.openai.com") and not variable:
+            found.append("endpoint.key_env: this server needs a key; name the environment variable that holds it")
+        try:
+            known = profile(card.endpoint.profile)
+        except MirrorError as error:
+            return [*found, f"endpoint.profile: {error}"]
+        if card.reader == "schema" and known.schema_field is None:
+            found.append(f"reader: servers of the profile '{card.endpoint.profile}' enforce no schema; use 'words'")
+        if card.reader == "label_logprobs" and not known.logprobs:
+            found.append(f"reader: servers of the profile '{card.endpoint.profile}' give no probabilities; use 'words'")
+        if card.reader == "likelihood":
+            found.append("reader: 'likelihood' needs a model in this process (player = 'local')")
+        return found
+    try:
+        make_player(card)
+    except MirrorError as error:
+        found.append(str(error))
+    return found

@@ -1,0 +1,99 @@
+"""What a player is: something that answers a view, now or after a while."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from mirrorenv.debate.rules import View
+from mirrorenv.debate.verdicts import Verdict, read_verdict, verdict_from_evidence
+
+__all__ = ["Player", "Reply", "Usage", "chance", "verdict_of"]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens of one call.
+
+    Attributes:
+        input: tokens read, over all tries.
+        output: tokens written, over all tries.
+        estimated: True if the server did not say and the numbers are a guess of four characters a token.
+    """
+
+    input: int = 0
+    output: int = 0
+    estimated: bool = False
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back from a player.
+
+    Attributes:
+        text: its words.
+        evidence: (K, N) nats for a player that reads with numbers instead of words; None otherwise.
+        request: what was sent, as JSON, without any key; None if nothing was.
+        response: what came back, as JSON; None if nothing did.
+        usage: tokens; zero for players that are no models.
+        attempts: tries that failed before, in words.
+    """
+
+    text: str
+    evidence: tuple[tuple[float, ...], ...] | None = None
+    request: Mapping[str, Any] | None = None
+    response: Mapping[str, Any] | None = None
+    usage: Usage = Usage()
+    attempts: tuple[Mapping[str, Any], ...] = ()
+
+    def to_row(self) -> dict[str, Any]:
+        """For the log."""
+        row: dict[str, Any] = asdict(self)
+        return row
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Reply:
+        """From the log."""
+        evidence = row.get("evidence")
+        return cls(
+            text=row["text"],
+            evidence=None if evidence is None else tuple(tuple(line) for line in evidence),
+            request=row.get("request"),
+            response=row.get("response"),
+            usage=Usage(**row.get("usage", {})),
+            attempts=tuple(row.get("attempts", ())),
+        )
+
+
+@runtime_checkable
+class Player(Protocol):
+    """Answers views. One object serves every seat of its card, so it keeps nothing between calls."""
+
+    async def speak(self, view: View) -> Reply:
+        """A text on ``view.topic``; in the phase ``paraphrase``, ``view.lineup[0]`` in other words."""
+        ...
+
+    async def recognise(self, view: View) -> Reply:
+        """A verdict on ``view.lineup``, in words of ``view.settings.answer_format`` or as evidence."""
+        ...
+
+    async def plan(self, view: View) -> Reply:
+        """A text for oneself after a round, as ``view.step`` asks."""
+        ...
+
+
+def verdict_of(reply: Reply, view: View) -> Verdict:
+    """The verdict in a reply to a view."""
+    if reply.evidence is not None:
+        return verdict_from_evidence(reply.evidence)
+    return read_verdict(reply.text, view.settings.num_players, view.settings.answer_format)
+
+
+def chance(view: View, salt: str = "") -> np.random.Generator:
+    """A generator for one answer: the same for the same call of the same tournament, whatever runs beside it."""
+    text = f"{view.seed}|{view.key}|{view.sample}|{salt}"
+    return np.random.default_rng(int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little"))

@@ -1,0 +1,55 @@
+"""What servers can do: one profile for each kind, as data. Nothing is assumed that a profile does not say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mirrorenv.errors import unknown_name
+
+__all__ = ["PROFILES", "Profile", "profile"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One kind of OpenAI-compatible server.
+
+    Attributes:
+        roles: who may speak. ``system``: a system message, then user and assistant in turn. ``developer``: the same
+            with the role that reasoning models want. ``alternating``: no system role at all; templates that insist on
+            user and assistant in strict turn get everything as one.
+        limit_field: the request's field for the most tokens of an answer.
+        temperature: whether a temperature may be sent.
+        schema_field: ``json_schema`` or ``json_object`` in ``response_format``; None where neither may be sent.
+        enforces_schema: whether an answer is known to follow the schema. It is parsed tolerantly either way.
+        logprobs: whether probabilities of tokens come back when asked for.
+    """
+
+    roles: Literal["system", "developer", "alternating"] = "system"
+    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    temperature: bool = True
+    schema_field: Literal["json_schema", "json_object"] | None = None
+    enforces_schema: bool = False
+    logprobs: bool = False
+
+
+PROFILES: dict[str, Profile] = {
+    "openai": Profile("system", "max_completion_tokens", schema_field="json_schema", enforces_schema=True, logprobs=True),
+    "reasoning": Profile("developer", "max_completion_tokens", temperature=False, schema_field="json_schema"),
+    "compatible": Profile(),  # the least that every server knows: for one that nothing is known of
+    "strict-template": Profile("alternating"),
+    "ignores-schema": Profile(schema_field="json_schema", enforces_schema=False),
+    "llama-server": Profile(schema_field="json_object", enforces_schema=True, logprobs=True),
+    "vllm": Profile(schema_field="json_schema", enforces_schema=True, logprobs=True),
+}  # fmt: skip
+
+
+def profile(name: str) -> Profile:
+    """A profile by name.
+
+    Raises:
+        UnknownNameError: with the closest known names.
+    """
+    if name not in PROFILES:
+        raise unknown_name("profile", name, PROFILES)
+    return PROFILES[name]

@@ -1,0 +1,325 @@
+"""The game: speak, recognise, plan; as plain Python without a clock, a network or a random state.
+
+A :class:`Debate` holds one game. It says what each participant may see (a :class:`View`), takes what all of them
+answered, and moves on. Whatever plays it (the PettingZoo environment, the tournament, a test) only carries answers.
+
+Every order of texts comes from :func:`mirrorenv.mirror.shuffle_lineup`, keyed by (run and game, round, reader).
+
+Shape legend: N players, J readers (the players, then the judges), K = N texts of a round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from mirrorenv.debate.settings import DebateSettings, Memory, PlanStep
+from mirrorenv.debate.texts import clean, shown_texts
+from mirrorenv.debate.topic_files import TopicPack
+from mirrorenv.debate.verdicts import Verdict
+from mirrorenv.errors import MirrorError
+from mirrorenv.mirror import Reveal, Trajectory, shuffle_lineup
+from mirrorenv.mirror.verdicts import of_true_author, row_verdicts
+
+__all__ = ["Debate", "PastRound", "Phase", "Round", "View", "lineup_of", "recall"]
+
+Phase = Literal["speak", "paraphrase", "recognise", "plan", "over"]
+
+
+@dataclass(frozen=True)
+class PastRound:
+    """What one participant knows of a round that is over.
+
+    Attributes:
+        number: of the round, from 0.
+        topic: of the round.
+        texts: in author order if ``authors`` are known, else in the order this reader saw.
+        authors: the player of each text, or None if they were not revealed.
+        own_text: what the participant wrote, None for a judge.
+        own_hits: how many texts it attributed rightly, or None if it was not told.
+        scores: hits of every player, or None if they were not told.
+    """
+
+    number: int
+    topic: str
+    texts: tuple[str, ...]
+    authors: tuple[int, ...] | None
+    own_text: str | None
+    own_hits: float | None
+    scores: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class View:
+    """All that one participant is given for one answer.
+
+    Attributes:
+        key: name of the call, ``game/round/phase/participant``.
+        seed: what a scripted player's chance follows from, besides the key.
+        settings: of the game.
+        phase: speak, paraphrase, recognise or plan.
+        round: from 0.
+        topic: of the round.
+        me: the participant's own index, or None if it has none (a judge) or was not told yet.
+        lineup: the K shown texts in this reader's order; empty unless recognising. For a paraphrase, the one text.
+        own_text: what the participant wrote in this round; None before, for a judge, and where it is withheld.
+        history: rounds that its memory still holds.
+        record: all rounds that are over; what the baselines are trained on, never put before a language model.
+        notes: what it wrote down for itself last, or "".
+        step: of the planning, or None.
+        sample: 0, or the number of the try after an unreadable verdict.
+        problem: what was wrong with the last try.
+        last_try: what it said then.
+    """
+
+    key: str
+    seed: str
+    settings: DebateSettings
+    phase: Phase
+    round: int
+    topic: str
+    me: int | None
+    lineup: tuple[str, ...] = ()
+    own_text: str | None = None
+    history: tuple[PastRound, ...] = ()
+    record: tuple[PastRound, ...] = ()
+    notes: str = ""
+    step: PlanStep | None = None
+    sample: int = 0
+    problem: str | None = None
+    last_try: str | None = None
+
+
+@dataclass
+class Round:
+    """One round as the experimenter knows it.
+
+    Attributes:
+        topic: of the round.
+        texts: (N) cleaned texts in author order.
+        shown: (N) what was shown of them.
+        reveals: (J) who wrote which slot, for each reader.
+        verdicts: (J) what the readers said.
+        hits: (J) texts attributed rightly, ties shared; 0 for an unreadable verdict.
+        plans: what the players wrote in each planning step, (N) texts.
+    """
+
+    topic: str
+    texts: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+    reveals: list[Reveal] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    hits: list[float] = field(default_factory=list)
+    plans: dict[str, list[str]] = field(default_factory=dict)
+
+
+def lineup_of(
+    topic: str, shown: Sequence[str], *, run: str, round_number: int, observer: int | str
+) -> tuple[tuple[str, ...], Reveal]:
+    """The shuffled texts of a round for one reader, and the reveal."""
+    seen = np.array([topic])
+    lineup, reveal = shuffle_lineup(
+        [Trajectory(seen, np.array([text])) for text in shown], run=run, episode=round_number, observer=observer
+    )
+    return tuple(str(one.actions[0]) for one in lineup.trajectories), reveal
+
+
+def recall(record: tuple[PastRound, ...], memory: Memory, window: int, phase: Phase) -> tuple[PastRound, ...]:
+    """The rounds that a memory still holds; a judge, which makes no notes, reads the public record in full."""
+    if memory == "full":
+        return record
+    if memory == "window":
+        return record[-window:]
+    return record[-1:] if phase == "plan" else ()  # what notes are made of
+
+
+class Debate:
+    """One game.
+
+    Args:
+        settings: the rules.
+        topics: what it is about.
+        run: name or seed of the tournament; orders and scripted chance follow from it and ``game``.
+        game: number of the game.
+    """
+
+    def __init__(self, settings: DebateSettings, topics: TopicPack, *, run: int | str = 0, game: int = 0) -> None:
+        self.settings, self.topics = settings, topics
+        self.run, self.game = f"{run}/{game}", game
+        self.rounds: list[Round] = [Round(topics[0])]
+        self.phase: Phase = "speak"
+        self._steps_left = list(settings.plan)
+        self._notes = [""] * settings.num_players
+
+    @property
+    def number(self) -> int:
+        """Of the current round, from 0."""
+        return len(self.rounds) - 1
+
+    @property
+    def over(self) -> bool:
+        """Whether the game has ended."""
+        return self.phase == "over"
+
+    @property
+    def step(self) -> PlanStep | None:
+        """The current planning step."""
+        return self._steps_left[0] if self.phase == "plan" else None
+
+    @property
+    def participants(self) -> range:
+        """Who is asked in this phase: players, in the phase ``recognise`` also judges, in ``paraphrase`` texts."""
+        return range(self.settings.num_readers if self.phase == "recognise" else self.settings.num_players)
+
+    # -- what is seen -------------------------------------------------------------------------------------------------
+
+    def views(self) -> list[View]:
+        """What each participant of the current phase is given."""
+        return [self.view(j) for j in self.participants]
+
+    def view(self, participant: int) -> View:
+        """What one participant is given; a number from N up is a judge."""
+        settings, now = self.settings, self.rounds[-1]
+        judge, fresh = participant >= settings.num_players, settings.reader == "fresh" and self.phase == "recognise"
+        me = None if judge or not self._index_known else participant
+        who = f"judge{participant - settings.num_players}" if judge else f"p{participant}"
+        step = f":{self.step}" if self.step else ""
+        key = f"g{self.game:05d}/r{self.number:03d}/{self.phase}{step}/{who}"
+        if self.phase == "paraphrase":  # an outside writer sees the text and nothing else
+            return View(key, self.run, settings, self.phase, self.number, now.topic, None, (now.texts[participant],))
+        record = () if fresh else tuple(self._past(number, participant) for number in self._finished())
+        own = None if judge or not now.texts else now.texts[participant]
+        lineup: tuple[str, ...] = ()
+        if self.phase == "recognise":
+            lineup = self._lineup(participant)[0]
+            own = own if settings.knows_own_item else None
+        return View(
+            key=key,
+            seed=self.run,
+            settings=settings,
+            phase=self.phase,
+            round=self.number,
+            topic=now.topic,
+            me=me,
+            lineup=lineup,
+            own_text=own,
+            history=recall(record, "full" if judge else settings.memory, settings.window, self.phase),
+            record=record,
+            notes="" if judge or fresh else self._notes[participant],
+            step=self.step,
+        )
+
+    @property
+    def _index_known(self) -> bool:
+        return self.settings.index_told == "start" or self.number > 0 or self.phase == "plan"
+
+    def _finished(self) -> range:
+        """Rounds whose verdicts are in."""
+        return range(self.number + (self.phase in ("plan", "over")))
+
+    def _past(self, number: int, participant: int) -> PastRound:
+        played, feedback = self.rounds[number], self.settings.feedback
+        judge = participant >= self.settings.num_players
+        own_text = None if judge else played.texts[participant]
+        own_hits = played.hits[participant]
+        if feedback == "full":
+            texts, authors = tuple(played.shown), tuple(range(self.settings.num_players))
+            scores = tuple(played.hits[: self.settings.num_players])
+            return PastRound(number, played.topic, texts, authors, own_text, own_hits, scores)
+        order = played.reveals[participant].permutation
+        texts = tuple(played.shown[author] for author in order)
+        return PastRound(number, played.topic, texts, None, own_text, own_hits if feedback == "own" else None, None)
+
+    def _lineup(self, reader: int) -> tuple[tuple[str, ...], Reveal]:
+        settings, now = self.settings, self.rounds[-1]
+        if settings.orders is not None:
+            order = np.array(settings.orders[self.number], np.int64)
+            return tuple(now.shown[author] for author in order), Reveal(order)
+        observer = reader if settings.shuffle == "observer" else "all"
+        return lineup_of(now.topic, now.shown, run=self.run, round_number=self.number, observer=observer)
+
+    # -- what is answered ---------------------------------------------------------------------------------------------
+
+    def speak(self, texts: Sequence[str]) -> None:
+        """Take the N texts of a round, in author order."""
+        self._expect("speak", len(texts), self.settings.num_players)
+        now = self.rounds[-1]
+        now.texts = [clean(text, self.settings.longest_text) for text in texts]
+        if self.settings.show == "paraphrased":
+            self.phase = "paraphrase"
+        else:
+            self._present(None)
+
+    def paraphrase(self, texts: Sequence[str]) -> None:
+        """Take what a neutral writer made of the N texts."""
+        self._expect("paraphrase", len(texts), self.settings.num_players)
+        self._present([clean(text, self.settings.longest_text) for text in texts])
+
+    def _present(self, paraphrases: list[str] | None) -> None:
+        now = self.rounds[-1]
+        now.shown = shown_texts(now.texts, self.settings.show, paraphrases)
+        now.reveals = [self._lineup(reader)[1] for reader in range(self.settings.num_readers)]
+        self.phase = "recognise"
+
+    def recognise(self, verdicts: Sequence[Verdict]) -> None:
+        """Take the J verdicts and count the hits."""
+        self._expect("recognise", len(verdicts), self.settings.num_readers)
+        now, count = self.rounds[-1], self.settings.num_players
+        for reader, verdict in enumerate(verdicts):
+            if verdict.evidence is not None and np.shape(verdict.evidence) != (count, count):
+                shape = np.shape(verdict.evidence)
+                raise MirrorError(f"reader {reader}: a verdict must be {count} x {count} numbers, got {shape}")
+        now.verdicts = list(verdicts)
+        for verdict, reveal in zip(verdicts, now.reveals, strict=True):
+            credit = of_true_author(row_verdicts(verdict.array(count)), reveal.permutation)  # (K,)
+            now.hits.append(float(credit.sum()) if verdict.valid else 0.0)
+        self.phase = "plan" if self._steps_left else self.phase
+        if self.phase != "plan":
+            self._next_round()
+
+    def plan(self, texts: Sequence[str]) -> None:
+        """Take what the N players wrote in the current planning step; notes replace the notes they had."""
+        self._expect("plan", len(texts), self.settings.num_players)
+        step = self._steps_left.pop(0)
+        cleaned = [clean(text, 12 * self.settings.notes_tokens) for text in texts]
+        self.rounds[-1].plans[step] = cleaned
+        if step == "notes":
+            self._notes = cleaned
+        if not self._steps_left:
+            self._next_round()
+
+    def _next_round(self) -> None:
+        if len(self.rounds) == self.settings.rounds:
+            self.phase = "over"
+            return
+        self.rounds.append(Round(self.topics[len(self.rounds)]))
+        self._steps_left = list(self.settings.plan)
+        self.phase = "speak"
+
+    def _expect(self, phase: Phase, given: int, wanted: int) -> None:
+        if self.phase != phase:
+            raise MirrorError(f"debate: it is the phase '{self.phase}', not '{phase}'")
+        if given != wanted:
+            raise MirrorError(f"debate: the phase '{phase}' takes {wanted} answers, got {given}")
+
+    def transcript(self) -> dict[str, Any]:
+        """The game so far as JSON, in author order: what was written, shown, asked and answered."""
+        return {
+            "game": self.game,
+            "rounds": [
+                {
+                    "topic": one.topic,
+                    "texts": one.texts,
+                    "shown": one.shown,
+                    "orders": [reveal.permutation.tolist() for reveal in one.reveals],
+                    "evidence": [verdict.evidence for verdict in one.verdicts],
+                    "problems": [verdict.problem for verdict in one.verdicts],
+                    "hits": one.hits,
+                    "plans": one.plans,
+                }
+                for one in self.rounds
+            ],
+        }

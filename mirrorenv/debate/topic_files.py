@@ -1,0 +1,85 @@
+"""Topic packs: what a game is about. One TOML file each; a pack of one's own is given by its path."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files as package_files
+from pathlib import Path
+
+from mirrorenv.errors import ConfigError, unknown_name
+
+__all__ = ["TopicPack", "load_topics", "topic_packs"]
+
+LONGEST_TOPIC = 400  # characters
+
+
+@dataclass(frozen=True)
+class TopicPack:
+    """A list of topics.
+
+    Attributes:
+        name: the file's name without its ending.
+        title: for headings.
+        about: what the pack is for.
+        topics: at least one, each of 1 to 400 characters.
+    """
+
+    name: str
+    title: str
+    about: str
+    topics: tuple[str, ...]
+
+    def __getitem__(self, round_number: int) -> str:
+        """The topic of a round, counted from 0; the pack starts over when it is through."""
+        return self.topics[round_number % len(self.topics)]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the topics, in hex: two packs with one digest ask the same questions."""
+        return hashlib.sha256("\0".join(self.topics).encode()).hexdigest()
+
+
+def topic_packs() -> list[str]:
+    """Names of the packs that come with the package."""
+    folder = package_files("mirrorenv.debate").joinpath("topics")
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def load_topics(name: str) -> TopicPack:
+    """A pack of the package by name, or any TOML file by path.
+
+    Raises:
+        UnknownNameError: if no pack has this name.
+        ConfigError: if the file is missing, no TOML, or holds no topics.
+    """
+    if name.endswith(".toml"):
+        path, short = Path(name), Path(name).stem
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"topic pack {path}: cannot read it ({error}); give the path of a TOML file") from error
+    elif name in topic_packs():
+        text, short = package_files("mirrorenv.debate").joinpath("topics", f"{name}.toml").read_text("utf-8"), name
+    else:
+        raise unknown_name("topic pack", name, topic_packs())
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"topic pack {name}: no valid TOML: {error}") from error
+    return _pack(short, name, data)
+
+
+def _pack(short: str, name: str, data: dict[str, object]) -> TopicPack:
+    unknown = data.keys() - {"title", "about", "topics"}
+    if unknown:
+        raise ConfigError(f"topic pack {name}: unknown keys {sorted(unknown)}; it holds title, about and topics")
+    topics = data.get("topics")
+    if not isinstance(topics, list) or not topics:
+        raise ConfigError(f"topic pack {name}: 'topics' must be a list of at least one text")
+    for number, topic in enumerate(topics):
+        if not isinstance(topic, str) or not 0 < len(topic.strip()) <= LONGEST_TOPIC:
+            raise ConfigError(f"topic pack {name}: topic {number} must be a text of 1 to {LONGEST_TOPIC} characters")
+    title, about = data.get("title", short), data.get("about", "")
+    return TopicPack(short, str(title), str(about), tuple(str(topic).strip() for topic in topics))
