@@ -23,7 +23,8 @@ from mirrorenv.errors import MirrorError, WorldError
 __all__ = ["WatchedWorld"]
 
 _GRACE = 10.0  # seconds between the polite way to stop a step and the other one
-_LOOKS = 20  # looks at the clock in one timeout
+_LOOKS = 20  # looks in one timeout
+_LAST = 4  # timeouts until the last resort
 
 
 class WatchedWorld(ArrayWorld):
@@ -44,6 +45,7 @@ class WatchedWorld(ArrayWorld):
         self.agents, self.num_envs, self.horizon = world.agents, world.num_envs, world.horizon
         self.observation_space, self.action_space = world.observation_space, world.action_space
         self.render_modes = world.render_modes  # type: ignore[misc]
+        self.place_columns = world.place_columns
         self._steps = 0
         self._seeds: npt.NDArray[Any] = np.zeros(0, np.uint64)
 
@@ -81,17 +83,23 @@ class WatchedWorld(ArrayWorld):
             _WATCH.start(self.seconds, lambda: self._late(call))
         try:
             yield
+        except WorldError as error:
+            if "`mirrorenv check" in str(error):
+                raise
+            raise WorldError(f"{str(error).rstrip('.')}. {self._check()}") from error
         except MirrorError:
             raise
         except _TooLong as late:
             raise WorldError(f"{self._late(call)}{late}. {_REMEDY}") from None
         except Exception as error:
             raise WorldError(
-                f"{self._where()}: {call} raised {type(error).__name__}: {error}. "
-                f"`mirrorenv check {self.name}` looks for the cause."
+                f"{self._where()}: {call} raised {type(error).__name__}: {error}. {self._check()}"
             ) from error
         finally:
             _WATCH.stop()
+
+    def _check(self) -> str:
+        return f"`mirrorenv check {self.name}` looks for the cause."
 
     def _late(self, call: str) -> str:
         return f"{self._where()}: {call} did not return within {self.seconds:g} s"
@@ -109,26 +117,30 @@ class _TooLong(BaseException):
 
 
 class _Watch:
-    """One thread in each process that looks at the clock while a call is under way."""
+    """One thread in each process that looks, now and then, whether the call under way is still the same.
+
+    It counts its looks and not the seconds, so that a process that was stopped for a while (Ctrl-Z, a debugger) has
+    not missed anything.
+    """
 
     def __init__(self) -> None:
-        self._deadline: float | None = None
+        self._call: object | None = None  # the call under way
         self._seconds = 0.0
         self._describe: Callable[[], str] = str
         self._owner = 0  # ident of the thread whose call it is
-        self._fired = False  # this call was interrupted
         self._sent = 0  # signals of ours that have not arrived yet
+        self._late: object | None = None  # the call that was interrupted
         self._previous: Any = None  # who had the signal before us
         self._process = 0
 
     def start(self, seconds: float, describe: Callable[[], str]) -> None:
-        self._describe, self._seconds, self._owner, self._fired = describe, seconds, threading.get_ident(), False
+        self._describe, self._seconds, self._owner = describe, seconds, threading.get_ident()
         if self._process != os.getpid():
             self._hire()
-        self._deadline = time.monotonic() + seconds
+        self._call = object()
 
     def stop(self) -> None:
-        self._deadline, self._fired = None, False
+        self._call = self._late = None
 
     def _hire(self) -> None:
         """A thread and, where it can be had, a signal: once in a process, and again after a fork."""
@@ -138,23 +150,37 @@ class _Watch:
         threading.Thread(target=self._look, name="mirrorenv-watch", daemon=True).start()
 
     def _look(self) -> None:
+        seen: object | None = None
+        waited = 0.0
         while True:
-            time.sleep(min(1.0, max(0.01, self._seconds / _LOOKS)))
-            deadline = self._deadline
-            if deadline is None or time.monotonic() < deadline:
+            pause = min(1.0, max(0.01, self._seconds / _LOOKS))
+            time.sleep(pause)
+            call = self._call
+            self._set_last_resort(call is not None)
+            waited = waited + pause if call is not None and call is seen else 0.0
+            seen = call
+            patience = self._seconds if self._late is not call else min(_GRACE, self._seconds)
+            if call is None or waited < patience:
                 continue
-            if not self._fired and self._owner == threading.main_thread().ident and self._previous is not None:
-                self._fired = True
-                self._sent += 1
-                signal.pthread_kill(self._owner, signal.SIGUSR2)
-                self._deadline = time.monotonic() + min(_GRACE, self._seconds)
-            else:
+            interruptible = self._owner == threading.main_thread().ident and self._previous is not None
+            if not interruptible or self._late is call:
                 self._end()
+            self._late, waited = call, 0.0
+            self._sent += 1
+            signal.pthread_kill(self._owner, signal.SIGUSR2)
+
+    def _set_last_resort(self, on: bool) -> None:
+        """A call that holds the interpreter stops this thread too: then Python's own timer ends the process."""
+        with suppress(Exception):  # no standard error to write to
+            if on:
+                faulthandler.dump_traceback_later(_LAST * self._seconds, exit=True, file=sys.__stderr__ or 2)
+            else:
+                faulthandler.cancel_dump_traceback_later()
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self._sent:  # ours; if the call has returned meanwhile, all is well
             self._sent -= 1
-            if self._fired:
+            if self._late is not None and self._late is self._call:
                 at = f", at {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}" if frame else ""
                 raise _TooLong(at)
         elif callable(self._previous):

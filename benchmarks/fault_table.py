@@ -1,0 +1,63 @@
+"""What happens to real runs: each fault is injected into a small training run, and the run is judged by what it leaves.
+
+    python benchmarks/fault_table.py [--only NAME] [--quick] [--json FILE]
+
+Survived: the run came to its end with samples in every iteration, and said what happened; where it was started again,
+it ended as an uninterrupted run does, bit for bit. Stopped: it ended with an error of ours that names what it must
+(environment, agent, step, remedy). Silent: anything else. Prints a Markdown table; exit code 1 if a fault was silent or
+did not do what it should. The faults are those of `mirrorenv.testing.run_faults`, which the tests go through as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("RAY_worker_niceness", "0")
+
+import ray
+
+from mirrorenv.testing.run_faults import measure, run_faults
+
+
+def main() -> int:
+    """Let everything happen and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help="faults whose name contains this")
+    parser.add_argument("--quick", action="store_true", help="only those that take no process of their own")
+    parser.add_argument("--json", type=Path, help="file to write the rows to")
+    options = parser.parse_args()
+    chosen = [f for f in run_faults() if (options.only or "") in f.name and not (options.quick and f.slow)]
+    ray.init(address="local", num_cpus=8, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    rows: list[dict[str, Any]] = []
+    print("| kind | injected | outcome | seconds | first line of the message |\n|---|---|---|---|---|")
+    for fault in chosen:
+        with tempfile.TemporaryDirectory(prefix="mr", ignore_cleanup_errors=True) as place:
+            row = measure(fault, Path(place))
+            row["message"] = row["message"].replace(place, "RUNS")
+        rows.append(row)
+        print("| {kind} | {where} | {outcome} | {seconds:.1f} | {text} |".format(**row, text=_short(row)), flush=True)
+    ray.shutdown()
+    counts = Counter(row["outcome"] for row in rows)
+    print(f"\n{len(rows)} kinds: {counts['survived']} survived, {counts['stopped']} stopped, {counts['silent']} silent")
+    if options.json:
+        machine = {"machine": platform.machine(), "python": platform.python_version(), "ray": ray.__version__}
+        result = {"benchmark": "fault_table", **machine, "counts": dict(counts), "rows": rows}
+        options.json.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    return int(any(row["outcome"] != row["wanted"] for row in rows))
+
+
+def _short(row: dict[str, Any]) -> str:
+    text = row["message"] + (f" ({row['why']})" if row["why"] else "")
+    return text.replace("|", "\\|") or "nothing to say"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

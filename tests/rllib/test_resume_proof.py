@@ -1,0 +1,25 @@
+"""A run that is killed with SIGKILL from outside and started again ends with the bits of an uninterrupted one."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from mirrorenv.testing.kills import AIMS, prove
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_three_kills_change_nothing() -> None:
+    with tempfile.TemporaryDirectory(prefix="mr", ignore_cleanup_errors=True) as place:  # short: sockets lie in it
+        proof = prove(3, Path(place), seed=1, iterations=8, checkpoints=4)
+    assert proof.kills >= 3
+    assert not proof.differences
+    assert "mirror.weight" in proof.refusal
+    assert proof.holds
+
+
+def test_kills_are_aimed_at_start_up_checkpoints_and_the_report() -> None:
+    assert {"any time", "a checkpoint", "the report"} == set(AIMS)
