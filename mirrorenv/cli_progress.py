@@ -63,7 +63,7 @@ class TrainingDisplay:
     def _evaluation(self, row: dict[str, Any]) -> None:
         top1, information = (row["learned"][key]["value"] for key in ("top1", "information"))
         limit = (row["limit"].get("information") or {}).get("value")
-        ceiling = math.log(row["num_agents"])
+        ceiling = math.log(row["lineup_size"])
         self.recognition = f"top-1 {top1:.2f}  nats {information:.2f}/{_short(limit)} (max {ceiling:.2f})  "
         self.bar.update(self.task, numbers=self.recognition)
         if self.bar.disable and not self.silent:

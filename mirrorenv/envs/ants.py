@@ -64,6 +64,7 @@ class Ants(ClockedWorld):
 
     agent_name = "ant"
     render_modes: ClassVar[tuple[str, ...]] = ("rgb_array",)
+    place_columns = (0,)
 
     def __init__(
         self,

@@ -42,6 +42,8 @@ class ArrayWorld(ABC):
         horizon: the number of steps at most.
         observation_space: what one agent sees.
         action_space: what one agent may do, ``Discrete`` or ``Box``.
+        place_columns: which numbers of the flattened observation say where an agent is, so that observers may be shown
+            an agent's neighbours only; empty if none does.
     """
 
     agents: tuple[str, ...]
@@ -50,6 +52,7 @@ class ArrayWorld(ABC):
     observation_space: spaces.Space[Any]
     action_space: spaces.Discrete[Any] | spaces.Box
     render_modes: ClassVar[tuple[str, ...]] = ()
+    place_columns: tuple[int, ...] = ()
 
     @property
     def num_agents(self) -> int:

@@ -68,6 +68,7 @@ class Dispersion(ClockedWorld):
 
     agent_name = "point"
     render_modes: ClassVar[tuple[str, ...]] = ("rgb_array",)
+    place_columns = (0, 1)
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Measure a population: how much is recognised, against chance, the exact limit, baselines and its own past.
 
-Shapes: B episodes, T time, N agents, K lineup slots (K = N), J observers (J = N).
+Shapes: B episodes, T time, N agents, K lineup slots (K = N, or the neighbourhood's size), J observers (J = N).
 """
 
 from __future__ import annotations
@@ -15,14 +15,19 @@ from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.registry import WorldSpec
 from mirrorenv.mirror import (
     Belief,
+    Limit,
     cumulative_evidence,
     exact_limit,
     likelihood_ratio_e_value,
+    limit_evidence,
     log_permutation_marginals,
     mirror_reward,
+    neighbourhood_evidence,
+    neighbourhood_limit,
     t_interval,
 )
 from mirrorenv.mirror.score import Score, episode_information, score_belief
+from mirrorenv.population.neighbourhood import Shown, own_evidence, shown_to
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import HeldOut, observer_evidence, play_held_out, policy_log_probabilities
 from mirrorenv.population.settings import MirrorSettings
@@ -55,25 +60,38 @@ def evaluate(
     """
     held_out = play_held_out(population, world, seed=seed)
     experience = held_out.experience
-    agents = population.shape.num_agents
-    evidence = observer_evidence(population, held_out, run=seed).astype(np.float64)  # (B, T, J, K, N)
-    log_p = policy_log_probabilities(population, experience)  # (B, T, K, N)
-    limit = exact_limit(log_p, experience.mask, slot_exchangeable=world_spec.slot_exchangeable, on_invalid="mark")
-    final = Belief(evidence[:, -1])  # (B, J, K, N)
-    limit_belief = Belief(limit.belief.evidence[:, None])  # (B, 1, K, N)
-    limit_nats = episode_information(limit_belief.log_belief("marginals"), _author_order(limit_belief))
-    options: Row = {"limit_information": limit_nats, "evidence_over_time": evidence, "mask": experience.mask}
+    shown = shown_to(population, experience, run=seed, episodes=held_out.episodes)
+    evidence = _evidence(population, held_out, shown, seed).astype(np.float64)  # (B, T, J, K, K)
+    size = evidence.shape[-1]
+    log_p = policy_log_probabilities(population, experience)  # (B, T, N, N)
+    limit = _limit(log_p, experience.mask, shown, exchangeable=world_spec.slot_exchangeable)
+    final = Belief(evidence[:, -1])  # (B, J, K, K)
+    limit_belief = limit.belief  # (B, J or 1, K, K)
+    limit_marginals = limit_belief.log_belief("marginals")
+    limit_nats = episode_information(limit_marginals, _author_order(limit_belief))
+    options: Row = {
+        "limit_information": limit_nats,
+        "evidence_over_time": evidence,
+        "mask": experience.mask if shown is None else shown.steps(experience.mask),
+    }
     learned = score_belief(final, _author_order(final), decode="independent", **options)
     joint = score_belief(final, _author_order(final), decode="marginals", **options)
     limit_score = score_belief(limit_belief, _author_order(limit_belief), decode="marginals")
-    over_time = np.diagonal(Belief(evidence).log_belief("independent"), axis1=3, axis2=4)  # (B, T, J, N)
-    belief = np.exp(over_time[:, -1])  # (B, J, N)
+    over_time = np.diagonal(Belief(evidence).log_belief("independent"), axis1=3, axis2=4)  # (B, T, J, K)
+    belief = np.exp(over_time[:, -1])  # (B, J, K)
     paid = mirror_reward(
-        over_time, experience.mask, credit=mirror.credit, timing="terminal", floor=mirror.floor, teams=_teams(mirror)
+        over_time if shown is None else shown.by_agent(over_time),
+        experience.mask,
+        credit=mirror.credit,
+        timing="terminal",
+        floor=mirror.floor,
+        teams=_teams(mirror),
+        seen=None if shown is None else shown.seen,
     )
-    limit_marginals = limit.belief.log_belief("marginals")
+    verdicts = final.independent()  # (B, J, K, K)
     row: Row = {
-        "num_agents": agents,
+        "num_agents": population.shape.num_agents,
+        "lineup_size": size,
         "horizon": world.horizon,
         "episodes": world.num_envs,
         "learned": learned.to_dict(),
@@ -81,24 +99,24 @@ def evaluate(
         "limit": limit_score.to_dict(),
         "limit_valid": limit.valid,
         "limit_reason": limit.reason and (world_spec.leaks or limit.reason),
-        "baselines": _baseline_scores(population, world, held_out, seed) if baselines else {},
+        "baselines": _baseline_scores(population, world, held_out, shown, seed) if baselines else {},
         "return": t_interval(experience.rewards.sum(1).mean(1)).to_dict(),  # mean over agents
         "mirror_return": t_interval(paid.sum(1).mean(1)).to_dict(),
         "per_agent_return": experience.rewards.sum(1).mean(0).tolist(),
-        "recognition_matrix": belief.mean(0).tolist(),
-        "confusion": final.independent().mean((0, 1)).tolist(),
+        "recognition_matrix": _nulls(belief.mean(0) if shown is None else shown.recognition_matrix(belief)),
+        "confusion": _nulls(verdicts.mean((0, 1)) if shown is None else shown.confusion(verdicts)),
         "evidence_over_time": {
-            "learned": (np.log(agents) + over_time.mean((0, 2, 3))).tolist(),
-            "limit": _limit_over_time(log_p, experience.mask).tolist(),
+            "learned": (np.log(size) + over_time.mean((0, 2, 3))).tolist(),
+            "limit": _limit_over_time(log_p, experience.mask, shown).tolist(),
         },
-        "log_e_value": likelihood_ratio_e_value(
-            over_time[:, -1], np.diagonal(limit_marginals, axis1=1, axis2=2)[:, None]
-        ),
+        "log_e_value": likelihood_ratio_e_value(over_time[:, -1], np.diagonal(limit_marginals, axis1=2, axis2=3)),
         "lagged_top1": None,
         "persistence": None,
     }
+    if shown is not None:
+        row["baselines"]["policies_without_places"] = _without_places(log_p, experience.mask, shown)
     if previous is not None:
-        row["lagged_top1"] = _lagged(previous, held_out, seed)
+        row["lagged_top1"] = _lagged(previous, held_out, shown, seed)
         row["persistence"] = _persistence(previous, held_out)
     return row
 
@@ -107,8 +125,34 @@ def _teams(mirror: MirrorSettings) -> NDArray[np.int64] | None:
     return None if mirror.teams is None else np.asarray(mirror.teams, np.int64)
 
 
+def _nulls(values: NDArray[np.float64]) -> list[list[float | None]]:
+    """A matrix for JSON: what was never measured is null."""
+    return [[None if np.isnan(value) else float(value) for value in row] for row in values]
+
+
+def _evidence(population: Population, held_out: HeldOut, shown: Shown | None, seed: int) -> NDArray[np.float32]:
+    """(B, T, J, K, K) after every step, slots in the order of the agents shown: the reveal."""
+    if shown is None:
+        return observer_evidence(population, held_out, run=seed)
+    return own_evidence(population, held_out.experience, shown)
+
+
+def _limit(log_p: NDArray[np.float64], mask: NDArray[np.bool_], shown: Shown | None, *, exchangeable: bool) -> Limit:
+    """The exact limit with an axis of observers: (B, 1, N, N) where all are shown the same, else (B, J, K, K)."""
+    if shown is not None:
+        return neighbourhood_limit(log_p, mask, shown.distance, shown.candidates, slot_exchangeable=exchangeable)
+    limit = exact_limit(log_p, mask, slot_exchangeable=exchangeable, on_invalid="mark")
+    return Limit(Belief(limit.belief.evidence[:, None]), limit.valid, limit.reason)
+
+
+def _without_places(log_p: NDArray[np.float64], mask: NDArray[np.bool_], shown: Shown) -> Row:
+    """What the policies alone give away in a neighbourhood: the limit for who cannot tell places from trajectories."""
+    belief = Belief(neighbourhood_evidence(limit_evidence(log_p, mask)[:, None], shown.candidates))
+    return score_belief(belief, _author_order(belief), decode="marginals").to_dict()
+
+
 def _author_order(belief: Belief) -> NDArray[np.int64]:
-    """The reveal of evidence (B, J, K, N) whose slots were put back in author order: (B, J, K) rows of 0..N-1."""
+    """The reveal of evidence (B, J, K, K) whose slots were put back in author order: (B, J, K) rows of 0..K-1."""
     return np.broadcast_to(np.arange(belief.num_agents), belief.evidence.shape[:-1])
 
 
@@ -117,20 +161,30 @@ def _score_rows(evidence: NDArray[Any]) -> Score:
     return score_belief(belief, _author_order(belief), decode="independent")
 
 
-def _limit_over_time(log_p: NDArray[np.float64], mask: NDArray[np.bool_], points: int = 32) -> NDArray[np.float64]:
-    """Information of the exact limit after every step, (T,) nats; computed at up to `points` steps and interpolated."""
-    time, agents = log_p.shape[1], log_p.shape[3]
+def _limit_over_time(
+    log_p: NDArray[np.float64], mask: NDArray[np.bool_], shown: Shown | None, points: int = 32
+) -> NDArray[np.float64]:
+    """Information of the exact limit after every step, (T,) nats; computed at up to `points` steps and interpolated.
+
+    The limit of a neighbourhood knows from the start who was shown, which whole episodes decide.
+    """
+    time = log_p.shape[1]
     steps = np.unique(np.linspace(0, time - 1, min(points, time)).round().astype(int))
-    marginals = log_permutation_marginals(cumulative_evidence(log_p, mask)[:, steps])  # (B, P, K, N)
-    information = np.log(agents) + np.diagonal(marginals, axis1=2, axis2=3).mean((0, 2))  # (P,)
+    evidence = cumulative_evidence(log_p, mask)[:, steps]  # (B, P, N, N)
+    if shown is None:
+        belief = log_permutation_marginals(evidence)[:, :, None]  # (B, P, 1, N, N)
+    else:
+        acted = mask[:, :1]  # an agent without a step has no evidence
+        near = [_limit(evidence[:, [p]], acted, shown, exchangeable=True).belief for p in range(len(steps))]
+        belief = np.stack([one.log_belief("marginals") for one in near], axis=1)  # (B, P, J, K, K)
+    information = np.log(belief.shape[-1]) + np.diagonal(belief, axis1=3, axis2=4).mean((0, 2, 3))  # (P,)
     at_every_step: NDArray[np.float64] = np.interp(np.arange(time), steps, information)
     return at_every_step
 
 
-def _lagged(previous: Population, held_out: HeldOut, seed: int) -> Row:
+def _lagged(previous: Population, held_out: HeldOut, shown: Shown | None, seed: int) -> Row:
     """Top-1 of the last checkpoint's heads on this checkpoint's agents: how fast identities move."""
-    evidence = observer_evidence(previous, held_out, run=seed)[:, -1]  # (B, J, K, N)
-    return _score_rows(evidence).top1.to_dict()
+    return _score_rows(_evidence(previous, held_out, shown, seed)[:, -1]).top1.to_dict()
 
 
 def _persistence(previous: Population, held_out: HeldOut) -> float:
@@ -145,7 +199,9 @@ def _persistence(previous: Population, held_out: HeldOut) -> float:
     return float((before == np.arange(len(before))).mean())
 
 
-def _baseline_scores(population: Population, world: ArrayWorld, held_out: HeldOut, seed: int) -> Row:
+def _baseline_scores(
+    population: Population, world: ArrayWorld, held_out: HeldOut, shown: Shown | None, seed: int
+) -> Row:
     """Baseline observers, fitted on as many other episodes of the same agents."""
     from mirrorenv.population.baselines import BASELINES
 
@@ -155,5 +211,8 @@ def _baseline_scores(population: Population, world: ArrayWorld, held_out: HeldOu
     for name, make in BASELINES.items():
         observer = make()
         observer.fit(past, population.shape.num_actions)
-        scores[name] = _score_rows(observer.evidence(record)[:, None]).to_dict()
+        evidence = observer.evidence(record)[:, None]  # (B, 1, N, N)
+        if shown is not None:
+            evidence = neighbourhood_evidence(evidence, shown.candidates)
+        scores[name] = _score_rows(evidence).to_dict()
     return scores

@@ -1,6 +1,6 @@
 """The loss of a population on a minibatch of whole episodes: planners, critics, observers.
 
-Shapes: B episodes, T time, N agents, K lineup slots.
+Shapes: B episodes, T time, P prefixes, N agents, J observers, K lineup slots.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mirrorenv.population.heads import LineupTensors
+from mirrorenv.population.neighbourhood import neighbourhood_loss, read_neighbourhood
 from mirrorenv.population.planner import PlannerOutput
 from mirrorenv.population.population import Population, lineup_tensors
 from mirrorenv.population.settings import LearningSettings, ObserverSettings
@@ -20,40 +21,69 @@ __all__ = ["Reading", "observer_loss", "planner_loss", "read_minibatch"]
 
 
 class Reading(NamedTuple):
-    """What the heads made of a minibatch, with the names they are to be taught."""
+    """What the heads made of a minibatch, with the names they are to be taught.
+
+    Where every observer has lineups of its own, labels have an axis J and are columns of the evidence, not agents.
+    """
 
     evidence: Tensor
-    """(B, P, J, K', N) evidence after the chosen prefixes, on the chosen slots."""
+    """(B, P, J, K', N) evidence after the chosen prefixes, on the chosen slots; (B, P, J, K, K) with neighbours."""
     labels: Tensor
-    """(B, K') int64."""
+    """(B, K') int64; (B, J, K) with neighbours."""
     mask: Tensor
-    """(B, P, K') float32."""
+    """(B, P, K') float32; (B, P, J, K) with neighbours."""
 
 
 def read_minibatch(
     population: Population, batch: Mapping[str, Tensor], settings: ObserverSettings, generator: torch.Generator
 ) -> Reading:
     """Show the minibatch's lineups to every observer, or random slots and prefixes of them if so set."""
+    own = batch["labels"].dim() == 3
+    reading = _read_own(population, batch) if own else _read_all(population, batch, settings, generator)
+    time = reading.mask.shape[1]
+    if 0 < settings.prefixes_per_update < time:
+        prefixes = torch.randperm(time, generator=generator)[: settings.prefixes_per_update].sort().values
+        return Reading(reading.evidence[:, prefixes], reading.labels, reading.mask[:, prefixes])
+    return reading
+
+
+def _read_all(
+    population: Population, batch: Mapping[str, Tensor], settings: ObserverSettings, generator: torch.Generator
+) -> Reading:
+    """One lineup of everybody for all observers."""
     lineup = lineup_tensors(population, batch["observations"], batch["actions"], batch["mask"], batch["permutation"])
     labels = batch["labels"]
-    slots, time = labels.shape[1], lineup.mask.shape[1]
+    slots = labels.shape[1]
     if 0 < settings.slots_per_update < slots and not population.head.whole_lineup:
         chosen = torch.randperm(slots, generator=generator)[: settings.slots_per_update]
         lineup = LineupTensors(*(part[:, :, chosen] for part in lineup))
         labels = labels[:, chosen]
-    evidence, mask = population.evidence(lineup), lineup.mask
-    if 0 < settings.prefixes_per_update < time:
-        prefixes = torch.randperm(time, generator=generator)[: settings.prefixes_per_update].sort().values
-        evidence, mask = evidence[:, prefixes], mask[:, prefixes]
-    return Reading(evidence, labels, mask)
+    return Reading(population.evidence(lineup), labels, lineup.mask)
+
+
+def _read_own(population: Population, batch: Mapping[str, Tensor]) -> Reading:
+    """A lineup of its neighbours for each observer.
+
+    The candidates are the names to be taught, in the order of the slots, so column k is right for slot k. Heads know
+    nothing of the columns' order, and false names work like true ones.
+    """
+    authors, mask = batch["permutation"], batch["mask"]  # (B, J, K), (B, T, N)
+    data = (batch["observations"], batch["actions"], mask)
+    evidence = read_neighbourhood(population, *data, authors, batch["labels"])  # (B, T, J, K, K)
+    observers, slots = authors.shape[1:]
+    happened = mask.to(torch.float32).gather(2, authors.flatten(1)[:, None].expand(-1, mask.shape[1], -1))
+    right = torch.arange(slots, device=authors.device).expand_as(authors)
+    return Reading(evidence, right, happened.view(*mask.shape[:2], observers, slots))
 
 
 def observer_loss(population: Population, reading: Reading) -> tuple[Tensor, dict[str, Tensor]]:
     """The heads' own loss in nats, and the share of slots named right over all prefixes."""
-    loss = population.head.loss(reading.evidence, reading.labels, reading.mask)
+    own = reading.labels.dim() == 3
+    loss = (neighbourhood_loss if own else population.head.loss)(*reading)
     with torch.no_grad():
-        right = (reading.evidence.argmax(-1) == reading.labels[:, None, None, :]).float()  # (B, P, J, K')
-        weight = reading.mask.unsqueeze(2).expand_as(right)
+        labels = reading.labels[:, None] if own else reading.labels[:, None, None]
+        right = (reading.evidence.argmax(-1) == labels).float()  # (B, P, J, K')
+        weight = (reading.mask if own else reading.mask.unsqueeze(2)).expand_as(right)
         accuracy = (right * weight).sum() / weight.sum().clamp_min(1.0)
     return loss, {"observer_loss": loss.detach(), "observer_accuracy": accuracy}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 __all__ = [
     "LearningSettings",
@@ -67,9 +67,16 @@ class ObserverSettings(StrictModel):
     """Adam step size of the observers."""
     slots_per_update: int = Field(default=2, ge=0)
     """Read only this many random slots of each lineup in an update (0: all; the joint head reads all anyway). The cost
-    of an update grows with N x slots instead of N x N. Rewards are always computed from all slots."""
+    of an update grows with N x slots instead of N x N. Rewards are always computed from all slots. Ignored with
+    `neighbours`, where lineups are short."""
     prefixes_per_update: int = Field(default=0, ge=0)
     """Train on this many random prefixes of each episode (0: every prefix)."""
+    neighbours: int = Field(default=0, ge=0)
+    """Show each observer itself and this many agents, those nearest to it over the episode (0: everybody). For large
+    populations: reading costs N x (neighbours + 1) instead of N x N, and chance is 1 in neighbours + 1. Heads additive
+    and gru with trunk separate, credits author and team."""
+    place: tuple[NonNegativeInt, ...] = ()
+    """Which numbers of the flattened observation say where an agent is, for `neighbours`; worlds with places know."""
 
 
 class PopulationSettings(StrictModel):

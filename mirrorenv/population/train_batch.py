@@ -17,6 +17,7 @@ from mirrorenv.mirror import lineup_permutations, log_permutation_marginals, mir
 from mirrorenv.population.advantages import advantages
 from mirrorenv.population.experience import Experience
 from mirrorenv.population.heads import row_log_belief
+from mirrorenv.population.neighbourhood import Shown, check_mirror, own_log_belief, shown_to
 from mirrorenv.population.population import Population, author_order, lineup_tensors
 from mirrorenv.population.settings import LearningSettings, MirrorSettings
 
@@ -105,14 +106,16 @@ def train_batch(
     Returns:
         observations, actions, mask, permutation (B, K), labels (B, K), log_probability, environment_advantage,
         mirror_advantage, environment_target, mirror_target, and for the metrics environment_return, mirror_return
-        (B, N).
+        (B, N). With neighbours, every observer has lineups of its own: permutation and labels are (B, J, K), the agent
+        in each slot and the name taught for it.
     """
     agents = population.shape.num_agents
-    permutation = lineup_permutations(run, episodes, "training", agents)
+    shown = shown_to(population, experience, run=run, episodes=episodes)
+    permutation = lineup_permutations(run, episodes, "training", agents) if shown is None else shown.authors
     if mirror is None:
         paid = np.zeros_like(experience.rewards)
     else:
-        paid = mirror_rewards(population, experience, mirror, permutation, rng)
+        paid = mirror_rewards(population, experience, mirror, permutation, rng, shown)
     labels = permutation
     if mirror is not None and mirror.control == "shuffled_labels":
         labels = rng.permutation(agents)[permutation]  # fresh false names for this iteration
@@ -150,6 +153,7 @@ def mirror_rewards(
     mirror: MirrorSettings,
     permutation: NDArray[np.int64],
     rng: np.random.Generator,
+    shown: Shown | None = None,
 ) -> Floats:
     """What the mirror pays, its controls included: (B, T, N) float32.
 
@@ -157,14 +161,19 @@ def mirror_rewards(
         population: whose heads read (and whose planners are the limit, for the control of that name).
         experience: B episodes.
         mirror: the reward and its controls.
-        permutation: (B, K) int64, how the lineups were shuffled.
+        permutation: (B, K) int64, how the lineups were shuffled; not read where `shown` is given.
         rng: source of windows, observer subsets and control noise.
+        shown: whom each observer is shown, if not everybody.
 
     Raises:
+        ConfigError: if observers of neighbourhoods cannot pay this reward.
         TrainingError: if a reward is not finite.
     """
     batch, time, agents = experience.mask.shape
-    if mirror.control == "limit":
+    if shown is not None:
+        check_mirror(mirror)
+        belief = own_log_belief(population, experience, shown)
+    elif mirror.control == "limit":
         belief = limit_author_log_belief(population, experience)
         belief = np.broadcast_to(belief, (batch, time, agents, agents))
     else:
@@ -185,6 +194,7 @@ def mirror_rewards(
         floor=mirror.floor,
         teams=teams,
         window=window,
+        seen=None if shown is None else shown.seen,
     )
     if mirror.control == "random_reward":
         noise = rng.standard_normal(paid.shape) * (paid[experience.mask].std() if experience.mask.any() else 0.0)

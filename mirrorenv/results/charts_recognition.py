@@ -16,7 +16,7 @@ __all__ = ["confusion", "evidence", "information", "readers", "recognition", "wh
 
 def recognition(record: Record, weight0: Record | None) -> Chart | None:
     """Top-1 against environment steps."""
-    tracks, agents = reader_tracks(record, weight0, "top1"), record.num_agents
+    tracks, agents = reader_tracks(record, weight0, "top1"), record.lineup_size
     if not tracks:
         return None
     levels = [Level("chance", 1 / agents)] if agents else []
@@ -33,7 +33,7 @@ def recognition(record: Record, weight0: Record | None) -> Chart | None:
 
 def information(record: Record, weight0: Record | None) -> Chart | None:
     """Nats a trajectory against log N."""
-    tracks, agents = reader_tracks(record, weight0, "information"), record.num_agents
+    tracks, agents = reader_tracks(record, weight0, "information"), record.lineup_size
     if not tracks:
         return None
     levels = [Level(f"log {agents}, the most possible", math.log(agents), "-")] if agents else []
@@ -68,7 +68,7 @@ def who_recognises_whom(record: Record, weight0: Record | None) -> Chart | None:
     return Chart(
         "Who recognises whom",
         "Mean belief of each observer (row) in the true author, for trajectories of each agent (column), in percent. "
-        "The diagonal is self-recognition.",
+        "The diagonal is self-recognition. Unknown where an observer was never shown an agent.",
         _matrix_alt("each observer's mean belief in each true author", values),
         lambda theme: heat_map(theme, values, x_label="author (agent)", y_label="observer (agent)"),
     )
@@ -109,7 +109,7 @@ def evidence(record: Record, weight0: Record | None) -> Chart | None:
                 tracks.append(Track(f"{name}, {when}", series, colour, drawn, "", width))
     if not tracks:
         return None
-    agents = record.num_agents
+    agents = record.lineup_size
     levels = [Level(f"log {agents}", math.log(agents), "-")] if agents else []
     return Chart(
         "Evidence within an episode",
@@ -138,7 +138,7 @@ def readers(record: Record, weight0: Record | None) -> Chart | None:
     groups = two_times(record, lambda row: [figure(row, *place, "top1") for place in places.values()])
     if not places or not groups:
         return None
-    agents = record.num_agents
+    agents = record.lineup_size
     lines = [
         f"{name}: " + ", ".join(f"{percent(g.value[i])} {g.label}" for g in groups if np.isfinite(g.value[i]))
         for i, name in enumerate(places)

@@ -104,7 +104,7 @@ def stability(record: Record, weight0: Record | None) -> Chart | None:
         tracks.append(Track("last evaluation's observers", lagged, "limit", DASHED, "s"))
     if persistence is not None:
         tracks.append(Track("identities kept", persistence, "other", DASH_DOT, "^"))
-    levels = [Level("chance", 1 / record.num_agents)] if record.num_agents else []
+    levels = [Level("chance", 1 / record.lineup_size)] if record.lineup_size else []
     return Chart(
         "Do identities stay?",
         "Agents and observers chase each other. Earlier observers on today's agents, and the share of agents that keep "

@@ -137,6 +137,11 @@ class Record:
         return self._whole("num_agents", 1)
 
     @property
+    def lineup_size(self) -> int | None:
+        """Trajectories in a lineup, by which chance and log N are drawn: N, unless a neighbourhood is shown."""
+        return self._whole("lineup_size", 1) or self.num_agents
+
+    @property
     def horizon(self) -> int | None:
         """Steps of an episode, from the latest evaluation that says it."""
         return self._whole("horizon", 1)

@@ -122,6 +122,13 @@ def _shortcomings(run: RunFolder, record: Record) -> list[str]:
     if not record.limit_holds:
         reason = str(record.last.get("limit_reason") or "agents are not exchangeable in it")
         said.append(f"The limit is not exact in this world ({reason}): being above or below it proves nothing.")
+    if record.num_agents and record.lineup_size and record.lineup_size < record.num_agents:
+        said.append(
+            f"An observer was shown a neighbourhood: itself and the {record.lineup_size - 1} nearest of "
+            f"{record.num_agents} agents. Where this page says N of a lineup, for chance and log N, it is "
+            f"{record.lineup_size}. The exact limit also knows what being shown gives away, which observers that read "
+            "trajectory by trajectory cannot; “policies without places” is the limit without it."
+        )
     if len(record.evaluations) == 1:
         said.append("There is one evaluation only: lines over training are single points.")
     if record.num_agents is None:

@@ -135,7 +135,7 @@ def headline(record: Record, weight0: Record | None = None) -> list[str]:
     Returns:
         One or more sentences, plain text.
     """
-    row, agents = record.last, record.num_agents
+    row, agents = record.last, record.lineup_size
     if not row:
         return ["This run has no evaluation yet, so there is nothing to say about recognition."]
     when = number(row.get("env_steps")) or 0.0

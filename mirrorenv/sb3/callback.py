@@ -222,6 +222,8 @@ def _check_settings(mirror: MirrorSettings, observer: ObserverSettings) -> None:
         raise ConfigError(
             "MirrorCallback: timing='window' needs whole episodes; use 'dense' or 'terminal', or MirrorPPO"
         )
+    if observer.neighbours:
+        raise ConfigError("MirrorCallback: observers are shown everybody here; for neighbours use MirrorPPO")
     if observer.trunk != "separate":
         raise ConfigError("MirrorCallback: observers read with weights of their own here; use trunk='separate'")
 
