@@ -183,6 +183,7 @@ def _summary(row: dict[str, Any], path: Path, report_path: Path | None) -> dict[
         "return": row["return"],
         "mirror_return": row["mirror_return"],
         "num_agents": row["num_agents"],
+        "lineup_size": row.get("lineup_size", row["num_agents"]),
         "env_steps": row.get("env_steps"),
         "path": str(path),
         "report": None if report_path is None else str(report_path),

@@ -18,6 +18,7 @@ from mirrorenv.envs import spec
 from mirrorenv.errors import MirrorError, TrainingError
 from mirrorenv.population.checkpoint import save_population
 from mirrorenv.population.experience import population_shape
+from mirrorenv.population.neighbourhood import settle_neighbours
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
 from mirrorenv.population.train_batch import Columns, weigh_advantages
@@ -112,11 +113,12 @@ class MirrorPPOConfig(PPOConfig):
 
     def get_default_rl_module_spec(self) -> RLModuleSpec:
         """One module for the whole population."""
+        world = make_world(self, 1)
         return RLModuleSpec(
             module_class=PopulationModule,
             model_config={
-                "shape": population_shape(make_world(self, 1)).model_dump(),
-                "population": self.population_settings.model_dump(),
+                "shape": population_shape(world).model_dump(),
+                "population": settle_neighbours(self.population_settings, self.mirror_settings, world).model_dump(),
                 "learning": self.learning_settings.model_dump(),
                 "seed": int(self.seed or 0),
             },
@@ -129,7 +131,8 @@ class MirrorPPOConfig(PPOConfig):
     def validate(self) -> None:
         """Check what RLlib does not."""
         super().validate()
-        make_world(self, 1)  # an unknown world is refused here, before any actor starts
+        world = make_world(self, 1)  # an unknown world is refused here, before any actor starts
+        settle_neighbours(self.population_settings, self.mirror_settings, world)
 
 
 class MirrorPPO(PPO):
