@@ -131,6 +131,7 @@ class ValidatedWorld(ArrayWorld):
         self.agents, self.num_envs, self.horizon = world.agents, world.num_envs, world.horizon
         self.observation_space, self.action_space = world.observation_space, world.action_space
         self.render_modes = world.render_modes  # type: ignore[misc]
+        self.place_columns = world.place_columns
 
     def reset(self, seeds: Seeds) -> Observations:
         """The world's ``reset``; raises WorldError if its answer is wrong."""

@@ -23,6 +23,7 @@ from mirrorenv.errors import MirrorError, RunFolderError, TrainingError
 from mirrorenv.population.checkpoint import clone
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import population_shape
+from mirrorenv.population.neighbourhood import settle_neighbours
 from mirrorenv.population.population import Population
 from mirrorenv.results import RunFolder
 from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
@@ -117,7 +118,10 @@ def train(
         MirrorError: for whatever is wrong with the world, the settings or the folder.
     """
     # What is wrong with the world, its options or the population is said before a folder is made.
-    Population(population_shape(make_batch(settings.world, 1, **settings.world_options)), settings.population)
+    world = make_batch(settings.world, 1, **settings.world_options)
+    settled = settle_neighbours(settings.population, settings.mirror, world)
+    Population(population_shape(world), settled)
+    settings = settings.model_copy(update={"population": settled})
     torch.set_num_threads(1)
     progress = progress or Progress()
     folder = RunFolder.create(
