@@ -1,6 +1,6 @@
 """Does `mirrorenv audit` raise as few false alarms as it says, and see leaks of the size it prints? Run:
 
-    python benchmarks/audit_power.py [--runs 200] [--json out.json]
+    python benchmarks/audit_power.py [--runs 100] [--json out.json]
 
 False alarms: whole audits of worlds without a leak, at a level high enough to count them. Power: two agents that differ
 by a shift of one noisy number, in units of the smallest leak that the audit prints; the accuracy is the best possible.
@@ -55,7 +55,7 @@ class Shifted(ClockedWorld):
 def main() -> None:
     """Both tables, and JSON if asked."""
     parser = argparse.ArgumentParser(description="False alarms and power of the leak audit.")
-    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--json", default=None, help="also write the rows to this file")
     chosen = parser.parse_args()
     rows: list[dict[str, Any]] = []

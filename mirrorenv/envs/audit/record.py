@@ -18,8 +18,8 @@ from mirrorenv.envs.random import BatchRandom
 
 __all__ = ["ReactivePolicy", "Record", "play"]
 
-MAX_NUMBERS = 40_000_000
-"""The most numbers of observations that are kept; of larger ones evenly spaced columns are read."""
+MAX_NUMBERS, MAX_COLUMNS = 40_000_000, 1024
+"""The most numbers that are kept, and of one observation; of larger ones evenly spaced columns are read."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def kept_columns(world: ArrayWorld, episodes: int) -> npt.NDArray[np.int64]:
     """Indices of the columns that are read: all, or evenly spaced ones where observations are large."""
     total = int(np.prod(world.observation_space.shape or (1,)))
     room = max(MAX_NUMBERS // (episodes * world.horizon * world.num_agents), 8)
-    return np.unique(np.linspace(0, total - 1, min(room, total)).round().astype(np.int64))
+    return np.unique(np.linspace(0, total - 1, min(room, total, MAX_COLUMNS)).round().astype(np.int64))
 
 
 def play(world: ArrayWorld, policy: Policy, seeds: npt.NDArray[np.int64]) -> Record:
