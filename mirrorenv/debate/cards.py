@@ -25,17 +25,21 @@ class Endpoint(BaseModel):
     model_config = _STRICT
 
     model: str = Field(min_length=1, max_length=200, description="The server's name of the model.")
-    base_url: str = Field("https://api.openai.com/v1", description="Address of the API, up to and with /v1.")
-    key_env: str | None = Field(None, description="The environment variable that holds the key; None for no key.")
-    profile: str = Field("openai", description="What the server can do: see mirrorenv.debate.profiles.")
-    temperature: float | None = Field(1.0, ge=0.0, le=2.0, description="None sends no temperature.")
-    top_p: float | None = Field(None, gt=0.0, le=1.0)
-    reasoning_tokens: int = Field(0, ge=0, description="Tokens a reasoning model may think, on top of each limit.")
-    concurrency: int = Field(8, ge=1, le=512, description="Requests in flight at most.")
-    timeout: float = Field(120.0, gt=0.0, description="Seconds for one answer.")
+    base_url: str = Field(default="https://api.openai.com/v1", description="Address of the API, up to and with /v1.")
+    key_env: str | None = Field(
+        default=None, description="The environment variable that holds the key; None for no key."
+    )
+    profile: str = Field(default="openai", description="What the server can do: see mirrorenv.debate.profiles.")
+    temperature: float | None = Field(default=1.0, ge=0.0, le=2.0, description="None sends no temperature.")
+    top_p: float | None = Field(default=None, gt=0.0, le=1.0)
+    reasoning_tokens: int = Field(
+        default=0, ge=0, description="Tokens a reasoning model may think, on top of each limit."
+    )
+    concurrency: int = Field(default=8, ge=1, le=512, description="Requests in flight at most.")
+    timeout: float = Field(default=120.0, gt=0.0, description="Seconds for one answer.")
     timeouts: dict[str, float] = Field(default_factory=dict, description="Seconds by phase, where they differ.")
-    retries: int = Field(6, ge=0, le=50, description="Further tries after a failure that may pass.")
-    longest_wait: float = Field(900.0, ge=0.0, description="Seconds waited at most before one further try.")
+    retries: int = Field(default=6, ge=0, le=50, description="Further tries after a failure that may pass.")
+    longest_wait: float = Field(default=900.0, ge=0.0, description="Seconds waited at most before one further try.")
     extra_body: dict[str, Any] = Field(default_factory=dict, description="Further fields of the request.")
 
     @field_validator("base_url")
@@ -70,11 +74,12 @@ class AgentCard(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$", description="Shown on the leaderboard.")
     player: str = Field(description="A registered kind of player, e.g. endpoint, persona, copy-own.")
-    about: str = Field("", max_length=400, description="One line for people; never put before a model.")
-    persona: str = Field("", max_length=4000, description="What a model is told about who it is.")
-    memory: Memory | None = Field(None, description="What a model remembers, if not what the game says.")
+    about: str = Field(default="", max_length=400, description="One line for people; never put before a model.")
+    persona: str = Field(default="", max_length=4000, description="What a model is told about who it is.")
+    memory: Memory | None = Field(default=None, description="What a model remembers, if not what the game says.")
     reader: Literal["words", "schema", "label_logprobs", "likelihood"] = Field(
-        "words", description="How verdicts are got: free words, an enforced schema, or probabilities of the model."
+        default="words",
+        description="How verdicts are got: free words, an enforced schema, or probabilities of the model.",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of a player that is no model.")
     endpoint: Endpoint | None = None

@@ -34,7 +34,7 @@ class Profile:
 
 
 PROFILES: dict[str, Profile] = {
-    "openai": Profile("system", "max_completion_tokens", schema_field="json_schema", enforces_schema=True, logprobs=True),
+    "openai": Profile("system", "max_completion_tokens", True, "json_schema", enforces_schema=True, logprobs=True),
     "reasoning": Profile("developer", "max_completion_tokens", temperature=False, schema_field="json_schema"),
     "compatible": Profile(),  # the least that every server knows: for one that nothing is known of
     "strict-template": Profile("alternating"),

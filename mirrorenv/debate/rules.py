@@ -317,6 +317,7 @@ class Debate:
                     "orders": [reveal.permutation.tolist() for reveal in one.reveals],
                     "evidence": [verdict.evidence for verdict in one.verdicts],
                     "problems": [verdict.problem for verdict in one.verdicts],
+                    "tries": [verdict.tries for verdict in one.verdicts],
                     "hits": one.hits,
                     "plans": one.plans,
                 }

@@ -26,41 +26,45 @@ class DebateSettings(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    num_players: int = Field(4, ge=2, le=10, description="Players in a game, N.")
-    rounds: int = Field(8, ge=1, le=200, description="Rounds, R. Topics repeat when the pack has fewer.")
-    topics: str = Field("neutral", description="A topic pack of the package, or the path of a TOML file.")
+    num_players: int = Field(default=4, ge=2, le=10, description="Players in a game, N.")
+    rounds: int = Field(default=8, ge=1, le=200, description="Rounds, R. Topics repeat when the pack has fewer.")
+    topics: str = Field(default="neutral", description="A topic pack of the package, or the path of a TOML file.")
     index_told: Literal["start", "after_round"] = Field(
-        "start", description="When a player learns which index is its own: at the start, or once a round is over."
+        default="start",
+        description="When a player learns which index is its own: at the start, or once a round is over.",
     )
     shuffle: Literal["observer", "shared"] = Field(
-        "observer", description="Whether every reader sees an order of its own, or all see the same one."
+        default="observer", description="Whether every reader sees an order of its own, or all see the same one."
     )
     orders: tuple[tuple[int, ...], ...] | None = Field(
-        None, description="Fixed orders instead of drawn ones: one for each round, slot by author. For reproductions."
+        default=None,
+        description="Fixed orders instead of drawn ones: one for each round, slot by author. For reproductions.",
     )
     answer_format: Literal["matrix", "labels", "order"] = Field(
-        "matrix", description="How a verdict is asked for: probabilities, one player a text, or the bare order."
+        default="matrix", description="How a verdict is asked for: probabilities, one player a text, or the bare order."
     )
-    memory: Memory = Field("notes", description="What of earlier rounds stays in a player's context.")
-    window: int = Field(2, ge=1, description="Rounds kept by the memory 'window'.")
-    plan: tuple[PlanStep, ...] = Field(("notes",), description="What is asked after each round.")
+    memory: Memory = Field(default="notes", description="What of earlier rounds stays in a player's context.")
+    window: int = Field(default=2, ge=1, description="Rounds kept by the memory 'window'.")
+    plan: tuple[PlanStep, ...] = Field(default=("notes",), description="What is asked after each round.")
     feedback: Literal["full", "own", "none"] = Field(
-        "full", description="After a round: the true authors, only one's own score, or nothing."
+        default="full", description="After a round: the true authors, only one's own score, or nothing."
     )
     own_text: Literal["kept", "withheld"] = Field(
-        "kept", description="Whether a reader's context holds the text it wrote in this round."
+        default="kept", description="Whether a reader's context holds the text it wrote in this round."
     )
     reader: Literal["player", "fresh"] = Field(
-        "player", description="Who reads: the player with its memory, or a fresh copy of it without any."
+        default="player", description="Who reads: the player with its memory, or a fresh copy of it without any."
     )
-    judges: int = Field(1, ge=0, le=4, description="Neutral readers outside the game, without a seat or a history.")
+    judges: int = Field(
+        default=1, ge=0, le=4, description="Neutral readers outside the game, without a seat or a history."
+    )
     show: Literal["as_written", "equal_length", "plain", "paraphrased"] = Field(
-        "as_written", description="What is shown of the texts: see mirrorenv.debate.texts."
+        default="as_written", description="What is shown of the texts: see mirrorenv.debate.texts."
     )
-    answer_tokens: int = Field(120, ge=1, le=8192, description="Tokens a player may write on a topic.")
-    notes_tokens: int = Field(300, ge=1, le=8192, description="Tokens of each planning step.")
-    verdict_tokens: int = Field(400, ge=1, le=8192, description="Tokens of a verdict.")
-    longest_text: int = Field(4000, ge=16, le=100_000, description="Characters of a text that are shown.")
+    answer_tokens: int = Field(default=120, ge=1, le=8192, description="Tokens a player may write on a topic.")
+    notes_tokens: int = Field(default=300, ge=1, le=8192, description="Tokens of each planning step.")
+    verdict_tokens: int = Field(default=400, ge=1, le=8192, description="Tokens of a verdict.")
+    longest_text: int = Field(default=4000, ge=16, le=100_000, description="Characters of a text that are shown.")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

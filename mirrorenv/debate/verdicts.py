@@ -45,10 +45,12 @@ class Verdict:
     Attributes:
         evidence: (K, N) nats, slot by player, each row up to a constant; None if the reply could not be read.
         problem: why not, in words for a second try; None if it could.
+        tries: how often the reader was asked.
     """
 
     evidence: tuple[tuple[float, ...], ...] | None
     problem: str | None = None
+    tries: int = 1
 
     @property
     def valid(self) -> bool:

@@ -33,6 +33,7 @@ from mirrorenv.errors import CheckpointError, MirrorError, RunFolderError
 __all__ = [
     "JsonLines",
     "append_jsonl",
+    "append_jsonl_rows",
     "atomic_write_bytes",
     "atomic_write_json",
     "atomic_write_text",
@@ -218,20 +219,25 @@ def json_lines(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def append_jsonl(path: str | os.PathLike[str], row: Mapping[str, Any]) -> None:
-    """Append one row as one line, in a single write, synced. One writer at a time.
+    """`append_jsonl_rows` of one row."""
+    append_jsonl_rows(path, [row])
+
+
+def append_jsonl_rows(path: str | os.PathLike[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Append rows, one line each, in a single write, synced once. One writer at a time.
 
     An unfinished last line of a killed writer is removed first, so that the file stays readable. A write that fails
     half way (disk full) is taken back.
 
     Args:
         path: the file; made if it does not exist.
-        row: an object; see `to_json` for what its values may be.
+        rows: objects; see `to_json` for what their values may be.
 
     Raises:
-        RunFolderError: if the row is not JSON or the disk refuses.
+        RunFolderError: if a row is not JSON or the disk refuses.
     """
     path = Path(path)
-    line = json_lines([row]).encode("ascii")
+    line = json_lines(rows).encode("ascii")
     with _disk("append to", path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
         try:

@@ -1,0 +1,185 @@
+"""The one log of a tournament: record, cache and source of resume.
+
+Every finished call is a line of ``calls.jsonl``, written and synced before its answer is used. Nothing else is
+needed to go on after a crash: games are played again from the beginning, and calls that the log holds are answered
+from it.
+
+| kind of row | keys |
+|---|---|
+| ``call`` | ``key``, ``sample``, ``game``, ``agent``, ``digest`` of what was shown, ``seconds``, ``cost``, ``reply`` |
+| ``failure`` | ``key``, ``sample``, ``game``, ``agent``, ``error``, ``attempts``: a call that got no answer |
+
+Memory: eight bytes a call for its place in the file, and the rows of the games that are being played.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from array import array
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mirrorenv.errors import RunFolderError
+from mirrorenv.results.files import append_jsonl_rows
+
+__all__ = ["CALLS", "CallLog", "Totals", "only_writer"]
+
+CALLS = "calls.jsonl"
+
+
+@dataclass
+class Totals:
+    """What was spent so far.
+
+    Attributes:
+        calls: finished ones.
+        input: tokens read by models.
+        output: tokens written by them.
+        estimated: calls whose tokens the server did not say.
+        cost: in the tournament's currency.
+        failures: calls that got no answer.
+        attempts: tries that failed, of finished and failed calls.
+    """
+
+    calls: int = 0
+    input: int = 0
+    output: int = 0
+    estimated: int = 0
+    cost: float = 0.0
+    failures: int = 0
+    attempts: int = 0
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count one row of the log."""
+        if row["kind"] == "failure":
+            self.failures += 1
+            self.attempts += len(row.get("attempts", ()))
+            return
+        usage = row["reply"].get("usage", {})
+        self.calls += 1
+        self.input += usage.get("input", 0)
+        self.output += usage.get("output", 0)
+        self.estimated += bool(usage.get("estimated"))
+        self.cost += row.get("cost") or 0.0
+        self.attempts += len(row["reply"].get("attempts", ()))
+
+
+class CallLog:
+    """The log of one run folder.
+
+    Args:
+        path: ``calls.jsonl``; need not exist.
+
+    Raises:
+        RunFolderError: if a line other than an unfinished last one is damaged, or a call is in it twice.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.totals = Totals()
+        self.torn_bytes = 0
+        self._places: dict[int, array[int]] = {}
+        self._queue: list[tuple[Mapping[str, Any], asyncio.Future[None]]] = []
+        self._writer: asyncio.Task[None] | None = None
+        for place, row in self._scan():
+            self.totals.add(row)
+            if row["kind"] == "call":
+                self._places.setdefault(int(row["game"]), array("q")).append(place)
+
+    def _scan(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Every row with its place in the file."""
+        if not self.path.exists():
+            return
+        place = 0
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    row = json.loads(line)
+                    row["kind"], row["game"], row["reply" if row["kind"] == "call" else "error"]
+                except (ValueError, KeyError, TypeError, RecursionError) as error:
+                    if not line.endswith(b"\n"):
+                        self.torn_bytes = len(line)  # what a killed writer leaves; the next append cuts it off
+                        return
+                    raise RunFolderError(
+                        f"{self.path}, line {number}: damaged ({error}); restore the file, or remove that line, "
+                        "and its call is made again"
+                    ) from error
+                yield place, row
+                place += len(line)
+
+    def game(self, game: int) -> dict[tuple[str, int], dict[str, Any]]:
+        """The finished calls of one game by key and sample.
+
+        Raises:
+            RunFolderError: if a call is in the log twice.
+        """
+        rows: dict[tuple[str, int], dict[str, Any]] = {}
+        places = self._places.get(game)
+        if not places:
+            return rows
+        with self.path.open("rb") as file:
+            for place in places:
+                file.seek(place)
+                row = json.loads(file.readline())
+                name = (row["key"], row["sample"])
+                if name in rows:
+                    raise RunFolderError(f"{self.path} holds the call {row['key']} twice; two runs wrote at once")
+                rows[name] = row
+        return rows
+
+    @property
+    def games(self) -> list[int]:
+        """Numbers of the games that have at least one finished call."""
+        return sorted(self._places)
+
+    async def append(self, row: Mapping[str, Any]) -> None:
+        """Write a row; returns once it is on the disk. Rows that come while the disk is busy share its next sync.
+
+        Raises:
+            RunFolderError: if the disk refuses.
+        """
+        written = asyncio.get_running_loop().create_future()
+        self._queue.append((row, written))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._drain())
+        await asyncio.shield(written)
+        self.totals.add(row)
+
+    async def _drain(self) -> None:
+        while self._queue:
+            batch, self._queue = self._queue, []
+            try:
+                await asyncio.to_thread(append_jsonl_rows, self.path, [row for row, _ in batch])
+            except Exception as error:  # handed to whoever waits for these rows
+                for _, written in batch:
+                    if not written.done():
+                        written.set_exception(error)
+            else:
+                for _, written in batch:
+                    if not written.done():
+                        written.set_result(None)
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Hold a run folder for oneself; the system lets go of it when the process ends, however it ends.
+
+    Raises:
+        RunFolderError: if another process holds it.
+    """
+    with (folder / ".lock").open("w") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # no such locks on this system
+            pass
+        except OSError as error:
+            raise RunFolderError(
+                f"{folder} is being written by another process; wait for it, or choose another folder with --out"
+            ) from error
+        yield

@@ -1,0 +1,269 @@
+"""Playing: one game from its log and its players, and many games side by side.
+
+A game is always played from the beginning. Each call is looked up in the log first, so that playing on after a crash,
+scoring and showing a transcript are the same code; they differ in what happens when the log does not know an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import astuple, dataclass, field, replace
+from hashlib import blake2b
+from typing import Any
+
+from mirrorenv.debate.cards import AgentCard
+from mirrorenv.debate.log import CallLog, Totals
+from mirrorenv.debate.players import Player, Reply, make_player, verdict_of
+from mirrorenv.debate.rules import Debate, View
+from mirrorenv.debate.tournament import Tournament
+from mirrorenv.debate.verdicts import Verdict
+from mirrorenv.errors import MirrorError, RunFolderError
+
+__all__ = ["Budget", "BudgetSpent", "CallFailed", "Caller", "Outcome", "play_game", "play_tournament", "recorded_game"]
+
+Call = Callable[[AgentCard, View], Awaitable[Reply]]
+
+
+class BudgetSpent(MirrorError):
+    """The budget allows no further call."""
+
+
+class CallFailed(MirrorError):
+    """A player gave no answer, for good."""
+
+    def __init__(self, message: str, attempts: tuple[Mapping[str, Any], ...] = ()) -> None:
+        super().__init__(message)
+        self.attempts = attempts
+
+
+class NotRecorded(MirrorError):
+    """The log does not hold a call that the game needs."""
+
+
+@dataclass
+class Budget:
+    """What may be spent, over all runs of a folder. None is no limit.
+
+    Attributes:
+        max_calls: calls, to any player.
+        max_tokens: tokens read and written.
+        max_cost: in the tournament's currency.
+    """
+
+    max_calls: int | None = None
+    max_tokens: int | None = None
+    max_cost: float | None = None
+
+    def check(self, totals: Totals, in_flight: int) -> None:
+        """Refuse one more call if it is not covered. Calls count when they start, tokens and cost when they end.
+
+        Raises:
+            BudgetSpent: the message names the limit.
+        """
+        if self.max_calls is not None and totals.calls + in_flight >= self.max_calls:
+            raise BudgetSpent(f"--max-calls {self.max_calls} is reached")
+        if self.max_tokens is not None and totals.input + totals.output >= self.max_tokens:
+            raise BudgetSpent(f"--max-tokens {self.max_tokens} is reached")
+        if self.max_cost is not None and totals.cost >= self.max_cost:
+            raise BudgetSpent(f"--max-cost {self.max_cost:g} is reached")
+
+
+def shown_digest(view: View) -> str:
+    """A short hash of all that a participant was shown."""
+    shown = [view.topic, view.me, view.lineup, view.own_text, [astuple(past) for past in view.history], view.notes,
+             view.sample, view.problem, view.last_try]  # fmt: skip
+    return blake2b(json.dumps(shown).encode(), digest_size=8).hexdigest()
+
+
+class Caller:
+    """Answers the calls of one game: from the log, or from the players if the budget allows it.
+
+    Args:
+        log: of the tournament.
+        game: number of the game.
+        shared: players, budget and what is in flight, shared by all games; None answers from the log only.
+    """
+
+    def __init__(self, log: CallLog, game: int, shared: Shared | None) -> None:
+        self.log, self.game, self.shared = log, game, shared
+        self.known = log.game(game)
+
+    async def __call__(self, card: AgentCard, view: View) -> Reply:
+        """The answer of a card's player to a view."""
+        digest = shown_digest(view)
+        row = self.known.pop((view.key, view.sample), None)
+        if row is not None:
+            if row["agent"] != card.name or row["digest"] != digest:
+                raise RunFolderError(
+                    f"{self.log.path}: the call {view.key} was made under other rules (agent or what it was shown "
+                    "differ); play this tournament with the version that began it, or in a new folder"
+                )
+            return Reply.from_row(row["reply"])
+        if self.shared is None:
+            raise NotRecorded(f"game {self.game} is not finished: {view.key} has not been played")
+        return await self.shared.ask(self.log, self.game, card, view, digest)
+
+
+@dataclass
+class Shared:
+    """What all games have in common while they are played.
+
+    Attributes:
+        players: by name of the card.
+        budget: what may be spent.
+        in_flight: calls that have started and are not in the log yet.
+    """
+
+    players: Mapping[str, Player]
+    budget: Budget
+    in_flight: int = 0
+    made: Callable[[], None] = field(default=lambda: None)
+
+    async def ask(self, log: CallLog, game: int, card: AgentCard, view: View, digest: str) -> Reply:
+        """Make a call and log it before anybody sees the answer."""
+        self.budget.check(log.totals, self.in_flight)
+        self.in_flight += 1
+        began = time.monotonic()
+        common = {"key": view.key, "sample": view.sample, "game": game, "agent": card.name}
+        try:
+            phase = "speak" if view.phase == "paraphrase" else view.phase
+            try:
+                reply: Reply = await getattr(self.players[card.name], phase)(view)
+            except CallFailed as error:
+                await log.append({"kind": "failure", **common, "error": str(error), "attempts": error.attempts})
+                raise
+            seconds, cost = round(time.monotonic() - began, 3), cost_of(card, reply)
+            row = {
+                "kind": "call",
+                **common,
+                "digest": digest,
+                "seconds": seconds,
+                "cost": cost,
+                "reply": reply.to_row(),
+            }
+            await log.append(row)
+        finally:
+            self.in_flight -= 1
+        self.made()
+        return Reply.from_row(json.loads(json.dumps(row["reply"])))  # exactly what a resumed run will read
+
+
+def cost_of(card: AgentCard, reply: Reply) -> float | None:
+    """What a call cost, or None for a card without a price."""
+    if card.price is None:
+        return None
+    return (reply.usage.input * card.price.input + reply.usage.output * card.price.output) / 1e6
+
+
+async def play_game(tournament: Tournament, game: int, call: Call) -> Debate:
+    """One whole game. All participants of a phase are asked at once.
+
+    Raises:
+        BudgetSpent, CallFailed, RunFolderError: as the calls raise them, once all calls of the phase have ended.
+    """
+    settings, seats = tournament.settings, tournament.seats(game)
+    cards = [*(tournament.cards[card] for card in seats), *[tournament.judge] * settings.judges]
+    debate = Debate(settings, tournament.topics, run=tournament.seed, game=game)
+    while not debate.over:
+        phase, views = debate.phase, debate.views()
+        if phase == "recognise":
+            debate.recognise(await _together([_verdict(call, cards[j], view) for j, view in enumerate(views)]))
+            continue
+        asked = [tournament.paraphraser] * len(views) if phase == "paraphrase" else cards
+        replies = await _together([call(card, view) for card, view in zip(asked, views, strict=False) if card])
+        getattr(debate, phase)([reply.text for reply in replies])
+    return debate
+
+
+async def _verdict(call: Call, card: AgentCard, view: View) -> Verdict:
+    """A reader's verdict; an unreadable one may be given once more."""
+    reply = await call(card, view)
+    verdict = verdict_of(reply, view)
+    if verdict.valid:
+        return verdict
+    again = replace(view, sample=1, problem=verdict.problem, last_try=reply.text[:2000])
+    return replace(verdict_of(await call(card, again), again), tries=2)
+
+
+async def _together(calls: list[Any]) -> list[Any]:
+    """All results. If one fails, the others are waited for: what they bring is paid for and belongs in the log."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    failures = [result for result in results if isinstance(result, BaseException)]
+    if failures:
+        raise next((error for error in failures if not isinstance(error, BudgetSpent)), failures[0])
+    return results
+
+
+def recorded_game(tournament: Tournament, log: CallLog, game: int) -> Debate | None:
+    """A game from the log alone, without any call; None if it is not finished."""
+    try:
+        return asyncio.run(play_game(tournament, game, Caller(log, game, None)))
+    except NotRecorded:
+        return None
+
+
+@dataclass
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        finished: games that are complete.
+        stopped: why it stopped early because of the budget, or None.
+        failures: what went wrong for good, by game.
+        totals: of the log.
+    """
+
+    finished: int
+    stopped: str | None
+    failures: dict[int, str]
+    totals: Totals
+
+
+async def play_tournament(
+    tournament: Tournament,
+    log: CallLog,
+    budget: Budget,
+    *,
+    players: Mapping[str, Player] | None = None,
+    progress: Callable[[int, Totals], None] = lambda finished, totals: None,
+) -> Outcome:
+    """Play all games that are not finished, several side by side.
+
+    Args:
+        tournament: what is played.
+        log: where every call goes.
+        budget: what may be spent.
+        players: by name of the card; made from the cards if not given.
+        progress: called after every call and every game.
+    """
+    everyone = {card.name: card for card in (*tournament.cards, tournament.judge, tournament.paraphraser) if card}
+    made = players or {name: make_player(card) for name, card in everyone.items()}
+    finished, stopped, failures = 0, None, dict[int, str]()
+    shared = Shared(made, budget, made=lambda: progress(finished, log.totals))
+    waiting = iter(range(tournament.games))
+
+    async def play_on() -> None:
+        nonlocal finished, stopped
+        for game in waiting:
+            if stopped:
+                return
+            try:
+                await play_game(tournament, game, Caller(log, game, shared))
+                finished += 1
+            except BudgetSpent as error:
+                stopped = str(error)
+            except CallFailed as error:
+                failures[game] = str(error)
+            progress(finished, log.totals)
+
+    try:
+        await _together([play_on() for _ in range(tournament.games_at_once)])
+    finally:
+        for player in made.values():
+            close = getattr(player, "close", None)
+            if close is not None:
+                await close()
+    return Outcome(finished, stopped, failures, log.totals)

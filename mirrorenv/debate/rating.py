@@ -1,0 +1,207 @@
+"""Who reads well, who is read easily, who knows itself: a crossed logistic model.
+
+``P(reader i names author j) = c + (1 - c) logistic(base + r_i + l_j + s_i [i = j])`` with c = 1/N, what guessing gives,
+and ridge penalties, fitted by Fisher scoring on credits by reader and author. It is the Rasch model (Rasch 1960) with
+Birnbaum's guessing floor (1968) and a term for the self. Without the floor, guessers in the field bend the scale, and
+good readers of marked authors look as if they knew themselves. Intervals resample whole games, because the verdicts of
+a game share its texts. Elo and TrueSkill are not used: nobody has to lose for another to win.
+
+Shape legend: P players (cards, judges included as readers), G games.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+from scipy.stats import t as student
+
+from mirrorenv.debate.scores import Sheets
+from mirrorenv.errors import MirrorError
+from mirrorenv.mirror import Estimate
+
+__all__ = ["Rating", "fit_rating", "rate_counts", "rate_sheets"]
+
+Floats = npt.NDArray[np.float64]
+_RIDGE = 0.5  # penalty on squared effects: about one pseudo-observation each; the base is free
+
+
+@dataclass(frozen=True)
+class Rating:
+    """Effects in logits, each with an interval.
+
+    Attributes:
+        players: names.
+        reading: skill as a reader, mean zero.
+        legibility: ease of being read, mean zero; None for a judge.
+        self_term: what is added on the own item; None for a judge.
+        self_known: whether the self term is above zero at 5 % over all players together (Holm 1979).
+        groups: readers that could be equal share a group, from 1.
+        games: how many.
+    """
+
+    players: tuple[str, ...]
+    reading: tuple[Estimate, ...]
+    legibility: tuple[Estimate | None, ...]
+    self_term: tuple[Estimate | None, ...]
+    self_known: tuple[bool, ...]
+    groups: tuple[int, ...]
+    games: int
+
+    def order(self) -> list[int]:
+        """Players, the best reader first."""
+        return sorted(range(len(self.players)), key=lambda i: (-round(self.reading[i].value, 9), self.players[i]))
+
+    def rows(self) -> list[list[str]]:
+        """For a table."""
+
+        def cell(one: Estimate | None) -> str:
+            return "-" if one is None else f"{one.value:+.2f} [{one.low:+.2f}, {one.high:+.2f}]"
+
+        return [
+            [str(self.groups[i]), self.players[i], cell(self.reading[i]), cell(self.legibility[i]),
+             cell(self.self_term[i]), "yes" if self.self_known[i] else "not shown"]
+            for i in self.order()
+        ]  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures, the best reader first."""
+
+        def plain(one: Estimate | None) -> Any:
+            return None if one is None else one.to_dict()
+
+        players = [
+            {"player": self.players[i], "group": self.groups[i], "reading": plain(self.reading[i]),
+             "legibility": plain(self.legibility[i]), "self": plain(self.self_term[i]),
+             "self_advantage": self.self_known[i]}
+            for i in self.order()
+        ]  # fmt: skip
+        return {"games": self.games, "players": players}
+
+
+def fit_rating(right: Floats, asked: Floats, floor: float, start: Floats | None = None) -> Floats:
+    """Effects that fit the counts best.
+
+    Args:
+        right: (P, P) credits of reader i on texts of author j.
+        asked: (P, P) how many items.
+        floor: c, what guessing gives.
+        start: (1 + 3 P) from where to search.
+
+    Returns:
+        (1 + 3 P): base, reading, legibility, self.
+    """
+    players = len(right)
+    size = 1 + 3 * players
+    reader, author = np.nonzero(asked > 0)
+    rows = np.arange(len(reader))
+    design = np.zeros((len(reader), size))
+    design[:, 0] = 1.0
+    design[rows, 1 + reader] = 1.0
+    design[rows, 1 + players + author] = 1.0
+    own = reader == author
+    design[rows[own], 1 + 2 * players + reader[own]] = 1.0
+    wanted, trials = right[reader, author], asked[reader, author]
+    penalty = np.full(size, 2.0 * _RIDGE)
+    penalty[0] = 1e-6
+    effects = np.zeros(size) if start is None else start.copy()
+    for _ in range(60):
+        above = np.clip(expit(design @ effects), 1e-9, 1.0 - 1e-9)
+        share = floor + (1.0 - floor) * above
+        slope = (1.0 - floor) * above * (1.0 - above)  # of the share
+        spread = share * (1.0 - share)
+        gradient = design.T @ ((wanted - trials * share) * slope / spread) - penalty * effects
+        curvature = (design * (trials * slope**2 / spread)[:, None]).T @ design + np.diag(penalty)
+        step = np.linalg.solve(curvature, gradient)
+        largest = float(np.abs(step).max())
+        effects += step if largest <= 2.0 else step * (2.0 / largest)
+        if largest < 1e-8:
+            break
+    return effects
+
+
+def rate_counts(names: tuple[str, ...], right: Floats, asked: Floats, *, bootstrap: int = 400, seed: int = 0) -> Rating:
+    """Rate players from counts by game.
+
+    Args:
+        names: P names.
+        right: (G, P, P) credits of reader i on texts of author j in each game.
+        asked: (G, P, P) how many items.
+        floor: what guessing gives, 1/N.
+        bootstrap: resamples of whole games.
+        seed: of the resampling.
+
+    Raises:
+        MirrorError: with fewer than two games.
+    """
+    games, players = len(right), len(names)
+    if games < 2:
+        raise MirrorError(f"a rating needs at least 2 games, got {games}")
+    effects = fit_rating(right.sum(axis=0), asked.sum(axis=0), floor)
+    rng = np.random.default_rng(seed)
+    drawn = np.empty((bootstrap, len(effects)))
+    for sample in range(bootstrap):
+        weight = np.bincount(rng.integers(games, size=games), minlength=games).astype(np.float64)
+        drawn[sample] = fit_rating(np.tensordot(weight, right, 1), np.tensordot(weight, asked, 1), floor, effects)
+    error = drawn.std(axis=0, ddof=1) * np.sqrt(games / (games - 1))
+    reach = float(student.ppf(0.975, games - 1))
+    writes = asked.sum(axis=(0, 1)) > 0
+    own = np.einsum("gpp->p", asked) > 0
+    method = f"bootstrap of {games} games, Student's t"
+
+    def estimate(place: int, centre: float) -> Estimate:
+        value, spread = float(effects[place] - centre), float(reach * error[place])
+        return Estimate(value, value - spread, value + spread, games, method)
+
+    reading, legible = effects[1 : 1 + players], effects[1 + players : 1 + 2 * players]
+    selves = range(1 + 2 * players, 1 + 3 * players)
+    scores = [float(effects[k] / error[k]) if error[k] > 0 else 0.0 for k in selves]
+    chances = [float(student.sf(score, games - 1)) if own[i] else 1.0 for i, score in enumerate(scores)]
+    rated = [estimate(1 + i, float(reading.mean())) for i in range(players)]
+    return Rating(
+        players=names,
+        reading=tuple(rated),
+        legibility=tuple(
+            estimate(1 + players + i, float(legible[writes].mean())) if writes[i] else None for i in range(players)
+        ),
+        self_term=tuple(estimate(k, 0.0) if own[i] else None for i, k in enumerate(selves)),
+        self_known=_holm(chances, int(own.sum())),
+        groups=_groups(rated),
+        games=games,
+    )
+
+
+def _holm(chances: list[float], tests: int, level: float = 0.05) -> tuple[bool, ...]:
+    """Which of the tests hold together at the level (Holm 1979)."""
+    known = [False] * len(chances)
+    for rank, i in enumerate(sorted(range(len(chances)), key=lambda i: chances[i])):
+        if rank >= tests or chances[i] > level / (tests - rank):
+            break
+        known[i] = True
+    return tuple(known)
+
+
+def _groups(rated: list[Estimate]) -> tuple[int, ...]:
+    groups, number, best = [0] * len(rated), 0, None
+    for i in sorted(range(len(rated)), key=lambda i: -rated[i].value):
+        if best is None or rated[i].high < best.low:
+            number, best = number + 1, rated[i]
+        groups[i] = number
+    return tuple(groups)
+
+
+def rate_sheets(sheets: Sheets, *, bootstrap: int = 400, seed: int = 0) -> Rating:
+    """Rate the cards of a tournament; verdicts that could not be read count the chance that a blank one has."""
+    names = tuple(sorted({name for sheet in sheets for name in sheet.readers}))
+    place = {name: i for i, name in enumerate(names)}
+    right, asked = np.zeros((2, len(sheets), len(names), len(names)))
+    for game, sheet in enumerate(sheets):
+        for j, reader in enumerate(sheet.readers):
+            for n, author in enumerate(sheet.readers[: sheet.num_players]):
+                right[game, place[reader], place[author]] += float(sheet.naming[:, j, n, n].sum())
+                asked[game, place[reader], place[author]] += len(sheet.naming)
+    floor = float(np.mean([1.0 / sheet.num_players for sheet in sheets]))
+    return rate_counts(names, right, asked, floor=floor, bootstrap=bootstrap, seed=seed)

@@ -1,0 +1,107 @@
+"""From a run folder to tables: every finished game played again from the log, without a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mirrorenv.debate.log import CALLS, CallLog
+from mirrorenv.debate.playing import recorded_game
+from mirrorenv.debate.rules import Debate
+from mirrorenv.debate.scores import ReaderScore, Sheets, score_readers, sheet_of
+from mirrorenv.debate.tournament import Tournament, open_tournament
+from mirrorenv.errors import RunFolderError
+from mirrorenv.results.files import atomic_write_json
+
+__all__ = ["SCORES", "Results", "open_results", "tied_groups", "write_scores"]
+
+SCORES = "scores.json"
+
+
+class Results:
+    """A tournament that was played, at least in part.
+
+    Attributes:
+        path: the run folder.
+        tournament: what was played.
+        log: its calls.
+    """
+
+    def __init__(self, path: Path, tournament: Tournament, log: CallLog) -> None:
+        self.path, self.tournament, self.log = path, tournament, log
+        self._sheets: Sheets | None = None
+
+    def games(self) -> Iterator[Debate]:
+        """The finished games in order, one at a time."""
+        for game in self.log.games:
+            if game < self.tournament.games:
+                debate = recorded_game(self.tournament, self.log, game)
+                if debate is not None:
+                    yield debate
+
+    def game(self, number: int) -> Debate:
+        """One finished game.
+
+        Raises:
+            RunFolderError: if it has not been played to its end.
+        """
+        debate = recorded_game(self.tournament, self.log, number) if number < self.tournament.games else None
+        if debate is None:
+            raise RunFolderError(
+                f"{self.path}: game {number} is not finished; 'mirrorenv debate run' with the same tournament goes on"
+            )
+        return debate
+
+    def sheets(self) -> Sheets:
+        """The numbers of all finished games; a few kilobytes each."""
+        if self._sheets is None:
+            self._sheets = [sheet_of(self.tournament, debate) for debate in self.games()]
+        return self._sheets
+
+    def scores(self) -> list[ReaderScore]:
+        """The leaderboard; empty if no game is finished."""
+        return score_readers(self.sheets()) if self.sheets() else []
+
+
+def open_results(folder: str | Path) -> Results:
+    """The results in a run folder.
+
+    Raises:
+        RunFolderError: if it is no tournament, or its log is damaged.
+    """
+    path = Path(folder)
+    tournament, _ = open_tournament(path)
+    return Results(path, tournament, CallLog(path / CALLS))
+
+
+def tied_groups(scores: list[ReaderScore]) -> list[int]:
+    """The group of each reader, from 1: a new one begins where a reader's interval lies wholly below the group's best.
+
+    Nobody is ranked above another on a difference that could be chance.
+    """
+    groups, best = list[int](), None
+    for score in scores:
+        if best is None or score.kappa.high < best.kappa.low:
+            groups.append(groups[-1] + 1 if groups else 1)
+            best = score
+        else:
+            groups.append(groups[-1])
+    return groups
+
+
+def write_scores(results: Results) -> dict[str, Any]:
+    """Compute the leaderboard and write ``scores.json``: the same bytes for the same games, however they came about."""
+    scores = results.scores()
+    table = {
+        "tournament": results.tournament.name,
+        "seed": results.tournament.seed,
+        "games": len(results.sheets()),
+        "of": results.tournament.games,
+        "prompts": results.tournament.config()["prompts"],
+        "readers": [
+            {"group": group, **score.to_dict()} for group, score in zip(tied_groups(scores), scores, strict=True)
+        ],
+    }
+    atomic_write_json(results.path / SCORES, table)
+    return table

@@ -1,0 +1,198 @@
+"""Pages to look at: one for the tournament, one for each game. Self-contained, no script, nothing fetched.
+
+What players wrote is hostile until shown otherwise: it passes through :func:`mirrorenv.results.page.escape`, which also
+makes direction marks and control characters visible.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from mirrorenv.debate.report import Results, tied_groups
+from mirrorenv.debate.rules import Debate, Round
+from mirrorenv.debate.scores import ReaderScore
+from mirrorenv.debate.tournament import Tournament
+from mirrorenv.debate.verdicts import labels, names
+from mirrorenv.mirror import Belief, Estimate
+from mirrorenv.results.files import atomic_write_text
+from mirrorenv.results.page import details, document, escape, paragraph, section, table
+
+__all__ = ["game_page", "tournament_page", "write_pages"]
+
+_LONGEST = 20_000  # characters of one text on a page
+_WRAP = "white-space: pre-wrap; overflow-wrap: anywhere"
+
+
+def write_pages(results: Results) -> Path:
+    """Write ``index.html`` and ``games/game-NNNNN.html`` into the run folder; one game is held at a time.
+
+    Returns:
+        path of the tournament's page.
+    """
+    folder = results.path / "games"
+    folder.mkdir(exist_ok=True)
+    links = []
+    for debate in results.games():
+        name = f"game-{debate.game:05d}.html"
+        atomic_write_text(folder / name, game_page(results.tournament, debate))
+        links.append((debate.game, f"games/{name}"))
+    return atomic_write_text(results.path / "index.html", tournament_page(results, links))
+
+
+def _estimate(one: Estimate | None) -> str:
+    if one is None:
+        return "-"
+    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]" if one.n > 1 else f"{one.value:.3f}"
+
+
+def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:
+    """The tournament's page, HTML.
+
+    Args:
+        results: of the tournament.
+        links: number and address of each game's page.
+    """
+    tournament, scores, totals = results.tournament, results.scores(), results.log.totals
+    settings = tournament.settings
+    head = f"<h1>{escape(tournament.name)}</h1>" + paragraph(
+        f"{len(links)} of {tournament.games} games of {settings.num_players} players and {settings.rounds} rounds, "
+        f"topics: {tournament.topics.title}. "
+        + ("Scripted players stand in for the models. " if tournament.fake else "")
+        + f"{totals.calls:,} calls, {totals.input + totals.output:,} tokens"
+        + (f" ({totals.estimated:,} calls estimated)" if totals.estimated else "")
+        + (f", cost {totals.cost:.4f}" if totals.cost else "")
+        + f", {totals.attempts:,} failed tries."
+    )
+    body = [head]
+    if scores:
+        body += [_leaderboard(scores), _matrix(results), _curves(scores), _habits(scores)]
+    games = "".join(f'<li><a href="{escape(href)}">game {number}</a></li>' for number, href in links)
+    body.append(section("Games", f"<ul>{games}</ul>" if games else paragraph("No game is finished yet.")))
+    rules = settings.model_dump(mode="json")
+    rows = [[escape(name), escape(value)] for name, value in rules.items()]
+    body.append(section("Rules", details("All settings", table(["setting", "value"], rows, "Settings of the game"))))
+    return document(f"Debate: {tournament.name}", "".join(body))
+
+
+def _leaderboard(scores: list[ReaderScore]) -> str:
+    rows = [
+        [
+            escape(one.name) + (" (judge)" if one.judge else ""),
+            str(group),
+            _estimate(one.peer_hits),
+            f"{one.floor:.3f}",
+            _estimate(one.kappa),
+            _estimate(one.peer_hits_joint),
+            _estimate(one.self_hits),
+            _estimate(one.legibility),
+            _estimate(one.self_advantage),
+            _estimate(one.nats),
+            f"{one.invalid:.1%}",
+        ]
+        for group, one in zip(tied_groups(scores), scores, strict=True)
+    ]
+    heads = ["reader", "group", "peer hits", "floor", "kappa", "joint", "self", "known by others", "self-advantage",
+             "nats", "unreadable"]  # fmt: skip
+    lead = (
+        "Peer hits are texts of others named rightly. Readers of one group could be equal: their intervals overlap. "
+        "The own item is apart, because a reader that sees its own text may simply compare strings."
+    )
+    caption = "95 % intervals in brackets, games as clusters"
+    return section("Who recognises", table(heads, rows, caption), lead)
+
+
+def _matrix(results: Results) -> str:
+    names_ = sorted({name for sheet in results.sheets() for name in sheet.readers})
+    authors = sorted({name for sheet in results.sheets() for name in sheet.readers[: sheet.num_players]})
+    total = np.zeros((len(names_), len(authors), 2))
+    for sheet in results.sheets():
+        for j, reader in enumerate(sheet.readers):
+            for n, author in enumerate(sheet.readers[: sheet.num_players]):
+                cell = total[names_.index(reader), authors.index(author)]
+                cell += [float(sheet.naming[:, j, n, n].sum()), len(sheet.naming)]
+    rows = []
+    for reader, line in zip(names_, total, strict=True):
+        rows.append([escape(reader), *(_shade(right / count) if count else "" for right, count in line)])
+    lead = "Row: who reads. Column: who wrote. Share of texts given to their author; the own item in its own column."
+    return section("Reader by author", table(["reader", *authors], rows, "Share of texts named rightly"), lead)
+
+
+def _shade(share: float) -> str:
+    return f'<span style="background: rgba(70, 130, 220, {0.6 * share:.2f}); padding: 0 0.4em">{share:.2f}</span>'
+
+
+def _curves(scores: list[ReaderScore]) -> str:
+    rounds = max(len(one.curve) for one in scores)
+    rows = [[escape(one.name), *(_shade(value) for value in one.curve)] for one in scores]
+    heads = ["reader", *(str(number) for number in range(1, rounds + 1))]
+    return section("Learning", table(heads, rows, "Peer hits by round"), "Authors are revealed after each round.")
+
+
+def _habits(scores: list[ReaderScore]) -> str:
+    rows = [
+        [
+            escape(one.name),
+            _estimate(one.calibration_error),
+            "-" if one.cohen_kappa is None else f"{one.cohen_kappa:.3f}",
+            _estimate(one.exact),
+            f"{one.inverse:.1%}",
+            f"{one.repaired:.1%}",
+            " ".join(f"{value:.2f}" for value in one.by_slot),
+            " ".join(f"{value:.2f}" for value in one.labels),
+        ]
+        for one in scores
+    ]
+    heads = ["reader", "calibration error", "Cohen's kappa", "whole lineup", "fits inverse better", "second try",
+             "hits by slot", "names given"]  # fmt: skip
+    lead = "Habits that are no recognition: a favoured place in the lineup, a favoured name, the other convention."
+    return section("Habits", table(heads, rows, "All shares"), lead)
+
+
+def game_page(tournament: Tournament, debate: Debate) -> str:
+    """One game's page, HTML."""
+    count = tournament.settings.num_players
+    seats = [tournament.cards[card].name for card in tournament.seats(debate.game)]
+    judges = [tournament.judge.name] * tournament.settings.judges
+    who = [f"{player} {seat}" for player, seat in zip(names(count), seats, strict=True)] + judges
+    body = [
+        f"<h1>Game {debate.game}</h1>",
+        '<p><a href="../index.html">The tournament</a></p>',
+        paragraph("Seats: " + ", ".join(who[:count]) + (f". Read by {', '.join(judges)}." if judges else ".")),
+    ]
+    body += [
+        section(f"Round {number}", _round(one, who, count), one.topic) for number, one in enumerate(debate.rounds, 1)
+    ]
+    return document(f"{tournament.name}: game {debate.game}", "".join(body))
+
+
+def _round(one: Round, who: list[str], count: int) -> str:
+    parts = []
+    for author, (text, shown) in enumerate(zip(one.texts, one.shown, strict=True)):
+        also = "" if shown == text else f'<p class="note">shown as</p><blockquote>{_text(shown)}</blockquote>'
+        parts.append(f"<h3>{escape(who[author])}</h3><blockquote>{_text(text)}</blockquote>{also}")
+    rows = []
+    for reader, (verdict, reveal) in enumerate(zip(one.verdicts, one.reveals, strict=True)):
+        if verdict.evidence is None:
+            rows.append([escape(who[reader]), *[""] * count, escape(f"unreadable: {verdict.problem}")])
+            continue
+        belief = Belief(verdict.array(count)).independent()
+        cells = []
+        for slot in range(count):
+            named, author = int(belief[slot].argmax()), reveal.author(slot)
+            mark = "right" if named == author else f"was {names(count)[author]}"
+            cells.append(f"{labels(count)[slot]}: {names(count)[named]} {belief[slot, named]:.2f}, {mark}")
+        rows.append([escape(who[reader]), *cells, f"{one.hits[reader]:g} of {count}"])
+    heads = ["reader", *(f"text {number}" for number in range(1, count + 1)), "right"]
+    parts.append(table(heads, rows, "Verdicts: each reader's own order of the texts, who it named, how sure it was"))
+    for step, texts in one.plans.items():
+        told = "".join(
+            f"<h3>{escape(who[player])}</h3><blockquote>{_text(text)}</blockquote>" for player, text in enumerate(texts)
+        )
+        parts.append(details(f"What they wrote afterwards: {step.replace('_', ' ')}", told))
+    return "".join(parts)
+
+
+def _text(text: str) -> str:
+    return f'<span style="{_WRAP}">{escape(text or "(no answer)", _LONGEST)}</span>'
