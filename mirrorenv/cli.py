@@ -19,6 +19,7 @@ from rich.table import Table
 from mirrorenv import __version__
 from mirrorenv.cli_audit import audit
 from mirrorenv.cli_check import check
+from mirrorenv.cli_debate import debate
 from mirrorenv.cli_play import play
 from mirrorenv.errors import MirrorError, require
 
@@ -141,6 +142,9 @@ app.command()(audit)
 
 
 app.command()(check)
+
+
+app.add_typer(debate, name="debate")
 
 
 @app.command()
