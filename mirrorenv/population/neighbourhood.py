@@ -69,7 +69,7 @@ def settle_neighbours(settings: PopulationSettings, mirror: MirrorSettings, worl
             f"{name} is set, but this world does not say where an agent is. Name the places in its flattened "
             f"observation of {shape.observation_size} numbers that do, for example population.observer.place=[0,1]"
         )
-    if max(place) >= shape.observation_size:
+    if not 0 <= min(place) <= max(place) < shape.observation_size:
         raise ConfigError(
             f"population.observer.place = {list(place)}: the flattened observation has {shape.observation_size} "
             "numbers, and the first is number 0"

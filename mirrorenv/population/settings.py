@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "LearningSettings",
@@ -75,7 +75,7 @@ class ObserverSettings(StrictModel):
     """Show each observer itself and this many agents, those nearest to it over the episode (0: everybody). For large
     populations: reading costs N x (neighbours + 1) instead of N x N, and chance is 1 in neighbours + 1. Heads additive
     and gru with trunk separate, credits author and team."""
-    place: tuple[NonNegativeInt, ...] = ()
+    place: tuple[int, ...] = ()
     """Which numbers of the flattened observation say where an agent is, for `neighbours`; worlds with places know."""
 
 

@@ -224,6 +224,7 @@ def test_large_populations_are_measured_in_small_lineups(agents: int) -> None:
     [
         ({"neighbours": 6}, {}, "at most N - 1 = 5"),
         ({"neighbours": 2, "place": (0, 2)}, {}, "has 2 numbers"),
+        ({"neighbours": 2, "place": (-1,)}, {}, "the first is number 0"),
         ({"neighbours": 2, "trunk": "stopped"}, {}, "cannot read neighbourhoods"),
         ({"neighbours": 2}, {"credit": "observer"}, "mirror.credit = observer"),
         ({"neighbours": 2}, {"credit": "self"}, "mirror.credit = self"),
