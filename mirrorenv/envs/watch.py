@@ -132,6 +132,7 @@ class _Watch:
         self._late: object | None = None  # the call that was interrupted
         self._previous: Any = None  # who had the signal before us
         self._process = 0
+        self._profiling = False  # whether the last resort is set
 
     def start(self, seconds: float, describe: Callable[[], str]) -> None:
         self._describe, self._seconds, self._owner = describe, seconds, threading.get_ident()
@@ -147,6 +148,10 @@ class _Watch:
         self._process, self._previous = os.getpid(), None
         if hasattr(signal, "SIGUSR2") and threading.current_thread() is threading.main_thread():
             self._previous = signal.signal(signal.SIGUSR2, self._interrupt)
+            self._profiling = sys.__stderr__ is not None and signal.getsignal(signal.SIGPROF) == signal.SIG_DFL
+            if self._profiling:  # the stack first, then the default, which ends the process
+                faulthandler.register(signal.SIGPROF, file=sys.__stderr__ or 2, all_threads=False, chain=True)
+        self._set_last_resort()
         threading.Thread(target=self._look, name="mirrorenv-watch", daemon=True).start()
 
     def _look(self) -> None:
@@ -156,7 +161,7 @@ class _Watch:
             pause = min(1.0, max(0.01, self._seconds / _LOOKS))
             time.sleep(pause)
             call = self._call
-            self._set_last_resort(call is not None)
+            self._set_last_resort()
             waited = waited + pause if call is not None and call is seen else 0.0
             seen = call
             patience = self._seconds if self._late is not call else min(_GRACE, self._seconds)
@@ -169,13 +174,13 @@ class _Watch:
             self._sent += 1
             signal.pthread_kill(self._owner, signal.SIGUSR2)
 
-    def _set_last_resort(self, on: bool) -> None:
-        """A call that holds the interpreter stops this thread too: then Python's own timer ends the process."""
-        with suppress(Exception):  # no standard error to write to
-            if on:
-                faulthandler.dump_traceback_later(_LAST * self._seconds, exit=True, file=sys.__stderr__ or 2)
-            else:
-                faulthandler.cancel_dump_traceback_later()
+    def _set_last_resort(self) -> None:
+        """A call that holds the interpreter stops this thread too: then the kernel's timer ends the process.
+
+        The timer counts processor time, so that a process that is stopped loses none, and is set anew in every look.
+        """
+        if self._profiling:
+            signal.setitimer(signal.ITIMER_PROF, max(1.0, _LAST * self._seconds))
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self._sent:  # ours; if the call has returned meanwhile, all is well

@@ -26,6 +26,7 @@ from mirrorenv.testing.run_faults import (
 __all__: list[str] = []
 
 _PATIENCE = 300.0  # seconds for one command
+_CODES = (1, 130, -signal.SIGPROF)  # ways to end that are ours: could not be done, interrupted, the last resort
 _TROUBLE = r"mirrorenv\.testing\.trouble:Trouble"
 _RUNNERS = "resources.env_runners=2"
 
@@ -60,9 +61,9 @@ def ended(process: subprocess.Popen[str], path: Path) -> Happening:
         return Happening(path, "still running", typed=False, said=process.communicate()[1])
     if process.returncode == 0:
         return Happening(path, said=said, claims=status(path))
-    words = re.search(r"^(error: .*|interrupted.*|Timeout .*)", said, re.M)
+    words = re.search(r"^(error: .*|interrupted.*|Stack \(most recent.*)", said, re.M)
     error = said[words.start() :] if words else said or "nothing was said"
-    typed = words is not None and process.returncode in (1, 130) and not said.startswith("Traceback")
+    typed = words is not None and process.returncode in _CODES and not said.startswith("Traceback")
     return Happening(path, f"exit code {process.returncode}: {error}", typed=typed, said=said, claims=status(path))
 
 
@@ -100,8 +101,7 @@ def _deaf(path: Path) -> Happening:
     "never returns, holding the interpreter",
     "environment, step 4",
     "stopped",
-    "Timeout",
-    r"trouble\.py\"?, line \d+ in",
+    r"trouble\.py\"?, line \d+ in _wait_alone",
     slow=True,
 )
 def _alone(path: Path) -> Happening:
