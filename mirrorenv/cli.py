@@ -101,21 +101,24 @@ def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, or a run folder (its last checkpoint).")],
     episodes: Annotated[int, typer.Option(min=8, help="Held-out episodes.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the held-out episodes.")] = 1_000_000,
+    world_name: Annotated[
+        str | None, typer.Option("--world", help="Its world, if that is package.module:Env: code is run only if named.")
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Measure a saved population again, on fresh episodes, against the exact limit and the baselines."""
     _require_training()
     from mirrorenv.envs import make_batch, spec
-    from mirrorenv.population.checkpoint import load_population
+    from mirrorenv.population.checkpoint import load_population, world_of
     from mirrorenv.population.evaluate import evaluate as measure
     from mirrorenv.population.settings import MirrorSettings
     from mirrorenv.results import checkpoint_folder
 
     folder = checkpoint_folder(checkpoint)
     population, about = load_population(folder)
-    world = make_batch(about["world"], episodes, **about["world_options"])
-    world_spec = spec(about["world"], **about["world_options"])
+    id, options = world_of(about, world_name)
+    world, world_spec = make_batch(id, episodes, **options), spec(id, **options)
     mirror = MirrorSettings(**about["mirror"])
     row = measure(population, world, world_spec=world_spec, seed=seed, mirror=mirror, baselines=True)
     if not quiet:
@@ -165,7 +168,7 @@ def main() -> None:
         console.print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
-        console.print("interrupted")
+        console.print("interrupted; if it was training, the same command goes on from the last checkpoint")
         sys.exit(130)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from mirrorenv import make_batch
 from mirrorenv.envs import spec
 from mirrorenv.population import load_population
+from mirrorenv.population.checkpoint import world_of
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.settings import MirrorSettings
 
@@ -28,13 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--episodes", type=int, default=256)
     parser.add_argument("--seed", type=int, default=1_000_000, help="held-out episodes follow from it")
+    parser.add_argument("--world", help="its world, if that is package.module:Env: code is run only if named")
     options = parser.parse_args(arguments)
 
     population, about = load_population(options.checkpoint)
+    world, world_options = world_of(about, options.world)
     row = evaluate(
         population,
-        make_batch(about["world"], options.episodes, **about["world_options"]),
-        world_spec=spec(about["world"], **about["world_options"]),
+        make_batch(world, options.episodes, **world_options),
+        world_spec=spec(world, **world_options),
         seed=options.seed,
         mirror=MirrorSettings(**about["mirror"]),
         baselines=True,

@@ -15,7 +15,7 @@ from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 from mirrorenv.results import atomic_write_bytes, atomic_write_json, read_json, verify_manifest, write_manifest
 
-__all__ = ["clone", "load_population", "save_population"]
+__all__ = ["clone", "load_population", "save_population", "world_of"]
 
 _WEIGHTS, _CONFIG = "population.safetensors", "config.json"
 
@@ -62,6 +62,29 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
             f"the checkpoint {folder} is damaged: {error}. Use an older one beside it, or train again."
         ) from error
     return population.eval(), config["run"]
+
+
+def world_of(about: dict[str, Any], named: str | None = None) -> tuple[str, dict[str, Any]]:
+    """The world that a checkpoint names, and its options.
+
+    A checkpoint is data, but ``package.module:Env`` is code, and any function could stand there. So it is imported only
+    if the caller names the same world.
+
+    Args:
+        about: what `load_population` returns.
+        named: the world that the user has named, if any.
+
+    Raises:
+        CheckpointError: if the checkpoint names code and the user has not.
+    """
+    id, options = str(about["world"]), dict(about["world_options"])
+    code = [text for text in (id, options.get("others")) if isinstance(text, str) and ":" in text]
+    if code and named != id:
+        raise CheckpointError(
+            f"the checkpoint names code to run: {', '.join(code)}. It may come from anybody, so name the world "
+            f"yourself if that is the one you mean: --world {id} (with rllib: --env {id})"
+        )
+    return id, options
 
 
 def clone(population: Population) -> Population:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mirrorenv.envs import make_batch, spec
 from mirrorenv.errors import CheckpointError, ConfigError, ShapeError
-from mirrorenv.population.checkpoint import load_population
+from mirrorenv.population.checkpoint import load_population, world_of
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import play, population_shape, world_seeds
 from mirrorenv.population.population import Population
@@ -173,7 +173,8 @@ def _population_rollouts(
     population: Population | None = None
     if checkpoint is not None:
         population, about = load_population(_population_folder(checkpoint) or checkpoint)
-    id, world_options = env or about["world"], {**about["world_options"], **options.get("env_config", {})}
+    id, kept = world_of({**about, "world": env or about["world"]}, env)
+    world_options = {**kept, **options.get("env_config", {})}
     horizon = make_batch(id, 1, **world_options).horizon
     count = limits.episodes_at_most(horizon)
     world = make_batch(id, min(count, _TURN), **world_options)

@@ -18,6 +18,7 @@ import torch
 from ray.exceptions import RayError
 
 from mirrorenv.envs import make_batch, spec
+from mirrorenv.envs.validation import validated
 from mirrorenv.envs.watch import WatchedWorld
 from mirrorenv.errors import MirrorError, RunFolderError, TrainingError
 from mirrorenv.population.checkpoint import clone
@@ -33,6 +34,7 @@ from mirrorenv.rllib.settings import RunSettings
 __all__ = ["Progress", "algorithm_config", "default_run_path", "start_ray", "train"]
 
 Row = dict[str, Any]
+_AGAIN = "The same command goes on from the last checkpoint"
 IfExists = Literal["refuse", "resume", "overwrite"]
 
 _METRICS = {  # learner metric -> name in metrics.jsonl
@@ -67,6 +69,7 @@ def algorithm_config(settings: RunSettings) -> MirrorPPOConfig:
     config.population_settings = settings.population
     config.learning_settings = settings.learning
     config.total_steps = settings.total_steps
+    config.validate_world = settings.validate_world
     resources = settings.resources
     config.env_runners(num_env_runners=resources.env_runners, sample_timeout_s=resources.sample_timeout)
     config.step_timeout = resources.step_timeout
@@ -87,14 +90,18 @@ def start_ray(settings: RunSettings) -> None:
     address = None if settings.resources.address == "local" else settings.resources.address
     actors = settings.resources.env_runners + settings.resources.learners
     remote = actors > 0
-    ray.init(
-        address=address or "local",
-        # Ray waits in silence for CPUs that are not there: on a small machine actors share them instead.
-        num_cpus=None if address else max(os.cpu_count() or 1, actors + 1),
-        include_dashboard=None if address else False,
-        log_to_driver=remote,
-        logging_level=logging.ERROR,
-    )
+    try:
+        ray.init(
+            address=address or "local",
+            # Ray waits in silence for CPUs that are not there: on a small machine actors share them instead.
+            num_cpus=None if address else max(os.cpu_count() or 1, actors + 1),
+            include_dashboard=None if address else False,
+            log_to_driver=remote,
+            logging_level=logging.ERROR,
+        )
+    except Exception as error:  # Ray has no class for it
+        where = f"the cluster at {address}" if address else "this machine"
+        raise TrainingError(f"Ray did not start on {where}: {error} {_AGAIN}") from error
 
 
 def train(
@@ -129,10 +136,10 @@ def train(
     )
     if folder.status == "finished":
         return folder
-    start_ray(settings)
     algorithm: MirrorPPO | None = None
     try:
         with _reasons(folder):
+            start_ray(settings)
             algorithm = algorithm_config(settings).build_algo()
             _Loop(settings, folder, algorithm, progress).run()
     finally:
@@ -168,15 +175,12 @@ def _reasons(folder: RunFolder) -> Iterator[None]:
             signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
-_AGAIN = "The same command goes on from the last checkpoint"
-
-
 def _as_ours(error: BaseException, folder: RunFolder) -> BaseException:
     """What Ray, TensorBoard and the disk raise, as an error that says what to do."""
+    if isinstance(error, OSError | RunFolderError) and not folder.path.is_dir():
+        return RunFolderError(f"{folder.path} is gone: it was removed while the run wrote to it. Start the run again")
     if isinstance(error, MirrorError):
         return error
-    if not folder.path.is_dir():
-        return RunFolderError(f"{folder.path} is gone: somebody removed the run folder while the run wrote to it")
     if isinstance(error, OSError):
         return RunFolderError(f"cannot write to {folder.path}: {error}. Free some space. {_AGAIN}")
     if isinstance(error, RayError):
@@ -194,6 +198,7 @@ class _Loop:
         self.settings, self.folder, self.algorithm, self.progress = settings, folder, algorithm, progress
         self.board = SummaryWriter(str(folder.tensorboard_path))
         world = make_batch(settings.world, settings.evaluation.episodes, **settings.world_options)
+        world = validated(world, settings.world) if settings.validate_world else world
         self.world = WatchedWorld(world, settings.world, settings.resources.step_timeout)
         self.started = time.perf_counter()
         resumed = go_on(folder, algorithm)

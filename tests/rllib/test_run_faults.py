@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mirrorenv.errors import CheckpointError
+from mirrorenv.population.checkpoint import world_of
 from mirrorenv.rllib.state import load_state, save_state
 from mirrorenv.testing.run_faults import Happening, RunFault, judge, measure, run_faults
 from mirrorenv.testing.run_faults_of_files import foreign_pickle
@@ -94,3 +95,16 @@ def test_the_pickle_of_these_tests_would_do_harm_if_it_were_loaded(tmp_path: Pat
     mark = tmp_path / "loaded"
     pickle.loads(foreign_pickle(mark))  # noqa: S301  (our own, to see that it works)
     assert mark.exists()
+
+
+@pytest.mark.parametrize("others", [None, "os:system"])
+def test_a_checkpoint_cannot_make_us_run_a_function_of_its_choice(others: str | None) -> None:
+    world = "subprocess:getoutput" if others is None else "mirrorenv/ants-v0"
+    about = {"world": world, "world_options": {"cmd": "touch loaded"} if others is None else {"others": others}}
+    with pytest.raises(CheckpointError, match="names code to run"):
+        world_of(about)
+    with pytest.raises(CheckpointError, match="name the world"):
+        world_of(about, "mirrorenv/turn-v0")
+    assert world_of(about, world)[0] == world
+    plain = {"world": "mirrorenv/ants-v0", "world_options": {"horizon": 8}}
+    assert world_of(plain) == ("mirrorenv/ants-v0", {"horizon": 8})
