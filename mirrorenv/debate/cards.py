@@ -77,9 +77,8 @@ class AgentCard(BaseModel):
     about: str = Field(default="", max_length=400, description="One line for people; never put before a model.")
     persona: str = Field(default="", max_length=4000, description="What a model is told about who it is.")
     memory: Memory | None = Field(default=None, description="What a model remembers, if not what the game says.")
-    reader: Literal["words", "schema", "label_logprobs", "likelihood"] = Field(
-        default="words",
-        description="How verdicts are got: free words, an enforced schema, or probabilities of the model.",
+    reader: Literal["words", "schema"] = Field(
+        default="words", description="How verdicts are asked for: in free words, or with a schema sent along."
     )
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of a player that is no model.")
     endpoint: Endpoint | None = None
@@ -156,11 +155,7 @@ def _deeper_problems(card: AgentCard) -> list[str]:
         except MirrorError as error:
             return [*found, f"endpoint.profile: {error}"]
         if card.reader == "schema" and known.schema_field is None:
-            found.append(f"reader: servers of the profile '{card.endpoint.profile}' enforce no schema; use 'words'")
-        if card.reader == "label_logprobs" and not known.logprobs:
-            found.append(f"reader: servers of the profile '{card.endpoint.profile}' give no probabilities; use 'words'")
-        if card.reader == "likelihood":
-            found.append("reader: 'likelihood' needs a model in this process (player = 'local')")
+            found.append(f"reader: servers of the profile '{card.endpoint.profile}' take no schema; use 'words'")
         return found
     try:
         make_player(card)

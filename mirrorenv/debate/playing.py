@@ -16,7 +16,7 @@ from typing import Any
 
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.log import CallLog, Totals
-from mirrorenv.debate.players import Player, Reply, make_player, verdict_of
+from mirrorenv.debate.players import CallFailed, Player, Reply, make_player, verdict_of
 from mirrorenv.debate.rules import Debate, View
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import Verdict
@@ -29,14 +29,6 @@ Call = Callable[[AgentCard, View], Awaitable[Reply]]
 
 class BudgetSpent(MirrorError):
     """The budget allows no further call."""
-
-
-class CallFailed(MirrorError):
-    """A player gave no answer, for good."""
-
-    def __init__(self, message: str, attempts: tuple[Mapping[str, Any], ...] = ()) -> None:
-        super().__init__(message)
-        self.attempts = attempts
 
 
 class NotRecorded(MirrorError):
@@ -241,6 +233,10 @@ async def play_tournament(
     """
     everyone = {card.name: card for card in (*tournament.cards, tournament.judge, tournament.paraphraser) if card}
     made = players or {name: make_player(card) for name, card in everyone.items()}
+    together: dict[str, Any] = {}
+    for player in made.values():
+        if (connect := getattr(player, "connect", None)) is not None:
+            connect(together)
     finished, stopped, failures = 0, None, dict[int, str]()
     shared = Shared(made, budget, made=lambda: progress(finished, log.totals))
     waiting = iter(range(tournament.games))

@@ -22,7 +22,6 @@ class Profile:
         temperature: whether a temperature may be sent.
         schema_field: ``json_schema`` or ``json_object`` in ``response_format``; None where neither may be sent.
         enforces_schema: whether an answer is known to follow the schema. It is parsed tolerantly either way.
-        logprobs: whether probabilities of tokens come back when asked for.
     """
 
     roles: Literal["system", "developer", "alternating"] = "system"
@@ -30,17 +29,16 @@ class Profile:
     temperature: bool = True
     schema_field: Literal["json_schema", "json_object"] | None = None
     enforces_schema: bool = False
-    logprobs: bool = False
 
 
 PROFILES: dict[str, Profile] = {
-    "openai": Profile("system", "max_completion_tokens", True, "json_schema", enforces_schema=True, logprobs=True),
+    "openai": Profile("system", "max_completion_tokens", True, "json_schema", enforces_schema=True),
     "reasoning": Profile("developer", "max_completion_tokens", temperature=False, schema_field="json_schema"),
     "compatible": Profile(),  # the least that every server knows: for one that nothing is known of
     "strict-template": Profile("alternating"),
     "ignores-schema": Profile(schema_field="json_schema", enforces_schema=False),
-    "llama-server": Profile(schema_field="json_object", enforces_schema=True, logprobs=True),
-    "vllm": Profile(schema_field="json_schema", enforces_schema=True, logprobs=True),
+    "llama-server": Profile(schema_field="json_object", enforces_schema=True),
+    "vllm": Profile(schema_field="json_schema", enforces_schema=True),
 }  # fmt: skip
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mirrorenv.debate.players.base import Player, Reply, Usage, chance, verdict_of
+from mirrorenv.debate.players.base import CallFailed, Player, Reply, Usage, chance, verdict_of
 from mirrorenv.errors import ConfigError, unknown_name
 
 if TYPE_CHECKING:
     from mirrorenv.debate.cards import AgentCard
 
 __all__ = [
+    "CallFailed",
     "Player",
     "PlayerKind",
     "Reply",
@@ -83,3 +84,4 @@ register("inverse", "mirrorenv.debate.players.inverse:Inverse", "Reads by style,
 register("stylometric", "mirrorenv.debate.players.stylometric:Stylometric", "A style classifier trained as it goes.")
 register("persona", "mirrorenv.debate.players.persona:Persona", "One of several scripted voices; reads by style.")
 register("red-team", "mirrorenv.debate.players.red_team:RedTeam", "Claims identities, gives orders, breaks formats.")
+register("endpoint", "mirrorenv.debate.players.endpoint:EndpointPlayer", "Any OpenAI-compatible server.", is_model=True)

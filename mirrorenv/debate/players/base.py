@@ -11,8 +11,21 @@ import numpy as np
 
 from mirrorenv.debate.rules import View
 from mirrorenv.debate.verdicts import Verdict, read_verdict, verdict_from_evidence
+from mirrorenv.errors import MirrorError
 
-__all__ = ["Player", "Reply", "Usage", "chance", "verdict_of"]
+__all__ = ["CallFailed", "Player", "Reply", "Usage", "chance", "verdict_of"]
+
+
+class CallFailed(MirrorError):
+    """A player gave no answer, for good.
+
+    Attributes:
+        attempts: what was tried, in words.
+    """
+
+    def __init__(self, message: str, attempts: tuple[Mapping[str, Any], ...] = ()) -> None:
+        super().__init__(message)
+        self.attempts = attempts
 
 
 @dataclass(frozen=True)
