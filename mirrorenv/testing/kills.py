@@ -105,9 +105,9 @@ def prove(kills: int, place: Path, seed: int = 0, say: Say = print, *, forked: b
         place: an empty folder to work in, with a short path (Ray's sockets lie in it).
         seed: of the moments.
         say: told what happens, one line at a time.
-        forked: let one Ray of two CPUs stand all the while, and start each run as a fork of a process that has done the
-            imports. Then a start takes a fraction, and more of the moments lie in the training. The run itself is the
-            same command.
+        forked: let one Ray stand all the while (without CPUs, so that it starts no workers), and start each run as a
+            fork of a process that has done the imports. Then a start takes a fraction, and more of the moments lie in
+            the training. The run itself is the same command.
         **size: ``iterations`` and ``checkpoints`` of :func:`train_command`.
     """
     rng, proof = random.Random(seed), Proof()
@@ -180,7 +180,7 @@ def _ray() -> Iterator[str]:
     from ray.cluster_utils import Cluster
 
     os.environ.setdefault("RAY_worker_niceness", "0")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     try:
         yield str(cluster.address)
     finally:
