@@ -34,8 +34,8 @@ def validated(world: ArrayWorld, name: str) -> ArrayWorld:
 class Guard:
     """Looks at the arrays that a world answers: shapes, dtypes, finite numbers inside the space, nobody missing.
 
-    The smallest and the largest number of each entry over the batch are compared with the bounds; NaN fails both
-    comparisons, and where there is no bound the largest float32 stands in. Only a failure is looked at closely.
+    Numbers are compared with their bounds, or the smallest and the largest with the bounds of all where these are the
+    same; NaN fails, and where there is no bound the largest float32 stands in. Only a failure is looked at closely.
 
     Args:
         world: whose answers these are.
@@ -51,11 +51,13 @@ class Guard:
         space = world.observation_space
         bounds = (space.low, space.high) if isinstance(space, spaces.Box) else (-np.inf, np.inf)
         self._low, self._high = (np.clip(bound, -_LARGEST, _LARGEST).astype(np.float32) for bound in bounds)
-        if self._low.size and (self._low == self._low.flat[0]).all() and (self._high == self._high.flat[0]).all():
-            self._low, self._high = self._low.flat[:1].reshape(()), self._high.flat[:1].reshape(())  # one comparison
         self._shape = (*self._joint, *(space.shape or ()))
+        uniform = self._low.size and (self._low == self._low.flat[0]).all() and (self._high == self._high.flat[0]).all()
+        self._uniform = (float(self._low.flat[0]), float(self._high.flat[0])) if uniform else None
+        if not uniform:  # laid out like the observations: much faster than stretching in every step
+            self._low, self._high = (np.broadcast_to(b, self._shape).copy() for b in (self._low, self._high))
         self._seeds: npt.NDArray[Any] = np.zeros(world.num_envs, np.uint64)
-        self._over = np.zeros(self._joint, bool)
+        self._over, self._any_over = np.zeros(self._joint, bool), False
 
     def reset(self, observations: Observations, seeds: Seeds) -> None:
         """Look at first observations.
@@ -68,7 +70,7 @@ class Guard:
             WorldError: if something is wrong; it names world, row, seed, step and agent.
         """
         self._seeds, self.steps = np.asarray(seeds), 0
-        self._over = np.zeros(self._joint, bool)
+        self._over, self._any_over = np.zeros(self._joint, bool), False
         self._look_at_observations(observations)
 
     def step(self, step: Step) -> None:
@@ -81,23 +83,25 @@ class Guard:
         self._look_at_observations(step.observations)
         rewards = step.rewards
         self._check_form(rewards, "rewards", self._joint, np.float32)
-        if not (rewards.min() >= -_LARGEST and rewards.max() <= _LARGEST):
+        if not np.isfinite(rewards.sum()) and not np.isfinite(rewards).all():  # a sum may also be too large
             self._refuse(rewards, ~np.isfinite(rewards), "the reward")
         for name, flags in (("terminated", step.terminated), ("truncated", step.truncated)):
             self._check_form(flags, name, self._joint, np.bool_)
         over = step.terminated | step.truncated
-        if (self._over & ~over).any():
-            self._refuse(over, self._over & ~over, "came back after its end: the flag")
-        self._over = over
+        if self._any_over and (self._over > over).any():
+            self._refuse(over, self._over > over, "came back after its end: the flag")
+        self._over, self._any_over = over, bool(np.count_nonzero(over))
 
     def _look_at_observations(self, seen: Observations) -> None:
         self._check_form(seen, "observations", self._shape, np.float32)
         if not seen.size:
             return
-        axes = None if np.ndim(self._low) == 0 else (0, 1)
-        if not ((seen.min(axes) >= self._low).all() and (seen.max(axes) <= self._high).all()):
-            outside = ~((seen >= self._low) & (seen <= self._high))
-            self._refuse(seen, outside, "the observation")
+        if self._uniform is not None:
+            inside = seen.min() >= self._uniform[0] and seen.max() <= self._uniform[1]
+        else:
+            inside = (seen >= self._low).all() and (seen <= self._high).all()
+        if not inside:
+            self._refuse(seen, ~((seen >= self._low) & (seen <= self._high)), "the observation")
 
     def _check_form(self, array: Any, what: str, shape: tuple[int, ...], dtype: type) -> None:
         if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
@@ -110,7 +114,7 @@ class Guard:
         value = values[(row, agent, *entry)]
         bounds = ""
         if np.isfinite(value) and values.dtype.kind == "f":
-            low, high = (np.broadcast_to(bound, values.shape[2:])[tuple(entry)] for bound in (self._low, self._high))
+            low, high = (np.broadcast_to(bound, self._shape)[row, agent, *entry] for bound in (self._low, self._high))
             bounds = f", outside {low} to {high}"
         raise WorldError(
             f"{self.name}, row {row}, seed {self._seeds[row]}, step {self.steps}, agent '{self.agents[agent]}': "

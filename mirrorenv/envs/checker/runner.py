@@ -65,6 +65,7 @@ def check_environment(
             continue
         progress(one.name)
         findings += _once(one, one.look(evidence))
+    asked = bool(limits.opinion_seconds) and not evidence.undeclared
     progress("PettingZoo's own tests")
     return Report(
         name=tested.name,
@@ -72,7 +73,7 @@ def check_environment(
         checks=tuple(name for name in CHECKS if name not in skipped),
         skipped=skipped,
         played=evidence.played() if evidence.episodes else None,
-        opinions=() if evidence.undeclared else second_opinions(tested, limits.opinion_seconds),
+        opinions=second_opinions(tested, limits.opinion_seconds) if asked else (),
     )
 
 
