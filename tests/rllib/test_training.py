@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from mirrorenv.errors import CheckpointError, RunFolderError, TrainingError, UnknownNameError
+from mirrorenv.errors import CheckpointError, RunFolderError, TrainingError, UnknownNameError, WorldError
 from mirrorenv.population.checkpoint import load_population
 from mirrorenv.results import RunFolder, write_report
 from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
@@ -133,8 +133,14 @@ def test_iterations_without_samples_end_in_an_error(monkeypatch: pytest.MonkeyPa
         algorithm.stop()
 
 
+@pytest.mark.parametrize(
+    ("watched", "error", "says"),
+    [(True, WorldError, "agent 'ant_0': the reward is"), (False, TrainingError, "not finite")],
+)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_world_that_pays_nan_or_infinity_stops_the_run(monkeypatch: pytest.MonkeyPatch, bad: float) -> None:
+def test_a_world_that_pays_nan_or_infinity_stops_the_run(
+    monkeypatch: pytest.MonkeyPatch, bad: float, watched: bool, error: type[Exception], says: str
+) -> None:
     from mirrorenv.envs.ants import Ants
 
     real = Ants.step
@@ -143,9 +149,11 @@ def test_a_world_that_pays_nan_or_infinity_stops_the_run(monkeypatch: pytest.Mon
         return real(self, actions)._replace(rewards=np.full((self.num_envs, 4), bad, np.float32))
 
     monkeypatch.setattr(Ants, "step", broken)
-    algorithm = small_config().build_algo()
+    config = small_config()
+    config.validate_world = watched
+    algorithm = config.build_algo()
     try:
-        with pytest.raises(TrainingError, match="not finite"):
+        with pytest.raises(error, match=says):
             algorithm.training_step()
     finally:
         algorithm.stop()
