@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import grid
 
+from mirrorenv.results import probability_of_improvement
+
 RANDOM, SPECIALISTS = -6.91, 112.1  # team return of the scripted anchors, tini
 BASE = ["--config", str(grid.HERE.parent / "training" / "pacmen.toml")]
 CONDITIONS = {
@@ -52,6 +54,20 @@ def main() -> None:
         }
     columns = ["condition", "seeds", "specialist fraction (t interval)", "by seed", "top-1", "env steps"]
     grid.print_table("Pac-Men tini, final checkpoint", columns, rows)
+    for weights in ("shared", "separate"):
+        both = [content.get(f"{weights}-mirror{weight}") for weight in (1, 0)]
+        ours, theirs = ([] if row is None else row["specialist_fraction"]["values"] for row in both)
+        if ours and theirs:
+            pairs = [a - b for a, b in zip(ours, theirs, strict=False)]  # seeds from 0 on in both
+            better = probability_of_improvement(ours, theirs)
+            print(
+                f"{weights}: with the mirror minus without, by seed: {grid.interval(pairs)} ({len(pairs)} pairs); "
+                f"probability that a run with it beats one without: {better}"
+            )
+            content[f"{weights}: mirror 1 minus 0"] = {
+                "difference": grid.summary(pairs),
+                "probability_of_improvement": better.to_dict(),
+            }
     grid.save(options, content)
 
 
