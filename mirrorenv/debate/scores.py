@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mirrorenv.debate.audit import audit_game, captured_readers
 from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.texts import exchangeable
 from mirrorenv.debate.tournament import Tournament
@@ -49,6 +50,8 @@ class GameSheet:
         by_slot: (R, J, K) credit by place in the lineup.
         inverse: (R, J) share of slots right under the inverse convention.
         direct: (R, J) share of slots right under ours.
+        flagged: (R, N) whether the audit found something in a text that is no writing style.
+        captured: (orders given to readers by a text, orders that a reader then followed to the letter).
         alike: (R, N, N) row n: how a credit for text n is spread over the texts nobody could tell from it.
     """
 
@@ -66,6 +69,8 @@ class GameSheet:
     inverse: Floats
     direct: Floats
     alike: Floats
+    flagged: npt.NDArray[np.bool_]
+    captured: tuple[int, int]
 
 
 Sheets = list[GameSheet]
@@ -102,6 +107,8 @@ def sheet_of(tournament: Tournament, debate: Debate) -> GameSheet:
         inverse=(slot_named == inverse).mean(axis=-1),
         direct=(slot_named == truth).mean(axis=-1),
         alike=alike,
+        flagged=np.array([[bool(found) for found in line] for line in audit_game(debate)]),
+        captured=captured_readers(debate),
     )
 
 
@@ -131,6 +138,7 @@ class ReaderScore:
         floor: chance for a peer's text.
         peer_hits: see the module; unreadable verdicts count the floor.
         peer_hits_strict: unreadable verdicts count nothing.
+        peer_hits_clean: over texts in which the audit found nothing; None if there are none.
         peer_hits_joint: by the best assignment of the whole lineup.
         kappa: peer hits above the floor.
         cohen_kappa: agreement with the truth above what its own and the true frequencies give by accident.
@@ -155,6 +163,7 @@ class ReaderScore:
     floor: float
     peer_hits: Estimate
     peer_hits_strict: Estimate
+    peer_hits_clean: Estimate | None
     peer_hits_joint: Estimate
     kappa: Estimate
     cohen_kappa: float | None
@@ -250,11 +259,14 @@ def _score(name: str, seats: list[_Seat], confidence: float) -> ReaderScore:
     def share(values: Iterable[float]) -> Estimate:
         return rate_interval(np.clip(np.array(list(values)), 0.0, 1.0), confidence)
 
-    loose, strict, joint, own, alarms, named = [], [], [], [], [], []
+    loose, strict, clean, joint, own, alarms, named = [], [], [], [], [], [], []
     for seat in seats:
         valid = seat.sheet.valid[:, seat.place, None]  # (R, 1)
         peer = _peer(seat, _peer_naming(seat))
         loose.append(float(np.where(valid, peer, seat.floor).mean()))
+        unflagged = ~seat.sheet.flagged[:, seat.others]  # (R, N or N - 1)
+        if unflagged.any():
+            clean.append(float(np.where(valid, peer, seat.floor)[unflagged].mean()))
         strict.append(float(np.where(valid, peer, 0.0).mean()))
         joint.append(float(np.where(valid, _peer(seat, seat.sheet.joint[:, seat.place]), seat.floor).mean()))
         if not seat.judge:
@@ -271,6 +283,7 @@ def _score(name: str, seats: list[_Seat], confidence: float) -> ReaderScore:
         floor=floor,
         peer_hits=hits,
         peer_hits_strict=share(strict),
+        peer_hits_clean=share(clean) if clean else None,
         peer_hits_joint=share(joint),
         kappa=_above(hits, floor),
         cohen_kappa=_cohen(seats),

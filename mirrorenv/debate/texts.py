@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
-__all__ = ["NO_ANSWER", "clean", "exchangeable", "plain", "shown_texts", "words"]
+__all__ = ["NO_ANSWER", "alike", "clean", "exchangeable", "plain", "shown_texts", "words"]
 
 NO_ANSWER = "(no answer)"
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")  # ANSI: CSI, OSC, others
@@ -76,13 +76,14 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=4096)
 def _pieces(text: str) -> frozenset[str]:
     letters = " ".join(words(text))[:20_000]
     return frozenset(letters[i : i + 5] for i in range(max(1, len(letters) - 4)))
 
 
-def _alike(one: str, other: str) -> bool:
+def alike(one: str, other: str) -> bool:
+    """Whether two texts are too alike to tell apart: their sets of five-letter pieces agree to 85 % (Jaccard)."""
     a, b = _pieces(one), _pieces(other)
     return one == other or len(a & b) >= _ALIKE * len(a | b)
 
@@ -90,12 +91,11 @@ def _alike(one: str, other: str) -> bool:
 def exchangeable(texts: Sequence[str]) -> list[list[int]]:
     """Groups of positions whose texts nobody could tell apart; most groups hold one position.
 
-    Two texts count as one if their sets of five-letter pieces agree to 85 % (Jaccard). A credit for any of them is
-    worth the mean over the group, so that copying one's neighbour earns what guessing does.
+    A credit for any text of a group is worth the mean over it, so that copying a neighbour earns what guessing does.
     """
     groups: list[list[int]] = []
     for position, text in enumerate(texts):
-        home = next((group for group in groups if any(_alike(texts[i], text) for i in group)), None)
+        home = next((group for group in groups if any(alike(texts[i], text) for i in group)), None)
         if home is None:
             groups.append([position])
         else:
