@@ -78,7 +78,9 @@ def _play(
         if window is not None:
             window.close()
     if path is not None:
-        atomic_write_bytes(path, gif(pictures, fps))
+        animation = gif(pictures, fps)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_bytes(path, animation)
     return returns
 
 

@@ -59,7 +59,7 @@ def test_a_checkpoint_plays_in_its_own_world_only(tmp_path):
 
     options = {"num_agents": 3, "length": 7, "horizon": 5}
     population = Population(population_shape(make_batch("mirrorenv/ants-v0", 1, **options)), PopulationSettings())
-    save_population(population, tmp_path / "c", {"world": "mirrorenv/ants-v0", "world_options": options})
+    save_population(tmp_path / "c", population, {"world": "mirrorenv/ants-v0", "world_options": options})
     answer = run(app, ["play", "ants-v0", "--policy", str(tmp_path / "c"), "--gif", str(tmp_path / "a.gif"), "--json"])
     assert answer.exit_code == 0, answer.output
     assert len(json.loads(answer.stdout.splitlines()[-1])["returns"][0]) == 3
