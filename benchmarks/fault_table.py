@@ -26,32 +26,49 @@ import ray
 
 from mirrorenv.testing.run_faults import measure, run_faults
 
+_ROOT = Path(__file__).resolve().parents[1]
+
 
 def main() -> int:
     """Let everything happen and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="faults whose name contains this")
     parser.add_argument("--quick", action="store_true", help="only those that take no process of their own")
-    parser.add_argument("--json", type=Path, help="file to write the rows to")
+    parser.add_argument("--json", type=Path, help="file to write the rows to; rows of other faults in it are kept")
     options = parser.parse_args()
     chosen = [f for f in run_faults() if (options.only or "") in f.name and not (options.quick and f.slow)]
     ray.init(address="local", num_cpus=8, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     rows: list[dict[str, Any]] = []
-    print("| kind | injected | outcome | seconds | first line of the message |\n|---|---|---|---|---|")
     for fault in chosen:
         with tempfile.TemporaryDirectory(prefix="mr", ignore_cleanup_errors=True) as place:
             row = measure(fault, Path(place))
-            row["message"] = row["message"].replace(place, "RUNS")
+            row["message"] = row["message"].replace(place, "RUNS").replace(str(_ROOT), ".")
         rows.append(row)
-        print("| {kind} | {where} | {outcome} | {seconds:.1f} | {text} |".format(**row, text=_short(row)), flush=True)
+        print(f"{row['outcome']:9} {row['seconds']:6.1f} s  {row['kind']}", file=sys.stderr, flush=True)
     ray.shutdown()
-    counts = Counter(row["outcome"] for row in rows)
-    print(f"\n{len(rows)} kinds: {counts['survived']} survived, {counts['stopped']} stopped, {counts['silent']} silent")
     if options.json:
+        rows = _kept(options.json, rows)
         machine = {"machine": platform.machine(), "python": platform.python_version(), "ray": ray.__version__}
-        result = {"benchmark": "fault_table", **machine, "counts": dict(counts), "rows": rows}
+        result = {"benchmark": "fault_table", **machine, "counts": _counts(rows), "rows": rows}
         options.json.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    print("| kind | injected | outcome | seconds | first line of the message |\n|---|---|---|---|---|")
+    for row in rows:
+        print("| {kind} | {where} | {outcome} | {seconds:.1f} | {text} |".format(**row, text=_short(row)))
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in _counts(rows).items())
+    print(f"\n{len(rows)} kinds: {counts}")
     return int(any(row["outcome"] != row["wanted"] for row in rows))
+
+
+def _counts(rows: list[dict[str, Any]]) -> dict[str, int]:
+    counts = Counter(row["outcome"] for row in rows)
+    return {outcome: counts[outcome] for outcome in ("survived", "stopped", "silent")}
+
+
+def _kept(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of the file, those measured now in their places; faults that are no more are left out."""
+    old = json.loads(path.read_text("utf-8"))["rows"] if path.exists() else []
+    known = {row["kind"]: row for row in [*old, *rows]}
+    return [known[fault.name] for fault in run_faults() if fault.name in known]
 
 
 def _short(row: dict[str, Any]) -> str:

@@ -168,7 +168,7 @@ def main() -> None:
         console.print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
-        console.print("interrupted; if it was training, the same command goes on from the last checkpoint")
+        console.print("interrupted")
         sys.exit(130)
 
 

@@ -33,6 +33,8 @@ from mirrorenv.rllib.settings import RunSettings
 
 __all__ = ["Progress", "algorithm_config", "default_run_path", "start_ray", "train"]
 
+logger = logging.getLogger(__name__)
+
 Row = dict[str, Any]
 _AGAIN = "The same command goes on from the last checkpoint"
 IfExists = Literal["refuse", "resume", "overwrite"]
@@ -140,8 +142,9 @@ def train(
     try:
         with _reasons(folder):
             start_ray(settings)
-            algorithm = algorithm_config(settings).build_algo()
-            _Loop(settings, folder, algorithm, progress).run()
+            with _terminable():
+                algorithm = algorithm_config(settings).build_algo()
+                _Loop(settings, folder, algorithm, progress).run()
     finally:
         if algorithm is not None:
             algorithm.stop()
@@ -151,10 +154,23 @@ def train(
 
 @contextmanager
 def _reasons(folder: RunFolder) -> Iterator[None]:
-    """Whatever ends the run early is put down in its folder, and is an error of ours if others raised it.
+    """Whatever ends the run early is put down in its folder, and is an error of ours if others raised it."""
+    try:
+        yield
+    except BaseException as error:
+        mirrored = _as_ours(error, folder)
+        if isinstance(error, KeyboardInterrupt):
+            logger.warning("interrupted. %s", _AGAIN)
+        with suppress(MirrorError):  # where nothing can be written, the reason itself says so
+            folder.fail(f"{type(mirrored).__name__}: {mirrored}")
+        if mirrored is error:
+            raise
+        raise mirrored from error
 
-    SIGTERM is an error here, so that it is put down too.
-    """
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM as an error, so that it is put down too. Entered when Ray is up: its own handler ends the process."""
 
     def terminate(number: int, frame: Any) -> None:
         raise TrainingError(f"stopped by {signal.Signals(number).name}. {_AGAIN}")
@@ -163,13 +179,6 @@ def _reasons(folder: RunFolder) -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, terminate) if main else None
     try:
         yield
-    except BaseException as error:
-        mirrored = _as_ours(error, folder)
-        with suppress(MirrorError):  # where nothing can be written, the reason itself says so
-            folder.fail(f"{type(mirrored).__name__}: {mirrored}")
-        if mirrored is error:
-            raise
-        raise mirrored from error
     finally:
         if main:
             signal.signal(signal.SIGTERM, before or signal.SIG_DFL)

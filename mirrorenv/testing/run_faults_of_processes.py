@@ -41,6 +41,10 @@ def here() -> str:
     return f"resources.address={ray.get_runtime_context().gcs_address}"
 
 
+def _hear_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it, and so would their children
+
+
 def start(settings: Any, path: Path) -> subprocess.Popen[str]:
     """``mirrorenv train`` as a user types it."""
     file = path.with_suffix(".json")
@@ -49,7 +53,7 @@ def start(settings: Any, path: Path) -> subprocess.Popen[str]:
     environment = {**os.environ, "RAY_worker_niceness": "0"}
     environment.pop("RAY_ADDRESS", None)
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True, preexec_fn=_hear_interrupts)
 
 
 def ended(process: subprocess.Popen[str], path: Path) -> Happening:
