@@ -18,6 +18,7 @@ ROOMS = {
     "results": "Run folders, statistics, the report.",
     "population": "Planners, observers and baselines. Needs the extra `train`.",
     "rllib": "The population on RLlib. Needs the extra `train`.",
+    "debate": "The language-model game. Endpoints need the extra `llm`.",
     "sb3": "The Stable-Baselines3 face. Needs the extra `sb3`.",
 }
 
@@ -208,6 +209,8 @@ def command_page() -> str:
     for name, command in sorted(getattr(root, "commands", {}).items()):
         if not command.hidden:
             lines += _command_section(name, command)
+            for inner, part in sorted(getattr(command, "commands", {}).items()):
+                lines += _command_section(f"{name} {inner}", part)
     return "\n".join(lines)
 
 

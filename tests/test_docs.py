@@ -101,9 +101,11 @@ def test_commands_on_the_pages_exist_with_their_options() -> None:
         if name.startswith("--"):
             continue
         assert name in commands, f"{page} shows the unknown command 'mirrorenv {name}'"
-        known = {
-            option for parameter in commands[name].params for option in (*parameter.opts, *parameter.secondary_opts)
-        }
+        command = commands[name]
+        if hasattr(command, "commands") and len(words) > 1:  # mirrorenv debate run ...
+            assert words[1] in command.commands, f"{page} shows the unknown command 'mirrorenv {name} {words[1]}'"
+            command = command.commands[words[1]]
+        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         unknown = [word for word in words if word.startswith("--") and word.split("=")[0] not in {*known, "--help"}]
         assert not unknown, f"{page}: mirrorenv {name} has no option {unknown}"
 

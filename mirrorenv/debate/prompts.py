@@ -36,6 +36,7 @@ _PARAPHRASE = (
     "Say the following text in other words, in a neutral style and about the same length. Keep what it says. Write the "
     "new text only."
 )
+_WROTE = {"stand_out": "On how to stand out you wrote:", "theory": "About the players you wrote:"}
 _OWN = "Your own answer in this round was:"
 _SHOWN = "Round {round} of {rounds}. The question was: {topic}\nThe shuffled answers:"
 _ASK = {
@@ -75,7 +76,20 @@ class Prompt:
 
 def fingerprint() -> str:
     """A hash of every template: results obtained with different prompts are not comparable."""
-    parts = [_GAME, _JUDGE, _DATA, _YOU, _SPEAK, _PARAPHRASE, _OWN, _SHOWN, *_ASK.values(), _REPAIR, *_PLAN.values()]
+    parts = [
+        _GAME,
+        _JUDGE,
+        _DATA,
+        _YOU,
+        _SPEAK,
+        _PARAPHRASE,
+        _OWN,
+        _SHOWN,
+        *_WROTE.values(),
+        *_ASK.values(),
+        _REPAIR,
+        *_PLAN.values(),
+    ]
     return blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
 
 
@@ -99,6 +113,7 @@ def _past(past: PastRound, mark: str, count: int) -> str:
     if past.scores is not None:
         told = ", ".join(f"{player} {hits:g}" for player, hits in zip(players, past.scores, strict=True))
         parts.append(f"Recognised by each player: {told}.")
+    parts += [_quoted(mark, "yours", f"{_WROTE[step]} {text}") for step, text in past.plans]
     return "\n".join(parts)
 
 

@@ -41,6 +41,7 @@ class PastRound:
         own_text: what the participant wrote, None for a judge.
         own_hits: how many texts it attributed rightly, or None if it was not told.
         scores: hits of every player, or None if they were not told.
+        plans: what the participant itself wrote afterwards, step and text; notes are kept apart.
     """
 
     number: int
@@ -50,6 +51,7 @@ class PastRound:
     own_text: str | None
     own_hits: float | None
     scores: tuple[float, ...] | None
+    plans: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -225,13 +227,16 @@ class Debate:
         judge = participant >= self.settings.num_players
         own_text = None if judge else played.texts[participant]
         own_hits = played.hits[participant]
+        written = [] if judge else [(step, told[participant]) for step, told in played.plans.items() if step != "notes"]
+        plans = tuple(written)
         if feedback == "full":
             texts, authors = tuple(played.shown), tuple(range(self.settings.num_players))
             scores = tuple(played.hits[: self.settings.num_players])
-            return PastRound(number, played.topic, texts, authors, own_text, own_hits, scores)
+            return PastRound(number, played.topic, texts, authors, own_text, own_hits, scores, plans)
         order = played.reveals[participant].permutation
         texts = tuple(played.shown[author] for author in order)
-        return PastRound(number, played.topic, texts, None, own_text, own_hits if feedback == "own" else None, None)
+        told = own_hits if feedback == "own" else None
+        return PastRound(number, played.topic, texts, None, own_text, told, None, plans)
 
     def _lineup(self, reader: int) -> tuple[tuple[str, ...], Reveal]:
         settings, now = self.settings, self.rounds[-1]

@@ -110,9 +110,20 @@ class Tournament:
         Raises:
             RunFolderError: if it holds another tournament; the message names the first difference.
         """
+        _remove_stillborn(path)
         return RunFolder.create(
             path, self.config(), self.seed, device="api", if_exists="resume", may_differ=("games", "games_at_once")
         )
+
+
+def _remove_stillborn(path: Path) -> None:
+    """Clear a folder whose making was killed before it became a run folder; anything else is left alone."""
+    if not path.is_dir() or (path / "run.json").exists():
+        return
+    found = list(path.iterdir())
+    if all(item.name == "config.json" or (item.name[0] == "." and item.suffix == ".tmp") for item in found):
+        for item in found:
+            item.unlink()
 
 
 def prompts_version() -> str:

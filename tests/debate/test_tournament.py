@@ -129,6 +129,20 @@ def test_another_tournament_is_refused_in_the_same_folder(file, tmp_path):
         play(file, tmp_path / "run", rounds=4)
 
 
+def test_a_run_that_was_killed_while_its_folder_was_made_starts_anew(file, tmp_path):
+    path = tmp_path / "run"
+    path.mkdir()
+    (path / "config.json").write_text("{")
+    (path / ".run.json.0a1b.tmp").write_text("{")
+    outcome, _ = play(file, path)
+    assert outcome.finished == 3
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "novel.txt").write_text("keep me")
+    with pytest.raises(RunFolderError, match="not a run folder"):
+        play(file, tmp_path / "mine")
+    assert (tmp_path / "mine" / "novel.txt").exists()
+
+
 def test_two_writers_cannot_share_a_folder(tmp_path):
     with only_writer(tmp_path), pytest.raises(RunFolderError, match="another process"), only_writer(tmp_path):
         pass
@@ -240,9 +254,9 @@ def killed_runs(file, out, kills, seed):
     return done
 
 
-def assert_nothing_lost_or_doubled(file, tmp_path, kills):
+def assert_nothing_lost_or_doubled(file, tmp_path, kills, seed=0):
     out, whole = tmp_path / "killed", tmp_path / "whole"
-    done = killed_runs(file, out, kills, seed=kills)
+    done = killed_runs(file, out, kills, seed)
     play(file, whole, rounds=2)
     assert set(keys(out).values()) == {1} and keys(out) == keys(whole)
     assert (out / SCORES).read_bytes() == (whole / SCORES).read_bytes()
@@ -262,7 +276,7 @@ def test_killed_at_fifty_points_the_table_is_the_same(tmp_path):
     for start in range(10):  # a tournament of this size survives about five kills before it is through
         folder = tmp_path / str(start)
         folder.mkdir()
-        done += assert_nothing_lost_or_doubled(write_starter(folder / "start", "default"), folder, 5 + (start % 2))
+        done += assert_nothing_lost_or_doubled(write_starter(folder / "start", "default"), folder, 6, seed=start)
     assert done >= 50
 
 
