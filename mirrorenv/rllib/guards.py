@@ -54,8 +54,13 @@ def until_sampled(algorithm: Any, sample: Callable[[], Sample | None], *, wait: 
         f"no sample arrived in {ATTEMPTS} attempts at iteration {algorithm.iteration + 1}: "
         f"{algorithm.config.num_env_runners} env runners, "
         f"{algorithm.env_runner_group.num_healthy_remote_workers()} of them healthy. "
-        "Their logs say why; a run with 0 env runners raises the error itself."
+        f"Their logs say why; {_world(algorithm)} with 0 env runners raises the error itself."
     )
+
+
+def _world(algorithm: Any) -> str:
+    env = getattr(algorithm.config, "env", None)
+    return env if isinstance(env, str) else "the same run"
 
 
 def _wait_for_a_runner(algorithm: Any, seconds: float) -> None:
