@@ -215,6 +215,12 @@ class MirrorPPO(PPO):
                 "Start the run again: it goes on from its last checkpoint"
             ) from error
 
+    def cleanup(self) -> None:
+        """Stop everything. Env runners hold nothing to give back, and RLlib would wait for ever for a frozen one."""
+        if getattr(self, "env_runner_group", None) is not None:
+            self.env_runner_group._worker_manager.clear()
+        super().cleanup()
+
     def _sample(self) -> Columns | None:
         """Episodes from every healthy runner; None if none arrived in this attempt."""
         learning: LearningSettings = self.config.learning_settings
