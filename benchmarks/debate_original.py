@@ -88,7 +88,7 @@ def main() -> None:
     fixed = constants()
     best = max(fixed, key=lambda answer: fixed[answer])
     own = hits([AgentCard(name=f"p{k}", player="constant") for k in four], options.games, fixed=False)
-    drawn = np.concatenate(list(own.values()))
+    drawn = np.array(own["p0"])  # all four see one order and give one answer: a game is one observation
     figures = {
         "orders": [list(order) for order in original_orders()],
         "copy_own": {"mean": copied.mean(), "sd": copied.std(ddof=1), "p95": float(np.quantile(copied, 0.95))},

@@ -183,11 +183,9 @@ class EndpointPlayer:
         if self._client is None:
             address = self.endpoint.base_url
             self._client = self._openai.AsyncOpenAI(api_key=self._key or "none", base_url=address, max_retries=0)
-        completions = self._client.with_options(timeout=seconds).chat.completions
-        known = {name: value for name, value in body.items() if name not in self.endpoint.extra_body}
-        try:
-            raw = await completions.with_raw_response.create(**known, extra_body=self.endpoint.extra_body or None)
-            answer = json.loads(self._scrub(raw.text if isinstance(raw.text, str) else raw.text()))
+        try:  # the client's own door for a body as it is: checking it against types took a third of a call's CPU time
+            raw = await self._client.post("/chat/completions", cast_to=object, body=body, options={"timeout": seconds})
+            answer = json.loads(self._scrub(raw if isinstance(raw, str) else json.dumps(raw)))
         except self._openai.APIStatusError as error:
             raise self._refusal(error) from None
         except self._openai.APITimeoutError:
