@@ -27,6 +27,7 @@ import ray
 from mirrorenv.testing.run_faults import measure, run_faults
 
 _ROOT = Path(__file__).resolve().parents[1]
+_WIDTH = 180  # of a message in the printed table; the file has all of it
 
 
 def main() -> int:
@@ -72,8 +73,9 @@ def _kept(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _short(row: dict[str, Any]) -> str:
-    text = row["message"] + (f" ({row['why']})" if row["why"] else "")
-    return text.replace("|", "\\|") or "nothing to say"
+    text = row["message"].replace("mirrorenv.testing.", "").replace("|", "\\|")
+    text = text if len(text) <= _WIDTH else f"{text[:_WIDTH].rsplit(' ', 1)[0]} ..."
+    return (f"{text} ({row['why']})" if row["why"] else text) or "(nothing to say)"
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ QUICK = {
     "full disk",
     "run folder disappears",
     "torn checkpoint",
-    "all checkpoints deleted",
     "lost metrics lines",
     "torn run.json",
     "foreign pickle",
