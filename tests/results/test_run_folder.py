@@ -174,3 +174,17 @@ def test_files_are_readable_without_this_package(run: RunFolder) -> None:
     run.log_metrics({"iteration": 0, "env_steps": 1})
     assert json.loads((run.path / "config.json").read_text()) == CONFIG
     assert json.loads((run.path / "metrics.jsonl").read_text())["env_steps"] == 1
+
+
+def test_a_folder_whose_making_was_killed_is_made_again(run: RunFolder) -> None:
+    (run.path / "run.json").rename(run.path / ".run.json.0a1b2c3d.tmp")  # killed between writing and naming
+    again = RunFolder.create(run.path, CONFIG, 3, if_exists="resume")
+    assert again.status == "running"
+
+
+def test_a_config_of_somebody_else_is_not_written_over(tmp_path: Path) -> None:
+    theirs = '{"world": "mine"}'
+    (tmp_path / "config.json").write_text(theirs)
+    with pytest.raises(RunFolderError, match="not a run folder"):
+        RunFolder.create(tmp_path, CONFIG, 3, if_exists="resume")
+    assert (tmp_path / "config.json").read_text() == theirs
