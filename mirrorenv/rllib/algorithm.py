@@ -66,17 +66,21 @@ class MirrorPPOConfig(PPOConfig):
 
     def mirror(self, **settings: Any) -> Self:
         """Set the mirror reward: fields of `MirrorSettings` (weight, credit, timing, control, ...)."""
-        self.mirror_settings = MirrorSettings(**{**self.mirror_settings.model_dump(), **settings})
+        self.mirror_settings = MirrorSettings.checked({**self.mirror_settings.model_dump(), **settings}, "mirror")
         return self
 
     def population(self, **settings: Any) -> Self:
         """Set who acts and recognises: fields of `PopulationSettings` (weights, trunk, hidden, observer, ...)."""
-        self.population_settings = PopulationSettings(**{**self.population_settings.model_dump(), **settings})
+        self.population_settings = PopulationSettings.checked(
+            {**self.population_settings.model_dump(), **settings}, "population"
+        )
         return self
 
     def learning(self, total_steps: int | None = None, **settings: Any) -> Self:
         """Set the optimisation: fields of `LearningSettings`; `total_steps` ends the schedule of the mirror weight."""
-        self.learning_settings = LearningSettings(**{**self.learning_settings.model_dump(), **settings})
+        self.learning_settings = LearningSettings.checked(
+            {**self.learning_settings.model_dump(), **settings}, "learning"
+        )
         self.total_steps = total_steps if total_steps is not None else self.total_steps
         return self
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pydantic import ValidationError
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 from ray.rllib.algorithms.ppo import PPO, PPOConfig
 
@@ -170,9 +169,6 @@ def algorithm_config(algorithm: str, env: str, env_config: Mapping[str, Any], co
             built.update_from_dict(rest)
             built.learning(total_steps=total)
         built.copy(copy_frozen=False).validate()
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
-        raise ConfigError(f"--config: {error.title}: {problems}") from None
     except (ValueError, TypeError, AttributeError) as error:
         if isinstance(error, ConfigError):
             raise

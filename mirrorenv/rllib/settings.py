@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
 from mirrorenv.errors import ConfigError
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings, StrictModel
@@ -77,7 +76,7 @@ def load_settings(
         overrides: strings such as ``"mirror.weight=0.5"``; values are read as YAML.
 
     Raises:
-        ConfigError: for an unreadable file, an unknown key (with the known ones) or a value out of range.
+        ConfigError: for an unreadable file, an unknown key (with the known and the closest ones) or a wrong value.
     """
     values: dict[str, Any] = {}
     for file in files:
@@ -88,16 +87,17 @@ def load_settings(
         key, equals, text = override.partition("=")
         if not equals or not key:
             raise ConfigError(f"--set {override!r}: write it as a.b=value, for example mirror.weight=0.5")
-        nested: Any = yaml.safe_load(text)
+        try:
+            nested: Any = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            reason = getattr(error, "problem", None) or "cannot be read"
+            raise ConfigError(f"--set {override!r}: the value is not valid YAML ({reason}); quote text") from None
         for part in reversed(key.strip().split(".")):
             nested = {part: nested}
         _merge(values, nested)
     if "world" not in values:
         raise ConfigError("no world given: name one, for example mirrorenv train mirrorenv/ants-v0")
-    try:
-        return RunSettings(**values)
-    except ValidationError as error:
-        raise ConfigError(_explain(error)) from None
+    return RunSettings.checked(values)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -120,27 +120,3 @@ def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
             _merge(into[key], value)
         else:
             into[key] = dict(value) if isinstance(value, Mapping) else value
-
-
-def _explain(error: ValidationError) -> str:
-    """One line for each problem, naming the key and, for an unknown one, its known neighbours."""
-    lines = []
-    for problem in error.errors():
-        place = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            known = ", ".join(_fields_at(problem["loc"][:-1]))
-            lines.append(f"unknown setting '{place}'. Known here: {known}")
-        else:
-            given = json.dumps(problem["input"], default=str)
-            lines.append(f"setting '{place}' = {given}: {problem['msg']}")
-    return "\n".join(lines)
-
-
-def _fields_at(place: tuple[Any, ...]) -> list[str]:
-    model: type[BaseModel] = RunSettings
-    for part in place:
-        annotation = model.model_fields[str(part)].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
-    return list(model.model_fields)

@@ -41,12 +41,44 @@ def test_later_sources_win_and_leave_the_rest(tmp_path: Path) -> None:
         ("total_steps=-1", "total_steps"),
         ("mirror.weight=heavy", "mirror.weight"),
         ("mirror.weight", "write it as a.b=value"),
+        ("mirror.wieght=1", "Did you mean weight?"),
+        ("population.wieghts=shared", "Did you mean weights?"),
+        ("total_stpes=1", "Did you mean total_steps?"),
+        ("mirror.weight=.inf", "mirror.weight"),
+        ("mirror.weight=.nan", "mirror.weight"),
+        ("mirror.weight=[1", "--set 'mirror.weight=[1': the value is not valid YAML"),
+        ("mirror=1", "setting 'mirror' = 1"),
+        ("seed=one", "setting 'seed' = \"one\""),
+        ("seed.x=1", "setting 'seed'"),
+        ("population.weights=own", "'separate' or 'shared'"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(override: str, says: str) -> None:
     with pytest.raises(ConfigError, match=None) as refused:
         load_settings("mirrorenv/ants-v0", (), [override])
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("file", ["x.yaml", "x.json"])
+def test_a_file_whose_keys_are_no_words_is_refused_by_name(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).write_text("1: 2\nmirror: {2: 3}\n")
+    with pytest.raises(ConfigError, match=r"unknown setting 'mirror\.2'"):
+        load_settings("mirrorenv/ants-v0", [tmp_path / file])
+
+
+def test_the_python_face_refuses_a_wrong_setting_in_the_same_words() -> None:
+    pytest.importorskip("ray")
+    from mirrorenv.rllib import MirrorPPOConfig
+
+    config = MirrorPPOConfig()
+    for call, says in (
+        (lambda: config.mirror(wieght=1), "unknown setting 'mirror.wieght'"),
+        (lambda: config.population(observer={"hedd": "gru"}), "unknown setting 'population.observer.hedd'"),
+        (lambda: config.learning(epochs=0), "setting 'learning.epochs' = 0"),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            call()
+        assert says in str(refused.value)
 
 
 @pytest.mark.parametrize("content", ["[mirror", "just words", "- a\n- b\n"])
