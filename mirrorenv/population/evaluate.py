@@ -45,6 +45,7 @@ def evaluate(
     seed: int,
     mirror: MirrorSettings,
     previous: Population | None = None,
+    lagging: Population | None = None,
     baselines: bool = False,
 ) -> Row:
     """One row of evaluations.jsonl, measured on episodes nobody is trained on.
@@ -55,7 +56,8 @@ def evaluate(
         world_spec: says whether the exact limit holds in this world.
         seed: of the run; the held-out episodes follow from it.
         mirror: credit and floor by which the mirror return is reported.
-        previous: the population at the last evaluation, for the lagged classifier and identity persistence.
+        previous: the population at the last evaluation, for identity persistence.
+        lagging: the population one iteration ago, whose heads are the lagged classifier; `previous` if not given.
         baselines: also fit and score the baseline observers (on other episodes).
     """
     held_out = play_held_out(population, world, seed=seed)
@@ -115,8 +117,9 @@ def evaluate(
     }
     if shown is not None:
         row["baselines"]["policies_without_places"] = _without_places(log_p, experience.mask, shown)
+    if (before := lagging or previous) is not None:
+        row["lagged_top1"] = _lagged(before, held_out, shown, seed)
     if previous is not None:
-        row["lagged_top1"] = _lagged(previous, held_out, shown, seed)
         row["persistence"] = _persistence(previous, held_out)
     return row
 
@@ -182,9 +185,9 @@ def _limit_over_time(
     return at_every_step
 
 
-def _lagged(previous: Population, held_out: HeldOut, shown: Shown | None, seed: int) -> Row:
-    """Top-1 of the last checkpoint's heads on this checkpoint's agents: how fast identities move."""
-    return _score_rows(_evidence(previous, held_out, shown, seed)[:, -1]).top1.to_dict()
+def _lagged(before: Population, held_out: HeldOut, shown: Shown | None, seed: int) -> Row:
+    """Top-1 of earlier heads on today's agents: how fast identities move."""
+    return _score_rows(_evidence(before, held_out, shown, seed)[:, -1]).top1.to_dict()
 
 
 def _persistence(previous: Population, held_out: HeldOut) -> float:

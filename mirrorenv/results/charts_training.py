@@ -101,14 +101,14 @@ def stability(record: Record, weight0: Record | None) -> Chart | None:
         return None
     tracks = [Track("learned", learned, "learned")] if learned is not None else []
     if lagged is not None:
-        tracks.append(Track("last evaluation's observers", lagged, "limit", DASHED, "s"))
+        tracks.append(Track("last iteration's observers", lagged, "limit", DASHED, "s"))
     if persistence is not None:
         tracks.append(Track("identities kept", persistence, "other", DASH_DOT, "^"))
     levels = [Level("chance", 1 / record.lineup_size)] if record.lineup_size else []
     return Chart(
         "Do identities stay?",
-        "Agents and observers chase each other. Earlier observers on today's agents, and the share of agents that keep "
-        "the behaviour they were known for, say whether identities settle or keep moving.",
+        "Agents and observers chase each other. The observers of one iteration ago on today's agents, and the share of "
+        "agents that keep the behaviour they had at the last evaluation, say whether identities settle or keep moving.",
         describe("Line chart", tracks, levels, percent),
         lambda theme: line_chart(
             theme, tracks, levels, x_label=STEPS, y_label="share of trajectories or agents", y_range=(0, 1.03),

@@ -212,6 +212,7 @@ class _Loop:
         self.started = time.perf_counter()
         resumed = go_on(folder, algorithm)
         self.previous: Population | None = resumed.population if resumed else None
+        self.lagging: Population | None = None  # one iteration before an evaluation
         self.newest: Row = resumed.evaluation if resumed else {}
 
     def run(self) -> None:
@@ -223,6 +224,8 @@ class _Loop:
         if not self.newest:
             self._evaluate(0, last=False)
         for iteration in range(self.algorithm.iteration + 1, iterations + 1):
+            if iteration in due:
+                self.lagging = clone(self.algorithm.population)
             self._iterate(iteration)
             if iteration in due:
                 self._evaluate(iteration, last=iteration == iterations)
@@ -263,6 +266,7 @@ class _Loop:
             world_spec=spec(self.settings.world, **self.settings.world_options),
             seed=self.settings.seed,
             previous=self.previous,
+            lagging=self.lagging,
             mirror=self.settings.mirror,
             baselines=last and self.settings.evaluation.baselines,
         )

@@ -202,6 +202,30 @@ def test_a_world_that_pays_nan_is_named(model: Population, experience: Experienc
         weigh_advantages(made, 1.0)
 
 
+def test_the_mirrors_critic_is_undiscounted_and_stops_at_the_end_while_the_environments_goes_on(
+    model: Population, experience: Experience
+) -> None:
+    """At lambda 1 a target is the return to go: here of the mirror's rewards, whatever the environment's gamma is."""
+    made = train_batch(
+        model,
+        experience,
+        MirrorSettings(),
+        LearningSettings(gamma=0.5, gae_lambda=1.0),
+        run=7,
+        episodes=np.arange(len(experience.mask)) + 100,
+        rng=np.random.default_rng(0),
+    )
+    rewards = paid(model, experience)
+    to_go = np.where(experience.mask, rewards[:, ::-1].cumsum(1)[:, ::-1], 0.0)
+    np.testing.assert_allclose(made["mirror_target"], to_go, atol=1e-4)
+    np.testing.assert_allclose(made["mirror_target"][:, 0], made["mirror_return"], atol=1e-4)
+    for b, n in np.ndindex(experience.last_value.shape):  # the environment's: discounted, and cut off rather than ended
+        expected = float(experience.last_value[b, n])
+        for t in reversed(range(int(experience.mask[b, :, n].sum()))):
+            expected = float(experience.rewards[b, t, n]) + 0.5 * expected
+            assert made["environment_target"][b, t, n] == pytest.approx(expected, abs=1e-4)
+
+
 def test_the_environments_reward_is_scaled_for_learning_and_reported_unscaled(
     model: Population, experience: Experience
 ) -> None:

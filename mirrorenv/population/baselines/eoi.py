@@ -43,8 +43,12 @@ class ObservationClassifier(Baseline):
     It sees no action, so it recognises where an agent is rather than what it does; and the sum counts observations as
     if they were independent, so its beliefs are too certain. Both are properties of the original.
 
+    Coefficients, width (64, 64) and Adam's step size are those of the authors' released program, EOI_on_SMAC
+    (``model.py`` and ``config.py``); its layers are ReLU, ours tanh as everywhere in this package. Their second
+    program, eoi_pymarl, has 0.1 in place of 0.2.
+
     Args:
-        beta_1: weight of the positive distance. The authors' released configuration switches it off (0).
+        beta_1: weight of the positive distance; 0, that is switched off, as released.
         beta_2: weight of the conditional entropy; 0.2 as released.
         window: steps, the farthest back that counts as nearby.
         hidden: units of each of the two hidden layers.
