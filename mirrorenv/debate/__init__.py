@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from mirrorenv.lazy import lazily
 
 _HOME = {
     "AgentCard": "cards",
@@ -23,9 +22,5 @@ _HOME = {
 
 __all__ = list(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    # Lazy, so that asking for the rules imports neither the tournament nor a client.
-    if name in _HOME:
-        return getattr(import_module(f"mirrorenv.debate.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'mirrorenv.debate' has no attribute '{name}'")
+# Asking for the rules imports neither the tournament nor a client.
+__getattr__ = lazily(__name__, _HOME)

@@ -21,7 +21,7 @@ from scipy.stats import t as student
 
 from mirrorenv.debate.scores import Sheets
 from mirrorenv.errors import MirrorError
-from mirrorenv.mirror import Estimate
+from mirrorenv.mirror import Estimate, holm
 
 __all__ = ["Rating", "fit_rating", "rate_counts", "rate_sheets"]
 
@@ -181,7 +181,7 @@ def rate_counts(
             estimate(1 + players + i, float(legible[writes].mean())) if writes[i] else None for i in range(players)
         ),
         self_term=tuple(estimate(k, 0.0) if own[i] else None for i, k in enumerate(selves)),
-        self_known=_holm(chances, int(own.sum())),
+        self_known=_known(chances, own),
         groups=_groups(rated),
         games=games,
     )
@@ -203,14 +203,11 @@ def _self_gain(right: Floats, asked: Floats, floor: float, start: Floats) -> Flo
     return np.where(own > 0, np.diagonal(right) / np.maximum(own, 1e-9) - predicted, 0.0)
 
 
-def _holm(chances: list[float], tests: int, level: float = 0.05) -> tuple[bool, ...]:
-    """Which of the tests hold together at the level (Holm 1979)."""
-    known = [False] * len(chances)
-    for rank, i in enumerate(sorted(range(len(chances)), key=lambda i: chances[i])):
-        if rank >= tests or chances[i] > level / (tests - rank):
-            break
-        known[i] = True
-    return tuple(known)
+def _known(chances: list[float], own: npt.NDArray[np.bool_], level: float = 0.05) -> tuple[bool, ...]:
+    """Which players know themselves, all tests together at the level; who was never asked does not."""
+    known = np.zeros(len(chances), bool)
+    known[own] = holm(np.array(chances)[own]) <= level
+    return tuple(known.tolist())
 
 
 def _groups(rated: list[Estimate]) -> tuple[int, ...]:

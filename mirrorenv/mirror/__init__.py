@@ -4,6 +4,7 @@ from mirrorenv.mirror.belief import Belief, Decode
 from mirrorenv.mirror.intervals import Estimate, bootstrap_t_interval, jackknife_interval, rate_interval, t_interval
 from mirrorenv.mirror.leak import likelihood_ratio_e_value, log_e_threshold
 from mirrorenv.mirror.lineup import Lineup, Reveal, lineup_permutations, shuffle_lineup
+from mirrorenv.mirror.multiple import holm
 from mirrorenv.mirror.neighbourhood import (
     log_selection,
     mean_distance,
@@ -65,6 +66,7 @@ __all__ = [
     "episode_information",
     "exact_limit",
     "few_shot_limit",
+    "holm",
     "information_over_time",
     "jackknife_interval",
     "likelihood_ratio_e_value",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mirrorenv.errors import require
+from mirrorenv.lazy import lazily
 
 if TYPE_CHECKING:
     from mirrorenv.population.checkpoint import load_population as load_population
@@ -26,11 +25,5 @@ _HOME = {
 
 __all__ = list(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    # Lazy, because settings are read in places that have no torch.
-    if name not in _HOME:
-        raise AttributeError(f"module 'mirrorenv.population' has no attribute '{name}'")
-    for module in ("torch", "safetensors"):
-        require(module, "train")
-    return getattr(import_module(f"mirrorenv.population.{_HOME[name]}"), name)
+# Settings are read in places that have no torch.
+__getattr__ = lazily(__name__, _HOME, needs={"torch": "train", "safetensors": "train"})

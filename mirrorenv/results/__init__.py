@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from mirrorenv.lazy import lazily
 
 _HOME = {
     "format_table": "compare",
@@ -30,9 +29,5 @@ _HOME = {
 
 __all__ = list(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    # Lazy, so that opening a run folder does not import matplotlib.
-    if name in _HOME:
-        return getattr(import_module(f"mirrorenv.results.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'mirrorenv.results' has no attribute '{name}'")
+# Opening a run folder does not import matplotlib.
+__getattr__ = lazily(__name__, _HOME)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mirrorenv.errors import require
+from mirrorenv.lazy import lazily
 
 if TYPE_CHECKING:
     from mirrorenv.rllib.algorithm import MirrorPPO as MirrorPPO
@@ -26,12 +25,5 @@ _HOME = {
 
 __all__ = list(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    # Lazy, because a configuration can be read and checked without Ray.
-    if name not in _HOME:
-        raise AttributeError(f"module 'mirrorenv.rllib' has no attribute '{name}'")
-    if _HOME[name] != "settings":
-        for module in ("torch", "ray.rllib"):
-            require(module, "train")
-    return getattr(import_module(f"mirrorenv.rllib.{_HOME[name]}"), name)
+# A configuration can be read and checked without Ray.
+__getattr__ = lazily(__name__, _HOME, needs={"torch": "train", "ray.rllib": "train"}, light=("settings",))

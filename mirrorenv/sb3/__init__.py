@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mirrorenv.errors import require
+from mirrorenv.lazy import lazily
 
 if TYPE_CHECKING:
     from mirrorenv.sb3.callback import MirrorCallback as MirrorCallback
@@ -16,11 +15,4 @@ _HOME = {"MirrorCallback": "callback", "SharedPolicyVecEnv": "shared_policy", "v
 
 __all__ = list(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    # Lazy, so that a missing extra is answered with the pip line.
-    if name not in _HOME:
-        raise AttributeError(f"module 'mirrorenv.sb3' has no attribute '{name}'")
-    for module in ("torch", "stable_baselines3", "safetensors"):
-        require(module, "sb3")
-    return getattr(import_module(f"mirrorenv.sb3.{_HOME[name]}"), name)
+__getattr__ = lazily(__name__, _HOME, needs={"torch": "sb3", "stable_baselines3": "sb3", "safetensors": "sb3"})

@@ -13,7 +13,7 @@ import numpy as np
 
 from mirrorenv.envs.adhoc import adhoc_spec, is_adhoc
 from mirrorenv.envs.audit.columns import Carrier, Edge, carriers_by_test, cover, edges_between
-from mirrorenv.envs.audit.exact import column_test, holm, smallest_visible
+from mirrorenv.envs.audit.exact import column_test, smallest_visible
 from mirrorenv.envs.audit.features import INPUTS, Features, lineup_relations
 from mirrorenv.envs.audit.probes import CUTS, probe
 from mirrorenv.envs.audit.record import ReactivePolicy, Record, play
@@ -21,6 +21,7 @@ from mirrorenv.envs.audit.report import HEADER, AuditReport, ProbeResult
 from mirrorenv.envs.policies import UniformPolicy
 from mirrorenv.envs.registry import make_batch
 from mirrorenv.errors import ConfigError
+from mirrorenv.mirror import holm
 
 __all__ = ["HEADER", "AuditReport", "Carrier", "ProbeResult", "audit"]
 

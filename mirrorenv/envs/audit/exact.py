@@ -37,7 +37,6 @@ __all__ = [
     "assignments",
     "column_test",
     "hits_p_value",
-    "holm",
     "ordered_pairs",
     "rank_p_value",
     "smallest_visible",
@@ -201,19 +200,6 @@ def _column_p_values(seen: Floats, largest: list[float], smallest: float) -> Flo
     ordered = np.sort(largest)
     above = len(ordered) - np.searchsorted(ordered, seen, side="left")
     return np.maximum((1 + above) / (len(ordered) + 1), smallest)
-
-
-def holm(p_values: npt.ArrayLike) -> Floats:
-    """Holm's corrected p-values: the chance of any false alarm among all tests stays below the level.
-
-    Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 1979.
-    """
-    raw = np.asarray(p_values, np.float64)
-    order = np.argsort(raw, kind="stable")
-    steps = np.maximum.accumulate(raw[order] * np.arange(len(raw), 0, -1))
-    corrected = np.empty_like(raw)
-    corrected[order] = np.minimum(steps, 1.0)
-    return corrected
 
 
 @cache

@@ -17,7 +17,6 @@ from mirrorenv.envs.audit.exact import (
     assignments,
     column_test,
     hits_p_value,
-    holm,
     ordered_pairs,
     rank_p_value,
     smallest_visible,
@@ -119,19 +118,6 @@ def test_the_column_test_permutes_within_episodes_only():
     rng = np.random.default_rng(6)
     values = np.repeat(rng.normal(size=(40, 1, 2)) * 100, 3, axis=1)
     assert column_test(values - values.mean(axis=1, keepdims=True), rng, 99).p_value > 0.5
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
-def test_holm_lies_between_the_raw_p_values_and_bonferroni(raw):
-    corrected = holm(raw)
-    assert (corrected >= np.array(raw) - 1e-15).all()
-    assert (corrected <= np.minimum(1, len(raw) * np.array(raw)) + 1e-15).all()
-    assert (np.diff(corrected[np.argsort(raw, kind="stable")]) >= 0).all()
-
-
-def test_holm_by_hand():
-    np.testing.assert_allclose(holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06])
 
 
 @pytest.mark.parametrize("agents", [2, 4, 7])
