@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import io
+import pickle
 import types
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,19 +43,21 @@ def lineups(count: int, **kwargs: Any) -> Iterator[tuple[Lineup, Reveal]]:
 
 
 def reachable(start: object) -> Iterator[object]:
-    """Everything an observer can walk to: referents, attributes, array bases; not the modules of the package itself."""
+    """Everything an observer can walk to: referents, attributes, array bases, what functions have closed over; not the
+    modules of the package itself."""
     seen: set[int] = set()
     keep: list[object] = []  # temporaries stay alive, so that no id is used twice
     stack: list[object] = [start]
     while stack:
         thing = stack.pop()
-        if id(thing) in seen or isinstance(
-            thing, type | types.ModuleType | types.FunctionType | types.BuiltinFunctionType
-        ):
+        if id(thing) in seen or isinstance(thing, type | types.ModuleType | types.BuiltinFunctionType):
             continue
         seen.add(id(thing))
         keep.append(thing)
         yield thing
+        if isinstance(thing, types.FunctionType):  # its globals are a module
+            stack += [thing.__closure__, thing.__defaults__, thing.__kwdefaults__, thing.__dict__]
+            continue
         stack += gc.get_referents(thing)
         if isinstance(thing, np.ndarray):
             stack += [thing.base, thing.dtype.metadata]
@@ -77,6 +83,8 @@ def test_the_walk_would_find_a_permutation_that_was_left_in_reach() -> None:
     hidden = reveal.permutation.copy()
     assert any(gives_away(thing, reveal) for thing in reachable([lineup, hidden[1:]]))  # through the view's base
     assert any(gives_away(thing, reveal) for thing in reachable(np.argsort(hidden).tolist()))
+    assert any(gives_away(thing, reveal) for thing in reachable([lineup, lambda: hidden]))  # closed over
+    assert any(gives_away(thing, reveal) for thing in reachable(lambda slot, order=hidden: order[slot]))
 
 
 def test_nothing_reachable_from_a_lineup_is_its_permutation() -> None:
@@ -84,6 +92,50 @@ def test_nothing_reachable_from_a_lineup_is_its_permutation() -> None:
         found = [thing for thing in reachable(lineup) if gives_away(thing, reveal)]
         assert not found
         assert sum(isinstance(thing, np.ndarray) for thing in reachable(lineup)) >= 2 * N  # the walk does reach arrays
+
+
+def twins() -> Iterator[tuple[Lineup, Lineup, Reveal, Reveal]]:
+    """Two lineups that show the same in every slot, made by different authors in another episode."""
+    for episode in range(1, 8):
+        one, first = shuffle_lineup(trajectories(), run="secret", episode=0, observer=0)
+        second = lineup_permutations("secret", [episode], 0, N)[0]
+        record = [one[int(np.flatnonzero(second == agent)[0])] for agent in range(N)]
+        other, reveal = shuffle_lineup(record, run="secret", episode=episode, observer=0)
+        yield one, other, first, reveal
+
+
+def everything_said(lineup: Lineup) -> list[object]:
+    """All that can be read off a lineup without looking at memory: every byte of its pickles, its text, its parts."""
+    said: list[object] = [pickle.dumps(lineup, protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    for one in lineup.trajectories:
+        for array in (one.observations, one.actions):
+            file = io.BytesIO()
+            np.save(file, array)
+            said += [file.getvalue(), array.tobytes(), array.dtype, array.strides, str(array.flags)]
+    return [*said, repr(lineup), str(lineup), sorted(vars(lineup)), dir(lineup), len(lineup)]
+
+
+def test_lineups_that_show_the_same_are_the_same_in_every_byte_whoever_the_authors_are() -> None:
+    differing = 0
+    for one, other, first, second in twins():
+        assert everything_said(one) == everything_said(other)
+        differing += int((first.permutation != second.permutation).any())
+    assert differing >= 5  # or nothing was tested
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])  # noqa: S301
+def test_a_copy_of_a_lineup_leads_nowhere_either(copied: Any) -> None:
+    for lineup, reveal in lineups(10):
+        assert not [thing for thing in reachable(copied(lineup)) if gives_away(thing, reveal)]
+
+
+def test_nothing_keeps_the_reveal_once_the_experimenter_has_let_it_go() -> None:
+    """No cache, no closure, no back reference: while the lineup lives on, its answer is gone."""
+    lineup, reveal = next(lineups(1))
+    held = weakref.ref(reveal)
+    del reveal
+    gc.collect()
+    assert held() is None and len(lineup) == N
 
 
 def test_no_array_in_a_lineup_is_a_view_of_the_record() -> None:
