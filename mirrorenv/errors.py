@@ -16,6 +16,7 @@ __all__ = [
     "ConfigError",
     "MirrorError",
     "MissingExtraError",
+    "ResultError",
     "RunFolderError",
     "ShapeError",
     "TrainingError",
@@ -51,6 +52,10 @@ class WorldError(MirrorError, RuntimeError):
 
 class RunFolderError(MirrorError, RuntimeError):
     """A run folder is missing, damaged or belongs to another configuration."""
+
+
+class ResultError(MirrorError, RuntimeError):
+    """A result folder is missing, damaged, or claims what its own tables do not bear out."""
 
 
 class CheckpointError(MirrorError, RuntimeError):
