@@ -3,7 +3,8 @@
 RLlib's own ``ParallelPettingZooEnv`` sets ``__all__`` only when all agents end in the same way. An episode in which one
 agent terminates and another is cut off in the same step then goes on with nobody alive. And an episode whose agents are
 all cut off is stored as terminated (RLlib 2.60 does so whenever every agent carries a flag of its own), so that the
-value of the last state is taken for zero. Both are put right here.
+value of the last state is taken for zero. Both are put right here, and spaces that RLlib's default networks do not know
+are translated (:mod:`mirrorenv.rllib.plain_spaces`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from gymnasium import spaces
 from ray.rllib.env.multi_agent_env import MultiAgentEnv
 
 from mirrorenv.envs import make
+from mirrorenv.envs.mirror_test import mirror_test_of
 from mirrorenv.errors import WorldError
+from mirrorenv.rllib.plain_spaces import PlainActs, PlainSight
 
 __all__ = ["PettingZooMultiAgentEnv", "make_multi_agent_env"]
 
@@ -28,16 +31,20 @@ def make_multi_agent_env(id: str, env_config: Mapping[str, Any]) -> PettingZooMu
 
     Args:
         id: a registered id, or ``"package.module:Env"``.
-        env_config: arguments of the world.
+        env_config: arguments of the world. What makes a :class:`~mirrorenv.MirrorTest` is played with its recognition
+            phase.
     """
-    return PettingZooMultiAgentEnv(make(id, **dict(env_config)), name=id)
+    game = mirror_test_of(id, env_config)
+    return PettingZooMultiAgentEnv(make(id, **dict(env_config)) if game is None else game, name=id)
 
 
 class PettingZooMultiAgentEnv(MultiAgentEnv):
     """A PettingZoo ``ParallelEnv`` as RLlib steps it.
 
-    Agents keep the environment's order. A ``reset`` without a seed draws the next one from a generator that the last
-    seed started, so that a seeded runner plays the same episodes again (RLlib seeds the first reset only).
+    Agents keep the environment's order. Observations that are neither vector nor image become one vector; actions keep
+    the form of a Dict or Tuple, with a vector for every Box in it. A ``reset`` without a seed draws the next one from a
+    generator that the last seed started, so that a seeded runner plays the same episodes again (RLlib seeds the first
+    reset only).
 
     Args:
         env: the environment.
@@ -50,8 +57,11 @@ class PettingZooMultiAgentEnv(MultiAgentEnv):
         self.render_mode = getattr(env, "render_mode", None)
         self.possible_agents = list(env.possible_agents)
         self.agents = list(self.possible_agents)
-        self.observation_spaces = {agent: env.observation_space(agent) for agent in self.possible_agents}
-        self.action_spaces = {agent: env.action_space(agent) for agent in self.possible_agents}
+        where = {agent: f"{self.name}, agent '{agent}'" for agent in self.possible_agents}
+        self._sights = {agent: PlainSight(env.observation_space(agent), place) for agent, place in where.items()}
+        self._acts = {agent: PlainActs(env.action_space(agent), place) for agent, place in where.items()}
+        self.observation_spaces = {agent: sight.space for agent, sight in self._sights.items()}
+        self.action_spaces = {agent: acts.space for agent, acts in self._acts.items()}
         self.observation_space = spaces.Dict(self.observation_spaces)
         self.action_space = spaces.Dict(self.action_spaces)
         self._agent_ids = set(self.possible_agents)  # RLlib's own name: its checks look for it
@@ -69,8 +79,7 @@ class PettingZooMultiAgentEnv(MultiAgentEnv):
         self._clock = 0
         self._gone = set()
         self.agents = list(self.env.agents)
-        self._check("observation", observations)
-        return dict(observations), dict(infos or {})
+        return self._read(observations), dict(infos or {})
 
     def step(
         self, action_dict: Mapping[Any, Any]
@@ -88,8 +97,9 @@ class PettingZooMultiAgentEnv(MultiAgentEnv):
         """
         self._clock += 1
         acted = list(action_dict)
-        observations, rewards, terminated, truncated, infos = self.env.step(dict(action_dict))
-        self._check("observation", observations)
+        joint = {agent: self._acts[agent].write(action) for agent, action in action_dict.items()}
+        observations, rewards, terminated, truncated, infos = self.env.step(joint)
+        seen = self._read(observations)
         self._check("reward", rewards)
         for agent in acted:
             if agent not in rewards:
@@ -106,7 +116,7 @@ class PettingZooMultiAgentEnv(MultiAgentEnv):
         flags_cut: dict[Any, bool] = {agent: agent in cut and not over for agent in acted}
         flags_ended["__all__"] = over and not cut
         flags_cut["__all__"] = over and bool(cut)
-        return dict(observations), {a: float(r) for a, r in rewards.items()}, flags_ended, flags_cut, dict(infos or {})
+        return seen, {a: float(r) for a, r in rewards.items()}, flags_ended, flags_cut, dict(infos or {})
 
     def render(self) -> Any:
         """What the environment draws of itself."""
@@ -115,6 +125,18 @@ class PettingZooMultiAgentEnv(MultiAgentEnv):
     def close(self) -> None:
         """Close the environment."""
         self.env.close()
+
+    def _read(self, observations: Mapping[Any, Any]) -> dict[Any, Any]:
+        """What the agents see, as RLlib's networks read it."""
+        self._check("observation", observations)
+        seen = {}
+        for agent, value in observations.items():
+            try:
+                seen[agent] = self._sights[agent].read(value)
+            except (ValueError, TypeError) as error:
+                raise self._error(agent, f"the observation does not fit its space: {error}") from error
+        self._check("observation", seen)
+        return seen
 
     def _check(self, what: str, values: Mapping[Any, Any]) -> None:
         for agent, value in values.items():

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from mirrorenv.envs import make_batch, spec
@@ -62,7 +63,8 @@ class Rollouts:
         env: id of the world.
         agents: N names.
         episodes: for each episode a dictionary by agent of observations (T + 1, *obs), or (T, *obs) from a population;
-            actions (T,) or (T, A), as the policy chose them; rewards (T,); terminated and truncated.
+            actions (T,) or (T, A), as the policy chose them, or a column ``actions.KEY`` for each part of a Dict;
+            rewards (T,); terminated and truncated.
         recognition: top-1 and information of the learned observers, or None if there are none.
     """
 
@@ -229,26 +231,49 @@ def _stock_rollouts(
     else:
         runner, about = load_stock(checkpoint, env=env, env_config=env_config, seed=seed)
         id = about["env"]
-    agents = [str(agent) for agent in runner.env.envs[0].unwrapped.possible_agents]
+    explore = bool(options.get("explore", True))
+    played = runner.env.envs[0].unwrapped
+    if not explore and any(_mixes_numbers(space) for space in played.action_spaces.values()):
+        raise ConfigError(
+            f"--config explore=false: RLlib 2.60 fails on {id}, whose actions are a Dict or Tuple with numbers in it "
+            "(its deterministic distribution has one log probability for each number). Leave explore=false out"
+        )
+    agents = [str(agent) for agent in played.possible_agents]
     result = Rollouts("PPO", id, agents)
     steps = 0
     while not limits.reached(steps, len(result.episodes)):
         # One episode at a time: of several side by side, the short ones would come back first and too often.
-        (episode,) = runner.sample(num_episodes=1, explore=bool(options.get("explore", True)))
+        (episode,) = runner.sample(num_episodes=1, explore=explore)
         result.episodes.append({str(agent): _columns(part) for agent, part in episode.agent_episodes.items()})
         steps += len(episode)
         progress(steps, len(result.episodes))
     return result
 
 
+def _mixes_numbers(space: spaces.Space[Any]) -> bool:
+    """Whether it is a Dict or Tuple with a Box in it."""
+    if not isinstance(space, spaces.Dict | spaces.Tuple):
+        return False
+    parts = space.spaces.values() if isinstance(space, spaces.Dict) else space.spaces
+    return any(isinstance(part, spaces.Box) or _mixes_numbers(part) for part in parts)
+
+
 def _columns(episode: Any) -> dict[str, NDArray[Any]]:
     return {
         "observations": np.asarray(episode.get_observations()),
-        "actions": np.asarray(episode.get_actions()),
+        **_leaves("actions", episode.get_actions()),
         "rewards": np.asarray(episode.get_rewards(), np.float32),
         "terminated": np.asarray(bool(episode.is_terminated)),
         "truncated": np.asarray(bool(episode.is_truncated)),
     }
+
+
+def _leaves(name: str, value: Any) -> dict[str, NDArray[Any]]:
+    """One column, or one for each part of a Dict or Tuple: ``actions.act``."""
+    if not isinstance(value, Mapping | tuple):
+        return {name: np.asarray(value)}
+    parts = value.items() if isinstance(value, Mapping) else enumerate(value)
+    return {key: column for part, inner in parts for key, column in _leaves(f"{name}.{part}", inner).items()}
 
 
 def check_output(path: Path) -> None:

@@ -15,7 +15,8 @@ from ray.tune.registry import register_env
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from mirrorenv.envs import make, registry
+from mirrorenv.envs import registry
+from mirrorenv.envs.mirror_test import MirrorTest
 from mirrorenv.errors import CheckpointError, ConfigError, MirrorError
 from mirrorenv.results import atomic_write_bytes, atomic_write_json, read_json, verify_manifest, write_manifest
 from mirrorenv.rllib.guards import until_sampled
@@ -129,7 +130,8 @@ def stock_config(
         UnknownNameError: if there is no such world.
         ConfigError: if the policies fit neither way, or separate ones are to be learned by several learners.
     """
-    agents = list(make(env, **dict(env_config)).possible_agents)
+    copy = make_multi_agent_env(env, env_config)
+    agents = copy.possible_agents
     register_worlds(*([] if env in registry() else [env]))
     names = policies or [SHARED]
     if len(names) > 1 and sorted(names) != sorted(agents):
@@ -137,6 +139,9 @@ def stock_config(
     config = StockPPO.get_default_config().environment(env, env_config=dict(env_config))
     config.multi_agent(policies=set(names), policy_mapping_fn=_own_policy if len(names) > 1 else _OnePolicy(names[0]))
     config.env_runners(num_env_runners=0)
+    if isinstance(copy.env, MirrorTest):
+        # Evidence runs from -10 to 10 nats: stretched to these bounds, the noise of an untrained policy is ten nats.
+        config.environment(normalize_actions=False, clip_actions=True)
     # RLlib's default lets a failed runner sleep for a minute before it restarts.
     config.fault_tolerance(restart_failed_env_runners=True, delay_between_env_runner_restarts_s=1)
     if model_config:

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mirrorenv.envs import make_batch, registry
-from mirrorenv.envs.adhoc import adhoc_spec, is_adhoc
-from mirrorenv.envs.mirror_test import MirrorTest
+from mirrorenv.envs import make_batch
+from mirrorenv.envs.mirror_test import mirror_test_of
 from mirrorenv.errors import ConfigError
 from mirrorenv.population.experience import population_shape
 from mirrorenv.population.settings import MirrorSettings
@@ -54,11 +53,11 @@ def vec_env(
     if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer) or num_envs < 1:
         raise ConfigError(f"vec_env: num_envs must be a whole number of at least 1, got {num_envs!r}")
     settings = MirrorSettings(**mirror) if isinstance(mirror, Mapping) else mirror
-    game = _game(id, options)
+    game = mirror_test_of(id, options)
     if game is not None:
         if settings is not None:
             raise ConfigError("vec_env: a MirrorTest pays for recognition itself; leave mirror=... out, or the wrapper")
-        games = [game, *(_game(id, options) for _ in range(1, num_envs))]
+        games = [game, *(mirror_test_of(id, options) for _ in range(1, num_envs))]
         rows = [GameRow(env, agent_id) for env in games if env is not None]
         return SharedPolicyVecEnv(rows, seed=seed, bootstrap=bool(bootstrap), mirror=None, log=None)
     worlds = [make_batch(id, 1, **options) for _ in range(num_envs)]
@@ -75,17 +74,3 @@ def vec_env(
         log=log,
         make_batch=partial(make_batch, id, **options),
     )
-
-
-def _game(id: str | Callable[..., Any], options: Mapping[str, Any]) -> MirrorTest | None:
-    """A MirrorTest, if that is what the id makes."""
-    if isinstance(id, str) and (not is_adhoc(id) or id in registry()):
-        return None
-    make = id if callable(id) else adhoc_spec(id, options).load()
-    if isinstance(make, type) and not issubclass(make, MirrorTest):
-        return None
-    try:
-        made = make(**options)
-    except Exception:  # whatever is wrong with it, `make_batch` says it better
-        return None
-    return made if isinstance(made, MirrorTest) else None
