@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -109,6 +110,24 @@ def test_a_package_of_its_own_adds_worlds_and_a_broken_one_is_only_reported(monk
         assert mirrorenv.make_batch("theirs/line-v0", 2).num_envs == 2
     assert mirrorenv.envs.broken_plugins() == {"broken": "RuntimeError: no such simulator"}
     assert "theirs/line-v0" in mirrorenv.registry() and "mirrorenv/ants-v0" in mirrorenv.registry()
+
+
+def test_an_installed_package_brings_its_worlds_by_its_entry_point(tmp_path):
+    """As pip leaves a package behind: a module, and what its metadata says of it."""
+    (tmp_path / "theirs_worlds.py").write_text(
+        "import mirrorenv\nmirrorenv.register('theirs/walk-v0', 'mirrorenv.envs.ants:Ants', kwargs={'num_agents': 3})\n"
+    )
+    metadata = tmp_path / "theirs-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[mirrorenv.envs]\nwalk = theirs_worlds\n")
+    script = (
+        "import mirrorenv; assert mirrorenv.make('theirs/walk-v0').max_num_agents == 3;"
+        "print(mirrorenv.registry()['theirs/walk-v0'].entry_point, mirrorenv.envs.broken_plugins())"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, env=environment)
+    assert done.stdout.split() == ["mirrorenv.envs.ants:Ants", "{}"], done.stderr
 
 
 def test_plugins_wait_until_a_name_is_not_known(monkeypatch):
