@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mirrorenv import __version__
+from mirrorenv import __version__, cli_next
 from mirrorenv.cli_audit import audit
 from mirrorenv.cli_check import check
 from mirrorenv.cli_debate import debate
@@ -92,6 +92,7 @@ def train(
     if not quiet:
         _print_scores(final)
         console.print(f"run folder  {folder.path}\nreport      {report_path}", soft_wrap=True)
+        cli_next.print_next(console, cli_next.evaluate(folder.path, settings.world))
     if as_json:
         print(json.dumps(_summary(final, folder.path, report_path)))
 
@@ -123,6 +124,7 @@ def evaluate(
     row = measure(population, world, world_spec=world_spec, seed=seed, mirror=mirror, baselines=True)
     if not quiet:
         _print_scores(row)
+        cli_next.print_next(console, cli_next.play(checkpoint, id, pictures=bool(world.render_modes)))
     if as_json:
         print(json.dumps(_summary(row, folder, None)))
 
@@ -133,9 +135,13 @@ def report(
     weight0: Annotated[Path | None, typer.Option(help="A weight-0 run to draw beside it.")] = None,
 ) -> None:
     """Write the report page of a run again."""
-    from mirrorenv.results import write_report
+    from mirrorenv.results import RunFolder, write_report
 
     print(write_report(run, weight0))
+    settings = RunFolder.open(run).config
+    compared = weight0 or settings.get("mirror", {}).get("weight") == 0
+    following = [cli_next.evaluate(run, settings["world"])] if compared else cli_next.control(run)
+    cli_next.print_next(console, *following)
 
 
 app.command()(play)

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mirrorenv import cli_next
 from mirrorenv.errors import ConfigError, MirrorError, require, unknown_name
 
 __all__ = ["play"]
@@ -46,8 +47,11 @@ def play(
         for number, row in zip(range(seed, seed + episodes), returns, strict=False):
             table.add_row(f"seed {number}", *(f"{value:.2f}" for value in row))
         Console().print(table)
+        notes = Console(stderr=True)
         if gif:
-            Console(stderr=True).print(f"animation  {gif}", soft_wrap=True)
+            notes.print(f"animation   {gif}", soft_wrap=True)
+        is_run = (Path(policy) / "run.json").is_file()
+        cli_next.print_next(notes, cli_next.report(Path(policy)) if is_run else cli_next.train(world))
     else:
         print(json.dumps({"world": world, "policy": policy, "returns": returns, "gif": gif and str(gif)}))
 

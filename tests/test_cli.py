@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
-from mirrorenv import __version__
-from mirrorenv.cli import main
+from mirrorenv import __version__, cli_next
+from mirrorenv.cli import app, main
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -82,11 +84,36 @@ def test_train_evaluate_report_from_the_shell(tmp_path: Path) -> None:
     again = run("train", "ants-v0", "--run", str(folder), "--json", *options)
     assert again.returncode == 0
     assert "already finished" in again.stderr
+    assert again.stderr.splitlines()[-1] == f"next        mirrorenv evaluate {folder}"
     changed = run("train", "ants-v0", "--run", str(folder), *options, "--set", "seed=1")
     assert changed.returncode == 1
     assert "seed" in changed.stderr
 
-    measured = run("evaluate", str(folder), "--episodes", "8", "--json", "--quiet")
+    measured = run("evaluate", str(folder), "--episodes", "8", "--json")
     assert measured.returncode == 0, measured.stderr
     assert json.loads(measured.stdout.splitlines()[-1])["top1"]["value"] <= 1
-    assert run("report", str(folder)).stdout.strip().endswith("report.html")
+    assert measured.stderr.splitlines()[-1] == (
+        f"next        mirrorenv play mirrorenv/ants-v0 --policy {folder} --gif run.gif"
+    )
+    written = run("report", str(folder))
+    assert written.stdout.strip().endswith("report.html")
+    assert written.stderr.splitlines()[-2:] == [
+        f"next        mirrorenv train --config {folder}/config.json --set mirror.weight=0 --run {folder}-weight0",
+        f"            mirrorenv report {folder} --weight0 {folder}-weight0",
+    ]
+
+
+def test_every_command_that_is_proposed_exists_and_is_quoted_for_a_shell() -> None:
+    path, world = Path("runs/two words"), "package.module:Env"
+    proposed = [
+        cli_next.train(world),
+        cli_next.evaluate(path, world),
+        cli_next.play(path, world, pictures=True),
+        cli_next.report(path),
+        *cli_next.control(path),
+    ]
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for line in proposed:
+        program, name, *words = shlex.split(line)
+        assert program == "mirrorenv"
+        commands[name].make_context(name, words)  # parses, runs nothing

@@ -1,0 +1,47 @@
+"""What to do next: the last lines of a command are commands to paste."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from rich.console import Console
+
+__all__ = ["control", "evaluate", "play", "print_next", "report", "train"]
+
+
+def print_next(console: Console, *commands: str) -> None:
+    """One line for each command, unbroken, so that it can be pasted."""
+    for number, command in enumerate(commands):
+        console.print(f"{'' if number else 'next':<12}{command}", markup=False, highlight=False, soft_wrap=True)
+
+
+def train(world: str) -> str:
+    """Train in this world with the defaults."""
+    return shlex.join(["mirrorenv", "train", world])
+
+
+def evaluate(run: Path, world: str) -> str:
+    """Measure a run's last checkpoint; a world that is code is run only if it is named."""
+    return shlex.join(["mirrorenv", "evaluate", str(run), *(["--world", world] if ":" in world else [])])
+
+
+def play(run: Path, world: str, *, pictures: bool) -> str:
+    """Watch a run's agents; as numbers where the world draws nothing."""
+    gif = ["--gif", f"{run.name}.gif"] if pictures else []
+    return shlex.join(["mirrorenv", "play", world, "--policy", str(run), *gif])
+
+
+def report(run: Path) -> str:
+    """Write a run's page again."""
+    return shlex.join(["mirrorenv", "report", str(run)])
+
+
+def control(run: Path) -> list[str]:
+    """The same run without the mirror, and the report that shows both."""
+    without = run.with_name(f"{run.name}-weight0")
+    again = ["--config", str(run / "config.json"), "--set", "mirror.weight=0", "--run", str(without)]
+    return [
+        shlex.join(["mirrorenv", "train", *again]),
+        shlex.join(["mirrorenv", "report", str(run), "--weight0", str(without)]),
+    ]
