@@ -1,6 +1,7 @@
 """Resume, proved: a small run is killed with SIGKILL at random moments and started again with the same command.
 
-    python benchmarks/resume_proof.py [--kills 50] [--seed 0] [--as-typed] [--json FILE]
+    python benchmarks/resume_proof.py [--kills 50] [--seed 0] [--iterations 300] [--checkpoints 15] [--as-typed]
+                                      [--json FILE]
 
 Once without interruption; then again and again with kills, each run until it comes to its end. Metrics, evaluations,
 weights and the state of the optimisers must be those of the uninterrupted run, bit for bit; columns that are times are
@@ -28,13 +29,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=50, help="how many kills")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--iterations", type=int, default=300, help="length of the run")
+    parser.add_argument("--checkpoints", type=int, default=15, help="spread over the run")
     parser.add_argument("--as-typed", action="store_true", help="let every start import and bring its own Ray (slow)")
     parser.add_argument("--json", type=Path, help="file to write the result to")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mr", ignore_cleanup_errors=True) as place:
         proof = prove(
-            options.kills, Path(place), options.seed, say=lambda line: print(line, file=sys.stderr, flush=True)
+            options.kills,
+            Path(place),
+            options.seed,
+            say=_say,
+            forked=not options.as_typed,
+            iterations=options.iterations,
+            checkpoints=options.checkpoints,
         )
+    print(f"an uninterrupted run: {options.iterations} iterations, {proof.whole_seconds:.1f} s")
     print(f"{proof.kills} kills in {proof.finished} runs (up to {proof.most_kills} in one)\n")
     print("| killed while | times |\n|---|---|")
     for phase, count in proof.phases.most_common():
@@ -47,7 +57,9 @@ def main() -> int:
     print(f"a changed configuration: {proof.refusal or 'NOT REFUSED'}")
     if options.json:
         machine = {"machine": platform.machine(), "python": platform.python_version()}
-        result = {"benchmark": "resume_proof", "seed": options.seed, **machine, **as_json(proof)}
+        size = {"iterations": options.iterations, "checkpoints": options.checkpoints}
+        how = {"seed": options.seed, "as_typed": options.as_typed, **size}
+        result = {"benchmark": "resume_proof", **how, **machine, **as_json(proof)}
         options.json.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     return 0 if proof.holds else 1
 
