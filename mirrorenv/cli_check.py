@@ -80,6 +80,8 @@ def _print_report(report: Any, following: str) -> None:
     out = Console(soft_wrap=False)
     if report.findings:
         table = Table("", "check", "where", "what was seen", "what to do", title=report.name, show_lines=True)
+        for column in table.columns:
+            column.overflow = "fold"  # a remedy may be a line of code: it is never cut short
         for one in report.findings:
             times = f" ({one.times} times)" if one.times > 1 else ""
             severity = f"[{_COLOURS[one.severity]}]{one.severity}[/]"
