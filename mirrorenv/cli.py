@@ -21,6 +21,7 @@ from mirrorenv.cli_audit import audit
 from mirrorenv.cli_check import check
 from mirrorenv.cli_debate import debate
 from mirrorenv.cli_play import play
+from mirrorenv.cli_results import results, verify
 from mirrorenv.errors import MirrorError, require
 
 __all__ = ["app", "main"]
@@ -153,7 +154,13 @@ app.command()(audit)
 app.command()(check)
 
 
+app.command()(verify)
+
+
 app.add_typer(debate, name="debate")
+
+
+app.add_typer(results, name="results")
 
 
 @app.command()

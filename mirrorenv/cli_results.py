@@ -1,0 +1,81 @@
+"""`mirrorenv verify` and `mirrorenv results ...`: result folders that a stranger can recompute."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mirrorenv.errors import ConfigError, require
+
+__all__ = ["results", "verify"]
+
+results = typer.Typer(no_args_is_help=True, help="Result folders: make them, share them without labels.")
+console = Console(stderr=True)
+
+Folder = Annotated[Path, typer.Argument(help="A result folder.")]
+World = Annotated[
+    str | None, typer.Option("--world", help="Its world, if that is package.module:Env: code is run only if named.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")]
+
+
+def _say(text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def verify(folder: Folder, world: World = None, as_json: Json = False) -> None:
+    """Check somebody's result folder: every byte, every score, and the world from its seeds. Nothing in it is run.
+
+    Exit codes: 0 all true, 1 something is not (the message says what), 2 wrong usage.
+    """
+    from mirrorenv.results.verify import verify_result
+
+    found = verify_result(folder, world=world)
+    _say(f"{found.title}")
+    for line in found.checks:
+        _say(f"  true         {line}")
+    for line in found.unchecked:
+        _say(f"  not checked  {line}")
+    if as_json:
+        print(json.dumps({"folder": str(folder), "checks": found.checks, "unchecked": found.unchecked}))
+
+
+@results.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A finished run folder, of training or of a debate tournament.")],
+    out: Annotated[Path | None, typer.Option(help="Where it goes (default: RUN/result).")] = None,
+    episodes: Annotated[int, typer.Option(min=8, help="Fresh episodes of a trained population.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of these episodes.")] = 1_000_000,
+    condition: Annotated[str | None, typer.Option(help="Name of its line on a leaderboard.")] = None,
+    small: Annotated[bool, typer.Option("--small", help="Leave out the evidence after every step.")] = False,
+    npz: Annotated[bool, typer.Option("--npz", help="Tables as npz, also where pyarrow is installed.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace a result that is already there.")] = False,
+    world: World = None,
+) -> None:
+    """Make a result folder from a run: trajectories, lineups, evidence, scores, checksums. Anyone can verify it."""
+    from mirrorenv.results import RunFolder
+
+    target = out or run / "result"
+    if RunFolder.open(run).config.get("what") == "debate tournament":
+        raise ConfigError(f"{run} is a debate tournament; those are not exported yet")
+    for module in ("torch", "safetensors"):
+        require(module, "train")
+    from mirrorenv.population.export import export_run
+
+    export_run(
+        run,
+        target,
+        episodes=episodes,
+        seed=seed,
+        condition=condition,
+        over_time=not small,
+        world=world,
+        form="npz" if npz else "auto",
+        overwrite=overwrite,
+    )
+    print(target)
+    _say(f"next        mirrorenv verify {target}\n            mirrorenv board build {target} --out board.html")

@@ -1,0 +1,165 @@
+"""A result folder from a trained population: fresh episodes, what everybody made of them, and the exact limit.
+
+Shapes: B episodes, T time, N agents, K lineup slots (K = N), J observers (J = N).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mirrorenv.envs import make_batch, spec
+from mirrorenv.errors import ConfigError
+from mirrorenv.mirror import EpisodeBatch, exact_limit
+from mirrorenv.mirror.score import Score
+from mirrorenv.population.checkpoint import load_population, world_of
+from mirrorenv.population.experience import to_world, world_seeds
+from mirrorenv.population.population import Population
+from mirrorenv.population.reading import HeldOut, observer_evidence, play_held_out, policy_log_probabilities
+from mirrorenv.results import RunFolder, checkpoint_folder
+from mirrorenv.results.result_folder import write_result
+from mirrorenv.results.schema import Entry, Figure, Reader, Reference, Result, SuiteMark
+from mirrorenv.results.tables import Form
+from mirrorenv.results.trajectories import population_tables
+from mirrorenv.results.versions import git_state, installed_versions
+from mirrorenv.results.words import SCORES
+
+__all__ = ["export_run"]
+
+_LOW = {"calibration_error", "brier", "time_to_identify", "handshake_index"}
+
+
+def export_run(
+    run: str | Path,
+    out: str | Path,
+    *,
+    episodes: int = 256,
+    seed: int = 1_000_000,
+    condition: str | None = None,
+    references: Mapping[str, Reference] | None = None,
+    suite: SuiteMark | None = None,
+    over_time: bool = True,
+    world: str | None = None,
+    form: Form = "auto",
+    overwrite: bool = False,
+) -> Path:
+    """Play fresh episodes with a run's last checkpoint and write them as a result folder.
+
+    Args:
+        run: run folder.
+        out: where the result goes.
+        episodes: B.
+        seed: of the episodes, as in `mirrorenv evaluate`.
+        condition: name of the line on a leaderboard; by default mirror weight, credit and weights.
+        references: figure -> what it is compared with.
+        suite: which row of a suite this is.
+        over_time: also keep the learned evidence after every step; the time figures need it.
+        world: the run's world, if that is ``package.module:Env``: code is run only if it is named.
+        form: of the tables.
+        overwrite: replace a result in `out`.
+
+    Raises:
+        RunFolderError: if the run has not finished.
+        ConfigError: if observers are shown neighbourhoods, which no table holds yet.
+        ResultError: if `out` cannot be written.
+    """
+    source, folder = RunFolder.open(run), checkpoint_folder(run)
+    if source.status != "finished":
+        raise ConfigError(f"{run} is {source.status}, not finished; the same 'mirrorenv train' command goes on with it")
+    population, about = load_population(folder)
+    if population.settings.observer.neighbours:
+        raise ConfigError(f"{run} shows its observers neighbourhoods; only whole lineups can be exported so far")
+    id, options = world_of(about, world)
+    made, known = make_batch(id, episodes, **options), spec(id, **options)
+    held_out = play_held_out(population, made, seed=seed)
+    read = observer_evidence(population, held_out, run=seed)  # (B, T, J, K, N)
+    log_p = policy_log_probabilities(population, held_out.experience)
+    mask = held_out.experience.mask
+    limit = exact_limit(log_p, mask, slot_exchangeable=known.slot_exchangeable, on_invalid="mark")
+    tables = population_tables(
+        _record(population, held_out),
+        world_seeds(seed, held_out.episodes),
+        {"learned": read[:, -1].astype(np.float64), "limit": limit.belief.evidence[:, None]},
+        {"learned": read} if over_time else None,
+    )
+    entry = Entry(condition=condition or _condition(source.config), agents="trained", references=dict(references or {}))
+    result = Result(
+        kind="population",
+        title=f"{id}, {entry.condition}, seed {source.info['seed']}",
+        world=id,
+        world_options=dict(options),
+        entries=(entry,),
+        figures=_figures(over_time),
+        seeds=(int(source.info["seed"]),),
+        streams=("learned", "limit"),
+        readers=_READERS,
+        suite=suite,
+        config={"run": source.config, "env_steps": about.get("env_steps"), "episodes": episodes, "seed": seed},
+        versions=installed_versions(),
+        git=git_state(),
+        device=str(source.info.get("device") or "cpu"),
+        links=_links(source, Path(out)),
+        notes=() if limit.valid else (f"the limit is not exact in this world: {known.leaks or limit.reason}",),
+    )
+    write_result(out, result, tables, form=form, overwrite=overwrite)
+    return Path(out)
+
+
+_READERS = (
+    Reader(name="learned", stream="learned", decode="independent", limit="limit"),
+    Reader(name="learned joint", stream="learned", decode="marginals", limit="limit"),
+    Reader(name="limit", stream="limit", decode="marginals"),
+)
+
+
+def _record(population: Population, held_out: HeldOut) -> EpisodeBatch:
+    """The episodes with actions as the world took them."""
+    record = held_out.record()
+    taken = to_world(torch.from_numpy(record.actions), population.shape)
+    if taken.ndim == 4:
+        taken = np.where(record.mask[..., None], taken, 0.0).astype(np.float32)
+    return EpisodeBatch(record.observations, taken, record.rewards, record.mask)
+
+
+def _figures(over_time: bool) -> tuple[Figure, ...]:
+    """Every score of every reader, and the return."""
+    figures = [
+        Figure(name="return", title="Return", about="environment reward per agent and episode", better="high"),
+    ]
+    for reader in _READERS:
+        whose = "" if reader.name == "learned" else f", {reader.name}"
+        for item in fields(Score):
+            if item.name == "undefined" or (item.name in ("time_to_identify", "handshake_index") and not over_time):
+                continue
+            words = SCORES[item.name]
+            better = "low" if item.name in _LOW else "neither" if item.name == "self_criterion" else "high"
+            figures.append(
+                Figure(
+                    name=f"{reader.name}.{item.name}",
+                    title=f"{words.name}{whose}",
+                    about=words.meaning,
+                    share=words.share,
+                    better=better,
+                    of="belief",
+                )
+            )
+    return tuple(figures)
+
+
+def _condition(config: Mapping[str, Any]) -> str:
+    mirror, weights = config.get("mirror", {}), config.get("population", {}).get("weights", "separate")
+    weight = mirror.get("weight", 1.0)
+    if not weight:
+        return f"weight 0, {weights} weights"
+    return f"{mirror.get('credit', 'author')}, {mirror.get('timing', 'dense')}, weight {weight:g}, {weights} weights"
+
+
+def _links(source: RunFolder, out: Path) -> dict[str, str]:
+    """The report, if the result lies in the run folder, so that both can be moved together."""
+    inside = out.resolve().parent == source.path.resolve() and source.report_path.is_file()
+    return {"report": f"../{source.report_path.name}"} if inside else {}
