@@ -15,6 +15,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from mirrorenv.envs.adhoc import adhoc_batch, adhoc_spec, is_adhoc
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import ConfigError, WorldError, unknown_name
@@ -172,15 +174,36 @@ def spec(id: str | Callable[..., Any], **kwargs: Any) -> WorldSpec:
 
 
 def _build(known: WorldSpec, arguments: dict[str, Any]) -> Any:
-    """Call the entry point, answering an unknown argument with the known ones."""
+    """Call the entry point, answering an unknown argument with the known ones and a wrong kind with the right one."""
     entry = known.load()
     parameters = inspect.signature(entry).parameters
-    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        for name in arguments:
-            if name not in parameters:
-                settable = [p for p in parameters if p != "num_envs"]
-                raise ConfigError(f"{known.id}: {unknown_name('world argument', name, settable)}")
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for name, value in arguments.items():
+        if name in parameters:
+            _check_kind(known.id, name, value, parameters[name].annotation)
+        elif not open_ended:
+            settable = [p for p in parameters if p != "num_envs"]
+            raise ConfigError(f"{known.id}: {unknown_name('world argument', name, settable)}")
     return entry(**arguments)
+
+
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "int": ((int, np.integer), "a whole number"),
+    "float": ((int, float, np.integer, np.floating), "a number"),
+    "bool": ((bool, np.bool_), "true or false"),
+    "str": ((str,), "text"),
+}
+
+
+def _check_kind(world: str, name: str, value: Any, annotation: Any) -> None:
+    """Hold an argument to a plain annotation; what is annotated otherwise is the world's own business."""
+    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    text, optional, _ = text.partition(" | None")
+    if name == "num_envs" or text not in _KINDS or (optional and value is None):
+        return
+    kinds, words = _KINDS[text]
+    if not isinstance(value, kinds) or (isinstance(value, bool) and text != "bool"):
+        raise ConfigError(f"{world}: world argument '{name}' must be {words}, got {value!r}")
 
 
 def make_batch(id: str | Callable[..., Any], num_envs: int, **kwargs: Any) -> ArrayWorld:

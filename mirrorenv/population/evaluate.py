@@ -27,7 +27,7 @@ from mirrorenv.mirror import (
     t_interval,
 )
 from mirrorenv.mirror.score import Score, episode_information, score_belief
-from mirrorenv.population.neighbourhood import Shown, own_evidence, shown_to
+from mirrorenv.population.neighbourhood import Shown, check_lineup_size, own_evidence, shown_to
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import HeldOut, observer_evidence, play_held_out, policy_log_probabilities
 from mirrorenv.population.settings import MirrorSettings
@@ -59,7 +59,11 @@ def evaluate(
         previous: the population at the last evaluation, for identity persistence.
         lagging: the population one iteration ago, whose heads are the lagged classifier; `previous` if not given.
         baselines: also fit and score the baseline observers (on other episodes).
+
+    Raises:
+        ConfigError: if lineups are too large for the exact limit.
     """
+    check_lineup_size(population.shape.num_agents, population.settings.observer)
     held_out = play_held_out(population, world, seed=seed)
     experience = held_out.experience
     shown = shown_to(population, experience, run=seed, episodes=held_out.episodes)
@@ -87,7 +91,7 @@ def evaluate(
         credit=mirror.credit,
         timing="terminal",
         floor=mirror.floor,
-        teams=_teams(mirror),
+        teams=mirror.teams,
         seen=None if shown is None else shown.seen,
     )
     verdicts = final.independent()  # (B, J, K, K)
@@ -122,10 +126,6 @@ def evaluate(
     if previous is not None:
         row["persistence"] = _persistence(previous, held_out)
     return row
-
-
-def _teams(mirror: MirrorSettings) -> NDArray[np.int64] | None:
-    return None if mirror.teams is None else np.asarray(mirror.teams, np.int64)
 
 
 def _nulls(values: NDArray[np.float64]) -> list[list[float | None]]:

@@ -54,8 +54,13 @@ def population_shape(world: ArrayWorld) -> PopulationShape:
     """What a world fixes about its population.
 
     Raises:
-        WorldError: if its action space is neither Discrete nor a bounded one-dimensional Box.
+        WorldError: if there is one agent only, or its action space is neither Discrete nor a bounded one-dimensional
+            Box.
     """
+    if len(world.agents) < 2:
+        raise WorldError(
+            f"{type(world).__name__} has one agent, and a lineup of one names it: num_agents must be at least 2"
+        )
     size = int(np.prod(world.observation_space.shape or ()))
     space = world.action_space
     common: dict[str, Any] = {"num_agents": len(world.agents), "observation_size": size}

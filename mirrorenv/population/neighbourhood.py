@@ -19,10 +19,11 @@ from mirrorenv.mirror import MAX_EXACT_AGENTS, mean_distance, nearest_agents, ne
 from mirrorenv.population.experience import Experience, population_shape
 from mirrorenv.population.heads import HEADS, LineupTensors
 from mirrorenv.population.population import Population
-from mirrorenv.population.settings import MirrorSettings, PopulationSettings
+from mirrorenv.population.settings import MirrorSettings, ObserverSettings, PopulationSettings
 
 __all__ = [
     "Shown",
+    "check_lineup_size",
     "check_mirror",
     "neighbourhood_loss",
     "own_evidence",
@@ -79,6 +80,24 @@ def settle_neighbours(settings: PopulationSettings, mirror: MirrorSettings, worl
         raise _cannot_read(settings)
     check_mirror(mirror)
     return settings.model_copy(update={"observer": observer.model_copy(update={"place": place})})
+
+
+def check_lineup_size(agents: int, observer: ObserverSettings) -> None:
+    """Whether lineups are small enough for the exact limit, beside which every evaluation stands.
+
+    Args:
+        agents: N.
+        observer: who is shown how many.
+
+    Raises:
+        ConfigError: if everybody is shown and there are more than 16; it says how to show fewer.
+    """
+    if agents > MAX_EXACT_AGENTS and not observer.neighbours:
+        raise ConfigError(
+            f"{agents} agents, all shown to every observer: above {MAX_EXACT_AGENTS} there is no exact limit to "
+            "measure against. Show each observer the agents nearest to it: population.observer.neighbours=8, at most "
+            f"{MAX_EXACT_AGENTS - 1}"
+        )
 
 
 def check_mirror(mirror: MirrorSettings) -> None:

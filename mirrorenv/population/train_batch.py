@@ -24,6 +24,7 @@ from mirrorenv.population.settings import LearningSettings, MirrorSettings
 __all__ = [
     "Columns",
     "author_log_belief",
+    "check_reward",
     "limit_author_log_belief",
     "mirror_rewards",
     "train_batch",
@@ -33,6 +34,17 @@ __all__ = [
 Columns = dict[str, NDArray[Any]]
 Floats = NDArray[np.float32]
 _CHUNK = 1 << 24  # floats of evidence held at once when a large population is read
+
+
+def check_reward(mirror: MirrorSettings, agents: int) -> None:
+    """Whether this reward can be paid to this many agents, before anything is played: a step at chance is paid.
+
+    Raises:
+        ConfigError: for teams or a floor that do not fit.
+    """
+    chance = np.full((1, 1, agents, agents), -math.log(agents))
+    alone = np.ones((1, 1, agents), bool)
+    mirror_reward(chance, alone, credit=mirror.credit, timing="terminal", floor=mirror.floor, teams=mirror.teams)
 
 
 @torch.no_grad()
@@ -185,14 +197,13 @@ def mirror_rewards(
     if mirror.timing == "window":
         lengths = np.maximum(experience.mask.any(2).sum(1), 1)  # (B,)
         window = random_windows(rng, lengths, mirror.window or max(1, time // 4))  # (B, 2)
-    teams = None if mirror.teams is None else np.asarray(mirror.teams)
     paid: Floats = mirror_reward(
         belief,
         experience.mask,
         credit=mirror.credit,
         timing=mirror.timing,
         floor=mirror.floor,
-        teams=teams,
+        teams=mirror.teams,
         window=window,
         seen=None if shown is None else shown.seen,
     )

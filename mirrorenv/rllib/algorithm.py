@@ -21,7 +21,7 @@ from mirrorenv.population.experience import population_shape
 from mirrorenv.population.neighbourhood import settle_neighbours
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
-from mirrorenv.population.train_batch import Columns, weigh_advantages
+from mirrorenv.population.train_batch import Columns, check_reward, weigh_advantages
 from mirrorenv.rllib.env_runner import PopulationEnvRunner
 from mirrorenv.rllib.guards import until_sampled
 from mirrorenv.rllib.learner import PopulationLearner
@@ -137,6 +137,7 @@ class MirrorPPOConfig(PPOConfig):
         super().validate()
         world = make_world(self, 1)  # an unknown world is refused here, before any actor starts
         settle_neighbours(self.population_settings, self.mirror_settings, world)
+        check_reward(self.mirror_settings, world.num_agents)
 
 
 class MirrorPPO(PPO):

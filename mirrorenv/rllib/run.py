@@ -20,12 +20,14 @@ from ray.exceptions import RayError
 from mirrorenv.envs import make_batch, spec
 from mirrorenv.envs.validation import validated
 from mirrorenv.envs.watch import WatchedWorld
-from mirrorenv.errors import MirrorError, RunFolderError, TrainingError
+from mirrorenv.errors import ConfigError, MirrorError, RunFolderError, TrainingError
+from mirrorenv.mirror.oracle import NOT_EXCHANGEABLE
 from mirrorenv.population.checkpoint import clone
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import population_shape
-from mirrorenv.population.neighbourhood import settle_neighbours
+from mirrorenv.population.neighbourhood import check_lineup_size, settle_neighbours
 from mirrorenv.population.population import Population
+from mirrorenv.population.train_batch import check_reward
 from mirrorenv.results import RunFolder
 from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
 from mirrorenv.rllib.resume import go_on, save_checkpoint
@@ -129,6 +131,9 @@ def train(
     # What is wrong with the world, its options or the population is said before a folder is made.
     world = make_batch(settings.world, 1, **settings.world_options)
     settled = settle_neighbours(settings.population, settings.mirror, world)
+    check_lineup_size(world.num_agents, settled.observer)
+    check_reward(settings.mirror, world.num_agents)
+    _check_control(settings)
     Population(population_shape(world), settled)
     settings = settings.model_copy(update={"population": settled})
     torch.set_num_threads(1)
@@ -150,6 +155,15 @@ def train(
             algorithm.stop()
     folder.finish()
     return folder
+
+
+def _check_control(settings: RunSettings) -> None:
+    known = spec(settings.world, **settings.world_options)
+    if settings.mirror.control == "limit" and not known.slot_exchangeable:
+        raise ConfigError(
+            f"mirror.control = limit pays what the exact limit believes, and {settings.world} has none: "
+            f"{known.leaks or NOT_EXCHANGEABLE}. Use another control or world"
+        )
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -83,3 +85,27 @@ def test_numbers_below_their_range_are_refused_by_name(id, data):
     name = data.draw(st.sampled_from(sorted(counts)))
     with pytest.raises(ConfigError, match=name):
         mirrorenv.make_batch(id, 2, **{name: data.draw(st.integers(-5, 0))})
+
+
+WRONG = {int: ["3", 2.5, True, None], float: ["3", True, None], bool: ["yes", 1, None]}
+
+
+def kinds(id):
+    """The arguments of a world whose default is a number or a truth value, with that kind."""
+    defaults = {name: p.default for name, p in inspect.signature(mirrorenv.spec(id).load()).parameters.items()}
+    return {name: type(value) for name, value in defaults.items() if type(value) in WRONG and name != "num_envs"}
+
+
+@pytest.mark.parametrize("id", ARGUMENTS)
+def test_arguments_of_a_wrong_kind_are_refused_by_name(id):
+    for name, kind in kinds(id).items():
+        for value in WRONG[kind]:
+            with pytest.raises(ConfigError, match=rf"{id}: world argument '{name}' must be .*, got {value!r}"):
+                mirrorenv.make_batch(id, 2, **{name: value})
+
+
+def test_numbers_of_numpy_and_whole_numbers_as_measures_are_fine():
+    assert mirrorenv.make_batch("mirrorenv/ants-v0", 2, length=np.int64(5)).length == 5
+    assert mirrorenv.make_batch("mirrorenv/identity-v0", 2, reward=np.float32(2)).reward == 2.0
+    assert mirrorenv.make_batch("mirrorenv/identity-v0", 2, reward=3).reward == 3.0
+    assert mirrorenv.make_batch("mirrorenv/conformity-v0", 2, num_actions=None).action_space.n == 4
