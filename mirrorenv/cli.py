@@ -18,6 +18,7 @@ from rich.table import Table
 
 from mirrorenv import __version__, cli_next
 from mirrorenv.cli_audit import audit
+from mirrorenv.cli_board import board
 from mirrorenv.cli_check import check
 from mirrorenv.cli_debate import debate
 from mirrorenv.cli_play import play
@@ -161,6 +162,9 @@ app.add_typer(debate, name="debate")
 
 
 app.add_typer(results, name="results")
+
+
+app.add_typer(board, name="board")
 
 
 @app.command()

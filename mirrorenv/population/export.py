@@ -31,6 +31,11 @@ from mirrorenv.results.words import SCORES
 
 __all__ = ["export_run"]
 
+_SHARES = {
+    "top1",
+    "exact",
+    "calibration_error",
+}  # efficiency and handshake index are shown as such, but may leave [0, 1]
 _LOW = {"calibration_error", "brier", "time_to_identify", "handshake_index"}
 
 
@@ -143,7 +148,7 @@ def _figures(over_time: bool) -> tuple[Figure, ...]:
                     name=f"{reader.name}.{item.name}",
                     title=f"{words.name}{whose}",
                     about=words.meaning,
-                    share=words.share,
+                    share=item.name in _SHARES,
                     better=better,
                     of="belief",
                 )

@@ -1,20 +1,23 @@
-"""A self-contained HTML page: escaping, pictures inside, one style sheet, no script, nothing fetched.
+"""A self-contained HTML page: escaping, pictures inside, one style sheet, nothing fetched.
 
 Text from a run folder is never trusted: it is escaped, and characters that are invisible or turn the reading
-direction are shown by their code instead of being obeyed. A content policy in the page forbids scripts and requests
-even if something slipped through.
+direction are shown by their code instead of being obeyed. A content policy in the page forbids requests, and every
+script but the one whose hash it names, even if something slipped through.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
+import json
 import unicodedata
 from collections.abc import Iterable, Sequence
 from importlib.resources import files as package_files
 from struct import unpack
+from typing import Any
 
-__all__ = ["details", "document", "escape", "paragraph", "picture", "section", "table"]
+__all__ = ["details", "document", "escape", "paragraph", "picture", "script_data", "section", "table", "visible"]
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 LONGEST = 400  # characters of one string from a run folder
@@ -27,8 +30,8 @@ def _visible(mark: str) -> str:
     return mark
 
 
-def escape(value: object, longest: int = LONGEST) -> str:
-    """Text made safe for HTML content and quoted attributes.
+def visible(value: object, longest: int = LONGEST) -> str:
+    """Text in which nothing is hidden; not yet safe for HTML.
 
     Args:
         value: anything; its `str` is used.
@@ -37,7 +40,23 @@ def escape(value: object, longest: int = LONGEST) -> str:
     text = str(value)
     if len(text) > longest:
         text = text[: longest - 1] + "…"
-    return html.escape("".join(_visible(mark) for mark in text), quote=True)
+    return "".join(_visible(mark) for mark in text)
+
+
+def script_data(value: Any) -> str:
+    """JSON that is safe inside a ``<script type="application/json">``: it holds no ``<`` and no ``&``."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def escape(value: object, longest: int = LONGEST) -> str:
+    """Text made safe for HTML content and quoted attributes.
+
+    Args:
+        value: anything; its `str` is used.
+        longest: what is longer is cut, with a mark.
+    """
+    return html.escape(visible(value, longest), quote=True)
 
 
 def paragraph(text: str, css: str = "") -> str:
@@ -90,13 +109,25 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str, css
     )
 
 
-def document(title: str, body: str) -> str:
-    """The whole page; `body` is HTML."""
-    style = package_files("mirrorenv.results").joinpath("report.css").read_text(encoding="utf-8")
+def document(title: str, body: str, *, style: str = "", script: str = "") -> str:
+    """The whole page.
+
+    Args:
+        title: plain text.
+        body: HTML.
+        style: further rules of the package's own.
+        script: a script of the package's own, the only one that the page may run.
+    """
+    own = package_files("mirrorenv.results").joinpath("report.css").read_text(encoding="utf-8")
+    policy = POLICY
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+        policy += f"; script-src 'sha256-{digest}'"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(title)}</title><style>\n{style}</style></head>\n<body><main>\n{body}\n</main></body></html>\n"
+        f"<title>{escape(title)}</title><style>\n{own}{style}</style></head>\n<body><main>\n{body}\n</main>"
+        f"{f'<script>{script}</script>' if script else ''}</body></html>\n"
     )

@@ -2,7 +2,7 @@
 
 | table | a row is | columns |
 |---|---|---|
-| ``steps`` | a trajectory | ``trajectory`` (opaque id), ``length``, ``observations`` (T, D), ``actions``, ``rewards`` (T,) |
+| ``steps`` | a trajectory | ``trajectory`` (id), ``length``, ``observations`` (T, D), ``actions``, ``rewards`` (T,) |
 | ``trials`` | a lineup | ``trial``, ``trajectories`` (K,) ids in the order shown |
 | ``beliefs`` | what one observer made of a lineup | ``trial``, ``stream``, ``observer``, ``evidence`` (K, N) |
 | ``evidence`` | the same after every step | ``trial``, ``stream``, ``observer``, ``evidence`` (T, K, N) |

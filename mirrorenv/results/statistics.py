@@ -23,6 +23,7 @@ from mirrorenv.mirror.intervals import Estimate
 __all__ = [
     "interquartile_mean",
     "marl_eval_json",
+    "median",
     "performance_profile",
     "probability_of_improvement",
     "tied_ranks",
@@ -58,6 +59,33 @@ def interquartile_mean(values: npt.ArrayLike, confidence: float = 0.95) -> Estim
     error = float(winsorised.std(ddof=1)) / ((1 - 2 * trimmed / count) * math.sqrt(count))
     half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * error
     return Estimate(mean, mean - half, mean + half, count, f"interquartile mean of {count} runs, Tukey-McLaughlin")
+
+
+def median(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
+    """The median of the runs, with the distribution-free interval between two order statistics.
+
+    The ends are the k-th lowest and k-th highest run, k the largest number that fewer than k runs lie below the median
+    with probability at most ``(1 - confidence) / 2`` (David and Nagaraja, "Order Statistics", 2003, section 7.1). Below
+    six runs no two of them enclose 95 %, and the interval has no ends.
+
+    Args:
+        values: (S,) one number for each run; infinite ones (it never happened) are fine.
+        confidence: in (0, 1).
+
+    Raises:
+        ShapeError: if there is no value or one is NaN.
+        ConfigError: if the confidence is not in (0, 1).
+    """
+    sample = np.sort(np.asarray(values, np.float64))
+    if sample.ndim != 1 or not len(sample) or np.isnan(sample).any():
+        raise ShapeError(f"values must be a list of numbers, at least one; got shape {sample.shape}")
+    _check(confidence)
+    count = len(sample)
+    rank = int(stats.binom.ppf((1 - confidence) / 2, count, 0.5))
+    low, high = (float(sample[rank - 1]), float(sample[count - rank])) if rank else (-math.inf, math.inf)
+    middle = float(sample[(count - 1) // 2]), float(sample[count // 2])
+    value = middle[0] if middle[0] == middle[1] else sum(middle) / 2  # inf - inf has no mean, but is its own
+    return Estimate(value, low, high, count, f"median of {count} runs, order statistics")
 
 
 def probability_of_improvement(ours: npt.ArrayLike, theirs: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
@@ -144,11 +172,16 @@ def tied_ranks(estimates: Mapping[str, Estimate]) -> list[list[str]]:
     if any(not math.isfinite(one.value) for one in estimates.values()):
         raise ShapeError("tied_ranks: every condition needs a finite value")
     groups: list[list[str]] = []
+    floors: list[float] = []  # the lowest end of each group; falling, as groups do not overlap
     for name in sorted(estimates, key=lambda name: (-estimates[name].value, name)):
-        apart = [group for group in groups if min(estimates[one].low for one in group) > estimates[name].high]
+        group, floor = [name], estimates[name].low
         # A wide interval may reach past the last group: everything from the first group it touches is one.
-        together = [one for group in groups[len(apart) :] for one in group]
-        groups = [*apart, [*together, name]]
+        while groups and floors[-1] <= estimates[name].high:
+            before = groups.pop()
+            before.extend(group)
+            group, floor = before, min(floors.pop(), floor)
+        groups.append(group)
+        floors.append(floor)
     return groups
 
 

@@ -15,6 +15,7 @@ import math
 import zipfile
 from collections.abc import Mapping
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -182,7 +183,7 @@ def _from_npz(file: Any) -> Table:
         if name.endswith(_BYTES):
             stem, data = name.removesuffix(_BYTES), array.tobytes()
             ends = arrays[stem + _OFFSETS].tolist()
-            pairs = zip(ends[:-1], ends[1:], strict=True)
+            pairs = pairwise(ends)
             table[stem] = [data[start:end].decode("utf-8") for start, end in pairs]
         else:
             table[name] = array

@@ -1,0 +1,88 @@
+"""`mirrorenv board ...`: the leaderboard from result folders, and what a submission must fulfil."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from mirrorenv.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mirrorenv.results.suite import Suite
+
+__all__ = ["board"]
+
+board = typer.Typer(no_args_is_help=True, help="The leaderboard: build its page, check a submission.")
+console = Console(stderr=True)
+
+Folders = Annotated[list[Path], typer.Argument(help="Result folders, or folders that hold some.")]
+Suites = Annotated[
+    Path | None, typer.Option(help="Folder of suite files (default: 'suites' beside the results or above them).")
+]
+
+
+def _say(text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@board.command()
+def build(
+    folders: Folders,
+    out: Annotated[Path, typer.Option(help="The page; the same as Markdown is written beside it.")] = Path(
+        "board.html"
+    ),
+    title: Annotated[str, typer.Option(help="Title of the page.")] = "Leaderboard",
+    suites: Suites = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+) -> None:
+    """Write one self-contained page, and the same tables as Markdown. Files are compared with their manifests."""
+    from mirrorenv.results.board import collect, result_folders
+    from mirrorenv.results.board_page import board_page
+    from mirrorenv.results.board_text import markdown
+    from mirrorenv.results.files import atomic_write_text
+
+    if out.suffix != ".html":
+        raise ConfigError(f"--out {out}: the page ends in .html; its Markdown is written beside it")
+    found = result_folders(folders)
+    sections = collect(found, _suites(suites, folders[0]))
+    text = out.with_suffix(".md")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write_text(out, board_page(sections, out, title))
+    atomic_write_text(text, markdown(sections, text))
+    lines = sum(len(section.lines) for section in sections)
+    _say(f"{len(found)} results, {lines} lines in {len(sections)} tables\npage        {out}\nMarkdown    {text}")
+    if as_json:
+        print(json.dumps({"results": len(found), "lines": lines, "page": str(out), "markdown": str(text)}))
+
+
+@board.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="A submission: a result folder, or a folder that holds some.")],
+    suites: Suites = None,
+    world: Annotated[
+        str | None, typer.Option("--world", help="Its world, if that is package.module:Env: code is run only if named.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+) -> None:
+    """Check a submission: schema, manifest, recomputed scores, suite and seeds. Exit code 1 says in one line what is wrong."""
+    from mirrorenv.results.board_check import check_submission
+
+    found = check_submission(folder, _suites(suites, folder), world=world)
+    names = f" of suite {', '.join(found.suites)}" if found.suites else ""
+    _say(f"{folder}: {len(found.folders)} results{names} are fine")
+    for name, seconds in found.absent:
+        _say(f"  not there   {name} (about {seconds / 60:.1f} minutes of one core)")
+    if as_json:
+        print(json.dumps({"folder": str(folder), "results": len(found.folders), "suites": found.suites}))
+
+
+def _suites(given: Path | None, near: Path) -> dict[str, Suite]:
+    from mirrorenv.results.suite import find_suites, load_suite
+
+    if given is None:
+        return find_suites(near)
+    return {suite.name: suite for suite in map(load_suite, sorted(given.glob("*.toml")))}

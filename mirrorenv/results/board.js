@@ -1,0 +1,112 @@
+"use strict";
+// Sorting, filtering and downloading. Text from results only ever becomes textContent.
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const PAGE = 200;
+  const world = document.getElementById("world");
+  const agents = document.getElementById("agents");
+  const search = document.getElementById("search");
+  const status = document.getElementById("status");
+  const states = data.sections.map((section, index) => ({
+    section, body: document.getElementById(`body${index}`), more: document.getElementById(`more${index}`),
+    order: section.lines.map((_, line) => line), most: PAGE, column: -1, up: true,
+  }));
+
+  const node = (tag, text, css) => {
+    const made = document.createElement(tag);
+    if (text) made.textContent = text;
+    if (css) made.className = css;
+    return made;
+  };
+  const figure = (cell) => {
+    const made = node("td");
+    if (!cell) { made.textContent = "–"; return made; }
+    made.append(cell.text[0]);
+    if (cell.text[1]) made.append(node("span", " " + cell.text[1], "span"));
+    if (cell.against) made.append(node("small", "against " + cell.against));
+    return made;
+  };
+  const row = (line) => {
+    const made = node("tr"), head = node("th", line.condition);
+    head.scope = "row";
+    for (const [words, address] of line.links) {
+      const link = node("a", words);
+      link.href = address;
+      head.append(link);
+    }
+    made.append(head, node("td", line.world, "world"), node("td", line.agents, "agents"),
+      node("td", line.group === null ? "–" : String(line.group)), node("td", line.count, "count"));
+    for (const cell of line.cells) made.append(figure(cell));
+    return made;
+  };
+  const wanted = (line) => (!world.value || line.world === world.value) &&
+    (!agents.value || line.agents === agents.value) &&
+    (!search.value || (line.condition + " " + line.world).toLowerCase().includes(search.value.toLowerCase()));
+
+  const show = (state) => {
+    const lines = state.order.map((index) => state.section.lines[index]).filter(wanted);
+    state.body.replaceChildren(...lines.slice(0, state.most).map(row));
+    const rest = lines.length - state.most;
+    state.more.hidden = rest <= 0;
+    state.more.textContent = `Show ${Math.min(rest, PAGE)} more of ${rest}`;
+    return lines.length;
+  };
+  const refresh = () => {
+    const found = states.reduce((sum, state) => sum + show(state), 0);
+    status.textContent = `${found} of ${data.total} lines`;
+  };
+  const key = (line, column) => {
+    if (column < 3) return [line.condition, line.world, line.agents][column].toLowerCase();
+    if (column === 3) return line.group;
+    if (column === 4) return line.seeds;
+    return line.cells[column - 5] ? line.cells[column - 5].value : null;
+  };
+  const sort = (state, column, head) => {
+    state.up = state.column === column ? !state.up : column < 4;
+    state.column = column;
+    const sign = state.up ? 1 : -1, lines = state.section.lines;
+    state.order.sort((one, other) => {
+      const a = key(lines[one], column), b = key(lines[other], column);
+      if (a === null || b === null) return (a === null) - (b === null) || one - other;  // nothing goes last, both ways
+      return a < b ? -sign : a > b ? sign : one - other;
+    });
+    for (const other of head.parentElement.children) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", state.up ? "ascending" : "descending");
+    show(state);
+  };
+  const save = (name, type, text) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.download = name;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+  // A text that a spreadsheet would take for a formula is quoted by an apostrophe.
+  const quoted = (value) => {
+    if (value === null || value === undefined) return "";
+    if (typeof value === "number") return String(value);
+    return '"' + (/^[=+\-@\t\r]/.test(value) ? "'" : "") + value.replaceAll('"', '""') + '"';
+  };
+  const long = () => states.flatMap(({ section }) => section.lines.filter(wanted).flatMap((line) =>
+    line.cells.flatMap((cell, index) => cell ? [{
+      section: section.title, world: line.world, condition: line.condition, agents: line.agents, seeds: line.seeds,
+      group: line.group, figure: section.figures[index], value: cell.value, low: cell.low, high: cell.high,
+      interval_over: cell.over, n: cell.n, reference: cell.reference, source: cell.source }] : [])));
+
+  states.forEach((state, index) => {
+    const heads = document.querySelectorAll(`#table${index} thead th`);
+    heads.forEach((head, column) => head.firstElementChild.addEventListener("click", () => sort(state, column, head)));
+    state.more.addEventListener("click", () => { state.most += PAGE; show(state); });
+  });
+  for (const control of [world, agents]) control.addEventListener("change", refresh);
+  search.addEventListener("input", refresh);
+  document.getElementById("json").addEventListener("click", () =>
+    save("board.json", "application/json", JSON.stringify(long(), null, 1)));
+  document.getElementById("csv").addEventListener("click", () => {
+    const rows = long(), names = Object.keys(rows[0] || { section: "" });
+    save("board.csv", "text/csv", [names.join(","), ...rows.map((one) => names.map((name) => quoted(one[name])).join(","))]
+      .join("\r\n") + "\r\n");
+  });
+  document.getElementById("controls").hidden = false;
+  refresh();
+})();

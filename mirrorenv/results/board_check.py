@@ -1,0 +1,114 @@
+"""Is a submission fit for the board? One line says what is wrong with it.
+
+A submission is a folder under ``benchmarks/results/``: one result folder, or one folder that holds all of a suite's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mirrorenv.errors import ResultError
+from mirrorenv.results.board import result_folders
+from mirrorenv.results.schema import Result, read_result
+from mirrorenv.results.suite import Suite, SuiteRow
+from mirrorenv.results.verify import verify_result
+
+__all__ = ["Submission", "check_submission"]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What was checked.
+
+    Attributes:
+        folders: result folders.
+        suites: name and version of the suites they belong to.
+        absent: rows of these suites without a result, with their estimated seconds; they are allowed.
+    """
+
+    folders: tuple[Path, ...]
+    suites: tuple[str, ...]
+    absent: tuple[tuple[str, float], ...]
+
+
+def check_submission(path: Path, suites: Mapping[str, Suite], *, world: str | None = None) -> Submission:
+    """Check every result folder at or below a path: schema, manifest, recomputed scores, suite hash, seeds.
+
+    Args:
+        path: the submission.
+        suites: by name, from `find_suites`.
+        world: name of a world that is code, see `verify_result`.
+
+    Raises:
+        ResultError: at the first thing that is wrong.
+    """
+    folders = result_folders([path])
+    seeds: dict[tuple[str, str], dict[int, Path]] = {}
+    for folder in folders:
+        verify_result(folder, world=world)
+        result = read_result(folder)
+        if result.suite is None:
+            continue
+        row = _row(folder, result, suites)
+        held = seeds.setdefault((result.suite.name, row.row), {})
+        for seed in result.seeds:
+            if seed in held:
+                raise ResultError(f"{folder} and {held[seed]} both hold seed {seed} of row '{row.row}'; give one")
+            held[seed] = folder
+    for (name, row_name), held in seeds.items():
+        _all_seeds(path, next(row for row in suites[name].rows if row.row == row_name), held)
+    names = sorted({name for name, _ in seeds})
+    absent = [
+        (f"{name}, {row.row}", row.seconds)
+        for name in names
+        for row in suites[name].rows
+        if (name, row.row) not in seeds
+    ]
+    return Submission(tuple(folders), tuple(f"{name} {suites[name].version}" for name in names), tuple(absent))
+
+
+def _row(folder: Path, result: Result, suites: Mapping[str, Suite]) -> SuiteRow:
+    """The row of the suite that a result says it is of.
+
+    Raises:
+        ResultError: if it is a smoke run, or the suite or the row is not what it was made with.
+    """
+    mark = result.suite
+    assert mark is not None
+    if mark.smoke:
+        raise ResultError(
+            f"{folder} is a smoke run of '{mark.name}', which only shows that it works; run it without --smoke"
+        )
+    if mark.name not in suites:
+        known = ", ".join(sorted(suites)) or "none"
+        raise ResultError(
+            f"{folder} belongs to suite '{mark.name}', which is not here (here: {known}); name its folder: --suites"
+        )
+    suite = suites[mark.name]
+    if (mark.version, mark.hash) != (suite.version, suite.hash):
+        raise ResultError(
+            f"{folder} was made with suite '{mark.name}' version {mark.version}, hash {mark.hash[:12]}; here it is version "
+            f"{suite.version}, hash {suite.hash[:12]}: another suite, run it again"
+        )
+    row = next((row for row in suite.rows if row.row == mark.row), None)
+    if row is None:
+        raise ResultError(f"{folder} is row '{mark.row}', which suite '{mark.name}' does not have")
+    if result.world != row.world:
+        raise ResultError(f"{folder} is of {result.world}, but row '{row.row}' is of {row.world}")
+    return row
+
+
+def _all_seeds(path: Path, row: SuiteRow, held: Mapping[int, Path]) -> None:
+    missing = sorted(set(range(row.seeds)) - held.keys())
+    extra: Sequence[int] = sorted(held.keys() - set(range(row.seeds)))
+    if missing:
+        shown = ", ".join(str(seed) for seed in missing[:8]) + (", ..." if len(missing) > 8 else "")
+        raise ResultError(
+            f"{path}: row '{row.row}' lacks seed {shown} of {row.seeds}; a row counts with all of its seeds, good or bad"
+        )
+    if extra:
+        raise ResultError(
+            f"{held[extra[0]]}: row '{row.row}' has seeds 0 to {row.seeds - 1}, and this is seed {extra[0]}"
+        )

@@ -1,0 +1,145 @@
+"""The leaderboard as one page: works offline, in light and dark, without a server.
+
+Without its script the page still shows the first lines of every table. The script sorts, filters and downloads; the
+content policy names its hash, so that no other script can run, and it puts text from results into the page as text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Any
+
+from mirrorenv.results.board import Cell, Line, Section
+from mirrorenv.results.board_text import READ, cell_text, count_text, href
+from mirrorenv.results.estimates import OverSeeds
+from mirrorenv.results.page import document, escape, paragraph, script_data, visible
+
+__all__ = ["board_page"]
+
+SHOWN = 200  # lines of a table before the script shows more
+
+
+def board_page(sections: Sequence[Section], out: Path, title: str = "Leaderboard") -> str:
+    """The page.
+
+    Args:
+        sections: from `collect`.
+        out: where the page will lie, for links.
+        title: of the page.
+    """
+    data = {
+        "total": sum(len(section.lines) for section in sections),
+        "sections": [_section_data(section, out) for section in sections],
+    }
+    body = [
+        f'<header><p class="kicker">mirrorenv leaderboard</p><h1>{escape(title)}</h1>{paragraph(READ)}</header>',
+        _controls(sections),
+        *(
+            _table(index, section, held)
+            for index, (section, held) in enumerate(zip(sections, data["sections"], strict=True))
+        ),
+        "<footer>Every number is computed from the result folders; mirrorenv verify FOLDER computes it again.</footer>",
+        f'<script type="application/json" id="data">{script_data(data)}</script>',
+    ]
+    return document(title, "\n".join(body), style=_asset("board.css"), script=_asset("board.js"))
+
+
+def _asset(name: str) -> str:
+    return package_files("mirrorenv.results").joinpath(name).read_text(encoding="utf-8")
+
+
+def _controls(sections: Sequence[Section]) -> str:
+    lines = [line for section in sections for line in section.lines]
+    worlds, agents = sorted({line.world for line in lines}), sorted({line.agents for line in lines})
+    return (
+        '<div class="controls" id="controls" role="search" aria-label="Filter and download" hidden>'
+        + _select("world", "World", worlds)
+        + _select("agents", "Kind of agent", agents)
+        + '<label>Search<input type="search" id="search" autocomplete="off"></label>'
+        '<button type="button" id="csv">Download CSV</button><button type="button" id="json">Download JSON</button>'
+        f'<p class="status" id="status" role="status">{len(lines)} lines</p></div>'
+    )
+
+
+def _select(name: str, words: str, values: Sequence[str]) -> str:
+    options = "".join(f'<option value="{escape(visible(one))}">{escape(one)}</option>' for one in values)
+    return f'<label>{words}<select id="{name}"><option value="">all</option>{options}</select></label>'
+
+
+def _section_data(section: Section, out: Path) -> dict[str, Any]:
+    return {
+        "title": visible(section.title),
+        "figures": [visible(figure.title) for figure in section.figures],
+        "lines": [_line_data(line, section, out) for line in section.lines],
+    }
+
+
+def _line_data(line: Line, section: Section, out: Path) -> dict[str, Any]:
+    links = ((visible(words, 40), href(line.folder, link, out)) for words, link in line.links.items())
+    return {
+        "world": visible(line.world),
+        "condition": visible(line.condition),
+        "agents": visible(line.agents),
+        "seeds": len(line.seeds),
+        "count": count_text(line),
+        "group": line.group,
+        "links": [[words, address] for words, address in links if address is not None],
+        "cells": [_cell_data(line.cells.get(figure.name)) for figure in section.figures],
+    }
+
+
+def _cell_data(cell: Cell | None) -> dict[str, Any] | None:
+    if cell is None:
+        return None
+    one = cell.estimate
+    text, against = cell_text(cell)
+    value, _, span = text.partition(" ")
+    return {
+        "text": [value, span],
+        "against": visible(against),
+        "value": one.value,
+        "low": one.low if math.isfinite(one.low) else None,
+        "high": one.high if math.isfinite(one.high) else None,
+        "over": "seeds" if isinstance(cell.found, OverSeeds) else "episodes of one run",
+        "n": one.n,
+        "reference": None if cell.reference is None else cell.reference.value,
+        "source": None if cell.reference is None else visible(cell.reference.source),
+    }
+
+
+def _table(index: int, section: Section, data: dict[str, Any]) -> str:
+    title = escape(section.title)
+    heads = ["Condition", "World", "Agents", "Group", "Seeds", *data["figures"]]
+    head = "".join(
+        f'<th scope="col" class="{"left" if column < 3 else "right"}"><button type="button">{escape(name)}</button></th>'
+        for column, name in enumerate(heads)
+    )
+    rows = "".join(_row(line) for line in data["lines"][:SHOWN])
+    return (
+        f'<section><h2 id="title{index}">{title}</h2>{paragraph(section.about, "lead")}'
+        f'<div class="scroll" tabindex="0" role="region" aria-labelledby="title{index}">'
+        f'<table class="board" id="table{index}"><thead><tr>{head}</tr></thead><tbody id="body{index}">{rows}</tbody>'
+        f'</table></div><button type="button" class="more" id="more{index}" hidden>Show more</button></section>'
+    )
+
+
+def _row(line: dict[str, Any]) -> str:
+    links = "".join(f'<a href="{escape(address, 2000)}">{escape(words)}</a>' for words, address in line["links"])
+    group = "–" if line["group"] is None else str(line["group"])
+    return (
+        f'<tr><th scope="row">{escape(line["condition"])}{links}</th><td class="world">{escape(line["world"])}</td>'
+        f'<td class="agents">{escape(line["agents"])}</td><td>{group}</td><td class="count">{escape(line["count"])}</td>'
+        f"{''.join(_figure(cell) for cell in line['cells'])}</tr>"
+    )
+
+
+def _figure(cell: dict[str, Any] | None) -> str:
+    if cell is None:
+        return "<td>–</td>"
+    value, span = cell["text"]
+    against = f"<small>against {escape(cell['against'])}</small>" if cell["against"] else ""
+    shown = f' <span class="span">{escape(span)}</span>' if span else ""
+    return f"<td>{escape(value)}{shown}{against}</td>"
