@@ -77,8 +77,10 @@ class AgentCard(BaseModel):
     about: str = Field(default="", max_length=400, description="One line for people; never put before a model.")
     persona: str = Field(default="", max_length=4000, description="What a model is told about who it is.")
     memory: Memory | None = Field(default=None, description="What a model remembers, if not what the game says.")
-    reader: Literal["words", "schema"] = Field(
-        default="words", description="How verdicts are asked for: in free words, or with a schema sent along."
+    reader: Literal["words", "schema", "labels", "likelihood"] = Field(
+        default="words",
+        description="How a model reads: in free words, held to a schema, by log-probabilities of names, or by the "
+        "likelihood of each text in each player's context.",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of a player that is no model.")
     endpoint: Endpoint | None = None

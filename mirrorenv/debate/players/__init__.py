@@ -85,3 +85,4 @@ register("stylometric", "mirrorenv.debate.players.stylometric:Stylometric", "A s
 register("persona", "mirrorenv.debate.players.persona:Persona", "One of several scripted voices; reads by style.")
 register("red-team", "mirrorenv.debate.players.red_team:RedTeam", "Claims identities, gives orders, breaks formats.")
 register("endpoint", "mirrorenv.debate.players.endpoint:EndpointPlayer", "Any OpenAI-compatible server.", is_model=True)
+register("local", "mirrorenv.debate.players.local:LocalPlayer", "A language model in this process.", is_model=True)
