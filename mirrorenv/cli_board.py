@@ -68,7 +68,7 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
-    """Check a submission: schema, manifest, recomputed scores, suite and seeds. Exit code 1 says in one line what is wrong."""
+    """Check a submission: schema, manifest, scores, suite, seeds. Exit code 1 says in one line what is wrong."""
     from mirrorenv.results.board_check import check_submission
 
     found = check_submission(folder, _suites(suites, folder), world=world)

@@ -23,7 +23,7 @@ from mirrorenv.population.population import Population
 from mirrorenv.population.reading import HeldOut, observer_evidence, play_held_out, policy_log_probabilities
 from mirrorenv.results import RunFolder, checkpoint_folder
 from mirrorenv.results.result_folder import write_result
-from mirrorenv.results.schema import Entry, Figure, Reader, Reference, Result, SuiteMark
+from mirrorenv.results.schema import Better, Entry, Figure, Reader, Reference, Result, SuiteMark
 from mirrorenv.results.tables import Form
 from mirrorenv.results.trajectories import population_tables
 from mirrorenv.results.versions import git_state, installed_versions
@@ -142,7 +142,7 @@ def _figures(over_time: bool) -> tuple[Figure, ...]:
             if item.name == "undefined" or (item.name in ("time_to_identify", "handshake_index") and not over_time):
                 continue
             words = SCORES[item.name]
-            better = "low" if item.name in _LOW else "neither" if item.name == "self_criterion" else "high"
+            better: Better = "low" if item.name in _LOW else "neither" if item.name == "self_criterion" else "high"
             figures.append(
                 Figure(
                     name=f"{reader.name}.{item.name}",

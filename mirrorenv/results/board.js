@@ -22,8 +22,8 @@
     const made = node("td");
     if (!cell) { made.textContent = "–"; return made; }
     made.append(cell.text[0]);
-    if (cell.text[1]) made.append(node("span", " " + cell.text[1], "span"));
-    if (cell.against) made.append(node("small", "against " + cell.against));
+    if (cell.text[1]) made.append(" ", node("span", cell.text[1], "span"));
+    if (cell.note) made.append(node("small", cell.note));
     return made;
   };
   const row = (line) => {

@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from mirrorenv.errors import ResultError
 from mirrorenv.mirror import Estimate
@@ -254,7 +254,7 @@ def _ranked(lines: Sequence[Line], primary: Figure) -> tuple[Line, ...]:
         if cell is not None and isinstance(cell.found, OverSeeds) and cell.estimate.n > 1:
             worlds.setdefault(line.world, {})[str(index)] = cell.found
     for cells in worlds.values() if primary.better != "neither" else ():
-        better = "low" if primary.better == "low" else "high"
+        better: Literal["high", "low"] = "low" if primary.better == "low" else "high"
         for place, group in enumerate(tied_groups(cells, better=better), start=1):
             groups |= {int(index): place for index in group}
     sign = 1.0 if primary.better == "low" else -1.0

@@ -89,8 +89,8 @@ def _row(folder: Path, result: Result, suites: Mapping[str, Suite]) -> SuiteRow:
     suite = suites[mark.name]
     if (mark.version, mark.hash) != (suite.version, suite.hash):
         raise ResultError(
-            f"{folder} was made with suite '{mark.name}' version {mark.version}, hash {mark.hash[:12]}; here it is version "
-            f"{suite.version}, hash {suite.hash[:12]}: another suite, run it again"
+            f"{folder} was made with suite '{mark.name}' version {mark.version}, hash {mark.hash[:12]}; here it is "
+            f"version {suite.version}, hash {suite.hash[:12]}: another suite, run it again"
         )
     row = next((row for row in suite.rows if row.row == mark.row), None)
     if row is None:
@@ -106,7 +106,7 @@ def _all_seeds(path: Path, row: SuiteRow, held: Mapping[int, Path]) -> None:
     if missing:
         shown = ", ".join(str(seed) for seed in missing[:8]) + (", ..." if len(missing) > 8 else "")
         raise ResultError(
-            f"{path}: row '{row.row}' lacks seed {shown} of {row.seeds}; a row counts with all of its seeds, good or bad"
+            f"{path}: row '{row.row}' lacks seed {shown} of {row.seeds}; a row counts with all its seeds, good or bad"
         )
     if extra:
         raise ResultError(

@@ -19,6 +19,8 @@ from mirrorenv.results.page import document, escape, paragraph, script_data, vis
 
 __all__ = ["board_page"]
 
+LEFT = ' class="left"'
+NOTHING = "\N{EN DASH}"
 SHOWN = 200  # lines of a table before the script shows more
 
 
@@ -30,17 +32,12 @@ def board_page(sections: Sequence[Section], out: Path, title: str = "Leaderboard
         out: where the page will lie, for links.
         title: of the page.
     """
-    data = {
-        "total": sum(len(section.lines) for section in sections),
-        "sections": [_section_data(section, out) for section in sections],
-    }
+    held = [_section_data(section, out) for section in sections]
+    data = {"total": sum(len(section.lines) for section in sections), "sections": held}
     body = [
         f'<header><p class="kicker">mirrorenv leaderboard</p><h1>{escape(title)}</h1>{paragraph(READ)}</header>',
         _controls(sections),
-        *(
-            _table(index, section, held)
-            for index, (section, held) in enumerate(zip(sections, data["sections"], strict=True))
-        ),
+        *(_table(index, *pair) for index, pair in enumerate(zip(sections, held, strict=True))),
         "<footer>Every number is computed from the result folders; mirrorenv verify FOLDER computes it again.</footer>",
         f'<script type="application/json" id="data">{script_data(data)}</script>',
     ]
@@ -95,11 +92,11 @@ def _cell_data(cell: Cell | None) -> dict[str, Any] | None:
     if cell is None:
         return None
     one = cell.estimate
-    text, against = cell_text(cell)
+    text, note = cell_text(cell)
     value, _, span = text.partition(" ")
     return {
         "text": [value, span],
-        "against": visible(against),
+        "note": visible(note),
         "value": one.value,
         "low": one.low if math.isfinite(one.low) else None,
         "high": one.high if math.isfinite(one.high) else None,
@@ -114,7 +111,7 @@ def _table(index: int, section: Section, data: dict[str, Any]) -> str:
     title = escape(section.title)
     heads = ["Condition", "World", "Agents", "Group", "Seeds", *data["figures"]]
     head = "".join(
-        f'<th scope="col" class="{"left" if column < 3 else "right"}"><button type="button">{escape(name)}</button></th>'
+        f'<th scope="col"{LEFT if column < 3 else ""}><button type="button">{escape(name)}</button></th>'
         for column, name in enumerate(heads)
     )
     rows = "".join(_row(line) for line in data["lines"][:SHOWN])
@@ -128,18 +125,19 @@ def _table(index: int, section: Section, data: dict[str, Any]) -> str:
 
 def _row(line: dict[str, Any]) -> str:
     links = "".join(f'<a href="{escape(address, 2000)}">{escape(words)}</a>' for words, address in line["links"])
-    group = "–" if line["group"] is None else str(line["group"])
+    group = NOTHING if line["group"] is None else str(line["group"])
     return (
         f'<tr><th scope="row">{escape(line["condition"])}{links}</th><td class="world">{escape(line["world"])}</td>'
-        f'<td class="agents">{escape(line["agents"])}</td><td>{group}</td><td class="count">{escape(line["count"])}</td>'
+        f'<td class="agents">{escape(line["agents"])}</td><td>{group}</td>'
+        f'<td class="count">{escape(line["count"])}</td>'
         f"{''.join(_figure(cell) for cell in line['cells'])}</tr>"
     )
 
 
 def _figure(cell: dict[str, Any] | None) -> str:
     if cell is None:
-        return "<td>–</td>"
+        return f"<td>{NOTHING}</td>"
     value, span = cell["text"]
-    against = f"<small>against {escape(cell['against'])}</small>" if cell["against"] else ""
+    note = f"<small>{escape(cell['note'])}</small>" if cell["note"] else ""
     shown = f' <span class="span">{escape(span)}</span>' if span else ""
-    return f"<td>{escape(value)}{shown}{against}</td>"
+    return f"<td>{escape(value)}{shown}{note}</td>"

@@ -18,9 +18,9 @@ __all__ = ["ONE_RUN", "cell_text", "count_text", "digits", "href", "markdown"]
 ONE_RUN = "\N{DAGGER}"
 READ = (
     "Every number stands with its 95 % interval, over the seeds of the line. "
-    f"{ONE_RUN} marks a line of a single run, whose interval is over the episodes of that run: it is well measured, and "
-    "says nothing about another seed. A group holds the lines of one world whose intervals over seeds overlap: their "
-    "order is not known. Lines of one seed are in no group."
+    f"{ONE_RUN} marks a line of a single run, whose interval is over the episodes of that run: it is well measured, "
+    "and says nothing about another seed. A group holds the lines of one world whose intervals over seeds overlap: "
+    "their order is not known. Lines of one seed are in no group."
 )
 
 
@@ -34,17 +34,17 @@ def digits(value: float) -> str:
 
 
 def cell_text(cell: Cell | None) -> tuple[str, str]:
-    """Value with its interval, and what it is compared with (or nothing)."""
+    """Value with its interval, and a note (or nothing): what it is compared with, seeds without the figure."""
     if cell is None:
-        return "–", ""
+        return "\N{EN DASH}", ""
     one = cell.estimate
     known = math.isfinite(one.low) and math.isfinite(one.high)
     span = f" [{digits(one.low)}, {digits(one.high)}]" if known else " [no interval]"
     mark = "" if isinstance(cell.found, OverSeeds) else f" {ONE_RUN}"
     gaps = len(cell.found.missing) if isinstance(cell.found, OverSeeds) else 0
-    left_out = f" ({gaps} of {gaps + one.n} seeds undefined)" if gaps else ""
-    against = "" if cell.reference is None else f"{digits(cell.reference.value)}, {cell.reference.source}"
-    return f"{digits(one.value)}{span}{mark}{left_out}", against
+    notes = [] if cell.reference is None else [f"against {digits(cell.reference.value)}, {cell.reference.source}"]
+    notes += [f"{gaps} of {gaps + one.n} seeds undefined"] if gaps else []
+    return f"{digits(one.value)}{span}{mark}", "; ".join(notes)
 
 
 def count_text(line: Line) -> str:
@@ -101,8 +101,8 @@ def _cells(line: Line, section: Section, out: Path) -> list[str]:
     condition = " ".join([_plain(visible(line.condition)), *links])
     shown = []
     for figure in section.figures:
-        value, against = cell_text(line.cells.get(figure.name))
-        shown.append(value + (f" (against {_plain(visible(against))})" if against else ""))
+        value, note = cell_text(line.cells.get(figure.name))
+        shown.append(value + (f" ({_plain(visible(note))})" if note else ""))
     group = "" if line.group is None else str(line.group)
     return [group, _plain(visible(line.world)), condition, _plain(visible(line.agents)),
             count_text(line), *shown]  # fmt: skip

@@ -107,7 +107,8 @@ def _find(stem: str, known: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> npt.N
     at = np.searchsorted(held, wanted).clip(max=len(held) - 1)
     if (held[at] != wanted).any():
         raise ResultError(f"{stem}: a trajectory that a lineup shows is missing")
-    return order[at]
+    found: npt.NDArray[np.int64] = order[at]
+    return found
 
 
 def recorded_episodes(tables: Tables, seen: Lineups) -> EpisodeBatch:
@@ -143,7 +144,8 @@ def _evidence(tables: Tables, stem: str, stream: int, trials: npt.NDArray[np.int
     if len(order) % len(trials) or (trial[order] != expected[0]).any() or (observer[order] != expected[1]).any():
         raise ResultError(f"{stem}: every observer must have read every lineup exactly once")
     values = numbers(table, stem, "evidence", 3 if stem == "beliefs" else 4)[mine][order]
-    return values.reshape(len(trials), observers, *values.shape[1:])
+    by_observer: npt.NDArray[Any] = values.reshape(len(trials), observers, *values.shape[1:])
+    return by_observer
 
 
 def _stream(result: Result, tables: Tables, stream: str, seen: Lineups) -> Belief:

@@ -16,10 +16,23 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from mirrorenv.errors import ResultError
 from mirrorenv.results.files import read_json, to_json
 
-__all__ = ["RESULT", "Entry", "Figure", "Reader", "Reference", "Result", "SuiteMark", "read_result", "result_json"]
+__all__ = [
+    "RESULT",
+    "Better",
+    "Entry",
+    "Figure",
+    "Reader",
+    "Reference",
+    "Result",
+    "SuiteMark",
+    "read_result",
+    "result_json",
+]
 
 RESULT = "result.json"
-SCHEMA, VERSION = "mirrorenv-result", 1
+SCHEMA: Literal["mirrorenv-result"] = "mirrorenv-result"
+VERSION: Literal[1] = 1
+Better = Literal["high", "low", "neither"]
 Name = Field(min_length=1, max_length=120)
 
 
@@ -56,7 +69,7 @@ class Figure(_Strict):
     about: str = Field(default="", max_length=400)
     share: bool = False
     """A share in [0, 1], with the interval of shares."""
-    better: Literal["high", "low", "neither"] = "neither"
+    better: Better = "neither"
     of: Literal["rows", "belief"] = "rows"
     """Mean over the rows of ``episodes``, or a score of the belief that the part before the last dot names."""
     over_seeds: Literal["mean", "median", "interquartile mean"] = "mean"
@@ -117,18 +130,16 @@ class Result(_Strict):
 
     @model_validator(mode="after")
     def _names_are_used_once(self) -> Result:
-        for what, names in (
+        named: list[tuple[str, list[Any]]] = [
             ("entry", [(entry.condition, entry.agents) for entry in self.entries]),
             ("figure", [figure.name for figure in self.figures]),
             ("seed", list(self.seeds)),
             ("stream", list(self.streams)),
             ("reader", [reader.name for reader in self.readers]),
-        ):
-            twice = (
-                next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
-            )
-            if twice is not None:
-                raise ValueError(f"the {what} {twice!r} is there twice")
+        ]
+        for what, names in named:
+            if len(set(names)) < len(names):
+                raise ValueError(f"the {what} {next(name for name in names if names.count(name) > 1)!r} is there twice")
         for reader in self.readers:
             for stream in (reader.stream, reader.limit):
                 if stream is not None and stream not in self.streams:

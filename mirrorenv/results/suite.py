@@ -18,8 +18,8 @@ seconds = 60.0                 # estimated, of one core, for all seeds
 agents = 2
 ```
 
-The hash covers everything that a result depends on, and no words and no estimates: correcting a title leaves old results
-where they are, changing a row puts new ones into a table of their own.
+The hash covers everything that a result depends on, and no words and no estimates: correcting a title leaves old
+results where they are, changing a row puts new ones into a table of their own.
 """
 
 from __future__ import annotations
