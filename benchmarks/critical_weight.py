@@ -52,7 +52,7 @@ import argparse
 import json
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from one_step_games import (
@@ -70,11 +70,11 @@ from one_step_games import (
     starts,
     thresholds,
 )
-from one_step_learning import Learner, crossing, learn
-from scipy.stats import binom
+from one_step_learning import Learner, cross, crossing, learn
 
 import mirrorenv
 from mirrorenv.mirror.intervals import Estimate, rate_interval, t_interval
+from mirrorenv.results import median
 
 IDENTITY, CONFORMITY = "mirrorenv/identity-v0", "mirrorenv/conformity-v0"
 Row = dict[str, Any]
@@ -110,52 +110,64 @@ def exact(value: float) -> Estimate:
     return Estimate(value, value, value, 1, "exhaustive")
 
 
-def median(values: Floats) -> Estimate:
-    """The median of seeds, with the distribution-free interval between two order statistics (at least 95 %)."""
-    ordered, n = np.sort(values), len(values)
-    rank = int(binom.ppf(0.025, n, 0.5))  # P(fewer than `rank` values below the median) is at most 2.5 %
-    low, high = (ordered[rank - 1], ordered[n - rank]) if rank else (-math.inf, math.inf)
-    return Estimate(float(np.median(ordered)), float(low), float(high), n, f"median of {n} seeds, order statistics")
-
-
 def optimum(plan: Plan) -> list[Row]:
     """Best joint policies and best deviations, by trying them all."""
+    rows = identity_optimum()
+    for agents, actions in plan.crowds:
+        rows += conformity_optimum(agents, actions)
+    return rows
+
+
+def identity_optimum() -> list[Row]:
+    """Two agents, two actions, one of which pays."""
     game = read_game(IDENTITY, 2, 2)
     critical = game.critical_weight
-    rows = [
+    return [
         row("optimum", "identity N=2: best total payoff", "r/(2 log 2)", critical / 2, exact(optimum_switch(game))),
         row("optimum", "identity N=2: leaving a crowd", "r/log 2", critical, exact(deviation_switch(game))),
     ]
-    for agents, actions in plan.crowds:
-        game = read_game(CONFORMITY, agents, actions)
-        name, critical = f"conformity N={agents} K={actions}", game.critical_weight
-        rows += [
-            row("optimum", f"{name}: best total payoff", "r/log N", critical, exact(optimum_switch(game))),
-            row("optimum", f"{name}: best potential", "r/(2 log N)", critical / 2, exact(optimum_switch(game, 0.5))),
-            row("optimum", f"{name}: leaving a crowd", "r/log N", critical, exact(deviation_switch(game))),
-        ]
-    return rows
+
+
+def conformity_optimum(agents: int, actions: int) -> list[Row]:
+    """A world that pays for being alike."""
+    game = read_game(CONFORMITY, agents, actions)
+    name, critical = f"conformity N={agents} K={actions}", game.critical_weight
+    return [
+        row("optimum", f"{name}: best total payoff", "r/log N", critical, exact(optimum_switch(game))),
+        row("optimum", f"{name}: best potential", "r/(2 log N)", critical / 2, exact(optimum_switch(game, 0.5))),
+        row("optimum", f"{name}: leaving a crowd", "r/log N", critical, exact(deviation_switch(game))),
+    ]
 
 
 def orbit(plan: Plan) -> list[Row]:
     """Where the exact gradient's orbit turns from the crowd to parting."""
+    rows = identity_orbit(plan)
+    for agents, actions in plan.crowds:
+        rows += conformity_orbit(plan, agents, actions)
+    return rows
+
+
+def identity_orbit(plan: Plan) -> list[Row]:
+    """From nearly alike, and from a crowd."""
     game = read_game(IDENTITY, 2, 2)
     critical = game.critical_weight
-    rows = [
+    return [
         _orbit(plan, game, "identity N=2: uniform start 1e-2", "r/log 2", critical, scale=1e-2),
         _orbit(plan, game, "identity N=2: crowd", "r/log 2", critical, scale=1e-2, lead=4.0),
     ]
-    for agents, actions in plan.crowds:
-        game = read_game(CONFORMITY, agents, actions)
-        name, critical = f"conformity N={agents} K={actions}", game.critical_weight
-        tie = agents / (actions * (agents - 1))
-        rows += [
-            _orbit(plan, game, f"{name}: crowd, natural", "r/log N", critical, scale=1e-2, lead=4.0, natural=True),
-            _orbit(plan, game, f"{name}: crowd, plain", "max(r, r/log N)", max(1.0, critical), scale=1e-2, lead=4.0),
-            _orbit(plan, game, f"{name}: uniform start 1e-2", "rN/(K(N-1))", tie, scale=1e-2),
-            _orbit(plan, game, f"{name}: uniform start 1e-8", "rN/(K(N-1))", tie, scale=1e-8),
-        ]
-    return rows
+
+
+def conformity_orbit(plan: Plan, agents: int, actions: int) -> list[Row]:
+    """From a crowd with natural and plain gradients, and from nearly uniform."""
+    game = read_game(CONFORMITY, agents, actions)
+    name, critical = f"conformity N={agents} K={actions}", game.critical_weight
+    tie = agents / (actions * (agents - 1))
+    return [
+        _orbit(plan, game, f"{name}: crowd, natural", "r/log N", critical, scale=1e-2, lead=4.0, natural=True),
+        _orbit(plan, game, f"{name}: crowd, plain", "max(r, r/log N)", max(1.0, critical), scale=1e-2, lead=4.0),
+        _orbit(plan, game, f"{name}: uniform start 1e-2", "rN/(K(N-1))", tie, scale=1e-2),
+        _orbit(plan, game, f"{name}: uniform start 1e-8", "rN/(K(N-1))", tie, scale=1e-8),
+    ]
 
 
 def _orbit(
@@ -186,25 +198,43 @@ def _bisect(plan: Plan, parts: Callable[[Floats], Any], predicted: float) -> Flo
     return thresholds(parts, low, high, plan.halvings)
 
 
+class Case(NamedTuple):
+    """One start of the learned rows: world, its size, lead of action 0, prediction, lowest and highest weight."""
+
+    world: str
+    size: tuple[int, int]
+    lead: float
+    formula: str
+    predicted: float
+    ends: tuple[float, float]
+
+
+CASES = {
+    "identity N=2, uniform": Case(IDENTITY, (2, 2), 0.0, "r/log 2", 1 / math.log(2), (0.8, 6.0)),
+    "conformity N=4 K=4, uniform": Case(CONFORMITY, (4, 4), 0.0, "rN/(K(N-1))", 4 / (4 * 3), (0.15, 2.0)),
+    "conformity N=4 K=4, crowd": Case(CONFORMITY, (4, 4), 3.0, "max(r, r/log N)", 1.0, (0.5, 8.0)),
+}
+
+
 def learned(plan: Plan) -> list[Row]:
     """Where sampled gradients part, with the exact observer and with one that learns beside them."""
-    pair, four = read_game(IDENTITY, 2, 2), read_game(CONFORMITY, 4, 4)
-    cases = [  # name, game, lead of action 0, formula, predicted, lowest and highest weight
-        ("identity N=2, uniform", pair, 0.0, "r/log 2", 1 / math.log(2), (0.8, 6.0)),
-        ("conformity N=4 K=4, uniform", four, 0.0, "rN/(K(N-1))", 4 / (4 * 3), (0.15, 2.0)),
-        ("conformity N=4 K=4, crowd", four, 3.0, "max(r, r/log N)", 1.0, (0.5, 8.0)),
-    ]
-    rows = []
-    for name, game, lead, formula, predicted, ends in cases:
-        rows.append(_fixed_steps(plan, name, game, lead, formula, predicted))
-        weights = np.geomspace(*ends, plan.weights)
-        for label, (steps, rate) in OBSERVERS.items():
-            learner = Learner(steps, observer_rate=rate, steps=plan.learner_steps, lead=lead)
-            parted = have_parted(learn(game, plan.seeds, weights, learner))  # (S, W)
-            measured = crossing(parted, weights, np.random.default_rng(0))
-            shares = {f"{weight:.4g}": float(share) for weight, share in zip(weights, parted.mean(axis=0), strict=True)}
-            more = {"parted_at": shares, "learner": vars(learner)}
-            rows.append(row("learned", f"{name}: {label}", formula, predicted, measured, **more))
+    return [line for name in CASES for line in learned_case(plan, name)]
+
+
+def learned_case(plan: Plan, name: str) -> list[Row]:
+    """One start with every observer. ``seeds`` of a row are the crossings of single seeds, kept within the weights."""
+    world, size, lead, formula, predicted, ends = CASES[name]
+    game = read_game(world, *size)
+    rows = [_fixed_steps(plan, name, game, lead, formula, predicted)]
+    weights = np.geomspace(*ends, plan.weights)
+    for label, (steps, rate) in OBSERVERS.items():
+        learner = Learner(steps, observer_rate=rate, steps=plan.learner_steps, lead=lead)
+        parted = have_parted(learn(game, plan.seeds, weights, learner))  # (S, W)
+        measured = crossing(parted, weights, np.random.default_rng(0))
+        shares = {f"{weight:.4g}": float(share) for weight, share in zip(weights, parted.mean(axis=0), strict=True)}
+        by_seed = [min(max(cross(one.astype(float), weights), ends[0]), ends[1]) for one in parted]
+        more = {"parted_at": shares, "learner": vars(learner), "seeds": by_seed}
+        rows.append(row("learned", f"{name}: {label}", formula, predicted, measured, **more))
     return rows
 
 
@@ -223,26 +253,33 @@ def _fixed_steps(plan: Plan, name: str, game: Game, lead: float, formula: str, p
     def parts(weights: Floats) -> Any:
         return have_parted(climb(begin, game, weights, steps=settings.steps, rate=settings.policy_rate))
 
-    measured = median(_bisect(plan, parts, predicted))
-    return row("learned", f"{name}: exact gradient", formula, predicted, measured, steps=settings.steps)
+    found = _bisect(plan, parts, predicted)
+    more = {"steps": settings.steps, "seeds": found.round(5).tolist()}
+    return row("learned", f"{name}: exact gradient", formula, predicted, median(found), **more)
 
 
 def reach(plan: Plan) -> list[Row]:
     """How much information the exact gradient finds, beside the most that is possible."""
-    rows = []
-    for agents, actions in [(4, 5), (5, 5), (8, 5), (8, 2), (8, 16)]:
-        game = Game("none", agents, actions, np.zeros((actions, actions)), 0.0)
-        most, begin = capacity(agents, actions), starts(plan.seeds, agents, actions, 1e-2)
-        formula = "log N" if agents <= actions else "balanced"
-        paths = {
-            "orbit": follow(begin, game, 1.0, steps=plan.orbit_steps),
-            f"{plan.orbit_steps} steps": climb(begin, game, 1.0, steps=plan.orbit_steps, rate=0.5),
-        }
-        for path, policies in paths.items():
-            found = information(policies)  # (S,)
-            full = rate_interval(found > 0.99 * most)
-            more = {"best": float(found.max()), "full": full.to_dict()}
-            rows.append(row("capacity", f"N={agents} K={actions}: {path}", formula, most, t_interval(found), **more))
+    return [line for size in SIZES for line in reach_case(plan, *size)]
+
+
+SIZES = [(4, 5), (5, 5), (8, 5), (8, 2), (8, 16)]
+
+
+def reach_case(plan: Plan, agents: int, actions: int) -> list[Row]:
+    """One size, along the orbit and with a fixed number of steps."""
+    game = Game("none", agents, actions, np.zeros((actions, actions)), 0.0)
+    most, begin = capacity(agents, actions), starts(plan.seeds, agents, actions, 1e-2)
+    formula, rows = "log N" if agents <= actions else "balanced", []
+    paths = {
+        "orbit": follow(begin, game, 1.0, steps=plan.orbit_steps),
+        f"{plan.orbit_steps} steps": climb(begin, game, 1.0, steps=plan.orbit_steps, rate=0.5),
+    }
+    for path, policies in paths.items():
+        found = information(policies)  # (S,)
+        full = rate_interval(found > 0.99 * most)
+        more = {"best": float(found.max()), "full": full.to_dict(), "seeds": found.tolist()}
+        rows.append(row("capacity", f"N={agents} K={actions}: {path}", formula, most, t_interval(found), **more))
     return rows
 
 
@@ -264,7 +301,7 @@ def escape(plan: Plan) -> list[Row]:
     medians = dict(zip((10.0**-exponents).tolist(), np.median(needed, axis=1).tolist(), strict=True))
     same = np.repeat(starts(plan.seeds, 1, actions, 1.0), agents, axis=1)  # all agents alike
     never = float(information(climb(same, game, 1.0, steps=plan.orbit_steps, rate=rate)).max())
-    more = {"median_steps": medians, "information_from_no_difference": never}
+    more = {"median_steps": medians, "information_from_no_difference": never, "seeds": slopes.tolist()}
     return [row("escape", "steps for a tenfold smaller start", "log 10/log(1+rate/K)", law, t_interval(slopes), **more)]
 
 

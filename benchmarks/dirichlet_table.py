@@ -114,13 +114,18 @@ def reference_inside(reference: float, values: FloatArray, sample: int) -> bool:
     return abs(float(values.mean()) - reference) <= max(1.96 * spread + 0.0005, slack)
 
 
-def known_row(agents: int, alpha: int, steps: int, matches: int, seed: int) -> dict[str, Any]:
+def known_matches(agents: int, alpha: int, steps: int, matches: int, seed: int) -> dict[str, FloatArray]:
+    """The five columns and the joint nats, one value per match."""
     rng = np.random.default_rng([seed, agents, alpha, steps])
     parts = []
     for size in batches(matches):
         policies = rng.dirichlet(np.full(ACTIONS, float(alpha)), size=(size, agents, STATES))
         parts.append(known_columns(known_evidence(draw_counts(rng, policies, steps), policies)))
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def known_row(agents: int, alpha: int, steps: int, matches: int, seed: int) -> dict[str, Any]:
+    columns = known_matches(agents, alpha, steps, matches, seed)
     row: dict[str, Any] = {"agents": agents, "alpha": alpha, "steps": steps, "matches": matches}
     row["measured"] = {name: interval(name, values).to_dict() for name, values in columns.items()}
     recorded = dict(zip(COLUMNS, REFERENCE[agents, alpha][steps], strict=True))
@@ -130,8 +135,10 @@ def known_row(agents: int, alpha: int, steps: int, matches: int, seed: int) -> d
     return row
 
 
-def few_shot_rows(agents: int, alpha: float, steps: int, matches: int, seed: int) -> list[dict[str, Any]]:
-    """Information of the few-shot limit against the number of labelled past episodes, known policies last."""
+def few_shot_matches(
+    agents: int, alpha: float, steps: int, matches: int, seed: int
+) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Nats of the few-shot limit, row by row and jointly, one value per match; by labelled past episodes."""
     rng = np.random.default_rng([seed, agents, int(alpha), steps, 1])
     found: dict[str, list[tuple[FloatArray, FloatArray]]] = {}
     for size in batches(matches, 500):
@@ -144,11 +151,18 @@ def few_shot_rows(agents: int, alpha: float, steps: int, matches: int, seed: int
             seen = episodes
             found.setdefault(str(episodes), []).append(nats(few_shot_limit(counts, past, alpha)))
         found.setdefault("known policies", []).append(nats(Belief(known_evidence(counts, policies))))
-    rows = []
-    for name, parts in found.items():
-        alone, joint = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
-        rows.append({"past": name, "independent": t_interval(alone).to_dict(), "joint": t_interval(joint).to_dict()})
-    return rows
+    return {
+        name: (np.concatenate([alone for alone, _ in parts]), np.concatenate([joint for _, joint in parts]))
+        for name, parts in found.items()
+    }
+
+
+def few_shot_rows(agents: int, alpha: float, steps: int, matches: int, seed: int) -> list[dict[str, Any]]:
+    """Information of the few-shot limit against the number of labelled past episodes, known policies last."""
+    return [
+        {"past": name, "independent": t_interval(alone).to_dict(), "joint": t_interval(joint).to_dict()}
+        for name, (alone, joint) in few_shot_matches(agents, alpha, steps, matches, seed).items()
+    ]
 
 
 def nats(belief: Belief) -> tuple[FloatArray, FloatArray]:

@@ -112,12 +112,13 @@ def crossing(
     """
     seeds = len(parted)
     picked = rng.integers(seeds, size=(resamples, seeds))
-    drawn = [_cross(parted[rows].mean(axis=0), weights) for rows in picked]
+    drawn = [cross(parted[rows].mean(axis=0), weights) for rows in picked]
     low, high = np.quantile(drawn, [0.025, 0.975], method="closest_observation")  # interpolating inf gives NaN
-    return Estimate(_cross(parted.mean(axis=0), weights), float(low), float(high), seeds, f"bootstrap of {seeds} seeds")
+    return Estimate(cross(parted.mean(axis=0), weights), float(low), float(high), seeds, f"bootstrap of {seeds} seeds")
 
 
-def _cross(share: Floats, weights: Floats) -> float:
+def cross(share: Floats, weights: Floats) -> float:
+    """The weight (W,) at which the share (W,) of seeds that parted crosses one half; -inf or inf if outside."""
     rising = isotonic_regression(share).x
     above = int(np.searchsorted(rising, 0.5))  # first weight with a share of at least one half
     if above == 0:

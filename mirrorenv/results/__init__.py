@@ -1,4 +1,4 @@
-"""Run folders, reports and comparisons between runs."""
+"""Run folders, result folders, statistics, reports and leaderboards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,21 @@ _HOME = {
     "marl_eval_json": "statistics",
     "performance_profile": "statistics",
     "probability_of_improvement": "statistics",
+    "median": "statistics",
     "tied_ranks": "statistics",
+    "OverSeeds": "estimates",
+    "WithinRun": "estimates",
+    "compare_with": "estimates",
+    "over_seeds": "estimates",
+    "tied_groups": "estimates",
+    "Result": "schema",
+    "ResultFolder": "result_folder",
+    "write_result": "result_folder",
+    "verify_result": "verify",
+    "Suite": "suite",
+    "load_suite": "suite",
+    "check_submission": "board_check",
+    "collect": "board",
     "append_jsonl": "files",
     "atomic_write_bytes": "files",
     "atomic_write_json": "files",

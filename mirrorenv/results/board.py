@@ -59,6 +59,7 @@ class Line:
         links: words -> path relative to it, or https address.
         group: its place among the lines of the same world, shared by all that may be equal; None if it is not ranked.
         settings: a short hash of everything but the seed.
+        exact: there is no chance in it.
     """
 
     world: str
@@ -69,6 +70,7 @@ class Line:
     folder: Path
     links: Mapping[str, str]
     settings: str
+    exact: bool = False
     group: int | None = None
 
 
@@ -133,17 +135,24 @@ def collect(folders: Sequence[Path], suites: Mapping[str, Suite] | None = None, 
         if check:
             check_files(folder)
         result = read_result(folder)
-        lines = sections.setdefault(_section_key(result), {})
+        lines = sections.setdefault(_section_key(result, suites or {}), {})
         for row in read_scores(folder):
             _add(lines, result, folder, row)
     return [_section(key, list(lines.values()), suites or {}) for key, lines in sorted(sections.items())]
 
 
-def _section_key(result: Result) -> tuple[str, ...]:
+def _section_key(result: Result, suites: Mapping[str, Suite]) -> tuple[str, ...]:
+    """What must be equal for two results to share a table: suite, version, hash, and the table within the suite."""
     if result.suite is None:
         return "~", result.kind
     mark = result.suite
-    return mark.name, f"{mark.version:09d}", mark.hash, "smoke" if mark.smoke else ""
+    return mark.name, f"{mark.version:09d}", mark.hash, "smoke" if mark.smoke else "", _table(result, suites)
+
+
+def _table(result: Result, suites: Mapping[str, Suite]) -> str:
+    suite = _suite(result, suites)
+    rows = suite.rows if suite is not None else ()
+    return next((row.table for row in rows if result.suite is not None and row.row == result.suite.row), "")
 
 
 def _add(lines: dict[tuple[str, ...], _Draft], result: Result, folder: Path, row: Mapping[str, Any]) -> None:
@@ -180,16 +189,17 @@ def _section(key: tuple[str, ...], drafts: list[_Draft], suites: Mapping[str, Su
     figures = _columns(drafts, _suite(first, suites))
     lines = [_line(draft, figures) for draft in drafts]
     suite = _suite(first, suites)
-    primary = suite.primary if suite else figures[0].name
-    ranked = _ranked(lines, next((one for one in figures if one.name == primary), figures[0]))
+    primary = next((one for one in figures if suite and one.name == suite.primary), figures[0])
+    ranked = _ranked(lines, primary)
     if first.suite is None:
-        return Section(f"Results outside of suites: {first.kind}", _OUTSIDE, figures, primary, ranked)
+        return Section(f"Results outside of suites: {first.kind}", _OUTSIDE, figures, primary.name, ranked)
     mark = first.suite
-    name = f"{suite.title if suite else mark.name} ({mark.name}, version {mark.version})"
+    title = _table(first, suites) or (suite.title if suite else mark.name)
+    name = f"{title} ({mark.name}, version {mark.version})"
     about = f"{suite.about if suite else 'This suite is not known here.'} Suite hash {mark.hash[:12]}."
     if mark.smoke:
         name, about = f"{name}, smoke run", f"{_SMOKE} {about}"
-    return Section(name, about.strip(), figures, primary, ranked)
+    return Section(name, about.strip(), figures, primary.name, ranked)
 
 
 _OUTSIDE = "These lines come from settings of their own: read them one by one rather than against each other."
@@ -223,6 +233,7 @@ def _line(draft: _Draft, figures: Sequence[Figure]) -> Line:
         folder=draft.folders[seeds[0]],
         links=draft.result.links,
         settings=_settings(draft.result),
+        exact=draft.entry.exact,
     )
 
 

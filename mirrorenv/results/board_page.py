@@ -84,15 +84,16 @@ def _line_data(line: Line, section: Section, out: Path) -> dict[str, Any]:
         "count": count_text(line),
         "group": line.group,
         "links": [[words, address] for words, address in links if address is not None],
-        "cells": [_cell_data(line.cells.get(figure.name)) for figure in section.figures],
+        "cells": [_cell_data(line.cells.get(figure.name), line.exact) for figure in section.figures],
     }
 
 
-def _cell_data(cell: Cell | None) -> dict[str, Any] | None:
+def _cell_data(cell: Cell | None, exact: bool) -> dict[str, Any] | None:
     if cell is None:
         return None
     one = cell.estimate
-    text, note = cell_text(cell)
+    over = "nothing, it is exact" if exact else "seeds" if isinstance(cell.found, OverSeeds) else "episodes of one run"
+    text, note = cell_text(cell, exact)
     value, _, span = text.partition(" ")
     return {
         "text": [value, span],
@@ -100,7 +101,7 @@ def _cell_data(cell: Cell | None) -> dict[str, Any] | None:
         "value": one.value,
         "low": one.low if math.isfinite(one.low) else None,
         "high": one.high if math.isfinite(one.high) else None,
-        "over": "seeds" if isinstance(cell.found, OverSeeds) else "episodes of one run",
+        "over": over,
         "n": one.n,
         "reference": None if cell.reference is None else cell.reference.value,
         "source": None if cell.reference is None else visible(cell.reference.source),

@@ -33,14 +33,16 @@ def digits(value: float) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def cell_text(cell: Cell | None) -> tuple[str, str]:
+def cell_text(cell: Cell | None, exact: bool = False) -> tuple[str, str]:
     """Value with its interval, and a note (or nothing): what it is compared with, seeds without the figure."""
     if cell is None:
         return "\N{EN DASH}", ""
     one = cell.estimate
     known = math.isfinite(one.low) and math.isfinite(one.high)
     span = f" [{digits(one.low)}, {digits(one.high)}]" if known else " [no interval]"
-    mark = "" if isinstance(cell.found, OverSeeds) else f" {ONE_RUN}"
+    if exact:
+        span = " exact"
+    mark = "" if exact or isinstance(cell.found, OverSeeds) else f" {ONE_RUN}"
     gaps = len(cell.found.missing) if isinstance(cell.found, OverSeeds) else 0
     notes = [] if cell.reference is None else [f"against {digits(cell.reference.value)}, {cell.reference.source}"]
     notes += [f"{gaps} of {gaps + one.n} seeds undefined"] if gaps else []
@@ -49,6 +51,8 @@ def cell_text(cell: Cell | None) -> tuple[str, str]:
 
 def count_text(line: Line) -> str:
     """How many seeds a line rests on."""
+    if line.exact:
+        return "exact"
     return f"{len(line.seeds)} seeds" if len(line.seeds) > 1 else f"1 run {ONE_RUN}"
 
 
@@ -101,7 +105,7 @@ def _cells(line: Line, section: Section, out: Path) -> list[str]:
     condition = " ".join([_plain(visible(line.condition)), *links])
     shown = []
     for figure in section.figures:
-        value, note = cell_text(line.cells.get(figure.name))
+        value, note = cell_text(line.cells.get(figure.name), line.exact)
         shown.append(value + (f" ({_plain(visible(note))})" if note else ""))
     group = "" if line.group is None else str(line.group)
     return [group, _plain(visible(line.world)), condition, _plain(visible(line.agents)),

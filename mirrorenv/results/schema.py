@@ -55,6 +55,8 @@ class Entry(_Strict):
     """What was done: ``"author, dense"``, ``"weight 0"``, the name of an agent card."""
     agents: str = Name
     """Kind of agent: ``"trained"``, ``"scripted"``, ``"language model"``, ``"exact"``."""
+    exact: bool = False
+    """Computed without chance, so that there is nothing to put an interval around."""
     references: dict[str, Reference] = {}
     """Figure -> what it is compared with."""
 

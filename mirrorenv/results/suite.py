@@ -13,6 +13,7 @@ world = "mirrorenv/identity-v0"
 runner = "orbit"               # which function of benchmarks/suite_*.py makes it
 seeds = 24                     # 0, 1, ..., 23
 together = true                # all seeds in one folder, one call
+table = "One-step games"       # lines of one table share its columns
 seconds = 60.0                 # estimated, of one core, for all seeds
 [rows.arguments]
 agents = 2
@@ -55,6 +56,8 @@ class SuiteRow(_Strict):
     seconds: float = Field(gt=0)
     """Estimated time on one core, for all seeds."""
     about: str = ""
+    table: str = ""
+    """Which of the suite's tables it stands in, in words."""
 
     def pieces(self) -> list[tuple[str, tuple[int, ...]]]:
         """What can be run by itself: name of its folder below the row's, and its seeds."""
@@ -92,7 +95,7 @@ class Suite(_Strict):
     @property
     def hash(self) -> str:
         """SHA-256, in hex, of everything that a result depends on."""
-        rows = [row.model_dump(exclude={"seconds", "about"}) for row in self.rows]
+        rows = [row.model_dump(exclude={"seconds", "about", "table"}) for row in self.rows]
         content = {"name": self.name, "version": self.version, "figures": self.figures, "rows": rows}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

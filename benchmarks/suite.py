@@ -1,0 +1,130 @@
+"""Run a suite: its cost first, then every piece that has no result yet.
+
+    python benchmarks/suite.py theory [--smoke] [--out benchmarks/results/theory] [--part 1/4] [--only orbit] [--cost]
+
+A suite is a file in ``benchmarks/suites``. Each of its rows is run with all of its seeds, in pieces that are result
+folders: ``OUT/<row>/all`` where one call makes all seeds, else ``OUT/<row>/seed0`` and so on. A piece whose result is
+there and of this very suite is not run again, so the same command goes on after anything that stopped it, and
+``--part k/n`` splits the pieces over days or machines. Afterwards: ``mirrorenv board check OUT`` and ``mirrorenv board
+build OUT``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mirrorenv.errors import MirrorError
+from mirrorenv.results.schema import Result, SuiteMark, read_result
+from mirrorenv.results.suite import Suite, SuiteRow, load_suite
+from mirrorenv.results.verify import check_files
+
+HERE = Path(__file__).resolve().parent
+Runner = Callable[[SuiteRow, "tuple[int, ...]", SuiteMark, Path], None]
+"""(row, seeds, mark, folder) -> writes a result folder. With a smoke mark it does as little as shows that it works."""
+
+
+class Piece(NamedTuple):
+    """Something that runs by itself."""
+
+    row: SuiteRow
+    seeds: tuple[int, ...]
+    folder: Path
+
+    @property
+    def seconds(self) -> float:
+        """Estimated, of one core."""
+        return self.row.seconds * len(self.seeds) / self.row.seeds
+
+
+def pieces_of(suite: Suite, out: Path, only: str, part: tuple[int, int], smoke: bool) -> list[Piece]:
+    """The pieces of this part, seeds outermost, so that what is there when time runs out is balanced."""
+    pieces = []
+    for row in suite.rows:
+        if only not in row.row:
+            continue
+        made = [Piece(row, seeds, out / row.row / name) for name, seeds in row.pieces()]
+        pieces += made[:1] if smoke else made
+    pieces.sort(key=lambda piece: piece.seeds[0])
+    return pieces[part[0] - 1 :: part[1]]
+
+
+def is_done(piece: Piece, mark: SuiteMark) -> bool:
+    """Whether the folder holds a whole result of this piece."""
+    try:
+        check_files(piece.folder)
+        found: Result = read_result(piece.folder)
+    except MirrorError:
+        return False
+    return found.suite == mark and (mark.smoke or found.seeds == piece.seeds)
+
+
+def cost_table(suite: Suite, pieces: list[Piece], done: list[Piece]) -> str:
+    """What the rows cost and what is left to do."""
+    lines = [f"{suite.title}: suite {suite.name}, version {suite.version}, hash {suite.hash[:12]}"]
+    for row in suite.rows:
+        mine = [piece for piece in pieces if piece.row == row]
+        if mine:
+            left = sum(piece.seconds for piece in mine if piece not in done)
+            lines.append(f"  {row.row:28} {row.seeds:3} seeds {row.seconds / 60:7.1f} min, left {left / 60:7.1f}")
+    left = sum(piece.seconds for piece in pieces if piece not in done)
+    lines.append(f"whole suite {suite.seconds / 60:.1f} minutes of one core; left to do here {left / 60:.1f}")
+    return "\n".join(lines)
+
+
+def runner_of(suite: Suite, name: str) -> Runner:
+    """A function of ``benchmarks/suite_<name>.py``, listed in its RUNNERS."""
+    sys.path[:0] = [] if str(HERE) in sys.path else [str(HERE)]
+    found: dict[str, Runner] = importlib.import_module(f"suite_{suite.name.replace('-', '_')}").RUNNERS
+    return found[name]
+
+
+def run(suite: Suite, options: Any) -> int:
+    """Run what is left; returns how many pieces were run."""
+    pieces = pieces_of(suite, options.out, options.only, options.part, options.smoke)
+    done = [piece for piece in pieces if is_done(piece, suite.mark(piece.row.row, options.smoke))]
+    print(cost_table(suite, pieces, done), flush=True)
+    if options.smoke:
+        print("a smoke run takes a small share of that")
+    if options.cost:
+        return 0
+    for number, piece in enumerate(left := [piece for piece in pieces if piece not in done], start=1):
+        begun = time.perf_counter()
+        mark = suite.mark(piece.row.row, options.smoke)
+        runner_of(suite, piece.row.runner)(piece.row, piece.seeds, mark, piece.folder)
+        print(f"{number}/{len(left)} {piece.folder}: {time.perf_counter() - begun:.1f} s", flush=True)
+    return len(left)
+
+
+def _part(text: str) -> tuple[int, int]:
+    try:
+        k, n = (int(one) for one in text.split("/"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: write it as k/n, for example 1/4") from None
+    if not 1 <= k <= n:
+        raise argparse.ArgumentTypeError(f"{text!r}: k runs from 1 to n")
+    return k, n
+
+
+def main() -> None:
+    """Parse, print the cost, run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    known = sorted(path.stem for path in (HERE / "suites").glob("*.toml"))
+    parser.add_argument("suite", choices=known)
+    parser.add_argument("--out", type=Path, help="folder of the results (default: runs/suites/<suite>[-smoke])")
+    parser.add_argument("--smoke", action="store_true", help="one small piece of each row: does it work at all?")
+    parser.add_argument("--part", type=_part, default=(1, 1), metavar="K/N", help="every n-th piece from the k-th on")
+    parser.add_argument("--only", default="", help="only rows whose name contains this")
+    parser.add_argument("--cost", action="store_true", help="print the cost and run nothing")
+    options = parser.parse_args()
+    options.out = options.out or Path("runs/suites") / (options.suite + ("-smoke" if options.smoke else ""))
+    run(load_suite(HERE / "suites" / f"{options.suite}.toml"), options)
+
+
+if __name__ == "__main__":
+    main()
