@@ -211,7 +211,7 @@ def _mean(values: npt.NDArray[Any], share: bool) -> Estimate | None:
         return None
     if not np.isfinite(known).all():
         return Estimate(float(known.mean()), -np.inf, np.inf, len(known), "not finite")
-    return rate_interval(known) if share else t_interval(known)
+    return rate_interval(known) if share and len(known) > 1 else t_interval(known)
 
 
 def _belief_scores(result: Result, tables: Tables) -> dict[str, Estimate | None]:
