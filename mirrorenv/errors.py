@@ -79,9 +79,14 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError
         known: every name the registry holds.
     """
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)  # the best first
+    close = [one for one in close if _alike(name, one) > _alike(name, close[0]) - 0.1]
     hint = f"Did you mean {' or '.join(close)}?" if close else f"Known: {', '.join(names)}."
     return UnknownNameError(f"unknown {kind} '{name}'. {hint}")
+
+
+def _alike(name: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, other, name).ratio()
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -57,9 +57,11 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
         shape, settings = PopulationShape(**config["shape"]), PopulationSettings(**config["population"])
         population = Population(shape, settings)
         population.load_state_dict(weights)
-    except (MirrorError, SafetensorError, ValidationError, RuntimeError, KeyError, TypeError, OSError) as error:
+    except MirrorError as error:  # it says what to do
+        raise CheckpointError(f"the checkpoint {folder} is damaged: {error}") from error
+    except (SafetensorError, ValidationError, RuntimeError, KeyError, TypeError, OSError) as error:
         raise CheckpointError(
-            f"the checkpoint {folder} is damaged: {error}. Use an older one beside it, or train again."
+            f"the checkpoint {folder} is damaged: {error}; take an older one beside it, or train again"
         ) from error
     return population.eval(), config["run"]
 

@@ -172,11 +172,11 @@ def _reasons(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        mirrored = _as_ours(error, folder)
-        if isinstance(error, KeyboardInterrupt):
+        mirrored, interrupted = _as_ours(error, folder), isinstance(error, KeyboardInterrupt)
+        if interrupted:
             logger.warning("interrupted. %s", _AGAIN)
         with suppress(MirrorError):  # where nothing can be written, the reason itself says so
-            folder.fail(f"{type(mirrored).__name__}: {mirrored}")
+            folder.fail("interrupted from the keyboard" if interrupted else f"{type(mirrored).__name__}: {mirrored}")
         if mirrored is error:
             raise
         raise mirrored from error

@@ -170,15 +170,14 @@ def test_a_run_that_was_cut_short_ends_as_if_it_had_not_been(tmp_path: Path) -> 
     )
     whole = train(settings, tmp_path / "whole")
 
-    class PowerCut(BaseException):
-        pass
-
     def cut(row: dict[str, Any]) -> None:
         if row["iteration"] == 3:  # one iteration after the checkpoint at the second
-            raise PowerCut
+            raise KeyboardInterrupt  # Ctrl-C
 
-    with pytest.raises(PowerCut):
+    with pytest.raises(KeyboardInterrupt):
         train(settings, tmp_path / "cut", progress=Progress(iteration=cut))
+    interrupted = RunFolder.open(tmp_path / "cut")
+    assert (interrupted.status, interrupted.info["reason"]) == ("failed", "interrupted from the keyboard")
     resumed = train(settings, tmp_path / "cut")
     timing = {"seconds", "env_steps_per_second"}
     for read in (RunFolder.metrics, RunFolder.evaluations):
