@@ -204,6 +204,7 @@ def _summary(row: dict[str, Any], path: Path, report_path: Path | None) -> dict[
         "top1": row["learned"]["top1"],
         "information": row["learned"]["information"],
         "limit": row["limit"]["information"],
+        "limit_valid": row["limit_valid"],
         "return": row["return"],
         "mirror_return": row["mirror_return"],
         "num_agents": row["num_agents"],
@@ -219,12 +220,15 @@ def _print_scores(row: dict[str, Any]) -> None:
     table = Table(
         "observer", "top-1", "exact lineup", "information (nats)", title=f"{row['episodes']} held-out episodes"
     )
-    lines = {"learned": row["learned"], "learned, joint": row["learned_joint"], "exact limit": row["limit"]}
+    limit = "exact limit" if row["limit_valid"] else "limit, not exact"
+    lines = {"learned": row["learned"], "learned, joint": row["learned_joint"], limit: row["limit"]}
     lines |= {f"baseline: {name}": score for name, score in row["baselines"].items()}
     for name, score in lines.items():
         if score:
             table.add_row(name, *(_interval(score.get(key)) for key in ("top1", "exact", "information")))
     console.print(table)
+    if not row["limit_valid"]:
+        console.print(f"The limit is not exact in this world: {row['limit_reason']}", soft_wrap=True)
     console.print(f"environment return {_interval(row['return'])}, mirror return {_interval(row['mirror_return'])}")
 
 
