@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from mirrorenv.cli import main
 from mirrorenv.envs import make_batch, spec
 from mirrorenv.mirror import t_interval
-from mirrorenv.population.checkpoint import clone
+from mirrorenv.population.baselines import BASELINES
+from mirrorenv.population.checkpoint import clone, save_population
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import population_shape
 from mirrorenv.population.population import Population
@@ -76,3 +81,23 @@ def test_a_world_whose_slots_are_not_exchangeable_gets_a_limit_that_says_why_it_
     assert not row["limit_valid"] and "slots are not exchangeable" in row["limit_reason"]
     row = measured(model, world_spec=spec("mirrorenv/turn-v0"))
     assert not row["limit_valid"] and row["limit_reason"].startswith("start corners name the agents")
+
+
+def test_the_command_calls_a_limit_exact_only_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("ray")
+    for name in set(BASELINES) - {"chance"}:
+        monkeypatch.delitem(BASELINES, name)
+    for world, exact in ((ANTS, True), ("mirrorenv/turn-v0", False)):
+        made = Population(population_shape(make_batch(world, 1)), PopulationSettings(hidden=8))
+        about = {"world": world, "world_options": {}, "mirror": {}}
+        save_population(tmp_path / world, made, about)
+        monkeypatch.setattr(sys, "argv", ["mirrorenv", "evaluate", str(tmp_path / world), "--episodes", "8", "--json"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        answer = capsys.readouterr()
+        assert not ended.value.code
+        assert json.loads(answer.out.splitlines()[-1])["limit_valid"] is exact
+        assert ("exact limit" in answer.err) is exact
+        assert ("The limit is not exact in this world: start corners" in answer.err) is not exact
