@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from mirrorenv.errors import ConfigError, require
+from mirrorenv.errors import require
+
+if TYPE_CHECKING:
+    from mirrorenv.results.tables import Form
 
 __all__ = ["results", "verify"]
 
@@ -60,22 +63,18 @@ def export(
     from mirrorenv.results import RunFolder
 
     target = out or run / "result"
+    form: Form = "npz" if npz else "auto"
     if RunFolder.open(run).config.get("what") == "debate tournament":
-        raise ConfigError(f"{run} is a debate tournament; those are not exported yet")
-    for module in ("torch", "safetensors"):
-        require(module, "train")
-    from mirrorenv.population.export import export_run
+        from mirrorenv.debate.report import open_results
+        from mirrorenv.debate.result import export_tournament
 
-    export_run(
-        run,
-        target,
-        episodes=episodes,
-        seed=seed,
-        condition=condition,
-        over_time=not small,
-        world=world,
-        form="npz" if npz else "auto",
-        overwrite=overwrite,
-    )
+        export_tournament(open_results(run), target, form=form, overwrite=overwrite)
+    else:
+        for module in ("torch", "safetensors"):
+            require(module, "train")
+        from mirrorenv.population.export import export_run
+
+        fresh = {"episodes": episodes, "seed": seed, "condition": condition, "over_time": not small, "world": world}
+        export_run(run, target, form=form, overwrite=overwrite, **fresh)  # type: ignore[arg-type]
     print(target)
     _say(f"next        mirrorenv verify {target}\n            mirrorenv board build {target} --out board.html")

@@ -29,7 +29,7 @@ from mirrorenv.mirror.verdicts import of_true_author, row_verdicts
 from mirrorenv.results.schema import Reader, Result
 from mirrorenv.results.tables import Column, Table, num_rows
 
-__all__ = ["Scores", "episode_rows", "recorded_episodes", "scores_of", "scores_to_json"]
+__all__ = ["Scores", "episode_rows", "lineups", "reading_rows", "recorded_episodes", "scores_of", "scores_to_json"]
 
 Tables = Mapping[str, Table]
 Scores = dict[tuple[int, int], dict[str, Estimate | None]]
@@ -261,3 +261,39 @@ def scores_to_json(result: Result, scores: Scores) -> dict[str, Any]:
 
 def _plain(one: Estimate | None) -> dict[str, Any] | None:
     return None if one is None else {**one.to_dict(), "episodes": one.n, "method": one.method}
+
+
+def reading_rows(tables: Tables, seed: int) -> Table:
+    """What lineups, beliefs and labels of a debate say of each reader in each game: one row a pair, sorted.
+
+    Returns:
+        ``entry``, ``seed`` and ``episode``; ``hits``, the share of slots given to their author (ties shared); ``nats``,
+        log N + mean log belief in the author. Both over all rounds, one's own text included.
+
+    Raises:
+        ResultError: if a lineup shows a text twice, or the tables do not fit together.
+    """
+    trials, beliefs, labels = (table_of(tables, stem) for stem in ("trials", "beliefs", "labels"))
+    shown = numbers(trials, "trials", "trajectories", 2)
+    label = _find("labels", numbers(labels, "labels", "trajectory", 1), shown)  # (trials, K)
+    truth = numbers(labels, "labels", "agent", 1)[label].astype(np.int64)
+    episode = numbers(trials, "trials", "episode", 1)
+    if not (np.sort(truth, axis=1) == np.arange(shown.shape[1])).all():
+        raise ResultError("labels: a lineup does not show every player once")
+    if not (numbers(labels, "labels", "episode", 1)[label] == episode[:, None]).all():
+        raise ResultError("labels: a lineup shows a text of another game")
+    _find("steps", numbers(table_of(tables, "steps"), "steps", "trajectory", 1), shown)
+    ids, read = numbers(trials, "trials", "trial", 1), numbers(beliefs, "beliefs", "trial", 1)
+    belief = Belief(numbers(beliefs, "beliefs", "evidence", 3)[_find("beliefs", read, ids)])  # (trials, K, N)
+    logs = belief.log_belief()
+    hits = of_true_author(row_verdicts(logs), truth).mean(axis=1)
+    nats = of_true_author(logs, truth).mean(axis=1) + np.log(shown.shape[1])
+    pairs, row = np.unique(np.stack([numbers(trials, "trials", "entry", 1), episode], 1), axis=0, return_inverse=True)
+    count = np.bincount(row.reshape(-1))
+    return {
+        "entry": pairs[:, 0],
+        "seed": np.full(len(pairs), seed, np.int64),
+        "episode": pairs[:, 1],
+        "hits": np.bincount(row.reshape(-1), weights=hits) / count,
+        "nats": np.bincount(row.reshape(-1), weights=nats) / count,
+    }

@@ -18,7 +18,14 @@ import numpy as np
 
 from mirrorenv.errors import MirrorError, ResultError
 from mirrorenv.results.files import MANIFEST, read_json, sha256_of, to_json
-from mirrorenv.results.rescore import episode_rows, lineups, recorded_episodes, scores_of, scores_to_json
+from mirrorenv.results.rescore import (
+    episode_rows,
+    lineups,
+    reading_rows,
+    recorded_episodes,
+    scores_of,
+    scores_to_json,
+)
 from mirrorenv.results.resimulate import resimulate, unreplayable
 from mirrorenv.results.result_folder import SCORES, ResultFolder
 from mirrorenv.results.schema import Result
@@ -77,6 +84,10 @@ def _verified(path: Path, world: str | None) -> Verification:
     if result.kind == "population":
         _same_rows(tables.get("episodes", {}), episode_rows(result, tables))
         checks.append(f"{len(tables['episodes']['episode'])} rows recomputed from trajectories, lineups and evidence")
+    elif result.kind == "debate":
+        held, found = tables.get("episodes", {}), reading_rows(tables, result.seeds[0])
+        _same_rows({name: column for name, column in held.items() if name in found}, found)
+        checks.append(f"hits and nats of {len(found['hits'])} games and readers recomputed from lineups and verdicts")
     scores = scores_of(result, tables)
     _same(read_json(path / SCORES), to_json(scores_to_json(result, scores)), SCORES)
     checks.append(f"{sum(len(one) for one in scores.values())} scores recomputed")
@@ -86,6 +97,10 @@ def _verified(path: Path, world: str | None) -> Verification:
         else:
             checks.append(f"{_replayed(result, tables):,} steps of {result.world} played again")
         unchecked.append("the evidence is what the sender's observers said; only their weights can say it again")
+    elif result.kind == "debate":
+        unchecked.append(
+            "figures of peers and of the self rest on the rules of the game; 'mirrorenv debate score' on its run"
+        )
     else:
         unchecked.append("the rows are what the sender measured; the command in result.json measures again")
     return Verification(path, result.title, tuple(checks), tuple(unchecked))
