@@ -78,3 +78,30 @@ def export(
         export_run(run, target, form=form, overwrite=overwrite, **fresh)  # type: ignore[arg-type]
     print(target)
     _say(f"next        mirrorenv verify {target}\n            mirrorenv board build {target} --out board.html")
+
+
+@results.command()
+def share(
+    folder: Folder,
+    out: Annotated[Path, typer.Argument(help="A new folder.")],
+    npz: Annotated[bool, typer.Option("--npz", help="Tables as npz, also where pyarrow is installed.")] = False,
+) -> None:
+    """Copy trajectories and lineups without labels, and without what would give them away: a riddle for others."""
+    from mirrorenv.results.sharing import share_unlabelled
+    from mirrorenv.results.verify import check_files
+
+    check_files(folder)
+    print(share_unlabelled(folder, out, "npz" if npz else "auto"))
+
+
+@results.command("marl-eval")
+def marl_eval(
+    folders: Annotated[list[Path], typer.Argument(help="Run folders of trainings.")],
+    out: Annotated[Path, typer.Option(help="The JSON file.")] = Path("marl_eval.json"),
+) -> None:
+    """Write evaluations over training in the form that marl-eval reads: environment, task, algorithm, seed, step."""
+    from mirrorenv.results.files import atomic_write_json
+    from mirrorenv.results.marl_eval import marl_eval_of_runs
+
+    atomic_write_json(out, marl_eval_of_runs(folders))
+    print(out)

@@ -133,7 +133,7 @@ def _texts(tournament: Any, games: list[Debate], place: dict[str, int]) -> dict[
     entry, episode, observer = (np.array(column) for column in zip(*readers, strict=True))
     trial = np.arange(len(shown))
     return {
-        "steps": {"trajectory": np.array(ids, np.uint64), "text": words},  # type: ignore[dict-item]
+        "steps": {"trajectory": np.array(ids, np.uint64), "text": words},
         "trials": {"trial": trial, "trajectories": np.array(shown, np.uint64), "entry": entry, "episode": episode},
         "beliefs": {"trial": trial, "stream": 0 * trial, "observer": observer, "evidence": np.array(evidence)},
         "labels": {"trajectory": np.array(ids, np.uint64), "agent": np.array(seats), "episode": np.array(game),
