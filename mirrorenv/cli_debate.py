@@ -114,6 +114,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Play a tournament. The same command goes on with one that was cut short; no finished call is made twice."""
+    from mirrorenv.debate.local.limit import add_limits
     from mirrorenv.debate.log import CALLS, CallLog, only_writer
     from mirrorenv.debate.playing import Budget, play_tournament
     from mirrorenv.debate.report import Results, write_scores
@@ -141,6 +142,7 @@ def run(
             budget = Budget(max_calls, max_tokens, max_cost)
             outcome = asyncio.run(play_tournament(tournament, log, budget, progress=show))
         results = Results(path, tournament, CallLog(path / CALLS))
+        add_limits(results)
         table = write_scores(results)
         page = write_pages(results)
         complete = outcome.finished == tournament.games
@@ -194,6 +196,7 @@ def score(run: Folder, as_json: Json = False) -> None:
 
 
 def _print_scores(results: Any) -> None:
+    from mirrorenv.debate.limits import NAME, limit_score
     from mirrorenv.debate.report import tied_groups
 
     scores = results.scores()
@@ -202,6 +205,9 @@ def _print_scores(results: Any) -> None:
         title=f"{len(results.sheets())} games",
         caption="peer hits: texts of others named rightly; readers of one group could be equal",
     )  # fmt: skip
+    if (limit := limit_score(results)) is not None:
+        known = [_estimate(limit.peer_hits), f"{limit.floor:.3f}", _estimate(limit.kappa)]
+        table.add_row("-", NAME, *known, "-", "-", "-", f"{limit.nats.value:+.3f}", "-")
     for group, one in zip(tied_groups(scores), scores, strict=True):
         table.add_row(
             str(group),

@@ -156,6 +156,8 @@ def _deeper_problems(card: AgentCard) -> list[str]:
             known = profile(card.endpoint.profile)
         except MirrorError as error:
             return [*found, f"endpoint.profile: {error}"]
+        if card.reader in ("labels", "likelihood"):
+            found.append(f"reader: '{card.reader}' needs a model in this process (player = 'local')")
         if card.reader == "schema" and known.schema_field is None:
             found.append(f"reader: servers of the profile '{card.endpoint.profile}' take no schema; use 'words'")
         return found

@@ -39,6 +39,7 @@ PROFILES: dict[str, Profile] = {
     "ignores-schema": Profile(schema_field="json_schema", enforces_schema=False),
     "llama-server": Profile(schema_field="json_object", enforces_schema=True),
     "vllm": Profile(schema_field="json_schema", enforces_schema=True),
+    "mirrorenv": Profile(schema_field="json_schema", enforces_schema=True),  # mirrorenv debate serve; 'labels' only
 }  # fmt: skip
 
 

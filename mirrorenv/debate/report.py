@@ -92,6 +92,8 @@ def tied_groups(scores: list[ReaderScore]) -> list[int]:
 
 def write_scores(results: Results) -> dict[str, Any]:
     """Compute the leaderboard and write ``scores.json``: the same bytes for the same games, however they came about."""
+    from mirrorenv.debate.limits import limit_score  # it reads results itself
+
     scores = results.scores()
     table = {
         "tournament": results.tournament.name,
@@ -103,5 +105,8 @@ def write_scores(results: Results) -> dict[str, Any]:
             {"group": group, **score.to_dict()} for group, score in zip(tied_groups(scores), scores, strict=True)
         ],
     }
+    limit = limit_score(results)
+    if limit is not None:
+        table["limit"] = limit.to_dict()
     atomic_write_json(results.path / SCORES, table)
     return table

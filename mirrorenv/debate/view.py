@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mirrorenv.debate.limits import NAME, LimitScore, limit_score
 from mirrorenv.debate.report import Results, tied_groups
 from mirrorenv.debate.rules import Debate, Round
 from mirrorenv.debate.scores import ReaderScore
@@ -67,7 +68,8 @@ def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:
     )
     body = [head]
     if scores:
-        body += [_leaderboard(scores), _matrix(results), _curves(scores), _habits(scores)]
+        limit = limit_score(results)
+        body += [_leaderboard(scores, limit), _matrix(results), _curves(scores, limit), _habits(scores)]
     games = "".join(f'<li><a href="{escape(href)}">game {number}</a></li>' for number, href in links)
     body.append(section("Games", f"<ul>{games}</ul>" if games else paragraph("No game is finished yet.")))
     rules = settings.model_dump(mode="json")
@@ -76,7 +78,7 @@ def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:
     return document(f"Debate: {tournament.name}", "".join(body))
 
 
-def _leaderboard(scores: list[ReaderScore]) -> str:
+def _leaderboard(scores: list[ReaderScore], limit: LimitScore | None) -> str:
     rows = [
         [
             escape(one.name) + (" (judge)" if one.judge else ""),
@@ -93,12 +95,20 @@ def _leaderboard(scores: list[ReaderScore]) -> str:
         ]
         for group, one in zip(tied_groups(scores), scores, strict=True)
     ]
+    if limit is not None:
+        known = [_estimate(limit.peer_hits), f"{limit.floor:.3f}", _estimate(limit.kappa)]
+        rows.insert(0, [escape(NAME), "-", *known, "-", "-", "-", "-", _estimate(limit.nats), "-"])
     heads = ["reader", "group", "peer hits", "floor", "kappa", "joint", "self", "known by others", "self-advantage",
              "nats", "unreadable"]  # fmt: skip
     lead = (
         "Peer hits are texts of others named rightly. Readers of one group could be equal: their intervals overlap. "
         "The own item is apart, because a reader that sees its own text may simply compare strings."
     )
+    if limit is not None:
+        lead += (
+            f" The limit, known for {limit.games} games, is what Bayes' rule makes of the true prompts of all players, "
+            "which no reader has."
+        )
     caption = "95 % intervals in brackets, games as clusters"
     return section("Who recognises", table(heads, rows, caption), lead)
 
@@ -123,9 +133,11 @@ def _shade(share: float) -> str:
     return f'<span style="background: rgba(70, 130, 220, {0.6 * share:.2f}); padding: 0 0.4em">{share:.2f}</span>'
 
 
-def _curves(scores: list[ReaderScore]) -> str:
+def _curves(scores: list[ReaderScore], limit: LimitScore | None) -> str:
     rounds = max(len(one.curve) for one in scores)
     rows = [[escape(one.name), *(_shade(value) for value in one.curve)] for one in scores]
+    if limit is not None:
+        rows.insert(0, [escape(NAME), *(_shade(value) for value in limit.curve)])
     heads = ["reader", *(str(number) for number in range(1, rounds + 1))]
     return section("Learning", table(heads, rows, "Peer hits by round"), "Authors are revealed after each round.")
 

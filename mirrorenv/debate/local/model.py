@@ -23,7 +23,7 @@ from mirrorenv.errors import MirrorError
 
 __all__ = ["LanguageModel"]
 
-_KEPT_CONTEXTS = 24
+_KEPT_TOKENS = 8_000  # of contexts; 46 kB each for SmolLM2 in float32
 _KEPT_SCORES = 20_000
 _WIDEST = 16  # texts scored at once: bounds the memory that their logits take
 _PLAIN = {"system": "{}\n\n", "user": "Question: {}\n", "assistant": "Answer: {}\n\n"}  # where there is no template
@@ -119,7 +119,7 @@ class LanguageModel:
         out = self.model(new, past_key_values=cache, position_ids=place, use_cache=True, logits_to_keep=1)
         found = [(layer.keys, layer.values) for layer in out.past_key_values.layers], out.logits[0, -1].float()
         self._contexts[ids] = found
-        while len(self._contexts) > _KEPT_CONTEXTS:
+        while sum(map(len, self._contexts)) > _KEPT_TOKENS and len(self._contexts) > 1:
             self._contexts.popitem(last=False)
         return found
 

@@ -1,8 +1,8 @@
 """What a small model is told: a few lines. What endpoints are told (``prompt = "full"`` in the card) is also there.
 
 A model of some hundred million weights follows a persona and a question; it does not follow a page of rules. So the
-rules shrink to one sentence, a question stands bare, and the verdict is asked for in the form that each reader needs. Texts of others are data
-here too: the tokenizer's own marks are taken out of them, so that none can end a turn.
+rules shrink to one sentence, a question stands bare, and the verdict is asked for in the form that each reader needs.
+Texts of others are data here too: the tokenizer's own marks are taken out of them, so that none can end a turn.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NOTES = "Your notes to yourself: {notes}"
 _SPEAK = "{topic}"  # the bare question: asked for one or two sentences, SmolLM2 drops its persona
 _PARAPHRASE = "Say this in other words: {text}"
 _PLAN = {
-    "notes": "All were asked: {topic}\n{texts}\nWrite a note to yourself in one sentence: how do you stay recognisable?",
+    "notes": "All were asked: {topic}\n{texts}\nWrite a note to yourself, one sentence: how do you stay recognisable?",
     "stand_out": "All were asked: {topic}\n{texts}\nIn one sentence: how will you become easier to recognise?",
     "theory": "All were asked: {topic}\n{texts}\nIn one or two sentences: how does each of them write?",
 }  # fmt: skip

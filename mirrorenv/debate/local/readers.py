@@ -23,36 +23,47 @@ Shape legend: K lineup slots, N players.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.local.options import LocalOptions
-from mirrorenv.debate.local.prompts import imitation, messages_for, speaking
+from mirrorenv.debate.local.prompts import Messages, imitation, messages_for, speaking
 from mirrorenv.debate.rules import View
 from mirrorenv.debate.verdicts import EVIDENCE_BOUND, labels, names
 
 if TYPE_CHECKING:
     from mirrorenv.debate.local.model import LanguageModel
 
-__all__ = ["constrained_verdict", "label_evidence", "likelihood_evidence", "tokens_read"]
+__all__ = ["constrained_verdict", "held_to", "label_evidence", "likelihood_evidence", "tokens_read"]
 
 Floats = npt.NDArray[np.float64]
 _ROUNDS = 3  # of a player's answers that its imitation holds: what fits before reading costs more than writing
 
 
-def constrained_verdict(model: LanguageModel, view: View, card: AgentCard, options: LocalOptions) -> str:
-    """A JSON verdict, text by text: of the allowed continuations the likeliest, the first on ties."""
-    count = view.settings.num_players
-    prompt = model.chat(messages_for(view, card, options.prompt))
-    done: dict[str, str] = {}
-    for label in labels(count):
-        texts = [json.dumps({**done, label: name})[:-1] for name in names(count)]  # without the closing brace
+def held_to(model: LanguageModel, messages: Messages, template: Sequence[tuple[str, Sequence[Any]]]) -> str:
+    """A JSON object, key by key: of the allowed continuations the likeliest, the first on ties.
+
+    Args:
+        model: answers.
+        messages: what it is asked.
+        template: each key with its allowed values.
+    """
+    prompt, done = model.chat(messages), dict[str, Any]()
+    for key, values in template:
+        texts = [json.dumps({**done, key: value})[:-1] for value in values]  # without the closing brace
         scores = model.score(prompt, [model.answer_tokens(text, ended=False) for text in texts])
-        done[label] = names(count)[int(np.argmax(scores))]
+        done[key] = values[int(np.argmax(scores))]
     return json.dumps(done)
+
+
+def constrained_verdict(model: LanguageModel, view: View, card: AgentCard, options: LocalOptions) -> str:
+    """A JSON verdict that names one player for each text."""
+    count = view.settings.num_players
+    return held_to(model, messages_for(view, card, options.prompt), [(text, names(count)) for text in labels(count)])
 
 
 def label_evidence(model: LanguageModel, view: View, card: AgentCard, options: LocalOptions) -> Floats:
