@@ -20,7 +20,7 @@ from mirrorenv import __version__, cli_next
 from mirrorenv.cli_audit import audit
 from mirrorenv.cli_board import board
 from mirrorenv.cli_check import check
-from mirrorenv.cli_debate import debate
+from mirrorenv.cli_debate_local import debate
 from mirrorenv.cli_play import play
 from mirrorenv.cli_results import results, verify
 from mirrorenv.errors import MirrorError, require
