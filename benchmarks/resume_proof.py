@@ -5,11 +5,10 @@
 
 Once without interruption; then again and again with kills, each run until it comes to its end. Metrics, evaluations,
 weights and the state of the optimisers must be those of the uninterrupted run, bit for bit; columns that are times are
-left out. Three of five kills come at a uniformly random moment of the run's wall-clock time, start-up included; one
-waits until a checkpoint is being written, one until the report is. To
-spare time, one Ray stands all the while and each start is a fork of a process that has done the imports, so that most
-moments lie in the training; with --as-typed each start is a fresh `python -m mirrorenv train` with its own Ray. Exit
-code 1 if anything differs.
+left out. Two of five kills come after a uniformly random one of the iterations that are left, one at a uniformly random
+moment of the run's wall-clock time, start-up included; one waits until a checkpoint is being written, one until the
+report is. To spare time, one Ray stands all the while and each start is a fork of a process that has done the imports;
+with --as-typed each start is a fresh `python -m mirrorenv train` with its own Ray. Exit code 1 if anything differs.
 """
 
 from __future__ import annotations

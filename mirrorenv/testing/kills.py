@@ -30,14 +30,16 @@ Say = Callable[[str], None]
 
 WALL_CLOCK = {"seconds", "env_steps_per_second"}
 """Columns that may differ: they are times."""
-AIMS = ("any time", "any time", "any time", "a checkpoint", "the report")
-"""What the kills are aimed at, in turn. Any time: uniform over the wall-clock length of the uninterrupted run."""
+AIMS = ("the training", "the training", "any time", "a checkpoint", "the report")
+"""What the kills are aimed at, in turn. The training: after a uniformly random one of the iterations that are left. Any
+time: uniform over the wall-clock length of the uninterrupted run."""
 
 _NO_RAY = "error: Ray did not start"
 _STARTS = 5  # of the uninterrupted run, where Ray does not come up
 NOT_STARTED = "Ray did not start in time on a busy machine, and the run said so"
 
 _LOOK = 0.001  # seconds between two looks at the run folder
+_LOOK_INTO = 0.02  # seconds between two looks into a file of it
 _PATIENCE = 600.0  # seconds that one run may take
 
 
@@ -139,6 +141,7 @@ def _kill_and_compare(
     _run_to_the_end(start, train_command(whole, *changes, **size), place)
     proof.whole_seconds = time.monotonic() - began
     say(f"uninterrupted: {proof.whole_seconds:.1f} s")
+    iterations = len(RunFolder.open(whole).metrics())
     runs = 0
     while proof.kills < kills:
         runs += 1
@@ -147,7 +150,8 @@ def _kill_and_compare(
         while True:
             aim = AIMS[proof.kills % len(AIMS)] if proof.kills < kills else None
             command = train_command(path, *changes, **size)
-            phase = _run_and_kill(start, command, path, aim, proof.whole_seconds, rng)
+            moment = _Moment(aim, path, proof.whole_seconds, iterations, rng)
+            phase = _run_and_kill(start, command, path, moment)
             if phase is None:
                 break
             if phase == NOT_STARTED:
@@ -290,14 +294,12 @@ def _last_words(log: Path) -> str:
     return (log.read_text("utf-8").strip().splitlines() or [""])[-1]
 
 
-def _run_and_kill(
-    start: Start, command: list[str], path: Path, aim: str | None, whole: float, rng: random.Random
-) -> str | None:
+def _run_and_kill(start: Start, command: list[str], path: Path, moment: _Moment) -> str | None:
     """Start the run and kill it; the phase it died in, or None if it came to its end before."""
     log = path.with_suffix(".log")
     process = start(command, log)
     try:
-        moment_came = _wait_for(aim, process, path, whole, rng)
+        moment_came = moment.wait(process)
     finally:
         process.kill()
         code = process.wait()
@@ -310,33 +312,69 @@ def _run_and_kill(
     raise RuntimeError(f"the run ended with exit code {code}:\n{log.read_text('utf-8')}")
 
 
-def _wait_for(aim: str | None, process: _Run, path: Path, whole: float, rng: random.Random) -> bool:
-    """Wait for the moment to kill; False if the process ended by itself."""
-    end = time.monotonic() + (rng.uniform(0, whole) if aim == "any time" else _PATIENCE)
-    wanted = rng.randint(1, 4)  # how many checkpoints pass unharmed
-    seen: set[str] = set()
-    while process.poll() is None:
-        if time.monotonic() >= end:
-            return True
-        if aim == "a checkpoint":
-            seen |= {entry.name for entry in (path / "checkpoints").glob(".*.partial")}
-            if len(seen) >= wanted:
-                end = min(end, time.monotonic() + rng.uniform(0, 0.02))
-        elif aim == "the report" and _status(path) == "finished":
-            end = min(end, time.monotonic() + rng.uniform(0, 3.0))
-        time.sleep(_LOOK)
-    return False
+class _Moment:
+    """The moment to kill a run, chosen by lot.
+
+    Args:
+        aim: one of :data:`AIMS`, or None: never.
+        path: the run folder.
+        whole: seconds that the uninterrupted run took.
+        iterations: of the whole run.
+        rng: draws the lots.
+    """
+
+    def __init__(self, aim: str | None, path: Path, whole: float, iterations: int, rng: random.Random) -> None:
+        self.aim, self.path, self.iterations, self.rng = aim, path, iterations, rng
+        self.end = time.monotonic() + (rng.uniform(0, whole) if aim == "any time" else _PATIENCE)
+        self.part = rng.random()  # of the iterations that are left
+        self.last: float | None = None  # the iteration after which it is time
+        self.unharmed = rng.randint(1, 4)  # how many checkpoints pass
+        self.seen: set[str] = set()
+
+    def wait(self, process: _Run) -> bool:
+        """Wait for it; False if the process ended by itself."""
+        while process.poll() is None:
+            if time.monotonic() >= self.end:
+                return True
+            if self.aim == "the training":
+                self._look_at_metrics(process.pid)
+            elif self.aim == "a checkpoint":
+                self.seen |= {entry.name for entry in (self.path / "checkpoints").glob(".*.partial")}
+                if len(self.seen) >= self.unharmed:
+                    self._within(0.02)
+            elif self.aim == "the report" and _status(self.path) == "finished":
+                self._within(3.0)
+            time.sleep(_LOOK_INTO if self.aim == "the training" else _LOOK)
+        return False
+
+    def _within(self, seconds: float) -> None:
+        self.end = min(self.end, time.monotonic() + self.rng.uniform(0, seconds))
+
+    def _look_at_metrics(self, pid: int) -> None:
+        if not _trains(self.path, pid):
+            return
+        metrics = self.path / "metrics.jsonl"
+        done = metrics.read_bytes().count(b"\n") if metrics.is_file() else 0
+        if self.last is None:
+            self.last = done + self.part * (self.iterations - done)
+        if done >= self.last:
+            self._within(0.1)
 
 
 def _status(path: Path) -> str:
     return RunFolder.open(path).status if (path / "run.json").is_file() else ""
 
 
+def _trains(path: Path, pid: int) -> bool:
+    """Whether a process is past its start-up: it writes for TensorBoard."""
+    return any((path / "tensorboard").glob(f"*.{pid}.*"))
+
+
 def _phase(path: Path, pid: int) -> str:
     """Where a killed process was, as far as the run folder tells."""
     if _status(path) == "finished":
         return "report, after the training"
-    if not list((path / "tensorboard").glob(f"*.{pid}.*")):
+    if not _trains(path, pid):
         return "start-up, before the training"
     if list((path / "checkpoints").glob(".*")):
         return "writing a checkpoint"

@@ -21,5 +21,5 @@ def test_three_kills_change_nothing() -> None:
     assert proof.holds
 
 
-def test_kills_are_aimed_at_start_up_checkpoints_and_the_report() -> None:
-    assert {"any time", "a checkpoint", "the report"} == set(AIMS)
+def test_kills_are_aimed_at_the_training_any_time_checkpoints_and_the_report() -> None:
+    assert {"the training", "any time", "a checkpoint", "the report"} == set(AIMS)
