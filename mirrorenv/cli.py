@@ -34,6 +34,7 @@ app = typer.Typer(
     help="A mirror test for agents: shown what it and its neighbours did, without names, can it say who did which?",
 )
 console = Console(stderr=True)  # standard output is for results
+_EARLY = "episodes ended early, and a run is as many iterations as episodes of full length would need"
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no tables.")]
@@ -93,6 +94,8 @@ def train(
     final = folder.evaluations()[-1]
     if not quiet:
         _print_scores(final)
+        if final["env_steps"] < settings.total_steps:
+            console.print(f"{final['env_steps']:,} of {settings.total_steps:,} steps: {_EARLY}", soft_wrap=True)
         console.print(f"run folder  {folder.path}\nreport      {report_path}", soft_wrap=True)
         cli_next.print_next(console, cli_next.evaluate(folder.path, settings.world))
     if as_json:
@@ -126,7 +129,8 @@ def evaluate(
     row = measure(population, world, world_spec=world_spec, seed=seed, mirror=mirror, baselines=True)
     if not quiet:
         _print_scores(row)
-        cli_next.print_next(console, cli_next.play(checkpoint, id, pictures=bool(world.render_modes)))
+        pictures = bool(world.render_modes) or getattr(world, "could_render", False)
+        cli_next.print_next(console, cli_next.play(checkpoint, id, pictures=pictures))
     if as_json:
         print(json.dumps(_summary(row, folder, None)))
 
@@ -140,7 +144,10 @@ def report(
     from mirrorenv.results import RunFolder, write_report
 
     print(write_report(run, weight0))
-    settings = RunFolder.open(run).config
+    folder = RunFolder.open(run)
+    settings = folder.config
+    if folder.status != "finished":
+        console.print(f"{run} is not finished: the command that began it goes on from its last checkpoint")
     compared = weight0 or settings.get("mirror", {}).get("weight") == 0
     following = [cli_next.evaluate(run, settings["world"])] if compared else cli_next.control(run)
     cli_next.print_next(console, *following)

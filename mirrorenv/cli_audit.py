@@ -110,7 +110,7 @@ def conclusion(found: AuditReport) -> list[str]:
             lines.append("you know of something that tells agents apart.")
         return [*lines, f"next: {_command('train', found, **trusted)}"]
     inputs = dict.fromkeys(result.input for result in found.results if result.leak)
-    lines.append(f"LEAK: agents that all act alike can be told apart by: {', '.join(inputs)}.")
+    lines.append(f"LEAK: agents that all act alike can be told apart by: {'; '.join(inputs)}.")
     lines += _advice(found)
     lines.append("A recognition rate measured in this world as it is counts the leak as well.")
     return [*lines, f"next, after the change: {again}"]

@@ -69,6 +69,8 @@ def test_the_module_is_the_command_and_ends_without_a_traceback() -> None:
 
 @pytest.mark.ray
 def test_train_evaluate_report_from_the_shell(tmp_path: Path) -> None:
+    from mirrorenv.rllib.settings import load_settings
+
     folder = tmp_path / "run"
     small = ["learning.episodes_per_iteration=16", "learning.minibatch_episodes=8", "total_steps=512"]
     small += ["evaluation.episodes=8", "evaluation.checkpoints=1", "evaluation.baselines=false"]
@@ -101,6 +103,7 @@ def test_train_evaluate_report_from_the_shell(tmp_path: Path) -> None:
         f"next        mirrorenv train --config {folder}/config.json --set mirror.weight=0 --run {folder}-weight0",
         f"            mirrorenv report {folder} --weight0 {folder}-weight0",
     ]
+    assert load_settings(files=[folder / "config.json"], overrides=["mirror.weight=0"]).mirror.weight == 0
 
 
 def test_every_command_that_is_proposed_exists_and_is_quoted_for_a_shell() -> None:

@@ -47,6 +47,9 @@ class ThirdPartyWorld(ArrayWorld):
         env_kwargs: arguments of the factory.
         name: what messages call it.
 
+    Attributes:
+        could_render: the environment says that it draws itself, if it is made with ``render_mode="rgb_array"``.
+
     Raises:
         ConfigError: if an argument is wrong, no horizon is known, or the agents' spaces differ.
         WorldError: if it is no ParallelEnv, or a space cannot become an array.
@@ -85,6 +88,7 @@ class ThirdPartyWorld(ArrayWorld):
             EnvironmentCopy(env, taught, readers, writers, policy, f"{self.name}, row {row}")
             for row, env in enumerate(envs)
         ]
+        self.could_render = "rgb_array" in ((getattr(first, "metadata", None) or {}).get("render_modes") or ())
         self.render_modes = ("rgb_array",) if getattr(first, "render_mode", None) == "rgb_array" else ()  # type: ignore[misc]
         self._now = np.zeros((self.num_envs, self.num_agents, *low.shape), np.float32)  # what the rows show
         self._terminated = np.zeros((self.num_envs, self.num_agents), bool)

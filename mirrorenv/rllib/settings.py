@@ -54,7 +54,8 @@ class RunSettings(StrictModel):
     seed: int = Field(default=0, ge=0)
     """Seed of weights, worlds, choices and shuffles."""
     total_steps: int = Field(default=150_000, ge=1)
-    """Environment steps to train for (joint steps, not agent steps)."""
+    """Environment steps to train for (joint steps, not agent steps), in whole iterations. These are planned with
+    episodes of full length: where episodes end early, fewer steps are taken."""
     validate_world: bool = True
     """Look at everything the world answers, in every step: shapes, finite numbers inside the space, nobody missing.
     Environments of others are looked at in any case."""
