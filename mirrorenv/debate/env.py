@@ -86,8 +86,8 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
     :class:`mirrorenv.debate.DebateSettings` on top of it, e.g. ``num_players=3, rounds=2, topics="preferences"``;
     ``weight`` (1), ``self_weight`` (0), ``legibility`` (0), ``score`` (``"log"`` or ``"brier"``), ``floor`` (1e-4),
     ``characters`` (600), ``history_characters`` (8000), ``run`` (0; lineups are shuffled from it and the episode's
-    seed), ``render_mode`` (``"ansi"``). Judges, a paraphrasing writer and more than one planning step belong to the
-    tournament and are left out here.
+    seed), ``render_mode`` (``"ansi"``). Judges, a paraphrasing writer, reading again and more than one planning step
+    belong to the tournament and are left out here.
 
     ## What carries identity, what leaks
     Only what is written. With ``own_text="kept"`` nothing prevents a player from remembering its own text, so its own
@@ -314,7 +314,5 @@ def _settings_of_env(name: str, given: dict[str, Any], characters: int) -> Any:
     if given.get("show") == "paraphrased":
         raise ConfigError("mirrorenv/debate-v0: show='paraphrased' needs a writer; use the tournament, or 'plain'")
     wanted = preset(name, {"longest_text": max(16, min(characters, 100_000)), **given})
-    if wanted.judges or len(wanted.plan) > 1:
-        plan = wanted.plan if wanted.plan == ("notes",) or not wanted.plan else ("notes",)
-        wanted = wanted.model_copy(update={"judges": 0, "plan": plan})
-    return wanted
+    plan = ("notes",) if wanted.plan else ()
+    return wanted.model_copy(update={"judges": 0, "plan": plan, "reread_rounds": 0})

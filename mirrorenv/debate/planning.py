@@ -141,8 +141,8 @@ def _usage(tournament: Tournament, share: float) -> _Usage:
             phase = debate.phase
             for place, view in enumerate(debate.views()):
                 count(tournament.paraphraser if phase == "paraphrase" else cards[place], view)
-            if phase == "recognise":
-                debate.recognise([blank] * settings.num_readers)
+            if phase in ("recognise", "reread"):
+                getattr(debate, phase)([blank] * settings.num_readers)
             else:
                 getattr(debate, phase)([words[phase]] * settings.num_players)
     return usage

@@ -161,8 +161,9 @@ async def play_game(tournament: Tournament, game: int, call: Call) -> Debate:
     debate = Debate(settings, tournament.topics, run=tournament.seed, game=game)
     while not debate.over:
         phase, views = debate.phase, debate.views()
-        if phase == "recognise":
-            debate.recognise(await _together([_verdict(call, cards[j], view) for j, view in enumerate(views)]))
+        if phase in ("recognise", "reread"):
+            verdicts = await _together([_verdict(call, cards[j], view) for j, view in enumerate(views)])
+            getattr(debate, phase)(verdicts)
             continue
         asked = [tournament.paraphraser] * len(views) if phase == "paraphrase" else cards
         replies = await _together([call(card, view) for card, view in zip(asked, views, strict=False) if card])

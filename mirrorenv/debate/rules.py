@@ -26,7 +26,8 @@ from mirrorenv.mirror.verdicts import of_true_author, row_verdicts
 
 __all__ = ["Debate", "PastRound", "Phase", "Round", "View", "lineup_of", "recall"]
 
-Phase = Literal["speak", "paraphrase", "recognise", "plan", "over"]
+Phase = Literal["speak", "paraphrase", "recognise", "reread", "plan", "over"]
+"""What is asked next. ``reread`` is ``recognise`` once more in another order; nothing was revealed in between."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,8 @@ class Round:
         reveals: (J) who wrote which slot, for each reader.
         verdicts: (J) what the readers said.
         hits: (J) texts attributed rightly, ties shared; 0 for an unreadable verdict.
+        second_reveals: (J) the other orders, in a round that is read again.
+        second_verdicts: (J) what the readers said then. It is compared with what they said first, and not scored.
         plans: what the players wrote in each planning step, (N) texts.
     """
 
@@ -115,6 +118,8 @@ class Round:
     reveals: list[Reveal] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     hits: list[float] = field(default_factory=list)
+    second_reveals: list[Reveal] = field(default_factory=list)
+    second_verdicts: list[Verdict] = field(default_factory=list)
     plans: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -173,8 +178,12 @@ class Debate:
 
     @property
     def participants(self) -> range:
-        """Who is asked in this phase: players, in the phase ``recognise`` also judges, in ``paraphrase`` texts."""
-        return range(self.settings.num_readers if self.phase == "recognise" else self.settings.num_players)
+        """Who is asked in this phase: players, where texts are read also judges, in ``paraphrase`` texts."""
+        return range(self.settings.num_readers if self._reading else self.settings.num_players)
+
+    @property
+    def _reading(self) -> bool:
+        return self.phase in ("recognise", "reread")
 
     # -- what is seen -------------------------------------------------------------------------------------------------
 
@@ -185,7 +194,7 @@ class Debate:
     def view(self, participant: int) -> View:
         """What one participant is given; a number from N up is a judge."""
         settings, now = self.settings, self.rounds[-1]
-        judge, fresh = participant >= settings.num_players, settings.reader == "fresh" and self.phase == "recognise"
+        judge, fresh = participant >= settings.num_players, settings.reader == "fresh" and self._reading
         me = None if judge or not self._index_known else participant
         who = f"judge{participant - settings.num_players}" if judge else f"p{participant}"
         step = f":{self.step}" if self.step else ""
@@ -195,14 +204,14 @@ class Debate:
         record = () if fresh else tuple(self._past(number, participant) for number in self._finished())
         own = None if judge or not now.texts else now.texts[participant]
         lineup: tuple[str, ...] = ()
-        if self.phase == "recognise":
-            lineup = self._lineup(participant)[0]
+        if self._reading:
+            lineup = self._lineup(participant, again=self.phase == "reread")[0]
             own = own if settings.knows_own_item else None
         return View(
             key=key,
             seed=self.run,
             settings=settings,
-            phase=self.phase,
+            phase="recognise" if self._reading else self.phase,
             round=self.number,
             topic=now.topic,
             me=me,
@@ -238,13 +247,25 @@ class Debate:
         told = own_hits if feedback == "own" else None
         return PastRound(number, played.topic, texts, None, own_text, told, None, plans)
 
-    def _lineup(self, reader: int) -> tuple[tuple[str, ...], Reveal]:
+    def _lineup(self, reader: int, again: bool = False) -> tuple[tuple[str, ...], Reveal]:
         settings, now = self.settings, self.rounds[-1]
+        if again:
+            return self._other_lineup(reader, now)
         if settings.orders is not None:
             order = np.array(settings.orders[self.number], np.int64)
             return tuple(now.shown[author] for author in order), Reveal(order)
         observer = reader if settings.shuffle == "observer" else "all"
         return lineup_of(now.topic, now.shown, run=self.run, round_number=self.number, observer=observer)
+
+    def _other_lineup(self, reader: int, now: Round) -> tuple[tuple[str, ...], Reveal]:
+        """The same texts in the first further order drawn that is not the one the reader saw."""
+        seen = now.reveals[reader].permutation
+        for draw in range(1000):
+            observer = f"{reader} again {draw}"
+            texts, reveal = lineup_of(now.topic, now.shown, run=self.run, round_number=self.number, observer=observer)
+            if not np.array_equal(reveal.permutation, seen):
+                break
+        return texts, reveal
 
     # -- what is answered ---------------------------------------------------------------------------------------------
 
@@ -271,18 +292,35 @@ class Debate:
 
     def recognise(self, verdicts: Sequence[Verdict]) -> None:
         """Take the J verdicts and count the hits."""
-        self._expect("recognise", len(verdicts), self.settings.num_readers)
         now, count = self.rounds[-1], self.settings.num_players
+        now.verdicts = self._checked("recognise", verdicts)
+        for verdict, reveal in zip(verdicts, now.reveals, strict=True):
+            credit = of_true_author(row_verdicts(verdict.array(count)), reveal.permutation)  # (K,)
+            now.hits.append(float(credit.sum()) if verdict.valid else 0.0)
+        if self.number >= self.settings.rounds - self.settings.reread_rounds:
+            now.second_reveals = [self._other_lineup(reader, now)[1] for reader in range(self.settings.num_readers)]
+            self.phase = "reread"
+        else:
+            self._end_reading()
+
+    def reread(self, verdicts: Sequence[Verdict]) -> None:
+        """Take the J verdicts on the same texts in another order; nobody is told what they were worth."""
+        self.rounds[-1].second_verdicts = self._checked("reread", verdicts)
+        self._end_reading()
+
+    def _checked(self, phase: Phase, verdicts: Sequence[Verdict]) -> list[Verdict]:
+        self._expect(phase, len(verdicts), self.settings.num_readers)
+        count = self.settings.num_players
         for reader, verdict in enumerate(verdicts):
             if verdict.evidence is not None and np.shape(verdict.evidence) != (count, count):
                 shape = np.shape(verdict.evidence)
                 raise MirrorError(f"reader {reader}: a verdict must be {count} x {count} numbers, got {shape}")
-        now.verdicts = list(verdicts)
-        for verdict, reveal in zip(verdicts, now.reveals, strict=True):
-            credit = of_true_author(row_verdicts(verdict.array(count)), reveal.permutation)  # (K,)
-            now.hits.append(float(credit.sum()) if verdict.valid else 0.0)
-        self.phase = "plan" if self._steps_left else self.phase
-        if self.phase != "plan":
+        return list(verdicts)
+
+    def _end_reading(self) -> None:
+        if self._steps_left:
+            self.phase = "plan"
+        else:
             self._next_round()
 
     def plan(self, texts: Sequence[str]) -> None:
@@ -324,6 +362,8 @@ class Debate:
                     "problems": [verdict.problem for verdict in one.verdicts],
                     "tries": [verdict.tries for verdict in one.verdicts],
                     "hits": one.hits,
+                    "second_orders": [reveal.permutation.tolist() for reveal in one.second_reveals],
+                    "second_evidence": [verdict.evidence for verdict in one.second_verdicts],
                     "plans": one.plans,
                 }
                 for one in self.rounds

@@ -3,6 +3,8 @@
 ``peer hits`` is the headline: the share of texts of others whose author a reader names. Its floor is 1/(N - 1) where
 the reader can find its own text by comparing strings, and also where it cannot, because its belief is then renormalised
 over its peers; a judge, who has no own text, has the floor 1/N. ``kappa`` is (hits - floor) / (1 - floor).
+Renormalised are all figures on peers' texts: hits, the best assignment (of peers' texts to peers), nats (then at most
+log(N - 1)) and calibration. What a reader said of its own text is scored as it was said.
 
 Texts too alike to tell apart are exchangeable: a credit for one of them is the mean over the group. An unreadable
 verdict is counted apart; its items are worth the floor in ``peer_hits`` and nothing in ``peer_hits_strict``.
@@ -12,15 +14,15 @@ Shape legend: G games, R rounds, J readers, K lineup slots, N players.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mirrorenv.debate.audit import audit_game, captured_readers
-from mirrorenv.debate.rules import Debate
+from mirrorenv.debate.audit import FINDINGS, audit_game, captured_readers
+from mirrorenv.debate.rules import Debate, Round
 from mirrorenv.debate.texts import exchangeable
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.mirror import Belief, Estimate, most_probable_permutation, rate_interval, recognition_worth, t_interval
@@ -30,6 +32,7 @@ from mirrorenv.mirror.verdicts import fair_assignment, in_author_order, row_verd
 __all__ = ["GameSheet", "ReaderScore", "Sheets", "score_readers", "sheet_of"]
 
 Floats = npt.NDArray[np.float64]
+SCORE_FLOOR = 1e-4  # smallest belief in a true author that still counts, as in recognition_worth
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class GameSheet:
         direct: (R, J) share of slots right under ours.
         flagged: (R, N) whether the audit found something in a text that is no writing style.
         captured: (orders given to readers by a text, orders that a reader then followed to the letter).
+        findings: texts in which the audit found each thing.
+        steady: (R, J, N) agreement of a reader's verdicts on a text in two orders; NaN where it read but once.
         alike: (R, N, N) row n: how a credit for text n is spread over the texts nobody could tell from it.
     """
 
@@ -71,6 +76,8 @@ class GameSheet:
     alike: Floats
     flagged: npt.NDArray[np.bool_]
     captured: tuple[int, int]
+    findings: Mapping[str, int]
+    steady: Floats
 
 
 Sheets = list[GameSheet]
@@ -82,16 +89,13 @@ def sheet_of(tournament: Tournament, debate: Debate) -> GameSheet:
     cards = [tournament.cards[card] for card in tournament.seats(debate.game)] + [tournament.judge] * settings.judges
     truth = np.array([[reveal.permutation for reveal in one.reveals] for one in debate.rounds])  # (R, J, K)
     evidence = np.array([[verdict.array(count) for verdict in one.verdicts] for one in debate.rounds])  # (R, J, K, N)
-    if (
-        not settings.knows_own_item
-    ):  # a reader that must not know which text is its own says who of its peers wrote what
-        evidence = evidence.copy()
     logs = Belief(evidence).log_belief()
     verdicts = row_verdicts(logs)  # (R, J, K, N)
     joint = np.eye(count)[fair_assignment(most_probable_permutation, evidence)]  # (R, J, K, N)
     alike = np.array([_mixing(one.shown) for one in debate.rounds])  # (R, N, N)
     slot_named = verdicts.argmax(axis=-1)  # (R, J, K)
     inverse = np.argsort(truth, axis=-1)
+    audit = audit_game(debate)
     return GameSheet(
         game=debate.game,
         readers=tuple(card.name for card in cards),
@@ -107,9 +111,24 @@ def sheet_of(tournament: Tournament, debate: Debate) -> GameSheet:
         inverse=(slot_named == inverse).mean(axis=-1),
         direct=(slot_named == truth).mean(axis=-1),
         alike=alike,
-        flagged=np.array([[bool(found) for found in line] for line in audit_game(debate)]),
+        flagged=np.array([[bool(found) for found in line] for line in audit]),
         captured=captured_readers(debate),
+        findings={name: sum(name in found for line in audit for found in line) for name in FINDINGS},
+        steady=np.array([_steadiness(one, count, settings.num_readers) for one in debate.rounds]),
     )
+
+
+def _steadiness(one: Round, count: int, readers: int) -> Floats:
+    """(J, N) for each text: do both orders give it to the same player? Ties share; NaN where one was unreadable."""
+    agreement = np.full((readers, count), np.nan)
+    for j, (first, second) in enumerate(zip(one.verdicts, one.second_verdicts, strict=False)):
+        if first.valid and second.valid:
+            named = [
+                in_author_order(row_verdicts(Belief(verdict.array(count)).log_belief()), reveal.permutation)
+                for verdict, reveal in ((first, one.reveals[j]), (second, one.second_reveals[j]))
+            ]
+            agreement[j] = (named[0] * named[1]).sum(axis=-1)
+    return agreement
 
 
 def _mixing(texts: list[str]) -> Floats:
@@ -141,14 +160,16 @@ class ReaderScore:
         peer_hits_clean: over texts in which the audit found nothing; None if there are none.
         peer_hits_joint: by the best assignment of the whole lineup.
         kappa: peer hits above the floor.
-        cohen_kappa: agreement with the truth above what its own and the true frequencies give by accident.
+        cohen_kappa: agreement with the truth above what its own and the true frequencies give by accident; over whole
+            lineups, the own item included.
         self_hits: its own text given to itself.
         false_alarms: texts of others given to itself.
         legibility: its texts given to it by the other players.
         self_advantage: own recognition minus legibility: what it knows of itself that others do not.
         nats: log score on peers' texts; 0 at chance, at most log N.
         calibration_error: gap between stated and true confidence on peers' texts.
-        exact: whole lineups right, by the best assignment.
+        exact: whole lineups right, by the best assignment; of peers' texts where the own text is withheld.
+        order_consistency: peers' texts given to the same player in another order; None if nothing was read again.
         invalid: share of verdicts that could not be read at the last try.
         repaired: share that could be read at the second try only.
         inverse: share of verdicts that fit the inverse convention better than ours.
@@ -174,6 +195,7 @@ class ReaderScore:
     nats: Estimate
     calibration_error: Estimate
     exact: Estimate
+    order_consistency: Estimate | None
     invalid: float
     repaired: float
     inverse: float
@@ -232,6 +254,29 @@ def _peer_naming(seat: _Seat) -> Floats:
     return _mixed(named, seat.sheet.alike)[:, 0]
 
 
+def _peer_joint(seat: _Seat) -> Floats:
+    """(R, N, N) verdicts of the best assignment; of peers' texts to peers where the own text is withheld."""
+    if seat.judge or seat.sheet.knows_own:
+        return seat.sheet.joint[:, seat.place]
+    peers = np.ix_(range(len(seat.sheet.belief)), seat.others, seat.others)
+    logs = np.log(np.maximum(seat.sheet.belief[:, seat.place][peers], 1e-300))  # (R, N - 1, N - 1)
+    table = np.zeros_like(seat.sheet.belief[:, seat.place])
+    table[peers] = np.eye(len(seat.others))[fair_assignment(most_probable_permutation, logs)]
+    table[:, seat.place, seat.place] = 1.0
+    return _mixed(table[:, None], seat.sheet.alike)[:, 0]
+
+
+def _peer_worth(seat: _Seat) -> Floats:
+    """(R, N or N - 1) nats on peers' texts, zero at chance."""
+    worth = seat.sheet.worth[:, seat.place][:, seat.others]
+    if seat.judge or seat.sheet.knows_own:
+        return worth
+    held = _renormalised(seat.sheet.belief[:, seat.place], seat, False)
+    right = np.einsum("rnn->rn", held)[:, seat.others]
+    nats: Floats = np.log(len(seat.others)) + np.log(np.maximum(right, SCORE_FLOOR))
+    return nats
+
+
 def _seats(sheets: Iterable[GameSheet]) -> Iterator[tuple[str, _Seat]]:
     for sheet in sheets:
         for place, name in enumerate(sheet.readers):
@@ -259,7 +304,7 @@ def _score(name: str, seats: list[_Seat], confidence: float) -> ReaderScore:
     def share(values: Iterable[float]) -> Estimate:
         return rate_interval(np.clip(np.array(list(values)), 0.0, 1.0), confidence)
 
-    loose, strict, clean, joint, own, alarms, named = [], [], [], [], [], [], []
+    loose, strict, clean, joint, own, alarms, named, steady = [], [], [], [], [], [], [], []
     for seat in seats:
         valid = seat.sheet.valid[:, seat.place, None]  # (R, 1)
         peer = _peer(seat, _peer_naming(seat))
@@ -268,7 +313,10 @@ def _score(name: str, seats: list[_Seat], confidence: float) -> ReaderScore:
         if unflagged.any():
             clean.append(float(np.where(valid, peer, seat.floor)[unflagged].mean()))
         strict.append(float(np.where(valid, peer, 0.0).mean()))
-        joint.append(float(np.where(valid, _peer(seat, seat.sheet.joint[:, seat.place]), seat.floor).mean()))
+        joint.append(float(np.where(valid, _peer(seat, _peer_joint(seat)), seat.floor).mean()))
+        again = seat.sheet.steady[:, seat.place, seat.others]
+        if not np.isnan(again).all():
+            steady.append(float(np.nanmean(again)))
         if not seat.judge:
             table = seat.sheet.naming[:, seat.place]  # (R, N, N)
             own.append(float(table[:, seat.place, seat.place].mean()))
@@ -291,9 +339,10 @@ def _score(name: str, seats: list[_Seat], confidence: float) -> ReaderScore:
         false_alarms=share(alarms) if players else None,
         legibility=share(named) if players else None,
         self_advantage=t_interval(np.array(own) - np.array(named), confidence) if players else None,
-        nats=t_interval([float(seat.sheet.worth[:, seat.place, seat.others].mean()) for seat in seats], confidence),
+        nats=t_interval([float(_peer_worth(seat).mean()) for seat in seats], confidence),
         calibration_error=_calibration(seats, confidence),
         exact=share(_exact(seat) for seat in seats),
+        order_consistency=share(steady) if steady else None,
         invalid=1.0 - _mean(seat.sheet.valid[:, seat.place] for seat in seats),
         repaired=_mean((seat.sheet.tries[:, seat.place] > 1) & seat.sheet.valid[:, seat.place] for seat in seats),
         inverse=_mean(seat.sheet.inverse[:, seat.place] > seat.sheet.direct[:, seat.place] for seat in seats),
@@ -309,7 +358,7 @@ def _above(hits: Estimate, floor: float) -> Estimate:
 
 
 def _exact(seat: _Seat) -> float:
-    right = np.einsum("rnn->rn", seat.sheet.joint[:, seat.place])
+    right = np.einsum("rnn->rn", _peer_joint(seat))
     return float((np.where(seat.sheet.valid[:, seat.place, None], right, 0.0) >= 1.0 - 1e-9).all(axis=1).mean())
 
 

@@ -58,6 +58,9 @@ class DebateSettings(BaseModel):
     judges: int = Field(
         default=1, ge=0, le=4, description="Neutral readers outside the game, without a seat or a history."
     )
+    reread_rounds: int = Field(
+        default=0, ge=0, le=200, description="Last rounds whose texts every reader reads again, in another order."
+    )
     show: Literal["as_written", "equal_length", "plain", "paraphrased"] = Field(
         default="as_written", description="What is shown of the texts: see mirrorenv.debate.texts."
     )
