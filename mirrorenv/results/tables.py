@@ -127,7 +127,7 @@ def _to_parquet(table: Mapping[str, Column]) -> bytes:
         fields.append(pa.field(name, array.type, metadata={"shape": json.dumps(shape)}))
     sink = io.BytesIO()
     made = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
-    parquet.write_table(made, sink, compression="zstd", write_page_checksum=True)
+    parquet.write_table(made, sink, compression="zstd", use_dictionary=False, write_page_checksum=True)
     return sink.getvalue()
 
 
@@ -135,7 +135,7 @@ def _from_parquet(file: Any) -> Table:
     parquet = require("pyarrow.parquet", "data")
     opened = parquet.ParquetFile(file, page_checksum_verification=True)
     groups = [opened.metadata.row_group(i) for i in range(opened.metadata.num_row_groups)]
-    _check_size(sum(group.total_byte_size for group in groups))
+    _check_size(sum(_decoded(group.column(i)) for group in groups for i in range(group.num_columns)))
     found = opened.read().combine_chunks()
     table: Table = {}
     for name in found.column_names:
@@ -152,6 +152,13 @@ def _from_parquet(file: Any) -> Table:
             raise ResultError(f"column '{name}' holds {field.type}, neither numbers nor texts")
         table[name] = values.reshape((len(found), *shape))
     return table
+
+
+def _decoded(chunk: Any) -> int:
+    """At most how many bytes a column chunk becomes. Runs and dictionaries decode to far more than they take."""
+    if chunk.physical_type == "BYTE_ARRAY" and any("DICTIONARY" in encoding for encoding in chunk.encodings):
+        raise ResultError("its texts are written with a dictionary; write them plain")
+    return int(max(chunk.total_uncompressed_size, 8 * chunk.num_values))
 
 
 def _to_npz(table: Mapping[str, Column]) -> bytes:
