@@ -23,6 +23,7 @@ import numpy.typing as npt
 from mirrorenv.envs import make_batch
 from mirrorenv.envs.random import BatchRandom
 from mirrorenv.mirror import Belief, mirror_reward
+from mirrorenv.mirror.belief import log_softmax
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -74,12 +75,6 @@ def play(world: str, actions: Ints, num_actions: int) -> npt.NDArray[np.float32]
     batch = make_batch(world, rows, num_agents=agents, num_actions=num_actions)
     batch.reset(np.zeros(rows, np.int64))
     return batch.step(actions).rewards
-
-
-def log_softmax(logits: Floats) -> Floats:
-    """Log probabilities over the last axis."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
 def exact_log_belief(log_policy: Floats) -> Floats:

@@ -6,9 +6,6 @@ Exit codes: 0 done, 1 what was asked for could not be done (the message says why
 from __future__ import annotations
 
 import json
-import os
-import sys
-import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +20,8 @@ from mirrorenv.cli_check import check
 from mirrorenv.cli_debate_local import debate
 from mirrorenv.cli_play import play
 from mirrorenv.cli_results import results, verify
-from mirrorenv.errors import MirrorError, require
+from mirrorenv.entry import run_command
+from mirrorenv.errors import require
 
 __all__ = ["app", "main"]
 
@@ -77,12 +75,13 @@ def train(
     """Train a population in a world and write its report. The same command resumes a run that was cut short."""
     _require_training()
     from mirrorenv.cli_progress import TrainingDisplay
+    from mirrorenv.envs import full_id
     from mirrorenv.results import RunFolder, write_report
     from mirrorenv.rllib.run import default_run_path
     from mirrorenv.rllib.run import train as run_training
     from mirrorenv.rllib.settings import load_settings
 
-    settings = load_settings(_full_id(world), config or (), overrides or ())
+    settings = load_settings(world and full_id(world), config or (), overrides or ())
     path = run or default_run_path(settings)
     if not overwrite and (path / "run.json").is_file() and RunFolder.open(path).status == "finished" and not quiet:
         console.print(f"{path} is already finished; --overwrite trains it again", soft_wrap=True)
@@ -182,28 +181,12 @@ def version() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
-    os.environ.setdefault("PYTHONWARNINGS", "ignore::DeprecationWarning")  # for Ray's actors
-    if os.getcwd() not in sys.path:  # a world of one's own lies here; at the end, so that it hides no installed package
-        sys.path.append(os.getcwd())
-    try:
-        app()
-    except MirrorError as error:
-        console.print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        console.print("interrupted")
-        sys.exit(130)
+    run_command(app, console)
 
 
 def _require_training() -> None:
     for module in ("torch", "ray.rllib", "safetensors", "tensorboard"):
         require(module, "train")
-
-
-def _full_id(world: str | None) -> str | None:
-    """`ants-v0` is short for `mirrorenv/ants-v0`."""
-    return world if world is None or "/" in world or ":" in world else f"mirrorenv/{world}"
 
 
 def _summary(row: dict[str, Any], path: Path, report_path: Path | None) -> dict[str, Any]:

@@ -36,9 +36,10 @@ def audit(
 
     Exit codes: 0 no leak found, 1 a leak (or the world failed), 2 wrong usage.
     """
+    from mirrorenv.envs import full_id
     from mirrorenv.envs.audit import audit as run
 
-    world = world if "/" in world or ":" in world else f"mirrorenv/{world}"
+    world = full_id(world)
     notes = Console(stderr=True)
     with notes.status(f"auditing {world}") as status:
         try:

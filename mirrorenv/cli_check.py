@@ -33,6 +33,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Look for what is wrong with an environment before a training run finds out. Exit code 1 if there is an error."""
+    from mirrorenv.envs import full_id
     from mirrorenv.envs.checker import CHECKS, Limits, check_environment
 
     if rules:
@@ -40,7 +41,7 @@ def check(
         return
     if world is None:
         raise typer.BadParameter("name a world or package.module:Env, or pass --rules", param_hint="WORLD")
-    world = world if "/" in world or ":" in world else f"mirrorenv/{world}"
+    world = full_id(world)
     console = Console(stderr=True)
     limits = Limits(max_steps=max_steps, step_seconds=step_seconds)
     arguments = _arguments(options or [])

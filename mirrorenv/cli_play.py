@@ -33,9 +33,9 @@ def play(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Play episodes with random, scripted or trained agents and look at them."""
-    from mirrorenv.envs import make_batch
+    from mirrorenv.envs import full_id, make_batch
 
-    world = world if "/" in world or ":" in world else f"mirrorenv/{world}"
+    world = full_id(world)
     options, build = _policy(world, policy)
     if ":" in world and (gif or human):
         options = {**options, "render_mode": "rgb_array"}

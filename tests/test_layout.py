@@ -17,12 +17,13 @@ PACKAGE = ROOT / "mirrorenv"
 # What a room may import besides itself; `errors` and `lazy` are open to all.
 BELOW: dict[str, set[str]] = {
     "errors": set(),
+    "entry": set(),
     "lazy": set(),
     "mirror": set(),
     "envs": {"mirror"},
     "results": {"mirror", "envs"},
     "population": {"mirror", "envs", "results"},
-    "rllib": {"mirror", "envs", "results", "population"},
+    "rllib": {"mirror", "envs", "results", "population", "entry"},
     "sb3": {"mirror", "envs", "population"},
     "debate": {"mirror", "envs", "results"},
     "testing": {"mirror", "envs", "results", "population", "rllib"},

@@ -6,7 +6,7 @@ from mirrorenv.envs.base import ArrayWorld, ClockedWorld, Step
 from mirrorenv.envs.episodes import play_episodes
 from mirrorenv.envs.policies import UniformPolicy
 from mirrorenv.envs.random import BatchRandom, fresh_seed
-from mirrorenv.envs.registry import WorldSpec, broken_plugins, make, make_batch, register, registry, spec
+from mirrorenv.envs.registry import WorldSpec, broken_plugins, full_id, make, make_batch, register, registry, spec
 
 __all__ = [
     "ArrayWorld",
@@ -17,6 +17,7 @@ __all__ = [
     "WorldSpec",
     "broken_plugins",
     "fresh_seed",
+    "full_id",
     "make",
     "make_batch",
     "play_episodes",

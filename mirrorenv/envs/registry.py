@@ -24,7 +24,7 @@ from mirrorenv.errors import ConfigError, WorldError, unknown_name
 if TYPE_CHECKING:
     from mirrorenv.envs.pettingzoo_face import PettingZooFace
 
-__all__ = ["WorldSpec", "broken_plugins", "make", "make_batch", "register", "registry", "spec"]
+__all__ = ["WorldSpec", "broken_plugins", "full_id", "make", "make_batch", "register", "registry", "spec"]
 
 PLUGIN_GROUP = "mirrorenv.envs"
 _ID = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+-v[0-9]+")
@@ -149,6 +149,11 @@ def registry() -> dict[str, WorldSpec]:
     """All known worlds by id, sorted; plugins included."""
     _load_plugins()
     return dict(sorted(_WORLDS.items()))
+
+
+def full_id(id: str) -> str:
+    """What is meant on a command line: ``ants-v0`` is short for ``mirrorenv/ants-v0``, anything else is itself."""
+    return id if "/" in id or ":" in id else f"mirrorenv/{id}"
 
 
 def spec(id: str | Callable[..., Any], **kwargs: Any) -> WorldSpec:

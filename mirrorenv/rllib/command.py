@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import warnings
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mirrorenv.entry import run_command
 from mirrorenv.errors import ConfigError, MirrorError, MissingExtraError, require
 from mirrorenv.rllib import command_options as o
 
@@ -250,19 +249,12 @@ def check_not_shadowing() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
-    os.environ.setdefault("PYTHONWARNINGS", "ignore::DeprecationWarning")  # for Ray's actors
-    if os.getcwd() not in sys.path:  # a world of one's own lies here; at the end, so that it hides no installed package
-        sys.path.append(os.getcwd())
-    try:
+
+    def command() -> None:
         check_not_shadowing()
         app()
-    except MirrorError as error:
-        console.print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        console.print("interrupted")
-        sys.exit(130)
+
+    run_command(command, console)
 
 
 def _prepare(info: bool, debug: bool) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from mirrorenv.mirror import EpisodeBatch
+from mirrorenv.mirror.belief import log_softmax
 from mirrorenv.population.baselines.base import Baseline, Evidence, register_baseline
 
 __all__ = ["ActionHistogram", "Chance", "FirstObservation"]
@@ -53,7 +54,7 @@ class FirstObservation(Baseline):
 
         def objective(flat: Evidence) -> tuple[float, Evidence]:
             weights = flat.reshape(shape)
-            log_p = _log_softmax(rows @ weights)
+            log_p = log_softmax(rows @ weights)
             slope = rows.T @ (np.exp(log_p) - truth) + 2 * self.decay * weights
             return float(self.decay * (weights**2).sum() - (truth * log_p).sum()), slope.reshape(-1)
 
@@ -62,7 +63,7 @@ class FirstObservation(Baseline):
 
     def _evidence(self, episodes: EpisodeBatch) -> Evidence:
         first = _first(episodes)
-        log_p = _log_softmax(self._rows(first) @ self._weights).reshape(*first.shape[:2], self.num_agents)
+        log_p = log_softmax(self._rows(first) @ self._weights).reshape(*first.shape[:2], self.num_agents)
         return np.where(episodes.mask[:, 0, :, None], log_p, 0.0)
 
     def _rows(self, first: Evidence) -> Evidence:
@@ -107,9 +108,3 @@ def _first(episodes: EpisodeBatch) -> Evidence:
     """(B, K, D) float64."""
     first: NDArray[np.float64] = episodes.observations[:, 0].astype(np.float64)
     return first.reshape(*first.shape[:2], -1)
-
-
-def _log_softmax(logits: Evidence) -> Evidence:
-    shifted = logits - logits.max(-1, keepdims=True)
-    log_p: Evidence = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-    return log_p

@@ -1,0 +1,38 @@
+"""How every console script of the package begins and ends.
+
+Exit codes: 0 done, 1 what was asked for could not be done (the message says why), 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable
+
+from rich.console import Console
+
+from mirrorenv.errors import MirrorError
+
+__all__ = ["run_command"]
+
+
+def run_command(app: Callable[[], object], console: Console) -> None:
+    """Run a command line; an error that the package means to say is one message and no traceback.
+
+    Args:
+        app: takes its words from ``sys.argv``.
+        console: for messages, usually standard error.
+    """
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::DeprecationWarning")  # for Ray's actors
+    if os.getcwd() not in sys.path:  # a world of one's own lies here; at the end, so that it hides no installed package
+        sys.path.append(os.getcwd())
+    try:
+        app()
+    except MirrorError as error:
+        console.print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("interrupted")
+        sys.exit(130)
