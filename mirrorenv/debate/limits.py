@@ -75,14 +75,9 @@ def _sheet(results: Results, debate: Debate, evidence: list[Any]) -> GameSheet:
         for seat, reveal in enumerate(played.reveals[:count]):
             played.verdicts[seat] = verdict_from_evidence(beliefs[seat][reveal.permutation])
     sheet = sheet_of(results.tournament, debate)
-    keep = slice(None), slice(0, count)  # judges are no part of the limit
-    return replace(
-        sheet,
-        readers=(NAME,) * count,
-        knows_own=True,
-        **{name: getattr(sheet, name)[keep]
-           for name in ("belief", "naming", "joint", "worth", "valid", "tries", "by_slot", "inverse", "direct")},
-    )  # fmt: skip
+    by_reader = {name: value for name, value in vars(sheet).items() if isinstance(value, np.ndarray)}
+    by_reader = {name: by_reader[name][:, :count] for name in by_reader.keys() - {"alike", "flagged"}}  # no judges
+    return replace(sheet, readers=(NAME,) * count, knows_own=True, **by_reader)
 
 
 @dataclass(frozen=True)
@@ -124,12 +119,14 @@ def limit_score(results: Results) -> LimitScore | None:
     worth = np.stack([sheet.worth for sheet in sheets])  # (G, R, J, N)
     hits = rate_interval(right[..., peers].mean(axis=(1, 2)))
     floor = 1.0 / (count - 1)
-    ends = ((end - floor) / (1.0 - floor) if floor < 1.0 else 0.0 for end in (hits.value, hits.low, hits.high))
+    low, value, high = (
+        (end - floor) / (1.0 - floor) if floor < 1.0 else 0.0 for end in (hits.low, hits.value, hits.high)
+    )
     return LimitScore(
         games=len(sheets),
         floor=floor,
         peer_hits=hits,
-        kappa=Estimate(*ends, hits.n, hits.method),
+        kappa=Estimate(value, low, high, hits.n, hits.method),
         nats=t_interval(worth[..., peers].mean(axis=(1, 2))),
         exact=rate_interval((joint >= 1.0 - 1e-9).all(axis=-1).mean(axis=(1, 2))),
         curve=right[..., peers].mean(axis=(0, 2)).round(6).tolist(),

@@ -101,7 +101,7 @@ class Tournament:
             "cards": [card.model_dump(mode="json") for card in self.cards],
             "judge": self.judge.model_dump(mode="json"),
             "paraphraser": None if self.paraphraser is None else self.paraphraser.model_dump(mode="json"),
-            "prompts": prompts_version(),
+            "prompts": prompts_version(local=any(card.player == "local" for card in (*self.cards, self.judge))),
         }  # fmt: skip
 
     def folder(self, path: Path) -> RunFolder:
@@ -126,11 +126,16 @@ def _remove_stillborn(path: Path) -> None:
             item.unlink()
 
 
-def prompts_version() -> str:
-    """A hash of all prompts: a season. Results of different seasons are never joined silently."""
+def prompts_version(local: bool = False) -> str:
+    """A hash of all prompts: a season. Results of different seasons are never joined silently.
+
+    Args:
+        local: whether a model in this process plays, which is told other things.
+    """
+    from mirrorenv.debate.local.prompts import local_fingerprint
     from mirrorenv.debate.prompts import fingerprint
 
-    return fingerprint()
+    return f"{fingerprint()}-{local_fingerprint()}" if local else fingerprint()
 
 
 def _hash(*parts: object) -> int:

@@ -7,6 +7,7 @@ Texts of others are data here too: the tokenizer's own marks are taken out of th
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -100,7 +101,7 @@ def _question(view: View, card: AgentCard) -> str:
 
 def speaking(view: View) -> View:
     """The view that a recognising player had when it spoke in this round; a fresh reader lacks what it remembered."""
-    key = view.key.replace("/recognise/", "/speak/")
+    key = re.sub(r"/(recognise|reread)/", "/speak/", view.key)
     history = recall(view.record, view.settings.memory, view.settings.window, "speak")
     return replace(view, key=key, phase="speak", lineup=(), own_text=None, history=history, sample=0, problem=None,
                    last_try=None)  # fmt: skip

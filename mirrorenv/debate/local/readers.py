@@ -11,8 +11,9 @@ reader          evidence
 Likelihood reading is the language-model form of policy-likelihood matching: a player's context is its policy, and a
 text is attributed to the policy that makes it most probable. A reader's own context is known to it: it is its own
 prompt, exactly. Peers it knows by what was revealed, and by nothing in the first round or as a fresh reader: then all
-of them share one context and the evidence does not tell them apart. A term that depends on the text alone, such as its
-likelihood in a neutral context, cancels in a belief.
+of them share one context and the evidence does not tell them apart. Of temperatures it knows its own and takes the
+others to have the same. A term that depends on the text alone, such as its likelihood in a neutral context, cancels in
+a belief.
 
 A context that only imitates a player makes sums over tokens far too sure of themselves, so a text counts for
 ``equivalent`` tokens at most: its log-likelihoods are divided by its length and multiplied by that number.
@@ -84,12 +85,11 @@ def likelihood_evidence(model: LanguageModel, view: View, card: AgentCard, optio
     answers = [model.answer_tokens(text, ended=_ended(model, text, view)) for text in view.lineup]  # K texts
     evidence = np.empty((count, count))
     for player in range(count):
-        if player == view.me and options.temperature > 0.0:
-            context = model.chat(messages_for(speaking(view), card, options.prompt))
-            evidence[:, player] = model.score(context, answers, options.temperature)
+        if player == view.me:
+            context = messages_for(speaking(view), card, options.prompt)
         else:
-            context = model.chat(imitation(view, player, options.prompt, _ROUNDS))
-            evidence[:, player] = model.score(context, answers)
+            context = imitation(view, player, options.prompt, _ROUNDS)
+        evidence[:, player] = model.score(model.chat(context), answers, options.temperature or 1.0)
     lengths = np.maximum(1, [len(answer) for answer in answers])
     evidence *= np.minimum(1.0, options.equivalent / lengths)[:, None]
     if view.me is not None and view.own_text in view.lineup:

@@ -100,7 +100,8 @@ class LocalPlayer:
         return Reply(written.text, request=request, response=response, usage=usage)
 
     async def _compute(self, function: Callable[[LanguageModel], T]) -> T:
-        return await self._wait(self.engine().compute(function))
+        found: T = await self._wait(self.engine().compute(function))
+        return found
 
     async def _wait(self, future: Any) -> Any:
         try:
