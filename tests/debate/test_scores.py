@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import expit
 
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.rating import rate_counts
@@ -12,6 +11,7 @@ from mirrorenv.debate.report import tied_groups
 from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.scores import score_readers, sheet_of
 from mirrorenv.debate.settings import preset
+from mirrorenv.debate.testing.simulated import simulate
 from mirrorenv.debate.topic_files import load_topics
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import Verdict, verdict_from_evidence
@@ -140,41 +140,22 @@ def test_readers_that_could_be_equal_share_a_group():
     assert scores[0].judge and tied_groups(scores) == [1, 2, 2, 2, 2]
 
 
-def simulate(rng, players, games, null):
-    """Counts of a tournament whose readers obey the model: true effects, right, asked."""
-    reading, legible = rng.normal(0, 1, (2, players))
-    self_term = np.zeros(players) if null else rng.normal(1, 1, players)
-    right, asked = np.zeros((2, games, players, players))
-    for game in range(games):
-        seats, level = rng.choice(players, 4, replace=False), rng.normal(0, 0.3)
-        for i in seats:
-            for j in seats:
-                share = expit(0.2 + level + reading[i] + legible[j] + self_term[i] * (i == j))
-                right[game, i, j], asked[game, i, j] = rng.binomial(8, 0.25 + 0.75 * share), 8
-    return (reading, legible, self_term), right, asked
-
-
-def rated(players, right, asked, bootstrap=60):
-    return rate_counts(tuple(f"p{k}" for k in range(players)), right, asked, floor=0.25, bootstrap=bootstrap)
-
-
 def test_a_hundred_games_recover_skill_and_legibility():
-    (reading, legible, self_term), right, asked = simulate(np.random.default_rng(0), 8, 100, null=False)
-    rating = rated(8, right, asked)
-    for found, true in ((rating.reading, reading), (rating.legibility, legible), (rating.self_term, self_term)):
-        assert np.corrcoef([one.value for one in found], true)[0, 1] > 0.95
-    assert any(rating.self_known) and rating.order()[0] in np.argsort(-reading)[:2] and min(rating.groups) == 1
+    true = simulate(np.random.default_rng(0), 8, 100, null=False)
+    rating = true.rated(bootstrap=60)
+    assert true.correlations(rating).keys() == {"reading", "legibility", "self"}
+    assert min(true.correlations(rating).values()) > 0.95
+    assert any(rating.self_known) and rating.order()[0] in np.argsort(-true.reading)[:2] and min(rating.groups) == 1
 
 
 @pytest.mark.slow
 def test_a_self_advantage_is_reported_in_at_most_five_percent_of_null_tournaments():
     false = 0
     for seed in range(200):
-        _, right, asked = simulate(np.random.default_rng(seed), 6, 20, null=True)
-        false += any(rated(6, right, asked, bootstrap=100).self_known)
+        false += any(simulate(np.random.default_rng(seed), 6, 20, null=True).rated(bootstrap=100).self_known)
     assert false <= 0.05 * 200 + 2 * np.sqrt(200 * 0.05 * 0.95)
 
 
 def test_one_game_is_no_rating():
     with pytest.raises(MirrorError, match="at least 2 games"):
-        rated(4, np.zeros((1, 4, 4)), np.ones((1, 4, 4)))
+        rate_counts(("a", "b"), np.zeros((1, 2, 2)), np.ones((1, 2, 2)), floor=0.5)

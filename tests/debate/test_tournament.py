@@ -7,10 +7,6 @@ import hashlib
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -20,6 +16,7 @@ from mirrorenv.debate.log import CALLS, CallLog, only_writer
 from mirrorenv.debate.playing import Budget, CallFailed, play_tournament
 from mirrorenv.debate.report import SCORES, Results, open_results, write_scores
 from mirrorenv.debate.starter import write_starter
+from mirrorenv.debate.testing.kills import calls_made, prove_resume
 from mirrorenv.debate.tournament import load_tournament
 from mirrorenv.errors import ConfigError, RunFolderError
 from mirrorenv.results.files import read_jsonl
@@ -42,8 +39,7 @@ def play(file, path, *, games=3, budget=None, players=None, **settings):
     return outcome, results
 
 
-def keys(path):
-    return Counter((row["key"], row["sample"]) for row in read_jsonl(path / CALLS).rows if row["kind"] == "call")
+keys = calls_made
 
 
 def test_every_call_of_the_design_is_made_once(file, tmp_path):
@@ -231,53 +227,33 @@ def test_a_wrong_tournament_is_refused_by_name(file, old, new, said):
         load_tournament(file)
 
 
-def command(file, out):
-    return [sys.executable, "-m", "mirrorenv", "debate", "run", str(file), "--out", str(out), "--games", "3",
-            "--set", "rounds=2", "--quiet"]  # fmt: skip
-
-
-def killed_runs(file, out, kills, seed):
-    """Start, kill without warning at a random number of logged bytes, start again, ...; then let it finish."""
-    chance, log = random.Random(seed), out / CALLS
-    done = 0
-    for _ in range(kills):
-        size = log.stat().st_size if log.exists() else 0
-        target = size + chance.randrange(1, 3000)
-        run = subprocess.Popen(command(file, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while run.poll() is None and (not log.exists() or log.stat().st_size < target):
-            time.sleep(0.0005)
-        if run.poll() is None:
-            os.kill(run.pid, signal.SIGKILL)
-            done += 1
-        run.wait()
-    play(file, out, rounds=2)
-    return done
-
-
-def assert_nothing_lost_or_doubled(file, tmp_path, kills, seed=0):
-    out, whole = tmp_path / "killed", tmp_path / "whole"
-    done = killed_runs(file, out, kills, seed)
-    play(file, whole, rounds=2)
-    assert set(keys(out).values()) == {1} and keys(out) == keys(whole)
-    assert (out / SCORES).read_bytes() == (whole / SCORES).read_bytes()
-    return done
+def test_cut_at_fifty_random_bytes_the_log_grows_back_to_the_same_tournament(file, tmp_path):
+    size = {"games": 2, "rounds": 1}
+    _, whole = play(file, tmp_path / "run", **size)
+    made, table = keys(tmp_path / "run"), (tmp_path / "run" / SCORES).read_bytes()
+    told = [json.dumps(whole.game(number).transcript()) for number in range(2)]
+    logged, chance = (tmp_path / "run" / CALLS).read_bytes(), random.Random(0)
+    for _ in range(50):  # what a kill leaves is a prefix of the log, torn anywhere
+        (tmp_path / "run" / CALLS).write_bytes(logged[: chance.randrange(len(logged))])
+        left = CallLog(tmp_path / "run" / CALLS).totals.calls
+        outcome, again = play(file, tmp_path / "run", **size)
+        assert outcome.totals.calls == sum(made.values()) >= left and keys(tmp_path / "run") == made
+        assert (tmp_path / "run" / SCORES).read_bytes() == table
+        assert [json.dumps(again.game(number).transcript()) for number in range(2)] == told
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
-def test_killed_and_started_again_the_table_is_the_same(file, tmp_path):
-    assert assert_nothing_lost_or_doubled(file, tmp_path, 2) > 0
+def test_killed_and_started_again_the_table_is_the_same(tmp_path):
+    proof = prove_resume(tmp_path, 2, games=3, rounds=2)
+    assert proof.kills == 2 and proof.calls == 3 * 2 * 13 and not proof.differences
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
 def test_killed_at_fifty_points_the_table_is_the_same(tmp_path):
-    done = 0
-    for start in range(10):  # a tournament of this size survives about five kills before it is through
-        folder = tmp_path / str(start)
-        folder.mkdir()
-        done += assert_nothing_lost_or_doubled(write_starter(folder / "start", "default"), folder, 6, seed=start)
-    assert done >= 50
+    proof = prove_resume(tmp_path, 50, games=12, rounds=4, seed=1)
+    assert proof.kills >= 50 and not proof.differences
 
 
 def test_the_log_holds_what_was_asked_and_what_came_back(file, tmp_path):

@@ -7,16 +7,20 @@ from typing import NamedTuple
 
 from mirrorenv.debate.players.persona import VOICES
 
+__all__ = ["Case", "cases"]
+
 SUBJECTS = [
-    *(
-        "a walk by the river",
-        "the second counter",
-        "an old map",
-        "soup before noon",
-        "the last train",
-        "a borrowed book",
-    ),
-    *("rain on a tin roof", "the long queue", "a quiet holiday", "the neighbour's piano", "bread from yesterday"),
+    "a walk by the river",
+    "the second counter",
+    "an old map",
+    "soup before noon",
+    "the last train",
+    "a borrowed book",
+    "rain on a tin roof",
+    "the long queue",
+    "a quiet holiday",
+    "the neighbour's piano",
+    "bread from yesterday",
 ]
 CLEAN = [
     "I would choose {s}, mostly because it leaves room for {t}.",
@@ -68,6 +72,8 @@ SIGNS = [
 
 
 class Case(NamedTuple):
+    """A text, its surroundings as :func:`mirrorenv.debate.audit.audit_text` takes them, and what is planted in it."""
+
     text: str
     own_before: tuple[str, ...]
     others: tuple[str, ...]
@@ -76,6 +82,7 @@ class Case(NamedTuple):
 
 
 def cases(seed: int = 7) -> list[Case]:
+    """300 clean and 300 planted cases; another seed fills the same templates otherwise."""
     rng = random.Random(seed)
 
     def fill(template: str) -> str:

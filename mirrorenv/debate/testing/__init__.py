@@ -1,0 +1,1 @@
+"""What tests and benchmarks of the debate share: planted texts, simulated verdicts, runs that are killed."""
