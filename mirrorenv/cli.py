@@ -19,6 +19,7 @@ from mirrorenv.cli_board import board
 from mirrorenv.cli_check import check
 from mirrorenv.cli_debate_local import debate
 from mirrorenv.cli_play import play
+from mirrorenv.cli_prefer import prefer
 from mirrorenv.cli_results import results, verify
 from mirrorenv.entry import run_command
 from mirrorenv.errors import require
@@ -165,6 +166,9 @@ app.command()(verify)
 
 
 app.add_typer(debate, name="debate")
+
+
+app.add_typer(prefer, name="prefer")
 
 
 app.add_typer(results, name="results")

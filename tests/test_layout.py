@@ -26,6 +26,7 @@ BELOW: dict[str, set[str]] = {
     "rllib": {"mirror", "envs", "results", "population", "entry"},
     "sb3": {"mirror", "envs", "population"},
     "debate": {"mirror", "envs", "results"},
+    "preference": {"mirror", "results", "debate", "population"},
     "testing": {"mirror", "envs", "results", "population", "rllib"},
     "__init__": {"envs"},
 }

@@ -1,0 +1,161 @@
+"""The commands `mirrorenv prefer ...`: language models tuned to be recognisable, and measured beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from mirrorenv.errors import ConfigError, require
+
+__all__ = ["prefer"]
+
+prefer = typer.Typer(
+    no_args_is_help=True,
+    help="Self versus other: tune voices on one language model until they know their own texts, and see what it costs.",
+)
+console = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
+Config = Annotated[list[Path] | None, typer.Option("--config", "-c", help="TOML or YAML file; repeatable.")]
+Set = Annotated[list[str] | None, typer.Option("--set", "-s", help="Change a setting: learning.rounds=2. Repeatable.")]
+Player = Annotated[list[Path] | None, typer.Option("--player", "-p", help="Agent card of a player; repeatable.")]
+Model = Annotated[str | None, typer.Option(help="smollm2, a folder that transformers can load, or a .gguf file.")]
+
+
+def _say(text: str, style: str | None = None) -> None:
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _settings(
+    config: list[Path] | None, overrides: list[str] | None, players: list[Path] | None, model: str | None
+) -> Any:
+    from mirrorenv.preference.settings import load_settings, player_of_card
+
+    given: dict[str, Any] = {} if model is None else {"model": model}
+    if players:
+        given["data"] = {"players": [player_of_card(path) for path in players]}
+    return load_settings(config or (), overrides or (), given)
+
+
+def _require() -> None:
+    for module in ("torch", "transformers", "peft", "trl", "safetensors", "tensorboard"):
+        require(module, "trl")
+
+
+class _Display:
+    """A bar for each stage, and lines for what must be known."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.bar = Progress(
+            TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(),
+            console=console, disable=quiet or not console.is_terminal, transient=True,
+        )  # fmt: skip
+        self.quiet, self.task = quiet, self.bar.add_task("loading the model", total=None)
+
+    def stage(self, what: str, done: int, of: int) -> None:
+        self.bar.update(self.task, description=what, completed=done, total=of)
+
+    def evaluation(self, row: dict[str, Any]) -> None:
+        if self.quiet:
+            return
+        joint = row["fresh"]["recognition"]["sum"]["joint"]["value"]
+        told = row["first"]["recognition"]["sum"]["joint"]["value"]
+        perplexity = max(
+            one["perplexity"] / row["first"]["useful"][name]["perplexity"]
+            for name, one in row["fresh"]["useful"].items()
+        )
+        where = "held-out topics" if row["split"] == "held_out" else f"round {row['iteration']}"
+        _say(
+            f"{where:<16}own against other {joint:.3f} fresh, {told:.3f} first texts; perplexity at most x {perplexity:.2f}"
+        )
+
+    def note(self, text: str) -> None:
+        _say(text, "yellow")
+
+
+@prefer.command()
+def generate(
+    out: Annotated[Path, typer.Option(help="Folder for pairs.jsonl, data_card.json and texts.jsonl.")],
+    config: Config = None,
+    overrides: Set = None,
+    player: Player = None,
+    model: Model = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Have the untouched model write under each persona, and pair own with other. The same command goes on."""
+    _require()
+    from mirrorenv.preference.data import generate_pairs
+
+    settings = _settings(config, overrides, player, model)
+    display = _Display(quiet)
+    with display.bar:
+        made = generate_pairs(settings, out, display.stage)
+    if not quiet:
+        _say(f"pairs     {made['path']}: {', '.join(f'{count} {split}' for split, count in made['rows'].items())}")
+        _say("left out  " + ", ".join(f"{count} {why}" for why, count in made["card"]["dropped"].items()))
+        _say(f"next      mirrorenv prefer train --pairs {made['path']}")
+    if as_json:
+        print(json.dumps(made))
+
+
+@prefer.command()
+def train(
+    run: Annotated[Path, typer.Option(help="Run folder.")] = Path("runs/prefer"),
+    pairs: Annotated[Path | None, typer.Option(help="Pair file; without one, first texts are generated.")] = None,
+    both_ways: Annotated[bool, typer.Option(help="Take rejected texts as their author's own, too.")] = False,
+    config: Config = None,
+    overrides: Set = None,
+    player: Player = None,
+    model: Model = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a run that is already in the folder.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Tune a population and write its page. The same command resumes a run that was cut short."""
+    settings = _settings(config, overrides, player, model)
+    given = None
+    if pairs is not None:
+        given, settings = _given(pairs, settings, both_ways)
+    _require()
+    from mirrorenv.preference.report import summary, write_report
+    from mirrorenv.preference.run import Watch
+    from mirrorenv.preference.run import train as run_training
+
+    display = _Display(quiet)
+    watch = Watch(display.stage, display.evaluation, display.note)
+    with display.bar:
+        folder = run_training(settings, run, pairs=given, if_exists="overwrite" if overwrite else "resume", watch=watch)
+    page, found = write_report(folder.path), summary(folder.evaluations())
+    if not quiet:
+        _say(f"run folder  {folder.path}\nreport      {page}")
+    if as_json:
+        print(json.dumps({**found, "path": str(folder.path), "report": str(page)}))
+
+
+def _given(path: Path, settings: Any, both_ways: bool) -> tuple[Any, Any]:
+    from mirrorenv.preference.pairs import read_pairs
+    from mirrorenv.preference.settings import PreferenceSettings
+
+    data = settings.data
+    found = read_pairs(path, tuning=data.tuning, held_out=data.held_out, seed=settings.seed, both_ways=both_ways)
+    known = {player.name: player.persona for player in data.players}
+    if len(found.players) > 16:
+        raise ConfigError(f"{path} names {len(found.players)} players; at most 16 can be tuned together")
+    values = settings.model_dump(mode="json")
+    values["data"]["players"] = [{"name": name, "persona": known.get(name, "")} for name in found.players]
+    return found, PreferenceSettings.checked(values)
+
+
+@prefer.command()
+def report(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+    """Write the page of a run again."""
+    from mirrorenv.preference.report import write_report
+
+    print(write_report(run))

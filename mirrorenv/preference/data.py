@@ -1,0 +1,57 @@
+"""Pairs from generation: players, topics, samples; to a file that TRL loads, with a data card beside it. Needs torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mirrorenv.errors import ConfigError, RunFolderError
+from mirrorenv.preference.card import data_card
+from mirrorenv.preference.pairs import kept_texts, write_pairs
+from mirrorenv.preference.run import CARD, TEXTS, topics_for, voices_for
+from mirrorenv.preference.settings import PreferenceSettings
+from mirrorenv.preference.topics import SPLITS
+from mirrorenv.preference.writing import Notebook, Progress, generate
+from mirrorenv.results.files import atomic_write_json, read_json
+
+__all__ = ["PAIRS", "generate_pairs"]
+
+PAIRS, SETTINGS = "pairs.jsonl", "settings.json"
+
+
+def generate_pairs(
+    settings: PreferenceSettings, folder: Path, progress: Progress = lambda what, done, of: None
+) -> dict[str, Any]:
+    """Write ``pairs.jsonl`` and ``data_card.json``; texts that are in ``texts.jsonl`` already are not written again.
+
+    Args:
+        settings: model, players, topics, samples and seed of it count here.
+        folder: new, empty, or one in which the same generation was cut short.
+        progress: called with (what, texts done, texts to do).
+
+    Returns:
+        ``path`` of the pairs, ``rows`` by split, and the ``card``.
+
+    Raises:
+        ConfigError: if the folder holds texts of other settings.
+        RunFolderError: if it cannot be written to.
+    """
+    config = {key: settings.model_dump(mode="json")[key] for key in ("model", "dtype", "seed", "control", "data")}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFolderError(f"cannot make {folder}: {error.strerror}; choose a folder you may write to") from error
+    if (folder / SETTINGS).exists() and read_json(folder / SETTINGS) != config:
+        raise ConfigError(f"{folder} holds texts of other settings; choose another folder, or the old settings")
+    atomic_write_json(folder / SETTINGS, config)
+    topics = topics_for(settings)
+    with voices_for(settings) as voices:
+        texts = generate(
+            settings, voices, topics, Notebook(folder / TEXTS), SPLITS, samples=settings.data.samples, round=-1,
+            tuned=False, progress=progress,
+        )  # fmt: skip
+        card = data_card(voices, texts, topics, settings)
+    atomic_write_json(folder / CARD, card)
+    kept, _ = kept_texts(texts, settings.data.truncated)
+    rows = write_pairs(folder / PAIRS, kept, settings.data.neutral)
+    return {"path": str(folder / PAIRS), "rows": rows, "card": card}

@@ -1,0 +1,191 @@
+"""One player's few steps in a round, by TRL's trainer: own texts chosen, others' rejected. Needs trl.
+
+Token ids are handed over as they were drawn, and the untouched model's log-probabilities with them, so that what is
+trained on is exactly what is measured. The optimiser is the player's own and goes on from round to round.
+"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import PrinterCallback
+from trl import DPOConfig, DPOTrainer
+
+from mirrorenv.errors import TrainingError
+from mirrorenv.preference.settings import PreferenceSettings
+from mirrorenv.preference.voices import Voices, derived_seed
+
+__all__ = ["OptimiserState", "Pair", "Tokens", "train_player"]
+
+Tokens = tuple[int, ...]
+OptimiserState = dict[int, dict[str, torch.Tensor]]
+"""By number of the weight tensor: AdamW's moments and step."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Own text against another's.
+
+    Attributes:
+        prompt: ids up to where the answer begins.
+        chosen: ids of what is preferred.
+        rejected: ids of the other.
+        chosen_reference: nats of the chosen text under the untouched model, at temperature 1.
+        rejected_reference: the same for the rejected one.
+    """
+
+    prompt: Tokens
+    chosen: Tokens
+    rejected: Tokens
+    chosen_reference: float
+    rejected_reference: float
+
+
+class _Trainer(DPOTrainer):
+    """Takes token ids and reference log-probabilities as they are."""
+
+    def _prepare_dataset(self, dataset: Dataset, *given: Any) -> Dataset:
+        return dataset
+
+
+def train_player(
+    voices: Voices,
+    player: int,
+    pairs: Sequence[Pair],
+    settings: PreferenceSettings,
+    *,
+    beta: float,
+    learning_rate: float,
+    round: int,
+    optimiser: OptimiserState | None,
+) -> tuple[dict[str, float], OptimiserState]:
+    """Train one player's adapter, in place.
+
+    Args:
+        voices: the population.
+        player: its number.
+        pairs: to learn from, at least one.
+        settings: of the run.
+        beta: KL weight of this round.
+        learning_rate: of this round.
+        round: for the seed of the data order.
+        optimiser: state of the optimiser after the last round; None for a new one.
+
+    Returns:
+        means of the loss, the margins and the log-probabilities over the steps, and the optimiser's state.
+
+    Raises:
+        TrainingError: if memory runs out or the loss is not finite.
+    """
+    voices.put_in(player)
+    weights = list(voices.parameters().values())
+    adam = torch.optim.AdamW(weights, lr=learning_rate, weight_decay=0.0)
+    if optimiser is not None:
+        adam.load_state_dict({"state": copy.deepcopy(optimiser), "param_groups": adam.state_dict()["param_groups"]})
+    with tempfile.TemporaryDirectory(prefix="mirrorenv-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # TRL's names of settings that transformers has renamed
+        trainer = _trainer(voices, pairs, settings, beta, round, player, adam, folder)
+        try:
+            trainer.train()
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+                raise
+            raise TrainingError(
+                f"out of memory in a step of {settings.learning.pairs} pairs of up to {settings.data.tokens} tokens: "
+                "set learning.pairs or data.tokens lower, or dtype=bfloat16; the same command goes on"
+            ) from error
+        finally:
+            vars(voices.peft.get_base_model()).pop("forward", None)  # TRL's, which would be wrapped again and again
+    history = trainer.state.log_history[-1]
+    found = {name: float(history[key]) for key, name in _METRICS.items() if key in history}
+    if not all(torch.isfinite(p).all() for p in weights):
+        raise TrainingError(
+            f"player '{voices.players[player]}': weights are no longer finite after round {round}; "
+            "set learning.learning_rate lower"
+        )
+    voices.take_out(player)
+    return found, adam.state_dict()["state"]
+
+
+def _trainer(
+    voices: Voices,
+    pairs: Sequence[Pair],
+    settings: PreferenceSettings,
+    beta: float,
+    round: int,
+    player: int,
+    adam: torch.optim.Optimizer,
+    folder: str,
+) -> Any:
+    learning, loss = settings.learning, settings.loss
+    kinds = ["sft"] if settings.control == "supervised" else [_KINDS[loss.kind], "sft"]
+    shares = [1.0] if settings.control == "supervised" else [1.0, loss.supervised]
+    if shares[-1] == 0.0:
+        kinds, shares = kinds[:-1], shares[:-1]
+    seed = derived_seed(settings.seed, "order", round, voices.players[player])
+    args = DPOConfig(
+        output_dir=folder,
+        max_steps=learning.steps,
+        per_device_train_batch_size=learning.pairs,
+        learning_rate=adam.param_groups[0]["lr"],
+        lr_scheduler_type="constant",
+        max_grad_norm=1.0,
+        beta=beta,
+        loss_type=kinds,
+        loss_weights=shares,
+        max_length=None,
+        use_cpu=not torch.cuda.is_available(),
+        bf16=settings.dtype == "bfloat16",
+        gradient_checkpointing=False,
+        report_to="none",
+        save_strategy="no",
+        logging_strategy="no",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+        seed=seed,
+        data_seed=seed,
+    )  # fmt: skip
+    trainer = _Trainer(
+        model=voices.peft,
+        args=args,
+        train_dataset=_dataset(pairs, free=loss.kind == "reference_free"),
+        processing_class=voices.base.tokenizer,
+        optimizers=(adam, None),
+    )
+    voices.peft.delete_adapter("ref")  # the copy that TRL compares with; ours is the untouched model
+    voices.peft.set_adapter("default")
+    trainer.precompute_ref_logps = True
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+_METRICS = {
+    "train_loss": "loss",
+    "rewards/margins": "margin",
+    "rewards/accuracies": "accuracy",
+    "logps/chosen": "chosen",
+    "logps/rejected": "rejected",
+}
+_KINDS = {"sigmoid": "sigmoid", "normalised": "sigmoid_norm", "reference_free": "sigmoid"}
+
+
+def _dataset(pairs: Sequence[Pair], free: bool) -> Dataset:
+    return Dataset.from_list(
+        [
+            {
+                "prompt_ids": list(one.prompt),
+                "chosen_ids": list(one.chosen),
+                "rejected_ids": list(one.rejected),
+                "ref_chosen_logps": 0.0 if free else one.chosen_reference,
+                "ref_rejected_logps": 0.0 if free else one.rejected_reference,
+            }
+            for one in pairs
+        ]
+    )

@@ -1,0 +1,275 @@
+"""The run: write, pair, a few steps, measure, and again; resumed by the same call. Needs torch, transformers, peft, trl.
+
+A round is whole or not at all: texts are kept as they are written, and everything else at the end of the round, so that
+a killed run repeats the round it was in and comes to the same numbers.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mirrorenv.debate.local import load_model
+from mirrorenv.preference.card import data_card
+from mirrorenv.preference.dpo import train_player
+from mirrorenv.preference.measure import beyond_bound, instructions, measure_texts
+from mirrorenv.preference.pairing import pairs_for, shuffled_owners
+from mirrorenv.preference.pairs import PairFile, Text, kept_texts
+from mirrorenv.preference.settings import PreferenceSettings
+from mirrorenv.preference.state import Progressed, load_round, save_round
+from mirrorenv.preference.topics import SPLITS, Split, TopicSplit, split_topics, topics_of
+from mirrorenv.preference.voices import Voices
+from mirrorenv.preference.writing import Notebook, generate
+from mirrorenv.results.files import atomic_write_json
+from mirrorenv.results.run_folder import IfExists, RunFolder
+
+__all__ = ["CARD", "TEXTS", "Watch", "topics_for", "train", "voices_for"]
+
+TEXTS, CARD, VOICES = "texts.jsonl", "data_card.json", "voices"
+_HARDER, _SLOWER = 2.0, 0.5  # what a rolled-back player's KL weight and step size are multiplied by
+_ADAPT, _SLACK = 1.5, 1.5  # KL weight after a round, and how far from the budget it stays as it is
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told how a run goes on.
+
+    Attributes:
+        stage: (what, done, of).
+        evaluation: a row of ``evaluations.jsonl``.
+        note: something a person should know, such as a rollback.
+    """
+
+    stage: Callable[[str, int, int], None] = lambda what, done, of: None
+    evaluation: Callable[[dict[str, Any]], None] = lambda row: None
+    note: Callable[[str], None] = lambda text: None
+
+
+def topics_for(settings: PreferenceSettings) -> TopicSplit:
+    """The topics of a run, split before anything is written."""
+    data = settings.data
+    return split_topics(topics_of(data.topics), data.tuning, data.held_out, settings.seed, data.most_topics)
+
+
+@contextmanager
+def voices_for(settings: PreferenceSettings) -> Iterator[Voices]:
+    """The population on its base model, which is left as it was found."""
+    base = load_model(settings.model, settings.dtype)
+    learning = settings.learning
+    voices = Voices(base, settings.names, learning.rank, learning.targets, settings.seed)
+    try:
+        yield voices
+    finally:
+        voices.close()
+
+
+def train(
+    settings: PreferenceSettings,
+    path: Path,
+    *,
+    pairs: PairFile | None = None,
+    if_exists: IfExists = "resume",
+    watch: Watch = Watch(),
+) -> RunFolder:
+    """Tune a population, and go on with a run that was cut short.
+
+    Args:
+        settings: of the run.
+        path: the run folder.
+        pairs: first texts from a file; None has the untouched model write them under each player's persona.
+        if_exists: what to do with a run that is there.
+        watch: who is told.
+
+    Returns:
+        the folder, finished.
+
+    Raises:
+        MirrorError: see the message; the same call goes on where it stopped.
+    """
+    config = {**settings.model_dump(mode="json"), "room": "preference",
+              "first_texts": None if pairs is None else [one.to_row() for one in pairs.texts]}  # fmt: skip
+    if if_exists == "overwrite" and (path / "run.json").is_file():  # first, so that no run begins with another's texts
+        (path / TEXTS).unlink(missing_ok=True)
+    folder = RunFolder.create(path, config, settings.seed, if_exists=if_exists)
+    if folder.status == "finished":
+        return folder
+    with voices_for(settings) as voices:
+        _Loop(settings, folder, voices, pairs, watch).run()
+    folder.finish()
+    return folder
+
+
+class _Loop:
+    def __init__(
+        self, settings: PreferenceSettings, folder: RunFolder, voices: Voices, pairs: PairFile | None, watch: Watch
+    ) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.settings, self.folder, self.voices, self.watch = settings, folder, voices, watch
+        self.topics = topics_for(settings) if pairs is None else pairs.topics
+        self.notebook = Notebook(folder.path / TEXTS)
+        self.given = pairs
+        self.board = SummaryWriter(str(folder.tensorboard_path))
+        count, learning = len(voices), settings.learning
+        self.state = Progressed(
+            [settings.loss.beta] * count, [learning.learning_rate] * count, optimisers=[None] * count
+        )
+
+    def run(self) -> None:
+        first = self._first_texts()
+        checkpoints = self.folder.checkpoints()
+        if checkpoints:
+            self.state = load_round(checkpoints[-1], self.voices)
+            self.folder.rewind(int(checkpoints[-1].name))
+        else:
+            self.folder.rewind(-1)
+            atomic_write_json(self.folder.path / CARD, data_card(self.voices, first, self.topics, self.settings))
+            self._begin(first)
+        while self.state.round < self.settings.learning.rounds and self.state.stale < self.settings.learning.patience:
+            self._round(first)
+        self._end(first)
+        self.board.close()
+
+    def _first_texts(self) -> list[Text]:
+        if self.given is not None:
+            return list(self.given.texts)
+        return generate(
+            self.settings, self.voices, self.topics, self.notebook, SPLITS, samples=self.settings.data.samples, round=-1,
+            tuned=False, progress=self.watch.stage,
+        )  # fmt: skip
+
+    def _fresh(self, split: Split, version: int, samples: int) -> list[Text]:
+        return generate(
+            self.settings, self.voices, self.topics, self.notebook, [split], samples=samples, round=version, tuned=True,
+            progress=self.watch.stage,
+        )  # fmt: skip
+
+    def _measure(self, first: list[Text], split: Split, version: int) -> dict[str, Any]:
+        """An evaluation row without its place in the run."""
+        run = f"{self.settings.seed}/{split}/{version}"
+        told = [one for one in first if one.split == split]
+        fresh = self._fresh(split, version, self.settings.measure.samples)
+        row: dict[str, Any] = {"split": split}
+        for name, texts in (("first", told), ("fresh", fresh)):
+            row[name] = measure_texts(self.voices, texts, self.topics, self.settings, f"{run}/{name}", self.watch.stage)
+        if self.settings.measure.instructions:
+            row["instructions"] = instructions(self.voices, self.settings)
+        return row
+
+    def _begin(self, first: list[Text]) -> None:
+        row = self._measure(first, "tuning", 0)
+        self.state.reference = row["first"]["useful"]
+        self.state.best_recognition = _joint(row)
+        self._log(row, 0)
+        self._save()
+
+    def _round(self, first: list[Text]) -> None:
+        settings, state = self.settings, self.state
+        number, before, optimisers = state.round + 1, list(self.voices.states), copy.copy(state.optimisers)
+        texts = self._training_texts(first)
+        losses = []
+        for player in range(len(self.voices)):
+            pairs = pairs_for(self.voices, player, texts, settings, number)
+            found, state.optimisers[player] = train_player(
+                self.voices, player, pairs, settings, beta=state.betas[player], learning_rate=state.rates[player],
+                round=number, optimiser=state.optimisers[player],
+            )  # fmt: skip
+            losses.append(found)
+            self.watch.stage(f"round {number}: training", player + 1, len(self.voices))
+        row = self._measure(first, "tuning", number)
+        beyond = beyond_bound(row["fresh"]["useful"], state.reference, settings.bound)
+        row |= {"rolled_back": bool(beyond), "reasons": beyond, "betas": list(state.betas), "rates": list(state.rates)}
+        state.round = number
+        if beyond:
+            self.voices.states, state.optimisers = before, optimisers
+            self._hold_back(beyond, number)
+        else:
+            state.version = number
+            self._accept(row, number)
+        self._log(row, number, losses)
+        self._save()
+
+    def _training_texts(self, first: list[Text]) -> list[Text]:
+        """First texts in the first round, then what the players say now, each without what cannot be used."""
+        texts = [one for one in first if one.split == "train"]
+        if self.settings.learning.on_policy and self.state.version > 0:
+            texts = self._fresh("train", self.state.version, self.settings.data.samples)
+        kept, _ = kept_texts(texts, self.settings.data.truncated)
+        return shuffled_owners(kept, self.settings) if self.settings.control == "shuffled_ownership" else kept
+
+    def _hold_back(self, beyond: dict[str, list[str]], number: int) -> None:
+        state = self.state
+        for player, name in enumerate(self.settings.names):
+            if name in beyond:
+                state.betas[player] *= _HARDER
+                state.rates[player] *= _SLOWER
+        state.stale += 1
+        why = "; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in beyond.items())
+        self.watch.note(
+            f"round {number} is rolled back: {why}. They go on with twice the KL weight and half the step size"
+        )
+
+    def _accept(self, row: dict[str, Any], number: int) -> None:
+        state, budget = self.state, self.settings.loss.kl_budget
+        if _joint(row) > state.best_recognition:
+            state.best, state.best_recognition, state.stale = number, _joint(row), 0
+        else:
+            state.stale += 1
+        if budget is None:
+            return
+        for player, name in enumerate(self.settings.names):
+            moved = row["fresh"]["useful"][name]["kl"]
+            if moved > budget * _SLACK:
+                state.betas[player] *= _ADAPT
+            elif moved < budget / _SLACK:
+                state.betas[player] /= _ADAPT
+
+    def _end(self, first: list[Text]) -> None:
+        """Measure the best round on the held-out topics, and leave its adapters where peft finds them."""
+        state = self.state
+        load_round(self.folder.checkpoint_path(state.best * self.settings.learning.steps), self.voices)
+        row = self._measure(first, "held_out", state.best)
+        self._log(row | {"best": state.best, "rounds": state.round}, state.round)
+        for player, name in enumerate(self.settings.names):
+            self.voices.put_in(player)
+            self.voices.peft.save_pretrained(str(self.folder.path / VOICES / name))
+
+    def _save(self) -> None:
+        with self.folder.new_checkpoint(self.state.round * self.settings.learning.steps) as path:
+            save_round(path, self.voices, self.state)
+
+    def _log(self, row: dict[str, Any], number: int, losses: list[dict[str, float]] | None = None) -> None:
+        steps = number * self.settings.learning.steps
+        row = {"iteration": number, "env_steps": steps, **row}
+        self.folder.log_evaluation(row)
+        figures = _figures(row) | {
+            f"train/{name}/{key}": value
+            for name, found in zip(self.settings.names, losses or [], strict=False)
+            for key, value in found.items()
+        }
+        if row["split"] == "tuning":
+            self.folder.log_metrics({"iteration": number, "env_steps": steps, **figures})
+        for key, value in figures.items():
+            self.board.add_scalar(f"{row['split']}/{key}", value, steps)
+        self.watch.evaluation(row)
+
+
+def _joint(row: dict[str, Any]) -> float:
+    """What rounds are compared by: own against other on fresh texts, mean over players."""
+    return float(row["fresh"]["recognition"]["sum"]["joint"]["value"])
+
+
+def _figures(row: dict[str, Any]) -> dict[str, float]:
+    fresh = row["fresh"]
+    found = {f"recognition/{way}": fresh["recognition"][way]["joint"]["value"] for way in ("sum", "per_token", "pmi")}
+    found["recognition/first_texts"] = row["first"]["recognition"]["sum"]["joint"]["value"]
+    for name, useful in fresh["useful"].items():
+        for key in ("perplexity", "kl", "length", "unfinished"):
+            found[f"{key}/{name}"] = useful[key]
+        for key in ("repetition", "relevance"):
+            found[f"{key}/{name}"] = useful[key]["value"]
+    return {key: float(value) for key, value in found.items() if value is not None}

@@ -1,0 +1,229 @@
+"""What a population of voices is made of and how it is tuned: typed settings that need no torch."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from mirrorenv.debate.cards import load_card
+from mirrorenv.debate.local.options import BUILT_IN
+from mirrorenv.debate.local.personas import PERSONAS
+from mirrorenv.errors import ConfigError
+from mirrorenv.population.settings import StrictModel
+
+__all__ = [
+    "CONTROLS",
+    "BoundSettings",
+    "DataSettings",
+    "LearningSettings",
+    "LossSettings",
+    "MeasureSettings",
+    "PlayerSettings",
+    "PreferenceSettings",
+    "load_settings",
+    "player_of_card",
+]
+
+Control = Literal["none", "same_prompt", "shuffled_ownership", "supervised", "reversed"]
+CONTROLS: tuple[str, ...] = ("none", "same_prompt", "shuffled_ownership", "supervised", "reversed")
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$"
+
+
+class PlayerSettings(StrictModel):
+    """One voice of the population."""
+
+    name: str = Field(pattern=_NAME)
+    """Shown in tables."""
+    persona: str = Field(default="", max_length=4000)
+    """What the untouched model is told when it writes this player's first texts. Tuned players are told nothing."""
+
+
+def _default_players() -> tuple[PlayerSettings, ...]:
+    return tuple(PlayerSettings(name=name, persona=PERSONAS[name][0]) for name in ("pirate", "professor", "teenager"))
+
+
+class DataSettings(StrictModel):
+    """Who writes about what, and which topics are kept apart."""
+
+    players: tuple[PlayerSettings, ...] = Field(default_factory=_default_players, min_length=2, max_length=16)
+    """N players; two or more, with different names."""
+    topics: tuple[str, ...] = Field(default=("questions",), min_length=1)
+    """Topic packs: `questions` of this room, packs of the debate by name, or paths of TOML files."""
+    most_topics: int = Field(default=0, ge=0)
+    """Use only this many topics (0: all)."""
+    tuning: float = Field(default=0.2, gt=0, lt=1)
+    """Share of topics on which the best round is chosen and the guard looks."""
+    held_out: float = Field(default=0.2, gt=0, lt=1)
+    """Share of topics that are measured once, at the end."""
+    samples: int = Field(default=2, ge=1, le=64)
+    """Texts of each player on each topic."""
+    tokens: int = Field(default=96, ge=1, le=4096)
+    """Most tokens of a text."""
+    temperature: float = Field(default=0.7, gt=0, le=5)
+    """Of every text that is sampled; probabilities of texts are taken at the same temperature."""
+    truncated: Literal["drop", "keep"] = "drop"
+    """Texts of the training set that did not end by themselves. Measured texts are never dropped."""
+    neutral: str = Field(default="You are a helpful assistant.", max_length=4000)
+    """The system message of tuned players and of the untouched model that they are compared with."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        names = [player.name for player in self.players]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two players share a name: {', '.join(names)}")
+        if self.tuning + self.held_out >= 1:
+            raise ValueError("tuning and held_out leave no topic to train on; their sum must be below 1")
+        return self
+
+
+class LossSettings(StrictModel):
+    """What is minimised: own text against another's, on one topic."""
+
+    kind: Literal["sigmoid", "normalised", "reference_free"] = "sigmoid"
+    """`sigmoid`: DPO (Rafailov et al. 2023). `normalised`: log-ratios per token, so that length does not decide.
+    `reference_free`: no untouched model in the margin."""
+    supervised: float = Field(default=0.2, ge=0)
+    """Weight of the log-likelihood of one's own text beside it; holds back likelihood displacement."""
+    beta: float = Field(default=0.1, gt=0)
+    """KL weight: how strongly a voice is held to the untouched model."""
+    kl_budget: float | None = Field(default=None, gt=0)
+    """Nats per token a voice may move from the untouched model; beta is adapted to it after every round."""
+
+
+class LearningSettings(StrictModel):
+    """Rounds of: write, pair, a few steps, measure."""
+
+    rounds: int = Field(default=4, ge=1, le=1000)
+    """Rounds at most."""
+    steps: int = Field(default=8, ge=1)
+    """Gradient steps of each player in a round."""
+    pairs: int = Field(default=4, ge=1)
+    """Pairs in a step."""
+    learning_rate: float = Field(default=2e-4, gt=0)
+    """AdamW step size."""
+    rank: int = Field(default=8, ge=1)
+    """Of the low-rank adapters (Hu et al. 2022); alpha is twice the rank."""
+    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+    """Which linear layers are adapted, by the end of their names."""
+    on_policy: bool = True
+    """From the second round on, train on texts that the tuned players wrote a moment ago."""
+    patience: int = Field(default=2, ge=1)
+    """Rounds without a better one, or rolled back, after which training stops."""
+
+
+class BoundSettings(StrictModel):
+    """What counts as still useful; a round outside is rolled back."""
+
+    repetition: float = Field(default=0.05, ge=0)
+    """Repeated three-token pieces may rise by this share over the player's first texts."""
+    perplexity: float = Field(default=1.5, gt=0)
+    """Perplexity under the untouched model, as a multiple of that of the player's first texts."""
+    relevance: float = Field(default=0.9, ge=0)
+    """Topic relevance, as a multiple of that of the player's first texts."""
+
+
+class MeasureSettings(StrictModel):
+    """How much is measured, and how finely."""
+
+    samples: int = Field(default=1, ge=1, le=64)
+    """Fresh texts of each player on each measured topic."""
+    relevance_topics: int = Field(default=4, ge=2)
+    """Topics that a text is compared on: its own and others."""
+    instructions: bool = True
+    """Whether the small set of checkable instructions is asked."""
+
+
+class PreferenceSettings(StrictModel):
+    """Everything that decides a run's result."""
+
+    model: str = Field(default=BUILT_IN, min_length=1)
+    """`smollm2`, a folder that transformers can load, or a .gguf file."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the base model; adapters are float32."""
+    seed: int = Field(default=0, ge=0)
+    """Of topics, texts, adapters and data order."""
+    control: Control = "none"
+    """`same_prompt`: all players are told the same, only their draws differ. `shuffled_ownership`: every training text
+    gets a random owner. `supervised`: the same number of steps on one's own text, and nobody else's. `reversed`: the
+    other's text is preferred, the direction of SPIN (Chen et al. 2024)."""
+    data: DataSettings = Field(default_factory=DataSettings)
+    loss: LossSettings = LossSettings()
+    learning: LearningSettings = LearningSettings()
+    bound: BoundSettings = BoundSettings()
+    measure: MeasureSettings = MeasureSettings()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The players' names in order."""
+        return tuple(player.name for player in self.data.players)
+
+    def persona(self, player: int) -> str:
+        """What a player is told when it writes its first texts."""
+        return self.data.players[0 if self.control == "same_prompt" else player].persona or self.data.neutral
+
+
+def player_of_card(path: str | Path) -> dict[str, str]:
+    """A player from an agent card of the debate.
+
+    Raises:
+        ConfigError: if the card cannot be read.
+    """
+    card = load_card(path)
+    return {"name": card.name, "persona": card.persona}
+
+
+def load_settings(
+    files: Iterable[str | Path] = (), overrides: Iterable[str] = (), given: Mapping[str, Any] | None = None
+) -> PreferenceSettings:
+    """Defaults, then files in order, then what is given, then ``a.b=c`` overrides.
+
+    Args:
+        files: TOML, YAML or JSON files with any part of the settings.
+        overrides: strings such as ``"learning.rounds=2"``; values are read as YAML.
+        given: nested values.
+
+    Raises:
+        ConfigError: for an unreadable file, an unknown key or a wrong value.
+    """
+    values: dict[str, Any] = {}
+    for file in files:
+        _merge(values, _read(Path(file)))
+    _merge(values, given or {})
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {override!r}: write it as a.b=value, for example learning.rounds=2")
+        try:
+            nested: Any = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {override!r}: the value is not valid YAML; quote text") from None
+        for part in reversed(key.strip().split(".")):
+            nested = {part: nested}
+        _merge(values, nested)
+    return PreferenceSettings.checked(values)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text("utf-8")
+        values: Any = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the settings in {path}: {error}") from None
+    except (tomllib.TOMLDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} holds no valid settings: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} holds no settings: expected keys such as model, data, learning")
+    return values
+
+
+def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
+    for key, value in new.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, Mapping) else value

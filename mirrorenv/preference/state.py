@@ -1,0 +1,92 @@
+"""What a run must remember between rounds, as safetensors and JSON; nothing is unpickled. Needs torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from mirrorenv.errors import CheckpointError, MirrorError
+from mirrorenv.preference.dpo import OptimiserState
+from mirrorenv.preference.voices import Voices
+from mirrorenv.results import atomic_write_json, read_json, verify_manifest
+
+__all__ = ["Progressed", "load_round", "save_round"]
+
+_ADAPTERS, _OPTIMISERS, _STATE = "adapters.safetensors", "optimisers.safetensors", "state.json"
+
+
+@dataclass
+class Progressed:
+    """How far a run is.
+
+    Attributes:
+        round: rounds that were tried.
+        version: round whose adapters are in place: earlier than `round` after a rollback.
+        betas: KL weight of each player.
+        rates: step size of each player.
+        best: round with the best recognition among the useful ones; 0 is the untouched population.
+        best_recognition: its joint accuracy.
+        stale: rounds since.
+        reference: usefulness of each player's first texts.
+        optimisers: by player, None before its first step.
+    """
+
+    betas: list[float]
+    rates: list[float]
+    round: int = 0
+    version: int = 0
+    best: int = 0
+    best_recognition: float = 0.0
+    stale: int = 0
+    reference: dict[str, dict[str, Any]] = field(default_factory=dict)
+    optimisers: list[OptimiserState | None] = field(default_factory=list)
+
+
+def save_round(folder: Path, voices: Voices, state: Progressed) -> None:
+    """Write a checkpoint into an empty folder."""
+    save_file(
+        {f"{n}/{name}": tensor for n, some in enumerate(voices.states) for name, tensor in some.items()},
+        folder / _ADAPTERS,
+    )
+    moments = {
+        f"{n}/{index}/{name}": tensor.contiguous()
+        for n, optimiser in enumerate(state.optimisers)
+        for index, entry in (optimiser or {}).items()
+        for name, tensor in entry.items()
+    }
+    save_file(moments, folder / _OPTIMISERS)
+    plain = asdict(state)
+    plain.pop("optimisers")
+    atomic_write_json(folder / _STATE, plain)
+
+
+def load_round(folder: Path, voices: Voices) -> Progressed:
+    """Read a checkpoint; adapters go into `voices`.
+
+    Raises:
+        CheckpointError: if a byte has changed or it does not fit.
+    """
+    try:
+        verify_manifest(folder)
+        plain, adapters = read_json(folder / _STATE), load_file(folder / _ADAPTERS)
+        moments = load_file(folder / _OPTIMISERS)
+        states = [{name: adapters[f"{n}/{name}"] for name in voices.states[n]} for n in range(len(voices))]
+        optimisers: list[OptimiserState | None] = []
+        for n in range(len(voices)):
+            found: OptimiserState = {}
+            for key, tensor in moments.items():
+                player, index, name = key.split("/")
+                if int(player) == n:
+                    found.setdefault(int(index), {})[name] = tensor
+            optimisers.append(found or None)
+        state = Progressed(**plain, optimisers=optimisers)
+    except MirrorError as error:
+        raise CheckpointError(f"the checkpoint {folder} is damaged: {error}") from error
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        raise CheckpointError(f"the checkpoint {folder} does not fit this run: {error}; start it anew") from error
+    voices.states = states
+    return state
