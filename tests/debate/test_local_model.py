@@ -9,12 +9,12 @@ import pytest
 
 pytest.importorskip("transformers")
 
-import torch  # noqa: E402
+import torch
 
-from mirrorenv.debate.local.asking import Request  # noqa: E402
-from mirrorenv.debate.local.engine import Engine  # noqa: E402
-from mirrorenv.errors import MirrorError  # noqa: E402
-from tests.debate.tiny import brute, tiny_engine, tiny_model  # noqa: E402
+from mirrorenv.debate.local.asking import Request
+from mirrorenv.debate.local.engine import Engine
+from mirrorenv.errors import MirrorError
+from tests.debate.tiny import brute, tiny_engine, tiny_model
 
 pytestmark = pytest.mark.local
 

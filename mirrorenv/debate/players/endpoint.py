@@ -74,6 +74,8 @@ class EndpointPlayer:
     def __init__(self, card: AgentCard) -> None:
         if card.endpoint is None:
             raise ConfigError(f"agent '{card.name}': an endpoint player needs the table [endpoint]")
+        if card.reader in ("labels", "likelihood"):  # no server tells the log-probability of a text it did not write
+            raise ConfigError(f"agent '{card.name}': reader '{card.reader}' needs a local model (player = 'local')")
         self.card, self.endpoint = card, card.endpoint
         self.profile: Profile = profile(self.endpoint.profile)
         self._openai: Any = require("openai", "llm")
