@@ -28,7 +28,8 @@ HERE = Path(__file__).resolve().parent
 def arguments(description: str, *, seeds: int, out: str) -> argparse.Namespace:
     """The options all suites share."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=seeds, help=f"seeds 0..n-1 of every condition (default {seeds})")
+    parser.add_argument("--seeds", type=int, default=seeds, help=f"how many seeds of every condition (default {seeds})")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of them (default 0)")
     parser.add_argument("--out", type=Path, default=Path("runs") / out, help="folder of the run folders")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time; each takes about one core")
     parser.add_argument("--only", default="", help="only conditions whose name contains this")
@@ -52,7 +53,7 @@ def run_grid(
         finished run folders by condition, in order of seeds.
     """
     chosen = {name: list(args) for name, args in conditions.items() if options.only in name}
-    seeds = range(1 if options.smoke else options.seeds)
+    seeds = range(options.first_seed, options.first_seed + (1 if options.smoke else options.seeds))
     out = options.out / "smoke" if options.smoke else options.out
     # Seeds outside, conditions inside: whatever is there when time runs out is balanced.
     jobs = [(name, args, seed) for seed in seeds for name, args in chosen.items()]

@@ -24,6 +24,12 @@ CONDITIONS = {
     for weights in ("shared", "separate")
     for weight in (1, 0)
 }
+# Observers that see where agents are and not how they move: recognised walks no longer do, so places must differ.
+CONDITIONS["shared-mirror1-observations"] = [
+    *CONDITIONS["shared-mirror1"],
+    "--set",
+    "population.observer.reads=observations",
+]
 SMOKE = ["--set", "total_steps=12800", "--set", "evaluation.checkpoints=1", "--set", "evaluation.episodes=16"]
 
 

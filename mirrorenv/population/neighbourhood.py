@@ -228,7 +228,8 @@ def read_neighbourhood(
         return x.gather(2, index).view(batch, time, -1, slots, width).permute(2, 0, 1, 3, 4)
 
     seen = shown(mask.to(torch.float32).unsqueeze(-1)).squeeze(-1)
-    evidence = head.evidence(LineupTensors(shown(observations), shown(features), seen))  # (B, T, J, K, N)
+    lineup = population.shown(LineupTensors(shown(observations), shown(features), seen))
+    evidence = head.evidence(lineup)  # (B, T, J, K, N)
     columns = candidates[:, None, :, None, :].expand(*evidence.shape[:4], slots)
     return evidence.gather(4, columns)
 

@@ -36,12 +36,22 @@ class Population(nn.Module):
 
     def evidence(self, lineup: LineupTensors) -> Tensor:
         """What every observer makes of every slot after every step, (B, T, J, K, N); see `Head.evidence`."""
+        lineup = self.shown(lineup)
         own = self._own_log_probability(lineup) if self.head.needs_own else None
         trunk = self.settings.observer.trunk
         if trunk == "separate":
             return self.head.evidence(lineup, own=own)
         hidden = self.planner.read(lineup.observations)
         return self.head.evidence(lineup, hidden.detach() if trunk == "stopped" else hidden, own)
+
+    def shown(self, lineup: LineupTensors) -> LineupTensors:
+        """The lineup with zeros in the place of what the heads do not read (`observer.reads`)."""
+        reads = self.settings.observer.reads
+        if reads == "observations":
+            return lineup._replace(actions=torch.zeros_like(lineup.actions))
+        if reads == "actions":
+            return lineup._replace(observations=torch.zeros_like(lineup.observations))
+        return lineup
 
     @torch.no_grad()
     def _own_log_probability(self, lineup: LineupTensors) -> Tensor:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mirrorenv.errors import ConfigError
 
@@ -81,6 +81,10 @@ class ObserverSettings(StrictModel):
     """How a lineup is read: additive, gru, gru_state, joint, likelihood, likelihood_gru, or a name you registered."""
     trunk: Literal["separate", "shared", "stopped"] = "separate"
     """Whether the head reads with its own weights, with its agent's policy trunk, or with that trunk detached."""
+    reads: Literal["both", "observations", "actions"] = "both"
+    """What of a trajectory the head is shown. Of observations alone it learns where agents are and not how they move,
+    so that the mirror reward pays for places. Other than "both": heads additive, gru, gru_state and joint with their
+    own trunk. The exact limit stays that of the whole trajectory, above what a part of it can tell."""
     hidden: int = Field(default=64, ge=1)
     """Hidden units of the head."""
     layers: int = Field(default=1, ge=1, le=4)
@@ -99,6 +103,15 @@ class ObserverSettings(StrictModel):
     and gru with trunk separate, credits author and team."""
     place: tuple[int, ...] = ()
     """Which numbers of the flattened observation say where an agent is, for `neighbours`; worlds with places know."""
+
+    @model_validator(mode="after")
+    def _can_read_a_part(self) -> Self:
+        if self.reads != "both" and (self.trunk != "separate" or self.head.startswith("likelihood")):
+            raise ValueError(
+                f"reads = {self.reads!r} needs a head of its own (additive, gru, gru_state, joint) "
+                f"and trunk = 'separate'; head {self.head!r} with trunk {self.trunk!r} reads with a policy"
+            )
+        return self
 
 
 class PopulationSettings(StrictModel):
