@@ -62,10 +62,14 @@ def href(folder: Path, link: str, out: Path) -> str | None:
     Only https addresses and files beside or below the result folder are linked, so that no result can name a script or
     a file of the reader's.
     """
+    if not link.isprintable():
+        return None
     if link.startswith("https://"):
         return quote(link, safe="/:?&=#%.,+~@-_")
+    if ":" in link or len(link) > 500:
+        return None
     target = (folder / link).resolve()
-    if ":" in link or not target.is_relative_to(folder.resolve().parent) or not target.exists():
+    if not target.is_relative_to(folder.resolve().parent) or not target.exists():
         return None
     return quote(os.path.relpath(target, out.resolve().parent).replace(os.sep, "/"))
 

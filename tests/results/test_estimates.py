@@ -1,7 +1,7 @@
 """Intervals over seeds and within a run are never taken for one another; statistics agree with other implementations.
 
-`rliable` 1.2 asks for `arch` below 8, which the pins do not hold, so its formulas are derived again here, from the paper
-(Agarwal et al., NeurIPS 2021) and in another way than the package computes them.
+`rliable` 1.2 asks for `arch` below 8, which the pins do not hold, so its formulas are derived again here, from the
+paper (Agarwal et al., NeurIPS 2021) and in another way than the package computes them.
 """
 
 from __future__ import annotations
