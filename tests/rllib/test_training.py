@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mirrorenv.errors import CheckpointError, RunFolderError, TrainingError, UnknownNameError, WorldError
 from mirrorenv.population.checkpoint import load_population
@@ -56,6 +57,10 @@ def test_a_run_folder_holds_what_is_needed_to_tell_the_run_again(finished_run: R
     assert [row["iteration"] for row in rows] == list(range(1, len(rows) + 1))
     assert rows[-1]["env_steps"] == finished_run.evaluations()[-1]["env_steps"] == 57344
     assert finished_run.config["world"] == "mirrorenv/ants-v0"
+    board = EventAccumulator(str(finished_run.tensorboard_path)).Reload()
+    assert set(board.Tags()["scalars"]) >= {"train/mirror_return", "learned/top1", "limit/top1", "limit/information"}
+    assert [event.step for event in board.Scalars("learned/top1")] == [0, 57344]
+    assert finished_run.info["seed"] == 0 and {"mirrorenv", "ray", "torch"} <= finished_run.info["versions"].keys()
     page = write_report(finished_run.path).read_text("utf-8")
     assert "mirrorenv/ants-v0" in page
 

@@ -1,0 +1,53 @@
+"""What a training run shows: a bar with the numbers that matter, lines where there is no terminal, or nothing."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+pytest.importorskip("ray")
+
+from mirrorenv.cli_progress import TrainingDisplay
+from mirrorenv.rllib.settings import RunSettings
+
+SETTINGS = RunSettings(world="mirrorenv/ants-v0", total_steps=1000)
+EVALUATION: dict[str, Any] = {
+    "env_steps": 500,
+    "lineup_size": 4,
+    "learned": {"top1": {"value": 0.75}, "information": {"value": 0.9}},
+    "limit": {"information": {"value": 1.2}},
+    "return": {"value": 3.5},
+}
+ITERATION = {"env_steps": 640, "return": 2.25, "mirror_return": 0.8, "env_steps_per_second": 12345.6}
+
+
+def shown(*, terminal: bool, silent: bool = False) -> str:
+    """Everything printed over an evaluation and an iteration."""
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, width=160, color_system=None)
+    with TrainingDisplay(SETTINGS, console, quiet=not terminal, silent=silent) as display:
+        display.progress.evaluation(EVALUATION)
+        display.progress.iteration(ITERATION)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
+
+
+def test_the_bar_shows_recognition_beside_the_limit_both_returns_and_the_speed() -> None:
+    text = shown(terminal=True)
+    for part in ("mirrorenv/ants-v0", "640/1000", "top-1 0.75", "nats 0.90/1.20 (max 1.39)", "return 2.25",
+                 "mirror 0.80", "12,346 steps/s"):  # fmt: skip
+        assert part in text, text
+
+
+def test_without_a_terminal_each_evaluation_is_a_line() -> None:
+    lines = shown(terminal=False).strip().splitlines()
+    assert lines[0] == "training mirrorenv/ants-v0 for 1,000 steps"
+    assert " ".join(lines[1].split()) == "500 steps top-1 0.75 nats 0.90/1.20 (max 1.39) return 3.50"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_quiet_is_quiet(terminal: bool) -> None:
+    assert shown(terminal=terminal, silent=True).strip() == ""
