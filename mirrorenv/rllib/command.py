@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -296,9 +297,12 @@ def _run(
     if as_json:
         print(json.dumps({"trials": [vars(one) for one in outcomes]}))
     require_good(outcomes)
-    kept = [one.checkpoint for one in outcomes if one.checkpoint]
+    kept = [(one.checkpoint, one.env) for one in outcomes if one.checkpoint]
     if kept:
-        console.print(f"next: rllib evaluate {kept[0]}", markup=False, highlight=False, soft_wrap=True)
+        checkpoint, env = kept[0]
+        named = ["--env", env] if ":" in env else []  # a checkpoint alone runs no code
+        following = shlex.join(["rllib", "evaluate", checkpoint, *named])
+        console.print(f"next: {following}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _progress(line: str) -> None:

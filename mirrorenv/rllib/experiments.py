@@ -185,6 +185,7 @@ def _from_python(path: Path, notice: Notice, env: str | None, **rest: Any) -> Ex
 class Outcome:
     """What became of one trial."""
 
+    env: str
     folder: str
     status: str
     iterations: int
@@ -258,7 +259,7 @@ def run_experiment(
         raise_on_failed_trial=False,
         verbose=verbose,
     )
-    return [_outcome(trial) for trial in analysis.trials]
+    return [_outcome(trial, experiment.env) for trial in analysis.trials]
 
 
 def _check_same(folder: Path | None, record: dict[str, Any]) -> None:
@@ -300,7 +301,7 @@ def _reason(text: str) -> str:
     return last
 
 
-def _outcome(trial: Trial) -> Outcome:
+def _outcome(trial: Trial, env: str) -> Outcome:
     last = trial.last_result or {}
     runners = last.get("env_runners", {})
     error = None
@@ -308,6 +309,7 @@ def _outcome(trial: Trial) -> Outcome:
         error = _reason(str(trial.get_error() or "")) or f"see {trial.error_file}"
     returns = [runners.get(name) for name in ("episode_return_mean", "mirror_return_mean")]
     return Outcome(
+        env=env,
         folder=str(trial.path),
         status=trial.status,
         iterations=int(last.get("training_iteration", 0)),

@@ -18,6 +18,7 @@ from safetensors.numpy import load, save
 from mirrorenv.envs import registry
 from mirrorenv.envs.mirror_test import MirrorTest
 from mirrorenv.errors import CheckpointError, ConfigError, MirrorError
+from mirrorenv.population.checkpoint import world_of
 from mirrorenv.results import atomic_write_bytes, atomic_write_json, read_json, verify_manifest, write_manifest
 from mirrorenv.rllib.guards import until_sampled
 from mirrorenv.rllib.multi_agent_env import make_multi_agent_env
@@ -177,7 +178,8 @@ def load_stock(
 
     Args:
         checkpoint: the checkpoint's folder. Only safetensors and JSON are read.
-        env: another world than the checkpoint's, with the same spaces.
+        env: another world than the checkpoint's, with the same spaces; or the same, which must be named here if it is
+            ``package.module:Env``: a checkpoint alone runs no code.
         env_config: arguments of the world that replace the checkpoint's.
         seed: of worlds and choices.
 
@@ -192,7 +194,8 @@ def load_stock(
         verify_manifest(folder)
         about = read_json(folder / _CONFIG)
         weights = load((folder / _WEIGHTS).read_bytes())
-        about |= {"env": env or about["env"], "env_config": {**about["env_config"], **(env_config or {})}}
+        id, kept = world_of({"world": env or about["env"], "world_options": about["env_config"]}, env)
+        about |= {"env": id, "env_config": {**kept, **(env_config or {})}}
         runner = stock_runner(about["env"], about["env_config"], about["policies"], about["model_config"], seed)
         for name in about["policies"]:
             own = {key.removeprefix(f"{name}/"): value for key, value in weights.items() if key.startswith(f"{name}/")}

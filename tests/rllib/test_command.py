@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import typer
+from safetensors.numpy import save
 from typer.testing import CliRunner
 
 from mirrorenv.errors import ConfigError, MirrorError
+from mirrorenv.results import write_manifest
 from mirrorenv.rllib import command
 from mirrorenv.rllib.command_config import ALGORITHMS, algorithm_config, current_names, variants
 from mirrorenv.rllib.command_options import GONE
@@ -282,3 +284,14 @@ def test_commands_on_the_pages_exist_with_their_options() -> None:
 
 def test_the_algorithms_are_those_the_command_names() -> None:
     assert set(ALGORITHMS) == {"MirrorPPO", "PPO"}
+
+
+def test_a_checkpoint_of_stock_ppo_runs_no_code_that_it_names(tmp_path: Path) -> None:
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    (folder / "modules.safetensors").write_bytes(save({}))
+    about = {"env": "tests.rllib.no_such_module:run", "env_config": {}, "policies": ["shared"], "model_config": {}}
+    (folder / "config.json").write_text(json.dumps(about))
+    write_manifest(folder, ["modules.safetensors", "config.json"])
+    assert "--env tests.rllib.no_such_module:run" in refused("evaluate", str(tmp_path))
+    assert "No module named" in refused("evaluate", str(tmp_path), "--env", "tests.rllib.no_such_module:run")
