@@ -7,6 +7,7 @@ of `dirichlet_table.py`, kept one by one, and the learned observers of `observer
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -81,23 +82,31 @@ def one_step(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Pat
         "escape": lambda: weights.escape(plan),
     }[part]()
     pooling = "median" if part in ("orbit", "learned") else "mean"
-    write(row, mark, folder, [MEASURED.model_copy(update={"over_seeds": pooling})], [_one_step(line) for line in lines])
+    found = [_one_step(line) for line in lines]
+    write(row, mark, folder, [MEASURED.model_copy(update={"over_seeds": pooling})], found, **_size(lines[0]["what"]))
+
+
+def _size(what: str) -> dict[str, int]:
+    """N and K as they stand in the words of a row; two where it names none."""
+    named = dict(word.split("=") for word in re.findall(r"[NK]=\d+", what))
+    return {
+        "N": int(named.get("N", 4 if "tenfold" in what else 2)),
+        "K": int(named.get("K", 5 if "tenfold" in what else 2)),
+    }
 
 
 def _one_step(line: dict[str, Any]) -> tuple[Entry, dict[int, Mapping[str, Floats]]]:
+    """A row of `critical_weight.py` as an entry. A seed that parted at no weight counts as the largest one tried."""
     exact = line["method"] == "exhaustive"
     source = f"closed form {line['formula']}"
-    condition = f"{line['part']}, {line['what'].partition(': ')[2] or line['what']}"
-    agents = (
-        "exact"
-        if exact
-        else "sampled gradient"
-        if "exact gradient" not in condition and line["part"] == "learned"
-        else "exact gradient"
-    )
+    if "parted_at" in line and line["part"] == "learned":
+        tried = list(line["parted_at"])
+        source += f"; weights {tried[0]} to {tried[-1]} tried"
+    words = re.sub(r"^(identity|conformity)? ?(N=\d+)? ?(K=\d+)?[,:]? ?", "", line["what"])
+    sampled = line["part"] == "learned" and "exact gradient" not in words
     entry = Entry(
-        condition=condition,
-        agents=agents,
+        condition=f"{line['part']}, {words}",
+        agents="exact" if exact else "sampled gradient" if sampled else "exact gradient",
         exact=exact,
         references={"measured": Reference(value=line["predicted"], source=source)},
     )
@@ -111,7 +120,7 @@ def known_policies(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folde
     kept = seeds[:2] if mark.smoke else seeds
     drawn = {s: dirichlet.known_matches(agents, alpha, steps, 20 if mark.smoke else matches, s) for s in kept}
     recorded = dict(zip(dirichlet.COLUMNS, dirichlet.REFERENCE[agents, alpha][steps], strict=True))
-    source = f"recorded reference, {dirichlet.reference_matches(agents)} matches"
+    source = f"{dirichlet.reference_matches(agents)} recorded matches"
     found: Measured = []
     for name, nats in (("independent", "nats"), ("joint", "joint nats")):
         columns = {"top1": f"{name} top-1", "exact": f"exact {name}", "nats": nats}
@@ -120,7 +129,7 @@ def known_policies(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folde
             for figure, column in columns.items()
             if column in recorded
         }
-        words = "each trajectory alone" if name == "independent" else "all together"
+        words = "each alone" if name == "independent" else "all together"
         by_seed = {s: {f: one[c].astype(np.float32) for f, c in columns.items()} for s, one in drawn.items()}
         found.append((Entry(condition=f"exact limit, {words}", agents="exact limit", references=references), by_seed))
     write(row, mark, folder, RECOGNISED, found, N=agents, alpha=alpha, T=steps)
@@ -134,7 +143,7 @@ def few_shot(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Pat
     drawn = {s: dirichlet.few_shot_matches(agents, float(alpha), steps, size, s) for s in kept}
     found: Measured = []
     for past in drawn[kept[0]]:
-        for index, words in enumerate(("each trajectory alone", "all together")):
+        for index, words in enumerate(("each alone", "all together")):
             after = past if "known" in past else f"after {past} past episodes"
             by_seed = {s: {"nats": one[past][index].astype(np.float32)} for s, one in drawn.items()}
             found.append((Entry(condition=f"{after}, {words}", agents="exact limit"), by_seed))

@@ -223,7 +223,9 @@ def _columns(drafts: Sequence[_Draft], suite: Suite | None) -> tuple[Figure, ...
 
 def _line(draft: _Draft, figures: Sequence[Figure]) -> Line:
     seeds = tuple(sorted(draft.found))
-    cells = {figure.name: cell for figure in figures if (cell := _cell(draft, figure, seeds)) is not None}
+    own = {figure.name: figure for figure in draft.result.figures}
+    wanted = [own[figure.name] for figure in figures if figure.name in own]
+    cells = {figure.name: cell for figure in wanted if (cell := _cell(draft, figure, seeds)) is not None}
     return Line(
         world=_world(draft.result),
         condition=draft.entry.condition,
