@@ -1,23 +1,23 @@
 """A suite as data: what is run, with how many seeds, and a hash that every result carries.
 
-```toml
-name = "theory"
-version = 1
-title = "Closed forms"
-figures = ["threshold"]        # columns of the leaderboard, the most telling first
-primary = "threshold"          # what lines are grouped by
+A suite file::
 
-[[rows]]
-row = "orbit-identity"
-world = "mirrorenv/identity-v0"
-runner = "orbit"               # which function of benchmarks/suite_*.py makes it
-seeds = 24                     # 0, 1, ..., 23
-together = true                # all seeds in one folder, one call
-table = "One-step games"       # lines of one table share its columns
-seconds = 60.0                 # estimated, of one core, for all seeds
-[rows.arguments]
-agents = 2
-```
+    name = "theory"
+    version = 1
+    title = "Closed forms"
+    figures = ["threshold"]        # columns of the leaderboard, the most telling first
+    primary = "threshold"          # what lines are grouped by
+
+    [[rows]]
+    row = "orbit-identity"
+    world = "mirrorenv/identity-v0"
+    runner = "orbit"               # which function of benchmarks/suite_*.py makes it
+    seeds = 24                     # 0, 1, ..., 23
+    together = true                # all seeds in one folder, one call
+    table = "One-step games"       # lines of one table share its columns
+    seconds = 60.0                 # estimated, of one core, for all seeds
+    [rows.arguments]
+    agents = 2
 
 The hash covers everything that a result depends on, and no words and no estimates: correcting a title leaves old
 results where they are, changing a row puts new ones into a table of their own.
