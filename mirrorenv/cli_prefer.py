@@ -71,9 +71,7 @@ class _Display:
             for name, one in row["fresh"]["useful"].items()
         )
         where = "held-out topics" if row["split"] == "held_out" else f"round {row['iteration']}"
-        _say(
-            f"{where:<16}own against other {joint:.3f} fresh, {told:.3f} first texts; perplexity at most x {perplexity:.2f}"
-        )
+        _say(f"{where:<16}own against other {joint:.3f} fresh, {told:.3f} first texts; perplexity x {perplexity:.2f}")
 
     def note(self, text: str) -> None:
         _say(text, "yellow")

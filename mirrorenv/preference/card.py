@@ -27,9 +27,9 @@ def data_card(
     """What is known of a set of first texts before anybody is trained.
 
     Returns:
-        players, a hash of all prompts, topics by split, what cleaning drops of the training texts, and by player: texts,
-        lengths in tokens, and typicality: nats per token under the untouched model. ``style`` is the accuracy of a
-        classifier of style that learned from all other topics, with chance beside it.
+        players, a hash of all prompts, topics by split, what cleaning drops of the training texts, and by player:
+        texts, lengths in tokens, and typicality: nats per token under the untouched model. ``style`` is the accuracy of
+        a classifier of style that learned from all other topics, with chance beside it.
     """
     prompts = "\0".join([settings.data.neutral, *(settings.persona(n) for n in range(len(voices)))])
     lines = [*topics.train, *topics.tuning, *topics.held_out]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: F401  (the canvas that png() draws on)
 from matplotlib.figure import Figure
 
 from mirrorenv.results.chart import Chart
@@ -15,6 +14,10 @@ from mirrorenv.results.plots import DPI, HEIGHT, SMALL, WIDTH, Level, Theme, Tra
 from mirrorenv.results.record import Series
 
 __all__ = ["Point", "over_rounds", "pareto", "points_of"]
+
+
+Line = tuple[str, Callable[[dict[str, Any]], Any]]
+"""A name, and what reads a number or an interval from an evaluation."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def over_rounds(
     title: str,
     caption: str,
     rows: Sequence[dict[str, Any]],
-    lines: Sequence[tuple[str, Callable[[dict[str, Any]], Any]]],
+    lines: Sequence[Line],
     *,
     levels: Sequence[Level] = (),
     percent: bool = False,

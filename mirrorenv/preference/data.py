@@ -1,4 +1,4 @@
-"""Pairs from generation: players, topics, samples; to a file that TRL loads, with a data card beside it. Needs torch."""
+"""Pairs from generation: players, topics, samples; to a file that TRL loads, with a data card. Needs torch."""
 
 from __future__ import annotations
 

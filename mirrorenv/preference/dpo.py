@@ -48,7 +48,7 @@ class Pair:
     rejected_reference: float
 
 
-class _Trainer(DPOTrainer):
+class _Trainer(DPOTrainer):  # type: ignore[misc]
     """Takes token ids and reference log-probabilities as they are."""
 
     def _prepare_dataset(self, dataset: Dataset, *given: Any) -> Dataset:

@@ -125,22 +125,20 @@ def pair_rows(texts: Sequence[Text], neutral: str = "") -> list[dict[str, Any]]:
     for one in texts:
         by_topic.setdefault(one.topic, []).append(one)
     system = [{"role": "system", "content": neutral}] if neutral else []
-    rows = []
-    for topic, some in by_topic.items():
-        for own in some:
-            for other in some:
-                if other.player != own.player:
-                    rows.append(
-                        {
-                            "prompt": [*system, {"role": "user", "content": topic}],
-                            "chosen": [{"role": "assistant", "content": own.text}],
-                            "rejected": [{"role": "assistant", "content": other.text}],
-                            "split": own.split,
-                            "author": own.player,
-                            "peer": other.player,
-                        }
-                    )
-    return rows
+    return [
+        {
+            "prompt": [*system, {"role": "user", "content": topic}],
+            "chosen": [{"role": "assistant", "content": own.text}],
+            "rejected": [{"role": "assistant", "content": other.text}],
+            "split": own.split,
+            "author": own.player,
+            "peer": other.player,
+        }
+        for topic, some in by_topic.items()
+        for own in some
+        for other in some
+        if other.player != own.player
+    ]
 
 
 def write_pairs(path: Path, texts: Sequence[Text], neutral: str = "") -> dict[str, int]:
@@ -225,9 +223,7 @@ def _said(row: dict[str, Any], field: str, role: str, place: str) -> str:
     """The last message of a role in a conversation."""
     messages = row.get(field)
     if not isinstance(messages, list) or not messages:
-        raise ConfigError(
-            f"{place}: '{field}' must be a list of messages with role and content (TRL's conversational form); {_EXPORT}"
-        )
+        raise ConfigError(f"{place}: '{field}' must be a list of messages (TRL's conversational form); {_EXPORT}")
     last = messages[-1]
     content = last.get("content") if isinstance(last, dict) and last.get("role") == role else None
     if not isinstance(content, str) or (role == "user" and not content.strip()):

@@ -64,9 +64,9 @@ def recognition(by_player: Array, untouched: Array, lengths: Array, run: str) ->
         run: names the shuffle.
 
     Returns:
-        by way of comparing (``sum``, ``per_token``, ``pmi``): ``joint`` accuracy with its interval over lineups, that of
-        each player, margins; ``lineup`` and ``limit``, as :class:`~mirrorenv.mirror.Score`; ``self_advantage`` in nats
-        per token: how much better authors predict their own texts than the others do.
+        by way of comparing (``sum``, ``per_token``, ``pmi``): ``joint`` accuracy with its interval over lineups, that
+        of each player, margins; ``lineup`` and ``limit``, as :class:`~mirrorenv.mirror.Score`;
+        ``self_advantage`` in nats per token: how much better authors predict their own texts than the others do.
     """
     ways = {
         "sum": by_player,

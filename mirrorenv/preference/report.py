@@ -126,21 +126,30 @@ def _charts(run: RunFolder, tuning: Sequence[Row], last: Row | None) -> list[tup
             for label, way in (("sum", "sum"), ("per token", "per_token"), ("against untouched", "pmi"))]  # fmt: skip
     lineup = [("each by its own likelihood", fresh("recognition", "lineup", "top1")),
               ("exact limit", fresh("recognition", "limit", "top1"))]  # fmt: skip
-    best = last["best"] if last else -1
-    return [
-        ("pareto", pareto(points_of(tuning), bound["perplexity"], best)),
-        ("recognition", over_rounds("Own against other", "Fresh texts on tuning topics; mean over players.", tuning, ways,
-            levels=[Level("chance", 0.5)], percent=True, y_label="joint accuracy")),
-        ("lineups", over_rounds("Lineups", "Who wrote which of N texts: every player by its own likelihood only, and the "
-            "exact limit, which knows all players.", tuning, lineup, levels=[Level("chance", 1 / len(names))], percent=True,
-            y_label="share named rightly")),
-        ("repetition", over_rounds("Repetition", "Share of three-token pieces that a text says again.", tuning,
-            [(name, fresh("useful", name, "repetition")) for name in names], percent=True, y_label="repeated pieces")),
-        ("relevance", over_rounds("Topic relevance", "What a text tells of its topic, by the untouched model.", tuning,
-            [(name, fresh("useful", name, "relevance")) for name in names], y_label="nats")),
-        ("kl", over_rounds("Distance from the untouched model", "Nats per token.", tuning,
-            [(name, fresh("useful", name, "kl")) for name in names], y_label="nats per token")),
-    ]  # fmt: skip
+    each = [Level("chance", 1 / len(names))]
+    told = {
+        "recognition": over_rounds(
+            "Own against other", "Fresh texts on tuning topics; mean over players.", tuning, ways,
+            levels=[Level("chance", 0.5)], percent=True, y_label="joint accuracy",
+        ),
+        "lineups": over_rounds(
+            "Lineups", "Who wrote which of N texts: every player by its own likelihood only, and the exact limit, "
+            "which knows all players.", tuning, lineup, levels=each, percent=True, y_label="share named rightly",
+        ),
+        "repetition": over_rounds(
+            "Repetition", "Share of three-token pieces that a text says again.", tuning,
+            [(name, fresh("useful", name, "repetition")) for name in names], percent=True, y_label="repeated pieces",
+        ),
+        "relevance": over_rounds(
+            "Topic relevance", "What a text tells of its topic, by the untouched model.", tuning,
+            [(name, fresh("useful", name, "relevance")) for name in names], y_label="nats",
+        ),
+        "kl": over_rounds(
+            "Distance from the untouched model", "By the players' own texts.", tuning,
+            [(name, fresh("useful", name, "kl")) for name in names], y_label="nats per token",
+        ),
+    }  # fmt: skip
+    return [("pareto", pareto(points_of(tuning), bound["perplexity"], last["best"] if last else -1)), *told.items()]
 
 
 def _pictures(run: RunFolder, charts: Sequence[tuple[str, Chart]]) -> str:
@@ -160,10 +169,9 @@ def _recognition_table(last: Row) -> str:
         for way, name in (("sum", "whole text"), ("per_token", "per token"), ("pmi", "against the untouched model")):
             rows.append([f"{label}, {name}", _share(before[way]["joint"]), _share(found[way]["joint"]),
                          *(f"{value:.2f}" for value in found[way]["players"])])  # fmt: skip
-        rows.append(
-            [f"{label}, lineup, own likelihood", _share(before["lineup"]["top1"]), _share(found["lineup"]["top1"])]
-        )
-        rows.append([f"{label}, lineup, exact limit", _share(before["limit"]["top1"]), _share(found["limit"]["top1"])])
+        together = "exact limit" if kind == "fresh" else "all voices together"  # the voices did not write first texts
+        for way, name in (("lineup", "own likelihood"), ("limit", together)):
+            rows.append([f"{label}, lineup, {name}", *(_share(some[way]["top1"]) for some in (before, found))])
         rows.append([f"{label}, self-advantage (nats per token)", _plain(before["self_advantage"]),
                      _plain(found["self_advantage"])])  # fmt: skip
     names = list(last["fresh"]["useful"])
@@ -243,10 +251,10 @@ def _card(run: RunFolder) -> str:
     said = f"Topics: {', '.join(f'{count} {split}' for split, count in card['topics'].items())}. Left out of training: "
     said += ", ".join(f"{count} {why}" for why, count in card["dropped"].items()) + "."
     if card["style"]:
-        said += f" Style alone names the author in {_share(card['style']['accuracy'])}; chance is {card['style']['chance']:.0%}."
-    return (
-        paragraph(said) + table(heads, rows, "First texts") + details("Data card", f"<pre>{escape(card, 4000)}</pre>")
-    )
+        accuracy, chance = _share(card["style"]["accuracy"]), card["style"]["chance"]
+        said += f" Style alone names the author in {accuracy}; chance is {chance:.0%}."
+    whole = details("Data card", f"<pre>{escape(card, 4000)}</pre>")
+    return paragraph(said) + table(heads, rows, "First texts") + whole
 
 
 def _value(estimate: Row) -> str:

@@ -1,4 +1,4 @@
-"""The run: write, pair, a few steps, measure, and again; resumed by the same call. Needs torch, transformers, peft, trl.
+"""The run: write, pair, a few steps, measure, and again; resumed by the same call. Needs the extra ``trl``.
 
 A round is whole or not at all: texts are kept as they are written, and everything else at the end of the round, so that
 a killed run repeats the round it was in and comes to the same numbers.
@@ -138,8 +138,8 @@ class _Loop:
         if self.given is not None:
             return list(self.given.texts)
         return generate(
-            self.settings, self.voices, self.topics, self.notebook, SPLITS, samples=self.settings.data.samples, round=-1,
-            tuned=False, progress=self.watch.stage,
+            self.settings, self.voices, self.topics, self.notebook, SPLITS, samples=self.settings.data.samples,
+            round=-1, tuned=False, progress=self.watch.stage,
         )  # fmt: skip
 
     def _fresh(self, split: Split, version: int, samples: int) -> list[Text]:
@@ -259,8 +259,8 @@ class _Loop:
 
 
 def _joint(row: dict[str, Any]) -> float:
-    """What rounds are compared by: own against other on fresh texts, mean over players."""
-    return float(row["fresh"]["recognition"]["sum"]["joint"]["value"])
+    """What rounds are compared by: own against other, mean over players, and over first and fresh texts."""
+    return float(sum(row[kind]["recognition"]["sum"]["joint"]["value"] for kind in ("first", "fresh")) / 2)
 
 
 def _figures(row: dict[str, Any]) -> dict[str, float]:

@@ -68,11 +68,14 @@ def lineups_of(texts: Sequence[Text], players: Sequence[str]) -> Lineups:
     """
     found = {(one.topic, one.sample, one.player): one for one in texts}
     places = list(dict.fromkeys((one.topic, one.sample) for one in texts))
-    rows = [(topic, tuple(found.get((topic, sample, name)) for name in players)) for topic, sample in places]
-    full = [(topic, some) for topic, some in rows if all(one is not None for one in some)]
+    full = [
+        (topic, tuple(found[topic, sample, name] for name in players))
+        for topic, sample in places
+        if all((topic, sample, name) in found for name in players)
+    ]
     if not full:
         raise MirrorError("no topic has a text of every player, so there is no lineup to read; write more texts")
-    return Lineups(tuple(topic for topic, _ in full), tuple(some for _, some in full))  # type: ignore[arg-type]
+    return Lineups(tuple(topic for topic, _ in full), tuple(some for _, some in full))
 
 
 def score_lineups(

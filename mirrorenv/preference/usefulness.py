@@ -1,4 +1,4 @@
-"""Whether texts are still worth reading: repetition, perplexity, relevance, length, instructions, distance from the base.
+"""Whether texts are still worth reading: repetition, perplexity, relevance, length, instructions, distance.
 
 Formulas: distinct-n after Li et al. 2016; perplexity under the untouched model at temperature 1; relevance is the
 contrastive bound on the mutual information of text and topic (van den Oord et al. 2018), at most the log of how many

@@ -136,8 +136,10 @@ def generate(
         ]
         system = settings.data.neutral if tuned else settings.persona(number)
         before = len(found)
+
+        def written(done: int, before: int = before) -> None:
+            progress("writing", before + done, total)
+
         with voices.speaking(number if tuned else None) as model:
-            found += notebook.write(
-                model, system, wanted, settings, lambda done, before=before: progress("writing", before + done, total)
-            )
+            found += notebook.write(model, system, wanted, settings, written)
     return found

@@ -1,0 +1,282 @@
+"""A population on a tiny model: it learns its own voice, resumes to the same bytes, and rolls back what collapses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("trl", reason="needs the extra trl")
+
+import torch
+from typer.testing import CliRunner
+
+from mirrorenv.cli import app
+from mirrorenv.debate.local import load_model
+from mirrorenv.errors import ConfigError, RunFolderError, TrainingError
+from mirrorenv.preference.dpo import train_player
+from mirrorenv.preference.measure import beyond_bound
+from mirrorenv.preference.pairing import pairs_for, shuffled_owners
+from mirrorenv.preference.report import summary, write_report
+from mirrorenv.preference.run import Watch, train, voices_for
+from mirrorenv.results.run_folder import RunFolder
+from tests.preference.small import first_texts, small_settings
+
+
+class Killed(BaseException):
+    """What a kill looks like from inside: nothing may catch it."""
+
+
+def content(path: Path) -> dict[str, bytes]:
+    """All that a run leaves that must not depend on how often it was killed."""
+    files = [path / "evaluations.jsonl", path / "metrics.jsonl", path / "texts.jsonl", path / "data_card.json"]
+    files += [*path.glob("checkpoints/*/*"), *path.glob("voices/*/*.safetensors")]
+    return {str(one.relative_to(path)): one.read_bytes() for one in files if one.is_file()}
+
+
+@pytest.fixture(scope="module")
+def learned(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, list[str]]:
+    """A run from a pair file that is long enough to learn, and the stages it went through."""
+    settings = small_settings(tiny_model, "learning.rounds=3", "learning.steps=8", "learning.on_policy=false")
+    stages: list[str] = []
+    watch = Watch(stage=lambda what, done, of: stages.append(what))
+    path = tmp_path_factory.mktemp("runs") / "learned"
+    return train(settings, path, pairs=first_texts(), watch=watch), stages
+
+
+def test_voices_learn_to_know_their_own_texts_on_topics_they_never_saw(learned: tuple[RunFolder, list[str]]) -> None:
+    row = learned[0].evaluations()[-1]
+    assert row["split"] == "held_out"
+    first = row["first"]
+    assert first["before"]["sum"]["joint"]["value"] == 0.5  # one model cannot be two authors
+    assert first["recognition"]["sum"]["joint"]["value"] == 1.0
+    assert first["recognition"]["per_token"]["joint"]["value"] == 1.0
+    assert first["recognition"]["self_advantage"]["value"] > 0.2
+
+
+def test_a_run_leaves_weights_that_peft_loads_and_a_page_that_needs_nothing_else(
+    learned: tuple[RunFolder, list[str]], tiny_model: Path
+) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    folder, stages = learned
+    assert {"writing", "reading"} <= set(stages) and any("training" in stage for stage in stages)
+    bare = AutoModelForCausalLM.from_pretrained(tiny_model)
+    tuned = PeftModel.from_pretrained(bare, folder.path / "voices" / "ann")
+    ids = torch.tensor([[3, 20, 30, 40]])
+    with torch.no_grad():
+        moved = tuned(ids).logits
+        with tuned.disable_adapter():
+            assert (tuned(ids).logits - moved).abs().max() > 1e-3
+    assert not list(folder.path.rglob("*.bin")) and not list(folder.path.rglob("*.pt"))
+    page = write_report(folder.path).read_text()
+    for needed in ("Recognition against usefulness", "On held-out topics", "ann", "bob", "exact limit"):
+        assert needed in page
+    assert "http://" not in page and "https://" not in page and "<script" not in page
+    assert summary(folder.evaluations())["best_round"] >= 1
+
+
+def test_the_base_model_is_left_as_it_was(learned: tuple[RunFolder, list[str]], tiny_model: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    ids = torch.tensor([[3, 20, 30, 40]])
+    with torch.no_grad():
+        fresh = AutoModelForCausalLM.from_pretrained(tiny_model)(ids).logits
+        assert torch.equal(load_model(str(tiny_model)).model(ids).logits, fresh)
+
+
+def test_a_killed_run_comes_to_the_same_bytes(tiny_model: Path, tmp_path: Path) -> None:
+    settings = small_settings(tiny_model)
+    stages = 0
+
+    def count(what: str, done: int, of: int) -> None:
+        nonlocal stages
+        stages += 1
+
+    train(settings, tmp_path / "whole", watch=Watch(stage=count))
+    for place in (1, stages // 2, stages - 3):  # in the first texts, in a round, in the last measurement
+        left = place
+
+        def kill(what: str, done: int, of: int) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise Killed
+
+        path = tmp_path / f"killed{place}"
+        with pytest.raises(Killed):
+            train(settings, path, watch=Watch(stage=kill))
+        assert RunFolder.open(path).status == "running"
+        train(settings, path)
+        whole, again = content(tmp_path / "whole"), content(path)
+        assert sorted(whole) == sorted(again)
+        assert [name for name in whole if whole[name] != again[name]] == []
+
+
+def test_a_round_that_breaks_a_bound_is_rolled_back_and_said_so(tiny_model: Path, tmp_path: Path) -> None:
+    settings = small_settings(
+        tiny_model, "bound.perplexity=1.0001", "learning.learning_rate=0.3", "learning.steps=6", "loss.supervised=0",
+        "learning.rounds=3",
+    )  # fmt: skip
+    notes: list[str] = []
+    folder = train(settings, tmp_path / "run", pairs=first_texts(), watch=Watch(note=notes.append))
+    rows = folder.evaluations()
+    rolled = [row for row in rows if row.get("rolled_back")]
+    assert rolled and "perplexity" in notes[0] and "rolled back" in notes[0]
+    number = rolled[0]["iteration"]
+    first, broken = (folder.checkpoint_path(n * 6) / "adapters.safetensors" for n in (number - 1, number))
+    assert first.read_bytes() == broken.read_bytes()
+    state = json.loads((folder.checkpoint_path(number * 6) / "state.json").read_text())
+    assert max(state["betas"]) == 0.2 and min(state["rates"]) == pytest.approx(0.15)
+    assert "was rolled back" in write_report(folder.path).read_text()
+
+
+def test_the_margin_is_measured_from_the_untouched_model(tiny_model: Path) -> None:
+    """TRL's log-probabilities and ours are of one text: an untrained voice has no margin."""
+    settings = small_settings(tiny_model, "learning.steps=1", "learning.learning_rate=1e-12", "loss.supervised=0")
+    with voices_for(settings) as voices:
+        texts = [one for one in first_texts().texts if one.split == "train"]
+        pairs = pairs_for(voices, 0, texts, settings, 1)
+        found, _ = train_player(
+            voices, 0, pairs, settings, beta=1.0, learning_rate=1e-12, round=1, optimiser=None
+        )  # fmt: skip
+    assert abs(found["margin"]) < 1e-4
+    assert found["chosen"] == pytest.approx(sum(one.chosen_reference for one in pairs) / len(pairs), abs=1e-3)
+    assert found["loss"] == pytest.approx(0.6931, abs=1e-3)
+
+
+def test_a_loss_without_reference_starts_from_the_texts_own_probabilities(tiny_model: Path) -> None:
+    settings = small_settings(tiny_model, "loss.kind=reference_free", "loss.supervised=0", "learning.steps=1")
+    with voices_for(settings) as voices:
+        pairs = pairs_for(voices, 0, [one for one in first_texts().texts if one.split == "train"], settings, 1)
+        found, _ = train_player(voices, 0, pairs, settings, beta=1.0, learning_rate=1e-12, round=1, optimiser=None)
+    gap = sum(one.chosen_reference - one.rejected_reference for one in pairs) / len(pairs)
+    assert found["margin"] == pytest.approx(gap, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "better"),
+    [("loss.kind=normalised", True), ("loss.kind=reference_free", True), ("control=supervised", True),
+     ("control=reversed", False)],
+)  # fmt: skip
+def test_losses_and_controls_move_the_margin_as_they_should(tiny_model: Path, change: str, better: bool) -> None:
+    settings = small_settings(tiny_model, change, "learning.steps=6")
+    texts = [one for one in first_texts().texts if one.split == "train"]
+    with voices_for(settings) as voices:
+        pairs = pairs_for(voices, 0, texts, settings, 1)
+        train_player(voices, 0, pairs, settings, beta=0.5, learning_rate=0.02, round=1, optimiser=None)
+        own, other = ("ann", "bob") if better else ("bob", "ann")
+
+        def mean(name: str, player: int | None) -> float:
+            from mirrorenv.preference.scoring import prompt_of, tokens_of
+
+            some = [one for one in texts if one.player == name]
+            with voices.speaking(player) as model:
+                return sum(model.score(prompt_of(model, t.topic, settings), [tokens_of(model, t)])[0] for t in some)
+
+        assert mean(own, 0) - mean(other, 0) > mean(own, None) - mean(other, None)
+
+
+def test_shuffled_ownership_keeps_the_texts_and_deals_the_names(tiny_model: Path) -> None:
+    settings = small_settings(tiny_model, "control=shuffled_ownership")
+    texts = list(first_texts(topics=40).texts)
+    dealt = shuffled_owners(texts, settings)
+    assert sorted(one.text for one in dealt) == sorted(one.text for one in texts)
+    owner = {one.text: one.player for one in texts}
+    same = sum(owner[one.text] == one.player for one in dealt) / len(dealt)
+    assert 0.2 < same < 0.8
+    assert sum(one.player == "ann" for one in dealt) == sum(one.player == "ann" for one in texts)
+
+
+def test_same_prompt_tells_everybody_the_same_and_draws_apart(tiny_model: Path, tmp_path: Path) -> None:
+    personas = {"data": {"players": [{"name": "ann", "persona": "x"}, {"name": "bob", "persona": "y"}]}}
+    apart, alike = (small_settings(tiny_model, f"control={control}").checked(
+        {**small_settings(tiny_model, f"control={control}").model_dump(),
+         "data": {**small_settings(tiny_model).data.model_dump(), **personas["data"]}})
+        for control in ("none", "same_prompt"))  # fmt: skip
+    assert apart.persona(1) == "y" and alike.persona(1) == alike.persona(0) == "x"
+
+
+def test_the_kl_weight_follows_its_budget(tiny_model: Path, tmp_path: Path) -> None:
+    def betas(budget: float) -> list[float]:
+        settings = small_settings(tiny_model, f"loss.kl_budget={budget}", "learning.rounds=1")
+        folder = train(settings, tmp_path / f"run{budget}", pairs=first_texts())
+        state: dict[str, Any] = json.loads((folder.checkpoint_path(3) / "state.json").read_text())
+        return list(state["betas"])
+
+    assert betas(1e-9) == pytest.approx([0.15, 0.15]) and betas(1e9) == pytest.approx([0.1 / 1.5] * 2)
+
+
+def test_bounds_name_player_figure_and_limit() -> None:
+    def useful(repetition: float, perplexity: float, relevance: float) -> dict[str, Any]:
+        return {
+            "ann": {"repetition": {"value": repetition}, "perplexity": perplexity, "relevance": {"value": relevance}}
+        }
+
+    bound = small_settings(Path("m"), "bound.repetition=0.05", "bound.perplexity=1.5", "bound.relevance=0.9").bound
+    first = useful(0.1, 10.0, 0.5)
+    assert beyond_bound(useful(0.14, 14.0, 0.46), first, bound) == {}
+    found = beyond_bound(useful(0.2, 16.0, 0.4), first, bound)
+    assert found == {
+        "ann": ["repetition 0.2 is above 0.15", "perplexity 16 is above 15", "relevance 0.4 is below 0.45"]
+    }
+
+
+def test_nothing_usable_to_train_on_is_said(tiny_model: Path) -> None:
+    settings = small_settings(tiny_model)
+    with (
+        voices_for(settings) as voices,
+        pytest.raises(TrainingError, match="usable text of 'ann'.*data.truncated=keep"),
+    ):
+        pairs_for(voices, 0, [one for one in first_texts().texts if one.player == "bob"], settings, 1)
+
+
+def test_a_model_without_such_layers_is_refused(tiny_model: Path) -> None:
+    with pytest.raises(ConfigError, match=r"learning.targets: the model .* has no linear layers named nothing"):
+        with voices_for(small_settings(tiny_model, "learning.targets=[nothing]")):
+            pass
+
+
+def test_another_configuration_does_not_resume(learned: tuple[RunFolder, list[str]], tiny_model: Path) -> None:
+    with pytest.raises(RunFolderError, match="learning.on_policy"):
+        train(small_settings(tiny_model), learned[0].path, pairs=first_texts())
+
+
+def _options(model: Path) -> list[str]:
+    players = "data.players=[{name: ann}, {name: bob}]"
+    given = [players, "data.neutral=n", "data.tokens=8", "data.samples=1", "data.truncated=keep", "data.most_topics=9",
+             "learning.rounds=1", "learning.steps=2", "learning.rank=2", "measure.instructions=false",
+             "measure.relevance_topics=2", "bound.perplexity=1e9", "bound.repetition=1", "bound.relevance=0"]  # fmt: skip
+    return ["--model", str(model), *(word for one in given for word in ("--set", one))]
+
+
+def test_the_commands_generate_train_and_report(tiny_model: Path, tmp_path: Path) -> None:
+    runner = CliRunner()
+    made = runner.invoke(app, ["prefer", "generate", "--out", str(tmp_path / "d"), *_options(tiny_model), "--json"])
+    assert made.exit_code == 0, made.output
+    told = json.loads(made.stdout.strip().splitlines()[-1])
+    card = json.loads((tmp_path / "d" / "data_card.json").read_text())
+    assert told["card"] == card and set(card["texts"]) == {"ann", "bob"} and card["style"]["chance"] == 0.5
+    command = ["prefer", "train", "--run", str(tmp_path / "run"), "--pairs", str(tmp_path / "d" / "pairs.jsonl")]
+    done = runner.invoke(app, [*command, *_options(tiny_model), "--json", "--quiet"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    assert set(found["useful"]) == {"ann", "bob"} and Path(found["report"]).is_file()
+    assert runner.invoke(app, ["prefer", "report", str(tmp_path / "run")]).stdout.strip() == found["report"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--model", "no/such/folder"], "local model 'no/such/folder'"),
+        (["--pairs", "no.jsonl"], "there is no such file"),
+        (["--set", "loss.kind=nice"], "loss.kind"),
+        (["--set", "learning.round=3"], "Did you mean rounds?"),
+    ],
+)
+def test_mistakes_are_answered_in_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = CliRunner().invoke(app, ["prefer", "train", "--run", str(tmp_path / "run"), *arguments])
+    assert done.exit_code != 0 and said in str(done.exception)
