@@ -283,7 +283,12 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     ("module", "missing", "extra"),
-    [("population", "torch", "train"), ("rllib", "ray", "train"), ("sb3", "stable_baselines3", "sb3")],
+    [
+        ("population", "torch", "train"),
+        ("rllib", "ray", "train"),
+        ("sb3", "stable_baselines3", "sb3"),
+        ("preference", "trl", "trl"),
+    ],
 )
 def test_a_missing_extra_is_answered_with_the_pip_line(module: str, missing: str, extra: str) -> None:
     result = _run_without(

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-TEMPLATE = "{% for m in messages %}<{{ m.role[0] }}>{{ m.content }}<end>{% endfor %}{% if add_generation_prompt %}<a>{% endif %}"
+TEMPLATE = (
+    "{% for m in messages %}<{{ m.role[0] }}>{{ m.content }}<end>{% endfor %}"
+    "{% if add_generation_prompt %}<a>{% endif %}"
+)
 
 
 @pytest.fixture(scope="session")
