@@ -1,0 +1,105 @@
+"""The suite runner: cost first, resumable, split into parts, and the same command after anything that stopped it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from argparse import Namespace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from mirrorenv.cli import app
+from mirrorenv.results.board import collect, result_folders
+from mirrorenv.results.board_check import check_submission
+from mirrorenv.results.result_folder import ResultFolder
+from mirrorenv.results.suite import find_suites, load_suite
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def runner() -> ModuleType:
+    """Scripts import their neighbours by bare name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        return importlib.import_module("suite")
+
+
+def options(out: Path, **changes: object) -> Namespace:
+    return Namespace(**{"out": out, "smoke": True, "part": (1, 1), "only": "", "cost": False, **changes})
+
+
+@pytest.fixture(scope="module")
+def theory():
+    return load_suite(BENCHMARKS / "suites" / "theory.toml")
+
+
+def test_the_cost_is_printed_before_anything_runs(runner, theory, tmp_path, capsys):
+    assert runner.run(theory, options(tmp_path, smoke=False, cost=True)) == 0
+    said = capsys.readouterr().out
+    assert f"whole suite {theory.seconds / 60:.1f} minutes of one core" in said and "dirichlet-8-10-50" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_piece_that_is_there_is_not_run_again(runner, theory, tmp_path, capsys):
+    few = options(tmp_path, only="optimum-conformity-2-2")
+    assert runner.run(theory, few) == 1
+    assert runner.run(theory, few) == 0
+    scores = tmp_path / "optimum-conformity-2-2" / "all" / "scores.json"
+    scores.write_text(scores.read_text() + " ")  # torn, or touched
+    assert runner.run(theory, few) == 1
+    assert "left     0.0" in capsys.readouterr().out
+
+
+def test_a_smoke_run_does_not_pass_for_the_real_one(runner, theory, tmp_path):
+    few = options(tmp_path, only="optimum-conformity-2-2")
+    runner.run(theory, few)
+    pieces = runner.pieces_of(theory, tmp_path, few.only, (1, 1), False)
+    assert not runner.is_done(pieces[0], theory.mark(pieces[0].row.row))
+
+
+def test_parts_share_the_pieces_out(runner, theory, tmp_path):
+    whole = runner.pieces_of(theory, tmp_path, "", (1, 1), False)
+    parts = [runner.pieces_of(theory, tmp_path, "", (k, 3), False) for k in (1, 2, 3)]
+    assert sorted(piece.folder for part in parts for piece in part) == sorted(piece.folder for piece in whole)
+    assert len({piece.folder for piece in whole}) == len(whole) == 38 + 5  # one row has a folder for each of 5 seeds
+    assert [piece.seeds[0] for piece in whole] == sorted(piece.seeds[0] for piece in whole)
+
+
+def test_one_command_runs_one_builds_one_checks(runner, theory, tmp_path):
+    runner.run(theory, options(tmp_path / "smoke", only="dirichlet-4-10-20"))
+    runner.run(theory, options(tmp_path / "smoke", only="orbit-identity"))
+    out = tmp_path / "board.html"
+    command = ["board", "build", str(tmp_path / "smoke"), "--suites", str(BENCHMARKS / "suites"), "--out", str(out)]
+    done = CliRunner().invoke(app, [*command, "--json"])
+    assert done.exit_code == 0 and json.loads(done.stdout.splitlines()[-1])["results"] == 2
+    assert "smoke run" in out.read_text("utf-8")
+    folder = tmp_path / "smoke" / "dirichlet-4-10-20" / "all"
+    assert CliRunner().invoke(app, ["verify", str(folder)]).exit_code == 0
+    done = CliRunner().invoke(app, ["board", "check", str(folder), "--suites", str(BENCHMARKS / "suites")])
+    assert "is a smoke run" in str(done.exception)
+
+
+def test_the_rows_are_the_benchmarks_own_numbers(runner, theory, tmp_path):
+    runner.run(theory, options(tmp_path, only="dirichlet-4-10-20"))
+    table = importlib.import_module("dirichlet_table")
+    folder = ResultFolder.open(tmp_path / "dirichlet-4-10-20" / "all")
+    drawn = table.known_matches(4, 10, 20, 20, seed=1)
+    held = {(row["condition"], row["seed"]): row["figures"] for row in folder.scores()}
+    found = held["exact limit, all together", 1]
+    assert found["top1"]["value"] == pytest.approx(drawn["joint top-1"].mean())
+    assert found["nats"]["value"] == pytest.approx(np.float32(drawn["joint nats"]).mean(), rel=1e-5)
+    reference = folder.result.entries[1].references["top1"]
+    assert (reference.value, reference.source) == (0.721, "300 recorded matches")
+
+
+def test_recorded_suites_are_whole_and_true():
+    """What is committed under benchmarks/results passes the same check as anybody's submission."""
+    recorded = [path for path in (BENCHMARKS / "results").iterdir() if path.is_dir()]
+    for folder in recorded:
+        assert check_submission(folder, find_suites(folder)).folders
+        assert collect(result_folders([folder]), find_suites(folder))
