@@ -52,8 +52,7 @@ ARMS: dict[str, dict[str, Any]] = {"kept": {}, "withheld": {"own_text": "withhel
 CELLS = [
     *(("style", arm) for arm in ARMS),
     *(("likelihood", arm) for arm in ARMS),
-    *((reader, arm) for arm in ARMS for reader in ("labels", "schema")),
-    *(("words", arm) for arm in ARMS),
+    *((reader, arm) for arm in ("withheld", "kept", "fresh") for reader in ("labels", "schema", "words")),
 ]
 
 

@@ -56,7 +56,7 @@ def test_one_command_plays_a_game_and_writes_its_page(played):
     assert all(row["invalid"] == 0.0 for row in told["scores"]["readers"])
     assert "limit (omniscient)" in (folder / "index.html").read_text()
     texts = [text for one in open_results(folder).game(0).rounds for text in one.texts]
-    assert len(set(texts)) == 12 and all(len(text) > 20 for text in texts)
+    assert len(set(texts)) == 12 and all(len(text) > 10 for text in texts)
 
 
 def test_every_call_to_the_model_began_with_a_system_message(played):
