@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args, get_origin
 ROOMS = {
     "mirror": "The test itself. NumPy and SciPy only.",
     "envs": "The worlds, and what one does to a world.",
-    "results": "Run folders, statistics, the report.",
+    "results": "Run folders, result folders, statistics, the report and the leaderboard.",
     "population": "Planners, observers and baselines. Needs the extra `train`.",
     "rllib": "The population on RLlib. Needs the extra `train`.",
     "debate": "The language-model game. Endpoints need the extra `llm`.",
