@@ -73,7 +73,8 @@ def pareto(points: Sequence[Point], bound: float, best: int) -> Chart:
             axes.spines[side].set_color(theme.grid)
         axes.tick_params(colors=theme.muted, labelsize=SMALL, length=0, pad=5)
         axes.grid(color=theme.grid, linewidth=0.8)
-        axes.axvline(bound, color=theme.level, linestyle=(0, (1.5, 2.0)), linewidth=1.4, label=f"bound {bound:g}")
+        if bound < 10 * max(p.cost for p in points):  # one that is far away would squeeze the rest
+            axes.axvline(bound, color=theme.level, linestyle=(0, (1.5, 2.0)), linewidth=1.4, label=f"bound {bound:g}")
         axes.axhline(0.5, color=theme.level, linestyle=(0, (5, 2)), linewidth=1.2, label="chance")
         axes.plot(
             [p.cost for p in points], [p.recognition for p in points], color=theme.learned, alpha=0.4, linewidth=1.2
@@ -86,10 +87,9 @@ def pareto(points: Sequence[Point], bound: float, best: int) -> Chart:
                 [p.cost for p in some], [p.recognition for p in some], linestyle="none", marker="o" if useful else "X",
                 markersize=7, markerfacecolor=theme.learned if useful else theme.limit, markeredgewidth=0, label=label,
             )  # fmt: skip
-        for point in points:
-            text = f"{point.round}*" if point.round == best else str(point.round)
-            axes.annotate(text, (point.cost, point.recognition), xytext=(6, 5), textcoords="offset points",
-                          color=theme.ink, fontsize=SMALL)  # fmt: skip
+        for (cost, height), text in _labels(points, best).items():
+            place = {"xytext": (6, 5), "textcoords": "offset points"}
+            axes.annotate(text, (cost, height), color=theme.ink, fontsize=SMALL, **place)
         axes.set_ylim(-0.03, 1.06)
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -110,6 +110,16 @@ def pareto(points: Sequence[Point], bound: float, best: int) -> Chart:
         f"Scatter plot of rounds, {told}.",
         draw,
     )
+
+
+def _labels(points: Sequence[Point], best: int) -> dict[tuple[float, float], str]:
+    """Numbers of the rounds, those on one spot together."""
+    found: dict[tuple[float, float], str] = {}
+    for point in points:
+        spot, text = (point.cost, point.recognition), f"{point.round}*" if point.round == best else str(point.round)
+        near = next((at for at in found if abs(at[0] / spot[0] - 1) < 0.05 and abs(at[1] - spot[1]) < 0.04), spot)
+        found[near] = f"{found[near]}, {text}" if near in found else text
+    return found
 
 
 def over_rounds(

@@ -228,7 +228,7 @@ def _samples(run: RunFolder, last: Row | None) -> str:
     shown = []
     for topic in list(dict.fromkeys(one["topic"] for one in some))[:2]:
         rows = [[escape(one["player"]), escape(one["text"], 600)] for one in some if one["topic"] == topic]
-        shown.append(table(["player", "text"], rows, topic))
+        shown.append(table(["player", "text"], rows, topic, "pairs"))
     return "".join(shown) or paragraph("Nothing yet.")
 
 

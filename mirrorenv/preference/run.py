@@ -7,6 +7,7 @@ a killed run repeats the round it was in and comes to the same numbers.
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from mirrorenv.preference.state import Progressed, load_round, save_round
 from mirrorenv.preference.topics import SPLITS, Split, TopicSplit, split_topics, topics_of
 from mirrorenv.preference.voices import Voices
 from mirrorenv.preference.writing import Notebook, generate
-from mirrorenv.results.files import atomic_write_json
+from mirrorenv.results.files import atomic_write_json, atomic_write_text, json_lines
 from mirrorenv.results.run_folder import IfExists, RunFolder
 
 __all__ = ["CARD", "TEXTS", "Watch", "topics_for", "train", "voices_for"]
@@ -90,8 +91,7 @@ def train(
     Raises:
         MirrorError: see the message; the same call goes on where it stopped.
     """
-    config = {**settings.model_dump(mode="json"), "room": "preference",
-              "first_texts": None if pairs is None else [one.to_row() for one in pairs.texts]}  # fmt: skip
+    config = {**settings.model_dump(mode="json"), "room": "preference", "first_texts": _digest(pairs)}
     if if_exists == "overwrite" and (path / "run.json").is_file():  # first, so that no run begins with another's texts
         (path / TEXTS).unlink(missing_ok=True)
     folder = RunFolder.create(path, config, settings.seed, if_exists=if_exists)
@@ -125,6 +125,7 @@ class _Loop:
         if checkpoints:
             self.state = load_round(checkpoints[-1], self.voices)
             self.folder.rewind(int(checkpoints[-1].name))
+            self._forget_the_end()
         else:
             self.folder.rewind(-1)
             atomic_write_json(self.folder.path / CARD, data_card(self.voices, first, self.topics, self.settings))
@@ -233,10 +234,15 @@ class _Loop:
         state = self.state
         load_round(self.folder.checkpoint_path(state.best * self.settings.learning.steps), self.voices)
         row = self._measure(first, "held_out", state.best)
-        self._log(row | {"best": state.best, "rounds": state.round}, state.round)
         for player, name in enumerate(self.settings.names):
             self.voices.put_in(player)
             self.voices.peft.save_pretrained(str(self.folder.path / VOICES / name))
+        self._log(row | {"best": state.best, "rounds": state.round}, state.round)
+
+    def _forget_the_end(self) -> None:
+        """Drop the row of the held-out topics, which a run killed after its last round may have written."""
+        rows = [row for row in self.folder.evaluations() if row["split"] != "held_out"]
+        atomic_write_text(self.folder.path / "evaluations.jsonl", json_lines(rows))
 
     def _save(self) -> None:
         with self.folder.new_checkpoint(self.state.round * self.settings.learning.steps) as path:
@@ -256,6 +262,13 @@ class _Loop:
         for key, value in figures.items():
             self.board.add_scalar(f"{row['split']}/{key}", value, steps)
         self.watch.evaluation(row)
+
+
+def _digest(pairs: PairFile | None) -> str | None:
+    """What first texts a run began with: the hash of a file's texts, None for texts of its own."""
+    if pairs is None:
+        return None
+    return hashlib.sha256(json_lines(one.to_row() for one in pairs.texts).encode()).hexdigest()
 
 
 def _joint(row: dict[str, Any]) -> float:

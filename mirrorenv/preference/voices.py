@@ -7,6 +7,7 @@ same module with its adapters switched off.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -52,7 +53,9 @@ class Voices:
             r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules=list(targets), task_type="CAUSAL_LM"
         )
         try:
-            self.peft: Any = get_peft_model(base.model, config, adapter_name=ADAPTER)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # peft asks by a name that transformers has changed
+                self.peft: Any = get_peft_model(base.model, config, adapter_name=ADAPTER)
         except ValueError as error:
             raise ConfigError(
                 f"learning.targets: the model '{base.name}' has no linear layers named {', '.join(targets)} ({error}); "

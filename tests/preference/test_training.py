@@ -16,9 +16,11 @@ from typer.testing import CliRunner
 from mirrorenv.cli import app
 from mirrorenv.debate.local import load_model
 from mirrorenv.errors import ConfigError, RunFolderError, TrainingError
+from mirrorenv.preference.data import generate_pairs
 from mirrorenv.preference.dpo import train_player
 from mirrorenv.preference.measure import beyond_bound
 from mirrorenv.preference.pairing import pairs_for, shuffled_owners
+from mirrorenv.preference.pairs import read_pairs
 from mirrorenv.preference.report import summary, write_report
 from mirrorenv.preference.run import Watch, train, voices_for
 from mirrorenv.results.run_folder import RunFolder
@@ -97,7 +99,7 @@ def test_a_killed_run_comes_to_the_same_bytes(tiny_model: Path, tmp_path: Path) 
         stages += 1
 
     train(settings, tmp_path / "whole", watch=Watch(stage=count))
-    for place in (1, stages // 2, stages - 3):  # in the first texts, in a round, in the last measurement
+    for place in (stages // 2, stages - 3):  # in a round, and in the last measurement
         left = place
 
         def kill(what: str, done: int, of: int) -> None:
@@ -111,9 +113,59 @@ def test_a_killed_run_comes_to_the_same_bytes(tiny_model: Path, tmp_path: Path) 
             train(settings, path, watch=Watch(stage=kill))
         assert RunFolder.open(path).status == "running"
         train(settings, path)
-        whole, again = content(tmp_path / "whole"), content(path)
-        assert sorted(whole) == sorted(again)
-        assert [name for name in whole if whole[name] != again[name]] == []
+        assert differing(tmp_path / "whole", path) == []
+
+
+def differing(one: Path, other: Path) -> list[str]:
+    """Names of files that are not the same in both runs."""
+    first, second = content(one), content(other)
+    return [name for name in {**first, **second} if first.get(name) != second.get(name)]
+
+
+def test_a_run_killed_after_its_last_row_does_not_write_it_twice(tiny_model: Path, tmp_path: Path) -> None:
+    settings = small_settings(tiny_model, "learning.rounds=1")
+
+    def kill(row: dict[str, Any]) -> None:
+        if row["split"] == "held_out":
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(settings, tmp_path / "run", pairs=first_texts(), watch=Watch(evaluation=kill))
+    folder = train(settings, tmp_path / "run", pairs=first_texts())
+    assert [row["split"] for row in folder.evaluations()] == ["tuning", "tuning", "held_out"]
+
+
+def test_memory_that_runs_out_is_answered_with_what_to_lower(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from trl import DPOTrainer
+
+    def full(self: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(DPOTrainer, "train", full)
+    settings = small_settings(tiny_model)
+    with voices_for(settings) as voices, pytest.raises(TrainingError, match=r"out of memory.*learning\.pairs"):
+        texts = [one for one in first_texts().texts if one.split == "train"]
+        pairs = pairs_for(voices, 0, texts, settings, 1)
+        train_player(voices, 0, pairs, settings, beta=0.1, learning_rate=0.1, round=1, optimiser=None)
+
+
+def test_generation_that_was_cut_short_goes_on_and_another_one_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    settings = small_settings(tiny_model)
+    generate_pairs(settings, tmp_path / "whole")
+
+    def kill(what: str, done: int, of: int) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        generate_pairs(settings, tmp_path / "cut", kill)
+    begun = (tmp_path / "cut" / "texts.jsonl").read_bytes()
+    made = generate_pairs(settings, tmp_path / "cut")
+    for name in ("texts.jsonl", "pairs.jsonl", "data_card.json"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert begun and (tmp_path / "cut" / "texts.jsonl").read_bytes().startswith(begun)
+    assert read_pairs(made["path"]).players == ("ann", "bob")
+    with pytest.raises(ConfigError, match="holds texts of other settings"):
+        generate_pairs(small_settings(tiny_model, "seed=1"), tmp_path / "cut")
 
 
 def test_a_round_that_breaks_a_bound_is_rolled_back_and_said_so(tiny_model: Path, tmp_path: Path) -> None:
