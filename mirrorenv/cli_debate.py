@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -121,7 +123,8 @@ def run(
     from mirrorenv.debate.view import write_pages
 
     tournament = _tournament(file, fake, games, overrides)
-    if max_cost is not None and (unpriced := [c.name for c in tournament.cards if c.endpoint and c.price is None]):
+    asked = [card for card in (*tournament.cards, tournament.judge, tournament.paraphraser) if card and card.endpoint]
+    if max_cost is not None and (unpriced := [card.name for card in asked if card.price is None]):
         raise ConfigError(f"--max-cost needs a [price] in the cards of {', '.join(unpriced)}")
     path = out or Path("runs") / tournament.name
     folder = tournament.folder(path)
@@ -155,17 +158,24 @@ def run(
                           "stopped": outcome.stopped, "failures": {str(g): why for g, why in outcome.failures.items()},
                           "totals": vars(outcome.totals), "scores": table}))  # fmt: skip
     if not complete:
-        again = f"mirrorenv debate run {file} --out {path}" + (" --fake" if fake else "")
+        again = _command(file, path, fake, games, overrides)
         _say(f"not finished: {outcome.finished} of {tournament.games} games. {_why(outcome)}", "bold red")
         _say(f"Nothing is lost; the same command goes on: {again}")
         raise typer.Exit(1)
 
 
+def _command(file: Path, path: Path, fake: bool, games: int | None, overrides: list[str] | None) -> str:
+    """What was typed, without its budget."""
+    words = ["mirrorenv", "debate", "run", str(file), "--out", str(path), *(["--fake"] if fake else [])]
+    words += ["--games", str(games)] if games is not None else []
+    return shlex.join([*words, *(word for one in overrides or () for word in ("--set", one))])
+
+
 def _why(outcome: Any) -> str:
     if outcome.failures:
-        game, why = next(iter(outcome.failures.items()))
-        more = f" ({len(outcome.failures)} games; the first, {game}:)" if len(outcome.failures) > 1 else ""
-        return f"A player gave no answer{more} {why}"
+        game, why = min(outcome.failures.items())
+        games = f"{len(outcome.failures)} games" if len(outcome.failures) > 1 else "a game"
+        return f"A player gave no answer in {games}; game {game}: {why}"
     return f"The budget is spent: {outcome.stopped}."
 
 
@@ -196,36 +206,45 @@ def score(run: Folder, as_json: Json = False) -> None:
 
 
 def _print_scores(results: Any) -> None:
+    from mirrorenv.debate.conduct import conduct_of
     from mirrorenv.debate.limits import NAME, limit_score
     from mirrorenv.debate.report import tied_groups
 
     scores = results.scores()
-    table = Table(
-        "group", "reader", "peer hits", "floor", "kappa", "joint", "self", "known by others", "nats", "invalid",
+    table = _narrow_table(
+        "group", "reader", "peer hits", "floor", "kappa", "self", "nats", "unreadable",
         title=f"{len(results.sheets())} games",
-        caption="peer hits: texts of others named rightly; readers of one group could be equal",
+        caption="peer hits: texts of others named rightly; readers of one group could be equal; the page has more",
     )  # fmt: skip
     if (limit := limit_score(results)) is not None:
-        known = [_estimate(limit.peer_hits), f"{limit.floor:.3f}", _estimate(limit.kappa)]
-        table.add_row("-", NAME, *known, "-", "-", "-", f"{limit.nats.value:+.3f}", "-")
+        hits, kappa = _estimate(limit.peer_hits), f"{limit.kappa.value:.2f}"
+        table.add_row("-", NAME, hits, f"{limit.floor:.2f}", kappa, "-", f"{limit.nats.value:+.2f}", "-")
     for group, one in zip(tied_groups(scores), scores, strict=True):
         table.add_row(
             str(group),
             escape(one.name) + (" (judge)" if one.judge else ""),
             _estimate(one.peer_hits),
-            f"{one.floor:.3f}",
-            _estimate(one.kappa),
-            f"{one.peer_hits_joint.value:.3f}",
-            "-" if one.self_hits is None else f"{one.self_hits.value:.3f}",
-            "-" if one.legibility is None else f"{one.legibility.value:.3f}",
-            f"{one.nats.value:+.3f}",
+            f"{one.floor:.2f}",
+            f"{one.kappa.value:.2f}",
+            "-" if one.self_hits is None else f"{one.self_hits.value:.2f}",
+            f"{one.nats.value:+.2f}",
             f"{one.invalid:.1%}",
         )
     Console().print(table)
+    if scores:
+        _say("\n".join(conduct_of(results.sheets()).lines()))
+
+
+def _narrow_table(*heads: str, **options: Any) -> Table:
+    """A table whose cells stay whole in a terminal of 80 columns."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 0), collapse_padding=True, pad_edge=False, **options)
+    for head in heads:
+        table.add_column(head, no_wrap=True)
+    return table
 
 
 def _estimate(one: Any) -> str:
-    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]" if one.n > 1 else f"{one.value:.3f}"
+    return f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]" if one.n > 1 else f"{one.value:.2f}"
 
 
 @debate.command()
@@ -242,8 +261,12 @@ def rate(
     if len(results.sheets()) < 2:
         raise MirrorError(f"{run}: a rating needs at least 2 finished games, there are {len(results.sheets())}")
     rating = rate_sheets(results.sheets(), bootstrap=bootstrap, seed=results.tournament.seed)
-    table = Table("group", "player", "reads (logits)", "is read (logits)", "knows itself (logits)", "self-advantage")
-    for row in rating.rows():
+    table = _narrow_table(
+        "group", "player", "reads", "is read", "knows itself", "shown",
+        title=f"{rating.games} games, logits",
+        caption="readers of one group could be equal; shown: a self-advantage at 5 % over all players together",
+    )  # fmt: skip
+    for row in rating.rows(digits=1):
         table.add_row(*row)
     Console().print(table)
     if as_json:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -45,8 +47,8 @@ class Endpoint(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _is_http(cls, value: str) -> str:
-        if not re.match(r"https?://[^\s/@]+(/|$)", value):
-            raise ValueError("must start with http:// or https:// and hold no user name")
+        if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", value):
+            raise ValueError("must start with http:// or https:// and hold no user name and no query")
         return value.rstrip("/")
 
     @field_validator("timeouts")
@@ -109,11 +111,20 @@ def load_card(path: str | os.PathLike[str]) -> AgentCard:
     try:
         return AgentCard(**data)
     except ValidationError as error:
-        raise ConfigError(
-            f"agent card {path}: {first_problem(error)}; 'mirrorenv debate check {path}' lists all"
-        ) from error
+        said = first_problem(error) + _meant(error.errors()[0])
+        raise ConfigError(f"agent card {path}: {said}; 'mirrorenv debate check {path}' lists all") from error
     except TypeError as error:  # a key that is no name
         raise ConfigError(f"agent card {path}: {error}") from error
+
+
+def _meant(problem: Mapping[str, Any]) -> str:
+    """For a key that no card has: the closest one there is, and the table it belongs to."""
+    if problem["type"] != "extra_forbidden":
+        return ""
+    tables = {"": AgentCard, "[endpoint] ": Endpoint, "[price] ": Price}
+    known = {name: table for table, model in tables.items() for name in model.model_fields}
+    close = get_close_matches(str(problem["loc"][-1]), known, 1)
+    return f"; did you mean {known[close[0]]}{close[0]}?" if close else ""
 
 
 def card_problems(path: str | os.PathLike[str]) -> list[str]:
@@ -130,7 +141,7 @@ def card_problems(path: str | os.PathLike[str]) -> list[str]:
     except ValidationError as error:
         for one in error.errors():
             place = ".".join(str(part) for part in one["loc"]) or "card"
-            found.append(f"{place}: {one['msg'].removeprefix('Value error, ')}")
+            found.append(f"{place}: {one['msg'].removeprefix('Value error, ')}{_meant(one)}")
     except TypeError as error:
         found.append(str(error))
     else:

@@ -56,15 +56,17 @@ class Rating:
         """Players, the best reader first."""
         return sorted(range(len(self.players)), key=lambda i: (-round(self.reading[i].value, 9), self.players[i]))
 
-    def rows(self) -> list[list[str]]:
-        """For a table."""
+    def rows(self, digits: int = 2) -> list[list[str]]:
+        """For a table: group, player, reading, legibility, self term, whether a self-advantage is shown."""
 
         def cell(one: Estimate | None) -> str:
-            return "-" if one is None else f"{one.value:+.2f} [{one.low:+.2f}, {one.high:+.2f}]"
+            if one is None:
+                return "-"
+            return f"{one.value:+.{digits}f} [{one.low:+.{digits}f}, {one.high:+.{digits}f}]"
 
         return [
             [str(self.groups[i]), self.players[i], cell(self.reading[i]), cell(self.legibility[i]),
-             cell(self.self_term[i]), "yes" if self.self_known[i] else "not shown"]
+             cell(self.self_term[i]), "yes" if self.self_known[i] else "no"]
             for i in self.order()
         ]  # fmt: skip
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mirrorenv.debate.conduct import conduct_of
 from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.playing import recorded_game
 from mirrorenv.debate.rules import Debate
@@ -105,6 +106,8 @@ def write_scores(results: Results) -> dict[str, Any]:
             {"group": group, **score.to_dict()} for group, score in zip(tied_groups(scores), scores, strict=True)
         ],
     }
+    if scores:
+        table["conduct"] = conduct_of(results.sheets()).to_dict()
     limit = limit_score(results)
     if limit is not None:
         table["limit"] = limit.to_dict()

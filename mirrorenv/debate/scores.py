@@ -174,6 +174,7 @@ class ReaderScore:
         repaired: share that could be read at the second try only.
         inverse: share of verdicts that fit the inverse convention better than ours.
         curve: peer hits by round.
+        nats_curve: log score on peers' texts by round.
         by_slot: hits by place in the lineup.
         labels: how often each player name was given.
     """
@@ -200,6 +201,7 @@ class ReaderScore:
     repaired: float
     inverse: float
     curve: list[float] = field(default_factory=list)
+    nats_curve: list[float] = field(default_factory=list)
     by_slot: list[float] = field(default_factory=list)
     labels: list[float] = field(default_factory=list)
 
@@ -347,6 +349,7 @@ def _score(name: str, seats: list[_Seat], confidence: float) -> ReaderScore:
         repaired=_mean((seat.sheet.tries[:, seat.place] > 1) & seat.sheet.valid[:, seat.place] for seat in seats),
         inverse=_mean(seat.sheet.inverse[:, seat.place] > seat.sheet.direct[:, seat.place] for seat in seats),
         curve=np.mean([_peer(seat, _peer_naming(seat)).mean(axis=1) for seat in seats], axis=0).round(6).tolist(),
+        nats_curve=np.mean([_peer_worth(seat).mean(axis=1) for seat in seats], axis=0).round(6).tolist(),
         by_slot=np.mean([seat.sheet.by_slot[:, seat.place].mean(axis=0) for seat in seats], axis=0).round(6).tolist(),
         labels=_by_name(seats),
     )

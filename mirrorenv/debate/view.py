@@ -10,7 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mirrorenv.debate.audit import audit_game
+from mirrorenv.debate.conduct import conduct_of
 from mirrorenv.debate.limits import NAME, LimitScore, limit_score
+from mirrorenv.debate.rating import rate_sheets
 from mirrorenv.debate.report import Results, tied_groups
 from mirrorenv.debate.rules import Debate, Round
 from mirrorenv.debate.scores import ReaderScore
@@ -22,6 +25,7 @@ from mirrorenv.results.page import details, document, escape, paragraph, section
 
 __all__ = ["game_page", "tournament_page", "write_pages"]
 
+_RESAMPLES = 200
 _LONGEST = 20_000  # characters of one text on a page
 _WRAP = "white-space: pre-wrap; overflow-wrap: anywhere"
 
@@ -69,7 +73,8 @@ def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:
     body = [head]
     if scores:
         limit = limit_score(results)
-        body += [_leaderboard(scores, limit), _matrix(results), _curves(scores, limit), _habits(scores)]
+        body += [_leaderboard(scores, limit), _ratings(results), _matrix(results)]
+        body += [_curves(scores, limit, settings.feedback), _habits(scores), _conduct(results, scores)]
     games = "".join(f'<li><a href="{escape(href)}">game {number}</a></li>' for number, href in links)
     body.append(section("Games", f"<ul>{games}</ul>" if games else paragraph("No game is finished yet.")))
     rules = settings.model_dump(mode="json")
@@ -113,6 +118,19 @@ def _leaderboard(scores: list[ReaderScore], limit: LimitScore | None) -> str:
     return section("Who recognises", table(heads, rows, caption), lead)
 
 
+def _ratings(results: Results) -> str:
+    if len(results.sheets()) < 2:
+        return ""
+    rating = rate_sheets(results.sheets(), bootstrap=_RESAMPLES, seed=results.tournament.seed)
+    rows = [[escape(name), group, *cells] for group, name, *cells in rating.rows()]
+    lead = (
+        "Logits above the guessing floor, from a crossed model of readers and authors: how well a player reads, how "
+        "easily it is read, and what it gains on its own text. Readers of one group could be equal."
+    )
+    heads = ["player", "group", "reads", "is read", "knows itself", "shown at 5 %"]
+    return section("Ratings", table(heads, rows, f"95 % intervals in brackets, {_RESAMPLES} resamples of games"), lead)
+
+
 def _matrix(results: Results) -> str:
     names_ = sorted({name for sheet in results.sheets() for name in sheet.readers})
     authors = sorted({name for sheet in results.sheets() for name in sheet.readers[: sheet.num_players]})
@@ -133,13 +151,17 @@ def _shade(share: float) -> str:
     return f'<span style="background: rgba(70, 130, 220, {0.6 * share:.2f}); padding: 0 0.4em">{share:.2f}</span>'
 
 
-def _curves(scores: list[ReaderScore], limit: LimitScore | None) -> str:
+def _curves(scores: list[ReaderScore], limit: LimitScore | None, feedback: str) -> str:
     rounds = max(len(one.curve) for one in scores)
     rows = [[escape(one.name), *(_shade(value) for value in one.curve)] for one in scores]
     if limit is not None:
         rows.insert(0, [escape(NAME), *(_shade(value) for value in limit.curve)])
     heads = ["reader", *(str(number) for number in range(1, rounds + 1))]
-    return section("Learning", table(heads, rows, "Peer hits by round"), "Authors are revealed after each round.")
+    nats = [[escape(one.name), *(f"{value:+.2f}" for value in one.nats_curve)] for one in scores]
+    told = {"full": "Authors are revealed after each round.", "own": "After each round a player is told its own hits.",
+            "none": "Nothing is revealed."}[feedback]  # fmt: skip
+    tables = table(heads, rows, "Peer hits by round") + table(heads, nats, "Evidence by round: nats on peers' texts")
+    return section("Learning", tables, told)
 
 
 def _habits(scores: list[ReaderScore]) -> str:
@@ -151,15 +173,32 @@ def _habits(scores: list[ReaderScore]) -> str:
             _estimate(one.exact),
             f"{one.inverse:.1%}",
             f"{one.repaired:.1%}",
+            _estimate(one.order_consistency),
             " ".join(f"{value:.2f}" for value in one.by_slot),
             " ".join(f"{value:.2f}" for value in one.labels),
         ]
         for one in scores
     ]
     heads = ["reader", "calibration error", "Cohen's kappa", "whole lineup", "fits inverse better", "second try",
-             "hits by slot", "names given"]  # fmt: skip
+             "same in another order", "hits by slot", "names given"]  # fmt: skip
     lead = "Habits that are no recognition: a favoured place in the lineup, a favoured name, the other convention."
     return section("Habits", table(heads, rows, "All shares"), lead)
+
+
+def _conduct(results: Results, scores: list[ReaderScore]) -> str:
+    conduct = conduct_of(results.sheets())
+    rows = [[escape(one.name), _estimate(one.peer_hits), _estimate(one.peer_hits_clean)] for one in scores]
+    lead = (
+        f"The audit marked {conduct.flagged} of {conduct.texts} texts: "
+        + ", ".join(f"{name} {count}" for name, count in conduct.findings.items())
+        + ". "
+    )
+    if conduct.success is None:
+        lead += "No text dictated a verdict."
+    else:
+        lead += f"Of {conduct.orders} verdicts dictated to readers, {conduct.followed} were given to the letter."
+    heads = ["reader", "peer hits", "without marked texts"]
+    return section("Leaks and orders", table(heads, rows, "Texts of others named rightly"), lead)
 
 
 def game_page(tournament: Tournament, debate: Debate) -> str:
@@ -174,16 +213,18 @@ def game_page(tournament: Tournament, debate: Debate) -> str:
         paragraph("Seats: " + ", ".join(who[:count]) + (f". Read by {', '.join(judges)}." if judges else ".")),
     ]
     body += [
-        section(f"Round {number}", _round(one, who, count), one.topic) for number, one in enumerate(debate.rounds, 1)
+        section(f"Round {number}", _round(one, found, who, count), one.topic)
+        for number, (one, found) in enumerate(zip(debate.rounds, audit_game(debate), strict=True), 1)
     ]
     return document(f"{tournament.name}: game {debate.game}", "".join(body))
 
 
-def _round(one: Round, who: list[str], count: int) -> str:
+def _round(one: Round, audit: list[tuple[str, ...]], who: list[str], count: int) -> str:
     parts = []
     for author, (text, shown) in enumerate(zip(one.texts, one.shown, strict=True)):
         also = "" if shown == text else f'<p class="note">shown as</p><blockquote>{_text(shown)}</blockquote>'
-        parts.append(f"<h3>{escape(who[author])}</h3><blockquote>{_text(text)}</blockquote>{also}")
+        marked = f'<p class="note">audit: {escape(", ".join(audit[author]))}</p>' if audit[author] else ""
+        parts.append(f"<h3>{escape(who[author])}</h3><blockquote>{_text(text)}</blockquote>{also}{marked}")
     rows = []
     for reader, (verdict, reveal) in enumerate(zip(one.verdicts, one.reveals, strict=True)):
         if verdict.evidence is None:
