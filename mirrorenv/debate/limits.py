@@ -75,9 +75,9 @@ def _sheet(results: Results, debate: Debate, evidence: list[Any]) -> GameSheet:
         for seat, reveal in enumerate(played.reveals[:count]):
             played.verdicts[seat] = verdict_from_evidence(beliefs[seat][reveal.permutation])
     sheet = sheet_of(results.tournament, debate)
-    by_reader = {name: value for name, value in vars(sheet).items() if isinstance(value, np.ndarray)}
-    by_reader = {name: by_reader[name][:, :count] for name in by_reader.keys() - {"alike", "flagged"}}  # no judges
-    return replace(sheet, readers=(NAME,) * count, knows_own=True, **by_reader)
+    arrays = {name: value for name, value in vars(sheet).items() if isinstance(value, np.ndarray)}
+    players: dict[str, Any] = {name: arrays[name][:, :count] for name in arrays.keys() - {"alike", "flagged"}}
+    return replace(sheet, readers=(NAME,) * count, knows_own=True, **players)  # judges are no part of the limit
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.rules import Debate, View
 from mirrorenv.debate.settings import DebateSettings
 from mirrorenv.debate.tournament import Tournament
@@ -108,9 +109,16 @@ class _Usage:
     cost: float | None = 0.0
 
 
-def _usage(tournament: Tournament, share: float) -> _Usage:
-    from mirrorenv.debate.prompts import prompt_for
+def _letters(view: View, card: AgentCard) -> int:
+    """Characters of what a model is told."""
+    from mirrorenv.debate.local.options import local_options
+    from mirrorenv.debate.local.prompts import messages_for
 
+    form = local_options(card.options, card.name).prompt if card.player == "local" else "full"
+    return sum(len(content) for _, content in messages_for(view, card, form))
+
+
+def _usage(tournament: Tournament, share: float) -> _Usage:
     settings, usage = tournament.settings, _Usage()
     limits = {"speak": settings.answer_tokens, "paraphrase": settings.answer_tokens, "plan": settings.notes_tokens,
               "recognise": _verdict_tokens(settings)}  # fmt: skip
@@ -120,9 +128,10 @@ def _usage(tournament: Tournament, share: float) -> _Usage:
         usage.calls += 1
         if card is None or card.player not in ("endpoint", "local"):
             return
-        prompt = prompt_for(view, card)
-        read = (len(prompt.system) + sum(map(len, prompt.turns))) / _LETTERS_A_TOKEN
+        read = _letters(view, card) / _LETTERS_A_TOKEN
         written = limits[view.phase] if view.phase == "recognise" else share * limits[view.phase]
+        if view.phase == "recognise" and card.reader in ("labels", "likelihood"):
+            written = 0.0  # it reads in numbers
         if card.endpoint is not None:
             written += share * card.endpoint.reasoning_tokens
         usage.model_calls += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from mirrorenv.debate.local.options import Capabilities
 from mirrorenv.errors import unknown_name
 
 __all__ = ["PROFILES", "Profile", "profile"]
@@ -22,6 +23,9 @@ class Profile:
         temperature: whether a temperature may be sent.
         schema_field: ``json_schema`` or ``json_object`` in ``response_format``; None where neither may be sent.
         enforces_schema: whether an answer is known to follow the schema. It is parsed tolerantly either way.
+        grammar: whether an answer can be held to a grammar of one's own (``extra_body`` of a card).
+        logprobs: whether it tells the log-probabilities of the tokens it writes. None of these servers tells those of a
+            text that it did not write in a chat, which the readers ``labels`` and ``likelihood`` need.
     """
 
     roles: Literal["system", "developer", "alternating"] = "system"
@@ -29,17 +33,25 @@ class Profile:
     temperature: bool = True
     schema_field: Literal["json_schema", "json_object"] | None = None
     enforces_schema: bool = False
+    grammar: bool = False
+    logprobs: bool = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What players may rely on."""
+        return Capabilities(self.enforces_schema, self.grammar, self.logprobs, sequence_logprobs=False)
 
 
 PROFILES: dict[str, Profile] = {
-    "openai": Profile("system", "max_completion_tokens", True, "json_schema", enforces_schema=True),
+    "openai": Profile("system", "max_completion_tokens", True, "json_schema", enforces_schema=True, logprobs=True),
     "reasoning": Profile("developer", "max_completion_tokens", temperature=False, schema_field="json_schema"),
     "compatible": Profile(),  # the least that every server knows: for one that nothing is known of
     "strict-template": Profile("alternating"),
     "ignores-schema": Profile(schema_field="json_schema", enforces_schema=False),
-    "llama-server": Profile(schema_field="json_object", enforces_schema=True),
-    "vllm": Profile(schema_field="json_schema", enforces_schema=True),
-    "mirrorenv": Profile(schema_field="json_schema", enforces_schema=True),  # mirrorenv debate serve; 'labels' only
+    "llama-server": Profile(schema_field="json_object", enforces_schema=True, grammar=True, logprobs=True),
+    "vllm": Profile(schema_field="json_schema", enforces_schema=True, grammar=True, logprobs=True),
+    # mirrorenv debate serve: schemas of enumerations, so answer_format = 'labels'
+    "mirrorenv": Profile(schema_field="json_schema", enforces_schema=True, logprobs=True),
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ _FILE = """\
 name = "{name}"
 seed = 0
 games = 20
-preset = "{preset}"
+{more}preset = "{preset}"
 
 # Paths of agent cards, relative to this file. A card may be named twice. 'mirrorenv debate check CARD' tests one.
 players = [
@@ -29,6 +29,7 @@ players = [
 # Anything of the preset may be changed here; see docs/debate.md.
 [settings]
 """
+_TOGETHER = "games_at_once = 8  # a model in this process writes their texts in one batch\n"
 _LOCAL = """\
 # A small language model in this process, under a persona: no key, no server.
 #   {pip}
@@ -70,9 +71,9 @@ def write_starter(folder: Path, preset_name: str) -> Path:
     players = "\n".join(f'  "agents/{name}.toml",' for name in names)
     path = folder / "tournament.toml"
     name = "".join(mark if mark.isalnum() or mark in "-_" else "-" for mark in folder.resolve().name).strip("-_")
-    return atomic_write_text(
-        path, _FILE.format(path=path, name=(name or "debate")[:60], preset=preset_name, players=players)
-    )
+    more = _TOGETHER if preset_name == "local" else ""
+    told = {"path": path, "name": (name or "debate")[:60], "preset": preset_name, "players": players, "more": more}
+    return atomic_write_text(path, _FILE.format(**told))
 
 
 def _scripted_cards(folder: Path, count: int) -> list[str]:

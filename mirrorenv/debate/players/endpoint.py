@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import random
+import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from mirrorenv.debate.cards import AgentCard
@@ -74,10 +77,10 @@ class EndpointPlayer:
     def __init__(self, card: AgentCard) -> None:
         if card.endpoint is None:
             raise ConfigError(f"agent '{card.name}': an endpoint player needs the table [endpoint]")
-        if card.reader in ("labels", "likelihood"):  # no server tells the log-probability of a text it did not write
-            raise ConfigError(f"agent '{card.name}': reader '{card.reader}' needs a local model (player = 'local')")
         self.card, self.endpoint = card, card.endpoint
         self.profile: Profile = profile(self.endpoint.profile)
+        if card.reader in ("labels", "likelihood") and not self.profile.capabilities.sequence_logprobs:
+            raise ConfigError(f"agent '{card.name}': reader '{card.reader}' needs a local model (player = 'local')")
         self._openai: Any = require("openai", "llm")
         variable = self.endpoint.key_env
         self._key = os.environ.get(variable, "") if variable else ""
@@ -96,6 +99,7 @@ class EndpointPlayer:
         """
         address = f"gate {self.endpoint.base_url}"
         self._gate = shared.setdefault(address, Gate(self.endpoint.concurrency))
+        self._gate.no_more_than(self.endpoint.concurrency)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -226,13 +230,17 @@ class EndpointPlayer:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the server asks for; None if it does not say, or not in seconds."""
+    """Seconds that the server asks for, as a number or as a date (RFC 9110, 10.2.3); None if it does not say."""
     for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         try:
-            return max(0.0, float(headers[name]) * scale)
+            asked = float(headers[name]) * scale
         except (KeyError, ValueError):
             continue
-    return None
+        return max(0.0, asked) if math.isfinite(asked) else None
+    try:
+        return max(0.0, parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time())
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
 
 
 def _usage(body: Mapping[str, Any], text: str, response: Mapping[str, Any]) -> Usage:
