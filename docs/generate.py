@@ -18,7 +18,8 @@ ROOMS = {
     "results": "Run folders, result folders, statistics, the report and the leaderboard.",
     "population": "Planners, observers and baselines. Needs the extra `train`.",
     "rllib": "The population on RLlib. Needs the extra `train`.",
-    "debate": "The language-model game. Endpoints need the extra `llm`.",
+    "debate": "The language-model game. Endpoints need the extra `llm`, a model in this process the extra `local`.",
+    "preference": "Language models tuned to be recognisable. Training needs the extra `trl`.",
     "sb3": "The Stable-Baselines3 face. Needs the extra `sb3`.",
 }
 
