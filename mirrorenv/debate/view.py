@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from mirrorenv.debate.audit import audit_game
 from mirrorenv.debate.conduct import conduct_of
@@ -27,6 +28,11 @@ __all__ = ["game_page", "tournament_page", "write_pages"]
 
 _RESAMPLES = 200
 _LONGEST = 20_000  # characters of one text on a page
+_STYLE = """
+blockquote { margin: 0.3em 0; padding-left: 0.8em; border-left: 3px solid rgba(128, 128, 128, 0.4); }
+.scroll + .note { margin-top: 1.5em; }
+.right { background: rgba(70, 130, 220, 0.35); padding: 0 0.4em; }
+"""
 _WRAP = "white-space: pre-wrap; overflow-wrap: anywhere"
 
 
@@ -80,7 +86,7 @@ def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:
     rules = settings.model_dump(mode="json")
     rows = [[escape(name), escape(value)] for name, value in rules.items()]
     body.append(section("Rules", details("All settings", table(["setting", "value"], rows, "Settings of the game"))))
-    return document(f"Debate: {tournament.name}", "".join(body))
+    return document(f"Debate: {tournament.name}", "".join(body), style=_STYLE)
 
 
 def _leaderboard(scores: list[ReaderScore], limit: LimitScore | None) -> str:
@@ -216,7 +222,7 @@ def game_page(tournament: Tournament, debate: Debate) -> str:
         section(f"Round {number}", _round(one, found, who, count), one.topic)
         for number, (one, found) in enumerate(zip(debate.rounds, audit_game(debate), strict=True), 1)
     ]
-    return document(f"{tournament.name}: game {debate.game}", "".join(body))
+    return document(f"{tournament.name}: game {debate.game}", "".join(body), style=_STYLE)
 
 
 def _round(one: Round, audit: list[tuple[str, ...]], who: list[str], count: int) -> str:
@@ -231,20 +237,28 @@ def _round(one: Round, audit: list[tuple[str, ...]], who: list[str], count: int)
             rows.append([escape(who[reader]), *[""] * count, escape(f"unreadable: {verdict.problem}")])
             continue
         belief = Belief(verdict.array(count)).independent()
-        cells = []
-        for slot in range(count):
-            named, author = int(belief[slot].argmax()), reveal.author(slot)
-            mark = "right" if named == author else f"was {names(count)[author]}"
-            cells.append(f"{labels(count)[slot]}: {names(count)[named]} {belief[slot, named]:.2f}, {mark}")
+        slots = np.argsort(reveal.permutation)
+        cells = [_named(belief[slot], author, labels(count)[slot]) for author, slot in enumerate(slots)]
         rows.append([escape(who[reader]), *cells, f"{one.hits[reader]:g} of {count}"])
-    heads = ["reader", *(f"text {number}" for number in range(1, count + 1)), "right"]
-    parts.append(table(heads, rows, "Verdicts: each reader's own order of the texts, who it named, how sure it was"))
+    heads = ["reader", *(f"text of {name}" for name in names(count)), "right"]
+    parts.append(
+        table(heads, rows, "Verdicts: who was named, how sure, and under which letter the reader saw the text")
+    )
     for step, texts in one.plans.items():
         told = "".join(
             f"<h3>{escape(who[player])}</h3><blockquote>{_text(text)}</blockquote>" for player, text in enumerate(texts)
         )
         parts.append(details(f"What they wrote afterwards: {step.replace('_', ' ')}", told))
     return "".join(parts)
+
+
+def _named(belief: npt.NDArray[np.float64], author: int, label: str) -> str:
+    """A cell: the named player, shaded where it is the author."""
+    most = float(belief.max())
+    tied = np.flatnonzero(belief >= most - 1e-9)
+    said = names(len(belief))[tied[0]] if len(tied) == 1 else f"tie of {len(tied)}"
+    told = f"{said} {most:.2f} ({label})"
+    return f'<span class="right">{told}</span>' if len(tied) == 1 and tied[0] == author else told
 
 
 def _text(text: str) -> str:
