@@ -147,9 +147,10 @@ def report(
     folder = RunFolder.open(run)
     settings = folder.config
     if folder.status != "finished":
-        console.print(f"{run} is not finished: the command that began it goes on from its last checkpoint")
+        going_on = f"{run} is not finished: the command that began it goes on from its last checkpoint"
+        console.print(going_on, markup=False, highlight=False, soft_wrap=True)
     compared = weight0 or settings.get("mirror", {}).get("weight") == 0
-    following = [cli_next.evaluate(run, settings["world"])] if compared else cli_next.control(run)
+    following = [cli_next.evaluate(run, settings.get("world", ""))] if compared else cli_next.control(run)
     cli_next.print_next(console, *following)
 
 

@@ -13,6 +13,7 @@ import typer
 
 from mirrorenv import __version__, cli_next
 from mirrorenv.cli import app, main
+from tests.results.synthetic import make_run
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -104,6 +105,20 @@ def test_train_evaluate_report_from_the_shell(tmp_path: Path) -> None:
         f"            mirrorenv report {folder} --weight0 {folder}-weight0",
     ]
     assert load_settings(files=[folder / "config.json"], overrides=["mirror.weight=0"]).mirror.weight == 0
+
+
+def test_the_report_of_an_unfinished_run_says_how_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path / "run", weight=0.0).fail("cut short")
+    monkeypatch.setattr(sys, "argv", ["mirrorenv", "report", str(tmp_path / "run")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert not ended.value.code
+    assert said.out.strip() == str(tmp_path / "run" / "report.html")
+    assert "not finished: the command that began it goes on" in said.err
+    assert said.err.splitlines()[-1].startswith("next        mirrorenv evaluate ")  # weight 0 is its own control
 
 
 def test_every_command_that_is_proposed_exists_and_is_quoted_for_a_shell() -> None:
