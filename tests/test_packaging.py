@@ -63,6 +63,11 @@ def test_the_extra_all_is_all_of_them() -> None:
     assert Requirement(whole).extras == extras.keys() - {"all"}
 
 
+def test_the_page_on_installing_names_every_extra() -> None:
+    (sentence,) = re.findall(r"The extras are ([^.]*)\.", (ROOT / "docs" / "getting-started.md").read_text())
+    assert set(re.findall(r"`(\w+)`", sentence)) == _project()["project"]["optional-dependencies"].keys()
+
+
 def test_changelog_and_citation_name_this_version() -> None:
     assert f"## [{mirrorenv.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())

@@ -109,7 +109,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         values: Any = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
     except (tomllib.TOMLDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} is not valid {path.suffix.lstrip('.').upper() or 'YAML'}: {error}") from None
+        reason = " ".join(str(error).split())  # YAML's comes in several lines
+        raise ConfigError(f"{path} is not valid {path.suffix.lstrip('.').upper() or 'YAML'}: {reason}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path} holds no settings: expected keys such as world, seed, mirror")
     return values

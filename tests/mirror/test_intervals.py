@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -65,6 +66,20 @@ def test_bootstrap_t_of_many_normal_values_is_close_to_the_t_interval() -> None:
     found, expected = bootstrap_t_interval(values, np.random.default_rng(3)), t_interval(values)
     assert found.value == expected.value
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.015)
+
+
+def test_bootstrap_t_of_three_values_is_the_enumeration_of_all_resamples() -> None:
+    values = np.array([0.0, 1.0, 5.0])
+    error = values.std(ddof=1) / math.sqrt(3)
+    pivots = []
+    for drawn in itertools.product(values, repeat=3):
+        if len(set(drawn)) > 1:  # without spread there is no pivot
+            resample = np.array(drawn)
+            pivots.append((resample.mean() - values.mean()) / (resample.std(ddof=1) / math.sqrt(3)))
+    assert len(pivots) == 24
+    low, high = sorted(pivots)[21], sorted(pivots)[2]  # the quantiles .9 and .1 lie within atoms of 3 in 24
+    found = bootstrap_t_interval(values, np.random.default_rng(0), 0.8, resamples=20_000)
+    assert (found.low, found.high) == pytest.approx((values.mean() - low * error, values.mean() - high * error))
 
 
 def test_bootstrap_t_reaches_further_on_the_side_of_the_long_tail() -> None:
