@@ -27,6 +27,11 @@ class Gate:
         self._open_at, self._shrunk_at = 0.0, -_COOLDOWN
         self._change = asyncio.Condition()
 
+    def no_more_than(self, cap: int) -> None:
+        """Of several caps for one address the smallest holds."""
+        self.cap = min(self.cap, cap)
+        self.limit = min(self.limit, float(self.cap))
+
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Wait for a place, and hold it."""

@@ -32,7 +32,7 @@ LONG = "longest " + "A" * 1_000_000
 def pages(tmp_path):
     texts = {"script": SCRIPT, "breakout": BREAKOUT, "terminal": TERMINAL, "long": LONG}
     cards = tuple(AgentCard(name=name, player="constant", options={"text": text}) for name, text in texts.items())
-    rules = preset("default", {"rounds": 2, "longest_text": 100_000})
+    rules = preset("default", {"rounds": 2, "longest_text": 40_000})
     judge = AgentCard(name="judge", player="stylometric")
     design = Tournament("<b>", 0, 2, 2, rules, load_topics("neutral"), cards, judge, None, False)
     asyncio.run(play_tournament(design, CallLog(tmp_path / CALLS), Budget()))
