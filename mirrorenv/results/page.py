@@ -40,6 +40,8 @@ def visible(value: object, longest: int = LONGEST) -> str:
     text = str(value)
     if len(text) > longest:
         text = text[: longest - 1] + "…"
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(_visible(mark) for mark in text)
 
 

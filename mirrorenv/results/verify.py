@@ -117,26 +117,35 @@ def check_files(folder: Path) -> int:
     """
     if not (folder / MANIFEST).is_file():
         raise ResultError(f"{folder} has no {MANIFEST}; 'mirrorenv results export RUN' makes a whole folder")
-    manifest = read_json(folder / MANIFEST)
-    entries = manifest.get("files")
+    entries = read_json(folder / MANIFEST).get("files")
     if not isinstance(entries, dict):
         raise ResultError(f"{folder / MANIFEST} does not list any files")
-    held = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
+    held = _files_below(str(folder))
     held.pop(MANIFEST)
     for name in sorted({*entries, *held}):
         if name not in held:
             raise ResultError(f"{folder / PurePosixPath(name).name} is missing; the manifest names it")
         if name not in entries:
             raise ResultError(f"{held[name]} is not in the manifest; remove it or export the result again")
-        if held[name].is_symlink() or not held[name].is_file():
+        if os.path.islink(held[name]) or not os.path.isfile(held[name]):
             raise ResultError(f"{held[name]} is a link or no plain file; a result holds files only")
-        found = {"bytes": held[name].stat().st_size, "sha256": sha256_of(held[name])}
+        found = {"bytes": os.path.getsize(held[name]), "sha256": sha256_of(held[name])}
         if entries[name] != found:
             raise ResultError(f"{held[name]} does not match its checksum: it was changed after the result was made")
     written = {"algorithm": "sha256", "files": {name: entries[name] for name in sorted(entries)}}
     if (folder / MANIFEST).read_bytes() != (json.dumps(written, indent=2) + "\n").encode():
         raise ResultError(f"{folder / MANIFEST} was changed after the result was made")
     return len(held)
+
+
+def _files_below(folder: str) -> dict[str, str]:
+    """Name with ``/`` -> path of everything that is no folder; a link to a folder counts as a file."""
+    found = {}
+    for place, folders, names in os.walk(folder):
+        for name in (*names, *(one for one in folders if os.path.islink(os.path.join(place, one)))):
+            path = os.path.join(place, name)
+            found[os.path.relpath(path, folder).replace(os.sep, "/") if place != folder else name] = path
+    return found
 
 
 def _replayed(result: Result, tables: dict[str, Table]) -> int:
