@@ -88,8 +88,9 @@ def pareto(points: Sequence[Point], bound: float, best: int) -> Chart:
                 markersize=7, markerfacecolor=theme.learned if useful else theme.limit, markeredgewidth=0, label=label,
             )  # fmt: skip
         for (cost, height), text in _labels(points, best).items():
-            place = {"xytext": (6, 5), "textcoords": "offset points"}
-            axes.annotate(text, (cost, height), color=theme.ink, fontsize=SMALL, **place)
+            axes.annotate(
+                text, (cost, height), xytext=(6, 5), textcoords="offset points", color=theme.ink, fontsize=SMALL
+            )  # fmt: skip
         axes.set_ylim(-0.03, 1.06)
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from mirrorenv.errors import TrainingError
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.voices import Voices, derived_seed
 
-__all__ = ["OptimiserState", "Pair", "Tokens", "train_player"]
+__all__ = ["OptimiserState", "Pair", "Tokens", "after_training", "optimiser_for", "train_player"]
 
 Tokens = tuple[int, ...]
 OptimiserState = dict[int, dict[str, torch.Tensor]]
@@ -85,32 +85,66 @@ def train_player(
         TrainingError: if memory runs out or the loss is not finite.
     """
     voices.put_in(player)
-    weights = list(voices.parameters().values())
-    adam = torch.optim.AdamW(weights, lr=learning_rate, weight_decay=0.0)
-    if optimiser is not None:
-        adam.load_state_dict({"state": copy.deepcopy(optimiser), "param_groups": adam.state_dict()["param_groups"]})
+    adam = optimiser_for(voices, learning_rate, optimiser)
     with tempfile.TemporaryDirectory(prefix="mirrorenv-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # TRL's names of settings that transformers has renamed
         trainer = _trainer(voices, pairs, settings, beta, round, player, adam, folder)
-        try:
-            trainer.train()
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
-                raise
-            raise TrainingError(
-                f"out of memory in a step of {settings.learning.pairs} pairs of up to {settings.data.tokens} tokens: "
-                "set learning.pairs or data.tokens lower, or dtype=bfloat16; the same command goes on"
-            ) from error
-        finally:
-            vars(voices.peft.get_base_model()).pop("forward", None)  # TRL's, which would be wrapped again and again
-    history = trainer.state.log_history[-1]
-    found = {name: float(history[key]) for key, name in _METRICS.items() if key in history}
-    if not all(torch.isfinite(p).all() for p in weights):
+        return after_training(voices, player, trainer, adam, settings, round, _METRICS)
+
+
+def optimiser_for(voices: Voices, learning_rate: float, optimiser: OptimiserState | None) -> torch.optim.Optimizer:
+    """AdamW on the adapter that is in the model, going on from an earlier state."""
+    adam = torch.optim.AdamW(list(voices.parameters().values()), lr=learning_rate, weight_decay=0.0)
+    if optimiser is not None:
+        adam.load_state_dict({"state": copy.deepcopy(optimiser), "param_groups": adam.state_dict()["param_groups"]})
+    return adam
+
+
+def after_training(
+    voices: Voices,
+    player: int,
+    trainer: Any,
+    adam: torch.optim.Optimizer,
+    settings: PreferenceSettings,
+    round: int,
+    metrics: Mapping[str, str],
+) -> tuple[dict[str, float], OptimiserState]:
+    """Run a trainer of TRL, keep the adapter as the player's, and say what went wrong in words.
+
+    Args:
+        voices: the population.
+        player: whose adapter is in the model.
+        trainer: ready to run.
+        adam: its optimiser.
+        settings: of the run.
+        round: for messages.
+        metrics: the trainer's names of figures, and ours.
+
+    Returns:
+        the last figures and the optimiser's state.
+
+    Raises:
+        TrainingError: if memory runs out or a weight is not finite.
+    """
+    try:
+        trainer.train()
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+            raise
+        raise TrainingError(
+            f"out of memory in a step of {settings.learning.pairs} pairs of up to {settings.data.tokens} tokens: "
+            "set learning.pairs or data.tokens lower, or dtype=bfloat16; the same command goes on"
+        ) from error
+    finally:
+        vars(voices.peft.get_base_model()).pop("forward", None)  # TRL's, which would be wrapped again and again
+    if not all(torch.isfinite(p).all() for p in voices.parameters().values()):
         raise TrainingError(
             f"player '{voices.players[player]}': weights are no longer finite after round {round}; "
             "set learning.learning_rate lower"
         )
     voices.take_out(player)
+    history = {key: value for row in trainer.state.log_history for key, value in row.items()}
+    found = {name: float(history[key]) for key, name in metrics.items() if key in history}
     return found, adam.state_dict()["state"]
 
 

@@ -14,7 +14,7 @@ from mirrorenv.mirror import Belief, score_belief
 from mirrorenv.mirror.intervals import rate_interval, t_interval
 from mirrorenv.mirror.lineup import lineup_permutations
 
-__all__ = ["observer_evidence", "pairwise", "recognition"]
+__all__ = ["observer_evidence", "pairwise", "recognition", "scored"]
 
 Array = npt.NDArray[np.float64]
 
@@ -82,8 +82,8 @@ def recognition(by_player: Array, untouched: Array, lengths: Array, run: str) ->
             "margin": t_interval(margin.mean(axis=1)).to_dict(),
             "margins": margin.mean(axis=0).tolist(),
         }
-    row["lineup"] = _scored(observer_evidence(by_player, untouched), run)
-    row["limit"] = _scored(by_player[:, None], run)
+    row["lineup"] = scored(observer_evidence(by_player, untouched), run)
+    row["limit"] = scored(by_player[:, None], run)
     row["self_advantage"] = t_interval(_advantage(by_player / lengths[..., None])).to_dict()
     return row
 
@@ -96,8 +96,13 @@ def _advantage(per_token: Array) -> Array:
     return found
 
 
-def _scored(evidence: Array, run: str) -> dict[str, Any]:
-    """Shuffle each lineup for each observer, and score what it believes; evidence (B, J, K, N) in author order."""
+def scored(evidence: Array, run: str) -> dict[str, Any]:
+    """Shuffle each lineup for each observer, and score what it believes.
+
+    Args:
+        evidence: (B, J, K, N) nats, slots in author order.
+        run: names the shuffle.
+    """
     batch, observers, slots, _ = evidence.shape
     orders = np.stack(
         [lineup_permutations(run, np.arange(batch), observer, slots) for observer in range(observers)], axis=1

@@ -35,6 +35,7 @@ def summary(rows: Sequence[Row]) -> Row:
         "recognition": {kind: {way: last[kind]["recognition"][way]["joint"] for way in ("sum", "per_token", "pmi")}
                         for kind in ("first", "fresh")},
         "before": last["first"]["before"]["sum"]["joint"],
+        "head": last.get("head", {}).get("top1"),
         "limit": last["fresh"]["recognition"]["limit"]["top1"],
         "useful": last["fresh"]["useful"],
         "first_texts": last["first"]["useful"],
@@ -124,7 +125,8 @@ def _charts(run: RunFolder, tuning: Sequence[Row], last: Row | None) -> list[tup
 
     ways = [(label, fresh("recognition", way, "joint"))
             for label, way in (("sum", "sum"), ("per token", "per_token"), ("against untouched", "pmi"))]  # fmt: skip
-    lineup = [("each by its own likelihood", fresh("recognition", "lineup", "top1")),
+    heads = [("each by its head", lambda row: row["head"]["top1"])] if "head" in tuning[0] else []
+    lineup = [*heads, ("each by its own likelihood", fresh("recognition", "lineup", "top1")),
               ("exact limit", fresh("recognition", "limit", "top1"))]  # fmt: skip
     each = [Level("chance", 1 / len(names))]
     told = {
@@ -174,6 +176,8 @@ def _recognition_table(last: Row) -> str:
             rows.append([f"{label}, lineup, {name}", *(_share(some[way]["top1"]) for some in (before, found))])
         rows.append([f"{label}, self-advantage (nats per token)", _plain(before["self_advantage"]),
                      _plain(found["self_advantage"])])  # fmt: skip
+    if "head" in last:
+        rows.append(["fresh texts, lineup, heads", "", _share(last["head"]["top1"])])
     names = list(last["fresh"]["useful"])
     cells = [[*row, *[""] * (3 + len(names) - len(row))] for row in rows]
     return table(["figure", "untouched", "tuned", *names], cells, "Recognition, with 95 % intervals over lineups")

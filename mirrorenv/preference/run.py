@@ -6,7 +6,6 @@ a killed run repeats the round it was in and comes to the same numbers.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,10 +15,11 @@ from typing import Any
 
 from mirrorenv.debate.local import load_model
 from mirrorenv.preference.card import data_card
-from mirrorenv.preference.dpo import train_player
+from mirrorenv.preference.heads import Heads
 from mirrorenv.preference.measure import beyond_bound, instructions, measure_texts
-from mirrorenv.preference.pairing import pairs_for, shuffled_owners
+from mirrorenv.preference.pairing import shuffled_owners
 from mirrorenv.preference.pairs import PairFile, Text, kept_texts
+from mirrorenv.preference.roads import head_figures, improve_by_heads, improve_by_pairs, teach
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.state import Progressed, load_round, save_round
 from mirrorenv.preference.topics import SPLITS, Split, TopicSplit, split_topics, topics_of
@@ -114,6 +114,7 @@ class _Loop:
         self.notebook = Notebook(folder.path / TEXTS)
         self.given = pairs
         self.board = SummaryWriter(str(folder.tensorboard_path))
+        self.heads = Heads(len(voices))
         count, learning = len(voices), settings.learning
         self.state = Progressed(
             [settings.loss.beta] * count, [learning.learning_rate] * count, optimisers=[None] * count
@@ -123,7 +124,7 @@ class _Loop:
         first = self._first_texts()
         checkpoints = self.folder.checkpoints()
         if checkpoints:
-            self.state = load_round(checkpoints[-1], self.voices)
+            self.state = load_round(checkpoints[-1], self.voices, self.heads)
             self.folder.rewind(int(checkpoints[-1].name))
             self._forget_the_end()
         else:
@@ -157,11 +158,15 @@ class _Loop:
         row: dict[str, Any] = {"split": split}
         for name, texts in (("first", told), ("fresh", fresh)):
             row[name] = measure_texts(self.voices, texts, self.topics, self.settings, f"{run}/{name}", self.watch.stage)
+        if self.settings.road == "head":
+            row["head"] = head_figures(self.voices, self.heads, fresh, self.settings, f"{run}/head")
         if self.settings.measure.instructions:
             row["instructions"] = instructions(self.voices, self.settings)
         return row
 
     def _begin(self, first: list[Text]) -> None:
+        if self.settings.road == "head":
+            teach(self.voices, self.heads, self._training_texts(first), self.settings)
         row = self._measure(first, "tuning", 0)
         self.state.reference = row["first"]["useful"]
         self.state.best_recognition = _joint(row)
@@ -169,24 +174,15 @@ class _Loop:
         self._save()
 
     def _round(self, first: list[Text]) -> None:
-        settings, state = self.settings, self.state
-        number, before, optimisers = state.round + 1, list(self.voices.states), copy.copy(state.optimisers)
-        texts = self._training_texts(first)
-        losses = []
-        for player in range(len(self.voices)):
-            pairs = pairs_for(self.voices, player, texts, settings, number)
-            found, state.optimisers[player] = train_player(
-                self.voices, player, pairs, settings, beta=state.betas[player], learning_rate=state.rates[player],
-                round=number, optimiser=state.optimisers[player],
-            )  # fmt: skip
-            losses.append(found)
-            self.watch.stage(f"round {number}: training", player + 1, len(self.voices))
+        state, number = self.state, self.state.round + 1
+        before = list(self.voices.states), list(self.heads.states), list(state.optimisers)
+        losses = self._improve(first, number)
         row = self._measure(first, "tuning", number)
-        beyond = beyond_bound(row["fresh"]["useful"], state.reference, settings.bound)
+        beyond = beyond_bound(row["fresh"]["useful"], state.reference, self.settings.bound)
         row |= {"rolled_back": bool(beyond), "reasons": beyond, "betas": list(state.betas), "rates": list(state.rates)}
         state.round = number
         if beyond:
-            self.voices.states, state.optimisers = before, optimisers
+            self.voices.states, self.heads.states, state.optimisers = before
             self._hold_back(beyond, number)
         else:
             state.version = number
@@ -194,11 +190,21 @@ class _Loop:
         self._log(row, number, losses)
         self._save()
 
-    def _training_texts(self, first: list[Text]) -> list[Text]:
-        """First texts in the first round, then what the players say now, each without what cannot be used."""
+    def _improve(self, first: list[Text], number: int) -> list[dict[str, float]]:
+        voices, settings, state, stage = self.voices, self.settings, self.state, self.watch.stage
+        if settings.road == "pairs":
+            return improve_by_pairs(
+                voices, self._training_texts(first, state.version), settings, state, number, stage
+            )  # fmt: skip
+        losses = improve_by_heads(voices, self.heads, self.topics.train, settings, state, number, stage)
+        teach(voices, self.heads, self._training_texts(first, number), settings)
+        return losses
+
+    def _training_texts(self, first: list[Text], version: int = 0) -> list[Text]:
+        """First texts to begin with, then what the players say, each without what cannot be used."""
         texts = [one for one in first if one.split == "train"]
-        if self.settings.learning.on_policy and self.state.version > 0:
-            texts = self._fresh("train", self.state.version, self.settings.data.samples)
+        if version > 0 and (self.settings.learning.on_policy or self.settings.road == "head"):
+            texts = self._fresh("train", version, self.settings.data.samples)
         kept, _ = kept_texts(texts, self.settings.data.truncated)
         return shuffled_owners(kept, self.settings) if self.settings.control == "shuffled_ownership" else kept
 
@@ -232,7 +238,7 @@ class _Loop:
     def _end(self, first: list[Text]) -> None:
         """Measure the best round on the held-out topics, and leave its adapters where peft finds them."""
         state = self.state
-        load_round(self.folder.checkpoint_path(state.best * self.settings.learning.steps), self.voices)
+        load_round(self.folder.checkpoint_path(state.best * self.settings.learning.steps), self.voices, self.heads)
         row = self._measure(first, "held_out", state.best)
         for player, name in enumerate(self.settings.names):
             self.voices.put_in(player)
@@ -246,7 +252,7 @@ class _Loop:
 
     def _save(self) -> None:
         with self.folder.new_checkpoint(self.state.round * self.settings.learning.steps) as path:
-            save_round(path, self.voices, self.state)
+            save_round(path, self.voices, self.heads, self.state)
 
     def _log(self, row: dict[str, Any], number: int, losses: list[dict[str, float]] | None = None) -> None:
         steps = number * self.settings.learning.steps
@@ -272,7 +278,9 @@ def _digest(pairs: PairFile | None) -> str | None:
 
 
 def _joint(row: dict[str, Any]) -> float:
-    """What rounds are compared by: own against other, mean over players, and over first and fresh texts."""
+    """What rounds are compared by: own against other, mean over players and over first and fresh texts; or heads."""
+    if "head" in row:
+        return float(row["head"]["top1"]["value"])
     return float(sum(row[kind]["recognition"]["sum"]["joint"]["value"] for kind in ("first", "fresh")) / 2)
 
 
@@ -280,6 +288,8 @@ def _figures(row: dict[str, Any]) -> dict[str, float]:
     fresh = row["fresh"]
     found = {f"recognition/{way}": fresh["recognition"][way]["joint"]["value"] for way in ("sum", "per_token", "pmi")}
     found["recognition/first_texts"] = row["first"]["recognition"]["sum"]["joint"]["value"]
+    if "head" in row:
+        found["recognition/head"] = row["head"]["top1"]["value"]
     for name, useful in fresh["useful"].items():
         for key in ("perplexity", "kl", "length", "unfinished"):
             found[f"{key}/{name}"] = useful[key]

@@ -20,6 +20,7 @@ __all__ = [
     "CONTROLS",
     "BoundSettings",
     "DataSettings",
+    "HeadSettings",
     "LearningSettings",
     "LossSettings",
     "MeasureSettings",
@@ -138,6 +139,15 @@ class MeasureSettings(StrictModel):
     """Whether the small set of checkable instructions is asked."""
 
 
+class HeadSettings(StrictModel):
+    """The road with a classifier."""
+
+    generations: int = Field(default=8, ge=2)
+    """Texts on each topic that are compared with one another in a step of GRPO (Shao et al. 2024)."""
+    natural: float = Field(default=0.1, ge=0)
+    """Weight of a text's mean log-probability under the untouched model beside log N + log q."""
+
+
 class PreferenceSettings(StrictModel):
     """Everything that decides a run's result."""
 
@@ -147,12 +157,16 @@ class PreferenceSettings(StrictModel):
     """Of the base model; adapters are float32."""
     seed: int = Field(default=0, ge=0)
     """Of topics, texts, adapters and data order."""
+    road: Literal["pairs", "head"] = "pairs"
+    """`pairs`: own text preferred to another's. `head`: a classifier on each voice's hidden states learns who wrote
+    what, and being recognised by it is the reward of GRPO."""
     control: Control = "none"
     """`same_prompt`: all players are told the same, only their draws differ. `shuffled_ownership`: every training text
     gets a random owner. `supervised`: the same number of steps on one's own text, and nobody else's. `reversed`: the
     other's text is preferred, the direction of SPIN (Chen et al. 2024)."""
     data: DataSettings = Field(default_factory=DataSettings)
     loss: LossSettings = LossSettings()
+    head: HeadSettings = HeadSettings()
     learning: LearningSettings = LearningSettings()
     bound: BoundSettings = BoundSettings()
     measure: MeasureSettings = MeasureSettings()

@@ -11,12 +11,14 @@ from safetensors.torch import load_file, save_file
 
 from mirrorenv.errors import CheckpointError, MirrorError
 from mirrorenv.preference.dpo import OptimiserState
-from mirrorenv.preference.voices import Voices
+from mirrorenv.preference.heads import Heads
+from mirrorenv.preference.voices import State, Voices
 from mirrorenv.results import atomic_write_json, read_json, verify_manifest
 
 __all__ = ["Progressed", "load_round", "save_round"]
 
 _ADAPTERS, _OPTIMISERS, _STATE = "adapters.safetensors", "optimisers.safetensors", "state.json"
+_HEADS = "heads.safetensors"
 
 
 @dataclass
@@ -46,11 +48,15 @@ class Progressed:
     optimisers: list[OptimiserState | None] = field(default_factory=list)
 
 
-def save_round(folder: Path, voices: Voices, state: Progressed) -> None:
+def save_round(folder: Path, voices: Voices, heads: Heads, state: Progressed) -> None:
     """Write a checkpoint into an empty folder."""
     save_file(
         {f"{n}/{name}": tensor for n, some in enumerate(voices.states) for name, tensor in some.items()},
         folder / _ADAPTERS,
+    )
+    save_file(
+        {f"{n}/{name}": tensor.contiguous() for n, some in enumerate(heads.states) for name, tensor in some.items()},
+        folder / _HEADS,
     )
     moments = {
         f"{n}/{index}/{name}": tensor.contiguous()
@@ -64,8 +70,8 @@ def save_round(folder: Path, voices: Voices, state: Progressed) -> None:
     atomic_write_json(folder / _STATE, plain)
 
 
-def load_round(folder: Path, voices: Voices) -> Progressed:
-    """Read a checkpoint; adapters go into `voices`.
+def load_round(folder: Path, voices: Voices, heads: Heads) -> Progressed:
+    """Read a checkpoint; weights go into `voices` and `heads`.
 
     Raises:
         CheckpointError: if a byte has changed or it does not fit.
@@ -75,6 +81,10 @@ def load_round(folder: Path, voices: Voices) -> Progressed:
         plain, adapters = read_json(folder / _STATE), load_file(folder / _ADAPTERS)
         moments = load_file(folder / _OPTIMISERS)
         states = [{name: adapters[f"{n}/{name}"] for name in voices.states[n]} for n in range(len(voices))]
+        kept: list[State] = [{} for _ in range(len(voices))]
+        for key, tensor in load_file(folder / _HEADS).items():
+            player, name = key.split("/")
+            kept[int(player)][name] = tensor
         optimisers: list[OptimiserState | None] = []
         for n in range(len(voices)):
             found: OptimiserState = {}
@@ -88,5 +98,5 @@ def load_round(folder: Path, voices: Voices) -> Progressed:
         raise CheckpointError(f"the checkpoint {folder} is damaged: {error}") from error
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise CheckpointError(f"the checkpoint {folder} does not fit this run: {error}; start it anew") from error
-    voices.states = states
+    voices.states, heads.states = states, kept
     return state

@@ -19,7 +19,7 @@ from peft import LoraConfig, get_peft_model
 from mirrorenv.debate.local.model import LanguageModel
 from mirrorenv.errors import ConfigError
 
-__all__ = ["ADAPTER", "Voices", "derived_seed"]
+__all__ = ["ADAPTER", "State", "Voices", "derived_seed"]
 
 ADAPTER = "default"  # the only name that TRL trains
 State = dict[str, torch.Tensor]

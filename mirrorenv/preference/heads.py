@@ -1,0 +1,109 @@
+"""The road with a classifier: each voice carries a head that reads its own hidden states and says who wrote a text.
+
+A head sees the mean of the last hidden states over a text's tokens. The states are taken as they are: learning a head
+does not move the voice that carries it. Needs torch.
+
+Shape legend: B texts, N players, H hidden units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from mirrorenv.preference.voices import State, Voices
+
+__all__ = ["Asked", "Heads", "hidden_states"]
+
+Asked = tuple[tuple[int, ...], tuple[int, ...]]
+"""Ids of a question, up to where the answer begins, and of an answer."""
+
+_WIDEST = 64  # texts read at once
+_STEPS, _RATE, _DECAY = 150, 0.05, 1e-3  # of a head's regression: a second on states of any size met so far
+
+
+@torch.no_grad()
+def hidden_states(voices: Voices, some: Sequence[Asked]) -> torch.Tensor:
+    """(B, H) float32, the mean last hidden state over each answer, by the weights that are in the model now."""
+    model, found = voices.peft, []
+    training = model.training
+    model.eval()
+    for start in range(0, len(some), _WIDEST):
+        part = [(prompt, answer or prompt[-1:]) for prompt, answer in some[start : start + _WIDEST]]
+        longest = max(len(prompt) + len(answer) for prompt, answer in part)
+        ids = torch.zeros(len(part), longest, dtype=torch.long)  # (B, T), padded on the right
+        written = torch.zeros(len(part), longest)
+        for row, (prompt, answer) in enumerate(part):
+            whole = len(prompt) + len(answer)
+            ids[row, :whole] = torch.tensor([*prompt, *answer])
+            written[row, len(prompt) : whole] = 1.0
+        device = model.device
+        read = model(ids.to(device), output_hidden_states=True, use_cache=False).hidden_states[-1].float().cpu()
+        found.append((read * written[..., None]).sum(dim=1) / written.sum(dim=1, keepdim=True))
+    model.train(training)
+    return torch.cat(found)
+
+
+class Heads:
+    """N linear classifiers, one on each voice.
+
+    Args:
+        players: N.
+        states: weights to begin with, one mapping each; None for heads that know nothing.
+    """
+
+    def __init__(self, players: int, states: Sequence[State] | None = None) -> None:
+        self.players = players
+        self.states: list[State] = list(states) if states is not None else [{} for _ in range(players)]
+
+    def learn(self, observer: int, states: torch.Tensor, authors: Sequence[int]) -> float:
+        """Fit a head by cross-entropy, from where it is.
+
+        Args:
+            observer: whose head.
+            states: (B, H), see :func:`hidden_states`.
+            authors: B players.
+
+        Returns:
+            the loss in nats on what it was fitted to.
+        """
+        middle, spread = states.mean(dim=0), states.std(dim=0).clamp_min(1e-6)
+        known = self.states[observer]
+        weights = known.get("weights", torch.zeros(states.shape[1], self.players)).clone().requires_grad_()
+        bias = known.get("bias", torch.zeros(self.players)).clone().requires_grad_()
+        adam = torch.optim.AdamW([weights, bias], lr=_RATE, weight_decay=_DECAY)
+        truth, scaled = torch.tensor(list(authors)), (states - middle) / spread
+        loss = torch.zeros(())
+        for _ in range(_STEPS):
+            adam.zero_grad()
+            loss = torch.nn.functional.cross_entropy(scaled @ weights + bias, truth)
+            loss.backward()  # type: ignore[no-untyped-call]
+            adam.step()
+        self.states[observer] = {
+            "weights": weights.detach(), "bias": bias.detach(), "middle": middle, "spread": spread
+        }  # fmt: skip
+        return float(loss.detach())
+
+    def log_belief(self, observer: int, states: torch.Tensor) -> torch.Tensor:
+        """(B, N) log probabilities of each author, by one head; uniform before it has learned.
+
+        Args:
+            observer: whose head.
+            states: (B, H) of the same voice.
+        """
+        known = self.states[observer]
+        if not known:
+            return torch.full((len(states), self.players), -float(np.log(self.players)))
+        scaled = (states - known["middle"]) / known["spread"]
+        return torch.log_softmax(scaled @ known["weights"] + known["bias"], dim=-1)
+
+    def evidence(self, voices: Voices, some: Sequence[Asked]) -> npt.NDArray[np.float64]:
+        """(B, J, N) log probabilities of each author by every voice's head."""
+        columns = []
+        for observer in range(self.players):
+            voices.put_in(observer)
+            columns.append(self.log_belief(observer, hidden_states(voices, some)).double().numpy())
+        return np.stack(columns, axis=1)
