@@ -34,9 +34,9 @@
       link.href = address;
       head.append(link);
     }
-    made.append(head, node("td", line.world, "world"), node("td", line.agents, "agents"),
-      node("td", line.group === null ? "–" : String(line.group)), node("td", line.count, "count"));
-    for (const cell of line.cells) made.append(figure(cell));
+    made.append(head, node("td", line.world, "world"), ...line.cells.map(figure),
+      node("td", line.group === null ? "–" : String(line.group)), node("td", line.count, "count"),
+      node("td", line.agents, "agents"));
     return made;
   };
   const wanted = (line) => (!world.value || line.world === world.value) &&
@@ -56,13 +56,14 @@
     status.textContent = `${found} of ${data.total} lines`;
   };
   const key = (line, column) => {
-    if (column < 3) return [line.condition, line.world, line.agents][column].toLowerCase();
-    if (column === 3) return line.group;
-    if (column === 4) return line.seeds;
-    return line.cells[column - 5] ? line.cells[column - 5].value : null;
+    const [first, last] = [2, 2 + line.cells.length];  // the figures
+    if (column < first) return [line.condition, line.world][column].toLowerCase();
+    if (column >= last) return [line.group, line.seeds, line.agents.toLowerCase()][column - last];
+    return line.cells[column - first] ? line.cells[column - first].value : null;
   };
   const sort = (state, column, head) => {
-    state.up = state.column === column ? !state.up : column < 4;
+    const numbers = column >= 2 && column < 2 + state.section.figures.length;
+    state.up = state.column === column ? !state.up : !numbers;  // numbers from the highest, words from A
     state.column = column;
     const sign = state.up ? 1 : -1, lines = state.section.lines;
     state.order.sort((one, other) => {

@@ -146,7 +146,10 @@ def _section_key(result: Result, suites: Mapping[str, Suite]) -> tuple[str, ...]
     if result.suite is None:
         return "~", result.kind
     mark = result.suite
-    return mark.name, f"{mark.version:09d}", mark.hash, "smoke" if mark.smoke else "", _table(result, suites)
+    suite = _suite(result, suites)
+    tables = list(dict.fromkeys(row.table for row in suite.rows)) if suite else [""]
+    place = f"{tables.index(_table(result, suites)):04d}"  # in the order of the suite
+    return mark.name, f"{mark.version:09d}", mark.hash, "smoke" if mark.smoke else "", place
 
 
 def _table(result: Result, suites: Mapping[str, Suite]) -> str:

@@ -19,7 +19,6 @@ from mirrorenv.results.page import document, escape, paragraph, script_data, vis
 
 __all__ = ["board_page"]
 
-LEFT = ' class="left"'
 NOTHING = "\N{EN DASH}"
 SHOWN = 200  # lines of a table before the script shows more
 
@@ -110,11 +109,8 @@ def _cell_data(cell: Cell | None, exact: bool) -> dict[str, Any] | None:
 
 def _table(index: int, section: Section, data: dict[str, Any]) -> str:
     title = escape(section.title)
-    heads = ["Condition", "World", "Agents", "Group", "Seeds", *data["figures"]]
-    head = "".join(
-        f'<th scope="col"{LEFT if column < 3 else ""}><button type="button">{escape(name)}</button></th>'
-        for column, name in enumerate(heads)
-    )
+    heads = ["Condition", "World", *data["figures"], "Group", "Seeds", "Agents"]
+    head = "".join(f"{_head(name)}<button type='button'>{escape(name)}</button></th>" for name in heads)
     rows = "".join(_row(line) for line in data["lines"][:SHOWN])
     return (
         f'<section><h2 id="title{index}">{title}</h2>{paragraph(section.about, "lead")}'
@@ -124,14 +120,18 @@ def _table(index: int, section: Section, data: dict[str, Any]) -> str:
     )
 
 
+def _head(name: str) -> str:
+    side = ' class="left"' if name in ("Condition", "World", "Agents") else ""
+    return f'<th scope="col"{side}>'
+
+
 def _row(line: dict[str, Any]) -> str:
     links = "".join(f'<a href="{escape(address, 2000)}">{escape(words)}</a>' for words, address in line["links"])
     group = NOTHING if line["group"] is None else str(line["group"])
     return (
         f'<tr><th scope="row">{escape(line["condition"])}{links}</th><td class="world">{escape(line["world"])}</td>'
-        f'<td class="agents">{escape(line["agents"])}</td><td>{group}</td>'
-        f'<td class="count">{escape(line["count"])}</td>'
-        f"{''.join(_figure(cell) for cell in line['cells'])}</tr>"
+        f"{''.join(_figure(cell) for cell in line['cells'])}<td>{group}</td>"
+        f'<td class="count">{escape(line["count"])}</td><td class="agents">{escape(line["agents"])}</td></tr>'
     )
 
 

@@ -84,8 +84,9 @@ def markdown(sections: Sequence[Section], out: Path) -> str:
     parts = ["# Leaderboard", "", READ, ""]
     for section in sections:
         parts += [f"## {_plain(visible(section.title))}", "", _plain(visible(section.about, 2000)), ""]
-        heads = ["group", "world", "condition", "agents", "seeds", *(figure.title for figure in section.figures)]
-        parts += [_row(heads), _row(["---:", "---", "---", "---", "---:", *(["---:"] * len(section.figures))])]
+        titles = [_plain(visible(figure.title)) for figure in section.figures]
+        heads = ["condition", "world", *titles, "group", "seeds", "agents"]
+        parts += [_row(heads), _row(["---", "---", *(["---:"] * len(section.figures)), "---:", "---:", "---"])]
         parts += [_row(_cells(line, section, out)) for line in section.lines]
         parts.append("")
     return "\n".join(parts)
@@ -112,5 +113,5 @@ def _cells(line: Line, section: Section, out: Path) -> list[str]:
         value, note = cell_text(line.cells.get(figure.name), line.exact)
         shown.append(value + (f" ({_plain(visible(note))})" if note else ""))
     group = "" if line.group is None else str(line.group)
-    return [group, _plain(visible(line.world)), condition, _plain(visible(line.agents)),
-            count_text(line), *shown]  # fmt: skip
+    words = [_plain(visible(one)) for one in (line.world, line.agents)]
+    return [condition, words[0], *shown, group, count_text(line), words[1]]

@@ -229,7 +229,7 @@ def test_a_new_user_builds_and_checks(site, tmp_path):
     assert json.loads(done.stdout.splitlines()[-1])["lines"] == 2
     assert (
         "First table" in out.read_text()
-        and "| 1 | mirrorenv/identity-v0 | mirror |" in out.with_suffix(".md").read_text()
+        and "| mirror | mirrorenv/identity-v0 | 1.100 [" in out.with_suffix(".md").read_text()
     )
     done = CliRunner().invoke(app, ["board", "check", str(site / "results/small")])
     assert done.exit_code == 0, done.output
