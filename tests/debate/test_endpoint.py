@@ -131,6 +131,71 @@ def test_a_wait_beyond_the_sdk_limit_is_honoured_and_one_beyond_ours_is_refused(
     assert failed.value.attempts[0]["wait"] == 300.0
 
 
+class Clock:
+    """Time that passes only where somebody sleeps."""
+
+    def __init__(self, monkeypatch):
+        self.now, self.real, self.slept = 0.0, asyncio.sleep, []
+        monkeypatch.setattr("mirrorenv.debate.gate.time", self)
+        monkeypatch.setattr(asyncio, "sleep", self.sleep)
+
+    def monotonic(self):
+        return self.now
+
+    async def sleep(self, seconds):
+        self.now += seconds
+        self.slept += [seconds] if seconds else []
+        await self.real(0)
+
+
+def test_a_wait_of_five_minutes_is_slept_through(stub, monkeypatch):
+    clock = Clock(monkeypatch)
+    stub.answer = lambda body, k: (429, {"retry-after": "300"}, {}) if k < 2 else player_like(body, k)
+    reply = ask(card(stub), views()[0])
+    assert reply.text and [attempt["wait"] for attempt in reply.attempts] == [300.0, 300.0] and clock.now >= 600.0
+
+
+def test_waits_double_where_the_server_does_not_say_how_long(stub, monkeypatch):
+    clock = Clock(monkeypatch)
+    stub.answer = lambda body, k: (503, {}, {}) if k < 5 else player_like(body, k)
+    waits = [attempt["wait"] for attempt in ask(card(stub, retries=5), views()[0]).attempts]
+    assert all(0.25 * 2**k <= wait <= 0.5 * 2**k for k, wait in enumerate(waits)) and len(waits) == 5
+    assert clock.slept == pytest.approx(waits, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("date", "waited"), [("Wed, 21 Oct 2015 07:28:00 GMT", True), ("Fri, 01 Jan 2100 00:00:00 GMT", False)]
+)
+def test_a_server_may_name_the_date_of_the_next_try(stub, date, waited):
+    stub.answer = lambda body, k: (429, {"retry-after": date}, {}) if k < 1 else player_like(body, k)
+    if waited:
+        assert ask(card(stub), views()[0]).attempts[0]["wait"] == 0.0
+    else:
+        with pytest.raises(CallFailed, match="429") as failed:
+            ask(card(stub), views()[0])
+        assert failed.value.attempts[0]["wait"] > 1e8
+
+
+def test_one_address_has_one_gate_that_shrinks_when_refused_and_grows_when_answered(monkeypatch):
+    shared = {}
+    first, second, other = (
+        make_player(card(f"http://127.0.0.1:{port}/v1", concurrency=cap)) for port, cap in ((1, 8), (1, 5), (2, 9))
+    )
+    for player in (first, second, other):
+        player.connect(shared)
+    assert first._gate is second._gate is not other._gate and (first._gate.cap, other._gate.cap) == (5, 9)
+    clock, gate = Clock(monkeypatch), first._gate
+    gate.too_many(0.0)
+    gate.too_many(0.0)  # one burst counts once
+    assert gate.limit == pytest.approx(3.5)
+    clock.now += 2.0
+    gate.too_many(0.0)
+    assert gate.limit == pytest.approx(2.45)
+    for _ in range(40):
+        gate.went_well()
+    assert gate.limit == 5.0
+
+
 @pytest.mark.parametrize(("status", "hint"), [(401, "key_env"), (404, "base_url"), (400, "profile"), (403, "model")])
 def test_refusals_that_do_not_pass_are_not_tried_again_and_name_the_remedy(stub, status, hint):
     stub.answer = lambda body, k: (status, {}, {"error": {"message": "no"}})

@@ -143,3 +143,44 @@ def test_a_dozen_seeds_shuffle_differently():
         env.step(answers(env))
         orders.add(tuple(env._debate.rounds[0].reveals[0].permutation))
     assert len(orders) > 2
+
+
+@pytest.mark.parametrize("count", range(2, 11))
+def test_two_to_ten_players_go_through_all_phases_and_end_after_the_last_round(count):
+    env = make(num_players=count, rounds=2, characters=20)
+    seen, _ = env.reset(seed=count)
+    phases = []
+    while env.agents:
+        phases.append({int(one["phase"]) for one in seen.values()})
+        assert all(env.observation_space(agent).contains(one) for agent, one in seen.items())
+        seen, rewards, terminated, truncated, _ = env.step({a: env.action_space(a).sample() for a in env.agents})
+        assert len(rewards) == count and not any(truncated.values())
+    assert phases == [{0}, {1}, {2}] * 2 and all(terminated.values()) and len(terminated) == count
+
+
+@pytest.mark.parametrize(("phase", "ignored"), [(0, "evidence"), (1, "text"), (2, "evidence")])
+def test_the_part_that_a_phase_does_not_read_changes_nothing(phase, ignored):
+    other = {"text": "something else", "evidence": np.eye(3, dtype=np.float32)[[1, 2, 0]]}
+    results = []
+    for changed in (False, True):
+        env = make(rounds=1)
+        env.reset(seed=4)
+        for step in range(3):
+            given = answers(env, f"text {step}")
+            if changed and step == phase:
+                given = {agent: {**one, ignored: other[ignored]} for agent, one in given.items()}
+            results.append(repr(env.step(given)))
+    assert results[:3] == results[3:]
+
+
+@pytest.mark.parametrize(
+    ("name", "players", "steps"), [("default", 4, 8 * 3), ("original", 4, 11 * 3), ("local", 3, 4 * 3)]
+)
+def test_presets_are_worlds_too(name, players, steps):
+    env = mirrorenv.make("mirrorenv/debate-v0", preset=name)
+    env.reset(seed=0)
+    done = 0
+    while env.agents:
+        env.step(answers(env))
+        done += 1
+    assert len(env.possible_agents) == players and done == steps

@@ -10,11 +10,14 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mirrorenv.debate.log import CALLS, CallLog, only_writer
+from mirrorenv.debate.planning import half_width, plan_of
 from mirrorenv.debate.playing import Budget, CallFailed, play_tournament
 from mirrorenv.debate.report import SCORES, Results, open_results, write_scores
+from mirrorenv.debate.settings import preset
 from mirrorenv.debate.starter import write_starter
 from mirrorenv.debate.testing.kills import calls_made, prove_resume
 from mirrorenv.debate.tournament import load_tournament
@@ -198,6 +201,56 @@ def test_replay_makes_no_call_and_gives_the_same_bytes(file, tmp_path):
         open_results(tmp_path / "run").game(7)
 
 
+ARMS = {
+    "withheld": {"own_text": "withheld"},
+    "fresh": {"reader": "fresh"},
+    "no judge": {"judges": 0},
+    "two judges": {"judges": 2},
+    "equal length": {"show": "equal_length"},
+    "plain": {"show": "plain"},
+    "paraphrased": {"show": "paraphrased"},
+    "own score": {"feedback": "own"},
+    "no feedback": {"feedback": "none"},
+    "read again": {"reread_rounds": 1},
+}
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_every_arm_is_one_setting_of_a_played_tournament(file, tmp_path, arm):
+    (file.parent / "agents" / "writer.toml").write_text('name = "writer"\nplayer = "random"\n')
+    file.write_text(file.read_text().replace("# judge = ", 'paraphraser = "agents/writer.toml"\n# judge = '))
+    given = {"rounds": 2, **ARMS[arm]}
+    outcome, results = play(file, tmp_path / "run", games=2, **given)
+    judges, extra = given.get("judges", 1), {"paraphrased": 2 * 4, "read again": 5}.get(arm, 0)
+    assert outcome.finished == 2 and outcome.totals.calls == 2 * (2 * (4 + 4 + judges + 4) + extra)
+    table = json.loads((tmp_path / "run" / SCORES).read_text())
+    assert sum(one["judge"] for one in table["readers"]) == min(judges, 1) and plan_of(results.tournament).calls_a_game
+    assert plan_of(results.tournament).calls_a_game * 2 == outcome.totals.calls
+    players = [one for one in table["readers"] if not one["judge"]]
+    assert all(one["floor"] == pytest.approx(1 / 3) for one in players)
+    copier = next(one for one in players if one["name"] == "copy-own")
+    assert (copier["self_hits"]["value"] == 1.0) == (arm not in ("withheld", "fresh"))
+    assert (copier["order_consistency"] is not None) == (arm == "read again")
+    shown = [text for debate in results.games() for one in debate.rounds for text in one.shown]
+    lengths = {len(text) for one in results.game(0).rounds[:1] for text in one.shown}
+    assert arm != "equal length" or max(lengths) - min(lengths) <= 12
+    assert arm != "plain" or all(text == text.lower() for text in shown)
+
+
+def test_one_card_for_everyone_and_different_cards_are_both_a_tournament(file, tmp_path):
+    same = '"agents/poet.toml", ' * 4
+    (file.parent / "agents" / "poet.toml").write_text('name = "poet"\nplayer = "persona"\n[options]\nvoice = "poet"\n')
+    text = file.read_text()
+    start, end = text.index("players = ["), text.index("]\n", text.index("players = ["))
+    (file.parent / "same.toml").write_text(text[:start] + f"players = [{same}" + text[end:])
+    _, mixed = play(file, tmp_path / "mixed", games=4, rounds=4)
+    _, alike = play(file.parent / "same.toml", tmp_path / "same", games=4, rounds=4)
+    hits = {name: [one.peer_hits.value for one in results.scores() if not one.judge and one.name != "copy-own"]
+            for name, results in (("mixed", mixed), ("same", alike))}  # fmt: skip
+    assert {one.name for one in alike.scores()} == {"poet", "poet.2", "poet.3", "poet.4", "judge"}
+    assert max(hits["same"]) < 0.6 < max(hits["mixed"])  # one voice for all leaves nothing to read but luck
+
+
 def test_seats_are_shared_out_evenly(file):
     tournament = load_tournament(file, games=50)
     played = Counter(card for seats in tournament.seating for card in seats)
@@ -206,6 +259,14 @@ def test_seats_are_shared_out_evenly(file):
     )
     first = Counter(seats[0] for seats in tournament.seating)
     assert len(first) == len(tournament.cards)
+
+
+def test_the_planned_half_width_is_that_of_players_who_guess():
+    rules, rng = preset("default", {"rounds": 6}), np.random.default_rng(0)
+    others, games = rules.num_players - 1, 9
+    orders = rng.permuted(np.broadcast_to(np.arange(others), (4000, games, 6, others)), axis=-1)
+    hits = (orders == np.arange(others)).mean(axis=(1, 2, 3))  # (4000,) peer hits of a tournament
+    assert half_width(rules, games) == pytest.approx(1.96 * hits.std(), rel=0.05)
 
 
 @pytest.mark.parametrize(

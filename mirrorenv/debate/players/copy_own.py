@@ -8,6 +8,7 @@ import numpy.typing as npt
 from mirrorenv.debate.players.base import chance
 from mirrorenv.debate.players.scripted import Scripted
 from mirrorenv.debate.rules import View
+from mirrorenv.debate.texts import plain
 
 __all__ = ["CopyOwn"]
 
@@ -19,7 +20,16 @@ class CopyOwn(Scripted):
         """(K, N) a permutation."""
         count = view.settings.num_players
         order = chance(view, "order").permutation(count)
-        if view.me is not None and view.own_text is not None and view.own_text in view.lineup:
-            slot, taken = view.lineup.index(view.own_text), int(np.flatnonzero(order == view.me)[0])
+        if view.me is not None and view.own_text is not None and (slot := own_slot(view)) is not None:
+            taken = int(np.flatnonzero(order == view.me)[0])
             order[[slot, taken]] = order[[taken, slot]]
         return np.eye(count)[order]
+
+
+def own_slot(view: View) -> int | None:
+    """Where the own text stands, even cut or without decoration; None if nowhere."""
+    own = view.own_text or ""
+    if own in view.lineup:
+        return view.lineup.index(own)
+    begins = [len(text) if plain(own).startswith(plain(text)) else 0 for text in view.lineup]
+    return begins.index(max(begins)) if max(begins) > 0 else None
