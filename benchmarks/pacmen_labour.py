@@ -7,6 +7,9 @@ divide the labour without any mirror reward, so only the 2 x 2 says what the mir
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import grid
 
 from mirrorenv.results import probability_of_improvement
@@ -31,6 +34,11 @@ CONDITIONS["shared-mirror1-observations"] = [
     "population.observer.reads=observations",
 ]
 SMOKE = ["--set", "total_steps=12800", "--set", "evaluation.checkpoints=1", "--set", "evaluation.episodes=16"]
+COMPARED = [  # with the mirror, without it
+    ("shared-mirror1", "shared-mirror0"),
+    ("shared-mirror1-observations", "shared-mirror0"),
+    ("separate-mirror1", "separate-mirror0"),
+]
 
 
 def fraction(team_return: float) -> float:
@@ -44,14 +52,17 @@ def main() -> None:
     runs = grid.run_grid(CONDITIONS, options, SMOKE)
     rows, content = [], {}
     for name, paths in runs.items():
+        if not paths:
+            continue
         last = [grid.rows_of(path)[-1] for path in paths]
-        fractions = [fraction(grid.figure(row, "return")) for row in last]
+        fractions = [_last_fraction(path) for path in paths]
         top1 = [grid.figure(row, "learned.top1") for row in last]
         information = [grid.figure(row, "learned.information") for row in last]
         steps = sorted({int(row["env_steps"]) for row in last})
         by_seed = " ".join(f"{value:.2f}" for value in fractions)
         rows.append([name, str(len(last)), grid.interval(fractions), by_seed, grid.interval(top1), str(steps)])
         content[name] = {
+            "seeds": [path.name.removeprefix("seed") for path in paths],
             "specialist_fraction": grid.summary(fractions),
             "return": grid.summary([grid.figure(row, "return") for row in last]),
             "top1": grid.summary(top1),
@@ -60,21 +71,28 @@ def main() -> None:
         }
     columns = ["condition", "seeds", "specialist fraction (t interval)", "by seed", "top-1", "env steps"]
     grid.print_table("Pac-Men tini, final checkpoint", columns, rows)
-    for weights in ("shared", "separate"):
-        both = [content.get(f"{weights}-mirror{weight}") for weight in (1, 0)]
-        ours, theirs = ([] if row is None else row["specialist_fraction"]["values"] for row in both)
-        if ours and theirs:
-            pairs = [a - b for a, b in zip(ours, theirs, strict=False)]  # seeds from 0 on in both
-            better = probability_of_improvement(ours, theirs)
-            print(
-                f"{weights}: with the mirror minus without, by seed: {grid.interval(pairs)} ({len(pairs)} pairs); "
-                f"probability that a run with it beats one without: {better}"
-            )
-            content[f"{weights}: mirror 1 minus 0"] = {
-                "difference": grid.summary(pairs),
-                "probability_of_improvement": better.to_dict(),
-            }
+    for ours, theirs in COMPARED:
+        _compare(ours, theirs, runs, content)
     grid.save(options, content)
+
+
+def _compare(ours: str, theirs: str, runs: dict[str, list[Path]], content: dict[str, Any]) -> None:
+    """Print what the mirror adds, seed by seed, and note it in the content."""
+    with_it, without = ({path.name: _last_fraction(path) for path in runs.get(name, [])} for name in (ours, theirs))
+    pairs = [value - without[seed] for seed, value in with_it.items() if seed in without]
+    if not pairs:
+        return
+    better = probability_of_improvement(list(with_it.values()), list(without.values()))
+    print(f"{ours} minus {theirs}, by seed: {grid.interval(pairs)} ({len(pairs)} pairs); "
+          f"probability that a run of the first beats one of the second: {better}")  # fmt: skip
+    content[f"{ours} minus {theirs}"] = {
+        "difference": grid.summary(pairs),
+        "probability_of_improvement": better.to_dict(),
+    }
+
+
+def _last_fraction(path: Path) -> float:
+    return fraction(grid.figure(grid.rows_of(path)[-1], "return"))
 
 
 if __name__ == "__main__":
