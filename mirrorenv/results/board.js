@@ -18,6 +18,14 @@
     if (css) made.className = css;
     return made;
   };
+  const broken = (text) => {  // a narrow column breaks after a slash rather than within a word
+    const made = node("td", "", "world");
+    text.split("/").forEach((part, index) => {
+      if (index) made.append("/", document.createElement("wbr"));
+      made.append(part);
+    });
+    return made;
+  };
   const figure = (cell) => {
     const made = node("td");
     if (!cell) { made.textContent = "–"; return made; }
@@ -34,7 +42,7 @@
       link.href = address;
       head.append(link);
     }
-    made.append(head, node("td", line.world, "world"), ...line.cells.map(figure),
+    made.append(head, broken(line.world), ...line.cells.map(figure),
       node("td", line.group === null ? "–" : String(line.group)), node("td", line.count, "count"),
       node("td", line.agents, "agents"));
     return made;

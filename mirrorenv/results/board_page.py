@@ -127,9 +127,10 @@ def _head(name: str) -> str:
 
 def _row(line: dict[str, Any]) -> str:
     links = "".join(f'<a href="{escape(address, 2000)}">{escape(words)}</a>' for words, address in line["links"])
+    world = escape(line["world"]).replace("/", "/<wbr>")
     group = NOTHING if line["group"] is None else str(line["group"])
     return (
-        f'<tr><th scope="row">{escape(line["condition"])}{links}</th><td class="world">{escape(line["world"])}</td>'
+        f'<tr><th scope="row">{escape(line["condition"])}{links}</th><td class="world">{world}</td>'
         f"{''.join(_figure(cell) for cell in line['cells'])}<td>{group}</td>"
         f'<td class="count">{escape(line["count"])}</td><td class="agents">{escape(line["agents"])}</td></tr>'
     )

@@ -21,7 +21,7 @@ TAGS = set(
     re.findall(
         r"\w+",
         "html head meta title style body main header p h1 h2 div label select option input button section table thead "
-        "tbody tr th td small span a footer script",
+        "tbody tr th td small span a wbr footer script",
     )
 )
 MARKDOWN = {
