@@ -98,7 +98,15 @@ def run(suite: Suite, options: Any) -> int:
         mark = suite.mark(piece.row.row, options.smoke)
         runner_of(suite, piece.row.runner)(piece.row, piece.seeds, mark, piece.folder)
         print(f"{number}/{len(left)} {piece.folder}: {time.perf_counter() - begun:.1f} s", flush=True)
+    print(f"next  mirrorenv board build {options.out} --suites {_beside(HERE / 'suites')} --out board.html")
+    if not options.smoke:
+        print(f"      mirrorenv board check {options.out} --suites {_beside(HERE / 'suites')}")
     return len(left)
+
+
+def _beside(path: Path) -> Path:
+    """The path as it is best typed here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _part(text: str) -> tuple[int, int]:
