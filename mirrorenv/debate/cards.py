@@ -121,7 +121,7 @@ def _meant(problem: Mapping[str, Any]) -> str:
     """For a key that no card has: the closest one there is, and the table it belongs to."""
     if problem["type"] != "extra_forbidden":
         return ""
-    tables = {"": AgentCard, "[endpoint] ": Endpoint, "[price] ": Price}
+    tables: dict[str, type[BaseModel]] = {"": AgentCard, "[endpoint] ": Endpoint, "[price] ": Price}
     known = {name: table for table, model in tables.items() for name in model.model_fields}
     close = get_close_matches(str(problem["loc"][-1]), known, 1)
     return f"; did you mean {known[close[0]]}{close[0]}?" if close else ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mirrorenv.debate.local.options import Capabilities
+from mirrorenv.debate.players.wire import Api
 from mirrorenv.errors import unknown_name
 
 __all__ = ["PROFILES", "Profile", "profile"]
@@ -26,6 +27,7 @@ class Profile:
         grammar: whether an answer can be held to a grammar of one's own (``extra_body`` of a card).
         logprobs: whether it tells the log-probabilities of the tokens it writes. None of these servers tells those of a
             text that it did not write in a chat, which the readers ``labels`` and ``likelihood`` need.
+        api: ``chat`` for Chat Completions, ``responses`` for the Responses API.
     """
 
     roles: Literal["system", "developer", "alternating"] = "system"
@@ -35,6 +37,7 @@ class Profile:
     enforces_schema: bool = False
     grammar: bool = False
     logprobs: bool = False
+    api: Api = "chat"
 
     @property
     def capabilities(self) -> Capabilities:
@@ -45,6 +48,8 @@ class Profile:
 PROFILES: dict[str, Profile] = {
     "openai": Profile("system", "max_completion_tokens", True, "json_schema", enforces_schema=True, logprobs=True),
     "reasoning": Profile("developer", "max_completion_tokens", temperature=False, schema_field="json_schema"),
+    "responses": Profile("system", "max_completion_tokens", True, "json_schema", enforces_schema=True, api="responses"),
+    "responses-reasoning": Profile("developer", "max_completion_tokens", False, "json_schema", api="responses"),
     "compatible": Profile(),  # the least that every server knows: for one that nothing is known of
     "strict-template": Profile("alternating"),
     "ignores-schema": Profile(schema_field="json_schema", enforces_schema=False),

@@ -66,7 +66,44 @@ def ask(card_, view, phase="speak"):
     return asyncio.run(go())
 
 
-@pytest.mark.parametrize("name", PROFILES)
+def responding(body, k):
+    """The same in the form of the Responses API, a reasoning item first."""
+    status, headers, said = player_like({"messages": body["input"]}, k)
+    text = {"type": "output_text", "text": said["choices"][0]["message"]["content"]}
+    output = [{"type": "reasoning", "summary": []}, {"type": "message", "role": "assistant", "content": [text]}]
+    return status, headers, {"object": "response", "output": output, "usage": {"input_tokens": 7, "output_tokens": 3}}
+
+
+@pytest.mark.parametrize("name", [name for name, one in PROFILES.items() if one.api == "responses"])
+def test_the_responses_api_is_spoken_where_a_profile_says_so(stub, name):
+    stub.answer = responding
+    speak, recognise = views()
+    spoken = ask(card(stub, profile=name), speak)
+    read = ask(card(stub, profile=name, reader="schema"), recognise, "recognise")
+    assert spoken.text.startswith("an answer") and "P4" in read.text
+    assert (read.usage.input, read.usage.output, read.usage.estimated) == (7, 3, False)
+    first, second = stub.requests
+    assert first["path"].endswith("/v1/responses") and "Terse." in first["instructions"] and first["store"] is False
+    assert [turn["role"] for turn in first["input"]] == ["user"] and first["max_output_tokens"] == 120
+    assert not first.keys() & {"messages", "max_tokens", "max_completion_tokens", "response_format", "text"}
+    assert ("temperature" in first) == PROFILES[name].temperature
+    form = second["text"]["format"]
+    assert (form["type"], form["name"], form["strict"]) == ("json_schema", "verdict", True) and form["schema"][
+        "required"
+    ]
+    assert {**second, "path": 0} == {**read.request["body"], "path": 0}
+
+
+@pytest.mark.parametrize(
+    "output", [[], None, [{"type": "message", "content": None}], [{"type": "message", "content": [7]}]]
+)
+def test_a_broken_response_is_tried_again_or_read_as_no_words(stub, output):
+    stub.answer = lambda body, k: (200, {}, {"output": output}) if k == 0 else responding(body, k)
+    reply = ask(card(stub, profile="responses"), views()[0])
+    assert reply.text.startswith("an answer") if not output else (reply.text == "" and reply.usage.estimated)
+
+
+@pytest.mark.parametrize("name", [name for name, one in PROFILES.items() if one.api == "chat"])
 def test_every_profile_sends_what_its_servers_accept(stub, name):
     stub.answer = player_like
     speak, recognise = views()

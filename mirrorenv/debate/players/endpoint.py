@@ -1,4 +1,4 @@
-"""A language model behind any OpenAI-compatible endpoint, asked by Chat Completions.
+"""A language model behind any OpenAI-compatible endpoint: Chat Completions or, where its profile says so, Responses.
 
 The SDK's own retries are off. There is one retry layer, here, so that every try, wait and refusal is in the log.
 The key is read from the environment when the player is made, and taken out of everything before it is written.
@@ -19,6 +19,7 @@ from typing import Any
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.gate import Gate
 from mirrorenv.debate.players.base import CallFailed, Reply, Usage
+from mirrorenv.debate.players.wire import PATHS, answered, text_of, to_responses, tokens_of
 from mirrorenv.debate.profiles import Profile, profile
 from mirrorenv.debate.prompts import Prompt, prompt_for
 from mirrorenv.debate.rules import View
@@ -142,7 +143,7 @@ class EndpointPlayer:
             body["temperature"] = self.endpoint.temperature
         if self.endpoint.top_p is not None:
             body["top_p"] = self.endpoint.top_p
-        return {**body, **self.endpoint.extra_body}
+        return {**(body if self.profile.api == "chat" else to_responses(body)), **self.endpoint.extra_body}
 
     async def _ask(self, view: View, tokens: int, form: Mapping[str, Any] | None = None) -> Reply:
         body = self.request(view, tokens, form or {})
@@ -190,7 +191,9 @@ class EndpointPlayer:
             address = self.endpoint.base_url
             self._client = self._openai.AsyncOpenAI(api_key=self._key or "none", base_url=address, max_retries=0)
         try:  # the client's own door for a body as it is: checking it against types took a third of a call's CPU time
-            raw = await self._client.post("/chat/completions", cast_to=object, body=body, options={"timeout": seconds})
+            raw = await self._client.post(
+                PATHS[self.profile.api], cast_to=object, body=body, options={"timeout": seconds}
+            )
             answer = json.loads(self._scrub(raw if isinstance(raw, str) else json.dumps(raw)))
         except self._openai.APIStatusError as error:
             raise self._refusal(error) from None
@@ -200,9 +203,10 @@ class EndpointPlayer:
             raise _Passing(self._scrub(f"cannot connect ({error.__cause__ or error})")) from None
         except (ValueError, RecursionError):
             raise _Passing("the answer is no JSON", 502) from None
-        if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list) or not answer["choices"]:
+        if not answered(answer, self.profile.api):
             raise _Passing("the answer holds no choice", 502)
-        return answer
+        found: dict[str, Any] = answer
+        return found
 
     def _refusal(self, error: Any) -> Exception:
         status = int(error.status_code)
@@ -221,11 +225,8 @@ class EndpointPlayer:
     def _reply(
         self, body: Mapping[str, Any], response: Mapping[str, Any], attempts: tuple[Mapping[str, Any], ...]
     ) -> Reply:
-        first = response["choices"][0]
-        message = first.get("message") if isinstance(first, dict) else None
-        text = message.get("content") if isinstance(message, dict) else None
-        text = text if isinstance(text, str) else ""
-        sent = {"url": f"{self.endpoint.base_url}/chat/completions", "body": dict(body)}
+        text = text_of(response, self.profile.api)
+        sent = {"url": f"{self.endpoint.base_url}{PATHS[self.profile.api]}", "body": dict(body)}
         return Reply(text, request=sent, response=response, usage=_usage(body, text, response), attempts=attempts)
 
 
@@ -245,10 +246,9 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 def _usage(body: Mapping[str, Any], text: str, response: Mapping[str, Any]) -> Usage:
     """What the server counted; a guess of four characters a token where it did not."""
-    counted = response.get("usage")
-    if isinstance(counted, dict):
-        read, written = counted.get("prompt_tokens"), counted.get("completion_tokens")
-        if isinstance(read, int) and isinstance(written, int) and min(read, written) >= 0:
-            return Usage(read, written)
-    read = sum(len(message["content"]) for message in body["messages"])
+    counted = tokens_of(response)
+    if counted is not None:
+        return Usage(*counted)
+    read = sum(len(message["content"]) for message in body.get("messages", body.get("input", ())))
+    read += len(body.get("instructions", ""))
     return Usage(read // 4 + 1, len(text) // 4 + 1, estimated=True)
