@@ -65,6 +65,7 @@ CASES: list[tuple[str, str | type, dict[str, Any]]] = [
     ("empty", Empty, {}),
     ("mpe2 simple_spread", "mpe2.simple_spread_v3:parallel_env", {}),
     ("mpe2 simple_tag, padded", "mpe2.simple_tag_v3:parallel_env", {"pad": True}),
+    ("SISL pursuit", "pettingzoo.sisl.pursuit_v5:parallel_env", {"max_cycles": 25}),
     ("SISL multiwalker", "pettingzoo.sisl.multiwalker_v9:parallel_env", {"max_cycles": 50}),
     ("Butterfly pistonball", "pettingzoo.butterfly.pistonball_v6:parallel_env", {"max_cycles": 8, "n_pistons": 5}),
 ]
