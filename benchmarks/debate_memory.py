@@ -1,6 +1,6 @@
 """Does memory grow with one game, or with the tournament? Peak of a process of its own for each size.
 
-    python benchmarks/debate_memory.py [--games 20 320] [--rounds 8 32]
+    python benchmarks/debate_memory.py [--games 10 80] [--rounds 4 16]
 
 Scripted players say 1,000 characters each. What is printed is the peak of memory above that of a process which has
 imported everything and played one game: while playing, while scoring, and while writing the pages.
@@ -62,8 +62,8 @@ def measure(games: int, rounds: int, pipe: Connection) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--games", type=int, nargs="+", default=[20, 320])
-    parser.add_argument("--rounds", type=int, nargs="+", default=[8, 32])
+    parser.add_argument("--games", type=int, nargs="+", default=[10, 80])
+    parser.add_argument("--rounds", type=int, nargs="+", default=[4, 16])
     options = parser.parse_args()
     print("| games | rounds | log, MiB | playing, MiB | scoring, MiB | pages, MiB |\n|---|---|---|---|---|---|")
     for games, rounds in [

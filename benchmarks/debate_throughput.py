@@ -2,7 +2,8 @@
 
 The server is a process of its own that answers after a fixed latency and counts how many it has in hand. The ideal is
 cap / latency; what is missing is the client, the log (a synced write before each answer is used) and the game's order:
-a phase begins when the one before has ended.
+a phase begins when the one before has ended. On a machine that is busy with other work the share says little; the
+processor time of the client, which is printed beside it, says what one core could do.
 
     python benchmarks/debate_throughput.py [--latency 0.05] [--cap 8] [--games 80]
 """
@@ -84,9 +85,9 @@ def main() -> None:
     tournament = Tournament("speed", 0, options.games, 8, rules, load_topics("neutral"), cards, judge, None, False)
     with tempfile.TemporaryDirectory() as folder:
         log = CallLog(Path(folder) / CALLS)
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         outcome = asyncio.run(play_tournament(tournament, log, Budget()))
-        seconds = time.perf_counter() - began
+        seconds, busy = time.perf_counter() - began, time.process_time() - busy
     ours.send("stop")
     highest = ours.recv()
     server.join()
@@ -94,6 +95,10 @@ def main() -> None:
     found = outcome.totals.calls / seconds
     print(f"{outcome.totals.calls} calls in {seconds:.2f} s: {found:.1f} a second")
     print(f"ideal {ideal:.0f} a second, share {found / ideal:.2f}")
+    each = 1000 * busy / outcome.totals.calls
+    print(
+        f"processor time of the client {each:.2f} ms a call; above {1000 / ideal:.2f} ms it cannot keep up on one core"
+    )
     print(f"most requests at once {highest}, cap {options.cap}")
 
 
