@@ -48,11 +48,11 @@ from mirrorenv.results.files import append_jsonl, atomic_write_json, read_jsonl
 READINGS = "readings.jsonl"
 TOGETHER = 10  # games side by side: thirty texts are written in one batch
 ARMS: dict[str, dict[str, Any]] = {"kept": {}, "withheld": {"own_text": "withheld"}, "fresh": {"reader": "fresh"}}
-# The cheapest first: when time runs out, whole rows are there.
-CELLS = [
-    *(("style", arm) for arm in ARMS),
-    *(("likelihood", arm) for arm in ARMS),
-    *((reader, arm) for arm in ("withheld", "kept", "fresh") for reader in ("labels", "schema", "words")),
+# The cheapest first: when time runs out, whole groups are there. The readers of a group share a game's contexts.
+GROUPS = [
+    [("style", arm) for arm in ARMS],
+    [("likelihood", arm) for arm in ARMS],
+    *([(reader, arm) for reader in ("labels", "schema", "words")] for arm in ("withheld", "kept", "fresh")),
 ]
 
 
@@ -106,17 +106,18 @@ def _arm_debate(results: Results, game: int, arm: str) -> Debate:
     return Debate(settings, design.topics, run=design.seed, game=game)
 
 
-def read_again(results: Results, reader: str, arm: str, until: float) -> None:
-    """Have one reader read all games in one arm; a row for each game."""
+def read_again(results: Results, cells: list[tuple[str, str]], until: float) -> None:
+    """Have readers read all games in their arms, as long as there is time; a row for each reader, arm and game."""
     done = {(row["reader"], row["arm"], row["game"]) for row in _rows(results.path)}
     for played in results.games():
-        if (reader, arm, played.game) in done or time.monotonic() > until:
-            continue
-        began = time.process_time()
-        verdicts = asyncio.run(_verdicts(results, played, reader, arm))
-        spent = round(time.process_time() - began, 2)
-        row = {"reader": reader, "arm": arm, "game": played.game, "evidence": verdicts, "cpu_seconds": spent}
-        append_jsonl(results.path / READINGS, row)
+        for reader, arm in cells:
+            if (reader, arm, played.game) in done or time.monotonic() > until:
+                continue
+            began = time.process_time()
+            verdicts = asyncio.run(_verdicts(results, played, reader, arm))
+            spent = round(time.process_time() - began, 2)
+            row = {"reader": reader, "arm": arm, "game": played.game, "evidence": verdicts, "cpu_seconds": spent}
+            append_jsonl(results.path / READINGS, row)
 
 
 async def _verdicts(results: Results, played: Debate, reader: str, arm: str) -> list[list[Any]]:
@@ -205,8 +206,8 @@ def main() -> None:
             results = Results(options.out, design, CallLog(options.out / CALLS))
         else:
             results = play(design, options.out, until)
-            for reader, arm in CELLS:
-                read_again(results, reader, arm, until)
+            for cells in GROUPS:
+                read_again(results, cells, until)
             if len(results.sheets()) == design.games:
                 folder.finish()
     report(results, options)
@@ -221,7 +222,7 @@ def report(results: Results, options: argparse.Namespace) -> None:
     if limit is not None:
         print(f"{'limit':11} {'-':9} {limit.games:5}  {limit.peer_hits}  {'':20}  {limit.nats}")
     cells = []
-    for reader, arm in CELLS:
+    for reader, arm in (cell for group in GROUPS for cell in group):
         sheets = sheets_of(results, reader, arm)
         if len(sheets) < 2:
             continue
