@@ -28,7 +28,7 @@ from mirrorenv.preference.writing import Notebook, generate
 from mirrorenv.results.files import atomic_write_json, atomic_write_text, json_lines
 from mirrorenv.results.run_folder import IfExists, RunFolder
 
-__all__ = ["CARD", "TEXTS", "Watch", "topics_for", "train", "voices_for"]
+__all__ = ["CARD", "TEXTS", "Watch", "adapted_beta", "topics_for", "train", "voices_for"]
 
 TEXTS, CARD, VOICES = "texts.jsonl", "data_card.json", "voices"
 _HARDER, _SLOWER = 2.0, 0.5  # what a rolled-back player's KL weight and step size are multiplied by
@@ -229,11 +229,7 @@ class _Loop:
         if budget is None:
             return
         for player, name in enumerate(self.settings.names):
-            moved = row["fresh"]["useful"][name]["kl"]
-            if moved > budget * _SLACK:
-                state.betas[player] *= _ADAPT
-            elif moved < budget / _SLACK:
-                state.betas[player] /= _ADAPT
+            state.betas[player] = adapted_beta(state.betas[player], row["fresh"]["useful"][name]["kl"], budget)
 
     def _end(self, first: list[Text]) -> None:
         """Measure the best round on the held-out topics, and leave its adapters where peft finds them."""
@@ -268,6 +264,19 @@ class _Loop:
         for key, value in figures.items():
             self.board.add_scalar(f"{row['split']}/{key}", value, steps)
         self.watch.evaluation(row)
+
+
+def adapted_beta(beta: float, moved: float, budget: float) -> float:
+    """The next KL weight of a player: more if it moved well beyond the budget, less if well within.
+
+    Args:
+        beta: of the last round.
+        moved: nats per token from the untouched model.
+        budget: nats per token.
+    """
+    if moved > budget * _SLACK:
+        return beta * _ADAPT
+    return beta / _ADAPT if moved < budget / _SLACK else beta
 
 
 def _digest(pairs: PairFile | None) -> str | None:

@@ -1,4 +1,4 @@
-"""A language model that is made here: two layers, some hundred words of one character each, random weights."""
+"""One tiny model for all tests of this folder."""
 
 from __future__ import annotations
 
@@ -7,41 +7,15 @@ from pathlib import Path
 
 import pytest
 
-TEMPLATE = (
-    "{% for m in messages %}<{{ m.role[0] }}>{{ m.content }}<end>{% endfor %}"
-    "{% if add_generation_prompt %}<a>{% endif %}"
-)
+from tests.preference.tiny_model import make_tiny_model
 
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that transformers can load."""
     pytest.importorskip("trl", reason="needs the extra trl")
-    import torch
+    folder = make_tiny_model(tmp_path_factory.mktemp("tiny"))
     import trl  # noqa: F401  (imported here, so that it is among what is frozen)
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    marks = ["<pad>", "<end>", "<unk>", "<s>", "<u>", "<a>"]
-    letters = [chr(code) for code in range(32, 127)]
-    vocabulary = {word: number for number, word in enumerate([*marks, *letters])}
-    made = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    made.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
-    made.decoder = decoders.Fuse()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=made, eos_token="<end>", pad_token="<pad>", unk_token="<unk>",
-        additional_special_tokens=["<s>", "<u>", "<a>"],
-    )  # fmt: skip
-    tokenizer.chat_template = TEMPLATE
-    config = LlamaConfig(
-        vocab_size=len(vocabulary), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=256, bos_token_id=1, eos_token_id=1, pad_token_id=0,
-    )  # fmt: skip
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = LlamaForCausalLM(config)
-    folder = tmp_path_factory.mktemp("tiny")
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
     gc.freeze()  # every training collects garbage, and should not walk through all that is imported each time
     return folder

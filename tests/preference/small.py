@@ -52,3 +52,20 @@ def first_texts(players: tuple[str, ...] = ("ann", "bob"), topics: int = 10) -> 
         for name in players
     ]
     return PairFile(players, tuple(texts), split, Dropped())
+
+
+class Killed(BaseException):
+    """What a kill looks like from inside: nothing may catch it."""
+
+
+def content(path: Path) -> dict[str, bytes]:
+    """All that a run leaves that must not depend on how often it was killed."""
+    files = [path / "evaluations.jsonl", path / "metrics.jsonl", path / "texts.jsonl", path / "data_card.json"]
+    files += [*path.glob("checkpoints/*/*"), *path.glob("voices/*/*.safetensors")]
+    return {str(one.relative_to(path)): one.read_bytes() for one in files if one.is_file()}
+
+
+def differing(one: Path, other: Path) -> list[str]:
+    """Names of files that are not the same in both runs."""
+    first, second = content(one), content(other)
+    return [name for name in {**first, **second} if first.get(name) != second.get(name)]

@@ -22,20 +22,9 @@ from mirrorenv.preference.measure import beyond_bound
 from mirrorenv.preference.pairing import pairs_for, shuffled_owners
 from mirrorenv.preference.pairs import read_pairs
 from mirrorenv.preference.report import summary, write_report
-from mirrorenv.preference.run import Watch, train, voices_for
+from mirrorenv.preference.run import Watch, adapted_beta, train, voices_for
 from mirrorenv.results.run_folder import RunFolder
-from tests.preference.small import first_texts, small_settings
-
-
-class Killed(BaseException):
-    """What a kill looks like from inside: nothing may catch it."""
-
-
-def content(path: Path) -> dict[str, bytes]:
-    """All that a run leaves that must not depend on how often it was killed."""
-    files = [path / "evaluations.jsonl", path / "metrics.jsonl", path / "texts.jsonl", path / "data_card.json"]
-    files += [*path.glob("checkpoints/*/*"), *path.glob("voices/*/*.safetensors")]
-    return {str(one.relative_to(path)): one.read_bytes() for one in files if one.is_file()}
+from tests.preference.small import Killed, differing, first_texts, small_settings
 
 
 @pytest.fixture(scope="module")
@@ -90,36 +79,24 @@ def test_the_base_model_is_left_as_it_was(learned: tuple[RunFolder, list[str]], 
         assert torch.equal(load_model(str(tiny_model)).model(ids).logits, fresh)
 
 
-def test_a_killed_run_comes_to_the_same_bytes(tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [0.5, *(pytest.param(share, marks=pytest.mark.slow) for share in (0.1, 0.9))])
+def test_a_killed_run_comes_to_the_same_bytes(tiny_model: Path, tmp_path: Path, share: float) -> None:
     settings = small_settings(tiny_model)
-    stages = 0
+    stages: list[str] = []
+    train(settings, tmp_path / "whole", watch=Watch(stage=lambda what, done, of: stages.append(what)))
+    left = round(share * len(stages))
 
-    def count(what: str, done: int, of: int) -> None:
-        nonlocal stages
-        stages += 1
+    def kill(what: str, done: int, of: int) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise Killed
 
-    train(settings, tmp_path / "whole", watch=Watch(stage=count))
-    for place in (stages // 2, stages - 3):  # in a round, and in the last measurement
-        left = place
-
-        def kill(what: str, done: int, of: int) -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                raise Killed
-
-        path = tmp_path / f"killed{place}"
-        with pytest.raises(Killed):
-            train(settings, path, watch=Watch(stage=kill))
-        assert RunFolder.open(path).status == "running"
-        train(settings, path)
-        assert differing(tmp_path / "whole", path) == []
-
-
-def differing(one: Path, other: Path) -> list[str]:
-    """Names of files that are not the same in both runs."""
-    first, second = content(one), content(other)
-    return [name for name in {**first, **second} if first.get(name) != second.get(name)]
+    with pytest.raises(Killed):
+        train(settings, tmp_path / "killed", watch=Watch(stage=kill))
+    assert RunFolder.open(tmp_path / "killed").status == "running"
+    train(settings, tmp_path / "killed")
+    assert differing(tmp_path / "whole", tmp_path / "killed") == []
 
 
 def test_a_run_killed_after_its_last_row_does_not_write_it_twice(tiny_model: Path, tmp_path: Path) -> None:
@@ -249,14 +226,9 @@ def test_same_prompt_tells_everybody_the_same() -> None:
     assert apart.persona(1) == "y" and alike.persona(1) == alike.persona(0) == "x"
 
 
-def test_the_kl_weight_follows_its_budget(tiny_model: Path, tmp_path: Path) -> None:
-    def betas(budget: float) -> list[float]:
-        settings = small_settings(tiny_model, f"loss.kl_budget={budget}", "learning.rounds=1")
-        folder = train(settings, tmp_path / f"run{budget}", pairs=first_texts())
-        state: dict[str, Any] = json.loads((folder.checkpoint_path(3) / "state.json").read_text())
-        return list(state["betas"])
-
-    assert betas(1e-9) == pytest.approx([0.15, 0.15]) and betas(1e9) == pytest.approx([0.1 / 1.5] * 2)
+@pytest.mark.parametrize(("moved", "beta"), [(0.31, 0.15), (0.2, 0.1), (0.12, 0.1 / 1.5)])
+def test_the_kl_weight_follows_its_budget(moved: float, beta: float) -> None:
+    assert adapted_beta(0.1, moved, 0.2) == pytest.approx(beta)
 
 
 def test_bounds_name_player_figure_and_limit() -> None:
