@@ -129,6 +129,8 @@ def _charts(run: RunFolder, tuning: Sequence[Row], last: Row | None) -> list[tup
     lineup = [*heads, ("each by its own likelihood", fresh("recognition", "lineup", "top1")),
               ("exact limit", fresh("recognition", "limit", "top1"))]  # fmt: skip
     each = [Level("chance", 1 / len(names))]
+    if len(names) > 2:  # its own text, and one of the others by luck
+        each.append(Level("who knows only itself", 2 / len(names), (0, (5, 2))))
     told = {
         "recognition": over_rounds(
             "Own against other", "Fresh texts on tuning topics; mean over players.", tuning, ways,
