@@ -2,12 +2,13 @@
 
     python benchmarks/head_road.py [--seeds 3] [--players 3] [--rounds 6] [--natural 0 0.3] [--json FILE]
 
-A transformer of two layers with random weights, made from a configuration; all players are told the same. Its
-voices carry heads on their hidden states and are trained by GRPO on log N + log q, plus a weight (`--natural`) times the text's
-mean log-probability under the untouched model. For each seed: recognition by the heads on fresh texts about tuning
-topics after every round, the seconds until the round in which it first is above 0.9, and on held-out topics at the end
-recognition, the exact limit, perplexity under the untouched model as a multiple of that before training, and the rise
-of repetition. Random weights write nothing useful, so no bound is set here: what is shown is the price, not a use.
+A transformer of two layers with random weights, made from a configuration; all players are told the same. Its voices
+carry heads on their hidden states and are trained by GRPO on log N + log q, plus a weight (`--natural`) times the
+text's mean log-probability under the untouched model. For each seed: recognition by the heads on fresh texts about
+tuning topics after every round, the seconds until the round in which it first is above 0.9, and on held-out topics at
+the end recognition, the exact limit, perplexity under the untouched model as a multiple of that before training, and
+the rise of repetition. Random weights write nothing useful, so no bound is set here: what is shown is the price, not a
+use.
 
 Seconds are counted from the first text on, imports left out: wall clock, and of the processor in brackets. Where other
 work runs on the machine, believe the processor's. Target: above 0.9 within 600 seconds on two cores.
