@@ -169,7 +169,7 @@ class _Loop:
             teach(self.voices, self.heads, self._training_texts(first), self.settings)
         row = self._measure(first, "tuning", 0)
         self.state.reference = row["first"]["useful"]
-        self.state.best_recognition = _joint(row)
+        self.state.best_rank = _rank(row)
         self._log(row, 0)
         self._save()
 
@@ -222,8 +222,8 @@ class _Loop:
 
     def _accept(self, row: dict[str, Any], number: int) -> None:
         state, budget = self.state, self.settings.loss.kl_budget
-        if _joint(row) > state.best_recognition:
-            state.best, state.best_recognition, state.stale = number, _joint(row), 0
+        if _rank(row) > state.best_rank:
+            state.best, state.best_rank, state.stale = number, _rank(row), 0
         else:
             state.stale += 1
         if budget is None:
@@ -286,11 +286,16 @@ def _digest(pairs: PairFile | None) -> str | None:
     return hashlib.sha256(json_lines(one.to_row() for one in pairs.texts).encode()).hexdigest()
 
 
-def _joint(row: dict[str, Any]) -> float:
-    """What rounds are compared by: own against other, mean over players and over first and fresh texts; or heads."""
+def _rank(row: dict[str, Any]) -> list[float]:
+    """What rounds are compared by: accuracy first, nats where accuracies are equal, which few lineups often make them.
+
+    On the road with pairs: own against other by whole texts, mean over players and over first and fresh texts. On the
+    road with heads: what the heads name rightly, and their information.
+    """
     if "head" in row:
-        return float(row["head"]["top1"]["value"])
-    return float(sum(row[kind]["recognition"]["sum"]["joint"]["value"] for kind in ("first", "fresh")) / 2)
+        return [float(row["head"][name]["value"]) for name in ("top1", "information")]
+    found = [row[kind]["recognition"]["sum"] for kind in ("first", "fresh")]
+    return [float(sum(one[name]["value"] for one in found) / 2) for name in ("joint", "margin")]
 
 
 def _figures(row: dict[str, Any]) -> dict[str, float]:

@@ -31,7 +31,7 @@ class Progressed:
         betas: KL weight of each player.
         rates: step size of each player.
         best: round with the best recognition among the useful ones; 0 is the untouched population.
-        best_recognition: its joint accuracy.
+        best_rank: its accuracy and nats, by which rounds are compared.
         stale: rounds since.
         reference: usefulness of each player's first texts.
         optimisers: by player, None before its first step.
@@ -42,7 +42,7 @@ class Progressed:
     round: int = 0
     version: int = 0
     best: int = 0
-    best_recognition: float = 0.0
+    best_rank: list[float] = field(default_factory=list)
     stale: int = 0
     reference: dict[str, dict[str, Any]] = field(default_factory=dict)
     optimisers: list[OptimiserState | None] = field(default_factory=list)
