@@ -51,8 +51,11 @@ ARMS: dict[str, dict[str, Any]] = {"kept": {}, "withheld": {"own_text": "withhel
 # The cheapest first: when time runs out, whole groups are there. The readers of a group share a game's contexts.
 GROUPS = [
     [("style", arm) for arm in ARMS],
-    [("likelihood", arm) for arm in ARMS],
-    *([(reader, arm) for reader in ("labels", "schema", "words")] for arm in ("withheld", "kept", "fresh")),
+    [("likelihood", "kept")],
+    [("likelihood", "withheld")],
+    [(reader, "withheld") for reader in ("labels", "schema", "words")],
+    [("likelihood", "fresh")],
+    *([(reader, arm) for reader in ("labels", "schema", "words")] for arm in ("kept", "fresh")),
 ]
 
 
@@ -124,6 +127,8 @@ async def _verdicts(results: Results, played: Debate, reader: str, arm: str) -> 
     """(R, N) evidence of each seat, None for an unreadable verdict."""
     design = results.tournament
     seats = [design.cards[card] for card in design.seats(played.game)]
+    if (reader, arm) == ("likelihood", "kept"):  # how they read while they played
+        return [[verdict.evidence for verdict in one.verdicts[: len(seats)]] for one in played.rounds]
     if reader == "style":
         players = [make_player(AgentCard(name="style", player="stylometric"))] * len(seats)
     else:
