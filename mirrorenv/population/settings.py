@@ -5,14 +5,11 @@ These models need pydantic only; torch is not imported here, so that a configura
 
 from __future__ import annotations
 
-import difflib
-import json
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from mirrorenv.errors import ConfigError
+from mirrorenv.strict import StrictModel
 
 __all__ = [
     "LearningSettings",
@@ -20,31 +17,7 @@ __all__ = [
     "ObserverSettings",
     "PopulationSettings",
     "PopulationShape",
-    "StrictModel",
 ]
-
-
-class StrictModel(BaseModel):
-    """A settings model: immutable, finite, and an unknown key is an error instead of a silent typo."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
-
-    @classmethod
-    def checked(cls, values: Mapping[str, Any], place: str = "") -> Self:
-        """The model made from plain values.
-
-        Args:
-            values: by setting, nested mappings for nested settings.
-            place: dotted name of this model within the configuration, for messages.
-
-        Raises:
-            ConfigError: for an unknown setting (it names the known ones and the closest), a wrong type or a value out
-                of range; one line for each problem.
-        """
-        try:
-            return cls.model_validate(dict(values))
-        except ValidationError as error:
-            raise ConfigError("\n".join(_problem(cls, problem, place) for problem in error.errors())) from None
 
 
 class PopulationShape(StrictModel):
@@ -179,24 +152,3 @@ class LearningSettings(StrictModel):
     """Largest gradient norm of the planners and, apart, of the observers."""
     reward_scale: float = Field(default=1.0, gt=0)
     """Factor on the environment's reward before learning (returns are reported unscaled)."""
-
-
-def _problem(model: type[BaseModel], problem: Any, place: str) -> str:
-    """What is wrong with one setting, by its dotted name."""
-    path = [str(part) for part in problem["loc"]]
-    name = ".".join([place, *path] if place else path)
-    if problem["type"] not in ("extra_forbidden", "invalid_key"):
-        return f"setting '{name}' = {json.dumps(problem['input'], default=str)}: {problem['msg']}"
-    known = _fields_at(model, path[:-1])
-    close = difflib.get_close_matches(path[-1], known, n=3, cutoff=0.6)
-    hint = f". Did you mean {' or '.join(close)}?" if close else ""
-    return f"unknown setting '{name}'. Known here: {', '.join(known)}{hint}"
-
-
-def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
-    for part in path:
-        annotation = model.model_fields[part].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
-    return list(model.model_fields)

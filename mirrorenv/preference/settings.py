@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import Field, model_validator
 
 from mirrorenv.debate.cards import load_card
 from mirrorenv.debate.local.options import BUILT_IN
 from mirrorenv.debate.local.personas import PERSONAS
-from mirrorenv.errors import ConfigError
-from mirrorenv.population.settings import StrictModel
+from mirrorenv.strict import StrictModel, gather
 
 __all__ = [
     "CONTROLS",
@@ -205,40 +202,5 @@ def load_settings(
     Raises:
         ConfigError: for an unreadable file, an unknown key or a wrong value.
     """
-    values: dict[str, Any] = {}
-    for file in files:
-        _merge(values, _read(Path(file)))
-    _merge(values, given or {})
-    for override in overrides:
-        key, equals, text = override.partition("=")
-        if not equals or not key:
-            raise ConfigError(f"--set {override!r}: write it as a.b=value, for example learning.rounds=2")
-        try:
-            nested: Any = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise ConfigError(f"--set {override!r}: the value is not valid YAML; quote text") from None
-        for part in reversed(key.strip().split(".")):
-            nested = {part: nested}
-        _merge(values, nested)
+    values = gather(files, overrides, given or {}, example="learning.rounds=2")
     return PreferenceSettings.checked(values)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text("utf-8")
-        values: Any = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the settings in {path}: {error}") from None
-    except (tomllib.TOMLDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} holds no valid settings: {error}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} holds no settings: expected keys such as model, data, learning")
-    return values
-
-
-def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
-    for key, value in new.items():
-        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = dict(value) if isinstance(value, Mapping) else value

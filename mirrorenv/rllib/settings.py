@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field
 
 from mirrorenv.errors import ConfigError
-from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings, StrictModel
+from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
+from mirrorenv.strict import StrictModel, gather
 
 __all__ = ["EvaluationSettings", "ResourceSettings", "RunSettings", "load_settings"]
 
@@ -79,46 +78,8 @@ def load_settings(
     Raises:
         ConfigError: for an unreadable file, an unknown key (with the known and the closest ones) or a wrong value.
     """
-    values: dict[str, Any] = {}
-    for file in files:
-        _merge(values, _read(Path(file)))
-    if world is not None:
-        values["world"] = world
-    for override in overrides:
-        key, equals, text = override.partition("=")
-        if not equals or not key:
-            raise ConfigError(f"--set {override!r}: write it as a.b=value, for example mirror.weight=0.5")
-        try:
-            nested: Any = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            reason = getattr(error, "problem", None) or "cannot be read"
-            raise ConfigError(f"--set {override!r}: the value is not valid YAML ({reason}); quote text") from None
-        for part in reversed(key.strip().split(".")):
-            nested = {part: nested}
-        _merge(values, nested)
+    given = {} if world is None else {"world": world}
+    values = gather(files, overrides, given, example="mirror.weight=0.5")
     if "world" not in values:
         raise ConfigError("no world given: name one, for example mirrorenv train mirrorenv/ants-v0")
     return RunSettings.checked(values)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the settings in {path}: {error}") from None
-    try:
-        values: Any = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
-    except (tomllib.TOMLDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())  # YAML's comes in several lines
-        raise ConfigError(f"{path} is not valid {path.suffix.lstrip('.').upper() or 'YAML'}: {reason}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} holds no settings: expected keys such as world, seed, mirror")
-    return values
-
-
-def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
-    for key, value in new.items():
-        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = dict(value) if isinstance(value, Mapping) else value
