@@ -15,7 +15,7 @@ __all__ = ["debate", "demo", "serve"]
 @debate.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder; the same one goes on.")] = Path("runs/debate-demo"),
-    games: Annotated[int, typer.Option(min=1, help="About a minute and a half each on two cores.")] = 3,
+    games: Annotated[int, typer.Option(min=1, help="About 50 CPU seconds each.")] = 3,
     as_json: Json = False,
 ) -> None:
     """Play a real tournament: one small language model under four personas, on this machine, without a key."""
