@@ -28,7 +28,7 @@ from mirrorenv.results.sections import row_by_row, score_table, tiles
 from mirrorenv.results.words import headline, percent, plain
 from tests.results.synthetic import SCORE_FIELDS, config, estimate, evaluation, make_run, metrics_row, score
 
-VOID = {"meta", "img", "source", "br", "hr", "link", "input"}
+VOID = {"meta", "img", "source", "br", "wbr", "hr", "link", "input"}
 PICTURES = {name for entries in CHARTS.values() for name, _, _ in entries}
 
 
