@@ -5,7 +5,7 @@ cap / latency; what is missing is the client, the log (a synced write before eac
 a phase begins when the one before has ended. On a machine that is busy with other work the share says little; the
 processor time of the client, which is printed beside it, says what one core could do.
 
-    python benchmarks/debate_throughput.py [--latency 0.05] [--cap 8] [--games 80]
+    python benchmarks/debate_throughput.py [--latency 0.05] [--cap 8] [--games 200]
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--latency", type=float, default=0.05, help="seconds for each answer")
     parser.add_argument("--cap", type=int, default=8, help="requests in flight at most")
-    parser.add_argument("--games", type=int, default=80)
+    parser.add_argument("--games", type=int, default=200)
     options = parser.parse_args()
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.Process(target=serve, args=(options.latency, theirs), daemon=True)
