@@ -19,11 +19,11 @@ from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.texts import NO_ANSWER
 from mirrorenv.debate.topic_files import load_topics
-from mirrorenv.debate.verdicts import EVIDENCE_BOUND, names, verdict_from_evidence
+from mirrorenv.debate.verdicts import names, verdict_from_evidence
 from mirrorenv.envs.random import fresh_seed
-from mirrorenv.errors import ConfigError, WorldError
+from mirrorenv.errors import ConfigError, ShapeError, WorldError
 from mirrorenv.mirror import check_recognition_score, recognition_worth
-from mirrorenv.mirror.recognition import RecognitionScore
+from mirrorenv.mirror.recognition import EVIDENCE_BOUND, RecognitionScore, bounded_evidence
 
 __all__ = ["CHARSET", "PHASES", "DebateEnv"]
 
@@ -259,13 +259,9 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
 
     def _evidence(self, actions: dict[str, Any], agent: str) -> npt.NDArray[np.float64]:
         try:
-            given = np.asarray(self._part(actions, agent, "evidence"), np.float64)
-        except (TypeError, ValueError) as error:
-            self._fail(f"the evidence is not numbers: {error}", agent, error)
-        shape = (len(self.possible_agents),) * 2
-        if given.shape != shape or not (np.abs(given) <= EVIDENCE_BOUND).all():  # also false for NaN
-            self._fail(f"the evidence must be {shape} numbers between -{EVIDENCE_BOUND} and {EVIDENCE_BOUND}", agent)
-        return given
+            return bounded_evidence(self._part(actions, agent, "evidence"), len(self.possible_agents))
+        except ShapeError as error:
+            self._fail(str(error), agent, error)
 
     def _part(self, actions: dict[str, Any], agent: str, part: str) -> Any:
         try:

@@ -29,10 +29,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["EVIDENCE_BOUND", "Verdict", "labels", "names", "read_verdict", "verdict_from_evidence", "verdict_schema"]
+from mirrorenv.mirror.recognition import EVIDENCE_BOUND
 
-EVIDENCE_BOUND = 10.0
-"""Nats: evidence is kept between minus and plus this."""
+__all__ = ["Verdict", "labels", "names", "read_verdict", "verdict_from_evidence", "verdict_schema"]
+
 _HARD = 0.9  # probability given to a player that was named without one
 _LEAST = 1e-4  # probability below which a stated one counts as this
 _LONGEST = 200_000  # characters of a reply that are read

@@ -22,17 +22,15 @@ from mirrorenv.envs.random import fresh_seed
 from mirrorenv.envs.third_party_facts import horizon as horizon_of
 from mirrorenv.envs.third_party_facts import one_copy
 from mirrorenv.envs.third_party_spaces import ObservationReader
-from mirrorenv.errors import ConfigError, WorldError
+from mirrorenv.errors import ConfigError, ShapeError, WorldError
 from mirrorenv.mirror import Belief, check_recognition_score, lineup_permutations, recognition_worth
 from mirrorenv.mirror.belief import Decode, check_decode
 from mirrorenv.mirror.permutations import MAX_EXACT_AGENTS
-from mirrorenv.mirror.recognition import RecognitionScore
+from mirrorenv.mirror.recognition import EVIDENCE_BOUND, RecognitionScore, bounded_evidence
 
 __all__ = ["ACTING", "EVIDENCE_BOUND", "RECOGNISING", "WAITING", "MirrorTest", "mirror_test_of"]
 
 ACTING, WAITING, RECOGNISING = 0, 1, 2
-EVIDENCE_BOUND = 10.0
-"""Nats. Two agents can be 20 nats apart, beyond any floor in use; stock libraries want bounds that are finite."""
 
 Answer = tuple[dict[Any, Any], dict[Any, float], dict[Any, bool], dict[Any, bool], dict[Any, dict[str, Any]]]
 
@@ -331,13 +329,9 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
     def _evidence(self, actions: dict[Any, Any], agent: Any) -> npt.NDArray[np.float64]:
         """(K, N), checked."""
         try:
-            given = np.asarray(self._part(actions, agent, "evidence"), np.float64)
-        except (TypeError, ValueError) as error:
-            self._fail(f"the evidence is not numbers: {error}", agent, error)
-        shape = (len(self.possible_agents),) * 2
-        if given.shape != shape or not (np.abs(given) <= EVIDENCE_BOUND).all():  # also false for NaN
-            self._fail(f"the evidence must be {shape} numbers between -{EVIDENCE_BOUND} and {EVIDENCE_BOUND}", agent)
-        return given
+            return bounded_evidence(self._part(actions, agent, "evidence"), len(self.possible_agents))
+        except ShapeError as error:
+            self._fail(str(error), agent, error)
 
     def _part(self, actions: dict[Any, Any], agent: Any, part: str) -> Any:
         try:

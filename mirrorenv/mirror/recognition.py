@@ -31,6 +31,33 @@ from mirrorenv.mirror.verdicts import in_author_order
 RecognitionScore = Literal["log", "brier"]
 """Which proper score an answer is paid by."""
 
+EVIDENCE_BOUND = 10.0
+"""Nats: evidence that is given as an action lies between minus and plus this. Two agents can be 20 nats apart, beyond
+any floor in use; stock libraries want bounds that are finite."""
+
+
+def bounded_evidence(given: object, num_agents: int) -> FloatArray:
+    """One observer's evidence as it was given by an agent, checked.
+
+    Args:
+        given: what should be (N, N) numbers, slot by agent, within :data:`EVIDENCE_BOUND`.
+        num_agents: N.
+
+    Returns:
+        (N, N) float64 nats.
+
+    Raises:
+        ShapeError: if it is something else; the message names the problem, not the agent.
+    """
+    try:
+        evidence = np.asarray(given, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"the evidence is not numbers: {error}") from error
+    shape = (num_agents, num_agents)
+    if evidence.shape != shape or not (np.abs(evidence) <= EVIDENCE_BOUND).all():  # also false for NaN
+        raise ShapeError(f"the evidence must be {shape} numbers between -{EVIDENCE_BOUND} and {EVIDENCE_BOUND}")
+    return evidence
+
 
 def check_recognition_score(score: str, floor: float, num_agents: int) -> None:
     """Refuse a score that is unknown or a floor that a coin would fall below.

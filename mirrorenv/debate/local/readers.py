@@ -34,7 +34,8 @@ from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.local.options import LocalOptions
 from mirrorenv.debate.local.prompts import Messages, imitation, messages_for, speaking
 from mirrorenv.debate.rules import View
-from mirrorenv.debate.verdicts import EVIDENCE_BOUND, labels, names
+from mirrorenv.debate.verdicts import labels, names
+from mirrorenv.mirror.recognition import EVIDENCE_BOUND
 
 if TYPE_CHECKING:
     from mirrorenv.debate.local.model import LanguageModel
