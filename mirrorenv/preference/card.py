@@ -13,7 +13,7 @@ from mirrorenv.debate.players.stylometric import style_evidence
 from mirrorenv.debate.rules import PastRound
 from mirrorenv.mirror.intervals import rate_interval
 from mirrorenv.preference.pairs import Text, kept_texts
-from mirrorenv.preference.scoring import Lineups, lineups_of, prompt_of, tokens_of
+from mirrorenv.preference.scoring import Lineups, lineups_of, prompt_of, together, tokens_of, untouched_nats
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.topics import SPLITS, TopicSplit
 from mirrorenv.preference.voices import Voices
@@ -43,28 +43,25 @@ def data_card(
         "prompts": hashlib.sha256("\0".join([prompts, *lines]).encode()).hexdigest(),
         "topics": {split: len(topics[split]) for split in SPLITS},
         "dropped": asdict(dropped),
-        "texts": {name: _of_player(voices, name, texts, settings) for name in settings.names},
+        "texts": _by_player(voices, texts, settings),
         "style": style,
     }
 
 
-def _of_player(voices: Voices, name: str, texts: Sequence[Text], settings: PreferenceSettings) -> dict[str, Any]:
-    own = [one for one in texts if one.player == name]
-    by_topic: dict[str, list[Text]] = {}
-    for one in own:
-        by_topic.setdefault(one.topic, []).append(one)
-    nats, lengths = list[float](), list[int]()
-    with voices.speaking(None) as model:
-        for topic, some in by_topic.items():
-            tokens = [tokens_of(model, one) for one in some]
-            nats += model.score(prompt_of(model, topic, settings), tokens)
-            lengths += [max(1, len(one)) for one in tokens]
-    return {
-        "texts": len(own),
-        "unfinished": sum(not one.finished for one in own),
-        "length": {"mean": float(np.mean(lengths)), "least": min(lengths), "most": max(lengths)},
-        "typicality": sum(nats) / sum(lengths),
-    }
+def _by_player(voices: Voices, texts: Sequence[Text], settings: PreferenceSettings) -> dict[str, Any]:
+    asked = [(prompt_of(voices.base, one.topic, settings), tokens_of(voices.base, one)) for one in texts]
+    nats = untouched_nats(voices, together(asked), 1.0)
+    found = {}
+    for name in settings.names:
+        own = [(one, pair) for one, pair in zip(texts, asked, strict=True) if one.player == name]
+        lengths = [max(1, len(text)) for _, (_, text) in own]
+        found[name] = {
+            "texts": len(own),
+            "unfinished": sum(not one.finished for one, _ in own),
+            "length": {"mean": float(np.mean(lengths)), "least": min(lengths), "most": max(lengths)},
+            "typicality": sum(nats[pair] for _, pair in own) / sum(lengths),
+        }
+    return found
 
 
 def style_accuracy(lineups: Lineups, players: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,16 @@ import numpy.typing as npt
 
 from mirrorenv.preference.pairs import Text
 from mirrorenv.preference.recognition import recognition
-from mirrorenv.preference.scoring import Lineups, Scored, lineups_of, prompt_of, score_lineups, tokens_of
+from mirrorenv.preference.scoring import (
+    Lineups,
+    Scored,
+    lineups_of,
+    prompt_of,
+    score_lineups,
+    together,
+    tokens_of,
+    untouched_nats,
+)
 from mirrorenv.preference.settings import BoundSettings, PreferenceSettings
 from mirrorenv.preference.topics import TopicSplit
 from mirrorenv.preference.usefulness import follows, relevance, usefulness
@@ -44,45 +53,47 @@ def measure_texts(
     """
     lineups = lineups_of(texts, settings.names)
     scored = score_lineups(voices, lineups, settings, progress)
-    relevant = _relevances(voices, lineups, topics, settings)
+    about = _about_topics(voices, lineups, topics, settings)
     alike = np.repeat(scored.untouched[..., None], len(voices), axis=-1)
     return {
         "recognition": recognition(scored.by_player, scored.untouched, scored.lengths, run),
         "before": recognition(alike, scored.untouched, scored.lengths, run),
-        "useful": {name: _useful(voices, number, lineups, scored, relevant)
+        "useful": {name: _useful(voices, number, lineups, scored, about)
                    for number, name in enumerate(settings.names)},
     }  # fmt: skip
 
 
 def _useful(
-    voices: Voices, player: int, lineups: Lineups, scored: Scored, relevant: npt.NDArray[np.float64]
+    voices: Voices, player: int, lineups: Lineups, scored: Scored, about: npt.NDArray[np.float64]
 ) -> dict[str, Any]:
     own = [some[player] for some in lineups.texts]
     drift = scored.by_player[:, player, player] - scored.untouched[:, player]
     return usefulness(
         [tokens_of(voices.base, one) for one in own],
         [one.finished for one in own],
-        scored.plain[:, player],
+        about[:, player, 0],
         drift,
-        relevant[:, player],
+        relevance(about[:, player], np.zeros(len(own), dtype=np.int64)),
     )
 
 
-def _relevances(
+def _about_topics(
     voices: Voices, lineups: Lineups, topics: TopicSplit, settings: PreferenceSettings
 ) -> npt.NDArray[np.float64]:
-    """(B, N) nats: what each text tells of its topic, by the untouched model."""
+    """(B, N, M) nats of each text after M topics, its own first, under the untouched model at temperature 1."""
     everything = [*topics.train, *topics.tuning, *topics.held_out]
     count = min(settings.measure.relevance_topics, len(everything))
-    found = np.zeros((len(lineups), len(settings.names)))
-    with voices.speaking(None) as model:
-        for row, (topic, some) in enumerate(zip(lineups.topics, lineups.texts, strict=True)):
-            place = everything.index(topic)
-            compared = [everything[(place + step) % len(everything)] for step in range(count)]
-            tokens = [tokens_of(model, one) for one in some]
-            scores = np.array([model.score(prompt_of(model, one, settings), tokens) for one in compared])  # (M, N)
-            found[row] = relevance(scores.T, np.zeros(len(some), dtype=np.int64))
-    return found
+    prompts = [prompt_of(voices.base, one, settings) for one in everything]
+    rows = [
+        [
+            [(prompts[(everything.index(topic) + step) % len(prompts)], tokens_of(voices.base, one))
+             for step in range(count)]
+            for one in some
+        ]
+        for topic, some in zip(lineups.topics, lineups.texts, strict=True)
+    ]  # fmt: skip
+    nats = untouched_nats(voices, together(pair for row in rows for one in row for pair in one), 1.0)
+    return np.array([[[nats[pair] for pair in one] for one in row] for row in rows])
 
 
 def instructions(voices: Voices, settings: PreferenceSettings) -> dict[str, float]:

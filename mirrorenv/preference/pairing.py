@@ -10,7 +10,7 @@ import numpy as np
 from mirrorenv.errors import TrainingError
 from mirrorenv.preference.dpo import Pair
 from mirrorenv.preference.pairs import Text
-from mirrorenv.preference.scoring import prompt_of, tokens_of
+from mirrorenv.preference.scoring import prompt_of, together, tokens_of, untouched_nats
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.voices import Voices, derived_seed
 
@@ -65,10 +65,14 @@ def pairs_for(
     draws = np.random.default_rng(derived_seed(settings.seed, "pairs", round, name))
     some = draws.permutation(len(chances))[: settings.learning.steps * settings.learning.pairs]
     picked = [chances[index][:: -1 if settings.control == "reversed" else 1] for index in some]
-    with voices.speaking(None) as model:
-        made = []
-        for chosen, rejected in picked:
-            prompt = prompt_of(model, chosen.topic, settings)
-            sides = [tokens_of(model, chosen), tokens_of(model, rejected)]
-            made.append(Pair(prompt, sides[0], sides[1], *model.score(prompt, sides)))
-    return made
+
+    def asked(one: Text) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return prompt_of(voices.base, one.topic, settings), tokens_of(voices.base, one)
+
+    # All texts on a topic together: they are the same for every player, and read once for all.
+    topics = dict.fromkeys(one.topic for sides in picked for one in sides)
+    nats = untouched_nats(voices, together(asked(one) for topic in topics for one in by_topic[topic]), 1.0)
+    return [
+        Pair(*asked(chosen), asked(rejected)[1], nats[asked(chosen)], nats[asked(rejected)])
+        for chosen, rejected in picked
+    ]

@@ -1,9 +1,9 @@
 """Whether texts are still worth reading: repetition, perplexity, relevance, length, instructions, distance.
 
 Formulas: distinct-n after Li et al. 2016; perplexity under the untouched model at temperature 1; relevance is the
-contrastive bound on the mutual information of text and topic (van den Oord et al. 2018), at most the log of how many
-topics are compared; the distance is the Kullback-Leibler divergence per token at the temperature of sampling, from the
-texts' own log-probabilities.
+leave-one-out estimate of the mutual information of text and topic (L1Out; Poole et al. 2019): the own topic is not
+among those it is compared with, so that it does not level off at the log of how many they are; the distance is the
+Kullback-Leibler divergence per token at the temperature of sampling, from the texts' own log-probabilities.
 """
 
 from __future__ import annotations
@@ -53,16 +53,15 @@ def distinct(texts: Sequence[Sequence[int]], size: int) -> float:
 
 
 def relevance(scores: Array, own: npt.ArrayLike) -> Array:
-    """(B,) nats: log p(text | its topic) minus the log mean of p(text | topic) over all compared topics.
+    """(B,) nats: log p(text | its topic) minus the log mean of p(text | topic) over all other topics.
 
     Args:
-        scores: (B, M) log-probabilities of each text after each of M topics.
+        scores: (B, M) log-probabilities of each text after each of M topics, two or more.
         own: (B,) which column is its own topic.
     """
-    rows = np.arange(len(scores))
-    highest = scores.max(axis=1)
-    mean = highest + np.log(np.exp(scores - highest[:, None]).mean(axis=1))
-    found: Array = scores[rows, np.asarray(own)] - mean
+    mine = np.arange(scores.shape[1]) == np.asarray(own)[:, None]  # (B, M)
+    others = np.logaddexp.reduce(np.where(mine, -np.inf, scores), axis=1) - math.log(scores.shape[1] - 1)
+    found: Array = scores[mine] - others
     return found
 
 

@@ -81,8 +81,19 @@ def test_repetition_counts_pieces_that_came_before() -> None:
 
 
 @given(arrays(np.float64, (5, 4), elements=st.floats(-50, 0)), st.integers(0, 3))
-def test_relevance_is_bounded_by_the_number_of_topics(scores: np.ndarray, own: int) -> None:
+def test_relevance_compares_the_own_topic_with_the_others_only(scores: np.ndarray, own: int) -> None:
     found = relevance(scores, np.full(5, own))
-    assert (found <= math.log(4) + 1e-9).all()
+    for row, value in zip(scores, found, strict=True):
+        others = [math.exp(score) for number, score in enumerate(row) if number != own]
+        assert value == pytest.approx(row[own] - math.log(sum(others) / 3), abs=1e-9)
     same = np.repeat(scores[:, :1], 4, axis=1)
     assert relevance(same, np.full(5, own)) == pytest.approx(0)
+
+
+def test_relevance_does_not_level_off_at_the_number_of_topics() -> None:
+    """The contrastive bound (van den Oord et al. 2018) does: it keeps the own topic among those it compares with."""
+    scores = np.array([[gap, 0.0, 0.0, 0.0] for gap in (0.0, 5.0, 10.0, 20.0)])
+    found = relevance(scores, np.zeros(4, dtype=int))
+    assert found == pytest.approx([0, 5, 10, 20])
+    contrastive = math.log(4) - np.log(1 + 3 * np.exp(-found))  # one is a function of the other
+    assert (contrastive < math.log(4)).all() and contrastive[-1] - contrastive[-2] < 1e-3
