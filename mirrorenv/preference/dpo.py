@@ -6,7 +6,6 @@ trained on is exactly what is measured. The optimiser is the player's own and go
 
 from __future__ import annotations
 
-import copy
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from trl import DPOConfig, DPOTrainer
 from mirrorenv.errors import TrainingError
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.voices import Voices, derived_seed
+from mirrorenv.preference.workers import ALONE, Workers
 
 __all__ = ["OptimiserState", "Pair", "Tokens", "after_training", "optimiser_for", "train_player"]
 
@@ -49,10 +49,31 @@ class Pair:
 
 
 class _Trainer(DPOTrainer):  # type: ignore[misc]
-    """Takes token ids and reference log-probabilities as they are."""
+    """Takes token ids and reference log-probabilities as they are, and has many workers do what one would."""
+
+    loss_weights: list[float]
 
     def _prepare_dataset(self, dataset: Dataset, *given: Any) -> Dataset:
         return dataset
+
+    def _precompute_ref_logps(self, dataset: Dataset, *given: Any) -> Dataset:
+        return dataset
+
+    def _compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool) -> Any:
+        """TRL's supervised term is a mean over this worker's tokens; weighed so that the workers' mean is over all."""
+        if self.accelerator.num_processes == 1 or "sft" not in self.loss_types:
+            return super()._compute_loss(model, inputs, return_outputs)
+        tokens = inputs["completion_mask"].chunk(2, dim=0)[0].sum()
+        share = tokens / self.accelerator.gather(tokens).float().mean()
+        usual: list[float] = list(self.loss_weights)
+        self.loss_weights = [
+            weight * float(share) if kind == "sft" else weight
+            for kind, weight in zip(self.loss_types, usual, strict=True)
+        ]
+        try:
+            return super()._compute_loss(model, inputs, return_outputs)
+        finally:
+            self.loss_weights = usual
 
 
 def train_player(
@@ -65,6 +86,7 @@ def train_player(
     learning_rate: float,
     round: int,
     optimiser: OptimiserState | None,
+    workers: Workers = ALONE,
 ) -> tuple[dict[str, float], OptimiserState]:
     """Train one player's adapter, in place.
 
@@ -76,7 +98,8 @@ def train_player(
         beta: KL weight of this round.
         learning_rate: of this round.
         round: for the seed of the data order.
-        optimiser: state of the optimiser after the last round; None for a new one.
+        optimiser: state of the optimiser after the last round, taken over and changed; None for a new one.
+        workers: share every step's pairs; their number divides `learning.pairs`.
 
     Returns:
         means of the loss, the margins and the log-probabilities over the steps, and the optimiser's state.
@@ -88,15 +111,16 @@ def train_player(
     adam = optimiser_for(voices, learning_rate, optimiser)
     with tempfile.TemporaryDirectory(prefix="mirrorenv-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # TRL's names of settings that transformers has renamed
-        trainer = _trainer(voices, pairs, settings, beta, round, player, adam, folder)
-        return after_training(voices, player, trainer, adam, settings, round, _METRICS)
+        trainer = _trainer(voices, pairs, settings, beta, round, player, adam, folder, workers)
+        found, moments = after_training(voices, player, trainer, adam, settings, round, _METRICS)
+    return workers.mean(found), moments
 
 
 def optimiser_for(voices: Voices, learning_rate: float, optimiser: OptimiserState | None) -> torch.optim.Optimizer:
-    """AdamW on the adapter that is in the model, going on from an earlier state."""
+    """AdamW on the voice that is in the model, going on from an earlier state, which it takes over."""
     adam = torch.optim.AdamW(list(voices.parameters().values()), lr=learning_rate, weight_decay=0.0)
     if optimiser is not None:
-        adam.load_state_dict({"state": copy.deepcopy(optimiser), "param_groups": adam.state_dict()["param_groups"]})
+        adam.load_state_dict({"state": optimiser, "param_groups": adam.state_dict()["param_groups"]})
     return adam
 
 
@@ -136,7 +160,7 @@ def after_training(
             "set learning.pairs or data.tokens lower, or dtype=bfloat16; the same command goes on"
         ) from error
     finally:
-        vars(voices.peft.get_base_model()).pop("forward", None)  # TRL's, which would be wrapped again and again
+        voices.unpatch()
     if not all(torch.isfinite(p).all() for p in voices.parameters().values()):
         raise TrainingError(
             f"player '{voices.players[player]}': weights are no longer finite after round {round}; "
@@ -145,7 +169,8 @@ def after_training(
     voices.take_out(player)
     history = {key: value for row in trainer.state.log_history for key, value in row.items()}
     found = {name: float(history[key]) for key, name in metrics.items() if key in history}
-    return found, adam.state_dict()["state"]
+    moments = adam.state_dict()["state"]
+    return found, {index: {name: one.cpu() for name, one in some.items()} for index, some in moments.items()}
 
 
 def _trainer(
@@ -157,6 +182,7 @@ def _trainer(
     player: int,
     adam: torch.optim.Optimizer,
     folder: str,
+    workers: Workers,
 ) -> Any:
     learning, loss = settings.learning, settings.loss
     kinds = ["sft"] if settings.control == "supervised" else [_KINDS[loss.kind], "sft"]
@@ -167,7 +193,7 @@ def _trainer(
     args = DPOConfig(
         output_dir=folder,
         max_steps=learning.steps,
-        per_device_train_batch_size=learning.pairs,
+        per_device_train_batch_size=learning.pairs // workers.size,
         learning_rate=adam.param_groups[0]["lr"],
         lr_scheduler_type="constant",
         max_grad_norm=1.0,
@@ -175,7 +201,9 @@ def _trainer(
         loss_type=kinds,
         loss_weights=shares,
         max_length=None,
-        use_cpu=not torch.cuda.is_available(),
+        precompute_ref_log_probs=voices.whole,  # or TRL would load a second model to compare with
+        use_cpu=voices.device.type == "cpu",
+        ddp_find_unused_parameters=False,
         bf16=settings.dtype == "bfloat16",
         gradient_checkpointing=False,
         report_to="none",
@@ -187,14 +215,13 @@ def _trainer(
         data_seed=seed,
     )  # fmt: skip
     trainer = _Trainer(
-        model=voices.peft,
+        model=voices.model,
         args=args,
         train_dataset=_dataset(pairs, free=loss.kind == "reference_free"),
         processing_class=voices.base.tokenizer,
         optimizers=(adam, None),
     )
-    voices.peft.delete_adapter("ref")  # the copy that TRL compares with; ours is the untouched model
-    voices.peft.set_adapter("default")
+    voices.only_voice()
     trainer.precompute_ref_logps = True
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -23,6 +23,7 @@ from mirrorenv.preference.heads import Heads
 from mirrorenv.preference.scoring import prompt_of
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.voices import Voices, derived_seed
+from mirrorenv.preference.workers import ALONE, Workers
 
 __all__ = ["train_player_by_heads"]
 
@@ -46,10 +47,12 @@ def train_player_by_heads(
     learning_rate: float,
     round: int,
     optimiser: OptimiserState | None,
+    workers: Workers = ALONE,
 ) -> tuple[dict[str, float], OptimiserState]:
     """Train one player's adapter, in place; arguments and errors as :func:`mirrorenv.preference.dpo.train_player`."""
     voices.put_in(player)
     adam = optimiser_for(voices, learning_rate, optimiser)
+    player_name = voices.players[player]
     asked = {topic: list(prompt_of(voices.base, topic, settings)) for topic in topics}
 
     def reward(prompts: list[str], completions: Any, completion_ids: list[list[int]], **others: Any) -> list[float]:
@@ -59,26 +62,36 @@ def train_player_by_heads(
     with tempfile.TemporaryDirectory(prefix="mirrorenv-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         trainer = _Trainer(
-            model=voices.peft,
+            model=voices.model,
             reward_funcs=reward,
-            args=_config(settings, adam, derived_seed(settings.seed, "grpo", round, voices.players[player]), folder),
+            args=_config(
+                voices, settings, adam, derived_seed(settings.seed, "grpo", round, player_name), folder, workers
+            ),
             train_dataset=Dataset.from_list([{"prompt": topic} for topic in topics]),
             processing_class=voices.base.tokenizer,
             optimizers=(adam, None),
         )
         trainer.remove_callback(PrinterCallback)
         trainer.asked = asked
-        return after_training(
+        found, moments = after_training(
             voices, player, trainer, adam, settings, round, {"train_loss": "loss", "reward": "reward"}
         )
+    return workers.mean(found), moments
 
 
-def _config(settings: PreferenceSettings, adam: torch.optim.Optimizer, seed: int, folder: str) -> GRPOConfig:
+def _config(
+    voices: Voices,
+    settings: PreferenceSettings,
+    adam: torch.optim.Optimizer,
+    seed: int,
+    folder: str,
+    workers: Workers,
+) -> GRPOConfig:
     learning, head = settings.learning, settings.head
     return GRPOConfig(
         output_dir=folder,
         max_steps=learning.steps,
-        per_device_train_batch_size=learning.pairs * head.generations,
+        per_device_train_batch_size=learning.pairs * head.generations // workers.size,
         num_generations=head.generations,
         max_completion_length=settings.data.tokens,
         temperature=settings.data.temperature,
@@ -86,7 +99,8 @@ def _config(settings: PreferenceSettings, adam: torch.optim.Optimizer, seed: int
         learning_rate=adam.param_groups[0]["lr"],
         lr_scheduler_type="constant",
         max_grad_norm=1.0,
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=voices.device.type == "cpu",
+        ddp_find_unused_parameters=False,
         bf16=settings.dtype == "bfloat16",
         gradient_checkpointing=False,
         report_to="none",

@@ -28,7 +28,7 @@ _STEPS, _RATE, _DECAY = 150, 0.05, 1e-3  # of a head's regression: a second on s
 @torch.no_grad()
 def hidden_states(voices: Voices, some: Sequence[Asked]) -> torch.Tensor:
     """(B, H) float32, the mean last hidden state over each answer, by the weights that are in the model now."""
-    model, found = voices.peft, []
+    model, found = voices.model, []
     training = model.training
     model.eval()
     for start in range(0, len(some), _WIDEST):

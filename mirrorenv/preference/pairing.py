@@ -10,9 +10,10 @@ import numpy as np
 from mirrorenv.errors import TrainingError
 from mirrorenv.preference.dpo import Pair
 from mirrorenv.preference.pairs import Text
-from mirrorenv.preference.scoring import prompt_of, together, tokens_of, untouched_nats
+from mirrorenv.preference.scoring import prompt_of, tokens_of
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.voices import Voices, derived_seed
+from mirrorenv.preference.workers import ALONE, Workers
 
 __all__ = ["pairs_for", "shuffled_owners"]
 
@@ -31,9 +32,14 @@ def shuffled_owners(texts: Sequence[Text], settings: PreferenceSettings) -> list
 
 
 def pairs_for(
-    voices: Voices, player: int, texts: Sequence[Text], settings: PreferenceSettings, round: int
+    voices: Voices,
+    player: int,
+    texts: Sequence[Text],
+    settings: PreferenceSettings,
+    round: int,
+    workers: Workers = ALONE,
 ) -> list[Pair]:
-    """As many pairs as a round's steps take, in random order.
+    """As many pairs as a round's steps take, in random order; where there are fewer, each comes several times.
 
     Args:
         voices: the population; the untouched model gives the reference.
@@ -41,6 +47,7 @@ def pairs_for(
         texts: of all players on training topics.
         settings: of the run.
         round: for the draw.
+        workers: each looks up the reference for its part.
 
     Raises:
         TrainingError: if there is no topic on which both the player and another one wrote.
@@ -63,16 +70,18 @@ def pairs_for(
             "end are dropped: raise data.tokens, or set data.truncated=keep"
         )
     draws = np.random.default_rng(derived_seed(settings.seed, "pairs", round, name))
-    some = draws.permutation(len(chances))[: settings.learning.steps * settings.learning.pairs]
+    wanted = settings.learning.steps * settings.learning.pairs
+    some = np.concatenate([draws.permutation(len(chances)) for _ in range(-(-wanted // len(chances)))])[:wanted]
     picked = [chances[index][:: -1 if settings.control == "reversed" else 1] for index in some]
+    with voices.speaking(None) as model:
 
-    def asked(one: Text) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        return prompt_of(voices.base, one.topic, settings), tokens_of(voices.base, one)
+        def made() -> list[Pair]:
+            found = []
+            for chosen, rejected in workers.share(picked):
+                prompt = prompt_of(model, chosen.topic, settings)
+                sides = [tokens_of(model, chosen), tokens_of(model, rejected)]
+                found.append(Pair(prompt, sides[0], sides[1], *model.score(prompt, sides)))
+            return found
 
-    # All texts on a topic together: they are the same for every player, and read once for all.
-    topics = dict.fromkeys(one.topic for sides in picked for one in sides)
-    nats = untouched_nats(voices, together(asked(one) for topic in topics for one in by_topic[topic]), 1.0)
-    return [
-        Pair(*asked(chosen), asked(rejected)[1], nats[asked(chosen)], nats[asked(rejected)])
-        for chosen, rejected in picked
-    ]
+        parts = workers.each(made)
+    return [parts[place % workers.size][place // workers.size] for place in range(wanted)]

@@ -15,6 +15,7 @@ from mirrorenv.preference.scoring import lineups_of, prompt_of, tokens_of
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.state import Progressed
 from mirrorenv.preference.voices import Voices
+from mirrorenv.preference.workers import ALONE, Workers
 
 __all__ = ["head_figures", "improve_by_heads", "improve_by_pairs", "teach"]
 
@@ -22,7 +23,13 @@ Stage = Callable[[str, int, int], None]
 
 
 def improve_by_pairs(
-    voices: Voices, texts: Sequence[Text], settings: PreferenceSettings, state: Progressed, number: int, stage: Stage
+    voices: Voices,
+    texts: Sequence[Text],
+    settings: PreferenceSettings,
+    state: Progressed,
+    number: int,
+    stage: Stage,
+    workers: Workers = ALONE,
 ) -> list[dict[str, float]]:
     """A few steps of every player on pairs of its own text and another's.
 
@@ -31,10 +38,10 @@ def improve_by_pairs(
     """
     losses = []
     for player in range(len(voices)):
-        pairs = pairs_for(voices, player, texts, settings, number)
+        pairs = pairs_for(voices, player, texts, settings, number, workers)
         found, state.optimisers[player] = train_player(
             voices, player, pairs, settings, beta=state.betas[player], learning_rate=state.rates[player], round=number,
-            optimiser=state.optimisers[player],
+            optimiser=state.optimisers[player], workers=workers,
         )  # fmt: skip
         losses.append(found)
         stage(f"round {number}: training", player + 1, len(voices))
@@ -49,6 +56,7 @@ def improve_by_heads(
     state: Progressed,
     number: int,
     stage: Stage,
+    workers: Workers = ALONE,
 ) -> list[dict[str, float]]:
     """A few steps of every player on the reward of being recognised by all heads.
 
@@ -61,7 +69,7 @@ def improve_by_heads(
         voices.states = list(before)  # heads read with the weights they learned on, whoever was trained before
         found, state.optimisers[player] = train_player_by_heads(
             voices, player, topics, heads, settings, learning_rate=state.rates[player], round=number,
-            optimiser=state.optimisers[player],
+            optimiser=state.optimisers[player], workers=workers,
         )  # fmt: skip
         after[player] = voices.states[player]
         losses.append(found)

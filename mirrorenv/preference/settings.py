@@ -102,9 +102,11 @@ class LearningSettings(StrictModel):
     steps: int = Field(default=8, ge=1)
     """Gradient steps of each player in a round."""
     pairs: int = Field(default=4, ge=1)
-    """Pairs in a step."""
+    """Pairs in a step, of all workers together."""
+    weights: Literal["adapters", "full"] = "adapters"
+    """`adapters`: N low-rank adapters on one model. `full`: N whole models, kept in float32."""
     learning_rate: float = Field(default=2e-4, gt=0)
-    """AdamW step size."""
+    """AdamW step size; 1e-5 unless given if whole models are trained."""
     rank: int = Field(default=8, ge=1)
     """Of the low-rank adapters (Hu et al. 2022); alpha is twice the rank."""
     targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -113,6 +115,13 @@ class LearningSettings(StrictModel):
     """From the second round on, train on texts that the tuned players wrote a moment ago."""
     patience: int = Field(default=2, ge=1)
     """Rounds without a better one, or rolled back, after which training stops."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _small_steps_for_whole_models(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("weights") == "full":
+            return {"learning_rate": 1e-5, **values}
+        return values
 
 
 class BoundSettings(StrictModel):

@@ -1,7 +1,7 @@
 """N voices on one base model: each a low-rank adapter, one of them in the model at a time.
 
 Needs torch, transformers and peft. Adapters are kept as plain tensors and copied in and out; the untouched model is the
-same module with its adapters switched off.
+same module with its adapters switched off. Voices that are whole models are in :mod:`mirrorenv.preference.full_voices`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,6 +35,13 @@ def derived_seed(*parts: object) -> int:
 class Voices:
     """A population of adapters.
 
+    Attributes:
+        whole: whether a voice is a whole model.
+        base: the untouched model.
+        players: names of the N voices.
+        model: what is trained, with one voice in it at a time.
+        states: the weights of every voice, on the CPU.
+
     Args:
         base: the untouched model; adapters are put into it until :meth:`close`.
         players: names of the N voices.
@@ -45,6 +53,8 @@ class Voices:
         ConfigError: if the model has no such layers.
     """
 
+    whole = False
+
     def __init__(
         self, base: LanguageModel, players: Sequence[str], rank: int, targets: Sequence[str], seed: int
     ) -> None:
@@ -55,7 +65,7 @@ class Voices:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)  # peft asks by a name that transformers has changed
-                self.peft: Any = get_peft_model(base.model, config, adapter_name=ADAPTER)
+                self.model: Any = get_peft_model(base.model, config, adapter_name=ADAPTER)
         except ValueError as error:
             raise ConfigError(
                 f"learning.targets: the model '{base.name}' has no linear layers named {', '.join(targets)} ({error}); "
@@ -69,12 +79,33 @@ class Voices:
 
     def close(self) -> None:
         """Take the adapters out of the base model again."""
-        vars(self.peft.get_base_model()).pop("forward", None)
-        self.base.model = self.peft.unload().eval()
+        self.unpatch()
+        self.base.model = self.model.unload().eval()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        found: torch.device = self.model.device
+        return found
 
     def parameters(self) -> dict[str, torch.nn.Parameter]:
-        """The adapter's weights that are in the model now, by name."""
-        return {name: p for name, p in self.peft.named_parameters() if f".{ADAPTER}." in name}
+        """A voice's weights that are in the model now, by name."""
+        return {name: p for name, p in self.model.named_parameters() if f".{ADAPTER}." in name}
+
+    def unpatch(self) -> None:
+        """Take TRL's forward away, which it would wrap again and again."""
+        vars(self.model.get_base_model()).pop("forward", None)
+
+    def only_voice(self) -> None:
+        """Undo what a trainer of TRL adds: a copy of the adapter to compare with; ours is the untouched model."""
+        if "ref" in self.model.peft_config:
+            self.model.delete_adapter("ref")
+        self.model.set_adapter(ADAPTER)
+
+    def save(self, player: int, folder: Path) -> None:
+        """Write a voice as peft loads it."""
+        self.put_in(player)
+        self.model.save_pretrained(str(folder))
 
     def _fresh(self, seed: int) -> State:
         """First weights: A uniform as for a linear layer, B zero, so that every voice begins as the untouched model."""
@@ -97,10 +128,9 @@ class Voices:
     @contextmanager
     def speaking(self, player: int | None) -> Iterator[LanguageModel]:
         """The model as a player, or untouched for None. What it has read is forgotten afterwards."""
-        model = self.peft
         if player is None:
-            with model.disable_adapter():
-                yield LanguageModel(model, self.base.tokenizer, self.base.name)
+            with self.model.disable_adapter():
+                yield LanguageModel(self.model, self.base.tokenizer, self.base.name)
         else:
             self.put_in(player)
-            yield LanguageModel(model, self.base.tokenizer, self.base.name)
+            yield LanguageModel(self.model, self.base.tokenizer, self.base.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from mirrorenv.preference.pairs import Text
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.topics import Split, TopicSplit
 from mirrorenv.preference.voices import Voices, derived_seed
+from mirrorenv.preference.workers import ALONE, Workers
 from mirrorenv.results.files import append_jsonl_rows, read_jsonl
 
 if TYPE_CHECKING:
@@ -41,12 +43,13 @@ class Notebook:
 
     Args:
         path: JSON lines; made when the first text is written.
+        workers: write batches side by side; only the first of them touches the file.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, workers: Workers = ALONE) -> None:
+        self.path, self.workers = path, workers
         self._known: dict[tuple[int, str, str, int], Text] = {}
-        for row in read_jsonl(path).rows:
+        for row in workers.first(lambda: read_jsonl(path).rows):
             self._keep(Text.of_row(row))
 
     def _keep(self, one: Text) -> None:
@@ -69,21 +72,33 @@ class Notebook:
             settings: of the run.
             progress: called with the number of texts done, after each batch.
         """
-        for start in range(0, len(wanted), _BATCH):
-            # Batches are cut before asking what is there, so that a resumed run computes the same batches.
-            some = wanted[start : start + _BATCH]
-            if any(one.key not in self._known for one in some):
-                written = self._written(model, system, some, settings)
-                append_jsonl_rows(self.path, [one.to_row() for one in written])
-                for one in written:
-                    self._keep(one)
-            progress(min(start + _BATCH, len(wanted)))
+        # Batches are cut before asking what is there, so that a resumed run computes the same batches; and each is
+        # written by one worker alone, so that any number of workers writes the same texts.
+        batches = [wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH)]
+        for start in range(0, len(batches), self.workers.size):
+            missing = [
+                some if any(one.key not in self._known for one in some) else []
+                for some in batches[start : start + self.workers.size]
+            ]
+            if any(missing):
+                mine = missing[self.workers.rank] if self.workers.rank < len(missing) else []
+                self._append(self.workers.each(partial(self._written, model, system, mine, settings)))
+            progress(min((start + self.workers.size) * _BATCH, len(wanted)))
         return [self._known[one.key] for one in wanted]
+
+    def _append(self, parts: list[list[Text]]) -> None:
+        for part in filter(None, parts):
+            if self.workers.leads:
+                append_jsonl_rows(self.path, [one.to_row() for one in part])
+            for one in part:
+                self._keep(one)
 
     @staticmethod
     def _written(
         model: LanguageModel, system: str, some: Sequence[_Wanted], settings: PreferenceSettings
     ) -> list[Text]:
+        if not some:
+            return []
         data = settings.data
         asked = [
             Request(

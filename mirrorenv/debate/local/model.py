@@ -136,7 +136,8 @@ class LanguageModel:
             return torch.cat(list(pieces))
 
         layers = [(padded(layer, 0), padded(layer, 1)) for layer in range(len(contexts[0][0]))]
-        mask = torch.stack([torch.arange(width) >= width - len(prompt) for prompt in prompts]).long()
+        place = torch.arange(width, device=self.model.device)
+        mask = torch.stack([place >= width - len(prompt) for prompt in prompts]).long()
         return DynamicCache(ddp_cache_data=layers), mask, torch.stack([logits for _, logits in contexts])
 
     # -- writing ------------------------------------------------------------------------------------------------------
@@ -158,12 +159,12 @@ class LanguageModel:
             if not going:
                 return [self._generated(row) for row in rows]
             if len(going) < len(live):
-                kept = torch.tensor(going)
+                kept = torch.tensor(going, device=mask.device)
                 cache.batch_select_indices(kept)
                 mask, live = mask[kept], [live[place] for place in going]
-            mask = torch.cat([mask, torch.ones(len(live), 1, dtype=mask.dtype)], dim=1)
-            last = torch.tensor([[rows[index].tokens[-1]] for index in live])  # (B, 1)
-            place_ids = torch.tensor([[rows[index].length - 1] for index in live])
+            mask = torch.cat([mask, torch.ones(len(live), 1, dtype=mask.dtype, device=mask.device)], dim=1)
+            last = torch.tensor([[rows[index].tokens[-1]] for index in live], device=mask.device)  # (B, 1)
+            place_ids = torch.tensor([[rows[index].length - 1] for index in live], device=mask.device)
             out = self.model(last, past_key_values=cache, attention_mask=mask, position_ids=place_ids, use_cache=True)
             cache, logits = out.past_key_values, out.logits[:, -1].float()
 
@@ -209,8 +210,9 @@ class LanguageModel:
                                 for keys, values in layers]
             )  # fmt: skip
             # Padded on the right with token 0: a causal model never looks ahead, so nothing needs masking.
-            ids = torch.tensor([[*text[:-1], *[0] * (longest - max(1, len(text)))] for text in texts])
-            place = torch.arange(len(context), len(context) + longest - 1)[None].expand(count, -1)
+            on = self.model.device
+            ids = torch.tensor([[*text[:-1], *[0] * (longest - max(1, len(text)))] for text in texts], device=on)
+            place = torch.arange(len(context), len(context) + longest - 1, device=on)[None].expand(count, -1)
             out = self.model(ids, past_key_values=cache, position_ids=place, use_cache=True)
             logits = torch.cat([logits, out.logits.float()], dim=1)  # (B, L, V)
         return [_log_probability(row, text, temperature) for row, text in zip(logits, texts, strict=True)]
