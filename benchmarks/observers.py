@@ -27,7 +27,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from mirrorenv.envs import make_batch
 from mirrorenv.envs.dirichlet import Dirichlet, DirichletAgents
@@ -42,12 +42,14 @@ from mirrorenv.mirror import (
 )
 from mirrorenv.population.baselines import BASELINES
 from mirrorenv.population.experience import play, population_shape
-from mirrorenv.population.heads import HEADS, Head, LineupTensors, build_head
+from mirrorenv.population.heads import HEADS, LineupTensors, build_head
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import ObserverSettings, PopulationSettings, PopulationShape
 
+Floats = NDArray[np.float64]
 Decoding = Literal["independent", "marginals"]
 DECODINGS: dict[str, Decoding] = {"alone": "independent", "lineup": "marginals"}
+DIRICHLET_ALPHA = 8.0
 FIGURES = ("information", "efficiency", "top1")
 
 
@@ -59,10 +61,12 @@ class Recording:
     episodes: EpisodeBatch
     log_p: NDArray[np.float32]
     """(B, T, K, N) log pi_n(a | h) on trajectory k."""
+    population: Population | None = None
+    """Who acted, for heads that read with their own agent's trunk."""
 
     def part(self, rows: slice) -> Recording:
         """Some of the episodes."""
-        return Recording(self.shape, self.episodes.select(rows), self.log_p[rows])
+        return Recording(self.shape, self.episodes.select(rows), self.log_p[rows], self.population)
 
     def lineups(self, shuffles: NDArray[np.int64]) -> tuple[LineupTensors, Tensor]:
         """Shuffled lineups, and (B, T, J, K) what observer j's own policy thinks of slot k's step."""
@@ -80,7 +84,7 @@ class Recording:
 def dirichlet_case(seed: int, episodes: int) -> Recording:
     """Tabular random agents that answer states drawn by chance."""
     world = Dirichlet(num_agents=4, horizon=20)
-    table = DirichletAgents(world, alpha=8.0, seeds=[seed]).log_probabilities[0]  # (N, S, A)
+    table = DirichletAgents(world, alpha=DIRICHLET_ALPHA, seeds=[seed]).log_probabilities[0]  # (N, S, A)
     agents, states, actions = table.shape
     rng = np.random.default_rng([seed, 1])
     seen = rng.integers(states, size=(episodes, world.horizon, agents))
@@ -116,43 +120,104 @@ def pacmen_case(seed: int, episodes: int) -> Recording:
 CASES = {"dirichlet": dirichlet_case, "pacmen": pacmen_case}
 
 
-def trained_head(name: str, past: Recording, seed: int, epochs: int) -> Head:
-    """A head trained on nine tenths of the past with fresh shuffles, as it was when the last tenth liked it best."""
+Trunk = Literal["separate", "stopped", "shared"]
+
+
+class Reader:
+    """A head, and what it reads with: weights of its own, or its own agent's trunk.
+
+    The agents are recorded, so nothing here changes a policy: ``stopped`` reads with the trunks as they are, ``shared``
+    with a copy of them that the head trains further.
+    """
+
+    def __init__(self, name: str, record: Recording, generator: torch.Generator, trunk: Trunk = "separate") -> None:
+        self.head = build_head(record.shape, ObserverSettings(head=name, trunk=trunk), TRUNK_WIDTH, generator)
+        self.planner = None
+        if trunk != "separate":
+            assert record.population is not None
+            self.planner = copy.deepcopy(record.population.planner)
+            self.planner.requires_grad_(False).trunk.requires_grad_(trunk == "shared")
+
+    def parameters(self) -> list[nn.Parameter]:
+        """What is trained."""
+        trunk = [] if self.planner is None else list(self.planner.trunk.parameters())
+        return [*self.head.parameters(), *(one for one in trunk if one.requires_grad)]
+
+    def weights(self) -> list[Tensor]:
+        """A copy of what is trained."""
+        return [one.detach().clone() for one in self.parameters()]
+
+    def restore(self, weights: list[Tensor]) -> None:
+        """Back to a copy."""
+        with torch.no_grad():
+            for one, held in zip(self.parameters(), weights, strict=True):
+                one.copy_(held)
+
+    def evidence(self, lineup: LineupTensors, own: Tensor) -> Tensor:
+        """See `Head.evidence`."""
+        hidden = None if self.planner is None else self.planner.read(lineup.observations)
+        return self.head.evidence(lineup, hidden=hidden, own=own)
+
+
+TRUNK_WIDTH = 32
+
+
+def trained_reader(
+    name: str,
+    past: Recording,
+    seed: int,
+    epochs: int,
+    *,
+    trunk: Trunk = "separate",
+    patience: int = 4,
+    start: Reader | None = None,
+) -> Reader:
+    """A head trained on nine tenths of the past with fresh shuffles, as it was when the last tenth liked it best.
+
+    Args:
+        name: of the head.
+        past: labelled episodes, at least two.
+        seed: of initial weights, shuffles and minibatches.
+        epochs: passes at most.
+        trunk: what it reads with.
+        patience: passes without improvement after which it stops.
+        start: trained on from here, in place; a new one if not given.
+    """
     agents = past.shape.num_agents
     generator = torch.Generator().manual_seed(seed)
-    head = build_head(past.shape, ObserverSettings(head=name), 64, generator)
-    optimizer = torch.optim.Adam(head.parameters(), lr=3e-3)
+    reader = start or Reader(name, past, generator, trunk)
+    optimizer = torch.optim.Adam(reader.parameters(), lr=3e-3)
     held_back = max(1, len(past.episodes) // 10)
     check, teach = past.part(slice(0, held_back)), past.part(slice(held_back, None))
-    best, best_weights, bad = math.inf, copy.deepcopy(head.state_dict()), 0
+    best, best_weights, bad = math.inf, reader.weights(), 0
     for epoch in range(epochs):
         order = torch.randperm(len(teach.episodes), generator=generator)
         lineup, own = teach.lineups(shuffles := _shuffles(seed, epoch, len(teach.episodes), agents))
         for rows in torch.split(order, 64):
-            evidence = head.evidence(LineupTensors(*(x[rows] for x in lineup)), own=own[rows])
-            loss = head.loss(evidence, torch.from_numpy(shuffles)[rows], lineup.mask[rows])
+            evidence = reader.evidence(LineupTensors(*(x[rows] for x in lineup)), own[rows])
+            loss = reader.head.loss(evidence, torch.from_numpy(shuffles)[rows], lineup.mask[rows])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         with torch.no_grad():
             lineup, own = check.lineups(shuffles := _shuffles(seed, -1, held_back, agents))
-            now = float(head.loss(head.evidence(lineup, own=own), torch.from_numpy(shuffles), lineup.mask))
+            now = float(reader.head.loss(reader.evidence(lineup, own), torch.from_numpy(shuffles), lineup.mask))
         bad = 0 if now < best else bad + 1
         if now < best:
-            best, best_weights = now, copy.deepcopy(head.state_dict())
-        if bad == 4:
+            best, best_weights = now, reader.weights()
+        if bad == patience:
             break
-    head.load_state_dict(best_weights)
-    return head
+    reader.restore(best_weights)
+    return reader
 
 
-def head_evidence(head: Head, record: Recording) -> NDArray[np.float64]:
+def reader_evidence(reader: Reader, record: Recording) -> NDArray[np.float64]:
     """(B, J, K, N) at the end of each episode, slots back in author order."""
     shuffles = _shuffles(0, -2, len(record.episodes), record.shape.num_agents)
     lineup, own = record.lineups(shuffles)
     with torch.no_grad():
         parts = [
-            head.evidence(LineupTensors(*(x[rows] for x in lineup)), own=own[rows])[:, -1].double()
+            reader.evidence(LineupTensors(*(x[rows] for x in lineup)), own[rows])[:, -1].double()
             for rows in torch.split(torch.arange(len(shuffles)), 100)
         ]
     slot_of = np.argsort(shuffles, axis=1)[:, None, :, None]
@@ -187,7 +252,7 @@ def measure(case: str, seed: int, episodes: int, epochs: int) -> list[dict[str, 
         rows.append(_row(case, seed, name, found, time.process_time() - start))
     for name in HEADS:
         start = time.process_time()
-        found = score(head_evidence(trained_head(name, past, seed, epochs), test), limit)
+        found = score(reader_evidence(trained_reader(name, past, seed, epochs), test), limit)
         rows.append(_row(case, seed, name, found, time.process_time() - start))
     return rows
 

@@ -4,6 +4,7 @@ from mirrorenv.mirror.belief import Belief, Decode
 from mirrorenv.mirror.intervals import Estimate, bootstrap_t_interval, jackknife_interval, rate_interval, t_interval
 from mirrorenv.mirror.leak import likelihood_ratio_e_value, log_e_threshold
 from mirrorenv.mirror.lineup import Lineup, Reveal, lineup_permutations, shuffle_lineup
+from mirrorenv.mirror.mark import area_under_roc, likelihood_ratio, masked_law, noisy_law, roc_curve
 from mirrorenv.mirror.multiple import holm
 from mirrorenv.mirror.neighbourhood import (
     log_selection,
@@ -57,6 +58,7 @@ __all__ = [
     "Score",
     "Timing",
     "Trajectory",
+    "area_under_roc",
     "bootstrap_t_interval",
     "check_recognition_score",
     "concatenate_episodes",
@@ -69,6 +71,7 @@ __all__ = [
     "holm",
     "information_over_time",
     "jackknife_interval",
+    "likelihood_ratio",
     "likelihood_ratio_e_value",
     "limit_evidence",
     "lineup_permutations",
@@ -77,6 +80,7 @@ __all__ = [
     "log_permutation_posterior",
     "log_permutation_sum",
     "log_selection",
+    "masked_law",
     "mean_distance",
     "mirror_reward",
     "most_probable_permutation",
@@ -84,11 +88,13 @@ __all__ = [
     "neighbourhood_evidence",
     "neighbourhood_limit",
     "neighbourhood_permutations",
+    "noisy_law",
     "permutation_marginals",
     "random_windows",
     "rate_interval",
     "recognition_matrix",
     "recognition_worth",
+    "roc_curve",
     "sampled_marginals",
     "score_belief",
     "seen_by",
