@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from mirrorenv.errors import TrainingError
-from mirrorenv.preference.dpo import Pair
+from mirrorenv.preference.dpo import Pair, Tokens
 from mirrorenv.preference.pairs import Text
-from mirrorenv.preference.scoring import prompt_of, tokens_of
+from mirrorenv.preference.scoring import Nats, prompt_of, together, tokens_of, untouched_nats
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.voices import Voices, derived_seed
 from mirrorenv.preference.workers import ALONE, Workers
@@ -73,15 +73,19 @@ def pairs_for(
     wanted = settings.learning.steps * settings.learning.pairs
     some = np.concatenate([draws.permutation(len(chances)) for _ in range(-(-wanted // len(chances)))])[:wanted]
     picked = [chances[index][:: -1 if settings.control == "reversed" else 1] for index in some]
-    with voices.speaking(None) as model:
 
-        def made() -> list[Pair]:
-            found = []
-            for chosen, rejected in workers.share(picked):
-                prompt = prompt_of(model, chosen.topic, settings)
-                sides = [tokens_of(model, chosen), tokens_of(model, rejected)]
-                found.append(Pair(prompt, sides[0], sides[1], *model.score(prompt, sides)))
-            return found
+    def asked(one: Text) -> tuple[Tokens, Tokens]:
+        return prompt_of(voices.base, one.topic, settings), tokens_of(voices.base, one)
 
-        parts = workers.each(made)
-    return [parts[place % workers.size][place // workers.size] for place in range(wanted)]
+    def reference() -> Nats:
+        mine = workers.share(list(dict.fromkeys(chosen.topic for chosen, _ in picked)))
+        return untouched_nats(voices, together(asked(one) for topic in mine for one in by_topic[topic]), 1.0)
+
+    # All texts on a topic together: they are the same for every player, and read once for all.
+    nats: Nats = {}
+    for part in workers.each(reference):
+        nats |= part
+    return [
+        Pair(*asked(chosen), asked(rejected)[1], nats[asked(chosen)], nats[asked(rejected)])
+        for chosen, rejected in picked
+    ]

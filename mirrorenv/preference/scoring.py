@@ -20,6 +20,7 @@ from mirrorenv.preference.voices import Voices
 
 __all__ = [
     "Lineups",
+    "Nats",
     "Scored",
     "lineups_of",
     "nats_of",

@@ -1,0 +1,232 @@
+"""Self versus other on SmolLM2: recognition against usefulness, and its controls, over seeds.
+
+    python benchmarks/voices.py [--only main same_prompt] [--seeds 0 1 2] [--minutes 60] [--json FILE]
+    python benchmarks/voices.py --table [--json FILE] [--picture FILE.svg]
+    python benchmarks/voices.py --smoke
+
+Three personas on SmolLM2-135M-Instruct in bfloat16, each a low-rank adapter, write texts of 40 tokens about 28 everyday
+questions: 14 to learn from, 6 on which the round is chosen and the bounds are held, 8 that are measured once, at the
+end. Conditions:
+
+* ``main``: own text preferred to another's;
+* ``same_prompt``: all players are told the same, only their draws differ;
+* ``shuffled_ownership``: training texts have random owners;
+* ``supervised``: the same number of steps on one's own text alone;
+* ``reversed``: the other's text is preferred.
+
+Every run is a folder of ``mirrorenv prefer train`` under ``--out``, with its page; the same command goes on where it
+was stopped, and finished runs are not repeated. One run takes about ten minutes of one core. Figures are of the
+held-out topics, as means over seeds with Student's t interval over seeds: ``fresh`` are texts that the tuned voices
+write, told nothing, ``first`` those that the untouched model wrote under each persona. Usefulness is the worst
+player's: perplexity and topic relevance as multiples of those of its first texts, repetition as a rise above them.
+
+Targets: own against other above 0.9 on fresh texts (whole texts, by summed log-probability), repetition within 0.05,
+perplexity at most 1.5 times, relevance at least 0.9 times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from mirrorenv.errors import MirrorError
+from mirrorenv.mirror import Estimate, t_interval
+from mirrorenv.preference.settings import PreferenceSettings, load_settings
+from mirrorenv.results.files import atomic_write_json
+from mirrorenv.results.run_folder import RunFolder
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from voices_picture import frontier_svg
+
+Row = dict[str, Any]
+
+CONDITIONS = ("main", "same_prompt", "shuffled_ownership", "supervised", "reversed")
+SETTINGS = [
+    "dtype=bfloat16", "data.most_topics=28", "data.tuning=0.22", "data.held_out=0.29", "data.samples=1",
+    "data.tokens=40", "learning.rounds=3", "learning.steps=8", "learning.learning_rate=4e-4", "learning.patience=3",
+    "measure.instructions=false",
+]  # fmt: skip
+SMOKE = ["data.most_topics=4", "data.tokens=8", "learning.rounds=1", "learning.steps=1", "learning.pairs=2"]
+ENOUGH, REPETITION, PERPLEXITY, RELEVANCE = 0.9, 0.05, 1.5, 0.9
+
+
+def settings_for(condition: str, seed: int, smoke: bool) -> PreferenceSettings:
+    """One run."""
+    control = "none" if condition == "main" else condition
+    return load_settings(overrides=[*SETTINGS, f"control={control}", f"seed={seed}", *(SMOKE if smoke else [])])
+
+
+def run_once(condition: str, seed: int, path: Path, smoke: bool) -> None:
+    """Train one population, or go on with it, and write its page."""
+    from mirrorenv.preference.report import write_report
+    from mirrorenv.preference.run import Watch, train
+
+    def told(row: Row) -> None:
+        print(f"{condition} seed {seed}: {_line(_place(row))}", flush=True)
+
+    watch = Watch(evaluation=told, note=lambda text: print(f"{condition} seed {seed}: {text}", flush=True))
+    train(settings_for(condition, seed, smoke), path, watch=watch)
+    write_report(path)
+
+
+def _place(row: Row) -> Row:
+    """Where an evaluation lies: what is recognised, and the worst player's usefulness."""
+    now, first = row["fresh"]["useful"], row["first"]["useful"]
+
+    def mean(useful: Row, name: str, key: str) -> float:
+        return float(useful[name][key]["value"])
+
+    return {
+        "split": row["split"],
+        "round": row["iteration"],
+        "fresh": row["fresh"]["recognition"]["sum"]["joint"]["value"],
+        "first": row["first"]["recognition"]["sum"]["joint"]["value"],
+        "perplexity": max(now[name]["perplexity"] / first[name]["perplexity"] for name in now),
+        "repetition": max(mean(now, name, "repetition") - mean(first, name, "repetition") for name in now),
+        "relevance": min(mean(now, name, "relevance") / mean(first, name, "relevance") for name in now),
+        "kl": max(now[name]["kl"] for name in now),
+        "rolled_back": row.get("rolled_back", False),
+    }
+
+
+def _line(place: Row) -> str:
+    where = "held out" if place["split"] == "held_out" else f"round {place['round']}"
+    back = ", rolled back" if place["rolled_back"] else ""
+    return (
+        f"{where}: fresh {place['fresh']:.3f}, first {place['first']:.3f}, perplexity x {place['perplexity']:.2f}, "
+        f"repetition {place['repetition']:+.3f}, relevance x {place['relevance']:.2f}{back}"
+    )
+
+
+def figures_of(run: RunFolder) -> Row:
+    """What one finished run comes to."""
+    rows = run.evaluations()
+    last = next(row for row in reversed(rows) if row["split"] == "held_out")
+    fresh, first = last["fresh"]["recognition"], last["first"]["recognition"]
+    base = next(row for row in rows if row["iteration"] == 0)["fresh"]["useful"]
+    place = _place(last)
+    names = list(last["fresh"]["useful"])
+    return {
+        "condition": "main" if run.config["control"] == "none" else run.config["control"],
+        "seed": run.config["seed"],
+        "rounds": last["rounds"],
+        "best": last["best"],
+        "held_out": {
+            **{f"fresh_{way}": fresh[way]["joint"]["value"] for way in ("sum", "per_token", "pmi")},
+            **{f"first_{way}": first[way]["joint"]["value"] for way in ("sum", "per_token", "pmi")},
+            "before": last["first"]["before"]["sum"]["joint"]["value"],
+            "margin": fresh["sum"]["margin"]["value"],
+            "self_advantage": fresh["self_advantage"]["value"],
+            "lineup": fresh["lineup"]["top1"]["value"],
+            "limit": fresh["limit"]["top1"]["value"],
+            **{key: place[key] for key in ("perplexity", "repetition", "relevance", "kl")},
+            "unfinished": sum(last["fresh"]["useful"][name]["unfinished"] for name in names) / len(names),
+        },
+        "untouched_repetition": sum(one["repetition"]["value"] for one in base.values()) / len(base),
+        "players": {
+            name: {kind: _player(last[kind]["useful"][name]) for kind in ("first", "fresh")} for name in names
+        },
+        "path": [_place(row) for row in rows if row["split"] == "tuning"],
+    }  # fmt: skip
+
+
+def _player(useful: Row) -> Row:
+    plain = {key: useful[key] for key in ("perplexity", "length", "distinct2", "unfinished", "kl")}
+    return {**plain, "repetition": useful["repetition"]["value"], "relevance": useful["relevance"]["value"]}
+
+
+def finished(out: Path, only: Sequence[str]) -> list[Row]:
+    """Figures of all finished runs, conditions in order."""
+    found = []
+    for condition in only:
+        for path in sorted((out / condition).glob("seed*")):
+            try:
+                run = RunFolder.open(path)
+            except MirrorError:
+                continue
+            if run.status == "finished":
+                found.append(figures_of(run))
+    return found
+
+
+COLUMNS = (
+    ("fresh_sum", "fresh, whole"), ("fresh_per_token", "fresh, per token"), ("first_sum", "first, whole"),
+    ("lineup", "own likelihood"), ("limit", "limit"), ("perplexity", "perplexity x"), ("repetition", "repetition"),
+    ("relevance", "relevance x"), ("kl", "KL"),
+)  # fmt: skip
+
+
+def over_seeds(runs: Sequence[Row], read: Callable[[Row], float]) -> Estimate:
+    """Mean and Student's t interval over seeds."""
+    return t_interval([read(run) for run in runs])
+
+
+def table(runs: Sequence[Row]) -> str:
+    """The figures of all conditions, a row each."""
+    lines = ["| condition | seeds | " + " | ".join(title for _, title in COLUMNS) + " |",
+             "|---|---|" + "---|" * len(COLUMNS)]  # fmt: skip
+    for condition in dict.fromkeys(run["condition"] for run in runs):
+        some = [run for run in runs if run["condition"] == condition]
+        cells = [_interval([run["held_out"][key] for run in some]) for key, _ in COLUMNS]
+        lines.append(f"| {condition} | {len(some)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _interval(values: Sequence[float]) -> str:
+    found = t_interval(values)
+    return f"{found.value:.3f}" if found.low is None else f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def verdicts(runs: Sequence[Row]) -> str:
+    """How many runs of a condition meet each target."""
+    lines = []
+    for condition in dict.fromkeys(run["condition"] for run in runs):
+        some = [run["held_out"] for run in runs if run["condition"] == condition]
+        met = {
+            f"recognition above {ENOUGH}": sum(one["fresh_sum"] > ENOUGH for one in some),
+            f"repetition within {REPETITION}": sum(one["repetition"] <= REPETITION for one in some),
+            f"perplexity at most {PERPLEXITY} x": sum(one["perplexity"] <= PERPLEXITY for one in some),
+            f"relevance at least {RELEVANCE} x": sum(one["relevance"] >= RELEVANCE for one in some),
+        }
+        lines.append(f"{condition}: " + ", ".join(f"{what} {count} of {len(some)}" for what, count in met.items()))
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run what is left, and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--out", type=Path, default=Path("runs/voices"), help="folder of the runs")
+    parser.add_argument("--minutes", type=float, default=1e6, help="begin no new run after so many")
+    parser.add_argument("--smoke", action="store_true", help="one tiny run of each condition: does it work at all?")
+    parser.add_argument("--table", action="store_true", help="run nothing; print what is there")
+    parser.add_argument("--json", type=Path, help="write the figures here, too")
+    parser.add_argument("--picture", type=Path, help="draw the frontier here (SVG)")
+    given = parser.parse_args()
+    out = given.out / "smoke" if given.smoke else given.out
+    until = time.monotonic() + 60 * given.minutes
+    for condition in () if given.table else given.only:
+        for seed in given.seeds[:1] if given.smoke else given.seeds:
+            if time.monotonic() < until:
+                run_once(condition, seed, out / condition / f"seed{seed}", given.smoke)
+    runs = finished(out, given.only)
+    if not runs:
+        print(f"no run in {out} is finished")
+        return
+    print(table(runs), verdicts(runs), sep="\n\n")
+    if given.json:
+        atomic_write_json(given.json, {"settings": SETTINGS, "runs": runs})
+    if given.picture:
+        frontier_svg(runs, given.picture, PERPLEXITY, ENOUGH)
+
+
+if __name__ == "__main__":
+    main()

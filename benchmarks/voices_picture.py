@@ -1,0 +1,62 @@
+"""The plane of recognition and usefulness over seeds and conditions, as one SVG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from mirrorenv.results.files import atomic_write_text
+from mirrorenv.results.plots import LIGHT, SMALL
+
+__all__ = ["frontier_svg"]
+
+_MARKS = "osD^v"
+_COLOURS = (LIGHT.learned, LIGHT.limit, LIGHT.other, LIGHT.level, LIGHT.muted)
+
+
+def frontier_svg(runs: Sequence[dict[str, Any]], path: Path, bound: float, enough: float) -> None:
+    """Draw every run's way over the rounds, and where it ended on the held-out topics.
+
+    Args:
+        runs: figures of finished runs.
+        path: of the SVG.
+        bound: largest perplexity that counts as useful, as a multiple.
+        enough: recognition that is aimed at.
+    """
+    figure = Figure(figsize=(6.4, 4.2), facecolor=LIGHT.surface, layout="constrained")
+    axes = figure.add_subplot()
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("bottom", "left"):
+        axes.spines[side].set_color(LIGHT.grid)
+    axes.tick_params(colors=LIGHT.muted, labelsize=SMALL, length=0, pad=5)
+    axes.grid(color=LIGHT.grid, linewidth=0.8)
+    axes.axvline(bound, color=LIGHT.level, linestyle=(0, (1.5, 2.0)), linewidth=1.3)
+    axes.axhline(enough, color=LIGHT.level, linestyle=(0, (1.5, 2.0)), linewidth=1.3, label="targets")
+    axes.axhline(0.5, color=LIGHT.level, linestyle=(0, (5, 2)), linewidth=1.1, label="chance")
+    for number, condition in enumerate(dict.fromkeys(run["condition"] for run in runs)):
+        colour, mark = _COLOURS[number], _MARKS[number]
+        for run in (one for one in runs if one["condition"] == condition):
+            kept = [place for place in run["path"] if not place["rolled_back"]]
+            axes.plot([p["perplexity"] for p in kept], [p["fresh"] for p in kept], color=colour, alpha=0.3, linewidth=1)
+            for place in run["path"]:
+                axes.plot(place["perplexity"], place["fresh"], color=colour, alpha=0.4, linestyle="none",
+                          marker="x" if place["rolled_back"] else ".", markersize=5)  # fmt: skip
+        ends = [run["held_out"] for run in runs if run["condition"] == condition]
+        axes.plot([one["perplexity"] for one in ends], [one["fresh_sum"] for one in ends], color=colour, marker=mark,
+                  linestyle="none", markersize=8, markeredgecolor=LIGHT.surface,
+                  label=condition.replace("_", " "))  # fmt: skip
+    axes.set_ylim(-0.02, 1.04)
+    axes.set_xlabel("perplexity over that of the first texts (worst player)", color=LIGHT.muted, fontsize=SMALL)
+    axes.set_title("own against other, fresh texts", color=LIGHT.muted, fontsize=SMALL, loc="left", pad=8)
+    figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize=SMALL - 1, labelcolor=LIGHT.ink)
+    out = io.StringIO()
+    with rc_context({"svg.hashsalt": "mirrorenv", "svg.fonttype": "none"}):  # the same figures give the same bytes
+        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
+    atomic_write_text(path, out.getvalue())
