@@ -46,7 +46,7 @@ def pieces_of(suite: Suite, out: Path, only: str, part: tuple[int, int], smoke: 
     """The pieces of this part, seeds outermost, so that what is there when time runs out is balanced."""
     pieces = []
     for row in suite.rows:
-        if only not in row.row:
+        if not any(part in f"{row.row}/" for part in only.split(",")):
             continue
         made = [Piece(row, seeds, out / row.row / name) for name, seeds in row.pieces()]
         pieces += made[:1] if smoke else made
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder of the results (default: runs/suites/<suite>[-smoke])")
     parser.add_argument("--smoke", action="store_true", help="one small piece of each row: does it work at all?")
     parser.add_argument("--part", type=_part, default=(1, 1), metavar="K/N", help="every n-th piece from the k-th on")
-    parser.add_argument("--only", default="", help="only rows whose name contains this")
+    parser.add_argument("--only", default="", help="rows whose name contains one of a,b/; / is a name's end")
     parser.add_argument("--cost", action="store_true", help="print the cost and run nothing")
     options = parser.parse_args()
     options.out = options.out or Path("runs/suites") / (options.suite + ("-smoke" if options.smoke else ""))

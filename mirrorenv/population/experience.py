@@ -43,6 +43,8 @@ class Experience:
     """(B, T, N), the world's reward."""
     mask: NDArray[np.bool_]
     """(B, T, N), steps that happened."""
+    last_mirror_value: Floats | None = None
+    """(B, N), the mirror critic as in `last_value`, for rewards that are discounted; None if nobody will ask."""
 
     @property
     def env_steps(self) -> int:
@@ -99,7 +101,7 @@ def play(world: ArrayWorld, population: Population, seeds: NDArray[Any], generat
     now = _rows(world.reset(seeds), shape)
     state = planner.initial_state(batch)
     live = np.ones((batch, agents), bool)
-    last_value = np.zeros((batch, agents), np.float32)
+    last_value, last_mirror_value = (np.zeros((batch, agents), np.float32) for _ in range(2))
     steps: list[tuple[Any, ...]] = []
     for _ in range(horizon):
         output, state = planner.step(torch.from_numpy(now), state)
@@ -112,15 +114,18 @@ def play(world: ArrayWorld, population: Population, seeds: NDArray[Any], generat
         ended = live & (answer.terminated | answer.truncated)
         cut = ended & ~answer.terminated
         if cut.any():  # value of the state the episode was cut off in; the memory is advanced in a copy only
-            after = planner.step(torch.from_numpy(now), state)[0].environment_value.numpy()
-            last_value = np.where(cut, after, last_value)
+            after = planner.step(torch.from_numpy(now), state)[0]
+            last_value = np.where(cut, after.environment_value.numpy(), last_value)
+            last_mirror_value = np.where(cut, after.mirror_value.numpy(), last_mirror_value)
         live = live & ~ended
         if not live.any():
             break
     columns = [np.stack(column, axis=1) for column in zip(*steps, strict=True)]
     columns = [_padded(column, horizon) for column in columns]
     observations, actions_, log_p, value, mirror_value, rewards, mask = columns
-    return Experience(observations, actions_, log_p, value, mirror_value, last_value, rewards.astype(np.float32), mask)
+    rewards = rewards.astype(np.float32)
+    before = (observations, actions_, log_p, value, mirror_value)
+    return Experience(*before, last_value, rewards, mask, last_mirror_value)
 
 
 def _rows(observations: NDArray[Any], shape: PopulationShape) -> Floats:

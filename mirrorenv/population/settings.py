@@ -104,8 +104,12 @@ class PopulationSettings(StrictModel):
 
 
 class MirrorSettings(StrictModel):
-    """The mirror reward and its controls."""
+    """The mirror reward and its controls, or another reward in its place."""
 
+    reward: str = "mirror"
+    """What is paid beside the environment's reward: mirror, eoi, diayn, cds, or a name you registered. All but the
+    mirror are computed from single steps by a model that knows every name, are discounted by `learning.gamma`, and are
+    divided by the horizon, so that an episode of perfect names is worth 1 (eoi) or log N (diayn and cds' actions)."""
     weight: float = Field(default=1.0, ge=0)
     """Weight of the mirror reward's advantage beside the environment's; 0 trains observers that nobody is paid by."""
     final_weight: float | None = Field(default=None, ge=0)
@@ -125,6 +129,16 @@ class MirrorSettings(StrictModel):
     control: Literal["none", "shuffled_labels", "random_reward", "limit"] = "none"
     """What replaces the learned reward: observers trained on permuted names, noise of the same variance, or the
     exact limit's belief in place of the learned one."""
+
+    @model_validator(mode="after")
+    def _belongs_to_the_reward(self) -> Self:
+        if self.reward == "mirror":
+            return self
+        for name, fine in (("credit", ("author",)), ("timing", ("dense",)), ("control", ("none", "random_reward"))):
+            if (value := getattr(self, name)) not in fine:
+                other = f"with reward = {self.reward!r} it is {' or '.join(fine)}"
+                raise ValueError(f"{name} = {value!r} is of the mirror reward; {other}")
+        return self
 
 
 class LearningSettings(StrictModel):

@@ -19,6 +19,7 @@ from mirrorenv.population.experience import Experience
 from mirrorenv.population.heads import row_log_belief
 from mirrorenv.population.neighbourhood import Shown, check_mirror, own_log_belief, shown_to
 from mirrorenv.population.population import Population, author_order, lineup_tensors
+from mirrorenv.population.rewards.base import IntrinsicReward, check_reward_name
 from mirrorenv.population.settings import LearningSettings, MirrorSettings
 
 __all__ = [
@@ -41,7 +42,9 @@ def check_reward(mirror: MirrorSettings, agents: int) -> None:
 
     Raises:
         ConfigError: for teams or a floor that do not fit.
+        UnknownNameError: if no reward of that name is registered.
     """
+    check_reward_name(mirror.reward)
     chance = np.full((1, 1, agents, agents), -math.log(agents))
     alone = np.ones((1, 1, agents), bool)
     mirror_reward(chance, alone, credit=mirror.credit, timing="terminal", floor=mirror.floor, teams=mirror.teams)
@@ -103,6 +106,7 @@ def train_batch(
     run: int,
     episodes: NDArray[np.int64],
     rng: np.random.Generator,
+    reward: IntrinsicReward | None = None,
 ) -> Columns:
     """Columns of a train batch; a row is one whole episode.
 
@@ -114,6 +118,7 @@ def train_batch(
         run: seed of the run, from which lineups are shuffled.
         episodes: (B,) ids of the episodes within the run.
         rng: source of windows, observer subsets and control noise.
+        reward: what is paid in place of the mirror reward, under its name in the columns; discounted.
 
     Returns:
         observations, actions, mask, permutation (B, K), labels (B, K), log_probability, environment_advantage,
@@ -126,6 +131,8 @@ def train_batch(
     permutation = lineup_permutations(run, episodes, "training", agents) if shown is None else shown.authors
     if mirror is None:
         paid = np.zeros_like(experience.rewards)
+    elif reward is not None:
+        paid = _settled(reward.pay(population, experience), experience.mask, mirror, rng)
     else:
         paid = mirror_rewards(population, experience, mirror, permutation, rng, shown)
     labels = permutation
@@ -140,8 +147,9 @@ def train_batch(
         # Nothing was paid, so nothing is better than anything else. What is left is the critic's own error, which
         # standardising would blow up into a random walk of the policies: agents would part without any reward.
         advantage = np.zeros_like(advantage)
+    last, gamma = (None, 1.0) if reward is None else (experience.last_mirror_value, learning.gamma)
     mirror_advantage, mirror_target = advantages(
-        paid, experience.mirror_value, mask, last_value=None, gamma=1.0, lam=lam
+        paid, experience.mirror_value, mask, last_value=last, gamma=gamma, lam=lam
     )
     return {
         "observations": experience.observations,
@@ -207,11 +215,20 @@ def mirror_rewards(
         window=window,
         seen=None if shown is None else shown.seen,
     )
+    return _settled(paid, experience.mask, mirror, rng)
+
+
+def _settled(paid: Floats, mask: NDArray[np.bool_], mirror: MirrorSettings, rng: np.random.Generator) -> Floats:
+    """What is paid in the end: noise of the same variance where that is the control.
+
+    Raises:
+        TrainingError: if a reward is not finite.
+    """
     if mirror.control == "random_reward":
-        noise = rng.standard_normal(paid.shape) * (paid[experience.mask].std() if experience.mask.any() else 0.0)
-        paid = np.where(experience.mask, noise, 0.0).astype(np.float32)
-    if not np.isfinite(paid).all():
-        raise TrainingError(f"the mirror reward holds {int((~np.isfinite(paid)).sum())} values that are not finite")
+        noise = rng.standard_normal(paid.shape) * (paid[mask].std() if mask.any() else 0.0)
+        paid = np.where(mask, noise, 0.0).astype(np.float32)
+    if wrong := int((~np.isfinite(paid)).sum()):
+        raise TrainingError(f"the {mirror.reward} reward holds {wrong} values that are not finite")
     return paid
 
 

@@ -192,7 +192,10 @@ def _section(key: tuple[str, ...], drafts: list[_Draft], suites: Mapping[str, Su
     figures = _columns(drafts, _suite(first, suites))
     lines = [_line(draft, figures) for draft in drafts]
     suite = _suite(first, suites)
-    primary = next((one for one in figures if suite and one.name == suite.primary), figures[0])
+    rows = suite.rows if suite else ()
+    own = next((row.primary for row in rows if first.suite and row.row == first.suite.row and row.primary), None)
+    wanted = own or (suite.primary if suite else None)
+    primary = next((one for one in figures if one.name == wanted), figures[0])
     ranked = _ranked(lines, primary)
     if first.suite is None:
         return Section(f"Results outside of suites: {first.kind}", _OUTSIDE, figures, primary.name, ranked)

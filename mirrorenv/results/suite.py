@@ -58,6 +58,8 @@ class SuiteRow(_Strict):
     about: str = ""
     table: str = ""
     """Which of the suite's tables it stands in, in words."""
+    primary: str = ""
+    """What the lines of its table are grouped by, if not by the suite's `primary`."""
 
     def pieces(self) -> list[tuple[str, tuple[int, ...]]]:
         """What can be run by itself: name of its folder below the row's, and its seeds."""
@@ -88,14 +90,15 @@ class Suite(_Strict):
         names = [row.row for row in self.rows]
         if len(set(names)) < len(names):
             raise ValueError(f"a row is there twice: {next(name for name in names if names.count(name) > 1)}")
-        if self.primary not in self.figures:
-            raise ValueError(f"the primary figure '{self.primary}' is none of the figures")
+        for primary in (self.primary, *(row.primary for row in self.rows if row.primary)):
+            if primary not in self.figures:
+                raise ValueError(f"the primary figure '{primary}' is none of the figures")
         return self
 
     @property
     def hash(self) -> str:
         """SHA-256, in hex, of everything that a result depends on."""
-        rows = [row.model_dump(exclude={"seconds", "about", "table"}) for row in self.rows]
+        rows = [row.model_dump(exclude={"seconds", "about", "table", "primary"}) for row in self.rows]
         content = {"name": self.name, "version": self.version, "figures": self.figures, "rows": rows}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

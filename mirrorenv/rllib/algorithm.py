@@ -125,6 +125,7 @@ class MirrorPPOConfig(PPOConfig):
                 "population": settle_neighbours(self.population_settings, self.mirror_settings, world).model_dump(),
                 "learning": self.learning_settings.model_dump(),
                 "seed": int(self.seed or 0),
+                "reward": self.mirror_settings.reward,
             },
         )
 

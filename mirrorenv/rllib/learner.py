@@ -1,4 +1,7 @@
-"""The learner: two optimisers, one for who acts and one for who recognises, over minibatches of whole episodes."""
+"""The learner: an optimiser for who acts and one for who recognises, over minibatches of whole episodes.
+
+A reward other than the mirror has a model, and that has a third.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +25,11 @@ class PopulationLearner(TorchLearner):
     """Takes the loss from the module's training pass; RLlib keeps the learner group, DDP and checkpoints."""
 
     def configure_optimizers_for_module(self, module_id: str, config: Any = None) -> None:
-        """One Adam for planners and critics, one for the observer heads."""
-        population = self._population_module().population
-        learning, observer = population_learning(self), population.settings.observer
-        for name, part, rate in (
-            ("planner", population.planner, learning.learning_rate),
-            ("observer", population.head, observer.learning_rate),
-        ):
+        """One Adam for planners and critics, one for the observer heads, one for a reward's model if there is one."""
+        learning = population_learning(self)
+        observer = self._population_module().population.settings.observer
+        for name, part in self._parts():
+            rate = learning.learning_rate if name == "planner" else observer.learning_rate
             parameters = list(part.parameters())
             if parameters:
                 optimizer = torch.optim.Adam(parameters, lr=rate, eps=1e-5)
@@ -47,14 +48,13 @@ class PopulationLearner(TorchLearner):
         return loss
 
     def postprocess_gradients(self, gradients_dict: dict[Any, torch.Tensor]) -> dict[Any, torch.Tensor]:
-        """Clip the planners' and the observers' gradients apart, so that neither's size throttles the other.
+        """Clip the gradients of planners, observers and reward apart, so that no one's size throttles another.
 
         Raises:
             TrainingError: if a gradient is not finite (RLlib would set it to zero in silence).
         """
-        population = self._population_module().population
         limit = population_learning(self).grad_norm
-        for name, part in (("planner", population.planner), ("observer", population.head)):
+        for name, part in self._parts():
             with_gradient = [p for p in part.parameters() if p.grad is not None]
             norm = torch.nn.utils.clip_grad_norm_(with_gradient, limit)
             if not torch.isfinite(norm):
@@ -80,6 +80,12 @@ class PopulationLearner(TorchLearner):
                 index = order[start : start + size].to(columns["mask"].device)
                 minibatch = SampleBatch({name: column[index] for name, column in columns.items()})
                 yield MultiAgentBatch({MODULE_ID: minibatch}, env_steps=size)
+
+    def _parts(self) -> list[tuple[str, torch.nn.Module]]:
+        """What is optimised apart, by name."""
+        module = self._population_module()
+        parts = [("planner", module.population.planner), ("observer", module.population.head)]
+        return parts if module.reward is None else [*parts, ("reward", module.reward)]
 
     def _population_module(self) -> PopulationModule:
         module = self.module[MODULE_ID]

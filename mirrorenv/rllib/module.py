@@ -14,6 +14,7 @@ from ray.rllib.core.rl_module.torch import TorchRLModule
 
 from mirrorenv.population.losses import observer_loss, planner_loss, read_minibatch
 from mirrorenv.population.population import Population
+from mirrorenv.population.rewards import build_reward
 from mirrorenv.population.settings import LearningSettings, PopulationSettings, PopulationShape
 
 __all__ = ["MODULE_ID", "PopulationModule"]
@@ -25,11 +26,14 @@ class PopulationModule(TorchRLModule):
     """Holds a `Population`; its training pass returns the loss of a minibatch of whole episodes."""
 
     def setup(self) -> None:
-        """Build the population from `model_config` (shape, population, learning, seed)."""
+        """Build the population from `model_config` (shape, population, learning, seed, reward)."""
         config = self.model_config
         self.learning = LearningSettings(**config["learning"])
         self.population = Population(
             PopulationShape(**config["shape"]), PopulationSettings(**config["population"]), config["seed"]
+        )
+        self.reward = build_reward(
+            config.get("reward", "mirror"), self.population.shape, self.population.settings.observer, config["seed"]
         )
         self._choices = torch.Generator()
 
@@ -42,7 +46,11 @@ class PopulationModule(TorchRLModule):
         policy, metrics = planner_loss(output, batch, self.learning)
         reading = read_minibatch(self.population, batch, self.population.settings.observer, self._choices)
         observers, observer_metrics = observer_loss(self.population, reading)
-        return {"loss": policy + observers, "metrics": {**metrics, **observer_metrics}}
+        metrics |= observer_metrics
+        if self.reward is None:
+            return {"loss": policy + observers, "metrics": metrics}
+        reward = self.reward.loss(self.population, batch)
+        return {"loss": policy + observers + reward, "metrics": {**metrics, "reward_loss": reward.detach()}}
 
     def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         raise NotImplementedError("a population acts through Population.planner.step, not through single observations")

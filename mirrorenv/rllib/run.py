@@ -266,6 +266,8 @@ class _Loop:
             "env_steps_per_second": (self.steps - before) / took,
             **{name: _number(learner.get(key)) for key, name in _METRICS.items()},
         }
+        if "reward_loss" in learner:  # a reward other than the mirror has a model
+            row["reward_loss"] = _number(learner["reward_loss"])
         self.folder.log_metrics(row)
         for name, value in row.items():
             if isinstance(value, float):

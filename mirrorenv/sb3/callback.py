@@ -218,6 +218,8 @@ def _check_settings(mirror: MirrorSettings, observer: ObserverSettings) -> None:
     """Refuse what this callback would only pretend to do."""
     if mirror.control == "limit":
         raise ConfigError("MirrorCallback: control='limit' needs the policies of MirrorPPO")
+    if mirror.reward != "mirror":
+        raise ConfigError(f"MirrorCallback: it pays the mirror reward; for reward={mirror.reward!r} use MirrorPPO")
     if mirror.timing == "window":
         raise ConfigError(
             "MirrorCallback: timing='window' needs whole episodes; use 'dense' or 'terminal', or MirrorPPO"

@@ -12,13 +12,14 @@ from mirrorenv.envs import make_batch
 from mirrorenv.population.experience import play, population_shape, world_seeds
 from mirrorenv.population.losses import observer_loss, planner_loss, read_minibatch
 from mirrorenv.population.population import Population
+from mirrorenv.population.rewards import REWARDS, build_reward
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, ObserverSettings, PopulationSettings
 from mirrorenv.population.train_batch import limit_author_log_belief, train_batch, weigh_advantages
 
 EPISODES = 64
 
 
-def train(head: str, weight: float, iterations: int = 12) -> tuple[list[float], list[float]]:
+def train(head: str, weight: float, iterations: int = 12, paid: str = "mirror") -> tuple[list[float], list[float]]:
     """Mirror return and exact limit in nats, mean over agents, for each iteration."""
     world = make_batch("mirrorenv/ants-v0", num_envs=EPISODES, horizon=12)
     settings = PopulationSettings(hidden=32, observer=ObserverSettings(head=head, hidden=32))
@@ -27,12 +28,16 @@ def train(head: str, weight: float, iterations: int = 12) -> tuple[list[float], 
         torch.optim.Adam(part.parameters(), lr=rate)
         for part, rate in ((population.planner, learning.learning_rate), (population.head, 3e-3))
     ]
+    reward, mirror = build_reward(paid, population.shape, settings.observer), MirrorSettings(reward=paid)
+    if reward is not None:
+        optimizers.append(torch.optim.Adam(reward.parameters(), lr=3e-3))
     generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
     returns, limits = [], []
     for iteration in range(iterations):
         episodes = np.arange(EPISODES) + EPISODES * iteration
         record = play(world, population, world_seeds(0, episodes), generator)
-        columns = train_batch(population, record, MirrorSettings(), learning, run=0, episodes=episodes, rng=rng)
+        keys = {"run": 0, "episodes": episodes, "rng": rng}
+        columns = train_batch(population, record, mirror, learning, reward=reward, **keys)
         columns["advantage"] = weigh_advantages(columns, weight)
         returns.append(float(columns["mirror_return"].mean()))
         limits.append(math.log(4) + float(limit_author_log_belief(population, record)[:, -1].mean()))
@@ -44,7 +49,8 @@ def train(head: str, weight: float, iterations: int = 12) -> tuple[list[float], 
                 reading = read_minibatch(population, part, settings.observer, generator)
                 for optimizer in optimizers:
                     optimizer.zero_grad()
-                (loss + observer_loss(population, reading)[0]).backward()
+                loss = loss + observer_loss(population, reading)[0]
+                (loss if reward is None else loss + reward.loss(population, part)).backward()
                 for optimizer in optimizers:
                     optimizer.step()
     return returns, limits
@@ -62,3 +68,10 @@ def test_agents_paid_for_being_recognised_become_recognisable(head: str) -> None
 def test_agents_paid_for_nothing_stay_alike() -> None:
     _, limits = train("additive", weight=0.0)
     assert max(limits) < 0.3 * math.log(4)
+
+
+@pytest.mark.parametrize("name", sorted(REWARDS))
+def test_rewards_that_know_every_name_pull_agents_apart_as_well(name: str) -> None:
+    _, limits = train("additive", weight=1.0, iterations=24, paid=name)
+    assert limits[0] < 0.05
+    assert limits[-1] > 0.6 * math.log(4)
