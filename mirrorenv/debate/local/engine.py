@@ -105,18 +105,19 @@ class Engine:
             job.future.set_result(text)
 
 
-_engines: dict[tuple[str, str], Engine] = {}
+_engines: dict[tuple[str, str, str], Engine] = {}
 _lock = threading.Lock()
 
 
-def engine_of(name: str, dtype: str = "float32") -> Engine:
+def engine_of(name: str, dtype: str = "float32", adapter: str = "") -> Engine:
     """The engine of a model, one for each process; the model itself is loaded when it is first asked.
 
     Raises:
         MissingExtraError, ConfigError: if the model could not be loaded.
     """
-    check_installed(name)
+    check_installed(name, adapter)
+    key = name, dtype, adapter
     with _lock:
-        if (name, dtype) not in _engines:
-            _engines[name, dtype] = Engine(lambda: load_model(name, dtype))
-        return _engines[name, dtype]
+        if key not in _engines:
+            _engines[key] = Engine(lambda: load_model(*key))
+        return _engines[key]

@@ -27,9 +27,9 @@ Spoken = list[list[tuple[View, AgentCard, Reply]]]
 
 
 def has_limit(results: Results, game: int) -> bool:
-    """Whether all seats of a game are one local model, so that the limit can be computed."""
+    """Whether all seats of a game are one local model with one adapter or none, so that the limit can be computed."""
     cards = [results.tournament.cards[card] for card in results.tournament.seats(game)]
-    models = {(card.options.get("model"), card.options.get("dtype")) for card in cards}
+    models = {tuple(card.options.get(name) for name in ("model", "dtype", "adapter")) for card in cards}
     return all(card.player == "local" for card in cards) and len(models) == 1
 
 
@@ -46,7 +46,7 @@ def add_limits(
     Returns:
         games that were added.
     """
-    known = known_limits(results)
+    known = known_limits(results.path)
     missing = [
         game
         for game in results.log.games
@@ -59,11 +59,13 @@ def add_limits(
             continue
         first = spoken[0][0][1]
         options = local_options(first.options, first.name)
-        asked = engine or engine_of(options.model, options.dtype)
+        asked = engine or engine_of(options.model, options.dtype, options.adapter)
         evidence = asked.compute(lambda model, spoken=spoken: game_limit(model, spoken)).result()  # type: ignore[misc]
         append_jsonl(results.path / LIMIT, {"game": game, "evidence": evidence})
         added += 1
         progress(added, len(missing))
+    if added:
+        results.changed()
     return added
 
 

@@ -46,6 +46,11 @@ class LocalOptions(BaseModel):
     model: str = Field(
         default=BUILT_IN, min_length=1, description="'smollm2', a folder that transformers can load, or a .gguf file."
     )
+    adapter: str = Field(
+        default="",
+        description="Folder of a tuned voice on that model, as peft saves it: runs/voices/voices/pirate of `mirrorenv "
+        "prefer train`. Empty for none.",
+    )
     temperature: float = Field(default=0.8, ge=0.0, le=5.0, description="Of its texts; 0 for the likeliest token.")
     dtype: Literal["float32", "bfloat16"] = Field(
         default="float32", description="bfloat16 is twice as fast on processors that have it, and rounds."

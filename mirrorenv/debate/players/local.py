@@ -53,7 +53,7 @@ class LocalPlayer:
     def engine(self) -> Engine:
         """The engine of its model."""
         if self._engine is None:
-            self._engine = engine_of(self.options.model, self.options.dtype)
+            self._engine = engine_of(self.options.model, self.options.dtype, self.options.adapter)
         return self._engine
 
     async def speak(self, view: View) -> Reply:
