@@ -25,6 +25,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no s
 Config = Annotated[list[Path] | None, typer.Option("--config", "-c", help="TOML or YAML file; repeatable.")]
 Set = Annotated[list[str] | None, typer.Option("--set", "-s", help="Change a setting: learning.rounds=2. Repeatable.")]
 Player = Annotated[list[Path] | None, typer.Option("--player", "-p", help="Agent card of a player; repeatable.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or auto: a GPU if there is one.")]
 Model = Annotated[str | None, typer.Option(help="smollm2, a folder that transformers can load, or a .gguf file.")]
 
 
@@ -84,6 +85,7 @@ def generate(
     overrides: Set = None,
     player: Player = None,
     model: Model = None,
+    device: Device = "auto",
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -94,7 +96,7 @@ def generate(
     settings = _settings(config, overrides, player, model)
     display = _Display(quiet)
     with display.bar:
-        made = generate_pairs(settings, out, display.stage)
+        made = generate_pairs(settings, out, display.stage, device=device)
     if not quiet:
         _say(f"pairs     {made['path']}: {', '.join(f'{count} {split}' for split, count in made['rows'].items())}")
         _say("left out  " + ", ".join(f"{count} {why}" for why, count in made["card"]["dropped"].items()))
@@ -112,24 +114,52 @@ def train(
     overrides: Set = None,
     player: Player = None,
     model: Model = None,
+    device: Device = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Processes on Ray that train together (0: this one).")] = 0,
+    gpus_per_worker: Annotated[float, typer.Option(min=0, help="GPUs that Ray keeps for each worker.")] = 0,
+    ray_address: Annotated[
+        str | None, typer.Option(help="A Ray cluster for the workers; auto is this machine's.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a run that is already in the folder.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Tune a population and write its page. The same command resumes a run that was cut short."""
+    """Tune a population and write its page. The same command resumes a run that was cut short.
+
+    `accelerate launch -m mirrorenv prefer train ...` and `--workers` have several processes share every step.
+    """
     settings = _settings(config, overrides, player, model)
     given = None
     if pairs is not None:
         given, settings = _given(pairs, settings, both_ways)
     _require()
     from mirrorenv.preference.report import summary, write_report
-    from mirrorenv.preference.run import Watch
+    from mirrorenv.preference.rounds import Watch
     from mirrorenv.preference.run import train as run_training
+    from mirrorenv.preference.workers import joined_workers, launched
 
+    if workers and launched() > 1:
+        raise ConfigError("--workers has Ray start processes, and a launcher has started some already; use one of them")
+    team = joined_workers(device)
+    quiet = quiet or not team.leads
     display = _Display(quiet)
-    watch = Watch(display.stage, display.evaluation, display.note)
+    kept: dict[str, Any] = {
+        "pairs": given, "if_exists": "overwrite" if overwrite else "resume", "device": device,
+        "watch": Watch(display.stage, display.evaluation, display.note),
+    }  # fmt: skip
     with display.bar:
-        folder = run_training(settings, run, pairs=given, if_exists="overwrite" if overwrite else "resume", watch=watch)
+        if workers:
+            require("ray", "train")
+            from mirrorenv.preference.on_ray import train_on_ray
+
+            folder = train_on_ray(
+                settings, run, workers=workers, gpus_per_worker=gpus_per_worker, address=ray_address, **kept
+            )  # fmt: skip
+        else:
+            folder = run_training(settings, run, workers=team, **kept)
+    team.leave()
+    if not team.leads:
+        return
     page, found = write_report(folder.path), summary(folder.evaluations())
     if not quiet:
         _say(f"run folder  {folder.path}\nreport      {page}")

@@ -20,7 +20,10 @@ PAIRS, SETTINGS = "pairs.jsonl", "settings.json"
 
 
 def generate_pairs(
-    settings: PreferenceSettings, folder: Path, progress: Progress = lambda what, done, of: None
+    settings: PreferenceSettings,
+    folder: Path,
+    progress: Progress = lambda what, done, of: None,
+    device: str = "auto",
 ) -> dict[str, Any]:
     """Write ``pairs.jsonl`` and ``data_card.json``; texts that are in ``texts.jsonl`` already are not written again.
 
@@ -28,6 +31,7 @@ def generate_pairs(
         settings: model, players, topics, samples and seed of it count here.
         folder: new, empty, or one in which the same generation was cut short.
         progress: called with (what, texts done, texts to do).
+        device: ``cpu``, ``cuda`` or ``auto``.
 
     Returns:
         ``path`` of the pairs, ``rows`` by split, and the ``card``.
@@ -45,7 +49,7 @@ def generate_pairs(
         raise ConfigError(f"{folder} holds texts of other settings; choose another folder, or the old settings")
     atomic_write_json(folder / SETTINGS, config)
     topics = topics_for(settings)
-    with voices_for(settings) as voices:
+    with voices_for(settings, device) as voices:
         texts = generate(
             settings, voices, topics, Notebook(folder / TEXTS), SPLITS, samples=settings.data.samples, round=-1,
             tuned=False, progress=progress,

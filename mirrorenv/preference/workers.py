@@ -71,6 +71,13 @@ class Workers:
         parts = self.each(lambda: figures)
         return {name: sum(part[name] for part in parts) / self.size for name in figures}
 
+    def leave(self) -> None:
+        """Say goodbye, at the end of a process that a launcher has started."""
+        if self.size > 1:
+            from torch.distributed import destroy_process_group
+
+            destroy_process_group()
+
     def _told(self, attempt: Any) -> Any:
         from torch.distributed import broadcast_object_list
 
