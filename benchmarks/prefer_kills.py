@@ -4,8 +4,8 @@
 
 Moments are seen from the run folder: before anything is written, while texts, checkpoints, other files or the tuned
 voices are written, and some time after an evaluation, while the next round trains or measures. Each run is compared
-with one that nobody disturbed: texts, evaluations, metrics, data card, checkpoints with adapters and optimisers, and the
-tuned voices, byte by byte. Exit code 1 if anything differs.
+with one that nobody disturbed, byte by byte: texts, evaluations, metrics, data card, checkpoints with adapters and
+optimisers, and the tuned voices. Exit code 1 if anything differs.
 """
 
 from __future__ import annotations
