@@ -52,6 +52,13 @@ register(
     players="mirrorenv.envs.conformity:PLAYERS",
 )
 register(
+    "mirrorenv/chain-v0",
+    "mirrorenv.envs.chain:Chain",
+    team_reward=True,
+    description="Jobs that nobody is paid for until each of them is done, beside one that pays a little at once.",
+    players="mirrorenv.envs.chain:PLAYERS",
+)
+register(
     "mirrorenv/dirichlet-v0",
     "mirrorenv.envs.dirichlet:Dirichlet",
     description="States by chance and no reward: tabular random agents whose exact limit is known in closed form.",

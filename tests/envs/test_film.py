@@ -85,6 +85,7 @@ def test_a_scripted_team_stays_inside_the_action_space(id, name):
     [
         ("mirrorenv/conformity-v0", "alike", "different"),
         ("mirrorenv/identity-v0", "alike", "different"),
+        ("mirrorenv/chain-v0", "divided", "crowd"),
         ("mirrorenv/dispersion-v0", "apart", "together"),
         ("mirrorenv/pacmen-v0", "specialists", "coordinated"),
     ],

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mirrorenv.envs import play_episodes
+from mirrorenv.envs import UniformPolicy, play_episodes, registry
 from mirrorenv.envs.ants import Ants
+from mirrorenv.envs.chain import Chain
 from mirrorenv.envs.conformity import Conformity
 from mirrorenv.envs.dirichlet import Dirichlet, DirichletAgents
 from mirrorenv.envs.dispersion import Dispersion, GoalSeekers
@@ -130,6 +131,59 @@ def test_conformity_needs_company_and_room_to_differ():
     with pytest.raises(ConfigError, match="num_actions"):
         Conformity(num_agents=4, num_actions=3)
     assert Conformity(num_agents=6).action_space.n == 6
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.integers(2, 5), st.sampled_from(["team", "agent"]))
+def test_the_chain_pays_gleaners_and_everybody_once_every_job_is_done(data, num_agents, reward):
+    num_jobs = data.draw(st.integers(2, num_agents))
+    world = Chain(num_agents=num_agents, num_jobs=num_jobs, horizon=2, glean=0.25, harvest=3.0, reward=reward)
+    world.reset([0])
+    for _ in range(2):
+        jobs = data.draw(st.lists(st.integers(0, num_jobs - 1), min_size=num_agents, max_size=num_agents))
+        step = world.step(np.array([jobs]))
+        whole = set(jobs) == set(range(num_jobs))
+        own = [0.25 * (job == 0) + 3.0 * whole for job in jobs]
+        expected = own if reward == "agent" else [sum(own) / num_agents] * num_agents
+        np.testing.assert_allclose(step.rewards[0], expected, rtol=1e-6)
+        assert (step.observations[0, :, 1] == whole).all()
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"num_agents": 5, "num_jobs": 3, "reward": "agent"}, {"num_agents": 2}])
+def test_the_chain_knows_what_a_crowd_a_division_and_chance_earn(kwargs):
+    world = Chain(num_envs=4000, horizon=3, **kwargs)
+    players = registry()["mirrorenv/chain-v0"].load_players()
+    for name, worth in (("crowd", world.crowd_return), ("divided", world.divided_return)):
+        record = play_episodes(world, players[name](world), np.arange(4000))
+        assert record.returns().mean() == pytest.approx(worth, rel=1e-5)
+    by_chance = play_episodes(world, UniformPolicy(world), np.arange(4000)).returns().mean(axis=1)
+    assert abs(by_chance.mean() - world.chance_return) < 4.5 * stats.sem(by_chance)
+
+
+@pytest.mark.parametrize("reward", ["team", "agent"])
+def test_at_the_critical_weight_leaving_the_gleaners_alone_is_worth_what_it_costs(reward):
+    world = Chain(num_agents=5, horizon=7, reward=reward)
+    earned = []
+    for job in (0, 3):
+        record = play_episodes(world, lambda seen, t, job=job: np.array([[job, 0, 0, 0, 0]]), [0])
+        earned.append(float(record.returns()[0, 0]))
+    assert earned[0] - earned[1] == pytest.approx(world.critical_weight * math.log(5), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kwargs"),
+    [
+        ("num_agents", {"num_agents": 1}),
+        ("num_jobs", {"num_jobs": 7}),
+        ("num_jobs", {"num_jobs": 1}),
+        ("glean", {"glean": 1.0}),
+        ("glean", {"glean": -0.1}),
+        ("reward", {"reward": "both"}),
+    ],
+)
+def test_the_chain_names_a_wrong_argument(wrong, kwargs):
+    with pytest.raises(ConfigError, match=wrong):
+        Chain(**kwargs)
 
 
 def test_dirichlet_states_are_uniform_and_independent_of_everything():

@@ -24,6 +24,14 @@ ARGUMENTS = {
         "food": st.booleans(),
         "food_items": few,
     },
+    "mirrorenv/chain-v0": {
+        "num_agents": st.integers(4, 6),
+        "num_jobs": st.integers(2, 4),
+        "horizon": steps,
+        "glean": st.floats(0, 1),
+        "harvest": st.floats(2, 5),
+        "reward": st.sampled_from(["team", "agent"]),
+    },
     "mirrorenv/conformity-v0": {
         "num_agents": st.integers(2, 6),
         "num_actions": st.integers(6, 9),

@@ -25,6 +25,7 @@ class Case(NamedTuple):
 
 VARIANTS = [
     Case("mirrorenv/ants-v0", {"start": "random", "see_others": True, "food": True, "food_items": 2, "length": 6}),
+    Case("mirrorenv/chain-v0", {"num_agents": 5, "num_jobs": 3, "horizon": 6, "harvest": 2.0, "reward": "agent"}),
     Case("mirrorenv/conformity-v0", {"num_agents": 3, "num_actions": 5, "horizon": 4}),
     Case("mirrorenv/dispersion-v0", {"num_agents": 1, "goal_radius": 0.49, "horizon": 60, "time_penalty": 0.01}),
     Case("mirrorenv/dispersion-v0", {"num_agents": 3, "goal_radius": 0.3, "reward": "agent"}),
@@ -33,7 +34,7 @@ VARIANTS = [
     Case("mirrorenv/turn-v0", {"size": 3, "horizon": 40, "reward": "agent", "start": "random"}),
 ]
 CASES = [Case(id, {}) for id, spec in mirrorenv.registry().items() if spec.kind == "array"] + VARIANTS
-WITHOUT_CHANCE = {"ants-v0", "conformity-v0", "identity-v0"}
+WITHOUT_CHANCE = {"ants-v0", "chain-v0", "conformity-v0", "identity-v0"}
 """Worlds in which, as they are registered, the seed decides nothing."""
 
 
