@@ -99,7 +99,9 @@ def generate(
         made = generate_pairs(settings, out, display.stage, device=device)
     if not quiet:
         _say(f"pairs     {made['path']}: {', '.join(f'{count} {split}' for split, count in made['rows'].items())}")
-        _say("left out  " + ", ".join(f"{count} {why}" for why, count in made["card"]["dropped"].items()))
+        dropped = dict(made["card"]["dropped"])
+        cut = f"; {cut} cut after their last sentence" if (cut := dropped.pop("trimmed", 0)) else ""
+        _say("left out  " + ", ".join(f"{count} {why}" for why, count in dropped.items()) + f" (training texts){cut}")
         _say(f"next      mirrorenv prefer train --pairs {made['path']}")
     if as_json:
         print(json.dumps(made))

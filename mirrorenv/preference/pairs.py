@@ -6,9 +6,10 @@ A row of a pair file is ``{"prompt": [{"role", "content"}, ...], "chosen": [...]
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from mirrorenv.results.files import atomic_write_text, json_lines, read_jsonl
 __all__ = ["Dropped", "PairFile", "Text", "kept_texts", "pair_rows", "read_pairs", "write_pairs"]
 
 _SPLIT_NAMES: dict[str, Split] = {**{split: split for split in SPLITS}, "test": "held_out", "heldout": "held_out"}
+_SENTENCE = re.compile(r"(?<![\s\d])[.!?\u2026][\"'\u2019\u201d)\]*]*(?=\s|$)")  # not the number of a list, "2."
 _EXPORT = "'mirrorenv debate export' and 'mirrorenv prefer generate' write such files"
 
 
@@ -59,11 +61,19 @@ class Text:
 
 @dataclass(frozen=True)
 class Dropped:
-    """Texts that were left out, counted by reason."""
+    """What cleaning did, counted: texts that were left out, by reason, and those that were only cut.
+
+    Attributes:
+        empty: nothing was said.
+        truncated: a limit ended them.
+        duplicates: said twice.
+        trimmed: kept, up to their last whole sentence.
+    """
 
     empty: int = 0
     truncated: int = 0
     duplicates: int = 0
+    trimmed: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,14 +100,17 @@ def kept_texts(texts: Iterable[Text], truncated: str = "drop") -> tuple[list[Tex
 
     Args:
         texts: in any order.
-        truncated: ``drop`` or ``keep`` what did not end by itself.
+        truncated: what did not end by itself: ``drop`` it, ``keep`` it as it is, or ``trim`` it to its last whole
+            sentence, and drop it if there is none.
 
     Returns:
         the rest in the same order, and the counts.
     """
     everything = list(texts)
     written = [one for one in everything if one.text.strip()]
-    ended = [one for one in written if one.finished or truncated == "keep"]
+    ended = [_cut(one) if truncated == "trim" else one for one in written]
+    trimmed = sum(one is not whole for one, whole in zip(ended, written, strict=True))
+    ended = [one for one in ended if one.text and (one.finished or truncated != "drop")]
     owners: dict[tuple[str, str], set[str]] = {}
     for one in ended:
         owners.setdefault(_words(one), set()).add(one.player)
@@ -106,8 +119,21 @@ def kept_texts(texts: Iterable[Text], truncated: str = "drop") -> tuple[list[Tex
         if _words(one) not in seen and len(owners[_words(one)]) == 1:
             kept.append(one)
         seen.add(_words(one))
-    dropped = Dropped(len(everything) - len(written), len(written) - len(ended), len(ended) - len(kept))
-    return kept, dropped
+    lost = len(written) - len(ended)
+    trimmed -= lost if truncated == "trim" else 0
+    return kept, Dropped(len(everything) - len(written), lost, len(ended) - len(kept), trimmed)
+
+
+def _cut(one: Text) -> Text:
+    """A text that a limit ended, up to its last whole sentence; empty if there is none.
+
+    It is still one that did not end: no end mark is put where its author set none, so that nobody learns to stop there.
+    """
+    if one.finished:
+        return one
+    ends = list(_SENTENCE.finditer(one.text))
+    cut = one.text[: ends[-1].end()] if ends else ""
+    return one if cut == one.text else replace(one, text=cut, tokens=())
 
 
 def _words(one: Text) -> tuple[str, str]:

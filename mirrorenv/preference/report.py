@@ -255,7 +255,9 @@ def _card(run: RunFolder) -> str:
     ]
     heads = ["player", "texts", "unfinished", "tokens", "typicality (nats per token)"]
     said = f"Topics: {', '.join(f'{count} {split}' for split, count in card['topics'].items())}. Left out of training: "
-    said += ", ".join(f"{count} {why}" for why, count in card["dropped"].items()) + "."
+    said += ", ".join(f"{count} {why}" for why, count in card["dropped"].items() if why != "trimmed") + "."
+    if cut := card["dropped"].get("trimmed"):
+        said += f" {cut} more were cut after their last whole sentence."
     if card["style"]:
         accuracy, chance = _share(card["style"]["accuracy"]), card["style"]["chance"]
         said += f" Style alone names the author in {accuracy}; chance is {chance:.0%}."

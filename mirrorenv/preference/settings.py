@@ -64,9 +64,10 @@ class DataSettings(StrictModel):
     """Most tokens of a text."""
     temperature: float = Field(default=0.7, gt=0, le=5)
     """Of every text that is sampled; probabilities of texts are taken at the same temperature."""
-    truncated: Literal["drop", "keep"] = "keep"
-    """Texts of the training set that did not end by themselves; the data card counts them. Small models seldom end
-    within a hundred tokens: `drop` needs a large `tokens`. Measured texts are never dropped."""
+    truncated: Literal["drop", "keep", "trim"] = "keep"
+    """Texts of the training set that did not end by themselves; the data card counts them. `trim` cuts them after
+    their last whole sentence, `drop` leaves them out, which needs a large `tokens`: small models seldom end within a
+    hundred. Measured texts are never touched."""
     neutral: str = Field(default="You are a helpful assistant.", max_length=4000)
     """The system message of tuned players and of the untouched model that they are compared with."""
 
