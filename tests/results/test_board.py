@@ -128,6 +128,8 @@ def test_words_and_estimates_do_not_change_the_hash_and_rows_do(tmp_path):
     first = suite_file(tmp_path)
     assert suite_file(tmp_path, seconds=5.0).hash == first.hash
     assert suite_file(tmp_path, text=SUITE.replace("A small suite", "Another title")).hash == first.hash
+    grouped = SUITE.replace('row = "one"', 'row = "one"\nprimary = "measured"')
+    assert grouped != SUITE and suite_file(tmp_path, text=grouped).hash == first.hash
     for old, new in (("seeds = 3", "seeds = 4"), ('"nobody"', '"somebody"'), ("identity-v0", "identity-v1")):
         assert suite_file(tmp_path, text=SUITE.replace(old, new)).hash != first.hash
     assert suite_file(tmp_path, version=2).hash != first.hash
@@ -139,6 +141,7 @@ def test_words_and_estimates_do_not_change_the_hash_and_rows_do(tmp_path):
         ("seconds = {seconds}", "", "rows.0.seconds"),
         ('row = "two"', 'row = "one"', "twice"),
         ('primary = "measured"', 'primary = "other"', "none of the figures"),
+        ('row = "one"', 'row = "one"\nprimary = "other"', "'other' is none of the figures"),
         ('title = "A small suite"', "title = [", "no valid TOML"),
         ('row = "one"', 'row = "../one"', "rows.0.row"),
         ("version = {version}", 'version = "1"', "version"),

@@ -1,0 +1,121 @@
+"""The suites `worlds` and `third-party`: rows that can be run, on one budget, and what their runners write."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+from argparse import Namespace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from mirrorenv.envs import make_batch
+from mirrorenv.population.rewards import REWARDS
+from mirrorenv.population.train_batch import check_reward
+from mirrorenv.results.board import collect, result_folders
+from mirrorenv.results.result_folder import ResultFolder
+from mirrorenv.results.suite import Suite, SuiteRow, load_suite
+from mirrorenv.results.verify import verify_result
+from mirrorenv.rllib.settings import RunSettings
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+SUITES = {name: load_suite(BENCHMARKS / "suites" / f"{name}.toml") for name in ("worlds", "third-party")}
+
+
+@pytest.fixture(scope="module")
+def runner() -> ModuleType:
+    """Scripts import their neighbours by bare name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        return importlib.import_module("suite")
+
+
+def smoke(runner: ModuleType, name: str, out: Path, only: str) -> int:
+    options = Namespace(out=out, smoke=True, part=(1, 1), only=only, cost=False)
+    return int(runner.run(SUITES[name], options))
+
+
+def trained_rows(suite: Suite) -> list[SuiteRow]:
+    return [row for row in suite.rows if row.runner == "trained"]
+
+
+def settings_of(row: SuiteRow) -> RunSettings:
+    return RunSettings.checked({**row.arguments["settings"], "world": row.world})
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=list(SUITES))
+def test_every_row_has_a_runner_and_settings_that_the_trainer_knows(runner, suite):
+    assert all(callable(runner.runner_of(suite, row.runner)) for row in suite.rows)
+    for row in trained_rows(suite):
+        settings = settings_of(row)
+        check_reward(settings.mirror, 4 if settings.mirror.teams else 2)
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=list(SUITES))
+def test_rows_of_one_table_differ_in_what_is_paid_and_whose_the_weights_are_and_in_nothing_else(suite):
+    for table in {row.table for row in trained_rows(suite)}:
+        rows = [row for row in trained_rows(suite) if row.table == table]
+        left: set[str] = set()
+        for row in rows:
+            settings: dict[str, Any] = settings_of(row).model_dump()
+            settings.pop("mirror")
+            settings["learning"].pop("entropy")
+            settings["population"].pop("weights")
+            left.add(json.dumps({**settings, "episodes": row.arguments["episodes"], "seeds": row.seeds}))
+        assert len(left) == 1, table
+        conditions = [row.arguments["condition"] for row in rows]
+        assert len(set(conditions)) == len(conditions)
+
+
+def test_every_reward_is_compared_in_every_world_with_both_kinds_of_weights():
+    compared: dict[tuple[str, str], set[str]] = {}
+    for row in trained_rows(SUITES["worlds"]):
+        settings = settings_of(row)
+        compared.setdefault((row.world, settings.population.weights), set()).add(settings.mirror.reward)
+    worlds = ("ants", "conformity", "dispersion", "identity", "pacmen", "turn")
+    assert set(compared) == {(f"mirrorenv/{one}-v0", kind) for one in worlds for kind in ("separate", "shared")}
+    assert all(paid == {"mirror", *REWARDS} for paid in compared.values())
+
+
+def test_weights_pay_the_same_for_a_perfect_name():
+    for row in trained_rows(SUITES["worlds"]):
+        mirror, agents = settings_of(row).mirror, make_batch(row.world, 1).num_agents
+        if mirror.reward == "eoi":
+            assert mirror.weight * (1 - 1 / agents) == pytest.approx(math.log(agents), rel=0.01)
+
+
+def test_scripted_teams_stand_beside_the_trained_ones(runner, tmp_path):
+    assert smoke(runner, "worlds", tmp_path, "pacmen-scripted/") == 1
+    folder = ResultFolder.open(tmp_path / "pacmen-scripted" / "all")
+    held = {row["condition"]: row["figures"]["return"]["value"] for row in folder.scores() if row["seed"] == 0}
+    assert held["specialists"] > 100 > held["coordinated"] > 0 > held["random"]
+    assert [entry.agents for entry in folder.result.entries] == ["random", "scripted", "scripted", "scripted"]
+    verify_result(folder.path)
+
+
+@pytest.mark.slow
+def test_smoke_runs_of_trained_rows_are_results_that_verify(runner, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    only = "ants-separate-eoi/,conformity-shared-limit/,identity-separate-cds/,turn-shared-team/,ants-sb3/"
+    assert smoke(runner, "worlds", tmp_path / "out", only) == 5
+    assert smoke(runner, "worlds", tmp_path / "out", only) == 0
+    for folder in result_folders([tmp_path / "out"]):
+        verify_result(folder)
+    sections = collect(result_folders([tmp_path / "out"]), SUITES)
+    assert {section.primary for section in sections} == {"learned.information", "return"}
+    assert not list((tmp_path / "runs").rglob("seed0"))  # what was only needed on the way is gone
+
+
+@pytest.mark.slow
+def test_smoke_runs_in_worlds_of_others_are_results_that_verify(runner, tmp_path, monkeypatch):
+    pytest.importorskip("mpe2")
+    monkeypatch.chdir(tmp_path)
+    assert smoke(runner, "third-party", tmp_path / "out", "spread-audit/,spread-author/") == 2
+    audit = ResultFolder.open(tmp_path / "out" / "spread-audit" / "all")
+    leaks = {row["condition"]: row["figures"]["leak"]["value"] for row in audit.scores()}
+    assert max(leaks.values()) in (0.0, 1.0) and len(leaks) == 16
+    trained = tmp_path / "out" / "spread-author" / "seed0"
+    verify_result(trained, world="mpe2.simple_spread_v3:parallel_env")
