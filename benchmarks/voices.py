@@ -2,6 +2,7 @@
 
     python benchmarks/voices.py [--only main same_prompt] [--seeds 0 1 2] [--minutes 60] [--json FILE]
     python benchmarks/voices.py --table [--json FILE] [--picture FILE.svg]
+    python benchmarks/voices.py --table --instructions
     python benchmarks/voices.py --smoke
 
 Three personas on SmolLM2-135M-Instruct in bfloat16, each a low-rank adapter, write texts of 40 tokens about 28 everyday
@@ -20,6 +21,9 @@ held-out topics, as means over seeds with Student's t interval over seeds: ``fre
 write, told nothing, ``first`` those that the untouched model wrote under each persona. Usefulness is the worst
 player's: perplexity and topic relevance as multiples of those of its first texts, repetition as a rise above them.
 
+``--instructions`` asks ten small instructions with checkable answers of every finished voice and of the untouched
+model, the likeliest token each time; half a minute a run. The answers are kept beside the run.
+
 Targets: own against other above 0.9 on fresh texts (whole texts, by summed log-probability), repetition within 0.05,
 perplexity at most 1.5 times, relevance at least 0.9 times.
 """
@@ -30,16 +34,16 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from mirrorenv.errors import MirrorError
-from mirrorenv.mirror import Estimate, t_interval
+from mirrorenv.mirror import t_interval
 from mirrorenv.preference.settings import PreferenceSettings, load_settings
-from mirrorenv.results.files import atomic_write_json
+from mirrorenv.results.files import atomic_write_json, read_json
 from mirrorenv.results.run_folder import RunFolder
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -54,6 +58,7 @@ SETTINGS = [
     "measure.instructions=false",
 ]  # fmt: skip
 SMOKE = ["data.most_topics=4", "data.tokens=8", "learning.rounds=1", "learning.steps=1", "learning.pairs=2"]
+INSTRUCTIONS = "instructions.json"
 ENOUGH, REPETITION, PERPLEXITY, RELEVANCE = 0.9, 0.05, 1.5, 0.9
 
 
@@ -133,8 +138,29 @@ def figures_of(run: RunFolder) -> Row:
         "players": {
             name: {kind: _player(last[kind]["useful"][name]) for kind in ("first", "fresh")} for name in names
         },
+        "instructions": read_json(run.path / INSTRUCTIONS) if (run.path / INSTRUCTIONS).exists() else None,
         "path": [_place(row) for row in rows if row["split"] == "tuning"],
     }  # fmt: skip
+
+
+def instructed(run: RunFolder) -> None:
+    """Ask a finished run's voices to follow instructions, once; see :mod:`mirrorenv.preference.usefulness`."""
+    from mirrorenv.debate.local import load_model
+    from mirrorenv.preference.usefulness import follows
+
+    path, settings = run.path / INSTRUCTIONS, load_settings(given=_settings_of(run))
+    if path.exists():
+        return
+    folders = {"untouched": "", **{name: str(run.path / "voices" / name) for name in settings.names}}
+    found = {
+        name: follows(load_model(settings.model, settings.dtype, folder), settings.data.neutral)
+        for name, folder in folders.items()
+    }
+    atomic_write_json(path, found)
+
+
+def _settings_of(run: RunFolder) -> Row:
+    return {name: value for name, value in run.config.items() if name in PreferenceSettings.model_fields}
 
 
 def _player(useful: Row) -> Row:
@@ -142,8 +168,8 @@ def _player(useful: Row) -> Row:
     return {**plain, "repetition": useful["repetition"]["value"], "relevance": useful["relevance"]["value"]}
 
 
-def finished(out: Path, only: Sequence[str]) -> list[Row]:
-    """Figures of all finished runs, conditions in order."""
+def finished(out: Path, only: Sequence[str]) -> list[RunFolder]:
+    """All finished runs, conditions in order."""
     found = []
     for condition in only:
         for path in sorted((out / condition).glob("seed*")):
@@ -152,7 +178,7 @@ def finished(out: Path, only: Sequence[str]) -> list[Row]:
             except MirrorError:
                 continue
             if run.status == "finished":
-                found.append(figures_of(run))
+                found.append(run)
     return found
 
 
@@ -161,11 +187,6 @@ COLUMNS = (
     ("lineup", "own likelihood"), ("limit", "limit"), ("perplexity", "perplexity x"), ("repetition", "repetition"),
     ("relevance", "relevance x"), ("kl", "KL"),
 )  # fmt: skip
-
-
-def over_seeds(runs: Sequence[Row], read: Callable[[Row], float]) -> Estimate:
-    """Mean and Student's t interval over seeds."""
-    return t_interval([read(run) for run in runs])
 
 
 def table(runs: Sequence[Row]) -> str:
@@ -182,6 +203,13 @@ def table(runs: Sequence[Row]) -> str:
 def _interval(values: Sequence[float]) -> str:
     found = t_interval(values)
     return f"{found.value:.3f}" if found.low is None else f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def _followed(run: Row) -> str:
+    if run["instructions"] is None:
+        return ""
+    told = ", ".join(f"{name} {share:.1f}" for name, share in run["instructions"].items())
+    return f"{run['condition']} seed {run['seed']}, share of instructions followed: {told}"
 
 
 def verdicts(runs: Sequence[Row]) -> str:
@@ -208,6 +236,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no new run after so many")
     parser.add_argument("--smoke", action="store_true", help="one tiny run of each condition: does it work at all?")
     parser.add_argument("--table", action="store_true", help="run nothing; print what is there")
+    parser.add_argument("--instructions", action="store_true", help="also ask finished voices to follow instructions")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     parser.add_argument("--picture", type=Path, help="draw the frontier here (SVG)")
     given = parser.parse_args()
@@ -217,11 +246,14 @@ def main() -> None:
         for seed in given.seeds[:1] if given.smoke else given.seeds:
             if time.monotonic() < until:
                 run_once(condition, seed, out / condition / f"seed{seed}", given.smoke)
-    runs = finished(out, given.only)
+    folders = finished(out, given.only)
+    for folder in folders if given.instructions else ():
+        instructed(folder)
+    runs = [figures_of(folder) for folder in folders]
     if not runs:
         print(f"no run in {out} is finished")
         return
-    print(table(runs), verdicts(runs), sep="\n\n")
+    print(table(runs), verdicts(runs), *filter(None, map(_followed, runs)), sep="\n\n")
     if given.json:
         atomic_write_json(given.json, {"settings": SETTINGS, "runs": runs})
     if given.picture:
