@@ -2,7 +2,7 @@
 
 Six agents, six jobs; only gleaning is paid until all six are done. The divided fraction is
 (return - crowd) / (divided - crowd): 0 is a crowd of gleaners, 1 one agent on each job, and uniform play is below 0.
-Same budget for every condition, final checkpoint, no best-of. World and conditions were chosen on seeds 100 to 103.
+Same budget for every condition, last population, no best-of. World and conditions were chosen on seeds 100 to 103.
 
     python benchmarks/hard_roles.py --seeds 10 [--json benchmarks/results/hard_roles.json]
 """
@@ -14,26 +14,29 @@ from typing import Any
 
 import grid
 import numpy as np
+from bare_grid import run_bare, trained
 
+from mirrorenv.envs import make_batch
 from mirrorenv.envs.chain import Chain
+from mirrorenv.population.reading import observer_evidence, play_held_out
 from mirrorenv.results import compare_with, probability_of_improvement
 
 WORLD = Chain()
 BASE = [
-    *("mirrorenv/chain-v0", "--set", "total_steps=65536", "--set", "evaluation.checkpoints=4"),
-    *("--set", "learning.episodes_per_iteration=64", "--set", "learning.minibatch_episodes=16"),
-    *("--set", "evaluation.baselines=false"),
+    *("world=mirrorenv/chain-v0", "total_steps=65536"),
+    *("learning.episodes_per_iteration=64", "learning.minibatch_episodes=16"),
 ]
 OURS = "mirror"
 CONDITIONS = {
-    OURS: [],
-    "no mirror": ["mirror.weight=0"],
-    "random reward": ["mirror.control=random_reward"],
-    "shuffled names": ["mirror.control=shuffled_labels"],
-    "entropy 0.05": ["mirror.weight=0", "learning.entropy=0.05"],
-    "entropy 0.1": ["mirror.weight=0", "learning.entropy=0.1"],
+    OURS: BASE,
+    "no mirror": [*BASE, "mirror.weight=0"],
+    "random reward": [*BASE, "mirror.control=random_reward"],
+    "shuffled names": [*BASE, "mirror.control=shuffled_labels"],
+    "entropy 0.05": [*BASE, "mirror.weight=0", "learning.entropy=0.05"],
+    "entropy 0.1": [*BASE, "mirror.weight=0", "learning.entropy=0.1"],
 }
-SMOKE = ["--set", "total_steps=2048", "--set", "evaluation.checkpoints=1", "--set", "evaluation.episodes=16"]
+SMOKE = ["total_steps=2048"]
+EPISODES, SEED = 512, 55_000_000  # held out
 
 
 def fraction(earned: float) -> float:
@@ -41,33 +44,35 @@ def fraction(earned: float) -> float:
     return (earned - WORLD.crowd_return) / (WORLD.divided_return - WORLD.crowd_return)
 
 
-def last_fractions(paths: list[Path]) -> dict[int, float]:
-    """Seed -> divided fraction of the last checkpoint."""
-    return {int(path.name.removeprefix("seed")): fraction(grid.figure(grid.rows_of(path)[-1], "return"))
-            for path in paths}  # fmt: skip
+def measured(path: Path) -> tuple[float, float]:
+    """Divided fraction and top-1 of a run's last population, on held-out episodes."""
+    population, settings = trained(path)
+    world = make_batch(settings.world, EPISODES, **settings.world_options)
+    held_out = play_held_out(population, world, seed=SEED)
+    evidence = observer_evidence(population, held_out, run=SEED)[:, -1]  # (B, J, K, N), slots in author order
+    right = evidence.argmax(axis=-1) == np.arange(world.num_agents)
+    return fraction(float(held_out.experience.rewards.sum(axis=1).mean())), float(right.mean())
 
 
 def main() -> None:
     """Run what is missing and print the tables."""
     options = grid.arguments(__doc__ or "", seeds=10, out="hard_roles")
-    arguments = {name: [*BASE, *(part for one in more for part in ("--set", one))] for name, more in CONDITIONS.items()}
-    runs = {name: paths for name, paths in grid.run_grid(arguments, options, SMOKE).items() if paths}
-    print(f"returns: chance {WORLD.chance_return:.2f} ({fraction(WORLD.chance_return):.3f} as a fraction), "
-          f"crowd {WORLD.crowd_return:.2f} (0), divided {WORLD.divided_return:.2f} (1); "
-          f"critical weight {WORLD.critical_weight:.3f}")  # fmt: skip
-    content: dict[str, Any] = {"anchors": {"chance": WORLD.chance_return, "crowd": WORLD.crowd_return,
-                                           "divided": WORLD.divided_return}}  # fmt: skip
-    found = {name: last_fractions(paths) for name, paths in runs.items()}
+    runs = {name: paths for name, paths in run_bare(CONDITIONS, options, SMOKE).items() if paths}
+    anchors = {"chance": WORLD.chance_return, "crowd": WORLD.crowd_return, "divided": WORLD.divided_return}
+    shown = ", ".join(f"{name} {value:.2f} ({fraction(value):.3f})" for name, value in anchors.items())
+    print(f"returns (and divided fractions): {shown}; critical weight {WORLD.critical_weight:.3f}")
+    content: dict[str, Any] = {"anchors": anchors}
+    found: dict[str, dict[int, float]] = {}
     rows = []
     for name, paths in runs.items():
-        values = list(found[name].values())
-        top1 = [grid.figure(grid.rows_of(path)[-1], "learned.top1") for path in paths]
+        seeds = [int(path.name.removeprefix("seed")) for path in paths]
+        values, top1 = (list(column) for column in zip(*map(measured, paths), strict=True))
+        found[name] = dict(zip(seeds, values, strict=True))
         by_seed = " ".join(f"{value:.2f}" for value in values)
         rows.append([name, str(len(values)), grid.interval(values), by_seed, grid.interval(top1)])
-        content[name] = {"seeds": list(found[name]), "divided_fraction": grid.summary(values),
-                         "top1": grid.summary(top1)}  # fmt: skip
+        content[name] = {"seeds": seeds, "divided_fraction": grid.summary(values), "top1": grid.summary(top1)}
     columns = ["condition", "seeds", "divided fraction (t interval)", "by seed", "top-1"]
-    grid.print_table("chain-v0, separate weights, final checkpoint", columns, rows)
+    grid.print_table("chain-v0, separate weights, last population", columns, rows)
     if len(found.get(OURS, {})) > 1:
         content["against"] = _against(found)
     grid.save(options, content)

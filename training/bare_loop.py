@@ -30,18 +30,20 @@ def train(
     settings: PopulationSettings | None = None,
     learning: LearningSettings | None = None,
     world_options: dict[str, object] | None = None,
+    population: Population | None = None,
 ) -> Iterator[dict[str, float]]:
-    """Train for ever; yields the numbers of each iteration."""
-    mirror, settings = mirror or MirrorSettings(), settings or PopulationSettings()
+    """Train for ever; yields the numbers of each iteration. A given population is trained in place."""
+    mirror = mirror or MirrorSettings()
     learning = learning or LearningSettings()
     batch_size = learning.episodes_per_iteration
     world = make_batch(world_id, batch_size, **(world_options or {}))
-    population = Population(population_shape(world), settings, seed)
+    population = population or Population(population_shape(world), settings or PopulationSettings(), seed)
+    observer = population.settings.observer
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(
         [
             {"params": population.planner.parameters(), "lr": learning.learning_rate},
-            {"params": population.head.parameters(), "lr": settings.observer.learning_rate},
+            {"params": population.head.parameters(), "lr": observer.learning_rate},
         ],
         eps=1e-5,
     )
@@ -63,7 +65,7 @@ def train(
             for rows in torch.randperm(batch_size, generator=generator).split(learning.minibatch_episodes):
                 minibatch = {name: column[rows] for name, column in data.items()}
                 acting, _ = planner_loss(population.planner.sequence(minibatch["observations"]), minibatch, learning)
-                reading = read_minibatch(population, minibatch, settings.observer, generator)
+                reading = read_minibatch(population, minibatch, observer, generator)
                 recognising, metrics = observer_loss(population, reading)
                 optimiser.zero_grad()
                 (acting + recognising).backward()
