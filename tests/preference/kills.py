@@ -92,7 +92,7 @@ def prove_resume(place: Path, model: Path, kills: int, *, seed: int = 0, say: Ca
             left = left or draws.sample(sorted(known), len(known))  # every kind once before any comes twice
             moment = left.pop()
             while process.poll() is None and not known[moment]():
-                time.sleep(0.0005)
+                time.sleep(0.002)
             if process.poll() is None:
                 process.kill()
                 process.wait()
