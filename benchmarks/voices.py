@@ -19,7 +19,8 @@ Every run is a folder of ``mirrorenv prefer train`` under ``--out``, with its pa
 was stopped, and finished runs are not repeated. One run takes about ten minutes of one core. Figures are of the
 held-out topics, as means over seeds with Student's t interval over seeds: ``fresh`` are texts that the tuned voices
 write, told nothing, ``first`` those that the untouched model wrote under each persona. Usefulness is the worst
-player's: perplexity and topic relevance as multiples of those of its first texts, repetition as a rise above them.
+player's: perplexity and topic relevance as multiples of those of its first texts, repetition as a rise above them; mean
+relevance is that of all players.
 
 ``--instructions`` asks ten small instructions with checkable answers of every finished voice and of the untouched
 model, the likeliest token each time; half a minute a run. The answers are kept beside the run.
@@ -132,6 +133,7 @@ def figures_of(run: RunFolder) -> Row:
             "lineup": fresh["lineup"]["top1"]["value"],
             "limit": fresh["limit"]["top1"]["value"],
             **{key: place[key] for key in ("perplexity", "repetition", "relevance", "kl")},
+            "relevance_mean": _mean_relevance(last, "fresh") / _mean_relevance(last, "first"),
             "unfinished": sum(last["fresh"]["useful"][name]["unfinished"] for name in names) / len(names),
         },
         "untouched_repetition": sum(one["repetition"]["value"] for one in base.values()) / len(base),
@@ -141,6 +143,11 @@ def figures_of(run: RunFolder) -> Row:
         "instructions": read_json(run.path / INSTRUCTIONS) if (run.path / INSTRUCTIONS).exists() else None,
         "path": [_place(row) for row in rows if row["split"] == "tuning"],
     }  # fmt: skip
+
+
+def _mean_relevance(row: Row, kind: str) -> float:
+    useful = row[kind]["useful"].values()
+    return sum(float(one["relevance"]["value"]) for one in useful) / len(useful)
 
 
 def instructed(run: RunFolder) -> None:
@@ -185,7 +192,7 @@ def finished(out: Path, only: Sequence[str]) -> list[RunFolder]:
 COLUMNS = (
     ("fresh_sum", "fresh, whole"), ("fresh_per_token", "fresh, per token"), ("first_sum", "first, whole"),
     ("lineup", "own likelihood"), ("limit", "limit"), ("perplexity", "perplexity x"), ("repetition", "repetition"),
-    ("relevance", "relevance x"), ("kl", "KL"),
+    ("relevance", "relevance x"), ("relevance_mean", "mean relevance x"), ("kl", "KL"),
 )  # fmt: skip
 
 
@@ -202,7 +209,7 @@ def table(runs: Sequence[Row]) -> str:
 
 def _interval(values: Sequence[float]) -> str:
     found = t_interval(values)
-    return f"{found.value:.3f}" if found.low is None else f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    return f"{found.value:.3f}" if len(values) == 1 else f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
 
 
 def _followed(run: Row) -> str:

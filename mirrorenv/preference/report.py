@@ -171,18 +171,18 @@ def _recognition_table(last: Row) -> str:
     for kind, label in (("fresh", "fresh texts"), ("first", "first texts")):
         found, before = last[kind]["recognition"], last[kind]["before"]
         for way, name in (("sum", "whole text"), ("per_token", "per token"), ("pmi", "against the untouched model")):
-            rows.append([f"{label}, {name}", _share(before[way]["joint"]), _share(found[way]["joint"]),
+            rows.append([f"{label}, {name}", _share(found[way]["joint"]), _share(before[way]["joint"]),
                          *(f"{value:.2f}" for value in found[way]["players"])])  # fmt: skip
         together = "exact limit" if kind == "fresh" else "all voices together"  # the voices did not write first texts
         for way, name in (("lineup", "own likelihood"), ("limit", together)):
-            rows.append([f"{label}, lineup, {name}", *(_share(some[way]["top1"]) for some in (before, found))])
-        rows.append([f"{label}, self-advantage (nats per token)", _plain(before["self_advantage"]),
-                     _plain(found["self_advantage"])])  # fmt: skip
+            rows.append([f"{label}, lineup, {name}", *(_share(some[way]["top1"]) for some in (found, before))])
+        rows.append([f"{label}, self-advantage (nats per token)", _plain(found["self_advantage"]),
+                     _plain(before["self_advantage"])])  # fmt: skip
     if "head" in last:
-        rows.append(["fresh texts, lineup, heads", "", _share(last["head"]["top1"])])
+        rows.append(["fresh texts, lineup, heads", _share(last["head"]["top1"])])
     names = list(last["fresh"]["useful"])
     cells = [[*row, *[""] * (3 + len(names) - len(row))] for row in rows]
-    return table(["figure", "untouched", "tuned", *names], cells, "Recognition, with 95 % intervals over lineups")
+    return table(["figure", "tuned", "untouched", *names], cells, "Recognition, with 95 % intervals over lineups")
 
 
 def _useful_table(last: Row) -> str:
@@ -192,19 +192,20 @@ def _useful_table(last: Row) -> str:
         follows = last.get("instructions", {})
         rows.append([
             escape(name),
-            *(f"{first[key]:.3g} → {now[key]:.3g}" for key in ("perplexity", "length", "distinct2", "unfinished")),
+            f"{first['perplexity']:.3g} → {now['perplexity']:.3g}",
             *(f"{_value(first[key])} → {_value(now[key])}" for key in ("repetition", "relevance")),
+            *(f"{first[key]:.3g} → {now[key]:.3g}" for key in ("length", "distinct2", "unfinished")),
             f"{now['kl']:.3g}",
             f"{follows[name]:.0%} (untouched {follows['untouched']:.0%})" if name in follows else "",
         ])  # fmt: skip
     heads = [
         "player",
         "perplexity",
+        "repetition",
+        "relevance",
         "tokens",
         "distinct-2",
         "unfinished",
-        "repetition",
-        "relevance",
         "KL",
         "instructions",
     ]
