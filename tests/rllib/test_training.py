@@ -169,9 +169,14 @@ def test_rllib_options_that_would_be_ignored_are_refused() -> None:
         MirrorPPOConfig().training(lr=1e-3)
 
 
-def test_a_run_that_was_cut_short_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reward", ["mirror", "eoi"])  # a reward with a model of its own goes on with it
+def test_a_run_that_was_cut_short_ends_as_if_it_had_not_been(tmp_path: Path, reward: str) -> None:
     settings = ants(
-        "total_steps=4096", "learning.episodes_per_iteration=32", "evaluation.checkpoints=2", "evaluation.episodes=8"
+        "total_steps=4096",
+        "learning.episodes_per_iteration=32",
+        "evaluation.checkpoints=2",
+        "evaluation.episodes=8",
+        f"mirror.reward={reward}",
     )
     whole = train(settings, tmp_path / "whole")
 
