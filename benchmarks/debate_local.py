@@ -30,7 +30,6 @@ from typing import Any
 import numpy as np
 
 from mirrorenv.debate import AgentCard, Debate, load_topics, preset
-from mirrorenv.debate.limits import limit_score
 from mirrorenv.debate.local.limit import add_limits
 from mirrorenv.debate.local.personas import PERSONAS
 from mirrorenv.debate.log import CALLS, CallLog, only_writer
@@ -38,7 +37,8 @@ from mirrorenv.debate.players import make_player, verdict_of
 from mirrorenv.debate.playing import Budget, play_tournament
 from mirrorenv.debate.report import Results, write_scores
 from mirrorenv.debate.rules import View
-from mirrorenv.debate.scores import GameSheet, ReaderScore, score_readers, sheet_of
+from mirrorenv.debate.scores import ReaderScore, score_readers
+from mirrorenv.debate.sheets import GameSheet, sheet_of
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import Verdict
 from mirrorenv.debate.view import write_pages
@@ -213,15 +213,15 @@ def main() -> None:
             results = play(design, options.out, until)
             for cells in GROUPS:
                 read_again(results, cells, until)
-            if len(results.sheets()) == design.games:
+            if results.finished == design.games:
                 folder.finish()
     report(results, options)
 
 
 def report(results: Results, options: argparse.Namespace) -> None:
     """Print the figures and write them."""
-    limit = limit_score(results)
-    games = len(results.sheets())
+    limit = results.limit()
+    games = results.finished
     print(f"{games} games of {results.tournament.settings.num_players}, {options.dtype}")
     print(f"{'reader':11} {'arm':9} games  peer hits             joint                 nats                    self")
     if limit is not None:

@@ -206,17 +206,16 @@ def score(run: Folder, as_json: Json = False) -> None:
 
 
 def _print_scores(results: Any) -> None:
-    from mirrorenv.debate.conduct import conduct_of
-    from mirrorenv.debate.limits import NAME, limit_score
+    from mirrorenv.debate.limits import NAME
     from mirrorenv.debate.report import tied_groups
 
     scores = results.scores()
     table = _narrow_table(
         "group", "reader", "peer hits", "floor", "kappa", "self", "nats", "unreadable",
-        title=f"{len(results.sheets())} games",
+        title=f"{results.finished} games",
         caption="peer hits: texts of others named rightly; readers of one group could be equal; the page has more",
     )  # fmt: skip
-    if (limit := limit_score(results)) is not None:
+    if (limit := results.limit()) is not None:
         hits, kappa = _estimate(limit.peer_hits), f"{limit.kappa.value:.2f}"
         table.add_row("-", NAME, hits, f"{limit.floor:.2f}", kappa, "-", f"{limit.nats.value:+.2f}", "-")
     for group, one in zip(tied_groups(scores), scores, strict=True):
@@ -232,7 +231,7 @@ def _print_scores(results: Any) -> None:
         )
     Console().print(table)
     if scores:
-        _say("\n".join(conduct_of(results.sheets()).lines()))
+        _say("\n".join(results.conduct().lines()))
 
 
 def _narrow_table(*heads: str, **options: Any) -> Table:
@@ -254,13 +253,12 @@ def rate(
     as_json: Json = False,
 ) -> None:
     """Reader skill, author legibility and what each knows of itself: a crossed logistic model, bootstrapped by game."""
-    from mirrorenv.debate.rating import rate_sheets
     from mirrorenv.debate.report import open_results
 
     results = open_results(run)
-    if len(results.sheets()) < 2:
-        raise MirrorError(f"{run}: a rating needs at least 2 finished games, there are {len(results.sheets())}")
-    rating = rate_sheets(results.sheets(), bootstrap=bootstrap, seed=results.tournament.seed)
+    if results.finished < 2:
+        raise MirrorError(f"{run}: a rating needs at least 2 finished games, there are {results.finished}")
+    rating = results.items().rated(bootstrap=bootstrap, seed=results.tournament.seed)
     table = _narrow_table(
         "group", "player", "reads", "is read", "knows itself", "shown",
         title=f"{rating.games} games, logits",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import Any
 
 from mirrorenv.debate.audit import FINDINGS
-from mirrorenv.debate.scores import Sheets
+from mirrorenv.debate.sheets import GameSheet
 from mirrorenv.mirror import Estimate, rate_interval
 
-__all__ = ["Conduct", "conduct_of"]
+__all__ = ["Conduct", "ConductTally"]
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,27 @@ class Conduct:
         return [found, f"orders    {self.followed} of {self.orders} dictated verdicts were given to the letter: {rate}"]
 
 
-def conduct_of(sheets: Sheets) -> Conduct:
-    """What was tried in these games."""
-    tried = [sheet.captured for sheet in sheets if sheet.captured[0]]
-    return Conduct(
-        texts=sum(sheet.flagged.size for sheet in sheets),
-        flagged=sum(int(sheet.flagged.sum()) for sheet in sheets),
-        findings={name: sum(sheet.findings[name] for sheet in sheets) for name in FINDINGS},
-        orders=sum(given for given, _ in tried),
-        followed=sum(followed for _, followed in tried),
-        success=rate_interval([followed / given for given, followed in tried]) if tried else None,
-    )
+class ConductTally:
+    """The counts, game by game."""
+
+    def __init__(self) -> None:
+        self._texts = self._flagged = self._orders = self._followed = 0
+        self._findings = dict.fromkeys(FINDINGS, 0)
+        self._shares = array("d")  # by game with orders
+
+    def add(self, sheet: GameSheet) -> None:
+        """Count one game."""
+        given, followed = sheet.captured
+        self._texts += sheet.flagged.size
+        self._flagged += int(sheet.flagged.sum())
+        for name in FINDINGS:
+            self._findings[name] += sheet.findings[name]
+        self._orders += given
+        self._followed += followed
+        if given:
+            self._shares.append(followed / given)
+
+    def conduct(self) -> Conduct:
+        """What was tried so far."""
+        success = rate_interval(list(self._shares)) if self._shares else None
+        return Conduct(self._texts, self._flagged, dict(self._findings), self._orders, self._followed, success)

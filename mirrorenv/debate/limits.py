@@ -17,31 +17,44 @@ Shape legend: R rounds, N players, K = N slots.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mirrorenv.debate.report import Results
+from mirrorenv.debate.log import row_at, rows_of
 from mirrorenv.debate.rules import Debate
-from mirrorenv.debate.scores import GameSheet, Sheets, sheet_of
+from mirrorenv.debate.sheets import GameSheet, sheet_of
+from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import verdict_from_evidence
 from mirrorenv.mirror import Estimate, log_permutation_marginals, rate_interval, t_interval
-from mirrorenv.results.files import read_jsonl
 
-__all__ = ["LIMIT", "NAME", "LimitScore", "known_limits", "limit_score", "limit_sheets", "seat_belief"]
+__all__ = ["LIMIT", "NAME", "LimitScore", "LimitTally", "known_limits", "limit_evidence", "limit_sheet", "seat_belief"]
 
 LIMIT = "limit.jsonl"
 NAME = "limit (omniscient)"
 _NEVER = 1e4  # nats: what a greedy player would not have written
 
 
-def known_limits(results: Results) -> dict[int, list[Any]]:
-    """Evidence (R, N, N) by game, as far as it was computed."""
-    path = results.path / LIMIT
-    return {int(row["game"]): row["evidence"] for row in read_jsonl(path).rows} if path.exists() else {}
+def known_limits(folder: Path) -> dict[int, int]:
+    """The games whose limit was computed, and where each row begins in ``limit.jsonl``.
+
+    Raises:
+        RunFolderError: if the file is damaged elsewhere than in an unfinished last line.
+    """
+    rows = rows_of(folder / LIMIT, lambda row: row["game"] + len(row["evidence"]), "it is computed again")
+    return {int(row["game"]): place for place, row in rows}
+
+
+def limit_evidence(folder: Path, place: int) -> list[Any]:
+    """(R, N, N) nats of the row that begins at a place."""
+    with (folder / LIMIT).open("rb") as file:
+        evidence: list[Any] = row_at(file, place)["evidence"]
+        return evidence
 
 
 def seat_belief(evidence: Sequence[Sequence[float | None]], seat: int) -> npt.NDArray[np.float64]:
@@ -58,23 +71,20 @@ def seat_belief(evidence: Sequence[Sequence[float | None]], seat: int) -> npt.ND
     return found
 
 
-def limit_sheets(results: Results) -> Sheets:
-    """The limit's numbers of every finished game that it was computed for."""
-    known = known_limits(results)
-    return [_sheet(results, debate, known[debate.game]) for debate in _finished(results, known)]
+def limit_sheet(tournament: Tournament, debate: Debate, evidence: list[Any]) -> GameSheet:
+    """The limit's numbers of a finished game, whose verdicts are replaced.
 
-
-def _finished(results: Results, known: dict[int, list[Any]]) -> list[Debate]:
-    return [debate for debate in results.games() if debate.game in known] if known else []
-
-
-def _sheet(results: Results, debate: Debate, evidence: list[Any]) -> GameSheet:
-    count = results.tournament.settings.num_players
+    Args:
+        tournament: whose game it is.
+        debate: the game.
+        evidence: (R, N, N) nats, text by author.
+    """
+    count = tournament.settings.num_players
     for played, table in zip(debate.rounds, evidence, strict=True):
         beliefs = [seat_belief(table, seat) for seat in range(count)]
         for seat, reveal in enumerate(played.reveals[:count]):
             played.verdicts[seat] = verdict_from_evidence(beliefs[seat][reveal.permutation])
-    sheet = sheet_of(results.tournament, debate)
+    sheet = sheet_of(tournament, debate)
     arrays = {name: value for name, value in vars(sheet).items() if isinstance(value, np.ndarray)}
     players: dict[str, Any] = {name: arrays[name][:, :count] for name in arrays.keys() - {"alike", "flagged"}}
     return replace(sheet, readers=(NAME,) * count, knows_own=True, **players)  # judges are no part of the limit
@@ -107,27 +117,41 @@ class LimitScore:
         return {name: value.to_dict() if isinstance(value, Estimate) else value for name, value in vars(self).items()}
 
 
-def limit_score(results: Results) -> LimitScore | None:
-    """The limit of all finished games that it was computed for; None if there are none."""
-    sheets = limit_sheets(results)
-    if not sheets:
-        return None
-    count = sheets[0].num_players
-    peers = ~np.eye(count, dtype=bool)
-    right = np.stack([np.einsum("rjnn->rjn", sheet.naming) for sheet in sheets])  # (G, R, J, N)
-    joint = np.stack([np.einsum("rjnn->rjn", sheet.joint) for sheet in sheets])  # (G, R, J, N)
-    worth = np.stack([sheet.worth for sheet in sheets])  # (G, R, J, N)
-    hits = rate_interval(right[..., peers].mean(axis=(1, 2)))
-    floor = 1.0 / (count - 1)
-    low, value, high = (
-        (end - floor) / (1.0 - floor) if floor < 1.0 else 0.0 for end in (hits.low, hits.value, hits.high)
-    )
-    return LimitScore(
-        games=len(sheets),
-        floor=floor,
-        peer_hits=hits,
-        kappa=Estimate(value, low, high, hits.n, hits.method),
-        nats=t_interval(worth[..., peers].mean(axis=(1, 2))),
-        exact=rate_interval((joint >= 1.0 - 1e-9).all(axis=-1).mean(axis=(1, 2))),
-        curve=right[..., peers].mean(axis=(0, 2)).round(6).tolist(),
-    )
+class LimitTally:
+    """The limit's figures, game by game; some numbers stay of each."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._hits, self._nats, self._exact = array("d"), array("d"), array("d")
+        self._curve: npt.NDArray[np.float64] | float = 0.0
+
+    def add(self, sheet: GameSheet) -> None:
+        """Count one game of the limit."""
+        self._count = sheet.num_players
+        peers = ~np.eye(self._count, dtype=bool)
+        right = np.einsum("rjnn->rjn", sheet.naming)[:, peers]  # (R, J (N - 1))
+        joint = np.einsum("rjnn->rjn", sheet.joint)  # (R, J, N)
+        worth = sheet.worth[:, peers]  # (R, J (N - 1))
+        self._hits.append(float(right.sum(axis=0).sum() / right.size))
+        self._nats.append(float(worth.sum(axis=0).sum() / worth.size))
+        self._exact.append(float((joint >= 1.0 - 1e-9).all(axis=-1).mean()))
+        self._curve = self._curve + right.mean(axis=1)
+
+    def score(self) -> LimitScore | None:
+        """The figures of all games; None without any."""
+        games = len(self._hits)
+        if not games:
+            return None
+        hits, floor = rate_interval(list(self._hits)), 1.0 / (self._count - 1)
+        low, value, high = (
+            (end - floor) / (1.0 - floor) if floor < 1.0 else 0.0 for end in (hits.low, hits.value, hits.high)
+        )
+        return LimitScore(
+            games=games,
+            floor=floor,
+            peer_hits=hits,
+            kappa=Estimate(value, low, high, hits.n, hits.method),
+            nats=t_interval(list(self._nats)),
+            exact=rate_interval(list(self._exact)),
+            curve=(np.asarray(self._curve) / games).round(6).tolist(),
+        )

@@ -17,16 +17,16 @@ from __future__ import annotations
 import asyncio
 import json
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mirrorenv.errors import RunFolderError
 from mirrorenv.results.files import append_jsonl_rows
 
-__all__ = ["CALLS", "CallLog", "Totals", "only_writer"]
+__all__ = ["CALLS", "CallLog", "Totals", "only_writer", "row_at", "rows_of"]
 
 CALLS = "calls.jsonl"
 
@@ -68,6 +68,50 @@ class Totals:
         self.attempts += len(row["reply"].get("attempts", ()))
 
 
+def rows_of(
+    path: Path, check: Callable[[dict[str, Any]], object], remedy: str, torn: Callable[[int], None] = lambda size: None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Every row of a file of JSON lines with its place in the file, one at a time; a missing file has none.
+
+    Args:
+        path: the file.
+        check: raises a ValueError, KeyError or TypeError for a row that is not ours.
+        remedy: what happens once a damaged line is removed.
+        torn: told the length of an unfinished last line, which a killed writer leaves and the next append cuts off.
+
+    Raises:
+        RunFolderError: if any other line is damaged; the message names it.
+    """
+    if not path.exists():
+        return
+    place = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                row = json.loads(line)
+                check(row)
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                if not line.endswith(b"\n"):
+                    torn(len(line))
+                    return
+                raise RunFolderError(
+                    f"{path}, line {number}: damaged ({error}); restore the file, or remove that line, and {remedy}"
+                ) from error
+            yield place, row
+            place += len(line)
+
+
+def row_at(file: BinaryIO, place: int) -> dict[str, Any]:
+    """The row that begins at a place."""
+    file.seek(place)
+    row: dict[str, Any] = json.loads(file.readline())
+    return row
+
+
+def _check_call(row: dict[str, Any]) -> None:
+    row["kind"], row["game"], row["reply" if row["kind"] == "call" else "error"]
+
+
 class CallLog:
     """The log of one run folder.
 
@@ -85,31 +129,13 @@ class CallLog:
         self._places: dict[int, array[int]] = {}
         self._queue: list[tuple[Mapping[str, Any], asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
-        for place, row in self._scan():
+        for place, row in rows_of(path, _check_call, "its call is made again", self._torn):
             self.totals.add(row)
             if row["kind"] == "call":
                 self._places.setdefault(int(row["game"]), array("q")).append(place)
 
-    def _scan(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Every row with its place in the file."""
-        if not self.path.exists():
-            return
-        place = 0
-        with self.path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    row = json.loads(line)
-                    row["kind"], row["game"], row["reply" if row["kind"] == "call" else "error"]
-                except (ValueError, KeyError, TypeError, RecursionError) as error:
-                    if not line.endswith(b"\n"):
-                        self.torn_bytes = len(line)  # what a killed writer leaves; the next append cuts it off
-                        return
-                    raise RunFolderError(
-                        f"{self.path}, line {number}: damaged ({error}); restore the file, or remove that line, "
-                        "and its call is made again"
-                    ) from error
-                yield place, row
-                place += len(line)
+    def _torn(self, size: int) -> None:
+        self.torn_bytes = size
 
     def game(self, game: int) -> dict[tuple[str, int], dict[str, Any]]:
         """The finished calls of one game by key and sample.
@@ -123,8 +149,7 @@ class CallLog:
             return rows
         with self.path.open("rb") as file:
             for place in places:
-                file.seek(place)
-                row = json.loads(file.readline())
+                row = row_at(file, place)
                 name = (row["key"], row["sample"])
                 if name in rows:
                     raise RunFolderError(f"{self.path} holds the call {row['key']} twice; two runs wrote at once")

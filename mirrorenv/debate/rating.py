@@ -11,6 +11,7 @@ Shape legend: P players (cards, judges included as readers), G games.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +20,11 @@ import numpy.typing as npt
 from scipy.special import expit
 from scipy.stats import t as student
 
-from mirrorenv.debate.scores import Sheets
+from mirrorenv.debate.sheets import GameSheet
 from mirrorenv.errors import MirrorError
 from mirrorenv.mirror import Estimate, holm
 
-__all__ = ["Rating", "fit_rating", "rate_counts", "rate_sheets"]
+__all__ = ["ItemCounts", "Rating", "fit_rating", "rate_counts"]
 
 Floats = npt.NDArray[np.float64]
 _RIDGE = 0.05  # penalty on squared skill and legibility: barely any, since what it takes off them looks like a self
@@ -221,15 +222,64 @@ def _groups(rated: list[Estimate]) -> tuple[int, ...]:
     return tuple(groups)
 
 
-def rate_sheets(sheets: Sheets, *, bootstrap: int = 400, seed: int = 0) -> Rating:
-    """Rate the cards of a tournament; verdicts that could not be read count the chance that a blank one has."""
-    names = tuple(sorted({name for sheet in sheets for name in sheet.readers}))
-    place = {name: i for i, name in enumerate(names)}
-    right, asked = np.zeros((2, len(sheets), len(names), len(names)))
-    for game, sheet in enumerate(sheets):
-        for j, reader in enumerate(sheet.readers):
-            for n, author in enumerate(sheet.readers[: sheet.num_players]):
-                right[game, place[reader], place[author]] += float(sheet.naming[:, j, n, n].sum())
-                asked[game, place[reader], place[author]] += len(sheet.naming)
-    floor = float(np.mean([1.0 / sheet.num_players for sheet in sheets]))
-    return rate_counts(names, right, asked, floor=floor, bootstrap=bootstrap, seed=seed)
+class ItemCounts:
+    """Which reader named which author how often, game by game: what ratings and the page's matrix are made of."""
+
+    def __init__(self) -> None:
+        self.games = 0
+        self._names: dict[str, int] = {}
+        self._authors: set[str] = set()
+        self._floors = array("d")
+        # One entry for each reader and author of a game. Verdicts that could not be read count as a blank one does.
+        self._game, self._reader, self._author, self._asked = (array("i") for _ in range(4))
+        self._right = array("d")
+
+    def add(self, sheet: GameSheet) -> None:
+        """Count one game."""
+        places = [self._names.setdefault(name, len(self._names)) for name in sheet.readers]
+        authors = places[: sheet.num_players]
+        self._authors.update(sheet.readers[: sheet.num_players])
+        self._floors.append(1.0 / sheet.num_players)
+        right = np.einsum("rjnn->jnr", sheet.naming)  # (J, N, R)
+        for j, reader in enumerate(places):
+            for n, author in enumerate(authors):
+                self._game.append(self.games)
+                self._reader.append(reader)
+                self._author.append(author)
+                self._asked.append(len(sheet.naming))
+                self._right.append(float(right[j, n].sum()))
+        self.games += 1
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """P names, sorted."""
+        return tuple(sorted(self._names))
+
+    @property
+    def authors(self) -> tuple[str, ...]:
+        """Those of them that wrote, sorted."""
+        return tuple(sorted(self._authors))
+
+    def _columns(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Game, reader and author of each entry; readers and authors as places in :attr:`readers`."""
+        place = np.array([self.readers.index(name) for name in self._names])
+        return np.array(self._game), place[np.array(self._reader)], place[np.array(self._author)]
+
+    def by_game(self) -> tuple[Floats, Floats]:
+        """(G, P, P) credits of each reader on texts of each author, and how many items."""
+        right, asked = np.zeros((2, self.games, len(self._names), len(self._names)))
+        np.add.at(right, self._columns(), np.array(self._right))
+        np.add.at(asked, self._columns(), np.array(self._asked, np.float64))
+        return right, asked
+
+    def totals(self) -> tuple[Floats, Floats]:
+        """(P, P) the same over all games."""
+        right, asked = np.zeros((2, len(self._names), len(self._names)))
+        np.add.at(right, self._columns()[1:], np.array(self._right))
+        np.add.at(asked, self._columns()[1:], np.array(self._asked, np.float64))
+        return right, asked
+
+    def rated(self, *, bootstrap: int = 400, seed: int = 0) -> Rating:
+        """The rating of all games."""
+        floor = float(np.mean(self._floors))
+        return rate_counts(self.readers, *self.by_game(), floor=floor, bootstrap=bootstrap, seed=seed)

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mirrorenv.debate.conduct import conduct_of
+from mirrorenv.debate.conduct import Conduct, ConductTally
+from mirrorenv.debate.limits import LimitScore, LimitTally, known_limits, limit_evidence, limit_sheet
 from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.playing import recorded_game
+from mirrorenv.debate.rating import ItemCounts
 from mirrorenv.debate.rules import Debate
-from mirrorenv.debate.scores import ReaderScore, Sheets, score_readers, sheet_of
+from mirrorenv.debate.scores import ReaderScore, ScoreTally
+from mirrorenv.debate.sheets import GameSheet, sheet_of
 from mirrorenv.debate.tournament import Tournament, open_tournament
 from mirrorenv.errors import RunFolderError
 from mirrorenv.results.files import atomic_write_json
@@ -20,8 +23,23 @@ __all__ = ["SCORES", "Results", "open_results", "tied_groups", "write_scores"]
 SCORES = "scores.json"
 
 
+class _Tally:
+    """What is kept of all finished games: numbers, no texts."""
+
+    def __init__(self, results: Results) -> None:
+        self.scores, self.items, self.conduct, self.limit = ScoreTally(), ItemCounts(), ConductTally(), LimitTally()
+        limits = known_limits(results.path)
+        for debate in results.games():
+            sheet = sheet_of(results.tournament, debate)
+            for part in (self.scores, self.items, self.conduct):
+                part.add(sheet)
+            if debate.game in limits:
+                evidence = limit_evidence(results.path, limits[debate.game])
+                self.limit.add(limit_sheet(results.tournament, debate, evidence))
+
+
 class Results:
-    """A tournament that was played, at least in part.
+    """A tournament that was played, at least in part. Games are read one at a time, and only numbers are kept.
 
     Attributes:
         path: the run folder.
@@ -31,7 +49,7 @@ class Results:
 
     def __init__(self, path: Path, tournament: Tournament, log: CallLog) -> None:
         self.path, self.tournament, self.log = path, tournament, log
-        self._sheets: Sheets | None = None
+        self._tally: _Tally | None = None
 
     def games(self) -> Iterator[Debate]:
         """The finished games in order, one at a time."""
@@ -54,15 +72,39 @@ class Results:
             )
         return debate
 
-    def sheets(self) -> Sheets:
-        """The numbers of all finished games; a few kilobytes each."""
-        if self._sheets is None:
-            self._sheets = [sheet_of(self.tournament, debate) for debate in self.games()]
-        return self._sheets
+    def sheets(self) -> Iterator[GameSheet]:
+        """The numbers of the finished games in order, one game at a time."""
+        return (sheet_of(self.tournament, debate) for debate in self.games())
+
+    def _all(self) -> _Tally:
+        if self._tally is None:
+            self._tally = _Tally(self)
+        return self._tally
+
+    def changed(self) -> None:
+        """Have the figures computed anew: something was added to the folder."""
+        self._tally = None
+
+    @property
+    def finished(self) -> int:
+        """How many games are finished."""
+        return self._all().items.games
 
     def scores(self) -> list[ReaderScore]:
         """The leaderboard; empty if no game is finished."""
-        return score_readers(self.sheets()) if self.sheets() else []
+        return self._all().scores.scores()
+
+    def items(self) -> ItemCounts:
+        """Which reader named which author how often; what ratings are made of."""
+        return self._all().items
+
+    def conduct(self) -> Conduct:
+        """Findings of the audit, and orders that texts gave to readers."""
+        return self._all().conduct.conduct()
+
+    def limit(self) -> LimitScore | None:
+        """The limit of the games that it was computed for; None if there are none."""
+        return self._all().limit.score()
 
 
 def open_results(folder: str | Path) -> Results:
@@ -93,13 +135,11 @@ def tied_groups(scores: list[ReaderScore]) -> list[int]:
 
 def write_scores(results: Results) -> dict[str, Any]:
     """Compute the leaderboard and write ``scores.json``: the same bytes for the same games, however they came about."""
-    from mirrorenv.debate.limits import limit_score  # it reads results itself
-
     scores = results.scores()
     table = {
         "tournament": results.tournament.name,
         "seed": results.tournament.seed,
-        "games": len(results.sheets()),
+        "games": results.finished,
         "of": results.tournament.games,
         "prompts": results.tournament.config()["prompts"],
         "readers": [
@@ -107,8 +147,8 @@ def write_scores(results: Results) -> dict[str, Any]:
         ],
     }
     if scores:
-        table["conduct"] = conduct_of(results.sheets()).to_dict()
-    limit = limit_score(results)
+        table["conduct"] = results.conduct().to_dict()
+    limit = results.limit()
     if limit is not None:
         table["limit"] = limit.to_dict()
     atomic_write_json(results.path / SCORES, table)

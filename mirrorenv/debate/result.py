@@ -4,6 +4,8 @@ Every reader is a line of the leaderboard. Its row of a game is what `score_read
 mean over games is the tournament's score. Two columns are recomputed by whoever verifies the folder, from lineups,
 verdicts and labels: ``hits`` and ``nats``, of all texts including one's own.
 
+Games are read one at a time. The tables are held whole until they are written: texts, evidence and figures.
+
 Shape legend: K = N slots and players.
 """
 
@@ -11,13 +13,15 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mirrorenv.debate.report import Results
 from mirrorenv.debate.rules import Debate
-from mirrorenv.debate.scores import score_readers, sheet_of
+from mirrorenv.debate.scores import score_readers
+from mirrorenv.debate.sheets import sheet_of
+from mirrorenv.debate.tournament import Tournament
 from mirrorenv.errors import ResultError
 from mirrorenv.mirror import Estimate
 from mirrorenv.results.rescore import reading_rows
@@ -75,14 +79,15 @@ def export_tournament(
     Raises:
         ResultError: if no game is finished, or `out` cannot be written.
     """
-    tournament, games = results.tournament, list(results.games())
-    if not games:
-        raise ResultError(f"{results.path}: no game is finished; 'mirrorenv debate run' plays on")
+    tournament, key = results.tournament, _key(results)
     cards = [*tournament.cards, *([tournament.judge] if tournament.settings.judges else [])]
     entries = tuple(Entry(condition=card.name, agents=_kind(card.player)) for card in cards)
     place = {card.name: index for index, card in enumerate(cards)}
-    tables = _texts(tournament, games, place)
-    tables["episodes"] = _rows(tournament, games, place, tables, tournament.seed)
+    columns = _Columns(tournament, place, key)
+    for debate in results.games():
+        columns.add(debate)
+    tables = columns.tables()
+    tables["episodes"] = columns.episodes(tables)
     played = set(tables["episodes"]["entry"].tolist())  # type: ignore[union-attr]
     if len(played) < len(entries):
         raise ResultError(f"{results.path}: not every card has played yet; play more games")
@@ -110,54 +115,76 @@ def _kind(player: str) -> str:
     return "language model" if player in ("endpoint", "local") else "scripted"
 
 
-def _texts(tournament: Any, games: list[Debate], place: dict[str, int]) -> dict[str, Table]:
-    """``steps``, ``trials``, ``beliefs`` and ``labels``; a trajectory is one text as it was shown."""
-    key = blake2b(digest_size=32)
-    for debate in games:
+def _key(results: Results) -> bytes:
+    """A hash of all shown texts: trajectories are named by it, so that nobody can guess an author from a number."""
+    key, found = blake2b(digest_size=32), False
+    for debate in results.games():
+        found = True
         for one in debate.rounds:
             key.update("\0".join(one.shown).encode("utf-8", "replace"))
-    texts: list[tuple[int, str, int, int, int]] = []  # id, text, seat, game, round
-    shown, readers, evidence = [], [], []
-    for debate in games:
+    if not found:
+        raise ResultError(f"{results.path}: no game is finished; 'mirrorenv debate run' plays on")
+    return key.digest()
+
+
+class _Columns:
+    """The tables of a result, game by game; a trajectory is one text as it was shown.
+
+    Args:
+        tournament: whose games they are.
+        place: of each card among the entries.
+        key: that names the trajectories.
+    """
+
+    def __init__(self, tournament: Tournament, place: dict[str, int], key: bytes) -> None:
+        self.tournament, self.place, self.key = tournament, place, key
+        self.texts: list[tuple[int, str, int, int, int]] = []  # id, text, seat, game, round
+        self.shown: list[npt.NDArray[np.uint64]] = []
+        self.readers: list[tuple[int, int, int]] = []  # entry, game, place among the readers
+        self.evidence: list[npt.NDArray[np.float64]] = []
+        self.figures: dict[tuple[int, int], list[float]] = {}  # by entry and game
+
+    def add(self, debate: Debate) -> None:
+        """Take the texts, the verdicts and the figures of one game."""
+        tournament = self.tournament
         names = [tournament.cards[card].name for card in tournament.seats(debate.game)]
         names += [tournament.judge.name] * tournament.settings.judges
         for number, one in enumerate(debate.rounds):
-            ids = [_id(key.digest(), debate.game, number, seat) for seat in range(len(one.shown))]
-            texts += [(ids[seat], text, seat, debate.game, number) for seat, text in enumerate(one.shown)]
+            ids = [_id(self.key, debate.game, number, seat) for seat in range(len(one.shown))]
+            self.texts += [(ids[seat], text, seat, debate.game, number) for seat, text in enumerate(one.shown)]
             for reader, (reveal, verdict) in enumerate(zip(one.reveals, one.verdicts, strict=True)):
-                shown.append([ids[seat] for seat in reveal.permutation])
-                readers.append((place[names[reader]], debate.game, reader))
-                evidence.append(verdict.array(len(one.shown)))
-    texts.sort()
-    ids, words, seats, game, rounds = (list(column) for column in zip(*texts, strict=True))
-    entry, episode, observer = (np.array(column) for column in zip(*readers, strict=True))
-    trial = np.arange(len(shown))
-    return {
-        "steps": {"trajectory": np.array(ids, np.uint64), "text": words},
-        "trials": {"trial": trial, "trajectories": np.array(shown, np.uint64), "entry": entry, "episode": episode},
-        "beliefs": {"trial": trial, "stream": 0 * trial, "observer": observer, "evidence": np.array(evidence)},
-        "labels": {"trajectory": np.array(ids, np.uint64), "agent": np.array(seats), "episode": np.array(game),
-                   "round": np.array(rounds)},
-    }  # fmt: skip
+                self.shown.append(np.array([ids[seat] for seat in reveal.permutation], np.uint64))
+                self.readers.append((self.place[names[reader]], debate.game, reader))
+                self.evidence.append(verdict.array(len(one.shown)))
+        for score in score_readers([sheet_of(tournament, debate)]):
+            found = [_value(getattr(score, name)) for name in _SCORED]
+            self.figures[self.place[score.name], debate.game] = [*found, score.nats.value]
+
+    def tables(self) -> dict[str, Table]:
+        """``steps``, ``trials``, ``beliefs`` and ``labels``."""
+        self.texts.sort()
+        ids, words, seats, game, rounds = (list(column) for column in zip(*self.texts, strict=True))
+        entry, episode, observer = (np.array(column) for column in zip(*self.readers, strict=True))
+        trial = np.arange(len(self.shown))
+        return {
+            "steps": {"trajectory": np.array(ids, np.uint64), "text": words},
+            "trials": {"trial": trial, "trajectories": np.array(self.shown), "entry": entry, "episode": episode},
+            "beliefs": {"trial": trial, "stream": 0 * trial, "observer": observer, "evidence": np.array(self.evidence)},
+            "labels": {"trajectory": np.array(ids, np.uint64), "agent": np.array(seats), "episode": np.array(game),
+                       "round": np.array(rounds)},
+        }  # fmt: skip
+
+    def episodes(self, tables: dict[str, Table]) -> Table:
+        """``episodes``: what a game says of each of its readers."""
+        rows = reading_rows(tables, self.tournament.seed)
+        pairs = zip(rows["entry"].tolist(), rows["episode"].tolist(), strict=True)  # type: ignore[union-attr]
+        found = np.array([self.figures[pair] for pair in pairs])  # (rows, figures)
+        return {**rows, **dict(zip((*_SCORED, "peer_nats"), found.T, strict=True))}
 
 
 def _id(key: bytes, *parts: int) -> int:
     data = b"".join(part.to_bytes(8, "little") for part in parts)
     return int.from_bytes(blake2b(data, key=key, digest_size=8).digest(), "little")
-
-
-def _rows(tournament: Any, games: list[Debate], place: dict[str, int], tables: dict[str, Table], seed: int) -> Table:
-    """``episodes``: what a game says of each of its readers."""
-    rows = reading_rows(tables, seed)
-    at = {pair: index for index, pair in enumerate(zip(rows["entry"].tolist(), rows["episode"].tolist(), strict=True))}  # type: ignore[union-attr]
-    columns = {name: np.full(len(at), np.nan) for name in (*_SCORED, "peer_nats")}
-    for debate in games:
-        for score in score_readers([sheet_of(tournament, debate)]):
-            index = at[place[score.name], debate.game]
-            for name in _SCORED:
-                columns[name][index] = _value(getattr(score, name))
-            columns["peer_nats"][index] = score.nats.value
-    return {**rows, **columns}
 
 
 def _value(one: Estimate | None) -> float:

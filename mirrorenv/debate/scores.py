@@ -9,141 +9,32 @@ log(N - 1)) and calibration. What a reader said of its own text is scored as it 
 Texts too alike to tell apart are exchangeable: a credit for one of them is the mean over the group. An unreadable
 verdict is counted apart; its items are worth the floor in ``peer_hits`` and nothing in ``peer_hits_strict``.
 
+Games are added one at a time. What stays of a game is a number for each figure and two for each item of a reader, for
+the intervals and the calibration: for four players and a judge some 2 kB in four rounds, whatever they wrote.
+
 Shape legend: G games, R rounds, J readers, K lineup slots, N players.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mirrorenv.debate.audit import FINDINGS, audit_game, captured_readers
-from mirrorenv.debate.rules import Debate, Round
-from mirrorenv.debate.texts import exchangeable
-from mirrorenv.debate.tournament import Tournament
-from mirrorenv.mirror import Belief, Estimate, most_probable_permutation, rate_interval, recognition_worth, t_interval
+from mirrorenv.debate.sheets import GameSheet, mixed
+from mirrorenv.mirror import Estimate, most_probable_permutation, rate_interval, t_interval
 from mirrorenv.mirror.metrics import calibration_error
-from mirrorenv.mirror.verdicts import fair_assignment, in_author_order, row_verdicts
+from mirrorenv.mirror.verdicts import fair_assignment
 
-__all__ = ["GameSheet", "ReaderScore", "Sheets", "score_readers", "sheet_of"]
+__all__ = ["ReaderScore", "ScoreTally", "score_readers"]
 
 Floats = npt.NDArray[np.float64]
 SCORE_FLOOR = 1e-4  # smallest belief in a true author that still counts, as in recognition_worth
-
-
-@dataclass(frozen=True)
-class GameSheet:
-    """The numbers of one game, rows in author order.
-
-    Attributes:
-        game: number of the game.
-        readers: (J) names of the cards that read: seats first, then judges.
-        num_players: N.
-        knows_own: whether players could find their own texts by comparing strings.
-        belief: (R, J, N, N) row n: belief in each player as the author of n's text, each text judged alone.
-        naming: (R, J, N, N) the same as verdicts: 1 for the named player, shared by ties and exchangeable texts.
-        joint: (R, J, N, N) verdicts of the best assignment of the whole lineup.
-        worth: (R, J, N) nats, log score of each item.
-        valid: (R, J) whether the verdict could be read.
-        tries: (R, J) how often the reader was asked.
-        by_slot: (R, J, K) credit by place in the lineup.
-        inverse: (R, J) share of slots right under the inverse convention.
-        direct: (R, J) share of slots right under ours.
-        flagged: (R, N) whether the audit found something in a text that is no writing style.
-        captured: (orders given to readers by a text, orders that a reader then followed to the letter).
-        findings: texts in which the audit found each thing.
-        steady: (R, J, N) agreement of a reader's verdicts on a text in two orders; NaN where it read but once.
-        alike: (R, N, N) row n: how a credit for text n is spread over the texts nobody could tell from it.
-    """
-
-    game: int
-    readers: tuple[str, ...]
-    num_players: int
-    knows_own: bool
-    belief: Floats
-    naming: Floats
-    joint: Floats
-    worth: Floats
-    valid: npt.NDArray[np.bool_]
-    tries: npt.NDArray[np.int64]
-    by_slot: Floats
-    inverse: Floats
-    direct: Floats
-    alike: Floats
-    flagged: npt.NDArray[np.bool_]
-    captured: tuple[int, int]
-    findings: Mapping[str, int]
-    steady: Floats
-
-
-Sheets = list[GameSheet]
-
-
-def sheet_of(tournament: Tournament, debate: Debate) -> GameSheet:
-    """The numbers of a finished game."""
-    count, settings = tournament.settings.num_players, tournament.settings
-    cards = [tournament.cards[card] for card in tournament.seats(debate.game)] + [tournament.judge] * settings.judges
-    truth = np.array([[reveal.permutation for reveal in one.reveals] for one in debate.rounds])  # (R, J, K)
-    evidence = np.array([[verdict.array(count) for verdict in one.verdicts] for one in debate.rounds])  # (R, J, K, N)
-    logs = Belief(evidence).log_belief()
-    verdicts = row_verdicts(logs)  # (R, J, K, N)
-    joint = np.eye(count)[fair_assignment(most_probable_permutation, evidence)]  # (R, J, K, N)
-    alike = np.array([_mixing(one.shown) for one in debate.rounds])  # (R, N, N)
-    slot_named = verdicts.argmax(axis=-1)  # (R, J, K)
-    inverse = np.argsort(truth, axis=-1)
-    audit = audit_game(debate)
-    return GameSheet(
-        game=debate.game,
-        readers=tuple(card.name for card in cards),
-        num_players=count,
-        knows_own=settings.knows_own_item,
-        belief=in_author_order(np.exp(logs), truth),
-        naming=_mixed(in_author_order(verdicts, truth), alike),
-        joint=_mixed(in_author_order(joint, truth), alike),
-        worth=recognition_worth(evidence, truth),
-        valid=np.array([[verdict.valid for verdict in one.verdicts] for one in debate.rounds]),
-        tries=np.array([[verdict.tries for verdict in one.verdicts] for one in debate.rounds]),
-        by_slot=np.take_along_axis(verdicts, truth[..., None], axis=-1)[..., 0],
-        inverse=(slot_named == inverse).mean(axis=-1),
-        direct=(slot_named == truth).mean(axis=-1),
-        alike=alike,
-        flagged=np.array([[bool(found) for found in line] for line in audit]),
-        captured=captured_readers(debate),
-        findings={name: sum(name in found for line in audit for found in line) for name in FINDINGS},
-        steady=np.array([_steadiness(one, count, settings.num_readers) for one in debate.rounds]),
-    )
-
-
-def _steadiness(one: Round, count: int, readers: int) -> Floats:
-    """(J, N) for each text: do both orders give it to the same player? Ties share; NaN where one was unreadable."""
-    agreement = np.full((readers, count), np.nan)
-    for j, (first, second) in enumerate(zip(one.verdicts, one.second_verdicts, strict=False)):
-        if first.valid and second.valid:
-            named = [
-                in_author_order(row_verdicts(Belief(verdict.array(count)).log_belief()), reveal.permutation)
-                for verdict, reveal in ((first, one.reveals[j]), (second, one.second_reveals[j]))
-            ]
-            agreement[j] = (named[0] * named[1]).sum(axis=-1)
-    return agreement
-
-
-def _mixing(texts: list[str]) -> Floats:
-    """(N, N) the matrix ``alike`` of one round."""
-    mix = np.zeros((len(texts), len(texts)))
-    for group in exchangeable(texts):
-        mix[np.ix_(group, group)] = 1.0 / len(group)
-    return mix
-
-
-def _mixed(naming: Floats, alike: Floats) -> Floats:
-    """Verdicts with exchangeable authors: row n is the mean over texts like n's, its players permuted alike."""
-    # The expected credit of author n in a row of its group, over all ways the group's texts could have been dealt.
-    mixed: Floats = np.einsum("rnm,rjmk,rlk->rjnl", alike, naming, alike)
-    return mixed
 
 
 @dataclass
@@ -253,7 +144,7 @@ def _peer_naming(seat: _Seat) -> Floats:
     if seat.judge or seat.sheet.knows_own:
         return seat.sheet.naming[:, seat.place]
     named = _renormalised(seat.sheet.belief[:, seat.place], seat, True)[:, None]  # (R, 1, N, N)
-    return _mixed(named, seat.sheet.alike)[:, 0]
+    return mixed(named, seat.sheet.alike)[:, 0]
 
 
 def _peer_joint(seat: _Seat) -> Floats:
@@ -265,7 +156,7 @@ def _peer_joint(seat: _Seat) -> Floats:
     table = np.zeros_like(seat.sheet.belief[:, seat.place])
     table[peers] = np.eye(len(seat.others))[fair_assignment(most_probable_permutation, logs)]
     table[:, seat.place, seat.place] = 1.0
-    return _mixed(table[:, None], seat.sheet.alike)[:, 0]
+    return mixed(table[:, None], seat.sheet.alike)[:, 0]
 
 
 def _peer_worth(seat: _Seat) -> Floats:
@@ -279,80 +170,139 @@ def _peer_worth(seat: _Seat) -> Floats:
     return nats
 
 
-def _seats(sheets: Iterable[GameSheet]) -> Iterator[tuple[str, _Seat]]:
-    for sheet in sheets:
-        for place, name in enumerate(sheet.readers):
-            yield name, _Seat(sheet, place)
-
-
-def score_readers(sheets: Sheets, confidence: float = 0.95) -> list[ReaderScore]:
+def score_readers(sheets: Iterable[GameSheet], confidence: float = 0.95) -> list[ReaderScore]:
     """Every card that read in at least one of the games, the best by kappa first.
 
     Args:
-        sheets: of finished games.
+        sheets: of finished games; one is held at a time.
         confidence: of the intervals, which are clustered by game.
     """
-    seats: dict[str, list[_Seat]] = {}
-    for name, seat in _seats(sheets):
-        seats.setdefault(name, []).append(seat)
-    scores = [_score(name, found, confidence) for name, found in seats.items()]
-    return sorted(scores, key=lambda score: (-round(score.kappa.value, 12), score.name))
+    tally = ScoreTally()
+    for sheet in sheets:
+        tally.add(sheet)
+    return tally.scores(confidence)
 
 
-def _score(name: str, seats: list[_Seat], confidence: float) -> ReaderScore:
-    first = seats[0]
-    floor = float(np.mean([seat.floor for seat in seats]))
+class ScoreTally:
+    """The leaderboard, game by game."""
 
-    def share(values: Iterable[float]) -> Estimate:
-        return rate_interval(np.clip(np.array(list(values)), 0.0, 1.0), confidence)
+    def __init__(self) -> None:
+        self._readers: dict[str, _Reader] = {}
 
-    loose, strict, clean, joint, own, alarms, named, steady = [], [], [], [], [], [], [], []
-    for seat in seats:
-        valid = seat.sheet.valid[:, seat.place, None]  # (R, 1)
-        peer = _peer(seat, _peer_naming(seat))
-        loose.append(float(np.where(valid, peer, seat.floor).mean()))
-        unflagged = ~seat.sheet.flagged[:, seat.others]  # (R, N or N - 1)
+    def add(self, sheet: GameSheet) -> None:
+        """Count one game."""
+        for place, name in enumerate(sheet.readers):
+            seat = _Seat(sheet, place)
+            self._readers.setdefault(name, _Reader(name, seat.judge)).add(seat)
+
+    def scores(self, confidence: float = 0.95) -> list[ReaderScore]:
+        """Every card that read, the best by kappa first."""
+        scores = [reader.score(confidence) for reader in self._readers.values()]
+        return sorted(scores, key=lambda score: (-round(score.kappa.value, 12), score.name))
+
+
+class _Reader:
+    """What is kept of all games of one reader.
+
+    Attributes:
+        values: a number for each game by figure, or for each item by ``stated`` and ``credit``.
+        sums: arrays summed over games.
+        counts: verdicts by what is counted.
+        items: (R, N or N - 1) rounds and peers' texts of one game.
+    """
+
+    def __init__(self, name: str, judge: bool) -> None:
+        self.name, self.judge, self.games = name, judge, 0
+        self.values: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
+        self.sums: dict[str, Floats] = {}
+        self.counts: defaultdict[str, int] = defaultdict(int)
+        self.items = (0, 0)
+
+    def add(self, seat: _Seat) -> None:
+        """Count one game."""
+        sheet, place = seat.sheet, seat.place
+        valid = sheet.valid[:, place, None]  # (R, 1)
+        peer, joint, worth = _peer(seat, _peer_naming(seat)), _peer_joint(seat), _peer_worth(seat)
+        loose = np.where(valid, peer, seat.floor)  # (R, N or N - 1)
+        self.games += 1
+        self.items = peer.shape
+        self._append("floor", seat.floor)
+        self._append("loose", loose.mean())
+        self._append("strict", np.where(valid, peer, 0.0).mean())
+        self._append("joint", np.where(valid, _peer(seat, joint), seat.floor).mean())
+        self._append("exact", _exact(joint, valid))
+        self._append("nats", worth.mean())
+        unflagged = ~sheet.flagged[:, seat.others]  # (R, N or N - 1)
         if unflagged.any():
-            clean.append(float(np.where(valid, peer, seat.floor)[unflagged].mean()))
-        strict.append(float(np.where(valid, peer, 0.0).mean()))
-        joint.append(float(np.where(valid, _peer(seat, _peer_joint(seat)), seat.floor).mean()))
-        again = seat.sheet.steady[:, seat.place, seat.others]
+            self._append("clean", loose[unflagged].mean())
+        again = sheet.steady[:, place, seat.others]
         if not np.isnan(again).all():
-            steady.append(float(np.nanmean(again)))
+            self._append("steady", np.nanmean(again))
         if not seat.judge:
-            table = seat.sheet.naming[:, seat.place]  # (R, N, N)
-            own.append(float(table[:, seat.place, seat.place].mean()))
-            alarms.append(float(table[:, seat.others, seat.place].mean()))
-            named.append(float(seat.sheet.naming[:, seat.others, seat.place, seat.place].mean()))
-    hits = share(loose)
-    players = not first.judge
-    return ReaderScore(
-        name=name,
-        judge=first.judge,
-        games=len(seats),
-        floor=floor,
-        peer_hits=hits,
-        peer_hits_strict=share(strict),
-        peer_hits_clean=share(clean) if clean else None,
-        peer_hits_joint=share(joint),
-        kappa=_above(hits, floor),
-        cohen_kappa=_cohen(seats),
-        self_hits=share(own) if players else None,
-        false_alarms=share(alarms) if players else None,
-        legibility=share(named) if players else None,
-        self_advantage=t_interval(np.array(own) - np.array(named), confidence) if players else None,
-        nats=t_interval([float(_peer_worth(seat).mean()) for seat in seats], confidence),
-        calibration_error=_calibration(seats, confidence),
-        exact=share(_exact(seat) for seat in seats),
-        order_consistency=share(steady) if steady else None,
-        invalid=1.0 - _mean(seat.sheet.valid[:, seat.place] for seat in seats),
-        repaired=_mean((seat.sheet.tries[:, seat.place] > 1) & seat.sheet.valid[:, seat.place] for seat in seats),
-        inverse=_mean(seat.sheet.inverse[:, seat.place] > seat.sheet.direct[:, seat.place] for seat in seats),
-        curve=np.mean([_peer(seat, _peer_naming(seat)).mean(axis=1) for seat in seats], axis=0).round(6).tolist(),
-        nats_curve=np.mean([_peer_worth(seat).mean(axis=1) for seat in seats], axis=0).round(6).tolist(),
-        by_slot=np.mean([seat.sheet.by_slot[:, seat.place].mean(axis=0) for seat in seats], axis=0).round(6).tolist(),
-        labels=_by_name(seats),
-    )
+            table = sheet.naming[:, place]  # (R, N, N)
+            self._append("own", table[:, place, place].mean())
+            self._append("alarms", table[:, seat.others, place].mean())
+            self._append("named", sheet.naming[:, seat.others, place, place].mean())
+        belief = _renormalised(sheet.belief[:, place], seat, False)[:, seat.others]
+        self.values["stated"].extend(belief.max(axis=-1).ravel().tolist())
+        self.values["credit"].extend(peer.ravel().tolist())
+        self._sum("curve", peer.mean(axis=1))
+        self._sum("nats_curve", worth.mean(axis=1))
+        self._sum("by_slot", sheet.by_slot[:, place].mean(axis=0))
+        self._sum("labels", sheet.naming[:, place].mean(axis=(0, 1)))
+        self._sum("confusion", sheet.naming[:, place].mean(axis=0))
+        self.counts["read"] += len(valid)
+        self.counts["valid"] += int(valid.sum())
+        self.counts["repaired"] += int(((sheet.tries[:, place] > 1) & valid[:, 0]).sum())
+        self.counts["inverse"] += int((sheet.inverse[:, place] > sheet.direct[:, place]).sum())
+
+    def _append(self, figure: str, value: float | np.floating[Any]) -> None:
+        self.values[figure].append(float(value))
+
+    def _sum(self, figure: str, value: Floats) -> None:
+        self.sums[figure] = self.sums[figure] + value if figure in self.sums else value
+
+    def score(self, confidence: float) -> ReaderScore:
+        """The figures of all games together."""
+
+        def share(figure: str) -> Estimate:
+            return rate_interval(np.clip(np.array(self.values[figure]), 0.0, 1.0), confidence)
+
+        players, floor, hits = not self.judge, float(np.mean(self.values["floor"])), share("loose")
+        gained = np.array(self.values["own"]) - np.array(self.values["named"])
+        return ReaderScore(
+            name=self.name,
+            judge=self.judge,
+            games=self.games,
+            floor=floor,
+            peer_hits=hits,
+            peer_hits_strict=share("strict"),
+            peer_hits_clean=share("clean") if "clean" in self.values else None,
+            peer_hits_joint=share("joint"),
+            kappa=_above(hits, floor),
+            cohen_kappa=_cohen(self.sums["confusion"] / self.games),
+            self_hits=share("own") if players else None,
+            false_alarms=share("alarms") if players else None,
+            legibility=share("named") if players else None,
+            self_advantage=t_interval(gained, confidence) if players else None,
+            nats=t_interval(np.array(self.values["nats"]), confidence),
+            calibration_error=self._calibration(confidence),
+            exact=share("exact"),
+            order_consistency=share("steady") if "steady" in self.values else None,
+            invalid=1.0 - self.counts["valid"] / self.counts["read"],
+            repaired=self.counts["repaired"] / self.counts["read"],
+            inverse=self.counts["inverse"] / self.counts["read"],
+            **{figure: self._mean(figure) for figure in ("curve", "nats_curve", "by_slot", "labels")},
+        )
+
+    def _mean(self, figure: str) -> list[float]:
+        mean: list[float] = (self.sums[figure] / self.games).round(6).tolist()
+        return mean
+
+    def _calibration(self, confidence: float) -> Estimate:
+        shape = (self.games, *self.items)
+        stated, credit = (np.array(self.values[figure]).reshape(shape) for figure in ("stated", "credit"))
+        return calibration_error(stated[..., None], credit, confidence)
 
 
 def _above(hits: Estimate, floor: float) -> Estimate:
@@ -360,30 +310,14 @@ def _above(hits: Estimate, floor: float) -> Estimate:
     return Estimate(ends[0], ends[1], ends[2], hits.n, hits.method)
 
 
-def _exact(seat: _Seat) -> float:
-    right = np.einsum("rnn->rn", _peer_joint(seat))
-    return float((np.where(seat.sheet.valid[:, seat.place, None], right, 0.0) >= 1.0 - 1e-9).all(axis=1).mean())
+def _exact(joint: Floats, valid: npt.NDArray[np.bool_]) -> float:
+    """Share of rounds whose whole lineup is right; ``joint`` (R, N, N), ``valid`` (R, 1)."""
+    right = np.einsum("rnn->rn", joint)
+    return float((np.where(valid, right, 0.0) >= 1.0 - 1e-9).all(axis=1).mean())
 
 
-def _mean(parts: Iterable[npt.NDArray[Any]]) -> float:
-    return float(np.mean(np.concatenate([np.asarray(part, np.float64).ravel() for part in parts])))
-
-
-def _by_name(seats: list[_Seat]) -> list[float]:
-    given = [seat.sheet.naming[:, seat.place].mean(axis=(0, 1)) for seat in seats]  # (G, N)
-    shares: list[float] = np.mean(given, axis=0).round(6).tolist()
-    return shares
-
-
-def _cohen(seats: list[_Seat]) -> float | None:
-    """(observed - expected) / (1 - expected) agreement of named and true players (Cohen 1960)."""
-    table = np.mean([seat.sheet.naming[:, seat.place].mean(axis=0) for seat in seats], axis=0)  # (N, N) true, named
+def _cohen(table: Floats) -> float | None:
+    """(observed - expected) / (1 - expected) agreement of named and true players (Cohen 1960); (N, N) true, named."""
     table = table / table.sum()
     observed, expected = float(np.trace(table)), float(table.sum(axis=0) @ table.sum(axis=1))
     return (observed - expected) / (1.0 - expected) if expected < 1.0 else None
-
-
-def _calibration(seats: list[_Seat], confidence: float) -> Estimate:
-    belief = np.stack([_renormalised(seat.sheet.belief[:, seat.place], seat, False)[:, seat.others] for seat in seats])
-    credit = np.stack([_peer(seat, _peer_naming(seat)) for seat in seats])  # (G, R, items)
-    return calibration_error(belief, credit, confidence)

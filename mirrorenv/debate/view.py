@@ -12,9 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.debate.audit import audit_game
-from mirrorenv.debate.conduct import conduct_of
-from mirrorenv.debate.limits import NAME, LimitScore, limit_score
-from mirrorenv.debate.rating import rate_sheets
+from mirrorenv.debate.limits import NAME, LimitScore
 from mirrorenv.debate.report import Results, tied_groups
 from mirrorenv.debate.rules import Debate, Round
 from mirrorenv.debate.scores import ReaderScore
@@ -78,7 +76,7 @@ def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:
     )
     body = [head]
     if scores:
-        limit = limit_score(results)
+        limit = results.limit()
         body += [_leaderboard(scores, limit), _ratings(results), _matrix(results)]
         body += [_curves(scores, limit, settings.feedback), _habits(scores), _conduct(results, scores)]
     games = "".join(f'<li><a href="{escape(href)}">game {number}</a></li>' for number, href in links)
@@ -125,9 +123,9 @@ def _leaderboard(scores: list[ReaderScore], limit: LimitScore | None) -> str:
 
 
 def _ratings(results: Results) -> str:
-    if len(results.sheets()) < 2:
+    if results.finished < 2:
         return ""
-    rating = rate_sheets(results.sheets(), bootstrap=_RESAMPLES, seed=results.tournament.seed)
+    rating = results.items().rated(bootstrap=_RESAMPLES, seed=results.tournament.seed)
     rows = [[escape(name), group, *cells] for group, name, *cells in rating.rows()]
     lead = (
         "Logits above the guessing floor, from a crossed model of readers and authors: how well a player reads, how "
@@ -138,19 +136,15 @@ def _ratings(results: Results) -> str:
 
 
 def _matrix(results: Results) -> str:
-    names_ = sorted({name for sheet in results.sheets() for name in sheet.readers})
-    authors = sorted({name for sheet in results.sheets() for name in sheet.readers[: sheet.num_players]})
-    total = np.zeros((len(names_), len(authors), 2))
-    for sheet in results.sheets():
-        for j, reader in enumerate(sheet.readers):
-            for n, author in enumerate(sheet.readers[: sheet.num_players]):
-                cell = total[names_.index(reader), authors.index(author)]
-                cell += [float(sheet.naming[:, j, n, n].sum()), len(sheet.naming)]
+    items = results.items()
+    right, asked = items.totals()  # (P, P) each
+    wrote = [items.readers.index(author) for author in items.authors]
     rows = []
-    for reader, line in zip(names_, total, strict=True):
-        rows.append([escape(reader), *(_shade(right / count) if count else "" for right, count in line)])
+    for name, hits, times in zip(items.readers, right[:, wrote], asked[:, wrote], strict=True):
+        cells = (_shade(hit / count) if count else "" for hit, count in zip(hits, times, strict=True))
+        rows.append([escape(name), *cells])
     lead = "Row: who reads. Column: who wrote. Share of texts given to their author; the own item in its own column."
-    return section("Reader by author", table(["reader", *authors], rows, "Share of texts named rightly"), lead)
+    return section("Reader by author", table(["reader", *items.authors], rows, "Share of texts named rightly"), lead)
 
 
 def _shade(share: float) -> str:
@@ -192,7 +186,7 @@ def _habits(scores: list[ReaderScore]) -> str:
 
 
 def _conduct(results: Results, scores: list[ReaderScore]) -> str:
-    conduct = conduct_of(results.sheets())
+    conduct = results.conduct()
     rows = [[escape(one.name), _estimate(one.peer_hits), _estimate(one.peer_hits_clean)] for one in scores]
     lead = (
         f"The audit marked {conduct.flagged} of {conduct.texts} texts: "

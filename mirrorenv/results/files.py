@@ -36,6 +36,7 @@ __all__ = [
     "append_jsonl_rows",
     "atomic_write_bytes",
     "atomic_write_json",
+    "atomic_write_parts",
     "atomic_write_text",
     "json_lines",
     "read_json",
@@ -145,13 +146,24 @@ def atomic_write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
     Raises:
         RunFolderError: if the disk is full or the folder cannot be written; the old file is then untouched.
     """
+    return atomic_write_parts(path, (data,))
+
+
+def atomic_write_parts(path: str | os.PathLike[str], parts: Iterable[bytes]) -> Path:
+    """`atomic_write_bytes` of a file that is too long to be held: its parts are written one after the other.
+
+    Args:
+        path: the file.
+        parts: its content in order; what they raise leaves the old file untouched too.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with _disk("write", path):
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
             try:
-                _write_all(descriptor, data)
+                for part in parts:
+                    _write_all(descriptor, part)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)

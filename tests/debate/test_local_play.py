@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("transformers")
 
 from mirrorenv.debate.cards import AgentCard, Endpoint
-from mirrorenv.debate.limits import LIMIT, limit_score
+from mirrorenv.debate.limits import LIMIT
 from mirrorenv.debate.local.limit import add_limits
 from mirrorenv.debate.local.options import LocalOptions
 from mirrorenv.debate.local.prompts import imitation, messages_for, speaking
@@ -167,7 +167,7 @@ def test_the_limit_waits_for_games_of_one_model_only(tmp_path):
     engine = tiny_engine()
     mixed = (local("ann"), local("bob"), AgentCard(name="cook", player="persona", options={"voice": "cook"}))
     _, results = play(design(games=1, cards=mixed), tmp_path, engine)
-    assert add_limits(results, engine) == 0 and limit_score(results) is None and "limit" not in write_scores(results)
+    assert add_limits(results, engine) == 0 and results.limit() is None and "limit" not in write_scores(results)
 
 
 def test_a_tournament_is_resumed_without_a_call_and_ends_the_same(tmp_path):

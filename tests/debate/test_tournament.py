@@ -108,7 +108,7 @@ def test_a_call_that_is_in_the_log_twice_is_refused(file, tmp_path):
     log = tmp_path / "run" / CALLS
     log.write_bytes(log.read_bytes() + log.read_bytes().splitlines(keepends=True)[0])
     with pytest.raises(RunFolderError, match="twice"):
-        open_results(tmp_path / "run").sheets()
+        list(open_results(tmp_path / "run").sheets())
 
 
 def test_a_reply_that_was_changed_is_noticed_by_what_it_was_shown_to(file, tmp_path):
@@ -119,7 +119,7 @@ def test_a_reply_that_was_changed_is_noticed_by_what_it_was_shown_to(file, tmp_p
     spoken["reply"]["text"] = "somebody wrote over this"
     log.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(RunFolderError, match="other rules"):
-        open_results(tmp_path / "run").sheets()
+        list(open_results(tmp_path / "run").sheets())
 
 
 def test_another_tournament_is_refused_in_the_same_folder(file, tmp_path):
