@@ -196,10 +196,24 @@ COLUMNS = (
 )  # fmt: skip
 
 
+def each(runs: Sequence[Row]) -> str:
+    """The figures of every run, a row each."""
+    lines = [_head("condition", "seed", "round chosen")]
+    for run in runs:
+        cells = [f"{run['held_out'][key]:.3f}" for key, _ in COLUMNS]
+        chosen = f"{run['best']} of {run['rounds']}"
+        lines.append(f"| {run['condition']} | {run['seed']} | {chosen} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _head(*names: str) -> str:
+    titles = [*names, *(title for _, title in COLUMNS)]
+    return "| " + " | ".join(titles) + " |\n" + "|---" * len(titles) + "|"
+
+
 def table(runs: Sequence[Row]) -> str:
     """The figures of all conditions, a row each."""
-    lines = ["| condition | seeds | " + " | ".join(title for _, title in COLUMNS) + " |",
-             "|---|---|" + "---|" * len(COLUMNS)]  # fmt: skip
+    lines = [_head("condition", "seeds")]
     for condition in dict.fromkeys(run["condition"] for run in runs):
         some = [run for run in runs if run["condition"] == condition]
         cells = [_interval([run["held_out"][key] for run in some]) for key, _ in COLUMNS]
@@ -260,7 +274,7 @@ def main() -> None:
     if not runs:
         print(f"no run in {out} is finished")
         return
-    print(table(runs), verdicts(runs), *filter(None, map(_followed, runs)), sep="\n\n")
+    print(each(runs), table(runs), verdicts(runs), *filter(None, map(_followed, runs)), sep="\n\n")
     if given.json:
         atomic_write_json(given.json, {"settings": SETTINGS, "runs": runs})
     if given.picture:
