@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,9 @@ class Results:
             )
         return debate
 
-    def sheets(self) -> Iterator[GameSheet]:
-        """The numbers of the finished games in order, one game at a time."""
-        return (sheet_of(self.tournament, debate) for debate in self.games())
+    def sheets(self) -> _Sheets:
+        """The numbers of the finished games in order: iterated anew each time, one game at a time."""
+        return _Sheets(self)
 
     def _all(self) -> _Tally:
         if self._tally is None:
@@ -105,6 +106,17 @@ class Results:
     def limit(self) -> LimitScore | None:
         """The limit of the games that it was computed for; None if there are none."""
         return self._all().limit.score()
+
+
+@dataclass(frozen=True)
+class _Sheets:
+    results: Results
+
+    def __len__(self) -> int:
+        return self.results.finished
+
+    def __iter__(self) -> Iterator[GameSheet]:
+        return (sheet_of(self.results.tournament, debate) for debate in self.results.games())
 
 
 def open_results(folder: str | Path) -> Results:
