@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 from scipy.stats import binomtest
 
-from mirrorenv.debate.testing.simulated import simulate
+from mirrorenv.debate.testing.simulated import best_self, simulate
 
 NULLS = ((6, 20), (8, 100))  # players, games
 
@@ -31,13 +31,15 @@ def main() -> None:
         true = simulate(np.random.default_rng([1, seed]), 8, 100, null=False)
         for name, r in true.correlations(true.rated(options.bootstrap)).items():
             found.setdefault(name, []).append(r)
+        best = float(np.corrcoef(best_self(true), true.self_term)[0, 1])
+        found.setdefault("self, all else known", []).append(best)
     print(f"r of found and true effects, {options.recovered} tournaments of 8 players and 100 games:")
     for name, values in found.items():
         low, middle = np.min(values), np.median(values)
         above = binomtest(sum(value > 0.95 for value in values), len(values))
         ends = above.proportion_ci(method="wilson")
         print(
-            f"  {name:10} median {middle:.3f}, lowest {low:.3f}; above 0.95 in {above.k} of {above.n} "
+            f"  {name:20} median {middle:.3f}, lowest {low:.3f}; above 0.95 in {above.k} of {above.n} "
             f"[{ends.low:.2f}, {ends.high:.2f}]",
             flush=True,
         )

@@ -10,10 +10,11 @@ from scipy.special import expit
 
 from mirrorenv.debate.rating import Rating, rate_counts
 
-__all__ = ["Simulated", "simulate"]
+__all__ = ["Simulated", "best_self", "simulate"]
 
 FLOOR = 0.25  # games of four
 ROUNDS = 8
+BASE, LEVEL = 0.2, 0.3  # logits: of all items, and standard deviation over games
 
 
 class Simulated(NamedTuple):
@@ -49,6 +50,24 @@ class Simulated(NamedTuple):
         }
 
 
+def best_self(true: Simulated) -> npt.NDArray[np.float64]:
+    """(P) the most probable self terms for whoever knows all else: a line that no rating reaches but by luck.
+
+    Known are every skill and legibility, the base, how much games differ, and that self terms were drawn from N(1, 1):
+    what is left is chance in the own items (400 for each of 8 players in 100 games).
+    """
+    grid = np.linspace(-6.0, 8.0, 5601)  # S candidates
+    places, weights = np.polynomial.hermite_e.hermegauss(15)
+    found = np.empty(len(true.reading))
+    right, asked = true.right.sum(axis=0), true.asked.sum(axis=0)
+    for i in range(len(found)):
+        logits = BASE + true.reading[i] + true.legibility[i] + grid[:, None] + LEVEL * places  # (S, 15)
+        share = FLOOR + (1.0 - FLOOR) * expit(logits) @ (weights / weights.sum())  # (S)
+        hits, items = right[i, i], asked[i, i]
+        found[i] = grid[(hits * np.log(share) + (items - hits) * np.log1p(-share) - 0.5 * (grid - 1.0) ** 2).argmax()]
+    return found
+
+
 def simulate(rng: np.random.Generator, players: int, games: int, *, null: bool) -> Simulated:
     """Games of four out of ``players``, eight rounds each, and every game harder or easier by 0.3 logits (sd).
 
@@ -62,9 +81,9 @@ def simulate(rng: np.random.Generator, players: int, games: int, *, null: bool) 
     self_term = np.zeros(players) if null else rng.normal(1, 1, players)
     right, asked = np.zeros((2, games, players, players))
     for game in range(games):
-        seats, level = rng.choice(players, 4, replace=False), rng.normal(0, 0.3)
+        seats, level = rng.choice(players, 4, replace=False), rng.normal(0, LEVEL)
         for i in seats:
             for j in seats:
-                share = expit(0.2 + level + reading[i] + legible[j] + self_term[i] * (i == j))
+                share = expit(BASE + level + reading[i] + legible[j] + self_term[i] * (i == j))
                 right[game, i, j], asked[game, i, j] = rng.binomial(ROUNDS, FLOOR + (1.0 - FLOOR) * share), ROUNDS
     return Simulated(reading, legible, self_term, right, asked)
