@@ -139,11 +139,14 @@ def train(
     from mirrorenv.preference.rounds import Watch
     from mirrorenv.preference.run import train as run_training
     from mirrorenv.preference.workers import joined_workers, launched
+    from mirrorenv.results import RunFolder
 
     if workers and launched() > 1:
         raise ConfigError("--workers has Ray start processes, and a launcher has started some already; use one of them")
     team = joined_workers(device)
     quiet = quiet or not team.leads
+    if not (quiet or overwrite) and (run / "run.json").is_file() and RunFolder.open(run).status == "finished":
+        _say(f"{run} is already finished; --overwrite trains it again")
     display = _Display(quiet)
     kept: dict[str, Any] = {
         "pairs": given, "if_exists": "overwrite" if overwrite else "resume", "device": device,

@@ -40,8 +40,9 @@ class FullVoices(Voices):
         refuse_too_large(base, len(self.players))
         self.model = copy.deepcopy(base.model).float().eval()
         self.model.requires_grad_(True)
-        first: State = {name: weights.detach().cpu().clone() for name, weights in self.parameters().items()}
-        self.states = [first] * len(self.players)  # all begin as the untouched model, and share it until they learn
+        self.states: list[State] = [
+            {name: weights.detach().cpu().clone() for name, weights in self.parameters().items()} for _ in self.players
+        ]
 
     def close(self) -> None:
         """Let the working copy go."""

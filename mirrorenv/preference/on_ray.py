@@ -23,6 +23,7 @@ from mirrorenv.errors import MirrorError, TrainingError
 from mirrorenv.preference.pairs import PairFile
 from mirrorenv.preference.rounds import Watch
 from mirrorenv.preference.settings import PreferenceSettings
+from mirrorenv.preference.workers import refuse_uneven
 from mirrorenv.results.run_folder import IfExists, RunFolder
 
 __all__ = ["train_on_ray"]
@@ -73,6 +74,7 @@ def train_on_ray(
     from ray.train import LoggingConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
+    refuse_uneven(settings, workers)
     where = path.resolve()
     storage = where.parent / f".{where.name}.ray"
     with _ray(address, workers, gpus_per_worker), _listening(watch) as words:

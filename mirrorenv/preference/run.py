@@ -18,7 +18,7 @@ from mirrorenv.preference.pairs import PairFile
 from mirrorenv.preference.rounds import CARD, SILENT, TEXTS, Rounds, Watch, adapted_beta, topics_for
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.voices import Voices
-from mirrorenv.preference.workers import ALONE, Workers
+from mirrorenv.preference.workers import ALONE, Workers, refuse_uneven
 from mirrorenv.results.files import json_lines
 from mirrorenv.results.run_folder import IfExists, RunFolder
 
@@ -99,11 +99,7 @@ def train(
     Raises:
         MirrorError: see the message; the same call goes on where it stopped.
     """
-    if settings.learning.pairs % workers.size:
-        raise ConfigError(
-            f"learning.pairs = {settings.learning.pairs} cannot be shared by {workers.size} workers; "
-            "set it to a multiple of their number"
-        )
+    refuse_uneven(settings, workers.size)
     config = _config(settings, pairs)
 
     def opened() -> RunFolder:

@@ -13,8 +13,9 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from mirrorenv.errors import ConfigError
+from mirrorenv.preference.settings import PreferenceSettings
 
-__all__ = ["ALONE", "Workers", "joined_workers", "launched"]
+__all__ = ["ALONE", "Workers", "joined_workers", "launched", "refuse_uneven"]
 
 T = TypeVar("T")
 _PATIENCE = timedelta(hours=12)  # one worker may measure for long; whoever dies is noticed by the launcher
@@ -133,3 +134,16 @@ def joined_workers(device: str = "auto") -> Workers:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // near)))  # or accelerate warns
     state = PartialState(cpu=device == "cpu", timeout=_PATIENCE)
     return Workers(state.process_index, state.num_processes)
+
+
+def refuse_uneven(settings: PreferenceSettings, size: int) -> None:
+    """Check that workers can share every step evenly: only then they train like one.
+
+    Raises:
+        ConfigError: if they cannot.
+    """
+    if settings.learning.pairs % size:
+        raise ConfigError(
+            f"learning.pairs = {settings.learning.pairs} cannot be shared by {size} workers; "
+            "set it to a multiple of their number"
+        )
