@@ -49,7 +49,7 @@ def verify(folder: Folder, world: World = None, as_json: Json = False) -> None:
 
 @results.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="A finished run folder, of training or of a debate tournament.")],
+    run: Annotated[Path, typer.Argument(help="A finished run folder: training, debate or self versus other.")],
     out: Annotated[Path | None, typer.Option(help="Where it goes (default: RUN/result).")] = None,
     episodes: Annotated[int, typer.Option(min=8, help="Fresh episodes of a trained population.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Seed of these episodes.")] = 1_000_000,
@@ -64,7 +64,14 @@ def export(
 
     target = out or run / "result"
     form: Form = "npz" if npz else "auto"
-    if RunFolder.open(run).config.get("what") == "debate tournament":
+    config = RunFolder.open(run).config
+    if config.get("room") == "preference":
+        for module in ("torch", "transformers", "peft", "trl", "safetensors"):
+            require(module, "trl")
+        from mirrorenv.preference.export import export_preference
+
+        export_preference(run, target, condition=condition, form=form, overwrite=overwrite)
+    elif config.get("what") == "debate tournament":
         from mirrorenv.debate.report import open_results
         from mirrorenv.debate.result import export_tournament
 

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.errors import ResultError
-from mirrorenv.mirror import Belief, EpisodeBatch, Estimate, rate_interval, score_belief, t_interval
+from mirrorenv.mirror import Belief, Decode, EpisodeBatch, Estimate, rate_interval, score_belief, t_interval
 from mirrorenv.mirror.score import episode_information
 from mirrorenv.mirror.verdicts import of_true_author, row_verdicts
 from mirrorenv.results.schema import Reader, Result
@@ -263,8 +263,13 @@ def _plain(one: Estimate | None) -> dict[str, Any] | None:
     return None if one is None else {**one.to_dict(), "episodes": one.n, "method": one.method}
 
 
-def reading_rows(tables: Tables, seed: int) -> Table:
+def reading_rows(tables: Tables, seed: int, decode: Decode = "independent") -> Table:
     """What lineups, beliefs and labels of a debate say of each reader in each game: one row a pair, sorted.
+
+    Args:
+        tables: of the result.
+        seed: of the run.
+        decode: how evidence becomes a belief.
 
     Returns:
         ``entry``, ``seed`` and ``episode``; ``hits``, the share of slots given to their author (ties shared); ``nats``,
@@ -285,7 +290,7 @@ def reading_rows(tables: Tables, seed: int) -> Table:
     _find("steps", numbers(table_of(tables, "steps"), "steps", "trajectory", 1), shown)
     ids, read = numbers(trials, "trials", "trial", 1), numbers(beliefs, "beliefs", "trial", 1)
     belief = Belief(numbers(beliefs, "beliefs", "evidence", 3)[_find("beliefs", read, ids)])  # (trials, K, N)
-    logs = belief.log_belief()
+    logs = belief.log_belief(decode)
     hits = of_true_author(row_verdicts(logs), truth).mean(axis=1)
     nats = of_true_author(logs, truth).mean(axis=1) + np.log(shown.shape[1])
     pairs, row = np.unique(np.stack([numbers(trials, "trials", "entry", 1), episode], 1), axis=0, return_inverse=True)

@@ -1,8 +1,9 @@
 """What ``result.json`` says: the small schema that all result folders share, whoever acted.
 
-Three kinds. A ``population`` result holds trajectories, lineups and evidence, and every score is recomputed from them.
-A ``debate`` result holds texts, lineups and beliefs, and a row of figures for each game and reader. A ``table`` result
-holds rows of figures only: one for each draw of a simulation.
+Four kinds. A ``population`` result holds trajectories, lineups and evidence, and every score is recomputed from them.
+A ``debate`` result holds texts, lineups and beliefs, and a row of figures for each game and reader; a ``preference``
+result the same for tuned voices and their likelihoods. A ``table`` result holds rows of figures only: one for each draw
+of a simulation.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ class Result(_Strict):
 
     schema_name: Literal["mirrorenv-result"] = SCHEMA
     version: Literal[1] = VERSION
-    kind: Literal["population", "debate", "table"]
+    kind: Literal["population", "debate", "preference", "table"]
     title: str = Name
     world: str = Name
     world_options: dict[str, Any] = {}

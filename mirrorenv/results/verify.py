@@ -30,6 +30,7 @@ from mirrorenv.results.resimulate import resimulate, unreplayable
 from mirrorenv.results.result_folder import SCORES, ResultFolder
 from mirrorenv.results.schema import Result
 from mirrorenv.results.tables import Table
+from mirrorenv.results.voices import voice_rows
 
 __all__ = ["Verification", "check_files", "verify_result"]
 
@@ -88,6 +89,10 @@ def _verified(path: Path, world: str | None) -> Verification:
         held, found = tables.get("episodes", {}), reading_rows(tables, result.seeds[0])
         _same_rows({name: column for name, column in held.items() if name in found}, found)
         checks.append(f"hits and nats of {len(found['hits'])} games and readers recomputed from lineups and verdicts")
+    elif result.kind == "preference":
+        held, found = tables.get("episodes", {}), voice_rows(tables, result.seeds[0])
+        _same_rows({name: column for name, column in held.items() if name in found}, found)
+        checks.append(f"hits, nats and own-over-other of {len(found['hits'])} readings recomputed from likelihoods")
     scores = scores_of(result, tables)
     _same(read_json(path / SCORES), to_json(scores_to_json(result, scores)), SCORES)
     checks.append(f"{sum(len(one) for one in scores.values())} scores recomputed")
@@ -101,6 +106,8 @@ def _verified(path: Path, world: str | None) -> Verification:
         unchecked.append(
             "figures of peers and of the self rest on the rules of the game; 'mirrorenv debate score' on its run"
         )
+    elif result.kind == "preference":
+        unchecked.append("the likelihoods, and how far voices moved: only the models' weights can say them again")
     else:
         unchecked.append("the rows are what the sender measured; the command in result.json measures again")
     return Verification(path, result.title, tuple(checks), tuple(unchecked))
