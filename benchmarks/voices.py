@@ -190,7 +190,8 @@ def finished(out: Path, only: Sequence[str]) -> list[RunFolder]:
 
 
 COLUMNS = (
-    ("fresh_sum", "fresh, whole"), ("fresh_per_token", "fresh, per token"), ("first_sum", "first, whole"),
+    ("fresh_sum", "fresh, whole"), ("fresh_per_token", "fresh, per token"),
+    ("fresh_pmi", "fresh, against untouched"), ("first_sum", "first, whole"),
     ("lineup", "own likelihood"), ("limit", "limit"), ("perplexity", "perplexity x"), ("repetition", "repetition"),
     ("relevance", "relevance x"), ("relevance_mean", "mean relevance x"), ("kl", "KL"),
 )  # fmt: skip
