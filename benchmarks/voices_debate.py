@@ -34,7 +34,6 @@ from mirrorenv.debate import AgentCard, load_topics, preset
 from mirrorenv.debate.local.personas import PERSONAS
 from mirrorenv.debate.log import CALLS, CallLog, only_writer
 from mirrorenv.debate.playing import Budget, play_tournament
-from mirrorenv.debate.rating import rate_sheets
 from mirrorenv.debate.report import Results, write_scores
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.view import write_pages
@@ -111,10 +110,10 @@ def _players(results: Results) -> list[dict[str, Any]]:
 def arm_figures(results: Results) -> dict[str, Any]:
     """All figures of an arm."""
     return {
-        "games": len(results.sheets()),
+        "games": results.finished,
         "hits": {pair: value.to_dict() for pair, value in hits(results).items()},
         "players": _players(results),
-        "rating": rate_sheets(results.sheets(), seed=results.tournament.seed).to_json(),
+        "rating": results.items().rated(seed=results.tournament.seed).to_json(),
     }
 
 
@@ -136,13 +135,13 @@ def _mean_hits(sheet: Any) -> float:
 
 def show(arm: str, results: Results) -> None:
     """Print one arm."""
-    print(f"\n{arm}: {len(results.sheets())} games")
+    print(f"\n{arm}: {results.finished} games")
     for pair, value in hits(results).items():
         print(f"  {pair:26} {value}")
     print(f"  {'player':22} {'peer hits':22} {'legibility':22} {'nats':24} self")
     for one in results.scores():
         print(f"  {one.name:22} {one.peer_hits!s:22} {one.legibility!s:22} {one.nats!s:24} {one.self_hits}")
-    rating = rate_sheets(results.sheets(), seed=results.tournament.seed)
+    rating = results.items().rated(seed=results.tournament.seed)
     for row in rating.rows():
         print("  rated  " + " | ".join(row))
 
@@ -166,7 +165,7 @@ def main() -> None:
         if given.table and not (path / CALLS).exists():
             continue
         results = Results(path, design, CallLog(path / CALLS)) if given.table else play(design, path, until)
-        if len(results.sheets()) > 1:
+        if results.finished > 1:
             arms[arm] = results
             show(arm, results)
     difference = paired(arms)
