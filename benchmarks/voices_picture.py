@@ -58,5 +58,5 @@ def frontier_svg(runs: Sequence[dict[str, Any]], path: Path, bound: float, enoug
     figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize=SMALL - 1, labelcolor=LIGHT.ink)
     out = io.StringIO()
     with rc_context({"svg.hashsalt": "mirrorenv", "svg.fonttype": "none"}):  # the same figures give the same bytes
-        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
+        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     atomic_write_text(path, out.getvalue())
