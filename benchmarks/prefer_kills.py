@@ -2,6 +2,7 @@
 
     python benchmarks/prefer_kills.py [--kills 20] [--seed 0]
 
+Every command is a process of its own, forked from one that has imported the package, so that many kills are cheap.
 Moments are seen from the run folder: before anything is written, while texts, checkpoints, other files or the tuned
 voices are written, and some time after an evaluation, while the next round trains or measures. Each run is compared
 with one that nobody disturbed, byte by byte: texts, evaluations, metrics, data card, checkpoints with adapters and

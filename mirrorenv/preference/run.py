@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ from mirrorenv.preference.pairs import PairFile
 from mirrorenv.preference.rounds import CARD, SILENT, TEXTS, Rounds, Watch, adapted_beta, topics_for
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.voices import Voices
-from mirrorenv.preference.workers import ALONE, Workers, refuse_uneven
+from mirrorenv.preference.workers import ALONE, Workers, on_cpu, refuse_uneven
 from mirrorenv.results.files import json_lines
-from mirrorenv.results.run_folder import IfExists, RunFolder
+from mirrorenv.results.run_folder import IfExists, RunFolder, first_difference
 
 __all__ = ["CARD", "TEXTS", "Watch", "adapted_beta", "device_for", "topics_for", "train", "voices_for"]
 
@@ -40,11 +40,12 @@ def device_for(name: str = "auto") -> str:
 
     if name not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"device '{name}': must be auto, cpu or cuda")
-    there = torch.cuda.is_available()
-    if name == "cuda" and not there:
+    if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device 'cuda': torch sees no GPU here; use --device cpu, or a build of torch with CUDA")
-    if name == "cpu" or not there or os.environ.get("ACCELERATE_USE_CPU", "false").lower() == "true":
+    if on_cpu(name):
         return "cpu"
+    if given := os.environ.get("ACCELERATE_TORCH_DEVICE"):  # Ray knows which one is this worker's
+        return given
     return f"cuda:{int(os.environ.get('LOCAL_RANK') or 0) % torch.cuda.device_count()}"
 
 
@@ -100,22 +101,34 @@ def train(
         MirrorError: see the message; the same call goes on where it stopped.
     """
     refuse_uneven(settings, workers.size)
-    config = _config(settings, pairs)
+    config, again = _config(settings, pairs), if_exists == "overwrite"
+    known = workers.first(lambda: RunFolder.open(path) if (path / "run.json").is_file() else None)
+    if known is not None and not again and known.status == "finished" and _same(known, config, settings.seed):
+        return known
 
     def opened() -> RunFolder:
-        if if_exists == "overwrite" and (path / "run.json").is_file():
+        if again and known is not None:
             (path / TEXTS).unlink(missing_ok=True)  # first, so that no run begins with another's texts
         where = device_for(device) + (f", {workers.size} workers" if workers.size > 1 else "")
         return RunFolder.create(path, config, settings.seed, if_exists=if_exists, device=where)
 
-    folder = workers.first(opened)
-    if folder.status == "finished":
-        return folder
-    with _reasons(folder, workers, watch), _terminable(), voices_for(settings, device) as voices:
+    with ExitStack() as stack:
+        late = known is None or again  # then a model that cannot be loaded leaves no folder behind, and costs no run
+        if not late:
+            folder = workers.first(opened)
+        voices = stack.enter_context(voices_for(settings, device))
+        if late:
+            folder = workers.first(opened)
+        stack.enter_context(_reasons(folder, workers, watch))
+        stack.enter_context(_terminable())
         Rounds(settings, folder, voices, pairs, watch, workers).run()
     if workers.leads:
         folder.finish()
     return folder
+
+
+def _same(known: RunFolder, config: dict[str, Any], seed: int) -> bool:
+    return known.info.get("seed") == seed and first_difference(known.config, config) is None
 
 
 def _config(settings: PreferenceSettings, pairs: PairFile | None) -> dict[str, Any]:

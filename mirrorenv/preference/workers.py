@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from mirrorenv.errors import ConfigError
 from mirrorenv.preference.settings import PreferenceSettings
 
-__all__ = ["ALONE", "Workers", "joined_workers", "launched", "refuse_uneven"]
+__all__ = ["ALONE", "Workers", "joined_workers", "launched", "on_cpu", "refuse_uneven"]
 
 T = TypeVar("T")
 _PATIENCE = timedelta(hours=12)  # one worker may measure for long; whoever dies is noticed by the launcher
@@ -132,8 +132,16 @@ def joined_workers(device: str = "auto") -> Workers:
 
     near = int(os.environ.get("LOCAL_WORLD_SIZE") or 1)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // near)))  # or accelerate warns
-    state = PartialState(cpu=device == "cpu", timeout=_PATIENCE)
+    state = PartialState(cpu=on_cpu(device), timeout=_PATIENCE)
     return Workers(state.process_index, state.num_processes)
+
+
+def on_cpu(device: str = "auto") -> bool:
+    """Whether a process computes on the CPU: told so by the user or by accelerate, or because there is nothing else."""
+    import torch
+
+    told = os.environ.get("ACCELERATE_USE_CPU", "false").lower() == "true"
+    return device == "cpu" or told or not torch.cuda.is_available()
 
 
 def refuse_uneven(settings: PreferenceSettings, size: int) -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
+import multiprocessing
 import random
-import subprocess
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import torch
+import trl  # noqa: F401  (imported here, so that no forked command has to)
+from trl import DPOTrainer  # noqa: F401
+
+from mirrorenv.cli import main
 from tests.preference.small import differing, small_settings
 
-ROOT = Path(__file__).resolve().parents[2]
 _CHANGES = ("learning.rounds=3", "learning.steps=6", "data.most_topics=12", "measure.instructions=true")
 
 
@@ -64,10 +69,17 @@ def _moments(run: Path, draws: random.Random) -> dict[str, Callable[[], bool]]:
     }
 
 
-def _start(settings: Path, run: Path) -> subprocess.Popen[bytes]:
-    words = ["-m", "mirrorenv", "prefer", "train", "--config", str(settings), "--run", str(run), "--quiet"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=environment, stderr=subprocess.PIPE)
+def _start(settings: Path, run: Path) -> BaseProcess:
+    """`mirrorenv prefer train` in a process of its own, forked so that torch is not imported again each time."""
+    process = multiprocessing.get_context("fork").Process(target=_command, args=(settings, run))
+    process.start()
+    return process
+
+
+def _command(settings: Path, run: Path) -> None:
+    torch.set_num_threads(1)  # threads of the parent are not there any more
+    sys.argv = ["mirrorenv", "prefer", "train", "--config", str(settings), "--run", str(run), "--quiet"]
+    main()
 
 
 def prove_resume(place: Path, model: Path, kills: int, *, seed: int = 0, say: Callable[[str], None] = print) -> Proof:
@@ -91,11 +103,11 @@ def prove_resume(place: Path, model: Path, kills: int, *, seed: int = 0, say: Ca
             known = _moments(run, draws)
             left = left or draws.sample(sorted(known), len(known))  # every kind once before any comes twice
             moment = left.pop()
-            while process.poll() is None and not known[moment]():
+            while process.is_alive() and not known[moment]():
                 time.sleep(0.002)
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.join()
+            if process.exitcode == -signal.SIGKILL:
                 proof.moments[moment] += 1
                 say(f"kill {proof.kills}: {moment}")
                 continue
@@ -107,7 +119,7 @@ def prove_resume(place: Path, model: Path, kills: int, *, seed: int = 0, say: Ca
     return proof
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    said = process.communicate()[1]
-    if process.returncode:
-        raise RuntimeError(said.decode())
+def _end(process: BaseProcess) -> None:
+    process.join()
+    if process.exitcode:
+        raise RuntimeError(f"the command ended with exit code {process.exitcode}")

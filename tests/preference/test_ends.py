@@ -15,7 +15,7 @@ pytest.importorskip("trl", reason="needs the extra trl")
 import torch
 from safetensors.torch import load_file
 
-from mirrorenv.errors import TrainingError
+from mirrorenv.errors import ConfigError, RunFolderError, TrainingError
 from mirrorenv.preference.report import write_report
 from mirrorenv.preference.run import Watch, train
 from mirrorenv.results.run_folder import RunFolder
@@ -72,3 +72,21 @@ def test_a_model_that_comes_to_repeat_one_word_is_rolled_back_until_the_run_stop
     kept = load_file(folder.path / "voices" / "ann" / "adapter_model.safetensors")
     assert all(torch.count_nonzero(weights) == 0 for name, weights in kept.items() if "lora_B" in name)
     assert "was rolled back" in write_report(folder.path).read_text()
+
+
+def test_a_model_that_is_not_there_leaves_no_folder_behind_and_costs_no_run(tiny_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"local model 'nowhere'"):
+        train(small_settings(Path("nowhere")), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    settings = small_settings(tiny_model, "learning.rounds=1")
+    given = first_texts()
+    train(settings, tmp_path / "run", pairs=given)
+    files = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    rows: list[Any] = []
+    folder = train(settings, tmp_path / "run", pairs=given, watch=Watch(evaluation=rows.append))
+    with pytest.raises(ConfigError, match=r"local model 'nowhere'"):
+        train(small_settings(Path("nowhere")), tmp_path / "run", if_exists="overwrite")
+    assert folder.status == "finished" and rows == []  # neither trained nor measured again
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == files
+    with pytest.raises(RunFolderError, match=r"learning\.rounds"):
+        train(small_settings(tiny_model, "learning.rounds=2"), tmp_path / "run", pairs=given)
