@@ -1,0 +1,42 @@
+"""Scores, ratings, pages and pairs are made without holding more than one game."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+
+from mirrorenv.debate import report
+from mirrorenv.debate.export import write_pairs
+from mirrorenv.debate.log import CALLS, CallLog
+from mirrorenv.debate.playing import Budget, play_tournament
+from mirrorenv.debate.report import open_results, write_scores
+from mirrorenv.debate.starter import write_starter
+from mirrorenv.debate.tournament import load_tournament
+from mirrorenv.debate.view import write_pages
+
+GAMES = 4
+
+
+def test_no_more_than_a_game_is_held_beside_the_next(tmp_path, monkeypatch):
+    tournament = load_tournament(write_starter(tmp_path / "start", "default"), games=GAMES, overrides={"rounds": 1})
+    tournament.folder(tmp_path / "run")
+    asyncio.run(play_tournament(tournament, CallLog(tmp_path / "run" / CALLS), Budget()))
+    alive, most, reading = weakref.WeakSet(), [], report.recorded_game
+
+    def watched(*given):
+        gc.collect()
+        most.append(len(alive))  # held by whoever asks for the next game
+        debate = reading(*given)
+        alive.add(debate)
+        return debate
+
+    monkeypatch.setattr(report, "recorded_game", watched)
+    results = open_results(tmp_path / "run")
+    write_scores(results)
+    results.items().rated(bootstrap=50)
+    write_pages(results)
+    write_pairs(results, tmp_path / "pairs.jsonl")
+    assert len(most) == 3 * GAMES and max(most) <= 1
+    gc.collect()
+    assert not alive
