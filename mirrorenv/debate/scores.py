@@ -64,7 +64,7 @@ class ReaderScore:
         invalid: share of verdicts that could not be read at the last try.
         repaired: share that could be read at the second try only.
         inverse: share of verdicts that fit the inverse convention better than ours.
-        curve: peer hits by round.
+        curve: peer hits by round, an unreadable verdict at the floor as in ``peer_hits``.
         nats_curve: log score on peers' texts by round.
         by_slot: hits by place in the lineup.
         labels: how often each player name was given.
@@ -246,7 +246,7 @@ class _Reader:
         belief = _renormalised(sheet.belief[:, place], seat, False)[:, seat.others]
         self.values["stated"].extend(belief.max(axis=-1).ravel().tolist())
         self.values["credit"].extend(peer.ravel().tolist())
-        self._sum("curve", peer.mean(axis=1))
+        self._sum("curve", loose.mean(axis=1))
         self._sum("nats_curve", worth.mean(axis=1))
         self._sum("by_slot", sheet.by_slot[:, place].mean(axis=0))
         self._sum("labels", sheet.naming[:, place].mean(axis=(0, 1)))

@@ -102,7 +102,7 @@ def reference(name, transcripts, readers, knows_own):
                 row = [p / sum(row) for p in row]
                 tied = [m for m in range(N) if row[m] > max(row) - 1e-12]
                 right = (n in tied) / len(tied)
-                hits.append(right)
+                hits.append(right if valid else floor)
                 stated.append((max(row), right))
                 found["loose"].append(right if valid else floor)
                 found["strict"].append(right if valid else 0.0)
