@@ -129,8 +129,8 @@ def _ratings(results: Results) -> str:
     rows = [[escape(name), group, *cells] for group, name, *cells in rating.rows()]
     lead = (
         "Logits above the guessing floor, from a crossed model of readers and authors: how well a player reads, how "
-        "easily it is read, and what it gains on its own text. Readers of one group could be equal. A reader that still "
-        "has its own text before it knows itself by comparing strings; it has to read itself where that is withheld."
+        "easily it is read, and what it gains on its own text. Readers of one group could be equal. Who still has its "
+        "own text at hand knows itself by comparing strings; it has to read itself where that is withheld."
     )
     heads = ["player", "group", "reads", "is read", "knows itself", "shown at 5 %"]
     return section("Ratings", table(heads, rows, f"95 % intervals in brackets, {_RESAMPLES} resamples of games"), lead)
