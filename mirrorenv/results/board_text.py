@@ -20,9 +20,9 @@ READ = (
     "Every number stands with its 95 % interval, over the seeds of the line. "
     f"{ONE_RUN} marks a line of a single run, whose interval is over the episodes of that run: it is well measured, "
     "and says nothing about another seed. A group holds the lines of one world whose intervals over seeds overlap: "
-    "their order is not known. Lines of one seed are in no group. In simulation, intervals of means over seeds hold the "
-    "truth in 95 % of experiments where seeds are normal; where they are skewed or some fail, in 82 % at five seeds and "
-    "in 84 to 95 % at ten (benchmarks/interval_coverage.py)."
+    "their order is not known. Lines of one seed are in no group. In simulation, intervals of means over seeds hold "
+    "the truth in 95 % of experiments where seeds are normal; where they are skewed or some fail, in 82 % at five "
+    "seeds and in 84 to 95 % at ten (benchmarks/interval_coverage.py)."
 )
 
 
