@@ -36,7 +36,7 @@ CONDITIONS = {
     "entropy 0.1": [*BASE, "mirror.weight=0", "learning.entropy=0.1"],
 }
 SMOKE = ["total_steps=2048"]
-EPISODES, SEED = 512, 55_000_000  # held out
+EPISODES, SEED = 128, 55_000_000  # held out
 
 
 def fraction(earned: float) -> float:

@@ -31,9 +31,9 @@ class TwoTeams(ClockedWorld):
 
     ## Description
     In each step every agent goes to one of two fields. A field that is visited gives its whole harvest, in equal shares
-    to those who are there. The better reply to two opponents in the rich field is to go there, too; a team that splits
-    up pays for it, unless the other does so as well. Each team has a sign of its own, drawn by chance for each episode,
-    which its members see and which means nothing.
+    to those who are there. As it is, a team that splits up earns more than one that goes to the rich field together,
+    whatever the other does, and who goes where is the same. Each team has a sign of its own, drawn by chance for each
+    episode, which its members see and which means nothing.
 
     ## Observation
     | part | shape | dtype | range | unit |
@@ -49,7 +49,7 @@ class TwoTeams(ClockedWorld):
     What one's team harvests in the step minus what the other team does: the game is zero-sum.
 
     ## Arguments
-    ``horizon`` (8 steps), ``poor`` (0.2: harvest of the poor field; the rich one gives 1), ``signs`` (True; False:
+    ``horizon`` (8 steps), ``poor`` (0.5: harvest of the poor field; the rich one gives 1), ``signs`` (True; False:
     every sign is 1 and tells nothing).
 
     ## What carries identity, what leaks
@@ -58,7 +58,7 @@ class TwoTeams(ClockedWorld):
 
     agent_name = "player"
 
-    def __init__(self, *, num_envs: int = 1, horizon: int = 8, poor: float = 0.2, signs: bool = True) -> None:
+    def __init__(self, *, num_envs: int = 1, horizon: int = 8, poor: float = 0.5, signs: bool = True) -> None:
         if not 0 <= poor <= 1:
             raise ConfigError(f"TwoTeams: poor must lie in [0, 1], got {poor}")
         super().__init__(
