@@ -8,7 +8,7 @@ rounds; the first of them owns the folder.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -82,7 +82,10 @@ class Rounds:
         self.heads = Heads(len(voices))
         count, learning = len(voices), settings.learning
         self.state = Progressed(
-            [settings.loss.beta] * count, [learning.learning_rate] * count, optimisers=[None] * count
+            [settings.loss.beta] * count,
+            [learning.learning_rate] * count,
+            versions=[0] * count,
+            optimisers=[None] * count,
         )
 
     def run(self) -> None:
@@ -138,14 +141,20 @@ class Rounds:
             round=-1, tuned=False, progress=self.watch.stage,
         )  # fmt: skip
 
-    def _fresh(self, split: Split, version: int, samples: int) -> list[Text]:
+    def _fresh(self, split: Split, version: int | list[int], samples: int) -> list[Text]:
         return generate(
             self.settings, self.voices, self.topics, self.notebook, [split], samples=samples, round=version, tuned=True,
             progress=self.watch.stage,
         )  # fmt: skip
 
-    def _measure(self, first: list[Text], split: Split, version: int) -> dict[str, Any]:
-        """An evaluation row without its place in the run; workers share its columns."""
+    def _measure(self, first: list[Text], split: Split, version: int | list[int]) -> dict[str, Any]:
+        """An evaluation row without its place in the run; workers share its columns.
+
+        Args:
+            first: the players' first texts.
+            split: which topics.
+            version: round that the voices come from, of all or of each.
+        """
         run, settings = f"{self.settings.seed}/{split}/{version}", self.settings
         told = [one for one in first if one.split == split]
         fresh = self._fresh(split, version, settings.measure.samples)
@@ -186,16 +195,22 @@ class Rounds:
         losses = self._improve(first, number)
         row = self._measure(first, "tuning", number)
         beyond = beyond_bound(row["fresh"]["useful"], state.reference, self.settings.bound)
-        row |= {"rolled_back": bool(beyond), "reasons": beyond, "betas": list(state.betas), "rates": list(state.rates)}
-        if beyond:
-            before = self.folder.checkpoint_path(state.round * self.settings.learning.steps)
-            state.optimisers = self._loaded(before).optimisers
-            self._hold_back(beyond, number)
-        else:
-            state.version = number
-            self._accept(row, number)
+        used = {"betas": list(state.betas), "rates": list(state.rates)}
+        self._log(row | {"rolled_back": bool(beyond), "reasons": beyond, **used}, number, losses)
         state.round = number
-        self._log(row, number, losses)
+        if beyond:
+            self._hold_back(beyond, number)
+        if len(beyond) < len(self.voices):  # those within the bounds keep what they learned, and are measured again
+            state.version = number
+            state.versions = [
+                state.versions[player] if name in beyond else number for player, name in enumerate(self.settings.names)
+            ]
+            if beyond:
+                row = self._measure(first, "tuning", state.versions)
+                self._log(row | {"rolled_back": False, "without": sorted(beyond), **used}, number)
+            self._accept(row, number, beyond)
+        else:
+            state.stale += 1
         self._save()
 
     def _improve(self, first: list[Text], number: int) -> list[dict[str, float]]:
@@ -219,18 +234,26 @@ class Rounds:
         return shuffled_owners(kept, self.settings) if self.settings.control == "shuffled_ownership" else kept
 
     def _hold_back(self, beyond: dict[str, list[str]], number: int) -> None:
-        state = self.state
+        """Take those who broke a bound back to where they were before the round."""
+        state, voices, heads = self.state, self.voices, self.heads
+        tried = list(voices.states), list(heads.states), list(state.optimisers)
+        before = self._loaded(self.folder.checkpoint_path((number - 1) * self.settings.learning.steps))
+        state.optimisers = before.optimisers
         for player, name in enumerate(self.settings.names):
             if name in beyond:
                 state.betas[player] *= _HARDER
                 state.rates[player] *= _SLOWER
-        state.stale += 1
+                continue
+            voices.states[player], state.optimisers[player] = tried[0][player], tried[2][player]
+            heads.states[player] = tried[1][player]
         why = "; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in beyond.items())
         self.watch.note(
             f"round {number} is rolled back: {why}. They go on with twice the KL weight and half the step size"
+            + ("" if len(beyond) == len(voices) else "; the others keep what they learned")
         )
 
-    def _accept(self, row: dict[str, Any], number: int) -> None:
+    def _accept(self, row: dict[str, Any], number: int, beyond: Collection[str] = ()) -> None:
+        """Compare the population that stays with the best so far, and adapt the KL weights of those not held back."""
         state, budget = self.state, self.settings.loss.kl_budget
         if _rank(row) > state.best_rank:
             state.best, state.best_rank, state.stale = number, _rank(row), 0
@@ -239,7 +262,8 @@ class Rounds:
         if budget is None:
             return
         for player, name in enumerate(self.settings.names):
-            state.betas[player] = adapted_beta(state.betas[player], row["fresh"]["useful"][name]["kl"], budget)
+            if name not in beyond:
+                state.betas[player] = adapted_beta(state.betas[player], row["fresh"]["useful"][name]["kl"], budget)
 
     def _end(self, first: list[Text]) -> None:
         """Measure the best round on the held-out topics, and leave its voices where peft or transformers find them."""

@@ -27,7 +27,8 @@ class Progressed:
 
     Attributes:
         round: rounds that were tried.
-        version: round whose adapters are in place: earlier than `round` after a rollback.
+        version: round whose population is in place: earlier than `round` if all were rolled back.
+        versions: round that each player's voice comes from.
         betas: KL weight of each player.
         rates: step size of each player.
         best: round with the best recognition among the useful ones; 0 is the untouched population.
@@ -41,6 +42,7 @@ class Progressed:
     rates: list[float]
     round: int = 0
     version: int = 0
+    versions: list[int] = field(default_factory=list)
     best: int = 0
     best_rank: list[float] = field(default_factory=list)
     stale: int = 0
@@ -94,6 +96,7 @@ def load_round(folder: Path, voices: Voices, heads: Heads) -> Progressed:
                     found.setdefault(int(index), {})[name] = tensor
             optimisers.append(found or None)
         state = Progressed(**plain, optimisers=optimisers)
+        state.versions = state.versions or [state.version] * len(voices)  # older runs took everybody back together
     except MirrorError as error:
         raise CheckpointError(f"the checkpoint {folder} is damaged: {error}") from error
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:

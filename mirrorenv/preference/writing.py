@@ -123,7 +123,7 @@ def generate(
     splits: Sequence[Split],
     *,
     samples: int,
-    round: int,
+    round: int | Sequence[int],
     tuned: bool,
     progress: Progress = lambda what, done, of: None,
 ) -> list[Text]:
@@ -136,15 +136,16 @@ def generate(
         notebook: where texts are kept.
         splits: which topics.
         samples: texts of each player on each topic.
-        round: version of the adapters, -1 for the first texts.
+        round: version of the voices, of all or of each; -1 for the first texts.
         tuned: whether the players' adapters speak, told nothing; else the untouched model under each persona.
         progress: called with (what, texts done, texts to do).
     """
     found = list[Text]()
     total = len(voices) * samples * sum(len(topics[split]) for split in splits)
     for number, name in enumerate(settings.names):
+        version = round if isinstance(round, int) else round[number]
         wanted = [
-            _Wanted(name, topic, split, sample, round)
+            _Wanted(name, topic, split, sample, version)
             for split in splits
             for topic in topics[split]
             for sample in range(samples)
