@@ -25,8 +25,10 @@ Row = dict[str, Any]
 HERE = Path(__file__).resolve().parent
 
 
-def arguments(description: str, *, seeds: int, out: str) -> argparse.Namespace:
-    """The options all suites share."""
+def arguments(
+    description: str, *, seeds: int, out: str, add: Callable[[argparse.ArgumentParser], object] | None = None
+) -> argparse.Namespace:
+    """The options all suites share, and those that `add` gives the parser."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=seeds, help=f"how many seeds of every condition (default {seeds})")
     parser.add_argument("--first-seed", type=int, default=0, help="the first of them (default 0)")
@@ -36,6 +38,8 @@ def arguments(description: str, *, seeds: int, out: str) -> argparse.Namespace:
     parser.add_argument("--smoke", action="store_true", help="a few iterations of one seed: does it work at all?")
     parser.add_argument("--table", action="store_true", help="run nothing; print what is there")
     parser.add_argument("--json", type=Path, help="also write the table here")
+    if add is not None:
+        add(parser)
     return parser.parse_args()
 
 

@@ -11,10 +11,12 @@ possible belief of a reader who knows the sign, and of one who must average over
 the team harvests minus what a team without any mirror reward does, of the same seed, playing against each other.
 
     python benchmarks/team_against.py --seeds 5 [--json benchmarks/results/team_against.json]
+    python benchmarks/team_against.py --seeds 5 --poor 0.2 --out runs/team_against_fifth
 """
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,10 +107,16 @@ def measured(path: Path, plain: Path | None) -> dict[str, float]:
     return found
 
 
+def _add_poor(parser: argparse.ArgumentParser) -> None:
+    about = "harvest of the poor field (default 0.5); give each value an --out of its own"
+    parser.add_argument("--poor", type=float, default=0.5, help=about)
+
+
 def main() -> None:
     """Run what is missing and print the table."""
-    options = grid.arguments(__doc__ or "", seeds=5, out="team_against")
-    runs = run_bare(CONDITIONS, options, SMOKE)
+    options = grid.arguments(__doc__ or "", seeds=5, out="team_against", add=_add_poor)
+    conditions = {name: [*sets, f"world_options.poor={options.poor}"] for name, sets in CONDITIONS.items()}
+    runs = run_bare(conditions, options, SMOKE)
     plain = {path.name: path for path in runs.get(PLAIN, [])}
     content: dict[str, Any] = {}
     rows = []
