@@ -28,7 +28,7 @@ from mirrorenv.results.rescore import (
 )
 from mirrorenv.results.resimulate import resimulate, unreplayable
 from mirrorenv.results.result_folder import SCORES, ResultFolder
-from mirrorenv.results.schema import Result
+from mirrorenv.results.schema import RESULT, Result
 from mirrorenv.results.tables import Table
 from mirrorenv.results.voices import voice_rows
 
@@ -123,6 +123,10 @@ def check_files(folder: Path) -> int:
         ResultError: if a file is missing, changed, unnamed, or not a plain file.
     """
     if not (folder / MANIFEST).is_file():
+        if next(folder.glob(f"*/**/{RESULT}"), None) is not None:
+            raise ResultError(
+                f"{folder} is no result but holds some; 'mirrorenv board check {folder}' verifies them all"
+            )
         raise ResultError(f"{folder} has no {MANIFEST}; 'mirrorenv results export RUN' makes a whole folder")
     entries = read_json(folder / MANIFEST).get("files")
     if not isinstance(entries, dict):

@@ -102,6 +102,12 @@ def test_a_missing_file_is_named(copy, name):
         verify_result(copy)
 
 
+def test_a_folder_of_several_results_is_sent_to_board_check(tmp_path):
+    table_folder(tmp_path / "suite/one/seed0", {"a": {0: [1.0]}})
+    with pytest.raises(ResultError, match="suite is no result but holds some; 'mirrorenv board check"):
+        verify_result(tmp_path / "suite")
+
+
 def test_a_file_that_nobody_announced_is_refused(copy):
     (copy / "extra.txt").write_text("hello")
     with pytest.raises(ResultError, match=r"extra\.txt is not in the manifest"):
