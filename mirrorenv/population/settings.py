@@ -106,12 +106,12 @@ class PopulationSettings(StrictModel):
 class MirrorSettings(StrictModel):
     """The mirror reward and its controls, or another reward in its place."""
 
+    weight: float = Field(default=1.0, ge=0)
+    """Weight of the mirror reward's advantage beside the environment's; 0 trains observers that nobody is paid by."""
     reward: str = "mirror"
     """What is paid beside the environment's reward: mirror, eoi, diayn, cds, or a name you registered. All but the
     mirror are computed from single steps by a model that knows every name, are discounted by `learning.gamma`, and are
     divided by the horizon, so that an episode of perfect names is worth 1 (eoi) or log N (diayn and cds' actions)."""
-    weight: float = Field(default=1.0, ge=0)
-    """Weight of the mirror reward's advantage beside the environment's; 0 trains observers that nobody is paid by."""
     final_weight: float | None = Field(default=None, ge=0)
     """If given, the weight moves linearly from `weight` to this over the run."""
     credit: Literal["author", "team", "observer", "self", "adversarial"] = "author"
