@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from mirrorenv.debate.local import load_model
-from mirrorenv.errors import ConfigError, MirrorError, TrainingError
+from mirrorenv.errors import ConfigError, MirrorError
 from mirrorenv.preference.full_voices import FullVoices
 from mirrorenv.preference.pairs import PairFile
 from mirrorenv.preference.rounds import CARD, SILENT, TEXTS, Rounds, Watch, adapted_beta, topics_for
@@ -21,6 +19,7 @@ from mirrorenv.preference.voices import Voices
 from mirrorenv.preference.workers import ALONE, Workers, on_cpu, refuse_uneven
 from mirrorenv.results.files import json_lines
 from mirrorenv.results.run_folder import IfExists, RunFolder, first_difference
+from mirrorenv.results.signals import terminable
 
 __all__ = ["CARD", "TEXTS", "Watch", "adapted_beta", "device_for", "topics_for", "train", "voices_for"]
 
@@ -120,7 +119,7 @@ def train(
         if late:
             folder = workers.first(opened)
         stack.enter_context(_reasons(folder, workers, watch))
-        stack.enter_context(_terminable())
+        stack.enter_context(terminable(_AGAIN))
         Rounds(settings, folder, voices, pairs, watch, workers).run()
     if workers.leads:
         folder.finish()
@@ -152,22 +151,6 @@ def _reasons(folder: RunFolder, workers: Workers, watch: Watch) -> Iterator[None
             with suppress(MirrorError):  # where nothing can be written, the reason itself says so
                 folder.fail("interrupted from the keyboard" if interrupted else f"{type(error).__name__}: {error}")
         raise
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM as an error, so that it is put down too."""
-
-    def terminate(number: int, frame: Any) -> None:
-        raise TrainingError(f"stopped by {signal.Signals(number).name}. {_AGAIN}")
-
-    main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, terminate) if main else None
-    try:
-        yield
-    finally:
-        if main:
-            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _digest(pairs: PairFile | None) -> str | None:

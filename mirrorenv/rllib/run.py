@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +27,7 @@ from mirrorenv.population.neighbourhood import check_lineup_size, settle_neighbo
 from mirrorenv.population.population import Population
 from mirrorenv.population.train_batch import check_reward
 from mirrorenv.results import RunFolder
+from mirrorenv.results.signals import terminable
 from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
 from mirrorenv.rllib.resume import go_on, save_checkpoint
 from mirrorenv.rllib.settings import RunSettings
@@ -147,7 +146,7 @@ def train(
     try:
         with _reasons(folder):
             start_ray(settings)
-            with _terminable():
+            with terminable(_AGAIN):  # when Ray is up: its own handler ends the process
                 algorithm = algorithm_config(settings).build_algo()
                 _Loop(settings, folder, algorithm, progress).run()
     finally:
@@ -180,22 +179,6 @@ def _reasons(folder: RunFolder) -> Iterator[None]:
         if mirrored is error:
             raise
         raise mirrored from error
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM as an error, so that it is put down too. Entered when Ray is up: its own handler ends the process."""
-
-    def terminate(number: int, frame: Any) -> None:
-        raise TrainingError(f"stopped by {signal.Signals(number).name}. {_AGAIN}")
-
-    main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, terminate) if main else None
-    try:
-        yield
-    finally:
-        if main:
-            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _as_ours(error: BaseException, folder: RunFolder) -> BaseException:
