@@ -127,6 +127,8 @@ def figures_of(run: RunFolder) -> Row:
         "held_out": {
             **{f"fresh_{way}": fresh[way]["joint"]["value"] for way in ("sum", "per_token", "pmi")},
             **{f"first_{way}": first[way]["joint"]["value"] for way in ("sum", "per_token", "pmi")},
+            "fresh_assigned": fresh["assigned"]["value"],
+            "first_assigned": first["assigned"]["value"],
             "before": last["first"]["before"]["sum"]["joint"]["value"],
             "margin": fresh["sum"]["margin"]["value"],
             "self_advantage": fresh["self_advantage"]["value"],
@@ -191,7 +193,7 @@ def finished(out: Path, only: Sequence[str]) -> list[RunFolder]:
 
 COLUMNS = (
     ("fresh_sum", "fresh, whole"), ("fresh_per_token", "fresh, per token"),
-    ("fresh_pmi", "fresh, against untouched"), ("first_sum", "first, whole"),
+    ("fresh_pmi", "fresh, against untouched"), ("fresh_assigned", "fresh, two by both"), ("first_sum", "first, whole"),
     ("lineup", "own likelihood"), ("limit", "limit"), ("perplexity", "perplexity x"), ("repetition", "repetition"),
     ("relevance", "relevance x"), ("relevance_mean", "mean relevance x"), ("kl", "KL"),
 )  # fmt: skip

@@ -23,7 +23,7 @@ class TopicPack:
         name: the file's name without its ending.
         title: for headings.
         about: what the pack is for.
-        topics: at least one, each of 1 to 400 characters.
+        topics: at least one, each of 1 to 400 characters, the pack's ``request`` at its end if there is one.
     """
 
     name: str
@@ -72,14 +72,20 @@ def load_topics(name: str) -> TopicPack:
 
 
 def _pack(short: str, name: str, data: dict[str, object]) -> TopicPack:
-    unknown = data.keys() - {"title", "about", "topics"}
+    unknown = data.keys() - {"title", "about", "request", "topics"}
     if unknown:
-        raise ConfigError(f"topic pack {name}: unknown keys {sorted(unknown)}; it holds title, about and topics")
-    topics = data.get("topics")
+        raise ConfigError(
+            f"topic pack {name}: unknown keys {sorted(unknown)}; it holds title, about, topics, and a request if any"
+        )
+    topics, request = data.get("topics"), data.get("request", "")
     if not isinstance(topics, list) or not topics:
         raise ConfigError(f"topic pack {name}: 'topics' must be a list of at least one text")
+    if not isinstance(request, str):
+        raise ConfigError(f"topic pack {name}: 'request', which is added to every topic, must be a text")
     for number, topic in enumerate(topics):
-        if not isinstance(topic, str) or not 0 < len(topic.strip()) <= LONGEST_TOPIC:
-            raise ConfigError(f"topic pack {name}: topic {number} must be a text of 1 to {LONGEST_TOPIC} characters")
+        if not isinstance(topic, str) or not 0 < len(f"{topic} {request}".strip()) <= LONGEST_TOPIC:
+            raise ConfigError(
+                f"topic pack {name}: topic {number} must be a text of 1 to {LONGEST_TOPIC} characters, request included"
+            )
     title, about = data.get("title", short), data.get("about", "")
-    return TopicPack(short, str(title), str(about), tuple(str(topic).strip() for topic in topics))
+    return TopicPack(short, str(title), str(about), tuple(f"{topic.strip()} {request}".strip() for topic in topics))

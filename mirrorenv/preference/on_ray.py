@@ -6,7 +6,6 @@ Ray starts the processes and joins them; what they do together is what processes
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import threading
@@ -24,6 +23,7 @@ from mirrorenv.preference.pairs import PairFile
 from mirrorenv.preference.rounds import Watch
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.workers import refuse_uneven
+from mirrorenv.ray_up import bring_ray_up
 from mirrorenv.results.run_folder import IfExists, RunFolder
 
 __all__ = ["train_on_ray"]
@@ -124,20 +124,7 @@ def _ray(address: str | None, workers: int, gpus_per_worker: float) -> Iterator[
     if ray.is_initialized():
         yield
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    try:
-        ray.init(
-            address=address or "local",
-            # Ray waits in silence for CPUs that are not there: on a small machine workers share them instead.
-            num_cpus=None if address else max(os.cpu_count() or 1, workers + 1),
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
-    except Exception as error:  # Ray has no class for it
-        raise TrainingError(f"Ray did not start on {address or 'this machine'}: {error}") from error
+    bring_ray_up(address, workers)
     try:
         _refuse_what_is_not_there(workers, gpus_per_worker)
         yield

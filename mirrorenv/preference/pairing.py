@@ -67,7 +67,7 @@ def pairs_for(
     if not chances:
         raise TrainingError(
             f"round {round}: no training topic has a usable text of '{name}' and of somebody else. Texts that did not "
-            "end are dropped: raise data.tokens, or set data.truncated=keep"
+            "end are dropped: raise data.tokens, set data.truncated=trim, or ask for short answers in the topics"
         )
     draws = np.random.default_rng(derived_seed(settings.seed, "pairs", round, name))
     wanted = settings.learning.steps * settings.learning.pairs

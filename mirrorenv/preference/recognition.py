@@ -14,7 +14,7 @@ from mirrorenv.mirror import Belief, score_belief
 from mirrorenv.mirror.intervals import rate_interval, t_interval
 from mirrorenv.mirror.lineup import lineup_permutations
 
-__all__ = ["observer_evidence", "pairwise", "recognition", "scored"]
+__all__ = ["assigned", "observer_evidence", "pairwise", "recognition", "scored"]
 
 Array = npt.NDArray[np.float64]
 
@@ -35,6 +35,26 @@ def pairwise(values: Array) -> tuple[Array, Array]:
     wins = np.where(margin > 0, 1.0, np.where(margin == 0, 0.5, 0.0))
     count = values.shape[-1] - 1
     return (wins * others).sum(axis=1) / count, (margin * others).sum(axis=1) / count
+
+
+def assigned(values: Array) -> Array:
+    """Two texts given to their two authors by both likelihoods together, whatever is likely under everybody.
+
+    For authors i and j the right way round is log p_i(i) + log p_j(j), the wrong one log p_i(j) + log p_j(i): what a
+    text has under both models cancels, so neither length nor plainness decides.
+
+    Args:
+        values: (B, K, N) of the text of author k under player n.
+
+    Returns:
+        (B,) share of the N (N - 1) / 2 pairs on a topic that come out the right way round (ties count half).
+    """
+    own = np.einsum("bnn->bn", values)  # (B, N)
+    margin = own[:, :, None] + own[:, None, :] - values - values.transpose(0, 2, 1)  # (B, N, N)
+    first, second = np.triu_indices(values.shape[-1], 1)
+    pairs = margin[:, first, second]
+    found: Array = np.where(pairs > 0, 1.0, np.where(pairs == 0, 0.5, 0.0)).mean(axis=1)
+    return found
 
 
 def observer_evidence(by_player: Array, untouched: Array) -> Array:
@@ -65,8 +85,9 @@ def recognition(by_player: Array, untouched: Array, lengths: Array, run: str) ->
 
     Returns:
         by way of comparing (``sum``, ``per_token``, ``pmi``): ``joint`` accuracy with its interval over lineups, that
-        of each player, margins; ``lineup`` and ``limit``, as :class:`~mirrorenv.mirror.Score`;
-        ``self_advantage`` in nats per token: how much better authors predict their own texts than the others do.
+        of each player, margins; ``assigned`` as in :func:`assigned`; ``lineup`` and ``limit``, as
+        :class:`~mirrorenv.mirror.Score`; ``self_advantage`` in nats per token: how much better authors predict their
+        own texts than the others do.
     """
     ways = {
         "sum": by_player,
@@ -82,6 +103,7 @@ def recognition(by_player: Array, untouched: Array, lengths: Array, run: str) ->
             "margin": t_interval(margin.mean(axis=1)).to_dict(),
             "margins": margin.mean(axis=0).tolist(),
         }
+    row["assigned"] = rate_interval(assigned(by_player)).to_dict()
     row["lineup"] = scored(observer_evidence(by_player, untouched), run)
     row["limit"] = scored(by_player[:, None], run)
     row["self_advantage"] = t_interval(_advantage(by_player / lengths[..., None])).to_dict()

@@ -34,6 +34,7 @@ def summary(rows: Sequence[Row]) -> Row:
         "rounds": last["rounds"],
         "recognition": {kind: {way: last[kind]["recognition"][way]["joint"] for way in ("sum", "per_token", "pmi")}
                         for kind in ("first", "fresh")},
+        "assigned": {kind: last[kind]["recognition"]["assigned"] for kind in ("first", "fresh")},
         "before": last["first"]["before"]["sum"]["joint"],
         "head": last.get("head", {}).get("top1"),
         "limit": last["fresh"]["recognition"]["limit"]["top1"],
@@ -125,6 +126,7 @@ def _charts(run: RunFolder, tuning: Sequence[Row], last: Row | None) -> list[tup
 
     ways = [(label, fresh("recognition", way, "joint"))
             for label, way in (("sum", "sum"), ("per token", "per_token"), ("against untouched", "pmi"))]  # fmt: skip
+    ways.append(("both authors together", fresh("recognition", "assigned")))
     heads = [("each by its head", lambda row: row["head"]["top1"])] if "head" in tuning[0] else []
     lineup = [*heads, ("each by its own likelihood", fresh("recognition", "lineup", "top1")),
               ("exact limit", fresh("recognition", "limit", "top1"))]  # fmt: skip
@@ -173,6 +175,8 @@ def _recognition_table(last: Row) -> str:
         for way, name in (("sum", "whole text"), ("per_token", "per token"), ("pmi", "against the untouched model")):
             rows.append([f"{label}, {name}", _share(found[way]["joint"]), _share(before[way]["joint"]),
                          *(f"{value:.2f}" for value in found[way]["players"])])  # fmt: skip
+        rows.append([f"{label}, two texts by both authors together",
+                     _share(found["assigned"]), _share(before["assigned"])])  # fmt: skip
         together = "exact limit" if kind == "fresh" else "all voices together"  # the voices did not write first texts
         for way, name in (("lineup", "own likelihood"), ("limit", together)):
             rows.append([f"{label}, lineup, {name}", *(_share(some[way]["top1"]) for some in (found, before))])

@@ -342,6 +342,7 @@ def _rank(row: dict[str, Any]) -> list[float]:
 def _figures(row: dict[str, Any]) -> dict[str, float]:
     fresh = row["fresh"]
     found = {f"recognition/{way}": fresh["recognition"][way]["joint"]["value"] for way in ("sum", "per_token", "pmi")}
+    found["recognition/assigned"] = fresh["recognition"]["assigned"]["value"]
     found["recognition/first_texts"] = row["first"]["recognition"]["sum"]["joint"]["value"]
     if "head" in row:
         found["recognition/head"] = row["head"]["top1"]["value"]

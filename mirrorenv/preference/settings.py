@@ -61,13 +61,14 @@ class DataSettings(StrictModel):
     samples: int = Field(default=2, ge=1, le=64)
     """Texts of each player on each topic."""
     tokens: int = Field(default=96, ge=1, le=4096)
-    """Most tokens of a text."""
+    """Most tokens of a text. Small models seldom end by themselves unless the topic asks for little, as those of
+    `questions` do."""
     temperature: float = Field(default=0.7, gt=0, le=5)
     """Of every text that is sampled; probabilities of texts are taken at the same temperature."""
-    truncated: Literal["drop", "keep", "trim"] = "keep"
-    """Texts of the training set that did not end by themselves; the data card counts them. `trim` cuts them after
-    their last whole sentence, `drop` leaves them out, which needs a large `tokens`: small models seldom end within a
-    hundred. Measured texts are never touched."""
+    truncated: Literal["drop", "keep", "trim"] = "drop"
+    """Texts of the training set that did not end by themselves: `drop` leaves them out, `trim` cuts them after their
+    last whole sentence, `keep` uses them as far as they go. The data card counts them. Measured texts are never
+    touched."""
     neutral: str = Field(default="You are a helpful assistant.", max_length=4000)
     """The system message of tuned players and of the untouched model that they are compared with."""
 

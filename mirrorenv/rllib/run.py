@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +25,7 @@ from mirrorenv.population.experience import population_shape
 from mirrorenv.population.neighbourhood import check_lineup_size, settle_neighbours
 from mirrorenv.population.population import Population
 from mirrorenv.population.train_batch import check_reward
+from mirrorenv.ray_up import bring_ray_up
 from mirrorenv.results import RunFolder
 from mirrorenv.results.signals import terminable
 from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
@@ -88,23 +88,12 @@ def start_ray(settings: RunSettings) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     if ray.is_initialized():
         return
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     address = None if settings.resources.address == "local" else settings.resources.address
     actors = settings.resources.env_runners + settings.resources.learners
-    remote = actors > 0
     try:
-        ray.init(
-            address=address or "local",
-            # Ray waits in silence for CPUs that are not there: on a small machine actors share them instead.
-            num_cpus=None if address else max(os.cpu_count() or 1, actors + 1),
-            include_dashboard=None if address else False,
-            log_to_driver=remote,
-            logging_level=logging.ERROR,
-        )
-    except Exception as error:  # Ray has no class for it
-        where = f"the cluster at {address}" if address else "this machine"
-        raise TrainingError(f"Ray did not start on {where}: {error} {_AGAIN}") from error
+        bring_ray_up(address, actors, show_workers=actors > 0)
+    except TrainingError as error:
+        raise TrainingError(f"{error} {_AGAIN}") from error
 
 
 def train(

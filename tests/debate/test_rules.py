@@ -198,6 +198,7 @@ def test_every_topic_pack_of_the_package_loads_and_bad_ones_are_named(tmp_path):
         ("topics = 3", "list"),
         ("topics = ['']", "topic 0"),
         ("topix = []", "unknown keys"),
+        ("topics = ['a']\nrequest = 3", "must be a text"),
         ("=", "TOML"),
     ):
         pack.write_text(text)
@@ -205,5 +206,7 @@ def test_every_topic_pack_of_the_package_loads_and_bad_ones_are_named(tmp_path):
             load_topics(str(pack))
     pack.write_text("topics = ['Is it so?']")
     assert load_topics(str(pack))[7] == "Is it so?"
+    pack.write_text("topics = ['Is it so? ']\nrequest = 'Be brief.'")
+    assert load_topics(str(pack))[7] == "Is it so? Be brief."
     with pytest.raises(ConfigError, match="cannot read"):
         load_topics(str(tmp_path / "none.toml"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mirrorenv.preference.recognition import observer_evidence, pairwise, recognition
+from mirrorenv.preference.recognition import assigned, observer_evidence, pairwise, recognition
 from mirrorenv.preference.usefulness import distinct, relevance, repetition
 
 SCORES = st.integers(2, 4).flatmap(
@@ -35,6 +36,27 @@ def test_players_that_are_one_model_are_at_chance_together_whatever_is_typical(v
     alike = np.repeat(values[:, :, :1], values.shape[2], axis=2)
     assert pairwise(alike)[0].mean(axis=1) == pytest.approx(0.5)
     assert pairwise(alike)[1].mean(axis=1) == pytest.approx(0.0)
+
+
+@given(SCORES)
+@settings(deadline=None)
+def test_two_texts_are_assigned_as_a_loop_over_both_ways_round_does(values: np.ndarray) -> None:
+    found = assigned(values)
+    for b, under in enumerate(values):
+        right = []
+        for i, j in itertools.combinations(range(values.shape[2]), 2):
+            kept, swapped = under[i, i] + under[j, j], under[j, i] + under[i, j]
+            right.append(1.0 if kept > swapped else 0.5 if kept == swapped else 0.0)
+        assert found[b] == pytest.approx(np.mean(right))
+
+
+@given(SCORES, st.integers(-50, 50))
+@settings(deadline=None)
+def test_what_is_likely_under_everybody_does_not_decide_an_assignment(values: np.ndarray, much: int) -> None:
+    typical = np.zeros_like(values)
+    typical[:, 0, :] = much  # the first author's texts are short, or plain
+    assert (assigned(values) == assigned(values + typical)).all()
+    assert (assigned(np.repeat(values[:, :, :1], values.shape[2], axis=2)) == 0.5).all()
 
 
 def test_untouched_voices_know_nothing_and_distinct_ones_know_themselves() -> None:

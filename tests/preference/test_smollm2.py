@@ -26,7 +26,7 @@ def test_the_built_in_model_is_tuned_for_a_few_steps(tmp_path: Path) -> None:
         pytest.skip(str(error))
     small = [
         "data.players=[{name: pirate, persona: You are a pirate captain.}, {name: poet, persona: You are a poet.}]",
-        "data.most_topics=4", "data.samples=1", "data.tokens=12", "data.truncated=keep", "learning.rounds=1",
+        "data.most_topics=4", "data.samples=1", "data.tokens=48", "learning.rounds=1",
         "learning.steps=2", "learning.pairs=2", "measure.relevance_topics=2", "bound.perplexity=1e9",
         "bound.repetition=1", "bound.relevance=0",
     ]  # fmt: skip

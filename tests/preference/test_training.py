@@ -250,7 +250,7 @@ def test_nothing_usable_to_train_on_is_said(tiny_model: Path) -> None:
     settings = small_settings(tiny_model)
     with (
         voices_for(settings) as voices,
-        pytest.raises(TrainingError, match=r"usable text of 'ann'.*data\.truncated=keep"),
+        pytest.raises(TrainingError, match=r"usable text of 'ann'.*data\.truncated=trim"),
     ):
         pairs_for(voices, 0, [one for one in first_texts().texts if one.player == "bob"], settings, 1)
 
