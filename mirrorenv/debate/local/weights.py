@@ -129,6 +129,7 @@ def _load(name: str, dtype: str) -> LanguageModel:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the first import: nothing is ever fetched
     os.environ.setdefault("TQDM_DISABLE", "1")
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
@@ -141,8 +142,12 @@ def _load(name: str, dtype: str) -> LanguageModel:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=getattr(torch, dtype))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"local model '{name}': transformers cannot load {folder}: {error}") from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        why = " ".join(str(error).split())[:300]
+        raise ConfigError(
+            f"local model '{name}': transformers cannot load {folder}: {why}. The folder needs config.json, tokenizer "
+            "files and weights as safetensors, all of one model"
+        ) from error
     return LanguageModel(model, tokenizer, name)
 
 
