@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -170,6 +171,20 @@ def train(
         _say(f"run folder  {folder.path}\nreport      {page}")
     if as_json:
         print(json.dumps({**found, "path": str(folder.path), "report": str(page)}))
+
+
+@prefer.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Run folder; the same one goes on.")] = Path("runs/prefer-demo"),
+    overrides: Set = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Tune three voices for a few minutes on the small language model of the package, on this machine."""
+    preset = str(package_files("mirrorenv.preference").joinpath("demo.toml"))
+    _say("Three personas write, and are tuned to know their own texts: about five minutes of one core.")
+    train(out, config=[Path(preset)], overrides=overrides, device=device, as_json=as_json)
+    _say(f"Open this page:\n  {(out / 'report.html').resolve().as_uri()}")
 
 
 def _given(path: Path, settings: Any, both_ways: bool) -> tuple[Any, Any]:

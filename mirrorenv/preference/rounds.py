@@ -330,13 +330,14 @@ def adapted_beta(beta: float, moved: float, budget: float) -> float:
 def _rank(row: dict[str, Any]) -> list[float]:
     """What rounds are compared by: accuracy first, nats where accuracies are equal, which few lineups often make them.
 
-    On the road with pairs: own against other by whole texts, mean over players and over first and fresh texts. On the
-    road with heads: what the heads name rightly, and their information.
+    On the road with pairs: two texts assigned by both authors together, mean over first and fresh texts, and the
+    margin. On the road with heads: what the heads name rightly, and their information.
     """
     if "head" in row:
         return [float(row["head"][name]["value"]) for name in ("top1", "information")]
-    found = [row[kind]["recognition"]["sum"] for kind in ("first", "fresh")]
-    return [float(sum(one[name]["value"] for one in found) / 2) for name in ("joint", "margin")]
+    found = [row[kind]["recognition"] for kind in ("first", "fresh")]
+    both = sum(one["assigned"]["value"] for one in found) / 2
+    return [float(both), float(sum(one["sum"]["margin"]["value"] for one in found) / 2)]
 
 
 def _figures(row: dict[str, Any]) -> dict[str, float]:
