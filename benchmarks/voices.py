@@ -5,9 +5,10 @@
     python benchmarks/voices.py --table --instructions
     python benchmarks/voices.py --smoke
 
-Three personas on SmolLM2-135M-Instruct in bfloat16, each a low-rank adapter, write texts of 40 tokens about 28 everyday
-questions: 14 to learn from, 6 on which the round is chosen and the bounds are held, 8 that are measured once, at the
-end. Conditions:
+Three personas on SmolLM2-135M-Instruct in bfloat16, each a low-rank adapter, answer 32 everyday questions in two short
+sentences, at most 64 tokens: 16 to learn from, 8 on which the round is chosen and the bounds are held, 8 that are
+measured once, at the end. Two rounds of eight steps; margins are per token, since by whole texts voices learned above
+all to write longer or shorter. These choices were made on seed 100, which is not among those reported. Conditions:
 
 * ``main``: own text preferred to another's;
 * ``same_prompt``: all players are told the same, only their draws differ;
@@ -25,8 +26,9 @@ relevance is that of all players.
 ``--instructions`` asks ten small instructions with checkable answers of every finished voice and of the untouched
 model, the likeliest token each time; half a minute a run. The answers are kept beside the run.
 
-Targets: own against other above 0.9 on fresh texts (whole texts, by summed log-probability), repetition within 0.05,
-perplexity at most 1.5 times, relevance at least 0.9 times.
+Targets: recognition above 0.9 on fresh texts, repetition within 0.05, perplexity at most 1.5 times, relevance at least
+0.9 times. Recognition is given twice: of two texts assigned by both authors together (joint), and of own against other
+by each author alone, by whole texts, where length and plainness decide, too.
 """
 
 from __future__ import annotations
@@ -54,11 +56,18 @@ Row = dict[str, Any]
 
 CONDITIONS = ("main", "same_prompt", "shuffled_ownership", "supervised", "reversed")
 SETTINGS = [
-    "dtype=bfloat16", "data.most_topics=28", "data.tuning=0.22", "data.held_out=0.29", "data.samples=1",
-    "data.tokens=40", "learning.rounds=3", "learning.steps=8", "learning.learning_rate=4e-4", "learning.patience=3",
-    "measure.instructions=false",
+    "dtype=bfloat16", "data.most_topics=32", "data.tuning=0.25", "data.held_out=0.25", "data.samples=1",
+    "data.tokens=64", "loss.kind=normalised", "loss.beta=2", "learning.rounds=2", "learning.steps=8",
+    "learning.learning_rate=4e-4", "measure.instructions=false",
 ]  # fmt: skip
-SMOKE = ["data.most_topics=4", "data.tokens=8", "learning.rounds=1", "learning.steps=1", "learning.pairs=2"]
+SMOKE = [
+    "data.most_topics=4",
+    "data.tokens=8",
+    "data.truncated=keep",
+    "learning.rounds=1",
+    "learning.steps=1",
+    "learning.pairs=2",
+]
 INSTRUCTIONS = "instructions.json"
 ENOUGH, REPETITION, PERPLEXITY, RELEVANCE = 0.9, 0.05, 1.5, 0.9
 
@@ -242,7 +251,8 @@ def verdicts(runs: Sequence[Row]) -> str:
     for condition in dict.fromkeys(run["condition"] for run in runs):
         some = [run["held_out"] for run in runs if run["condition"] == condition]
         met = {
-            f"recognition above {ENOUGH}": sum(one["fresh_sum"] > ENOUGH for one in some),
+            f"two texts by both above {ENOUGH}": sum(one["fresh_assigned"] > ENOUGH for one in some),
+            f"each alone above {ENOUGH}": sum(one["fresh_sum"] > ENOUGH for one in some),
             f"repetition within {REPETITION}": sum(one["repetition"] <= REPETITION for one in some),
             f"perplexity at most {PERPLEXITY} x": sum(one["perplexity"] <= PERPLEXITY for one in some),
             f"relevance at least {RELEVANCE} x": sum(one["relevance"] >= RELEVANCE for one in some),

@@ -125,4 +125,6 @@ def planner_loss(
         "entropy": entropy,
         "kl": kl,
     }
+    if output.diversity is not None:
+        metrics["diversity"] = output.diversity
     return loss, {name: value.detach() for name, value in metrics.items()}

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mirrorenv.population.diversity import CommonPolicy
 from mirrorenv.population.layers import StackedGRU, StackedLinear, StackedMLP
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 
@@ -69,13 +70,16 @@ class PlannerOutput(NamedTuple):
     law: ActionLaw
     environment_value: Tensor
     mirror_value: Tensor
+    diversity: Tensor | None = None
+    """SND of the policies, where it is set and was measured."""
 
 
 class Planner(nn.Module):
     """N planners: a trunk, a policy head and two critics (environment, mirror).
 
     With shared weights the agents' index enters as a one-hot input. If observers read through the trunk
-    (`observer.trunk` is not "separate"), it enters after the trunk instead, so that no observer ever reads it.
+    (`observer.trunk` is not "separate"), it enters after the trunk instead, so that no observer ever reads it. With
+    `diversity`, policies are deviations from a common one (:mod:`mirrorenv.population.diversity`).
     """
 
     def __init__(self, shape: PopulationShape, settings: PopulationSettings, generator: torch.Generator) -> None:
@@ -91,42 +95,79 @@ class Planner(nn.Module):
         width = settings.hidden + agents * self.id_after_trunk
         self.policy = StackedLinear(self.stack, width, shape.policy_outputs, settings.initial_gain, generator)
         self.critics = StackedLinear(self.stack, width, 2, 1.0, generator)
+        self.common: CommonPolicy | None = None
+        if settings.diversity is not None:
+            self.common = CommonPolicy(shape, settings, max(features, 1), generator)
         self.log_std: nn.Parameter | None = None
         if not shape.num_actions:
-            log_std = torch.full((self.stack, 1, shape.action_size), settings.initial_log_std)
-            self.log_std = nn.Parameter(log_std)
+            laws = self.stack if self.common is None else 1  # deviations are of means: one spread for all
+            self.log_std = nn.Parameter(torch.full((laws, 1, shape.action_size), settings.initial_log_std))
 
     # -- acting ---------------------------------------------------------------------------------------------------
 
     def initial_state(self, batch: int) -> Tensor:
         """Zero memory (S, R, state) for `batch` episodes."""
+        if self.common is not None:  # every network remembers everybody's history, and so does the common one
+            return torch.zeros(self.num_agents + 1, batch * self.num_agents, self.trunk.state_size)
         rows = batch * self.num_agents // self.stack
         return torch.zeros(self.stack, rows, self.trunk.state_size)
 
     def step(self, observations: Tensor, state: Tensor) -> tuple[PlannerOutput, Tensor]:
         """One step of every agent: observations (B, N, D) -> outputs shaped (B, N, ...), next memory."""
+        if self.common is not None:
+            return self._step_with_common(self.common, observations, state)
         batch = observations.shape[0]
         rows = self._fold(observations.unsqueeze(1)).squeeze(1)  # (S, R, D')
         hidden, state = self.trunk.step(rows, state)
         output = self._heads(hidden.unsqueeze(1), batch)
-        first = PlannerOutput(
-            ActionLaw(output.law.outputs[:, 0], output.law.log_std),
-            output.environment_value[:, 0],
-            output.mirror_value[:, 0],
-        )
-        return first, state
+        law = ActionLaw(output.law.outputs[:, 0], output.law.log_std)
+        return PlannerOutput(law, output.environment_value[:, 0], output.mirror_value[:, 0]), state
+
+    def _step_with_common(
+        self, common: CommonPolicy, observations: Tensor, state: Tensor
+    ) -> tuple[PlannerOutput, Tensor]:
+        batch, agents, _ = observations.shape
+        rows = _padded(observations.reshape(1, batch * agents, -1))  # everybody's, for each network
+        hidden, own = self.trunk.step(rows.expand(agents, -1, -1), state[:-1])  # (N, B*N, H)
+        outputs = common.apart(self.policy(hidden).view(agents, batch, agents, -1).permute(1, 2, 0, 3))  # (B, K, N, A)
+        shared, memory = common.step(rows, state[-1:])
+        law = ActionLaw(shared.view(batch, agents, -1) + common.scale * _everybodys_own(outputs), self._log_std())
+        critics = self.critics(hidden).view(agents, batch, agents, 2).permute(1, 2, 0, 3)
+        values = _everybodys_own(critics)  # (B, N, 2)
+        return PlannerOutput(law, values[..., 0], values[..., 1]), torch.cat([own, memory])
 
     # -- learning -------------------------------------------------------------------------------------------------
 
-    def sequence(self, observations: Tensor) -> PlannerOutput:
-        """Whole episodes: observations (B, T, N, D) -> outputs shaped (B, T, N, ...)."""
+    def sequence(self, observations: Tensor, mask: Tensor | None = None) -> PlannerOutput:
+        """Whole episodes: observations (B, T, N, D) -> outputs shaped (B, T, N, ...).
+
+        Args:
+            observations: what was seen.
+            mask: (B, T, N) of the steps that happened. With it, policies whose distance is set (`diversity`) are
+                measured on these histories, and scaled by what is found.
+        """
         hidden = self.trunk.sequence(self._fold(observations))  # (S, T, R, H)
-        return self._heads(hidden, observations.shape[0])
+        output = self._heads(hidden, observations.shape[0])
+        if self.common is None:
+            return output
+        own = self.common.apart(self._own_outputs(observations))  # (B, T, K, N, A)
+        scale, diversity = self.common.scale, None
+        if mask is not None:
+            scale, diversity = self.common.follow(own, mask)
+        outputs = self._with_common(observations, scale * _everybodys_own(own))
+        return output._replace(law=ActionLaw(outputs, output.law.log_std), diversity=diversity)
 
     # -- reading --------------------------------------------------------------------------------------------------
 
     def replay(self, observations: Tensor) -> ActionLaw:
         """Every policy n on every trajectory k, its own memory replayed: (B, T, K, D) -> law over (B, T, K, N, A)."""
+        outputs = self._own_outputs(observations)
+        if self.common is not None:
+            outputs = self._with_common(observations, self.common.scale * self.common.apart(outputs))
+        return ActionLaw(outputs, self._log_std())
+
+    def _own_outputs(self, observations: Tensor) -> Tensor:
+        """(B, T, K, D) -> (B, T, K, N, A) of every policy's own network on every trajectory."""
         batch, time, slots, _ = observations.shape
         agents = self.num_agents
         rows = observations.transpose(0, 1).reshape(1, time, batch * slots, -1)
@@ -138,8 +179,15 @@ class Planner(nn.Module):
         if self.id_after_trunk:
             hidden = torch.cat([hidden, identity], -1)
         outputs = self._through(lambda x: self.policy(x.flatten(1, 2)).unflatten(1, x.shape[1:3]), hidden)
-        outputs = outputs.view(agents, time, batch, slots, -1).permute(2, 1, 3, 0, 4)
-        return ActionLaw(outputs, self._log_std())
+        return outputs.view(agents, time, batch, slots, -1).permute(2, 1, 3, 0, 4)
+
+    def _with_common(self, observations: Tensor, own: Tensor) -> Tensor:
+        """The common policy with everybody's deviation: (B, T, K, D), own (B, T, K, ..., A) -> as own."""
+        assert self.common is not None
+        batch, time, slots, _ = observations.shape
+        rows = _padded(observations.transpose(0, 1).reshape(time, batch * slots, -1))
+        shared = self.common.sequence(rows).view(time, batch, slots, -1).transpose(0, 1)  # (B, T, K, A)
+        return shared.reshape(batch, time, slots, *[1] * (own.dim() - 4), -1) + own
 
     def replay_log_probability(self, observations: Tensor, actions: Tensor) -> Tensor:
         """How probable every policy n finds every step of every trajectory k, in nats.
@@ -205,6 +253,11 @@ class Planner(nn.Module):
         if self.shared:
             return rows.view(rows.shape[1], batch, self.num_agents, -1).transpose(0, 1)
         return rows.permute(2, 1, 0, 3)
+
+
+def _everybodys_own(values: Tensor) -> Tensor:
+    """What network n says of agent n: (..., K, N, X) -> (..., N, X)."""
+    return values.diagonal(dim1=-3, dim2=-2).movedim(-1, -2)
 
 
 def _padded(rows: Tensor) -> Tensor:

@@ -100,7 +100,17 @@ class PopulationSettings(StrictModel):
     """Gain of the last policy layer. At 0.01 nobody is identifiable at the start; at 1.0 untrained agents are."""
     initial_log_std: float = -0.5
     """Initial log standard deviation of continuous actions."""
+    diversity: float | None = Field(default=None, ge=0)
+    """If given, every policy is a common one plus a deviation of its own, scaled to this system neural diversity
+    (DiCo style; mirrorenv.population.diversity): a distance of centred logits, or of means. 0: all act alike. Needs
+    separate weights."""
     observer: ObserverSettings = ObserverSettings()
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.diversity is not None and self.weights == "shared":
+            raise ValueError("diversity is that of policies with weights of their own: set weights to separate")
+        return self
 
 
 class MirrorSettings(StrictModel):

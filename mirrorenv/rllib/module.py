@@ -42,7 +42,7 @@ class PopulationModule(TorchRLModule):
         self._choices.manual_seed(seed)
 
     def _forward_train(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        output = self.population.planner.sequence(batch["observations"])
+        output = self.population.planner.sequence(batch["observations"], batch["mask"])
         policy, metrics = planner_loss(output, batch, self.learning)
         reading = read_minibatch(self.population, batch, self.population.settings.observer, self._choices)
         observers, observer_metrics = observer_loss(self.population, reading)

@@ -238,8 +238,9 @@ class _Loop:
             "env_steps_per_second": (self.steps - before) / took,
             **{name: _number(learner.get(key)) for key, name in _METRICS.items()},
         }
-        if "reward_loss" in learner:  # a reward other than the mirror has a model
-            row["reward_loss"] = _number(learner["reward_loss"])
+        for name in ("reward_loss", "diversity"):  # of rewards with a model, and of policies whose distance is set
+            if name in learner:
+                row[name] = _number(learner[name])
         self.folder.log_metrics(row)
         for name, value in row.items():
             if isinstance(value, float):

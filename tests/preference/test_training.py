@@ -291,6 +291,16 @@ def test_the_commands_generate_train_and_report(tiny_model: Path, tmp_path: Path
     assert runner.invoke(app, ["prefer", "report", str(tmp_path / "run")]).stdout.strip() == found["report"]
 
 
+def test_the_demo_tunes_three_voices_and_says_which_page_to_open(tiny_model: Path, tmp_path: Path) -> None:
+    small = [f"model={tiny_model}", "data.tokens=8", "data.truncated=keep", "learning.steps=1", "learning.rounds=1"]
+    command = ["prefer", "demo", "--out", str(tmp_path / "run"), *(word for one in small for word in ("--set", one))]
+    done = CliRunner().invoke(app, [*command, "--json"])
+    assert done.exit_code == 0, done.output
+    page = Path(json.loads(done.stdout.strip().splitlines()[-1])["report"])
+    assert page.is_file() and page.resolve().as_uri() in done.output
+    assert {"pirate", "professor", "teenager"} == {one.name for one in (tmp_path / "run" / "voices").iterdir()}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
