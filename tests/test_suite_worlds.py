@@ -1,4 +1,4 @@
-"""The suites `worlds` and `third-party`: rows that can be run, on one budget, and what their runners write."""
+"""The suites `worlds`, `diversity` and `third-party`: rows that can be run, on one budget, and what their runners write."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mirrorenv.results.verify import verify_result
 from mirrorenv.rllib.settings import RunSettings
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-SUITES = {name: load_suite(BENCHMARKS / "suites" / f"{name}.toml") for name in ("worlds", "third-party")}
+SUITES = {name: load_suite(BENCHMARKS / "suites" / f"{name}.toml") for name in ("worlds", "third-party", "diversity")}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,8 @@ def test_rows_of_one_table_differ_in_what_is_paid_and_whose_the_weights_are_and_
             settings: dict[str, Any] = settings_of(row).model_dump()
             settings.pop("mirror")
             settings["learning"].pop("entropy")
-            settings["population"].pop("weights")
+            for name in ("weights", "diversity"):
+                settings["population"].pop(name)
             left.add(json.dumps({**settings, "episodes": row.arguments["episodes"], "seeds": row.seeds}))
         assert len(left) == 1, table
         conditions = [row.arguments["condition"] for row in rows]
@@ -107,6 +108,23 @@ def test_smoke_runs_of_trained_rows_are_results_that_verify(runner, tmp_path, mo
     sections = collect(result_folders([tmp_path / "out"]), SUITES)
     assert {section.primary for section in sections} == {"learned.information", "return"}
     assert not list((tmp_path / "runs").rglob("seed0"))  # what was only needed on the way is gone
+
+
+def test_diversity_is_set_from_nothing_up_in_every_world():
+    asked: dict[str, list[float | None]] = {}
+    for row in trained_rows(SUITES["diversity"]):
+        asked.setdefault(row.world, []).append(settings_of(row).population.diversity)
+    for world, some in asked.items():
+        given = [one for one in some if one is not None]
+        assert 0.0 in given and given == sorted(given) and len(given) >= 4, world
+
+
+@pytest.mark.slow
+def test_a_smoke_run_with_set_diversity_is_a_result_that_verifies(runner, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert smoke(runner, "diversity", tmp_path / "out", "dispersion-diversity-1/") == 1
+    (folder,) = result_folders([tmp_path / "out"])
+    verify_result(folder)
 
 
 @pytest.mark.slow
