@@ -1,7 +1,8 @@
 """Runners of the suite ``generators``: is it any use to pay for being identified? `benchmarks/suite.py generators`.
 
 A mixture of five modes with MAD-GAN's generators (`mad_gan.py`), and skills in four rooms with DIAYN's reward
-(`four_rooms.py`), each with its anchors: a perfect generator and one without a mode, the exact discriminator.
+(`four_rooms.py`) and in a square (`diayn_point.py`), each with its anchors: a perfect generator and one without a mode,
+the exact discriminator, points that walk apart by script.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import get_args
 
 import numpy as np
 import torch
+from diayn_point import PAID, fan
+from diayn_point import learn as learn_point
 from four_rooms import Credit, Discriminator, learn, most_skills
 from mad_gan import Players, anchors, measure, train
 from suite_theory import Floats, Measured, write
@@ -74,4 +77,21 @@ def skills(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path)
     write(row, mark, folder, SKILLS, found, skills=a["skills"])
 
 
-RUNNERS = {"mixture": mixture, "skills": skills}
+def point(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path) -> None:
+    """One seed of everything that can be paid, beside the scripted team."""
+    (seed,), many = seeds, row.arguments["skills"]
+    runs = Path("runs") / "suite-runs" / mark.name / ("smoke" if mark.smoke else "") / row.row
+    learned = {paid: learn_point(paid, many, seed, runs / f"{paid}-{seed}", mark.smoke) for paid in PAID}
+    most = {"final": Reference(value=float(many), source="as many as there are skills")}
+    found: Measured = [
+        (
+            Entry(condition=name, agents=kind, references=most),
+            {seed: {figure: np.array([value]) for figure, value in one.items()}},
+        )
+        for kind, rows in (("scripted", {"fan": fan(many, seed)}), ("trained", learned))
+        for name, one in rows.items()
+    ]
+    write(row, mark, folder, SKILLS, found, skills=many)
+
+
+RUNNERS = {"mixture": mixture, "skills": skills, "point": point}

@@ -127,6 +127,18 @@ def test_skills_that_share_nothing_count_fully_and_alike_skills_count_as_one(ski
     assert rooms.effective_skills(torch.full((skills, 4), 0.25, dtype=torch.float64)) == pytest.approx(1.0)
 
 
+def test_places_apart_count_fully_alike_ones_as_one_and_few_samples_do_not_add_skills():
+    point = script("diayn_point")
+    apart = np.tile(np.arange(8), (100, 1))
+    assert point.effective_skills(apart) == pytest.approx(8.0)
+    assert point.effective_skills(np.zeros_like(apart)) == pytest.approx(1.0)
+    draws = np.random.default_rng(0)
+    alike = [point.effective_skills(draws.integers(100, size=(512, 8))) for _ in range(20)]  # every cell by chance
+    assert 1.0 <= np.mean(alike) < 1.02
+    halves = [point.effective_skills(draws.integers(50, size=(512, 8)) + 50 * (np.arange(8) % 2)) for _ in range(20)]
+    assert np.mean(halves) == pytest.approx(2.0, abs=0.05)
+
+
 def test_a_perfect_generator_scores_as_chance_predicts():
     """With R samples on either side and E bins in use, chi-square is about 2 E and KL about E / R."""
     gan = script("mad_gan")

@@ -1,4 +1,4 @@
-"""The suites `worlds`, `diversity` and `third-party`: rows that can be run, on one budget, and what their runners write."""
+"""The suites `worlds`, `diversity` and `third-party`: rows on one budget, and what their runners write."""
 
 from __future__ import annotations
 

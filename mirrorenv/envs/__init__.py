@@ -71,6 +71,12 @@ register(
     players="mirrorenv.envs.dispersion:PLAYERS",
 )
 register(
+    "mirrorenv/point-v0",
+    "mirrorenv.envs.point:Point",
+    description="Points in a square that earn nothing: as many skills as there are ways to go (after DIAYN).",
+    players="mirrorenv.envs.point:PLAYERS",
+)
+register(
     "mirrorenv/turn-v0",
     "mirrorenv.envs.turn:Turn",
     team_reward=True,

@@ -23,7 +23,7 @@ def _leave_the_registry_as_it_was(monkeypatch):
 
 
 def test_the_worlds_of_the_package_are_registered():
-    names = {"ants", "chain", "identity", "conformity", "dirichlet", "pacmen", "dispersion", "turn"}
+    names = {"ants", "chain", "identity", "conformity", "dirichlet", "pacmen", "dispersion", "point", "turn"}
     assert {f"mirrorenv/{name}-v0" for name in names} <= mirrorenv.registry().keys()
 
 

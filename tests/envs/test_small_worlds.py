@@ -17,6 +17,7 @@ from mirrorenv.envs.conformity import Conformity
 from mirrorenv.envs.dirichlet import Dirichlet, DirichletAgents
 from mirrorenv.envs.dispersion import Dispersion, GoalSeekers
 from mirrorenv.envs.identity import Identity
+from mirrorenv.envs.point import Point
 from mirrorenv.errors import ConfigError, ShapeError
 from tests.envs.world_cases import uniform_actions
 
@@ -234,6 +235,19 @@ def test_dirichlet_agents_of_a_row_depend_on_its_seed_only():
         DirichletAgents(many, 1.0, [7])
     with pytest.raises(ConfigError, match="num_states"):
         Dirichlet(num_states=0)
+
+
+def test_points_walk_straight_to_the_border_in_directions_of_their_own():
+    world = Point(num_envs=2, num_agents=4, horizon=7)
+    fan = registry()["mirrorenv/point-v0"].load_players()["fan"](world)
+    record = play_episodes(world, fan, [0, 1])
+    assert not record.rewards.any() and record.mask.all()
+    assert record.observations[0, 0, :, :2] == pytest.approx(np.zeros((4, 2)))
+    ways = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
+    assert record.observations[0, 3, :, :2] == pytest.approx(0.6 * ways, abs=1e-6)
+    assert record.observations[1, 6, :, :2] == pytest.approx(1.0 * ways, abs=1e-6)
+    with pytest.raises(ConfigError, match="speed"):
+        Point(speed=0.0)
 
 
 @pytest.mark.parametrize("num_agents", [1, 2, 4, 8])

@@ -55,6 +55,7 @@ ARGUMENTS = {
         "reward": st.sampled_from(["team", "agent"]),
         "reward_scale": money,
     },
+    "mirrorenv/point-v0": {"num_agents": few, "horizon": steps, "speed": st.floats(0.01, 3)},
     "mirrorenv/turn-v0": {
         "size": st.integers(2, 7),
         "horizon": steps,

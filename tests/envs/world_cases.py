@@ -31,10 +31,11 @@ VARIANTS = [
     Case("mirrorenv/dispersion-v0", {"num_agents": 3, "goal_radius": 0.3, "reward": "agent"}),
     Case("mirrorenv/identity-v0", {"num_agents": 5, "num_actions": 3, "reward": 2.5}),
     Case("mirrorenv/pacmen-v0", {"size": "small", "num_agents": 9, "reward": "agent", "reward_scale": 0.1}),
+    Case("mirrorenv/point-v0", {"num_agents": 2, "horizon": 5, "speed": 0.7}),
     Case("mirrorenv/turn-v0", {"size": 3, "horizon": 40, "reward": "agent", "start": "random"}),
 ]
 CASES = [Case(id, {}) for id, spec in mirrorenv.registry().items() if spec.kind == "array"] + VARIANTS
-WITHOUT_CHANCE = {"ants-v0", "chain-v0", "conformity-v0", "identity-v0"}
+WITHOUT_CHANCE = {"ants-v0", "chain-v0", "conformity-v0", "identity-v0", "point-v0"}
 """Worlds in which, as they are registered, the seed decides nothing."""
 
 
