@@ -87,9 +87,8 @@ class Point(ClockedWorld):
 
     def state(self) -> npt.NDArray[np.float32]:
         """(B, 2 N + 1) float32: places of all agents, time left."""
-        parts = [self.places.reshape(self.num_envs, -1), self._time_left()[:, 0]]
-        whole: npt.NDArray[np.float32] = np.concatenate(parts, axis=1).astype(np.float32)
-        return whole
+        flat = self.places.reshape(self.num_envs, -1).astype(np.float32)
+        return np.concatenate([flat, self._time_left()[:, 0]], axis=1)
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
         """Row ``index`` as an (H, W, 3) uint8 picture."""
