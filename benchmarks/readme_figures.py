@@ -108,12 +108,12 @@ def voices(runs: Sequence[Row]) -> Figure:
     for condition, (title, mark, colour) in looks.items():
         ends = [run["held_out"] for run in runs if run["condition"] == condition]
         for number, end in enumerate(sorted(ends, key=lambda one: not bounds_held(one))):
-            axes.plot(end["perplexity"], end["fresh_sum"], linestyle="none", marker=mark, markersize=7,
+            axes.plot(end["perplexity"], end["fresh_assigned"], linestyle="none", marker=mark, markersize=7,
                       markeredgewidth=1.6, markeredgecolor=colour, label=None if number else title,
                       markerfacecolor=colour if bounds_held(end) else "none")  # fmt: skip
     axes.set_xlim(0.4, 1.6)
     axes.set_ylim(0.4, 1.03)
-    axes.set_ylabel("own against other", color=LIGHT.muted, fontsize=SMALL)
+    axes.set_ylabel("two texts, by both authors", color=LIGHT.muted, fontsize=SMALL)
     _legend(figure, 2)
     return figure
 

@@ -101,6 +101,7 @@ def _place(row: Row) -> Row:
     return {
         "split": row["split"],
         "round": row["iteration"],
+        "both": row["fresh"]["recognition"]["assigned"]["value"],
         "fresh": row["fresh"]["recognition"]["sum"]["joint"]["value"],
         "first": row["first"]["recognition"]["sum"]["joint"]["value"],
         "perplexity": max(now[name]["perplexity"] / first[name]["perplexity"] for name in now),
@@ -115,8 +116,8 @@ def _line(place: Row) -> str:
     where = "held out" if place["split"] == "held_out" else f"round {place['round']}"
     back = ", rolled back" if place["rolled_back"] else ""
     return (
-        f"{where}: fresh {place['fresh']:.3f}, first {place['first']:.3f}, perplexity x {place['perplexity']:.2f}, "
-        f"repetition {place['repetition']:+.3f}, relevance x {place['relevance']:.2f}{back}"
+        f"{where}: by both {place['both']:.3f}, fresh {place['fresh']:.3f}, first {place['first']:.3f}, "
+        f"perplexity x {place['perplexity']:.2f}, repetition {place['repetition']:+.3f}, relevance x {place['relevance']:.2f}{back}"
     )
 
 

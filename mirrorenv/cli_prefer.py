@@ -68,12 +68,16 @@ class _Display:
             return
         joint = row["fresh"]["recognition"]["sum"]["joint"]["value"]
         told = row["first"]["recognition"]["sum"]["joint"]["value"]
+        both = row["fresh"]["recognition"]["assigned"]["value"]
         perplexity = max(
             one["perplexity"] / row["first"]["useful"][name]["perplexity"]
             for name, one in row["fresh"]["useful"].items()
         )
         where = "held-out topics" if row["split"] == "held_out" else f"round {row['iteration']}"
-        _say(f"{where:<16}own against other {joint:.3f} fresh, {told:.3f} first texts; perplexity x {perplexity:.2f}")
+        _say(
+            f"{where:<16}two texts by both authors {both:.3f}; own against other {joint:.3f} fresh, {told:.3f} first "
+            f"texts; perplexity x {perplexity:.2f}"
+        )
 
     def note(self, text: str) -> None:
         _say(text, "yellow")

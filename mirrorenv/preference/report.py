@@ -9,6 +9,7 @@ from typing import Any
 
 from mirrorenv.errors import RunFolderError
 from mirrorenv.preference.charts import over_rounds, pareto, points_of
+from mirrorenv.preference.settings import NOTHING_KEPT
 from mirrorenv.results.chart import Chart
 from mirrorenv.results.files import atomic_write_bytes, atomic_write_text, read_json, read_jsonl
 from mirrorenv.results.page import details, document, escape, paragraph, picture, section, table
@@ -63,7 +64,7 @@ def write_report(run_path: str | os.PathLike[str]) -> Path:
     if not tuning:
         raise RunFolderError(f"{run.path}: nothing has been measured yet; the command that began it goes on")
     last = next((row for row in reversed(rows) if row.get("split") == "held_out"), None)
-    body = [_header(run, tuning, last), _notices(run, tuning)]
+    body = [_header(run, tuning, last), _notices(run, tuning, last)]
     body.append(section("Recognition and usefulness", _pictures(run, _charts(run, tuning, last)), _LEAD))
     if last is not None:
         body += [section("On held-out topics", _recognition_table(last) + _useful_table(last), _HELD_OUT)]
@@ -84,11 +85,12 @@ def _header(run: RunFolder, tuning: Sequence[Row], last: Row | None) -> str:
     players = ", ".join(player["name"] for player in run.config["data"]["players"])
     row = last or tuning[-1]
     now, before = row["fresh"]["recognition"]["sum"]["joint"], row["first"]["before"]["sum"]["joint"]
-    told = row["first"]["recognition"]["sum"]["joint"]
+    told, both = row["first"]["recognition"]["sum"]["joint"], row["fresh"]["recognition"]["assigned"]
     where = "held-out" if last else "tuning"
     said = (
-        f"On {where} topics a voice ranks its own fresh text above another's in {_share(now)} of comparisons; on the "
-        f"first texts in {_share(told)}, and {_share(before)} before training."
+        f"On {where} topics two voices together give {_share(both)} of pairs of fresh texts to their authors; alone, a "
+        f"voice ranks its own above another's in {_share(now)}, on the first texts in {_share(told)}, and before "
+        f"training in {_share(before)}."
     )
     facts = f"{run.config['model']}, players {players}, seed {run.info.get('seed')}, control {run.config['control']}"
     return (
@@ -98,7 +100,7 @@ def _header(run: RunFolder, tuning: Sequence[Row], last: Row | None) -> str:
     )
 
 
-def _notices(run: RunFolder, tuning: Sequence[Row]) -> str:
+def _notices(run: RunFolder, tuning: Sequence[Row], last: Row | None) -> str:
     said = list(run.notes)
     if run.status != "finished":
         said.append("The run had not finished when this page was written.")
@@ -106,6 +108,8 @@ def _notices(run: RunFolder, tuning: Sequence[Row]) -> str:
         if row.get("rolled_back"):
             why = "; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in row["reasons"].items())
             said.append(f"Round {row['iteration']} was rolled back: {why}.")
+    if last and not last["best"]:
+        said.append(f"{NOTHING_KEPT[0].upper()}{NOTHING_KEPT[1:]}.")
     if run.config["control"] != "none":
         said.append(f"This run is a control: {run.config['control']}.")
     return "".join(paragraph(one, "note") for one in said)

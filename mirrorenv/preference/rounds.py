@@ -20,7 +20,7 @@ from mirrorenv.preference.measure import beyond_bound, instructions, measure_tex
 from mirrorenv.preference.pairing import shuffled_owners
 from mirrorenv.preference.pairs import PairFile, Text, kept_texts
 from mirrorenv.preference.roads import head_figures, improve_by_heads, improve_by_pairs, teach
-from mirrorenv.preference.settings import PreferenceSettings
+from mirrorenv.preference.settings import NOTHING_KEPT, PreferenceSettings
 from mirrorenv.preference.state import Progressed, load_round, save_round
 from mirrorenv.preference.topics import SPLITS, Split, TopicSplit, split_topics, topics_of
 from mirrorenv.preference.voices import Voices
@@ -273,6 +273,8 @@ class Rounds:
         for player, name in enumerate(self.settings.names):
             self._on_disk(partial(self.voices.save, player, self.folder.path / VOICES / name))
         self._log(row | {"best": state.best, "rounds": state.round}, state.round)
+        if not state.best:
+            self.watch.note(NOTHING_KEPT)
 
     def _save(self) -> None:
         def written() -> None:

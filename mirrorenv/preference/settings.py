@@ -15,6 +15,7 @@ from mirrorenv.strict import StrictModel, gather
 
 __all__ = [
     "CONTROLS",
+    "NOTHING_KEPT",
     "BoundSettings",
     "DataSettings",
     "HeadSettings",
@@ -29,6 +30,11 @@ __all__ = [
 
 Control = Literal["none", "same_prompt", "shuffled_ownership", "supervised", "reversed"]
 CONTROLS: tuple[str, ...] = ("none", "same_prompt", "shuffled_ownership", "supervised", "reversed")
+NOTHING_KEPT = (
+    "no round was better than the start and inside the bounds, so the voices are those of the untouched model; set "
+    "learning.learning_rate lower, loss.supervised or loss.beta higher, or the bounds wider"
+)
+"""What a run says whose rounds all broke a bound, or were no better."""
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$"
 
 

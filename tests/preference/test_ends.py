@@ -71,7 +71,9 @@ def test_a_model_that_comes_to_repeat_one_word_is_rolled_back_until_the_run_stop
     assert rows[-1]["best"] == 0 and rows[-1]["rounds"] == 2  # stopped long before nine rounds
     kept = load_file(folder.path / "voices" / "ann" / "adapter_model.safetensors")
     assert all(torch.count_nonzero(weights) == 0 for name, weights in kept.items() if "lora_B" in name)
-    assert "was rolled back" in write_report(folder.path).read_text()
+    page = write_report(folder.path).read_text()
+    assert "was rolled back" in page and "No round was better than the start" in page
+    assert notes[-1].startswith("no round was better") and "learning.learning_rate lower" in notes[-1]
 
 
 def test_a_model_that_is_not_there_leaves_no_folder_behind_and_costs_no_run(tiny_model: Path, tmp_path: Path) -> None:
