@@ -117,7 +117,8 @@ def _line(place: Row) -> str:
     back = ", rolled back" if place["rolled_back"] else ""
     return (
         f"{where}: by both {place['both']:.3f}, fresh {place['fresh']:.3f}, first {place['first']:.3f}, "
-        f"perplexity x {place['perplexity']:.2f}, repetition {place['repetition']:+.3f}, relevance x {place['relevance']:.2f}{back}"
+        f"perplexity x {place['perplexity']:.2f}, repetition {place['repetition']:+.3f}, "
+        f"relevance x {place['relevance']:.2f}{back}"
     )
 
 
