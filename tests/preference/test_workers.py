@@ -18,11 +18,15 @@ from typer.testing import CliRunner
 
 from mirrorenv.cli import app
 from mirrorenv.errors import ConfigError, TrainingError
-from mirrorenv.preference.run import device_for, train
+from mirrorenv.preference.heads import Heads
+from mirrorenv.preference.roads import improve_by_heads, teach
+from mirrorenv.preference.rounds import SILENT, topics_for
+from mirrorenv.preference.run import device_for, train, voices_for
 from mirrorenv.preference.settings import PreferenceSettings
+from mirrorenv.preference.state import Progressed
 from mirrorenv.preference.workers import ALONE, Workers, joined_workers
 from mirrorenv.results.run_folder import RunFolder
-from tests.preference.small import small_settings
+from tests.preference.small import first_texts, small_settings
 from tests.preference.together import together
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +67,25 @@ def test_two_workers_train_like_one_with_all_pairs(tiny_model: Path, tmp_path: P
     moved = load_file(tmp_path / "one" / "checkpoints" / "000000000006" / "adapters.safetensors")
     first = load_file(tmp_path / "one" / "checkpoints" / "000000000000" / "adapters.safetensors")
     assert max(float((moved[key] - first[key]).abs().max()) for key in first) > 0.01  # far beyond rounding
+
+
+def test_two_workers_take_the_road_with_heads_and_end_with_the_same_voices(tiny_model: Path, tmp_path: Path) -> None:
+    """Each draws texts of its own for GRPO, so it is no run of one worker; but voices agree, since gradients do."""
+    settings = small_settings(tiny_model, "road=head", "head.generations=4", "learning.pairs=4")
+
+    def work(workers: Workers) -> None:
+        with voices_for(settings, "cpu") as voices:
+            heads, start = Heads(2), list(voices.states)
+            teach(voices, heads, first_texts().texts, settings)
+            state = Progressed([0.1] * 2, [0.02] * 2, versions=[0] * 2, optimisers=[None] * 2)
+            improve_by_heads(voices, heads, topics_for(settings).train, settings, state, 1, SILENT.stage, workers)
+            moved = [float((now[name] - was[name]).abs().max())
+                     for now, was in zip(voices.states, start, strict=True) for name in was]  # fmt: skip
+            assert max(moved) > 1e-3
+            found = workers.each(lambda: [{name: one.tolist() for name, one in now.items()} for now in voices.states])
+            assert found[0] == found[1]
+
+    assert together(work, tmp_path) == [0, 0]
 
 
 def test_what_the_first_worker_raises_ends_all_and_is_said_once(tmp_path: Path) -> None:
