@@ -98,11 +98,16 @@ class Rounds:
         else:
             self._on_disk(lambda: self._start_anew(first))
             self._begin(first)
-        while self.state.round < self.settings.learning.rounds and self.state.stale < self.settings.learning.patience:
+        while self._goes_on():
             self._round(first)
         self._end(first)
         if self.board is not None:
             self.board.close()
+
+    def _goes_on(self) -> bool:
+        state, learning = self.state, self.settings.learning
+        enough = state.best > 0 and state.best_rank[-1] >= learning.enough
+        return state.round < learning.rounds and state.stale < learning.patience and not enough
 
     def _on_disk(self, work: Callable[[], object]) -> None:
         """What only the first worker does; what goes wrong with it ends all."""
@@ -330,16 +335,19 @@ def adapted_beta(beta: float, moved: float, budget: float) -> float:
 
 
 def _rank(row: dict[str, Any]) -> list[float]:
-    """What rounds are compared by: accuracy first, nats where accuracies are equal, which few lineups often make them.
+    """What rounds are compared by: recognition, then its cost where few lineups make the first equal; and, last, what
+    is recognised of fresh texts.
 
-    On the road with pairs: two texts assigned by both authors together, mean over first and fresh texts, and the
-    margin. On the road with heads: what the heads name rightly, and their information.
+    On the road with pairs recognition is of texts assigned by both authors together, mean over first and fresh texts,
+    and the cost is how far the voices have moved, in nats per token. On the road with heads it is what the heads name
+    rightly, and their information.
     """
     if "head" in row:
-        return [float(row["head"][name]["value"]) for name in ("top1", "information")]
-    found = [row[kind]["recognition"] for kind in ("first", "fresh")]
-    both = sum(one["assigned"]["value"] for one in found) / 2
-    return [float(both), float(sum(one["sum"]["margin"]["value"] for one in found) / 2)]
+        top1, information = (float(row["head"][name]["value"]) for name in ("top1", "information"))
+        return [top1, information, top1]
+    first, fresh = (float(row[kind]["recognition"]["assigned"]["value"]) for kind in ("first", "fresh"))
+    moved = [one["kl"] for one in row["fresh"]["useful"].values()]
+    return [(first + fresh) / 2, -float(sum(moved) / len(moved)), fresh]
 
 
 def _figures(row: dict[str, Any]) -> dict[str, float]:

@@ -123,6 +123,8 @@ class LearningSettings(StrictModel):
     """From the second round on, train on texts that the tuned players wrote a moment ago."""
     patience: int = Field(default=2, ge=1)
     """Rounds without a better one, or rolled back, after which training stops."""
+    enough: float = Field(default=1.0, gt=0)
+    """Recognition of fresh texts on the tuning topics at which training stops; above 1: never."""
 
     @model_validator(mode="before")
     @classmethod

@@ -32,7 +32,7 @@ class Progressed:
         betas: KL weight of each player.
         rates: step size of each player.
         best: round with the best recognition among the useful ones; 0 is the untouched population.
-        best_rank: its accuracy and nats, by which rounds are compared.
+        best_rank: its recognition, what decides where that is equal, and what is recognised of fresh texts.
         stale: rounds since.
         reference: usefulness of each player's first texts.
         optimisers: by player, None before its first step.

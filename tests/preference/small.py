@@ -28,6 +28,7 @@ def small_settings(model: Path, *changes: str, **given: Any) -> PreferenceSettin
             "data.most_topics=10",
             "learning.rounds=2",
             "learning.steps=3",
+            "learning.enough=2",
             "learning.rank=2",
             "learning.learning_rate=0.02",
             "measure.instructions=false",
