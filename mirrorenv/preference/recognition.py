@@ -49,8 +49,9 @@ def assigned(values: Array) -> Array:
     Returns:
         (B,) share of the N (N - 1) / 2 pairs on a topic that come out the right way round (ties count half).
     """
-    own = np.einsum("bnn->bn", values)  # (B, N)
-    margin = own[:, :, None] + own[:, None, :] - values - values.transpose(0, 2, 1)  # (B, N, N)
+    own = np.einsum("bkk->bk", values)  # (B, K)
+    better = own[:, :, None] - values  # (B, K, N) each text under its author, over the same under n
+    margin = better + better.transpose(0, 2, 1)  # (B, N, N); exactly 0 for players that are one model
     first, second = np.triu_indices(values.shape[-1], 1)
     pairs = margin[:, first, second]
     found: Array = np.where(pairs > 0, 1.0, np.where(pairs == 0, 0.5, 0.0)).mean(axis=1)
