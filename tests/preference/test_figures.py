@@ -50,13 +50,13 @@ def test_two_texts_are_assigned_as_a_loop_over_both_ways_round_does(values: np.n
         assert found[b] == pytest.approx(np.mean(right))
 
 
-@given(SCORES, st.integers(-50, 50))
-@settings(deadline=None)
 def test_one_model_in_all_seats_assigns_nothing_whatever_its_rounding() -> None:
     nats = np.random.default_rng(0).normal(-40, 15, (200, 3))
     assert (assigned(np.repeat(nats[..., None], 3, axis=-1)) == 0.5).all()
 
 
+@given(SCORES, st.integers(-50, 50))
+@settings(deadline=None)
 def test_what_is_likely_under_everybody_does_not_decide_an_assignment(values: np.ndarray, much: int) -> None:
     typical = np.zeros_like(values)
     typical[:, 0, :] = much  # the first author's texts are short, or plain
