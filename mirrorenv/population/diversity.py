@@ -98,6 +98,8 @@ class CommonPolicy(nn.Module):
     def follow(self, own: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Measure the own parts, let the estimate follow, and say by what to scale them.
 
+        With several learners the first one's estimate counts: DDP sends its buffers to the others before each pass.
+
         Args:
             own: (..., N, A) of every policy for every history, apart but not scaled.
             mask: (...) of the histories that count.

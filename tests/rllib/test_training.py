@@ -127,6 +127,28 @@ def test_two_learners_hold_equal_weights_and_two_runners_send_whole_iterations()
         algorithm.stop()
 
 
+def test_set_diversity_is_one_scale_for_learners_runners_and_the_driver() -> None:
+    config = small_config().population(diversity=2.0).learners(num_learners=2).env_runners(num_env_runners=1)
+    algorithm = config.build_algo()
+    try:
+        for _ in range(2):
+            algorithm.train()
+
+        def estimate(module: Any) -> float:
+            common = getattr(module, "module", module).population.planner.common
+            return float(common.estimate)
+
+        held = [result.get() for result in algorithm.learner_group.foreach_learner(
+            lambda learner: estimate(learner.module["default_policy"]))]  # fmt: skip
+        sampling = algorithm.env_runner_group.foreach_env_runner(
+            lambda runner: float(runner.module.population.planner.common.estimate), local_env_runner=False
+        )
+        common = algorithm.population.planner.common
+        assert common is not None and held[0] == float(common.estimate) == sampling[0] > 0
+    finally:
+        algorithm.stop()
+
+
 def test_iterations_without_samples_end_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     algorithm = small_config().env_runners(num_env_runners=1).build_algo()
     try:
