@@ -7,9 +7,9 @@
 
 Three personas on SmolLM2-135M-Instruct in bfloat16, each a low-rank adapter, answer 32 everyday questions in two short
 sentences, at most 64 tokens: 16 to learn from, 8 on which the round is chosen and the bounds are held, 8 that are
-measured once, at the end. At most three rounds of six steps, fewer once all fresh tuning texts are assigned; margins
-are per token, since by whole texts voices learned above all to write longer or shorter. These choices were made on
-seeds 100 and 0, which are not among those reported. Conditions:
+measured once, at the end. At most three rounds of six steps, fewer once 0.95 of fresh tuning texts are assigned, since
+more training buys nothing and costs usefulness; margins are per token, since by whole texts voices learned above all to
+write longer or shorter. These choices were made on seeds 100 and 0, which are not among those reported. Conditions:
 
 * ``main``: own text preferred to another's;
 * ``same_prompt``: all players are told the same, only their draws differ;
@@ -59,7 +59,7 @@ CONDITIONS = ("main", "same_prompt", "shuffled_ownership", "supervised", "revers
 SETTINGS = [
     "dtype=bfloat16", "data.most_topics=32", "data.tuning=0.25", "data.held_out=0.25", "data.samples=1",
     "data.tokens=64", "loss.kind=normalised", "loss.beta=2", "learning.rounds=3", "learning.steps=6",
-    "learning.learning_rate=3e-4", "measure.instructions=false",
+    "learning.learning_rate=3e-4", "learning.enough=0.95", "measure.instructions=false",
 ]  # fmt: skip
 SMOKE = [
     "data.most_topics=4",
