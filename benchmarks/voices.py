@@ -7,9 +7,10 @@
 
 Three personas on SmolLM2-135M-Instruct in bfloat16, each a low-rank adapter, answer 32 everyday questions in two short
 sentences, at most 64 tokens: 16 to learn from, 8 on which the round is chosen and the bounds are held, 8 that are
-measured once, at the end. At most three rounds of six steps, fewer once 0.95 of fresh tuning texts are assigned, since
-more training buys nothing and costs usefulness; margins are per token, since by whole texts voices learned above all to
-write longer or shorter. These choices were made on seeds 100 and 0, which are not among those reported. Conditions:
+measured once, at the end. At most two rounds of eight steps, one if it has all fresh tuning texts assigned; margins are
+per token, since by whole texts voices learned above all to write longer or shorter. These choices were made on seeds
+100, 0 and 1, which are not among those reported: without the early stop seed 0 lost its topics, and with three quarters
+of the step size seed 1 moved so little that 0.875 of held-out pairs were assigned. Conditions:
 
 * ``main``: own text preferred to another's;
 * ``same_prompt``: all players are told the same, only their draws differ;
@@ -58,8 +59,8 @@ Row = dict[str, Any]
 CONDITIONS = ("main", "same_prompt", "shuffled_ownership", "supervised", "reversed")
 SETTINGS = [
     "dtype=bfloat16", "data.most_topics=32", "data.tuning=0.25", "data.held_out=0.25", "data.samples=1",
-    "data.tokens=64", "loss.kind=normalised", "loss.beta=2", "learning.rounds=3", "learning.steps=6",
-    "learning.learning_rate=3e-4", "learning.enough=0.95", "measure.instructions=false",
+    "data.tokens=64", "loss.kind=normalised", "loss.beta=2", "learning.rounds=2", "learning.steps=8",
+    "learning.learning_rate=4e-4", "measure.instructions=false",
 ]  # fmt: skip
 SMOKE = [
     "data.most_topics=4",
@@ -268,7 +269,7 @@ def main() -> None:
     """Run what is left, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[2, 3, 4])
     parser.add_argument("--out", type=Path, default=Path("runs/voices"), help="folder of the runs")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no new run after so many")
     parser.add_argument("--smoke", action="store_true", help="one tiny run of each condition: does it work at all?")
