@@ -26,7 +26,7 @@ class Point:
 
     Attributes:
         round: its number.
-        recognition: joint accuracy, own against other.
+        recognition: two texts by both authors together, by which rounds are compared.
         low: end of its interval.
         high: the other end.
         cost: perplexity over that of the first texts, the largest over players.
@@ -46,7 +46,7 @@ def points_of(rows: Sequence[dict[str, Any]]) -> list[Point]:
     tuning = [row for row in rows if row.get("split") == "tuning"]
     found = []
     for row in tuning:
-        joint = row["fresh"]["recognition"]["sum"]["joint"]
+        joint = row["fresh"]["recognition"]["assigned"]
         first, now = row["first"]["useful"], row["fresh"]["useful"]
         cost = max(now[name]["perplexity"] / first[name]["perplexity"] for name in now)
         low, high = (joint["value"] if joint[end] is None else joint[end] for end in ("low", "high"))
@@ -97,7 +97,7 @@ def pareto(points: Sequence[Point], bound: float, best: int) -> Chart:
         axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}")
         axes.tick_params(which="minor", colors=theme.muted, labelsize=SMALL - 2, length=0)
         axes.set_xlabel("perplexity over that of the first texts (worst player)", color=theme.muted, fontsize=SMALL)
-        axes.set_title("own against other, joint accuracy", color=theme.muted, fontsize=SMALL, loc="left", pad=8)
+        axes.set_title("two texts, by both authors together", color=theme.muted, fontsize=SMALL, loc="left", pad=8)
         handles, labels = axes.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False, fontsize=SMALL - 1,
                       labelcolor=theme.ink)  # fmt: skip

@@ -140,7 +140,7 @@ def _charts(run: RunFolder, tuning: Sequence[Row], last: Row | None) -> list[tup
     told = {
         "recognition": over_rounds(
             "Own against other", "Fresh texts on tuning topics; mean over players.", tuning, ways,
-            levels=[Level("chance", 0.5)], percent=True, y_label="joint accuracy",
+            levels=[Level("chance", 0.5)], percent=True, y_label="accuracy",
         ),
         "lineups": over_rounds(
             "Lineups", "Who wrote which of N texts: every player by its own likelihood only, and the exact limit, "
