@@ -1,6 +1,6 @@
 """Tuned voices at the table: adapters play debate-unshuffle against the untuned model under the same personas.
 
-    python benchmarks/voices_debate.py --voices runs/voices/main/seed1/voices [--games 24] [--json FILE]
+    python benchmarks/voices_debate.py --voices runs/voices/main/seed2/voices [--games 24] [--json FILE]
 
 Rules of the preset ``local``: three players, four rounds, on twelve questions that no voice was trained on; readers are
 given every text's likelihood in each player's context. Untuned players are SmolLM2-135M-Instruct under a persona.
@@ -149,7 +149,7 @@ def show(arm: str, results: Results) -> None:
 def main() -> None:
     """Play and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--voices", type=Path, default=Path("runs/voices/main/seed1/voices"), help="their folder")
+    parser.add_argument("--voices", type=Path, default=Path("runs/voices/main/seed2/voices"), help="their folder")
     parser.add_argument("--games", type=int, default=24)
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="bfloat16")
