@@ -24,10 +24,11 @@ BELOW: dict[str, set[str]] = {
     "envs": {"mirror"},
     "results": {"mirror", "envs"},
     "population": {"mirror", "envs", "results"},
-    "rllib": {"mirror", "envs", "results", "population", "entry"},
+    "ray_up": set(),
+    "rllib": {"mirror", "envs", "results", "population", "entry", "ray_up"},
     "sb3": {"mirror", "envs", "population"},
     "debate": {"mirror", "envs", "results"},
-    "preference": {"mirror", "results", "debate"},
+    "preference": {"mirror", "results", "debate", "ray_up"},
     "testing": {"mirror", "envs", "results", "population", "rllib"},
     "__init__": {"envs"},
 }

@@ -56,7 +56,7 @@ def test_a_constant_added_to_all_logits_is_no_diversity() -> None:
 def test_policies_lie_as_far_apart_as_asked(shape: PopulationShape, trunk: str, desired: float) -> None:
     planner, seen = population(shape, trunk, desired).planner, histories()
     said = planner.sequence(seen, EVERYTHING).diversity  # the first measurement is taken whole
-    found = neural_diversity(planner.replay(seen).outputs, EVERYTHING, discrete=bool(shape.num_actions))
+    found = neural_diversity(planner.replay(seen).outputs.detach(), EVERYTHING, discrete=bool(shape.num_actions))
     assert said is not None
     assert float(found) == pytest.approx(desired, rel=1e-3, abs=1e-5) and float(said) == pytest.approx(
         float(found), abs=1e-5
