@@ -25,8 +25,8 @@ def test_the_built_in_model_is_tuned_for_a_few_steps(tmp_path: Path) -> None:
     except MissingExtraError as error:
         pytest.skip(str(error))
     small = [
-        "data.players=[{name: pirate, persona: You are a pirate captain.}, {name: poet, persona: You are a poet.}]",
-        "data.most_topics=4", "data.samples=1", "data.tokens=48", "learning.rounds=1",
+        "data.players=[{name: ann, persona: You are a bored teenager.}, {name: bob, persona: You are a professor.}]",
+        "data.most_topics=5", "data.samples=1", "data.tokens=64", "learning.rounds=1",
         "learning.steps=2", "learning.pairs=2", "measure.relevance_topics=2", "bound.perplexity=1e9",
         "bound.repetition=1", "bound.relevance=0",
     ]  # fmt: skip
@@ -37,5 +37,5 @@ def test_the_built_in_model_is_tuned_for_a_few_steps(tmp_path: Path) -> None:
     first = json.loads((tmp_path / "run" / "evaluations.jsonl").read_text().splitlines()[0])
     assert first["instructions"]["untouched"] >= 0.4  # a model that follows nothing was loaded wrongly
     assert first["first"]["before"]["sum"]["joint"]["value"] == 0.5
-    assert 1 < found["first_texts"]["pirate"]["perplexity"] < 200
-    assert list((tmp_path / "run" / "voices" / "poet").glob("*.safetensors"))
+    assert 1 < found["first_texts"]["ann"]["perplexity"] < 200
+    assert list((tmp_path / "run" / "voices" / "bob").glob("*.safetensors"))
