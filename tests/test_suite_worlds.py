@@ -1,4 +1,4 @@
-"""The suites `worlds`, `diversity` and `third-party`: rows on one budget, and what their runners write."""
+"""The suites `worlds`, `labour`, `diversity` and `third-party`: rows on one budget, and what their runners write."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from mirrorenv.results.verify import verify_result
 from mirrorenv.rllib.settings import RunSettings
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-SUITES = {name: load_suite(BENCHMARKS / "suites" / f"{name}.toml") for name in ("worlds", "third-party", "diversity")}
+NAMES = ("worlds", "third-party", "diversity", "labour")
+SUITES = {name: load_suite(BENCHMARKS / "suites" / f"{name}.toml") for name in NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +66,25 @@ def test_rows_of_one_table_differ_in_what_is_paid_and_whose_the_weights_are_and_
             settings["learning"].pop("entropy")
             for name in ("weights", "diversity"):
                 settings["population"].pop(name)
-            left.add(json.dumps({**settings, "episodes": row.arguments["episodes"], "seeds": row.seeds}))
+            left.add(json.dumps({**settings, "episodes": row.arguments["episodes"]}))
         assert len(left) == 1, table
         conditions = [row.arguments["condition"] for row in rows]
         assert len(set(conditions)) == len(conditions)
+
+
+def test_rows_of_one_table_have_as_many_seeds_or_say_that_they_repeat_others():
+    for suite in SUITES.values():
+        for table in {row.table for row in suite.rows}:
+            seeds = {(row.first_seed, row.seeds) for row in trained_rows(suite) if row.table == table}
+            assert len(seeds) <= 1 or suite.name == "labour", table
+
+
+def test_the_suite_labour_repeats_rows_of_the_suite_worlds_on_seeds_nobody_looked_at():
+    known = {row.row: row for row in SUITES["worlds"].rows}
+    for row in SUITES["labour"].rows:
+        assert row.arguments == known[row.row].arguments and row.world == known[row.row].world
+        assert row.all_seeds[0] == 20 > max(known[row.row].all_seeds)
+        assert row.seeds >= 6, "fewer runs cannot put the probability of improvement clear of one half"
 
 
 def test_every_reward_is_compared_in_every_world_with_both_kinds_of_weights():

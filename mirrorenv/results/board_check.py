@@ -101,8 +101,9 @@ def _row(folder: Path, result: Result, suites: Mapping[str, Suite]) -> SuiteRow:
 
 
 def _all_seeds(path: Path, row: SuiteRow, held: Mapping[int, Path]) -> None:
-    missing = sorted(set(range(row.seeds)) - held.keys())
-    extra: Sequence[int] = sorted(held.keys() - set(range(row.seeds)))
+    asked = row.all_seeds
+    missing = sorted(set(asked) - held.keys())
+    extra: Sequence[int] = sorted(held.keys() - set(asked))
     if missing:
         shown = ", ".join(str(seed) for seed in missing[:8]) + (", ..." if len(missing) > 8 else "")
         raise ResultError(
@@ -110,5 +111,5 @@ def _all_seeds(path: Path, row: SuiteRow, held: Mapping[int, Path]) -> None:
         )
     if extra:
         raise ResultError(
-            f"{held[extra[0]]}: row '{row.row}' has seeds 0 to {row.seeds - 1}, and this is seed {extra[0]}"
+            f"{held[extra[0]]}: row '{row.row}' has seeds {asked[0]} to {asked[-1]}, and this is seed {extra[0]}"
         )

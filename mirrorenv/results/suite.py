@@ -13,6 +13,7 @@ A suite file::
     world = "mirrorenv/identity-v0"
     runner = "orbit"               # which function of benchmarks/suite_*.py makes it
     seeds = 24                     # 0, 1, ..., 23
+    first_seed = 0                 # seeds nobody looked at start elsewhere
     together = true                # all seeds in one folder, one call
     table = "One-step games"       # lines of one table share its columns
     seconds = 60.0                 # estimated, of one core, for all seeds
@@ -51,6 +52,8 @@ class SuiteRow(_Strict):
     runner: str
     arguments: dict[str, Any] = {}
     seeds: int = Field(ge=1, le=10_000)
+    first_seed: int = Field(default=0, ge=0, le=1_000_000)
+    """The lowest one: a row that was picked on some seeds is reported on others."""
     together: bool = False
     """One folder holds all seeds; otherwise each seed has one."""
     seconds: float = Field(gt=0)
@@ -61,11 +64,16 @@ class SuiteRow(_Strict):
     primary: str = ""
     """What the lines of its table are grouped by, if not by the suite's `primary`."""
 
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """What a whole result of the row holds, ascending."""
+        return tuple(range(self.first_seed, self.first_seed + self.seeds))
+
     def pieces(self) -> list[tuple[str, tuple[int, ...]]]:
         """What can be run by itself: name of its folder below the row's, and its seeds."""
         if self.together:
-            return [("all", tuple(range(self.seeds)))]
-        return [(f"seed{seed}", (seed,)) for seed in range(self.seeds)]
+            return [("all", self.all_seeds)]
+        return [(f"seed{seed}", (seed,)) for seed in self.all_seeds]
 
 
 class Suite(_Strict):
@@ -99,6 +107,7 @@ class Suite(_Strict):
     def hash(self) -> str:
         """SHA-256, in hex, of everything that a result depends on."""
         rows = [row.model_dump(exclude={"seconds", "about", "table", "primary"}) for row in self.rows]
+        rows = [{key: value for key, value in row.items() if (key, value) != ("first_seed", 0)} for row in rows]
         content = {"name": self.name, "version": self.version, "figures": self.figures, "rows": rows}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

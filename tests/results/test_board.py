@@ -164,6 +164,25 @@ def test_a_missing_seed_is_refused_by_name(site):
         check_submission(site / "results/small", find_suites(site))
 
 
+def test_a_row_may_ask_for_seeds_from_a_later_one_on(tmp_path):
+    suite = suite_file(tmp_path, text=SUITE.replace("seeds = 3", "seeds = 3\nfirst_seed = 20"))
+    assert [seeds for _, seeds in suite.rows[0].pieces()] == [(20,), (21,), (22,)]
+    for seed in (20, 22):
+        table_folder(tmp_path / f"results/one/seed{seed}", {"mirror": {seed: [1.0]}}, suite=suite.mark("one"))
+    with pytest.raises(ResultError, match="row 'one' lacks seed 21 of 3"):
+        check_submission(tmp_path / "results", {"small": suite})
+    for seed in (21, 0):
+        table_folder(tmp_path / f"results/one/seed{seed}", {"mirror": {seed: [1.0]}}, suite=suite.mark("one"))
+    with pytest.raises(ResultError, match="row 'one' has seeds 20 to 22, and this is seed 0"):
+        check_submission(tmp_path / "results", {"small": suite})
+
+
+def test_naming_the_usual_first_seed_changes_no_hash(tmp_path):
+    said = suite_file(tmp_path, text=SUITE.replace("seeds = 3", "seeds = 3\nfirst_seed = 0"))
+    assert said.hash == suite_file(tmp_path).hash
+    assert said.hash != suite_file(tmp_path, text=SUITE.replace("seeds = 3", "seeds = 3\nfirst_seed = 1")).hash
+
+
 def test_a_changed_suite_is_refused_by_name(site):
     suite_file(site, text=SUITE.replace("seeds = 3", "seeds = 4"))
     with pytest.raises(
