@@ -4,9 +4,9 @@
 
 A suite is a file in ``benchmarks/suites``. Each of its rows is run with all of its seeds, in pieces that are result
 folders: ``OUT/<row>/all`` where one call makes all seeds, else ``OUT/<row>/seed0`` and so on. A piece whose result is
-there and of this very suite is not run again, so the same command goes on after anything that stopped it, and
-``--part k/n`` splits the pieces over days or machines. Afterwards: ``mirrorenv board check OUT`` and ``mirrorenv board
-build OUT``.
+there and of this very suite is not run again, so the same command goes on after anything that stopped it.
+``--part k/n`` splits the pieces over days or machines, and ``--ray-address`` over the cores of a Ray cluster.
+Afterwards: ``mirrorenv board check OUT`` and ``mirrorenv board build OUT``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import argparse
 import importlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,9 +79,14 @@ def cost_table(suite: Suite, pieces: list[Piece], done: list[Piece]) -> str:
 
 def runner_of(suite: Suite, name: str) -> Runner:
     """A function of ``benchmarks/suite_<name>.py``, listed in its RUNNERS."""
-    sys.path[:0] = [] if str(HERE) in sys.path else [str(HERE)]
-    found: dict[str, Runner] = importlib.import_module(f"suite_{suite.name.replace('-', '_')}").RUNNERS
+    found: dict[str, Runner] = _neighbour(f"suite_{suite.name.replace('-', '_')}").RUNNERS
     return found[name]
+
+
+def _neighbour(name: str) -> Any:
+    """A module of this folder, for whoever imports this one from elsewhere, too."""
+    sys.path[:0] = [] if str(HERE) in sys.path else [str(HERE)]
+    return importlib.import_module(name)
 
 
 def run(suite: Suite, options: Any) -> int:
@@ -93,15 +98,25 @@ def run(suite: Suite, options: Any) -> int:
         print("a smoke run takes a small share of that")
     if options.cost:
         return 0
-    for number, piece in enumerate(left := [piece for piece in pieces if piece not in done], start=1):
-        begun = time.perf_counter()
-        mark = suite.mark(piece.row.row, options.smoke)
-        runner_of(suite, piece.row.runner)(piece.row, piece.seeds, mark, piece.folder)
-        print(f"{number}/{len(left)} {piece.folder}: {time.perf_counter() - begun:.1f} s", flush=True)
+    left = [piece for piece in pieces if piece not in done]
+    for number, (piece, seconds) in enumerate(made(suite, left, options), start=1):
+        print(f"{number}/{len(left)} {piece.folder}: {seconds:.1f} s", flush=True)
     print(f"next  mirrorenv board build {options.out} --suites {_beside(HERE / 'suites')} --out board.html")
     if not options.smoke:
         print(f"      mirrorenv board check {options.out} --suites {_beside(HERE / 'suites')}")
     return len(left)
+
+
+def made(suite: Suite, pieces: list[Piece], options: Any) -> Iterator[tuple[Piece, float]]:
+    """Run pieces, here or on Ray: each as it ends, and the seconds it took."""
+    if options.ray_address and pieces:
+        yield from _neighbour("suite_ray").spread(suite, pieces, options.smoke, options.ray_address)
+        return
+    for piece in pieces:
+        begun = time.perf_counter()
+        mark = suite.mark(piece.row.row, options.smoke)
+        runner_of(suite, piece.row.runner)(piece.row, piece.seeds, mark, piece.folder)
+        yield piece, time.perf_counter() - begun
 
 
 def _beside(path: Path) -> Path:
@@ -128,6 +143,8 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="one small piece of each row: does it work at all?")
     parser.add_argument("--part", type=_part, default=(1, 1), metavar="K/N", help="every n-th piece from the k-th on")
     parser.add_argument("--only", default="", help="rows whose name contains one of a,b/; / is a name's end")
+    ray = "run the pieces side by side on the Ray cluster at this address; auto: this machine's, local: these cores"
+    parser.add_argument("--ray-address", metavar="ADDRESS", help=ray)
     parser.add_argument("--cost", action="store_true", help="print the cost and run nothing")
     options = parser.parse_args()
     options.out = options.out or Path("runs/suites") / (options.suite + ("-smoke" if options.smoke else ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 
 import ray
 
@@ -12,13 +13,17 @@ from mirrorenv.errors import TrainingError
 __all__ = ["bring_ray_up"]
 
 
-def bring_ray_up(address: str | None, processes: int, *, show_workers: bool = False) -> None:
+def bring_ray_up(
+    address: str | None, processes: int, *, show_workers: bool = False, scripts: Path | None = None
+) -> None:
     """Start Ray, or join a cluster.
 
     Args:
         address: of a cluster; None for this machine alone, never a stranger's cluster.
         processes: how many will run beside this one.
         show_workers: whether what they print is printed here.
+        scripts: a folder of modules that travels to every node, and from which its tasks import; results and
+            whatever else stands in it as a folder stays here.
 
     Raises:
         TrainingError: if Ray does not start.
@@ -33,6 +38,7 @@ def bring_ray_up(address: str | None, processes: int, *, show_workers: bool = Fa
             num_cpus=None if address else max(os.cpu_count() or 1, processes + 1),
             include_dashboard=None if address else False,
             log_to_driver=show_workers,
+            runtime_env=None if scripts is None else {"working_dir": str(scripts), "excludes": ["*/"]},
             logging_level=logging.ERROR,
         )
     except Exception as error:  # Ray has no class for it

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mirrorenv.cli import app
+from mirrorenv.errors import ResultError
 from mirrorenv.results.board import collect, result_folders
 from mirrorenv.results.board_check import check_submission
 from mirrorenv.results.result_folder import ResultFolder
@@ -30,7 +31,9 @@ def runner() -> ModuleType:
 
 
 def options(out: Path, **changes: object) -> Namespace:
-    return Namespace(**{"out": out, "smoke": True, "part": (1, 1), "only": "", "cost": False, **changes})
+    return Namespace(
+        **{"out": out, "smoke": True, "part": (1, 1), "only": "", "cost": False, "ray_address": None, **changes}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +106,44 @@ def test_recorded_suites_are_whole_and_true():
     for folder in recorded:
         assert check_submission(folder, find_suites(folder)).folders
         assert collect(result_folders([folder]), find_suites(folder))
+
+
+def test_ray_spreads_the_pieces_and_makes_the_same_results(runner, theory, tmp_path):
+    few = {"only": "optimum-identity,dirichlet-2-10-5/"}
+    assert runner.run(theory, options(tmp_path / "here", **few)) == 2
+    spread = options(tmp_path / "spread", ray_address="local", **few)
+    assert runner.run(theory, spread) == 2
+    assert runner.run(theory, spread) == 0
+    for row in ("optimum-identity", "dirichlet-2-10-5"):
+        here, there = (ResultFolder.open(tmp_path / where / row / "all") for where in ("here", "spread"))
+        assert here.scores() == there.scores() and here.result.suite == there.result.suite
+
+
+def test_a_piece_that_fails_on_ray_is_named_and_keeps_no_other_from_ending(runner, theory, tmp_path):
+    rows = [row for row in theory.rows if row.row in ("optimum-identity", "orbit-identity")]
+    broken = rows[0].model_copy(update={"arguments": {"agents": "two"}})
+    suite = theory.model_copy(update={"rows": (broken, rows[1])})
+    with pytest.raises(ResultError, match=rf"1 of 2 pieces failed; .*{broken.row}/all: "):
+        runner.run(suite, options(tmp_path, ray_address="local"))
+    assert ResultFolder.open(tmp_path / rows[1].row / "all").result.suite.row == rows[1].row
+    assert not (tmp_path / broken.row).exists()
+
+
+@pytest.mark.slow
+def test_a_lost_node_loses_no_piece(runner, theory, tmp_path):
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    lost = cluster.add_node(num_cpus=1)
+    try:
+        chosen = options(tmp_path, only="dirichlet-", ray_address=cluster.address)
+        pieces = runner.pieces_of(theory, chosen.out, chosen.only, chosen.part, chosen.smoke)
+        ended = 0
+        for _ in runner.made(theory, pieces, chosen):
+            ended += 1
+            if ended == 2:
+                cluster.remove_node(lost, allow_graceful=False)
+    finally:
+        cluster.shutdown()
+    assert ended == len(pieces) == 18
+    assert all(runner.is_done(piece, theory.mark(piece.row.row, smoke=True)) for piece in pieces)
