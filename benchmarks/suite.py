@@ -4,7 +4,8 @@
 
 A suite is a file in ``benchmarks/suites``. Each of its rows is run with all of its seeds, in pieces that are result
 folders: ``OUT/<row>/all`` where one call makes all seeds, else ``OUT/<row>/seed0`` and so on. A piece whose result is
-there and of this very suite is not run again, so the same command goes on after anything that stopped it.
+there and of this very suite is not run again, so the same command goes on after anything that stopped it. A whole
+result of another version of the suite, or of a smoke run, is replaced only with ``--replace``.
 ``--part k/n`` splits the pieces over days or machines, and ``--ray-address`` over the cores of a Ray cluster.
 Afterwards: ``mirrorenv board check OUT`` and ``mirrorenv board build OUT``.
 """
@@ -13,13 +14,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mirrorenv.errors import MirrorError
+from mirrorenv.errors import ConfigError, MirrorError
 from mirrorenv.results.schema import Result, SuiteMark, read_result
 from mirrorenv.results.suite import Suite, SuiteRow, load_suite
 from mirrorenv.results.verify import check_files
@@ -46,22 +48,41 @@ def pieces_of(suite: Suite, out: Path, only: str, part: tuple[int, int], smoke: 
     """The pieces of this part, seeds outermost, so that what is there when time runs out is balanced."""
     pieces = []
     for row in suite.rows:
-        if not any(part in f"{row.row}/" for part in only.split(",")):
+        if not any(name.strip() in f"{row.row}/" for name in only.split(",")):
             continue
         made = [Piece(row, seeds, out / row.row / name) for name, seeds in row.pieces()]
         pieces += made[:1] if smoke else made
+    if not pieces:
+        raise ConfigError(f"--only {only!r}: no row of '{suite.name}' has such a name; --cost lists them")
     pieces.sort(key=lambda piece: piece.seeds[0])
     return pieces[part[0] - 1 :: part[1]]
 
 
+def held(folder: Path) -> Result | None:
+    """The whole result in a folder, if there is one."""
+    try:
+        check_files(folder)
+        return read_result(folder)
+    except MirrorError:
+        return None
+
+
 def is_done(piece: Piece, mark: SuiteMark) -> bool:
     """Whether the folder holds a whole result of this piece."""
-    try:
-        check_files(piece.folder)
-        found: Result = read_result(piece.folder)
-    except MirrorError:
-        return False
-    return found.suite == mark and (mark.smoke or found.seeds == piece.seeds)
+    found = held(piece.folder)
+    return found is not None and found.suite == mark and (mark.smoke or found.seeds == piece.seeds)
+
+
+def refuse_to_replace(pieces: list[Piece]) -> None:
+    """Days of somebody's work may lie where a piece would go."""
+    for piece in pieces:
+        if (found := held(piece.folder)) is not None:
+            mark = found.suite
+            kind = "of no suite" if mark is None else f"of '{mark.name}' {mark.version}, hash {mark.hash[:12]}"
+            smoke = ", a smoke run" if mark is not None and mark.smoke else ""
+            raise ConfigError(
+                f"{piece.folder} holds a whole result {kind}{smoke}: choose another --out, or --replace it"
+            )
 
 
 def cost_table(suite: Suite, pieces: list[Piece], done: list[Piece]) -> str:
@@ -99,11 +120,14 @@ def run(suite: Suite, options: Any) -> int:
     if options.cost:
         return 0
     left = [piece for piece in pieces if piece not in done]
+    if not options.replace:
+        refuse_to_replace(left)
     for number, (piece, seconds) in enumerate(made(suite, left, options), start=1):
         print(f"{number}/{len(left)} {piece.folder}: {seconds:.1f} s", flush=True)
-    print(f"next  mirrorenv board build {options.out} --suites {_beside(HERE / 'suites')} --out board.html")
+    where = shlex.join([str(options.out), "--suites", str(_beside(HERE / "suites"))])
+    print(f"next  mirrorenv board build {where} --out board.html")
     if not options.smoke:
-        print(f"      mirrorenv board check {options.out} --suites {_beside(HERE / 'suites')}")
+        print(f"      mirrorenv board check {where}")
     return len(left)
 
 
@@ -134,21 +158,35 @@ def _part(text: str) -> tuple[int, int]:
     return k, n
 
 
+def _given(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_given(text))
+
+
 def main() -> None:
     """Parse, print the cost, run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = sorted(path.stem for path in (HERE / "suites").glob("*.toml"))
     parser.add_argument("suite", choices=known)
-    parser.add_argument("--out", type=Path, help="folder of the results (default: runs/suites/<suite>[-smoke])")
+    parser.add_argument("--out", type=_path, help="folder of the results (default: runs/suites/<suite>[-smoke])")
     parser.add_argument("--smoke", action="store_true", help="one small piece of each row: does it work at all?")
     parser.add_argument("--part", type=_part, default=(1, 1), metavar="K/N", help="every n-th piece from the k-th on")
-    parser.add_argument("--only", default="", help="rows whose name contains one of a,b/; / is a name's end")
+    parser.add_argument("--only", type=_given, default="", help="rows whose name contains one of a,b/; / is its end")
+    parser.add_argument("--replace", action="store_true", help="replace results of another suite or of a smoke run")
     ray = "run the pieces side by side on the Ray cluster at this address; auto: this machine's, local: these cores"
-    parser.add_argument("--ray-address", metavar="ADDRESS", help=ray)
+    parser.add_argument("--ray-address", type=_given, metavar="ADDRESS", help=ray)
     parser.add_argument("--cost", action="store_true", help="print the cost and run nothing")
     options = parser.parse_args()
     options.out = options.out or Path("runs/suites") / (options.suite + ("-smoke" if options.smoke else ""))
-    run(load_suite(HERE / "suites" / f"{options.suite}.toml"), options)
+    try:
+        run(load_suite(HERE / "suites" / f"{options.suite}.toml"), options)
+    except MirrorError as error:
+        raise SystemExit(f"error: {error}") from error
 
 
 if __name__ == "__main__":

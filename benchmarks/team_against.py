@@ -10,7 +10,12 @@ opponents have; their difference is the identification gap. Beside it the exact 
 possible belief of a reader who knows the sign, and of one who must average over it, can be computed. The score is what
 the team harvests minus what a team without any mirror reward does, of the same seed, playing against each other.
 
-    python benchmarks/team_against.py --seeds 5 [--json benchmarks/results/team_against.json]
+Going apart pays where the poor field gives more than a third of the rich one: from two in the rich field, a team that
+leaves one there wins 1/3 + poor and leaves the other team 2/3. Below a third it costs 1/3 - poor a step.
+
+    python benchmarks/team_against.py --seeds 10 [--json benchmarks/results/team_against.json]
+    python benchmarks/team_against.py --seeds 10 --poor 0.32 --weight 4 --out runs/team_against_dearer
+    python benchmarks/team_against.py --seeds 5 --poor 0.5 --out runs/team_against_half
     python benchmarks/team_against.py --seeds 5 --poor 0.2 --out runs/team_against_fifth
 """
 
@@ -46,7 +51,7 @@ CONDITIONS = {
     "adversarial, opponents see the sign": [*BASE, ADVERSARIAL, "population.observer.head=all_signs"],
     "adversarial, no sign": [*BASE, ADVERSARIAL, SIGN, "world_options.signs=false"],
 }
-PLAIN = "none"
+PLAIN, ADVERSE = "none", "adversarial"
 SMOKE = ["total_steps=2048"]
 EPISODES, SEED = 512, 77_000_000
 OURS = np.flatnonzero(TEAMS == 0)  # the team that is looked at
@@ -107,15 +112,31 @@ def measured(path: Path, plain: Path | None) -> dict[str, float]:
     return found
 
 
-def _add_poor(parser: argparse.ArgumentParser) -> None:
-    about = "harvest of the poor field (default 0.5); give each value an --out of its own"
-    parser.add_argument("--poor", type=float, default=0.5, help=about)
+def _add(parser: argparse.ArgumentParser) -> None:
+    about = "harvest of the poor field (default 0.33); give each value an --out of its own"
+    parser.add_argument("--poor", type=float, default=0.33, help=about)
+    parser.add_argument(
+        "--weight", type=float, default=1.0, help="of the mirror reward, where there is one (default 1)"
+    )
+
+
+def _differences(content: dict[str, Any]) -> dict[str, Any]:
+    """The gap of the adversarial reward minus that of the author reward and of none, seed by seed."""
+    found = {}
+    for name in ("author", PLAIN):
+        one, other = (content.get(key, {"seeds": []}) for key in (ADVERSE, name))
+        if one["seeds"] and one["seeds"] == other["seeds"]:
+            values = [a - b for a, b in zip(one["gap"]["values"], other["gap"]["values"], strict=True)]
+            found[f"{ADVERSE} minus {name}"] = grid.summary(values)
+            print(f"gap, {ADVERSE} minus {name}, seed by seed: {grid.interval(values)}")
+    return found
 
 
 def main() -> None:
     """Run what is missing and print the table."""
-    options = grid.arguments(__doc__ or "", seeds=5, out="team_against", add=_add_poor)
-    conditions = {name: [*sets, f"world_options.poor={options.poor}"] for name, sets in CONDITIONS.items()}
+    options = grid.arguments(__doc__ or "", seeds=10, out="team_against", add=_add)
+    world, paid = f"world_options.poor={options.poor}", f"mirror.weight={options.weight}"
+    conditions = {name: [paid, *sets, world] for name, sets in CONDITIONS.items()}
     runs = run_bare(conditions, options, SMOKE)
     plain = {path.name: path for path in runs.get(PLAIN, [])}
     content: dict[str, Any] = {}
@@ -130,8 +151,9 @@ def main() -> None:
         content[name] = {"seeds": [path.name.removeprefix("seed") for path in folders],
                          **{key: grid.summary(values) for key, values in columns.items()}}  # fmt: skip
     head = ["reward", "seeds", "own team, nats", "opponents, nats", "gap", "exact gap", "score against none"]
-    grid.print_table("Information about the first team's members", head, rows)
-    grid.save(options, content)
+    title = f"Information about the first team's members, poor field {options.poor:g}, mirror weight {options.weight:g}"
+    grid.print_table(title, head, rows)
+    grid.save(options, {**content, **_differences(content)})
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from rich.console import Console
 
 from mirrorenv.errors import ConfigError
+from mirrorenv.results.words import counted
 
 if TYPE_CHECKING:
     from mirrorenv.results.suite import Suite
@@ -39,7 +41,10 @@ def build(
     suites: Suites = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
-    """Write one self-contained page, and the same tables as Markdown. Files are compared with their manifests."""
+    """Write one self-contained page, and the same tables as Markdown.
+
+    Files are compared with their manifests; that the numbers follow from them is what `mirrorenv board check` says.
+    """
     from mirrorenv.results.board import collect, result_folders
     from mirrorenv.results.board_page import board_page
     from mirrorenv.results.board_text import markdown
@@ -48,13 +53,14 @@ def build(
     if out.suffix != ".html":
         raise ConfigError(f"--out {out}: the page ends in .html; its Markdown is written beside it")
     found = result_folders(folders)
-    sections = collect(found, _suites(suites, folders[0]))
+    sections = collect(found, _suites(suites, folders))
     text = out.with_suffix(".md")
     out.parent.mkdir(parents=True, exist_ok=True)
     atomic_write_text(out, board_page(sections, out, title))
     atomic_write_text(text, markdown(sections, text))
     lines = sum(len(section.lines) for section in sections)
-    _say(f"{len(found)} results, {lines} lines in {len(sections)} tables\npage        {out}\nMarkdown    {text}")
+    held = ", ".join((counted(len(found), "result"), counted(lines, "line"), counted(len(sections), "table")))
+    _say(f"{held}; files match their manifests\npage        {out}\nMarkdown    {text}")
     if as_json:
         print(json.dumps({"results": len(found), "lines": lines, "page": str(out), "markdown": str(text)}))
 
@@ -71,18 +77,27 @@ def check(
     """Check a submission: schema, manifest, scores, suite, seeds. Exit code 1 says in one line what is wrong."""
     from mirrorenv.results.board_check import check_submission
 
-    found = check_submission(folder, _suites(suites, folder), world=world)
+    found = check_submission(folder, _suites(suites, [folder]), world=world)
     names = f" of suite {', '.join(found.suites)}" if found.suites else ""
-    _say(f"{folder}: {len(found.folders)} results{names} are fine")
+    many = len(found.folders)
+    _say(f"{folder}: {counted(many, 'result')}{names} {'are' if many > 1 else 'is'} fine")
+    for reason, count in found.unchecked:
+        _say(f"  not checked  {reason} ({counted(count, 'result')})")
     for name, seconds in found.absent:
-        _say(f"  not there   {name} (about {seconds / 60:.1f} minutes of one core)")
+        _say(f"  not there    {name} (about {seconds / 60:.1f} minutes of one core)")
     if as_json:
-        print(json.dumps({"folder": str(folder), "results": len(found.folders), "suites": found.suites}))
+        said = {"folder": str(folder), "results": many, "suites": found.suites, "unchecked": dict(found.unchecked)}
+        print(json.dumps({**said, "absent": dict(found.absent)}))
 
 
-def _suites(given: Path | None, near: Path) -> dict[str, Suite]:
+def _suites(given: Path | None, near: Sequence[Path]) -> dict[str, Suite]:
+    """From the folder that is given, or from those beside the results."""
     from mirrorenv.results.suite import find_suites, load_suite
 
     if given is None:
-        return find_suites(near)
-    return {suite.name: suite for suite in map(load_suite, sorted(given.glob("*.toml")))}
+        return {name: suite for folder in reversed(near) for name, suite in find_suites(folder).items()}
+    if not (files := sorted(given.glob("*.toml"))):
+        raise ConfigError(
+            f"--suites {given}: {'holds no suite (*.toml)' if given.is_dir() else 'there is no such folder'}"
+        )
+    return {suite.name: suite for suite in map(load_suite, files)}

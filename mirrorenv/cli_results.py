@@ -52,7 +52,7 @@ def export(
     run: Annotated[Path, typer.Argument(help="A finished run folder: training, debate or self versus other.")],
     out: Annotated[Path | None, typer.Option(help="Where it goes (default: RUN/result).")] = None,
     episodes: Annotated[int, typer.Option(min=8, help="Fresh episodes of a trained population.")] = 256,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of these episodes.")] = 1_000_000,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of these episodes.")] = 1_000_000,
     condition: Annotated[str | None, typer.Option(help="Name of its line on a leaderboard.")] = None,
     small: Annotated[bool, typer.Option("--small", help="Leave out the evidence after every step.")] = False,
     npz: Annotated[bool, typer.Option("--npz", help="Tables as npz, also where pyarrow is installed.")] = False,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
 from pathlib import Path
 
 import ray
@@ -11,6 +13,8 @@ import ray
 from mirrorenv.errors import TrainingError
 
 __all__ = ["bring_ray_up"]
+
+_PATIENCE = 10.0  # seconds
 
 
 def bring_ray_up(
@@ -31,6 +35,7 @@ def bring_ray_up(
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     logging.getLogger("ray").setLevel(logging.ERROR)
+    _reachable(address)
     try:
         ray.init(
             address=address or "local",
@@ -44,3 +49,16 @@ def bring_ray_up(
     except Exception as error:  # Ray has no class for it
         where = f"the cluster at {address}" if address else "this machine"
         raise TrainingError(f"Ray did not start on {where}: {error}") from error
+
+
+def _reachable(address: str | None) -> None:
+    """Ray itself would wait for minutes, and say so in words of its own."""
+    if address is None or address == "auto":
+        return
+    found = re.fullmatch(r"(?:ray://)?(\[[0-9A-Fa-f:]+\]|[^\s:/@]+):(\d{1,5})", address)
+    if found is None or not 0 < int(found[2]) < 65536:
+        raise TrainingError(f"no address of a Ray cluster: {address!r}; write host:port, ray://host:port or auto")
+    try:
+        socket.create_connection((found[1].strip("[]"), int(found[2])), timeout=_PATIENCE).close()
+    except OSError as error:
+        raise TrainingError(f"no Ray cluster answers at {address}: {error}") from error

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mirrorenv.cli import app
-from mirrorenv.errors import ResultError
+from mirrorenv.errors import ConfigError, ResultError
 from mirrorenv.results.board import collect, result_folders
 from mirrorenv.results.board_check import check_submission
 from mirrorenv.results.result_folder import ResultFolder
@@ -32,7 +32,16 @@ def runner() -> ModuleType:
 
 def options(out: Path, **changes: object) -> Namespace:
     return Namespace(
-        **{"out": out, "smoke": True, "part": (1, 1), "only": "", "cost": False, "ray_address": None, **changes}
+        **{
+            "out": out,
+            "smoke": True,
+            "part": (1, 1),
+            "only": "",
+            "cost": False,
+            "ray_address": None,
+            "replace": False,
+            **changes,
+        }
     )
 
 
@@ -147,3 +156,51 @@ def test_a_lost_node_loses_no_piece(runner, theory, tmp_path):
         cluster.shutdown()
     assert ended == len(pieces) == 18
     assert all(runner.is_done(piece, theory.mark(piece.row.row, smoke=True)) for piece in pieces)
+
+
+def test_a_whole_result_of_another_kind_is_replaced_only_on_request(runner, theory, tmp_path):
+    few = {"only": "optimum-identity"}
+    assert runner.run(theory, options(tmp_path, smoke=False, **few)) == 1
+    path = tmp_path / "optimum-identity" / "all" / "result.json"
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match=r"holds a whole result of 'theory' 1, hash .*--replace"):
+        runner.run(theory, options(tmp_path, **few))
+    newer = theory.model_copy(update={"version": 2})
+    with pytest.raises(ConfigError, match="holds a whole result"):
+        runner.run(newer, options(tmp_path, smoke=False, **few))
+    assert path.read_bytes() == before
+    assert runner.run(theory, options(tmp_path, replace=True, **few)) == 1
+    with pytest.raises(ConfigError, match="a smoke run: choose another"):
+        runner.run(theory, options(tmp_path, smoke=False, **few))
+
+
+def test_a_name_that_no_row_has_is_an_error_and_blanks_are_nothing(runner, theory, tmp_path):
+    with pytest.raises(ConfigError, match="no row of 'theory' has such a name"):
+        runner.pieces_of(theory, tmp_path, "zzz", (1, 1), False)
+    assert len(runner.pieces_of(theory, tmp_path, "optimum-identity, orbit-identity", (1, 1), False)) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["theory", "--only", ""], 2, "--only: it is empty"),
+        (["theory", "--out", " "], 2, "--out: it is empty"),
+        (["theory", "--ray-address", ""], 2, "--ray-address: it is empty"),
+        (["theory", "--smoke", "--only", "zzz"], 1, "no row of 'theory'"),
+        (["theory", "--smoke", "--only", "optimum-identity", "--out", "{file}"], 1, "error: "),
+        (["theory", "--smoke", "--only", "optimum-identity", "--ray-address", "nonsense"], 1, "write host:port"),
+        (
+            ["theory", "--smoke", "--only", "optimum-identity", "--ray-address", "127.0.0.1:1"],
+            1,
+            "no Ray cluster answers",
+        ),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line(runner, tmp_path, monkeypatch, capsys, words, code, said):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["suite.py", *(word.format(file=tmp_path / "file") for word in words)])
+    with pytest.raises(SystemExit) as stopped:
+        runner.main()
+    told = str(stopped.value.code) if code == 1 else capsys.readouterr().err
+    assert said in told and (stopped.value.code == 2 or "\n" not in told)

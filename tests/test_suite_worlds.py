@@ -35,7 +35,7 @@ def runner() -> ModuleType:
 
 
 def smoke(runner: ModuleType, name: str, out: Path, only: str) -> int:
-    options = Namespace(out=out, smoke=True, part=(1, 1), only=only, cost=False, ray_address=None)
+    options = Namespace(out=out, smoke=True, part=(1, 1), only=only, cost=False, ray_address=None, replace=False)
     return int(runner.run(SUITES[name], options))
 
 

@@ -47,12 +47,15 @@
       node("td", line.agents, "agents"));
     return made;
   };
-  const wanted = (line) => (!world.value || line.world === world.value) &&
+  const wanted = (section) => (line) => (!world.value || line.world === world.value) &&
     (!agents.value || line.agents === agents.value) &&
-    (!search.value || (line.condition + " " + line.world).toLowerCase().includes(search.value.toLowerCase()));
+    (!search.value || [line.condition, line.world, line.agents, section.title].join(" ").toLowerCase()
+      .includes(search.value.toLowerCase()));
+  const inOrder = (state) => state.order.map((index) => state.section.lines[index]).filter(wanted(state.section));
 
   const show = (state) => {
-    const lines = state.order.map((index) => state.section.lines[index]).filter(wanted);
+    const lines = inOrder(state);
+    state.body.closest("section").hidden = !lines.length;  // the heads of empty tables tell nothing
     state.body.replaceChildren(...lines.slice(0, state.most).map(row));
     const rest = lines.length - state.most;
     state.more.hidden = rest <= 0;
@@ -96,10 +99,10 @@
     if (typeof value === "number") return String(value);
     return '"' + (/^[=+\-@\t\r]/.test(value) ? "'" : "") + value.replaceAll('"', '""') + '"';
   };
-  const long = () => states.flatMap(({ section }) => section.lines.filter(wanted).flatMap((line) =>
+  const long = () => states.flatMap((state) => inOrder(state).flatMap((line) =>
     line.cells.flatMap((cell, index) => cell ? [{
-      section: section.title, world: line.world, condition: line.condition, agents: line.agents, seeds: line.seeds,
-      group: line.group, figure: section.figures[index], value: cell.value, low: cell.low, high: cell.high,
+      section: state.section.title, world: line.world, condition: line.condition, agents: line.agents, seeds: line.seeds,
+      group: line.group, figure: state.section.figures[index], value: cell.value, low: cell.low, high: cell.high,
       interval_over: cell.over, n: cell.n, reference: cell.reference, source: cell.source }] : [])));
 
   states.forEach((state, index) => {

@@ -24,7 +24,7 @@ from mirrorenv.results.estimates import OverSeeds, WithinRun, over_seeds, tied_g
 from mirrorenv.results.record import number
 from mirrorenv.results.result_folder import is_result, read_scores
 from mirrorenv.results.schema import Entry, Figure, Reference, Result, read_result
-from mirrorenv.results.suite import Suite
+from mirrorenv.results.suite import Suite, SuiteRow
 from mirrorenv.results.verify import check_files
 
 __all__ = ["Cell", "Line", "Section", "collect", "result_folders"]
@@ -60,6 +60,7 @@ class Line:
         group: its place among the lines of the same world, shared by all that may be equal; None if it is not ranked.
         settings: a short hash of everything but the seed.
         exact: there is no chance in it.
+        asked: how many seeds its row of the suite has, if more than are there; such a line is in no group.
     """
 
     world: str
@@ -71,6 +72,7 @@ class Line:
     links: Mapping[str, str]
     settings: str
     exact: bool = False
+    asked: int | None = None
     group: int | None = None
 
 
@@ -147,15 +149,21 @@ def _section_key(result: Result, suites: Mapping[str, Suite]) -> tuple[str, ...]
         return "~", result.kind
     mark = result.suite
     suite = _suite(result, suites)
-    tables = list(dict.fromkeys(row.table for row in suite.rows)) if suite else [""]
-    place = f"{tables.index(_table(result, suites)):04d}"  # in the order of the suite
+    tables = list(dict.fromkeys(row.table for row in suite.rows)) if suite else []
+    place = f"{tables.index(_table(result, suites)):04d}" if suite else "~"  # in the order of the suite
     return mark.name, f"{mark.version:09d}", mark.hash, "smoke" if mark.smoke else "", place
 
 
 def _table(result: Result, suites: Mapping[str, Suite]) -> str:
+    row = _row(result, suites)
+    return row.table if row is not None else ""
+
+
+def _row(result: Result, suites: Mapping[str, Suite]) -> SuiteRow | None:
+    """The row of a known suite."""
     suite = _suite(result, suites)
     rows = suite.rows if suite is not None else ()
-    return next((row.table for row in rows if result.suite is not None and row.row == result.suite.row), "")
+    return next((row for row in rows if result.suite is not None and row.row == result.suite.row), None)
 
 
 def _add(lines: dict[tuple[str, ...], _Draft], result: Result, folder: Path, row: Mapping[str, Any]) -> None:
@@ -190,11 +198,9 @@ def _without_seeds(value: Any) -> Any:
 def _section(key: tuple[str, ...], drafts: list[_Draft], suites: Mapping[str, Suite]) -> Section:
     first = drafts[0].result
     figures = _columns(drafts, _suite(first, suites))
-    lines = [_line(draft, figures) for draft in drafts]
-    suite = _suite(first, suites)
-    rows = suite.rows if suite else ()
-    own = next((row.primary for row in rows if first.suite and row.row == first.suite.row and row.primary), None)
-    wanted = own or (suite.primary if suite else None)
+    suite, row = _suite(first, suites), _row(first, suites)
+    lines = [_line(draft, figures, _row(draft.result, suites)) for draft in drafts]
+    wanted = (row.primary if row else "") or (suite.primary if suite else None)
     primary = next((one for one in figures if one.name == wanted), figures[0])
     ranked = _ranked(lines, primary)
     if first.suite is None:
@@ -202,7 +208,9 @@ def _section(key: tuple[str, ...], drafts: list[_Draft], suites: Mapping[str, Su
     mark = first.suite
     title = _table(first, suites) or (suite.title if suite else mark.name)
     name = f"{title} ({mark.name}, version {mark.version})"
-    about = f"{suite.about if suite else 'This suite is not known here.'} Suite hash {mark.hash[:12]}."
+    about = (
+        f"{suite.about if suite else 'This suite, or this row of it, is not known here.'} Suite hash {mark.hash[:12]}."
+    )
     if mark.smoke:
         name, about = f"{name}, smoke run", f"{_SMOKE} {about}"
     return Section(name, about.strip(), figures, primary.name, ranked)
@@ -216,7 +224,9 @@ def _suite(result: Result, suites: Mapping[str, Suite]) -> Suite | None:
     if result.suite is None:
         return None
     known = suites.get(result.suite.name)
-    return known if known is not None and known.hash == result.suite.hash else None
+    if known is None or known.hash != result.suite.hash:
+        return None
+    return known if any(row.row == result.suite.row for row in known.rows) else None
 
 
 def _columns(drafts: Sequence[_Draft], suite: Suite | None) -> tuple[Figure, ...]:
@@ -227,8 +237,10 @@ def _columns(drafts: Sequence[_Draft], suite: Suite | None) -> tuple[Figure, ...
     return tuple(chosen or list(held.values())[:MOST_COLUMNS])
 
 
-def _line(draft: _Draft, figures: Sequence[Figure]) -> Line:
+def _line(draft: _Draft, figures: Sequence[Figure], row: SuiteRow | None) -> Line:
     seeds = tuple(sorted(draft.found))
+    smoke = draft.result.suite is not None and draft.result.suite.smoke
+    whole = row is None or smoke or draft.entry.exact or len(seeds) >= row.seeds
     own = {figure.name: figure for figure in draft.result.figures}
     wanted = [own[figure.name] for figure in figures if figure.name in own]
     cells = {figure.name: cell for figure in wanted if (cell := _cell(draft, figure, seeds)) is not None}
@@ -242,6 +254,7 @@ def _line(draft: _Draft, figures: Sequence[Figure]) -> Line:
         links=draft.result.links,
         settings=_settings(draft.result),
         exact=draft.entry.exact,
+        asked=None if whole or row is None else row.seeds,
     )
 
 
@@ -270,7 +283,7 @@ def _ranked(lines: Sequence[Line], primary: Figure) -> tuple[Line, ...]:
     worlds: dict[str, dict[str, OverSeeds]] = {}
     for index, line in enumerate(lines):
         cell = line.cells.get(primary.name)
-        if cell is not None and isinstance(cell.found, OverSeeds) and cell.estimate.n > 1:
+        if cell is not None and isinstance(cell.found, OverSeeds) and cell.estimate.n > 1 and line.asked is None:
             worlds.setdefault(line.world, {})[str(index)] = cell.found
     for cells in worlds.values() if primary.better != "neither" else ():
         better: Literal["high", "low"] = "low" if primary.better == "low" else "high"

@@ -5,13 +5,14 @@ A submission is a folder under ``benchmarks/results/``: one result folder, or on
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mirrorenv.errors import ResultError
 from mirrorenv.results.board import result_folders
-from mirrorenv.results.schema import Result, read_result
+from mirrorenv.results.schema import Figure, Result, read_result
 from mirrorenv.results.suite import Suite, SuiteRow
 from mirrorenv.results.verify import verify_result
 
@@ -24,11 +25,13 @@ class Submission:
 
     Attributes:
         folders: result folders.
+        unchecked: what could not be checked, in words, and of how many folders.
         suites: name and version of the suites they belong to.
         absent: rows of these suites without a result, with their estimated seconds; they are allowed.
     """
 
     folders: tuple[Path, ...]
+    unchecked: tuple[tuple[str, int], ...]
     suites: tuple[str, ...]
     absent: tuple[tuple[str, float], ...]
 
@@ -46,12 +49,16 @@ def check_submission(path: Path, suites: Mapping[str, Suite], *, world: str | No
     """
     folders = result_folders([path])
     seeds: dict[tuple[str, str], dict[int, Path]] = {}
+    unchecked: Counter[str] = Counter()
+    described: dict[tuple[str, ...], tuple[Path, Figure]] = {}
     for folder in folders:
-        verify_result(folder, world=world)
+        unchecked.update(verify_result(folder, world=world).unchecked)
         result = read_result(folder)
         if result.suite is None:
             continue
         row = _row(folder, result, suites)
+        _as_described(folder, result, row)
+        _figures_agree(folder, result, described)
         held = seeds.setdefault((result.suite.name, row.row), {})
         for seed in result.seeds:
             if seed in held:
@@ -66,7 +73,12 @@ def check_submission(path: Path, suites: Mapping[str, Suite], *, world: str | No
         for row in suites[name].rows
         if (name, row.row) not in seeds
     ]
-    return Submission(tuple(folders), tuple(f"{name} {suites[name].version}" for name in names), tuple(absent))
+    return Submission(
+        tuple(folders),
+        tuple(unchecked.most_common()),
+        tuple(f"{name} {suites[name].version}" for name in names),
+        tuple(absent),
+    )
 
 
 def _row(folder: Path, result: Result, suites: Mapping[str, Suite]) -> SuiteRow:
@@ -98,6 +110,39 @@ def _row(folder: Path, result: Result, suites: Mapping[str, Suite]) -> SuiteRow:
     if result.world != row.world:
         raise ResultError(f"{folder} is of {result.world}, but row '{row.row}' is of {row.world}")
     return row
+
+
+def _as_described(folder: Path, result: Result, row: SuiteRow) -> None:
+    """Where the row's arguments name a condition, they also say the world's options and what its return is beside."""
+    asked = row.arguments
+    if "condition" not in asked:
+        return
+    options = asked.get("options", asked.get("settings", {}).get("world_options", {}))
+    references = {"return": dict(asked["reference"])} if "reference" in asked else {}
+    for entry in result.entries:
+        said = {name: one.model_dump() for name, one in entry.references.items()}
+        for what, mine, theirs in (
+            ("the condition", entry.condition, asked["condition"]),
+            ("the world's options", result.world_options, options),
+            ("what it is compared with", said, references),
+        ):
+            if mine != theirs:
+                raise ResultError(f"{folder}: {what}: says {mine!r}, but row '{row.row}' says {theirs!r}")
+
+
+def _figures_agree(folder: Path, result: Result, described: dict[tuple[str, ...], tuple[Path, Figure]]) -> None:
+    """A figure means the same in all of a suite, and its seeds are put together in one way within a row."""
+    mark = result.suite
+    assert mark is not None
+    for figure in result.figures:
+        for key, meaning in (
+            ((mark.name, figure.name), ("better", "share", "of")),
+            ((mark.name, mark.row, figure.name), ("over_seeds",)),
+        ):
+            where, first = described.setdefault(key, (folder, figure))
+            for what in meaning:
+                if (one := getattr(figure, what)) != (other := getattr(first, what)):
+                    raise ResultError(f"{folder}: '{figure.name}', {what}: says {one!r}, but {where} says {other!r}")
 
 
 def _all_seeds(path: Path, row: SuiteRow, held: Mapping[int, Path]) -> None:

@@ -37,7 +37,8 @@ def board_page(sections: Sequence[Section], out: Path, title: str = "Leaderboard
         f'<header><p class="kicker">mirrorenv leaderboard</p><h1>{escape(title)}</h1>{paragraph(READ)}</header>',
         _controls(sections),
         *(_table(index, *pair) for index, pair in enumerate(zip(sections, held, strict=True))),
-        "<footer>Every number is computed from the result folders; mirrorenv verify FOLDER computes it again.</footer>",
+        "<footer>The numbers are those of the result folders, whose files match their manifests; "
+        "mirrorenv board check FOLDER computes every one again.</footer>",
         f'<script type="application/json" id="data">{script_data(data)}</script>',
     ]
     return document(title, "\n".join(body), style=_asset("board.css"), script=_asset("board.js"))

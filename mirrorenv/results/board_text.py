@@ -17,10 +17,12 @@ __all__ = ["ONE_RUN", "cell_text", "count_text", "digits", "href", "markdown"]
 
 ONE_RUN = "\N{DAGGER}"
 READ = (
-    "Every number stands with its 95 % interval, over the seeds of the line. "
+    "Every number stands with its 95 % interval, over the seeds of the line; [no interval] where so few seeds bound "
+    "nothing. "
     f"{ONE_RUN} marks a line of a single run, whose interval is over the episodes of that run: it is well measured, "
     "and says nothing about another seed. A group holds the lines of one world whose intervals over seeds overlap: "
-    "their order is not known. Lines of one seed are in no group. In simulation, intervals of means over seeds hold "
+    "their order is not known. Lines of one seed, and lines "
+    "that lack seeds of their row, are in no group. In simulation, intervals of means over seeds hold "
     "the truth in 95 % of experiments where seeds are normal; where they are skewed or some fail, in 82 % at five "
     "seeds and in 84 to 95 % at ten (benchmarks/interval_coverage.py)."
 )
@@ -55,6 +57,8 @@ def count_text(line: Line) -> str:
     """How many seeds a line rests on."""
     if line.exact:
         return "exact"
+    if line.asked is not None:
+        return f"{len(line.seeds)} of {line.asked} seeds"
     return f"{len(line.seeds)} seeds" if len(line.seeds) > 1 else f"1 run {ONE_RUN}"
 
 

@@ -21,7 +21,9 @@ from mirrorenv.results.rescore import numbers, table_of
 from mirrorenv.results.result_folder import ResultFolder
 from mirrorenv.results.tables import Form, Table, select, table_file, write_table
 
-__all__ = ["share_unlabelled"]
+__all__ = ["LINEUPS", "share_unlabelled"]
+
+LINEUPS = "lineups.json"
 
 _HIDDEN = ("rewards",)
 
@@ -66,7 +68,7 @@ def share_unlabelled(folder: Path, out: Path, form: Form = "auto") -> Path:
         partial.mkdir(parents=True)
         write_table(partial, "steps", shown, form)
         write_table(partial, "trials", trials, form)
-        atomic_write_json(partial / "lineups.json", about)
+        atomic_write_json(partial / LINEUPS, about)
         write_manifest(partial)
         if out.exists():
             out.rmdir()

@@ -11,13 +11,14 @@ import json
 import math
 import os
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mirrorenv.errors import MirrorError, ResultError
 from mirrorenv.results.files import MANIFEST, read_json, sha256_of, to_json
+from mirrorenv.results.record import number
 from mirrorenv.results.rescore import (
     episode_rows,
     lineups,
@@ -29,6 +30,7 @@ from mirrorenv.results.rescore import (
 from mirrorenv.results.resimulate import resimulate, unreplayable
 from mirrorenv.results.result_folder import SCORES, ResultFolder
 from mirrorenv.results.schema import RESULT, Result
+from mirrorenv.results.sharing import LINEUPS
 from mirrorenv.results.tables import Table
 from mirrorenv.results.voices import voice_rows
 
@@ -70,10 +72,8 @@ def verify_result(path: str | os.PathLike[str], *, world: str | None = None) -> 
     path = Path(path)
     try:
         return _verified(path, world)
-    except ResultError as error:
-        raise error if str(path) in str(error) else ResultError(f"{path}: {error}") from error
     except MirrorError as error:
-        raise ResultError(f"{path}: {error}") from error
+        raise ResultError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
 
 def _verified(path: Path, world: str | None) -> Verification:
@@ -122,6 +122,10 @@ def check_files(folder: Path) -> int:
     Raises:
         ResultError: if a file is missing, changed, unnamed, or not a plain file.
     """
+    if not folder.is_dir():
+        raise ResultError(f"{folder} {'is a file, and a result is a folder' if folder.exists() else 'does not exist'}")
+    if (folder / LINEUPS).is_file():
+        raise ResultError(f"{folder} is a riddle without labels ({LINEUPS}); its scores are with whoever shared it")
     if not (folder / MANIFEST).is_file():
         if next(folder.glob(f"*/**/{RESULT}"), None) is not None:
             raise ResultError(
@@ -135,7 +139,7 @@ def check_files(folder: Path) -> int:
     held.pop(MANIFEST)
     for name in sorted({*entries, *held}):
         if name not in held:
-            raise ResultError(f"{folder / PurePosixPath(name).name} is missing; the manifest names it")
+            raise ResultError(f"{folder}: the manifest names '{name}', which is missing")
         if name not in entries:
             raise ResultError(f"{held[name]} is not in the manifest; remove it or export the result again")
         if os.path.islink(held[name]) or not os.path.isfile(held[name]):
@@ -189,8 +193,8 @@ def _same(held: Any, found: Any, where: str) -> None:
     elif isinstance(found, list) and isinstance(held, list) and len(found) == len(held):
         for index, (one, other) in enumerate(zip(held, found, strict=True)):
             _same(one, other, f"{where}, {index}")
-    elif isinstance(found, float) and isinstance(held, int | float) and not isinstance(held, bool):
-        if not math.isclose(found, held, rel_tol=_CLOSE, abs_tol=1e-9):
+    elif isinstance(found, float) and (said := number(held)) is not None:
+        if not math.isclose(found, said, rel_tol=_CLOSE, abs_tol=1e-9):
             raise ResultError(f"{where}: says {held!r}, but the tables give {found!r}")
     elif type(found) is not type(held) or found != held:
         raise ResultError(f"{where}: says {held!r}, but the tables give {found!r}")

@@ -6,7 +6,18 @@ from typing import Any, NamedTuple
 
 from mirrorenv.results.record import Quantity, Record, Row, figure, number
 
-__all__ = ["SCORES", "ScoreWords", "headline", "interval", "percent", "plain", "score_text", "sentence_top1", "steps"]
+__all__ = [
+    "SCORES",
+    "ScoreWords",
+    "counted",
+    "headline",
+    "interval",
+    "percent",
+    "plain",
+    "score_text",
+    "sentence_top1",
+    "steps",
+]
 
 MINUS, PERCENT = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}%"
 
@@ -66,6 +77,11 @@ def plain(value: float, digits: int = 2) -> str:
     if float(text.replace(",", "")) == 0:
         return "0"
     return text.replace("-", MINUS)
+
+
+def counted(count: int, word: str) -> str:
+    """``1 result``, ``2,000 results``."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def percent(value: float) -> str:

@@ -107,6 +107,9 @@ def test_sorting_filtering_and_downloading_work(tmp_path):
         head.firstElementChild.click(); told.up = names();
         search.value = 'OTHER'; search.dispatchEvent(new Event('input')); told.searched = names();
         told.status = document.getElementById('status').textContent;
+        const asked = (words) => { search.value = words; search.dispatchEvent(new Event('input')); return names(); };
+        told.agents = asked('SIMULATED'); told.title = asked('outside of suites');
+        told.nothing = asked('zzz'); told.hidden = document.querySelector('section').hidden;
         search.value = ''; search.dispatchEvent(new Event('input'));
         document.getElementById('csv').click(); told.csv = saved.text; told.csvName = saved.name;
         document.getElementById('json').click(); told.json = saved.text;
@@ -118,8 +121,10 @@ def test_sorting_filtering_and_downloading_work(tmp_path):
     rows = list(csv.DictReader(io.StringIO(found["csv"])))
     assert found["csvName"] == "board.csv" and len(rows) == 2
     assert all(not row[name].startswith(("=", "+", "@")) for row in rows for name in ("world", "condition"))
+    assert (found["agents"], found["title"], found["nothing"]) == ([1.5, 7.25], [1.5, 7.25], []) and found["hidden"]
     held = json.loads(found["json"])
-    assert {row["value"] for row in held} == {1.5, 7.25} and {row["interval_over"] for row in held} == {"seeds"}
+    assert [row["value"] for row in held] == [1.5, 7.25], "in the order that was chosen"
+    assert {row["interval_over"] for row in held} == {"seeds"}
     assert all(row["low"] < row["value"] < row["high"] and row["reference"] == 3.0 for row in held)
 
 
