@@ -176,7 +176,7 @@ def main() -> None:
     parser.add_argument("--out", type=_path, help="folder of the results (default: runs/suites/<suite>[-smoke])")
     parser.add_argument("--smoke", action="store_true", help="one small piece of each row: does it work at all?")
     parser.add_argument("--part", type=_part, default=(1, 1), metavar="K/N", help="every n-th piece from the k-th on")
-    parser.add_argument("--only", type=_given, default="", help="rows whose name contains one of a,b/; / is its end")
+    parser.add_argument("--only", type=_given, default="/", help="rows whose name contains one of a,b/; / is its end")
     parser.add_argument("--replace", action="store_true", help="replace results of another suite or of a smoke run")
     ray = "run the pieces side by side on the Ray cluster at this address; auto: this machine's, local: these cores"
     parser.add_argument("--ray-address", type=_given, metavar="ADDRESS", help=ray)

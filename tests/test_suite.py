@@ -204,3 +204,10 @@ def test_a_mistake_on_the_command_line_is_one_line(runner, tmp_path, monkeypatch
         runner.main()
     told = str(stopped.value.code) if code == 1 else capsys.readouterr().err
     assert said in told and (stopped.value.code == 2 or "\n" not in told)
+
+
+def test_without_options_the_whole_suite_is_meant(runner, theory, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["suite.py", "theory", "--cost", "--out", str(tmp_path)])
+    runner.main()
+    said = capsys.readouterr().out
+    assert [row.row for row in theory.rows if row.row not in said] == []
