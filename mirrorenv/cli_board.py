@@ -85,6 +85,9 @@ def check(
         _say(f"  not checked  {reason} ({counted(count, 'result')})")
     for name, seconds in found.absent:
         _say(f"  not there    {name} (about {seconds / 60:.1f} minutes of one core)")
+    if len(found.absent) > 1:
+        hours = sum(seconds for _, seconds in found.absent) / 3600
+        _say(f"  in all       {counted(len(found.absent), 'row')} not there, about {hours:.1f} hours of one core")
     if as_json:
         said = {"folder": str(folder), "results": many, "suites": found.suites, "unchecked": dict(found.unchecked)}
         print(json.dumps({**said, "absent": dict(found.absent)}))
