@@ -45,7 +45,8 @@ class TrainingDisplay:
 
     def __enter__(self) -> Self:
         if self.bar.disable and not self.silent:
-            self.console.print(f"training {self.settings.world} for {self.settings.total_steps:,} steps, in whole iterations")
+            asked = f"{self.settings.total_steps:,} steps, in whole iterations"
+            self.console.print(f"training {self.settings.world} for {asked}")
         self.bar.start()
         return self
 
