@@ -176,6 +176,8 @@ def few_shot(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Pat
         if ask.case is DIRICHLET:
             best = few_shot_limit(counted(test), counted(past)[:shots].sum(0), alpha=DIRICHLET_ALPHA)
             found += together(f"{after}: best possible", "exact limit", best.evidence[:, None], limit, ask.seed)
+            own = own_policy_known(best.evidence, limit.evidence)
+            found += together(f"{after}: best possible, own policy known", "exact limit", own, limit, ask.seed)
         if shots:
             counting = fitted(BASELINES["action_histogram"], past.part(slice(0, shots)), test)
             found += together(f"{after}: action_histogram", "baseline", counting, limit, ask.seed)
@@ -183,6 +185,15 @@ def few_shot(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Pat
             evidence = reader_evidence(ask.few(name, past, shots), test)
             found += together(f"{after}: {name}", "learned head", evidence, limit, ask.seed)
     write(row, mark, folder, READING[:4], found, **ask.case.options)
+
+
+def own_policy_known(few: Floats, known: Floats) -> Floats:
+    """Observer j knows its own policy, and of the others few episodes: (B, J, K, N) from (B, K, N) and (B, 1, K, N).
+
+    Both are log probabilities of the same actions after the same states, so they stand in one lineup.
+    """
+    own = np.eye(few.shape[-1], dtype=np.bool_)[:, None]  # (J, 1, N)
+    return np.where(own, known, few[:, None])
 
 
 def together(name: str, kind: str, evidence: Floats, limit: Belief, seed: int) -> Iterator[Any]:
