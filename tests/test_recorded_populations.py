@@ -10,6 +10,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from mirrorenv.mirror import Belief
+
 torch = pytest.importorskip("torch")
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -98,6 +100,25 @@ def test_strangers_are_named_by_whose_evidence_theirs_resembles():
     named = suite.enrolled(evidence(20), evidence(200))
     assert (named[:, 0].argmax(-1) == np.arange(4)).mean() > 0.95
     assert named.shape == (200, 1, 4, 4)
+
+
+def test_knowing_oneself_and_a_few_episodes_of_others_is_worth_more_than_the_episodes_alone():
+    suite, rng = script("suite_observers"), np.random.default_rng(0)
+    policies = rng.dirichlet([8.0] * 5, (4, 3))  # (N, S, A)
+    draw = lambda many: np.stack([rng.multinomial(7, policies) for _ in range(many)])  # noqa: E731  (B, N, S, A)
+    past, now = draw(4).sum(0), draw(400)
+    known = np.einsum("bksa,nsa->bkn", now, np.log(policies))
+    few = suite.few_shot_limit(now, past, alpha=8.0).evidence
+    both = suite.own_policy_known(few, known[:, None])
+    assert both.shape == (400, 4, 4, 4)
+    for j in range(4):
+        assert np.array_equal(both[:, j, :, j], known[..., j])
+        assert np.array_equal(np.delete(both[:, j], j, -1), np.delete(few, j, -1))
+    truth = [
+        np.diagonal(Belief(one).log_belief("marginals"), axis1=-2, axis2=-1).mean()
+        for one in (few[:, None], both, known[:, None])
+    ]
+    assert truth[0] + 0.02 < truth[1] < truth[2] - 0.02
 
 
 def test_the_four_rooms_are_the_four_rooms():
