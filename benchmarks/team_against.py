@@ -10,13 +10,13 @@ opponents have; their difference is the identification gap. Beside it the exact 
 possible belief of a reader who knows the sign, and of one who must average over it, can be computed. The score is what
 the team harvests minus what a team without any mirror reward does, of the same seed, playing against each other.
 
-Going apart pays where the poor field gives more than a third of the rich one: from two in the rich field, a team that
-leaves one there wins 1/3 + poor and leaves the other team 2/3. Below a third it costs 1/3 - poor a step.
+Going apart pays where the poor field gives more than a third of what the rich one gives: beside two opponents in the
+rich field, a team that leaves one there wins 1/3 + poor, and they win 2/3. Below a third it costs 1/3 - poor a step.
 
-    python benchmarks/team_against.py --seeds 10 [--json benchmarks/results/team_against.json]
-    python benchmarks/team_against.py --seeds 10 --poor 0.32 --weight 4 --out runs/team_against_dearer
-    python benchmarks/team_against.py --seeds 5 --poor 0.5 --out runs/team_against_half
-    python benchmarks/team_against.py --seeds 5 --poor 0.2 --out runs/team_against_fifth
+    python benchmarks/team_against.py [--json benchmarks/results/team_against.json]
+    python benchmarks/team_against.py --poor 0.33 --weight 1 --out runs/team_against_near
+    python benchmarks/team_against.py --poor 0.5 --weight 1 --seeds 5 --out runs/team_against_half
+    python benchmarks/team_against.py --poor 0.2 --weight 1 --seeds 5 --out runs/team_against_fifth
 """
 
 from __future__ import annotations
@@ -113,11 +113,10 @@ def measured(path: Path, plain: Path | None) -> dict[str, float]:
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
-    about = "harvest of the poor field (default 0.33); give each value an --out of its own"
-    parser.add_argument("--poor", type=float, default=0.33, help=about)
-    parser.add_argument(
-        "--weight", type=float, default=1.0, help="of the mirror reward, where there is one (default 1)"
-    )
+    about = "harvest of the poor field (default 0.32); give each value an --out of its own"
+    parser.add_argument("--poor", type=float, default=0.32, help=about)
+    about = "of the mirror reward, where there is one (default 4)"
+    parser.add_argument("--weight", type=float, default=4.0, help=about)
 
 
 def _differences(content: dict[str, Any]) -> dict[str, Any]:
