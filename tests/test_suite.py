@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from argparse import Namespace
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +29,13 @@ def runner() -> ModuleType:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(BENCHMARKS))
         return importlib.import_module("suite")
+
+
+@pytest.fixture(autouse=True)
+def without_ray() -> None:
+    """Other tests of this process may have left Ray up, and the command starts its own."""
+    if "ray" in sys.modules:
+        sys.modules["ray"].shutdown()
 
 
 def options(out: Path, **changes: object) -> Namespace:
