@@ -35,6 +35,6 @@ def test_a_run_whose_learner_is_lost_stops_by_name_and_goes_on_from_its_checkpoi
     answer = loss_of("learner")
     assert answer["error"].startswith("TrainingError: a learner was lost in iteration")
     done = answer["iterations"][-1]["iteration"]
-    assert 5 <= done < 24  # a killed node's processes may live on for some seconds, which are many iterations
+    assert 5 <= done < 12  # a killed node's processes may live on for some seconds
     assert answer["resumed"] == list(range(done - done % 2 + 1, 25))  # a checkpoint was written every second iteration
     assert answer["status"] == "finished"
