@@ -18,6 +18,7 @@ import ray
 from mirrorenv.errors import ResultError
 from mirrorenv.ray_up import bring_ray_up
 from mirrorenv.results.files import atomic_write_bytes
+from mirrorenv.results.schema import RESULT
 from mirrorenv.results.suite import Suite
 
 if TYPE_CHECKING:  # suite.py is the command, and imports this module
@@ -49,10 +50,10 @@ def spread(suite: Suite, pieces: Sequence[Piece], smoke: bool, address: str) -> 
             piece = waiting.pop(done)
             try:
                 files, seconds = ray.get(done)
-            except ray.exceptions.RayError as error:
+                _put(piece.folder, files)
+            except (ray.exceptions.RayError, ResultError) as error:
                 failed.append(f"{piece.folder}: {_reason(error)}")
                 continue
-            _put(piece.folder, files)
             yield piece, seconds
     finally:
         ray.shutdown()
@@ -76,7 +77,9 @@ def _made(suite: Suite, row: str, seeds: tuple[int, ...], smoke: bool) -> tuple[
 
 
 def _put(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Whole or not at all, in place of what was there."""
+    """Whole or not at all, in place of the result that was there, and of nothing else."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / RESULT).is_file():
+        raise ResultError(f"{folder} exists, is not empty and holds no result; choose another --out")
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

@@ -146,6 +146,15 @@ def test_a_piece_that_fails_on_ray_is_named_and_keeps_no_other_from_ending(runne
     assert not (tmp_path / broken.row).exists()
 
 
+def test_ray_removes_no_folder_that_is_no_result(runner, theory, tmp_path):
+    kept = tmp_path / "optimum-identity" / "all" / "notes.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("mine")
+    with pytest.raises(ResultError, match="holds no result; choose another --out"):
+        runner.run(theory, options(tmp_path, only="optimum-identity", ray_address="local"))
+    assert kept.read_text() == "mine"
+
+
 @pytest.mark.slow
 def test_a_lost_node_loses_no_piece(runner, theory, tmp_path):
     from ray.cluster_utils import Cluster
