@@ -18,7 +18,7 @@ from scipy.stats import binomtest, norm
 
 from mirrorenv.envs import ClockedWorld
 from mirrorenv.envs.audit import audit
-from mirrorenv.results.files import atomic_write_text
+from mirrorenv.results.runs.files import atomic_write_text
 
 LEVEL = 0.2
 WITHOUT_A_LEAK: dict[str, dict[str, Any]] = {

@@ -24,11 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from mirrorenv.results.board import collect, result_folders
-from mirrorenv.results.board_page import board_page
-from mirrorenv.results.board_text import markdown
-from mirrorenv.results.result_folder import write_result
-from mirrorenv.results.schema import Entry, Figure, Result
+from mirrorenv.results.board.board import collect, result_folders
+from mirrorenv.results.board.page import board_page
+from mirrorenv.results.board.text import markdown
+from mirrorenv.results.folders.result_folder import write_result
+from mirrorenv.results.folders.schema import Entry, Figure, Result
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.results.browser import ask, chromium

@@ -19,8 +19,8 @@ from scipy.stats import binomtest
 from mirrorenv.debate import AgentCard, load_topics, preset
 from mirrorenv.debate.audit import FINDINGS, audit_text
 from mirrorenv.debate.log import CALLS, CallLog
+from mirrorenv.debate.output.report import Results
 from mirrorenv.debate.playing import Budget, play_tournament
-from mirrorenv.debate.report import Results
 from mirrorenv.debate.testing.audit_cases import cases
 from mirrorenv.debate.tournament import Tournament
 

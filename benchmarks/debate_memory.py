@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from mirrorenv.debate import AgentCard, load_topics, preset
-from mirrorenv.debate.export import write_pairs
 from mirrorenv.debate.log import CALLS, CallLog
+from mirrorenv.debate.output.export import write_pairs
+from mirrorenv.debate.output.report import Results, write_scores
+from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.playing import Budget, play_tournament
-from mirrorenv.debate.report import Results, write_scores
 from mirrorenv.debate.tournament import Tournament
-from mirrorenv.debate.view import write_pages
 
 
 def design(games: int, rounds: int) -> Tournament:

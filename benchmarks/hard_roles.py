@@ -17,7 +17,7 @@ import numpy as np
 from bare_grid import run_bare, trained
 
 from mirrorenv.envs import make_batch
-from mirrorenv.envs.chain import Chain
+from mirrorenv.envs.worlds.chain import Chain
 from mirrorenv.population.reading import observer_evidence, play_held_out
 from mirrorenv.results import compare_with, probability_of_improvement
 

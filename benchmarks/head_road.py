@@ -29,7 +29,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from mirrorenv.preference.run import Watch, train
 from mirrorenv.preference.settings import PreferenceSettings, load_settings
-from mirrorenv.results.files import atomic_write_json
+from mirrorenv.results.runs.files import atomic_write_json
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.preference.tiny_model import make_tiny_model

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.mirror.intervals import bootstrap_t_interval, t_interval
-from mirrorenv.results.files import atomic_write_text
+from mirrorenv.results.runs.files import atomic_write_text
 
 Draw = Callable[[np.random.Generator, int], npt.NDArray[np.float64]]
 SIZES = (5, 10)

@@ -20,7 +20,7 @@ from worlds_table import recorded
 
 from mirrorenv.errors import ResultError
 from mirrorenv.results import probability_of_improvement
-from mirrorenv.results.files import read_json
+from mirrorenv.results.runs.files import read_json
 
 MIRROR = "author"
 FIRST = "pacmen_labour_observations.json"

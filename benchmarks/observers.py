@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mirrorenv.envs import make_batch
-from mirrorenv.envs.dirichlet import Dirichlet, DirichletAgents
+from mirrorenv.envs.worlds.dirichlet import Dirichlet, DirichletAgents
 from mirrorenv.mirror import (
     Belief,
     EpisodeBatch,
@@ -40,9 +40,9 @@ from mirrorenv.mirror import (
     score_belief,
     t_interval,
 )
-from mirrorenv.population.baselines import BASELINES
 from mirrorenv.population.experience import play, population_shape
-from mirrorenv.population.heads import HEADS, LineupTensors, build_head
+from mirrorenv.population.observers import HEADS, LineupTensors, build_head
+from mirrorenv.population.observers.baselines import BASELINES
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import ObserverSettings, PopulationSettings, PopulationShape
 

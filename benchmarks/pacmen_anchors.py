@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from mirrorenv.envs.episodes import play_episodes
-from mirrorenv.envs.pacmen import Pacmen
-from mirrorenv.envs.pacmen_players import PLAYERS
 from mirrorenv.envs.policies import UniformPolicy
+from mirrorenv.envs.worlds.pacmen import Pacmen
+from mirrorenv.envs.worlds.pacmen_players import PLAYERS
 
 # (mean, standard error): algorithms as described for the reference, measured elsewhere with an independent program
 REFERENCE = {

@@ -23,7 +23,7 @@ from grid import figure, print_table, rows_of
 from pacmen_labour import fraction
 
 from mirrorenv.envs import make_batch
-from mirrorenv.envs.pacmen import DOT, EAT, Pacmen
+from mirrorenv.envs.worlds.pacmen import DOT, EAT, Pacmen
 from mirrorenv.population.acting import PopulationPolicy
 from mirrorenv.population.checkpoint import load_population
 from mirrorenv.results import RunFolder, atomic_write_text, checkpoint_folder

@@ -33,7 +33,7 @@ from peft import LoraConfig
 from transformers import PrinterCallback
 from trl import DPOConfig, DPOTrainer
 
-from mirrorenv.debate.local import load_model
+from mirrorenv.llm import load_model
 from mirrorenv.mirror.intervals import t_interval
 from mirrorenv.preference import PreferenceSettings, Text, load_settings
 from mirrorenv.preference.dpo import train_player

@@ -25,8 +25,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from mirrorenv.mirror import t_interval
-from mirrorenv.results.files import atomic_write_text, read_json
-from mirrorenv.results.plots import LIGHT
+from mirrorenv.results.report.plots import LIGHT
+from mirrorenv.results.runs.files import atomic_write_text, read_json
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from voices import ENOUGH, PERPLEXITY, RELEVANCE, REPETITION

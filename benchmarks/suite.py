@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mirrorenv.errors import ConfigError, MirrorError
-from mirrorenv.results.schema import Result, SuiteMark, read_result
-from mirrorenv.results.suite import Suite, SuiteRow, load_suite
-from mirrorenv.results.verify import check_files
+from mirrorenv.results.board.suite import Suite, SuiteRow, load_suite
+from mirrorenv.results.folders.schema import Result, SuiteMark, read_result
+from mirrorenv.results.folders.verify import check_files
 
 HERE = Path(__file__).resolve().parent
 Runner = Callable[[SuiteRow, "tuple[int, ...]", SuiteMark, Path], None]

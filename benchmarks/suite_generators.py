@@ -19,8 +19,8 @@ from four_rooms import Credit, Discriminator, learn, most_skills
 from mad_gan import Players, anchors, measure, train
 from suite_theory import Floats, Measured, write
 
-from mirrorenv.results.schema import Entry, Figure, Reference, SuiteMark
-from mirrorenv.results.suite import SuiteRow
+from mirrorenv.results.board.suite import SuiteRow
+from mirrorenv.results.folders.schema import Entry, Figure, Reference, SuiteMark
 
 MIXTURE = (
     Figure(name="kl", title="KL (made, real)", about="nats, bins of 0.1 that hold real samples", better="low"),

@@ -31,11 +31,11 @@ from populations import CASES, Case, limit_of, population_at_half, record_episod
 from suite_theory import RECOGNISED, SHARE, Measured, write
 
 from mirrorenv.mirror import Belief, Score, count_actions, few_shot_limit, likelihood_ratio_e_value
-from mirrorenv.population.baselines import BASELINES, Baseline
-from mirrorenv.population.heads import HEADS
+from mirrorenv.population.observers import HEADS
+from mirrorenv.population.observers.baselines import BASELINES, Baseline
 from mirrorenv.population.population import Population
-from mirrorenv.results.schema import Entry, Figure, SuiteMark
-from mirrorenv.results.suite import SuiteRow
+from mirrorenv.results.board.suite import SuiteRow
+from mirrorenv.results.folders.schema import Entry, Figure, SuiteMark
 
 DIRICHLET = Case("dirichlet agents", {"N": 4, "T": 20, "alpha": DIRICHLET_ALPHA}, "mlp")
 """Tabular agents: no world is made and no network acts."""

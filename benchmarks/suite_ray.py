@@ -17,9 +17,9 @@ import ray
 
 from mirrorenv.errors import ResultError
 from mirrorenv.ray_up import bring_ray_up
-from mirrorenv.results.files import atomic_write_bytes
-from mirrorenv.results.schema import RESULT
-from mirrorenv.results.suite import Suite
+from mirrorenv.results.board.suite import Suite
+from mirrorenv.results.folders.schema import RESULT
+from mirrorenv.results.runs.files import atomic_write_bytes
 
 if TYPE_CHECKING:  # suite.py is the command, and imports this module
     from suite import Piece

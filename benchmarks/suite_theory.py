@@ -17,11 +17,11 @@ import dirichlet_table as dirichlet
 import numpy as np
 import numpy.typing as npt
 
-from mirrorenv.results.result_folder import write_result
-from mirrorenv.results.schema import Entry, Figure, Reference, Result, SuiteMark
-from mirrorenv.results.suite import SuiteRow
-from mirrorenv.results.tables import Table
-from mirrorenv.results.versions import git_state, installed_versions
+from mirrorenv.results.board.suite import SuiteRow
+from mirrorenv.results.folders.result_folder import write_result
+from mirrorenv.results.folders.schema import Entry, Figure, Reference, Result, SuiteMark
+from mirrorenv.results.folders.tables import Table
+from mirrorenv.results.runs.versions import git_state, installed_versions
 
 Floats = npt.NDArray[np.floating[Any]]
 Measured = list[tuple[Entry, dict[int, Mapping[str, Floats]]]]

@@ -13,8 +13,8 @@ from suite_theory import write
 from suite_worlds import trained
 
 from mirrorenv.envs.audit import audit
-from mirrorenv.results.schema import Entry, Figure, Reference, SuiteMark
-from mirrorenv.results.suite import SuiteRow
+from mirrorenv.results.board.suite import SuiteRow
+from mirrorenv.results.folders.schema import Entry, Figure, Reference, SuiteMark
 
 LEAK = (
     Figure(

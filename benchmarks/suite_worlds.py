@@ -20,8 +20,8 @@ from mirrorenv.envs import make_batch, play_episodes, spec
 from mirrorenv.envs.policies import UniformPolicy
 from mirrorenv.population.experience import world_seeds
 from mirrorenv.population.export import export_run
-from mirrorenv.results.schema import Entry, Figure, Reference, SuiteMark
-from mirrorenv.results.suite import SuiteRow
+from mirrorenv.results.board.suite import SuiteRow
+from mirrorenv.results.folders.schema import Entry, Figure, Reference, SuiteMark
 from mirrorenv.rllib.run import train
 from mirrorenv.rllib.settings import RunSettings
 

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.errors import ConfigError
-from mirrorenv.population.heads import LineupTensors, register_head
-from mirrorenv.population.heads.gru import GRUHead
+from mirrorenv.population.observers import LineupTensors, register_head
+from mirrorenv.population.observers.gru import GRUHead
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
 TEAMS = np.array([0, 0, 1, 1])  # (N,) team of each agent

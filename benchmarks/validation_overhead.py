@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 import mirrorenv
-from mirrorenv.envs.third_party import ThirdPartyWorld
+from mirrorenv.envs.adapters.third_party import ThirdPartyWorld
 from mirrorenv.rllib.run import algorithm_config, start_ray
 from mirrorenv.rllib.settings import RunSettings, load_settings
 

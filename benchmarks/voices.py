@@ -48,8 +48,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 from mirrorenv.errors import MirrorError
 from mirrorenv.mirror import t_interval
 from mirrorenv.preference.settings import PreferenceSettings, load_settings
-from mirrorenv.results.files import atomic_write_json, read_json
-from mirrorenv.results.run_folder import RunFolder
+from mirrorenv.results.runs.files import atomic_write_json, read_json
+from mirrorenv.results.runs.run_folder import RunFolder
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from voices_picture import frontier_svg
@@ -167,7 +167,7 @@ def _mean_relevance(row: Row, kind: str) -> float:
 
 def instructed(run: RunFolder) -> None:
     """Ask a finished run's voices to follow instructions, once; see :mod:`mirrorenv.preference.usefulness`."""
-    from mirrorenv.debate.local import load_model
+    from mirrorenv.llm import load_model
     from mirrorenv.preference.usefulness import follows
 
     path, settings = run.path / INSTRUCTIONS, load_settings(given=_settings_of(run))

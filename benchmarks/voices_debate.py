@@ -31,15 +31,15 @@ import numpy as np
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from mirrorenv.debate import AgentCard, load_topics, preset
-from mirrorenv.debate.local.personas import PERSONAS
 from mirrorenv.debate.log import CALLS, CallLog, only_writer
+from mirrorenv.debate.output.report import Results, write_scores
+from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.playing import Budget, play_tournament
-from mirrorenv.debate.report import Results, write_scores
 from mirrorenv.debate.tournament import Tournament
-from mirrorenv.debate.view import write_pages
+from mirrorenv.llm.personas import PERSONAS
 from mirrorenv.mirror import Estimate, rate_interval, t_interval
 from mirrorenv.preference.settings import DataSettings
-from mirrorenv.results.files import atomic_write_json
+from mirrorenv.results.runs.files import atomic_write_json
 
 ARMS = ("mixed", "untuned", "tuned")
 TOGETHER = 8  # games side by side

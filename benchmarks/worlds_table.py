@@ -21,7 +21,7 @@ from pacmen_labour import fraction
 from mirrorenv.envs import make_batch
 from mirrorenv.errors import ResultError
 from mirrorenv.results import probability_of_improvement
-from mirrorenv.results.result_folder import ResultFolder
+from mirrorenv.results.folders.result_folder import ResultFolder
 
 MIRROR, CHOSEN_ON = "pacmen-shared-author", 3
 Values = dict[int, dict[str, float]]

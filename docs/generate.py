@@ -202,7 +202,7 @@ def command_page() -> str:
     """Every command with its arguments and options, as the parser knows them."""
     import typer
 
-    from mirrorenv import cli
+    from mirrorenv.cli import main as cli
 
     root = typer.main.get_command(cli.app)
     exit_codes = (inspect.getdoc(cli) or "").partition("\n\n")[2]

@@ -18,7 +18,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(envs, name)
     if name == "MirrorTest":
-        from mirrorenv.envs.mirror_test import MirrorTest
+        from mirrorenv.envs.adapters.mirror_test import MirrorTest
 
         return MirrorTest
     raise AttributeError(f"module 'mirrorenv' has no attribute '{name}'")

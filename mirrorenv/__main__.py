@@ -1,5 +1,5 @@
 """`python -m mirrorenv` is the console script `mirrorenv`."""
 
-from mirrorenv.cli import main
+from mirrorenv.cli.main import main
 
 main()

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from mirrorenv import __version__, cli_next
-from mirrorenv.cli import app, main
+from mirrorenv import __version__
+from mirrorenv.cli import next_steps as cli_next
+from mirrorenv.cli.main import app, main
 from tests.results.synthetic import make_run
 
 

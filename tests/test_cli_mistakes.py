@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from mirrorenv.cli import main
+from mirrorenv.cli.main import main
 
 TRAIN = ("train", "mirrorenv/ants-v0")
 

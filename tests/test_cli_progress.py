@@ -11,7 +11,7 @@ from rich.console import Console
 
 pytest.importorskip("ray")
 
-from mirrorenv.cli_progress import TrainingDisplay
+from mirrorenv.cli.progress import TrainingDisplay
 from mirrorenv.rllib.settings import RunSettings
 
 SETTINGS = RunSettings(world="mirrorenv/ants-v0", total_steps=1000)

@@ -27,16 +27,17 @@ BELOW: dict[str, set[str]] = {
     "ray_up": set(),
     "rllib": {"mirror", "envs", "results", "population", "entry", "ray_up"},
     "sb3": {"mirror", "envs", "population"},
-    "debate": {"mirror", "envs", "results"},
-    "preference": {"mirror", "results", "debate", "ray_up"},
+    "llm": {"mirror", "results"},
+    "debate": {"mirror", "envs", "results", "llm"},
+    "preference": {"mirror", "results", "llm", "debate", "ray_up"},
     "testing": {"mirror", "envs", "results", "population", "rllib"},
     "__init__": {"envs"},
 }
-LIGHT_ROOMS = ("mirror", "envs", "results", "debate", "testing")
-OWN_PICKLES = {"mirrorenv/envs/checker/checks_repeating.py"}  # reads back what it pickled in the line before
+LIGHT_ROOMS = ("mirror", "envs", "results", "llm", "debate", "testing")
+OWN_PICKLES = {"mirrorenv/envs/checks/checks_repeating.py"}  # reads back what it pickled in the line before
 # The model in this process is torch code as a whole. It is imported by the function that loads a model and by nothing
 # else, so that the game in words, with scripted players or with endpoints, stays as light as the rooms below it.
-LATE_TORCH = {"mirrorenv/debate/local/model.py"}
+LATE_TORCH = {"mirrorenv/llm/model.py"}
 HEAVY = {"torch", "ray", "safetensors", "tensorboard", "stable_baselines3", "transformers", "tokenizers", "gguf"}
 
 
@@ -57,8 +58,8 @@ def _tracked() -> list[Path]:
 
 def _room(path: Path) -> str:
     parts = path.relative_to(PACKAGE).parts
-    if len(parts) == 1 and (path.stem.startswith("cli_") or path.stem == "__main__"):
-        return "cli"  # what the command line is made of
+    if path.stem == "__main__":
+        return "cli"
     return parts[0] if len(parts) > 1 else path.stem
 
 
@@ -267,7 +268,7 @@ def test_the_game_in_words_needs_no_torch_even_where_a_local_model_plays() -> No
         from mirrorenv.debate.players import make_player
 
         for module in pkgutil.walk_packages(mirrorenv.debate.__path__, "mirrorenv.debate."):
-            if module.name != "mirrorenv.debate.local.model":
+            if module.name != "mirrorenv.llm.model":
                 importlib.import_module(module.name)
         make_player(AgentCard(name="a", player="local"))
         assert not {"torch", "transformers"} & set(sys.modules)

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mirrorenv.cli import app
+from mirrorenv.cli.main import app
 from mirrorenv.errors import ConfigError, ResultError
-from mirrorenv.results.board import collect, result_folders
-from mirrorenv.results.board_check import check_submission
-from mirrorenv.results.result_folder import ResultFolder
-from mirrorenv.results.suite import find_suites, load_suite
+from mirrorenv.results.board.board import collect, result_folders
+from mirrorenv.results.board.check import check_submission
+from mirrorenv.results.board.suite import find_suites, load_suite
+from mirrorenv.results.folders.result_folder import ResultFolder
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 

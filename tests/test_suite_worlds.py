@@ -15,10 +15,10 @@ import pytest
 from mirrorenv.envs import make_batch
 from mirrorenv.population.rewards import REWARDS
 from mirrorenv.population.train_batch import check_reward
-from mirrorenv.results.board import collect, result_folders
-from mirrorenv.results.result_folder import ResultFolder
-from mirrorenv.results.suite import Suite, SuiteRow, load_suite
-from mirrorenv.results.verify import verify_result
+from mirrorenv.results.board.board import collect, result_folders
+from mirrorenv.results.board.suite import Suite, SuiteRow, load_suite
+from mirrorenv.results.folders.result_folder import ResultFolder
+from mirrorenv.results.folders.verify import verify_result
 from mirrorenv.rllib.settings import RunSettings
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"

@@ -31,7 +31,7 @@ class Endpoint(BaseModel):
     key_env: str | None = Field(
         default=None, description="The environment variable that holds the key; None for no key."
     )
-    profile: str = Field(default="openai", description="What the server can do: see mirrorenv.debate.profiles.")
+    profile: str = Field(default="openai", description="What the server can do: see mirrorenv.llm.profiles.")
     temperature: float | None = Field(default=1.0, ge=0.0, le=2.0, description="None sends no temperature.")
     top_p: float | None = Field(default=None, gt=0.0, le=1.0)
     reasoning_tokens: int = Field(
@@ -153,8 +153,8 @@ def card_problems(path: str | os.PathLike[str]) -> list[str]:
 
 def _deeper_problems(card: AgentCard) -> list[str]:
     from mirrorenv.debate.players import make_player
-    from mirrorenv.debate.profiles import profile
     from mirrorenv.errors import MirrorError
+    from mirrorenv.llm.profiles import profile
 
     found = []
     if card.endpoint is not None:

@@ -111,8 +111,8 @@ class _Usage:
 
 def _letters(view: View, card: AgentCard) -> int:
     """Characters of what a model is told."""
-    from mirrorenv.debate.local.options import local_options
-    from mirrorenv.debate.local.prompts import messages_for
+    from mirrorenv.debate.players.local_prompts import messages_for
+    from mirrorenv.llm.options import local_options
 
     form = local_options(card.options, card.name).prompt if card.player == "local" else "full"
     return sum(len(content) for _, content in messages_for(view, card, form))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mirrorenv.debate.local.personas import PERSONAS
-from mirrorenv.debate.local.weights import PIP_LINE
 from mirrorenv.debate.players.persona import VOICES
 from mirrorenv.debate.settings import preset
 from mirrorenv.errors import ConfigError
-from mirrorenv.results.files import atomic_write_text
+from mirrorenv.llm.personas import PERSONAS
+from mirrorenv.llm.weights import PIP_LINE
+from mirrorenv.results.runs.files import atomic_write_text
 
 __all__ = ["write_starter"]
 

@@ -19,7 +19,7 @@ from mirrorenv.debate.settings import DebateSettings, first_problem, preset
 from mirrorenv.debate.topic_files import TopicPack, load_topics
 from mirrorenv.errors import ConfigError, RunFolderError
 from mirrorenv.mirror import lineup_permutations
-from mirrorenv.results.run_folder import RunFolder
+from mirrorenv.results.runs.run_folder import RunFolder
 
 __all__ = ["Tournament", "TournamentFile", "load_tournament", "open_tournament", "prompts_version"]
 
@@ -132,7 +132,7 @@ def prompts_version(local: bool = False) -> str:
     Args:
         local: whether a model in this process plays, which is told other things.
     """
-    from mirrorenv.debate.local.prompts import local_fingerprint
+    from mirrorenv.debate.players.local_prompts import local_fingerprint
     from mirrorenv.debate.prompts import fingerprint
 
     return f"{fingerprint()}-{local_fingerprint()}" if local else fingerprint()

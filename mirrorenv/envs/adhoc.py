@@ -58,9 +58,10 @@ def adhoc_batch(id: Source, num_envs: int, options: Mapping[str, Any]) -> ArrayW
         id: ``"package.module:Env"`` or what makes an environment: a ``ParallelEnv`` class, a function, or a class of
             our own :class:`~mirrorenv.envs.base.ArrayWorld`.
         num_envs: B, the number of copies.
-        options: arguments of the environment, and those of :class:`~mirrorenv.envs.third_party.ThirdPartyWorld`;
-            ``horizon`` reaches the environment as well if it takes it by that name. ``env_kwargs`` holds arguments of
-            the environment that have the name of one of ours.
+        options: arguments of the environment, and those of
+            :class:`~mirrorenv.envs.adapters.third_party.ThirdPartyWorld`; ``horizon`` reaches the environment as well
+            if it takes it by that name. ``env_kwargs`` holds arguments of the environment that have the name of one of
+            ours.
 
     Raises:
         ConfigError: if an argument is unknown or missing.
@@ -73,7 +74,7 @@ def adhoc_batch(id: Source, num_envs: int, options: Mapping[str, Any]) -> ArrayW
         _check_names(known.id, factory, rest, ())
         build: Callable[..., ArrayWorld] = factory
         return build(num_envs=num_envs, **rest)
-    from mirrorenv.envs.third_party import ThirdPartyWorld
+    from mirrorenv.envs.adapters.third_party import ThirdPartyWorld
 
     arguments, ours = environment_arguments(known.id, factory, rest)
     return ThirdPartyWorld(factory, num_envs=num_envs, name=known.id, env_kwargs=arguments, **ours)
@@ -82,12 +83,12 @@ def adhoc_batch(id: Source, num_envs: int, options: Mapping[str, Any]) -> ArrayW
 def environment_arguments(
     id: str, factory: Callable[..., Any], options: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arguments of the environment, and those of :class:`~mirrorenv.envs.third_party.ThirdPartyWorld`.
+    """The arguments of the environment, and those of :class:`~mirrorenv.envs.adapters.third_party.ThirdPartyWorld`.
 
     Raises:
         ConfigError: if an argument is unknown, or could be either's.
     """
-    from mirrorenv.envs.third_party import OPTIONS
+    from mirrorenv.envs.adapters.third_party import OPTIONS
 
     rest = {name: value for name, value in options.items() if name != "slot_exchangeable"}
     ours = {name: rest.pop(name) for name in OPTIONS if name in rest}

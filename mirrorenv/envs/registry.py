@@ -22,7 +22,7 @@ from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import ConfigError, WorldError, unknown_name
 
 if TYPE_CHECKING:
-    from mirrorenv.envs.pettingzoo_face import PettingZooFace
+    from mirrorenv.envs.adapters.pettingzoo_face import PettingZooFace
 
 __all__ = ["WorldSpec", "broken_plugins", "full_id", "make", "make_batch", "register", "registry", "spec"]
 
@@ -219,7 +219,7 @@ def make_batch(id: str | Callable[..., Any], num_envs: int, **kwargs: Any) -> Ar
             as what makes one, e.g. ``lambda: Env()``.
         num_envs: B, the number of copies.
         **kwargs: the world's own arguments; for a PettingZoo environment also those of
-            :class:`~mirrorenv.envs.third_party.ThirdPartyWorld`, such as ``horizon``.
+            :class:`~mirrorenv.envs.adapters.third_party.ThirdPartyWorld`, such as ``horizon``.
 
     Raises:
         UnknownNameError: if no world has this id.
@@ -248,7 +248,7 @@ def make(id: str | Callable[..., Any], *, render_mode: str | None = None, **kwar
         ConfigError: if an argument is unknown or out of range.
         MissingExtraError: if a window is asked for and pygame is not installed.
     """
-    from mirrorenv.envs.pettingzoo_face import PettingZooFace
+    from mirrorenv.envs.adapters.pettingzoo_face import PettingZooFace
 
     if isinstance(id, str) and not is_adhoc(id):
         if (known := spec(id)).kind == "text":  # it is a ParallelEnv already: texts have no batch of arrays

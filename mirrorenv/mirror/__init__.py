@@ -1,6 +1,14 @@
 """The test itself: trajectory, lineup, belief, score, reward and the exact limit. NumPy and SciPy only."""
 
 from mirrorenv.mirror.belief import Belief, Decode
+from mirrorenv.mirror.ideal import (
+    Limit,
+    count_actions,
+    cumulative_evidence,
+    exact_limit,
+    few_shot_limit,
+    limit_evidence,
+)
 from mirrorenv.mirror.intervals import Estimate, bootstrap_t_interval, jackknife_interval, rate_interval, t_interval
 from mirrorenv.mirror.leak import likelihood_ratio_e_value, log_e_threshold
 from mirrorenv.mirror.lineup import Lineup, Reveal, lineup_permutations, shuffle_lineup
@@ -14,14 +22,6 @@ from mirrorenv.mirror.neighbourhood import (
     neighbourhood_limit,
     neighbourhood_permutations,
     seen_by,
-)
-from mirrorenv.mirror.oracle import (
-    Limit,
-    count_actions,
-    cumulative_evidence,
-    exact_limit,
-    few_shot_limit,
-    limit_evidence,
 )
 from mirrorenv.mirror.permutations import (
     MAX_EXACT_AGENTS,

@@ -23,8 +23,8 @@ from scipy.special import gammaln
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror._checks import FloatArray, IntArray, float_array, log_likelihood_array, mask_array
 from mirrorenv.mirror.belief import Belief
+from mirrorenv.mirror.ideal import NOT_EXCHANGEABLE, Limit, limit_evidence
 from mirrorenv.mirror.lineup import lineup_permutations
-from mirrorenv.mirror.oracle import NOT_EXCHANGEABLE, Limit, limit_evidence
 
 
 def mean_distance(positions: npt.ArrayLike, mask: npt.ArrayLike) -> FloatArray:

@@ -206,7 +206,7 @@ def _baseline_scores(
     population: Population, world: ArrayWorld, held_out: HeldOut, shown: Shown | None, seed: int
 ) -> Row:
     """Baseline observers, fitted on as many other episodes of the same agents."""
-    from mirrorenv.population.baselines import BASELINES
+    from mirrorenv.population.observers.baselines import BASELINES
 
     past = play_held_out(population, world, seed=seed, part=1).record()
     record = held_out.record()

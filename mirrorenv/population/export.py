@@ -22,12 +22,12 @@ from mirrorenv.population.experience import to_world, world_seeds
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import HeldOut, observer_evidence, play_held_out, policy_log_probabilities
 from mirrorenv.results import RunFolder, checkpoint_folder
-from mirrorenv.results.result_folder import write_result
-from mirrorenv.results.schema import Better, Entry, Figure, Reader, Reference, Result, SuiteMark
-from mirrorenv.results.tables import Form
-from mirrorenv.results.trajectories import population_tables
-from mirrorenv.results.versions import git_state, installed_versions
-from mirrorenv.results.words import SCORES
+from mirrorenv.results.folders.result_folder import write_result
+from mirrorenv.results.folders.schema import Better, Entry, Figure, Reader, Reference, Result, SuiteMark
+from mirrorenv.results.folders.tables import Form
+from mirrorenv.results.folders.trajectories import population_tables
+from mirrorenv.results.report.words import SCORES
+from mirrorenv.results.runs.versions import git_state, installed_versions
 
 __all__ = ["export_run"]
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mirrorenv.population.heads import LineupTensors
 from mirrorenv.population.neighbourhood import neighbourhood_loss, read_neighbourhood
+from mirrorenv.population.observers import LineupTensors
 from mirrorenv.population.planner import PlannerOutput
 from mirrorenv.population.population import Population, lineup_tensors
 from mirrorenv.population.settings import LearningSettings, ObserverSettings

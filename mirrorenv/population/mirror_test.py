@@ -1,4 +1,6 @@
-"""A trained population as players of :class:`~mirrorenv.envs.mirror_test.MirrorTest`: its own heads give the evidence.
+"""A trained population as players of :class:`~mirrorenv.envs.adapters.mirror_test.MirrorTest`.
+
+Its own heads give the evidence.
 
 Our trainer takes the wrapper off, because its observers read every lineup anyway (and learn from the names, which is
 cheaper than learning from one payment an episode). Here what it trained is put back into the game, and earns its score.
@@ -14,11 +16,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mirrorenv.envs.mirror_test import EVIDENCE_BOUND, RECOGNISING, MirrorTest
-from mirrorenv.envs.third_party_facts import translators
+from mirrorenv.envs.adapters.mirror_test import EVIDENCE_BOUND, RECOGNISING, MirrorTest
+from mirrorenv.envs.adapters.third_party_facts import translators
 from mirrorenv.errors import ShapeError
 from mirrorenv.population.experience import to_world
-from mirrorenv.population.heads import LineupTensors
+from mirrorenv.population.observers import LineupTensors
 from mirrorenv.population.population import Population
 
 __all__ = ["MirrorTestRecord", "play_mirror_test"]

@@ -17,7 +17,7 @@ from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import ConfigError
 from mirrorenv.mirror import MAX_EXACT_AGENTS, mean_distance, nearest_agents, neighbourhood_permutations, seen_by
 from mirrorenv.population.experience import Experience, population_shape
-from mirrorenv.population.heads import HEADS, LineupTensors
+from mirrorenv.population.observers import HEADS, LineupTensors
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import MirrorSettings, ObserverSettings, PopulationSettings
 

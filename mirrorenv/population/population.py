@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mirrorenv.population.heads import LineupTensors, build_head
+from mirrorenv.population.observers import LineupTensors, build_head
 from mirrorenv.population.planner import Planner
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 

@@ -16,8 +16,8 @@ from mirrorenv.errors import TrainingError
 from mirrorenv.mirror import lineup_permutations, log_permutation_marginals, mirror_reward, random_windows
 from mirrorenv.population.advantages import advantages
 from mirrorenv.population.experience import Experience
-from mirrorenv.population.heads import row_log_belief
 from mirrorenv.population.neighbourhood import Shown, check_mirror, own_log_belief, shown_to
+from mirrorenv.population.observers import row_log_belief
 from mirrorenv.population.population import Population, author_order, lineup_tensors
 from mirrorenv.population.rewards.base import IntrinsicReward, check_reward_name
 from mirrorenv.population.settings import LearningSettings, MirrorSettings

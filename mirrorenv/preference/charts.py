@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from mirrorenv.results.chart import Chart
-from mirrorenv.results.plots import DPI, HEIGHT, SMALL, WIDTH, Level, Theme, Track, line_chart
-from mirrorenv.results.record import Series
+from mirrorenv.results.report.chart import Chart
+from mirrorenv.results.report.plots import DPI, HEIGHT, SMALL, WIDTH, Level, Theme, Track, line_chart
+from mirrorenv.results.runs.record import Series
 
 __all__ = ["Point", "over_rounds", "pareto", "points_of"]
 

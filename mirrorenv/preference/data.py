@@ -12,7 +12,7 @@ from mirrorenv.preference.run import CARD, TEXTS, topics_for, voices_for
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.topics import SPLITS
 from mirrorenv.preference.writing import Notebook, Progress, generate
-from mirrorenv.results.files import atomic_write_json, read_json
+from mirrorenv.results.runs.files import atomic_write_json, read_json
 
 __all__ = ["PAIRS", "generate_pairs"]
 

@@ -25,13 +25,13 @@ from mirrorenv.preference.run import TEXTS, voices_for
 from mirrorenv.preference.scoring import Lineups, Scored, lineups_of, score_lineups
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.state import load_round
-from mirrorenv.results.files import read_jsonl
-from mirrorenv.results.result_folder import write_result
-from mirrorenv.results.run_folder import RunFolder
-from mirrorenv.results.schema import Entry, Figure, Result
-from mirrorenv.results.tables import Form, Table
-from mirrorenv.results.versions import git_state, installed_versions
-from mirrorenv.results.voices import LIMIT, VOICES, voice_rows
+from mirrorenv.results.folders.result_folder import write_result
+from mirrorenv.results.folders.schema import Entry, Figure, Result
+from mirrorenv.results.folders.tables import Form, Table
+from mirrorenv.results.folders.voices import LIMIT, VOICES, voice_rows
+from mirrorenv.results.runs.files import read_jsonl
+from mirrorenv.results.runs.run_folder import RunFolder
+from mirrorenv.results.runs.versions import git_state, installed_versions
 
 __all__ = ["export_preference"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 
-from mirrorenv.debate.local.model import LanguageModel
 from mirrorenv.errors import TrainingError
+from mirrorenv.llm.model import LanguageModel
 from mirrorenv.preference.voices import State, Voices
 
 __all__ = ["FullVoices", "bytes_needed", "free_bytes"]

@@ -24,7 +24,7 @@ from mirrorenv.preference.rounds import Watch
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.workers import refuse_uneven
 from mirrorenv.ray_up import bring_ray_up
-from mirrorenv.results.run_folder import IfExists, RunFolder
+from mirrorenv.results.runs.run_folder import IfExists, RunFolder
 
 __all__ = ["train_on_ray"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from mirrorenv.errors import ConfigError, MirrorError
 from mirrorenv.preference.topics import SPLITS, Split, TopicSplit, normalised, refuse_leaks, split_topics, topic_order
-from mirrorenv.results.files import atomic_write_text, json_lines, read_jsonl
+from mirrorenv.results.runs.files import atomic_write_text, json_lines, read_jsonl
 
 __all__ = ["Dropped", "PairFile", "Text", "kept_texts", "pair_rows", "read_pairs", "write_pairs"]
 

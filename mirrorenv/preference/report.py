@@ -10,11 +10,11 @@ from typing import Any
 from mirrorenv.errors import RunFolderError
 from mirrorenv.preference.charts import over_rounds, pareto, points_of
 from mirrorenv.preference.settings import NOTHING_KEPT
-from mirrorenv.results.chart import Chart
-from mirrorenv.results.files import atomic_write_bytes, atomic_write_text, read_json, read_jsonl
-from mirrorenv.results.page import details, document, escape, paragraph, picture, section, table
-from mirrorenv.results.plots import DARK, LIGHT, Level, png
-from mirrorenv.results.run_folder import RunFolder
+from mirrorenv.results.report.chart import Chart
+from mirrorenv.results.report.page import details, document, escape, paragraph, picture, section, table
+from mirrorenv.results.report.plots import DARK, LIGHT, Level, png
+from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text, read_json, read_jsonl
+from mirrorenv.results.runs.run_folder import RunFolder
 
 __all__ = ["summary", "write_report"]
 

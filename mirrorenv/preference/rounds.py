@@ -26,8 +26,8 @@ from mirrorenv.preference.topics import SPLITS, Split, TopicSplit, split_topics,
 from mirrorenv.preference.voices import Voices
 from mirrorenv.preference.workers import Workers
 from mirrorenv.preference.writing import Notebook, generate
-from mirrorenv.results.files import atomic_write_json, atomic_write_text, json_lines
-from mirrorenv.results.run_folder import RunFolder
+from mirrorenv.results.runs.files import atomic_write_json, atomic_write_text, json_lines
+from mirrorenv.results.runs.run_folder import RunFolder
 
 __all__ = ["CARD", "SILENT", "TEXTS", "Rounds", "Watch", "adapted_beta", "topics_for"]
 

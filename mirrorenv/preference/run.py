@@ -9,17 +9,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from mirrorenv.debate.local import load_model
 from mirrorenv.errors import ConfigError, MirrorError
+from mirrorenv.llm import load_model
 from mirrorenv.preference.full_voices import FullVoices
 from mirrorenv.preference.pairs import PairFile
 from mirrorenv.preference.rounds import CARD, SILENT, TEXTS, Rounds, Watch, adapted_beta, topics_for
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.voices import Voices
 from mirrorenv.preference.workers import ALONE, Workers, on_cpu, refuse_uneven
-from mirrorenv.results.files import json_lines
-from mirrorenv.results.run_folder import IfExists, RunFolder, first_difference
-from mirrorenv.results.signals import terminable
+from mirrorenv.results.runs.files import json_lines
+from mirrorenv.results.runs.run_folder import IfExists, RunFolder, first_difference
+from mirrorenv.results.runs.signals import terminable
 
 __all__ = ["CARD", "TEXTS", "Watch", "adapted_beta", "device_for", "topics_for", "train", "voices_for"]
 

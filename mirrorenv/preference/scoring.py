@@ -12,8 +12,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from mirrorenv.debate.local.model import LanguageModel
 from mirrorenv.errors import MirrorError
+from mirrorenv.llm.model import LanguageModel
 from mirrorenv.preference.pairs import Text
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.voices import Voices

@@ -9,8 +9,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from mirrorenv.debate.cards import load_card
-from mirrorenv.debate.local.options import BUILT_IN
-from mirrorenv.debate.local.personas import PERSONAS
+from mirrorenv.llm.options import BUILT_IN
+from mirrorenv.llm.personas import PERSONAS
 from mirrorenv.strict import StrictModel, gather
 
 __all__ = [

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from mirrorenv.mirror.intervals import t_interval
 
 if TYPE_CHECKING:
-    from mirrorenv.debate.local.model import LanguageModel
+    from mirrorenv.llm.model import LanguageModel
 
 __all__ = ["INSTRUCTIONS", "distinct", "follows", "relevance", "repetition", "usefulness"]
 
@@ -67,7 +67,7 @@ def relevance(scores: Array, own: npt.ArrayLike) -> Array:
 
 def follows(model: LanguageModel, neutral: str, tokens: int = 24) -> float:
     """Share of :data:`INSTRUCTIONS` that a model follows, taking the likeliest token each time."""
-    from mirrorenv.debate.local.asking import Request
+    from mirrorenv.llm.asking import Request
 
     asked = [Request(model.chat([("system", neutral), ("user", one)]), tokens, 0.0, 0) for one, _ in INSTRUCTIONS]
     answers = model.generate(asked)

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from peft import LoraConfig, get_peft_model
 
-from mirrorenv.debate.local.model import LanguageModel
 from mirrorenv.errors import ConfigError
+from mirrorenv.llm.model import LanguageModel
 
 __all__ = ["ADAPTER", "State", "Voices", "derived_seed"]
 

@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirrorenv.debate.local.asking import Request
+from mirrorenv.llm.asking import Request
 from mirrorenv.preference.pairs import Text
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.topics import Split, TopicSplit
 from mirrorenv.preference.voices import Voices, derived_seed
 from mirrorenv.preference.workers import ALONE, Workers
-from mirrorenv.results.files import append_jsonl_rows, read_jsonl
+from mirrorenv.results.runs.files import append_jsonl_rows, read_jsonl
 
 if TYPE_CHECKING:
-    from mirrorenv.debate.local.model import LanguageModel
+    from mirrorenv.llm.model import LanguageModel
 
 __all__ = ["Notebook", "generate"]
 

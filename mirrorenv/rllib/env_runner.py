@@ -13,7 +13,7 @@ from ray.rllib.env import INPUT_ENV_SPACES
 from ray.rllib.env.env_runner import EnvRunner
 from ray.rllib.utils.checkpoints import Checkpointable
 
-from mirrorenv.envs.watch import WatchedWorld
+from mirrorenv.envs.checks.watch import WatchedWorld
 from mirrorenv.errors import MirrorError, TrainingError
 from mirrorenv.population.experience import play, world_seeds
 from mirrorenv.population.train_batch import Columns, train_batch

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.spaces.utils import flatdim
 
-from mirrorenv.envs.third_party_spaces import ObservationReader
+from mirrorenv.envs.adapters.third_party_spaces import ObservationReader
 from mirrorenv.errors import WorldError
 
 __all__ = ["PlainActs", "PlainSight"]

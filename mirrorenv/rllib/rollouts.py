@@ -24,7 +24,7 @@ from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import play, population_shape, world_seeds
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import MirrorSettings, PopulationSettings
-from mirrorenv.rllib.stock import load_stock, stock_runner
+from mirrorenv.rllib.command.stock import load_stock, stock_runner
 
 __all__ = ["Limits", "Rollouts", "find_checkpoint", "roll_out", "write_rollouts"]
 

@@ -15,10 +15,10 @@ import torch
 from ray.exceptions import RayError
 
 from mirrorenv.envs import make_batch, spec
-from mirrorenv.envs.validation import validated
-from mirrorenv.envs.watch import WatchedWorld
+from mirrorenv.envs.checks.validation import validated
+from mirrorenv.envs.checks.watch import WatchedWorld
 from mirrorenv.errors import ConfigError, MirrorError, RunFolderError, TrainingError
-from mirrorenv.mirror.oracle import NOT_EXCHANGEABLE
+from mirrorenv.mirror.ideal import NOT_EXCHANGEABLE
 from mirrorenv.population.checkpoint import clone
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import population_shape
@@ -27,7 +27,7 @@ from mirrorenv.population.population import Population
 from mirrorenv.population.train_batch import check_reward
 from mirrorenv.ray_up import bring_ray_up
 from mirrorenv.results import RunFolder
-from mirrorenv.results.signals import terminable
+from mirrorenv.results.runs.signals import terminable
 from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
 from mirrorenv.rllib.resume import go_on, save_checkpoint
 from mirrorenv.rllib.settings import RunSettings

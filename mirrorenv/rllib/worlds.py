@@ -12,7 +12,7 @@ from ray.tune.registry import ENV_CREATOR, _global_registry, register_env
 from mirrorenv.envs import make_batch, registry
 from mirrorenv.envs.adhoc import is_adhoc
 from mirrorenv.envs.base import ArrayWorld
-from mirrorenv.envs.validation import validated
+from mirrorenv.envs.checks.validation import validated
 from mirrorenv.errors import ConfigError
 
 __all__ = ["environment_name", "make_world", "world_name"]

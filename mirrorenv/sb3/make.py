@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mirrorenv.envs import make_batch
-from mirrorenv.envs.mirror_test import mirror_test_of
+from mirrorenv.envs.adapters.mirror_test import mirror_test_of
 from mirrorenv.errors import ConfigError
 from mirrorenv.population.experience import population_shape
 from mirrorenv.population.settings import MirrorSettings
@@ -34,7 +34,7 @@ def vec_env(
 
     Args:
         id: a registered id, or any PettingZoo environment as in :func:`mirrorenv.make_batch`. What makes a
-            :class:`~mirrorenv.envs.mirror_test.MirrorTest` is played with its recognition phase.
+            :class:`~mirrorenv.envs.adapters.mirror_test.MirrorTest` is played with its recognition phase.
         num_envs: copies of the world.
         mirror: settings of the mirror reward, for :class:`~mirrorenv.sb3.MirrorCallback` to pay; fields of
             :class:`~mirrorenv.population.settings.MirrorSettings`.

@@ -12,9 +12,9 @@ from gymnasium import spaces
 from gymnasium.spaces.utils import flatdim
 from numpy.typing import NDArray
 
+from mirrorenv.envs.adapters.mirror_test import EVIDENCE_BOUND, MirrorTest
+from mirrorenv.envs.adapters.third_party_spaces import ActionWriter
 from mirrorenv.envs.base import ArrayWorld
-from mirrorenv.envs.mirror_test import EVIDENCE_BOUND, MirrorTest
-from mirrorenv.envs.third_party_spaces import ActionWriter
 from mirrorenv.errors import ConfigError
 
 __all__ = ["GameRow", "Row", "RowStep", "Shown", "WorldRow"]
@@ -112,7 +112,7 @@ class WorldRow:
 
 
 class GameRow:
-    """A :class:`~mirrorenv.envs.mirror_test.MirrorTest`, whose actions become one vector.
+    """A :class:`~mirrorenv.envs.adapters.mirror_test.MirrorTest`, whose actions become one vector.
 
     Stable-Baselines3 knows no Dict actions. The vector holds the act, then the evidence (slot by agent, flattened). A
     choice among n is n numbers from -10 to 10, of which the largest counts; an act made of numbers runs from -1 to 1.

@@ -256,7 +256,7 @@ class _Fork:
 
 def _fork(command: list[str], log: Path) -> _Run:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mirrorenv.cli", "mirrorenv.rllib.run", "mirrorenv.results.report"])
+    context.set_forkserver_preload(["mirrorenv.cli.main", "mirrorenv.rllib.run", "mirrorenv.results.report.report"])
     process = context.Process(target=_command_line, args=(command, log))
     process.start()
     return _Fork(process)

@@ -38,7 +38,7 @@ def _full_disk(path: Path) -> Happening:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(descriptor, data)
 
-    with patch("mirrorenv.results.files.os.write", write):
+    with patch("mirrorenv.results.runs.files.os.write", write):
         first = attempt(small_run(), path)
     again = attempt_again(small_run(), path)
     first.problem = again.error or again.problem

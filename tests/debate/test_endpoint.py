@@ -13,16 +13,16 @@ pytest.importorskip("openai", reason="the client comes with the extra llm")
 
 from mirrorenv.debate.cards import AgentCard, Endpoint, Price
 from mirrorenv.debate.log import CALLS, CallLog
+from mirrorenv.debate.output.report import Results, open_results, write_scores
+from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.players import CallFailed, make_player
 from mirrorenv.debate.playing import Budget, play_tournament
-from mirrorenv.debate.profiles import PROFILES
-from mirrorenv.debate.report import Results, open_results, write_scores
 from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.topic_files import load_topics
 from mirrorenv.debate.tournament import Tournament
-from mirrorenv.debate.view import write_pages
 from mirrorenv.errors import ConfigError
+from mirrorenv.llm.profiles import PROFILES
 from tests.debate.stub import player_like, say, serving
 
 KEY = "sk-planted-0123456789abcdefghijklmnop"
@@ -173,7 +173,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now, self.real, self.slept = 0.0, asyncio.sleep, []
-        monkeypatch.setattr("mirrorenv.debate.gate.time", self)
+        monkeypatch.setattr("mirrorenv.llm.gate.time", self)
         monkeypatch.setattr(asyncio, "sleep", self.sleep)
 
     def monotonic(self):

@@ -30,7 +30,7 @@ def test_it_passes_the_tests_of_pettingzoo():
 
 
 def test_it_passes_our_own_checker():
-    from mirrorenv.envs.checker import check_environment
+    from mirrorenv.envs.checks import check_environment
 
     report = check_environment("mirrorenv/debate-v0", **{**SMALL, "rounds": 1})
     assert report.passed, report

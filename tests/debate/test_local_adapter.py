@@ -10,11 +10,11 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from mirrorenv.debate.cards import AgentCard
-from mirrorenv.debate.local import weights
-from mirrorenv.debate.local.asking import Request
-from mirrorenv.debate.local.engine import engine_of
 from mirrorenv.debate.players import make_player
 from mirrorenv.errors import ConfigError
+from mirrorenv.llm import weights
+from mirrorenv.llm.asking import Request
+from mirrorenv.llm.engine import engine_of
 from tests.debate.tiny import tiny_model
 
 

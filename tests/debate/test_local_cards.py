@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirrorenv.debate.cards import AgentCard, Endpoint, card_problems, load_card
-from mirrorenv.debate.limits import seat_belief
-from mirrorenv.debate.local import weights
-from mirrorenv.debate.local.options import TRANSFORMERS, LocalOptions
-from mirrorenv.debate.local.prompts import local_fingerprint, messages_for
 from mirrorenv.debate.players import make_player
+from mirrorenv.debate.players.local_prompts import local_fingerprint, messages_for
 from mirrorenv.debate.rules import Debate
+from mirrorenv.debate.scoring.limits import seat_belief
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.starter import write_starter
 from mirrorenv.debate.topic_files import load_topics
 from mirrorenv.debate.tournament import load_tournament, prompts_version
 from mirrorenv.errors import ConfigError, MissingExtraError
+from mirrorenv.llm import weights
+from mirrorenv.llm.options import TRANSFORMERS, LocalOptions
 
 
 @pytest.mark.parametrize(

@@ -13,19 +13,19 @@ pytest.importorskip("transformers")
 
 from typer.testing import CliRunner
 
-from mirrorenv.cli import app
+from mirrorenv.cli.main import app
 from mirrorenv.debate.cards import AgentCard, Endpoint
-from mirrorenv.debate.limits import LIMIT
-from mirrorenv.debate.local.engine import engine_of
-from mirrorenv.debate.local.serve import server_of
-from mirrorenv.debate.local.weights import cache_folder, load_model
 from mirrorenv.debate.log import CALLS
+from mirrorenv.debate.output.report import open_results
 from mirrorenv.debate.players import make_player
-from mirrorenv.debate.report import open_results
 from mirrorenv.debate.rules import Debate
+from mirrorenv.debate.scoring.limits import LIMIT
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.topic_files import load_topics
-from mirrorenv.results.files import read_jsonl
+from mirrorenv.llm.engine import engine_of
+from mirrorenv.llm.serve import server_of
+from mirrorenv.llm.weights import cache_folder, load_model
+from mirrorenv.results.runs.files import read_jsonl
 from tests.debate.tiny import brute
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(1800)]

@@ -11,9 +11,9 @@ pytest.importorskip("transformers")
 
 import torch
 
-from mirrorenv.debate.local.asking import Request
-from mirrorenv.debate.local.engine import Engine
 from mirrorenv.errors import MirrorError
+from mirrorenv.llm.asking import Request
+from mirrorenv.llm.engine import Engine
 from tests.debate.tiny import brute, tiny_engine, tiny_model
 
 pytestmark = pytest.mark.local

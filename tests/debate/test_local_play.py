@@ -16,23 +16,23 @@ import pytest
 pytest.importorskip("transformers")
 
 from mirrorenv.debate.cards import AgentCard, Endpoint
-from mirrorenv.debate.limits import LIMIT
-from mirrorenv.debate.local.limit import add_limits
-from mirrorenv.debate.local.options import LocalOptions
-from mirrorenv.debate.local.prompts import imitation, messages_for, speaking
-from mirrorenv.debate.local.readers import constrained_verdict, label_evidence, likelihood_evidence
-from mirrorenv.debate.local.serve import server_of
 from mirrorenv.debate.log import CALLS, CallLog
+from mirrorenv.debate.output.report import SCORES, Results, open_results, write_scores
+from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.players import make_player, verdict_of
 from mirrorenv.debate.players.local import LocalPlayer
+from mirrorenv.debate.players.local_prompts import imitation, messages_for, speaking
+from mirrorenv.debate.players.local_readers import constrained_verdict, label_evidence, likelihood_evidence
 from mirrorenv.debate.playing import Budget, play_tournament
-from mirrorenv.debate.report import SCORES, Results, open_results, write_scores
 from mirrorenv.debate.rules import Debate
+from mirrorenv.debate.scoring.limits import LIMIT
+from mirrorenv.debate.scoring.local_limit import add_limits
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.topic_files import load_topics
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import read_verdict, verdict_from_evidence
-from mirrorenv.debate.view import write_pages
+from mirrorenv.llm.options import LocalOptions
+from mirrorenv.llm.serve import server_of
 from tests.debate.tiny import brute, tiny_engine, tiny_model
 
 pytestmark = pytest.mark.local
@@ -235,7 +235,7 @@ def ask(client, **more):
 def test_the_server_answers_as_the_model_does(client, model):
     said = [{"role": "system", "content": "be kind"}, {"role": "user", "content": "hi"}]
     found = ask(client, messages=said, temperature=0.5)
-    from mirrorenv.debate.local.asking import Request
+    from mirrorenv.llm.asking import Request
 
     prompt = model.chat([("system", "be kind"), ("user", "hi")])
     expected = model.generate([Request(prompt, 5, 0.5, 3)])[0]

@@ -6,14 +6,14 @@ import asyncio
 import gc
 import weakref
 
-from mirrorenv.debate import report
-from mirrorenv.debate.export import write_pairs
 from mirrorenv.debate.log import CALLS, CallLog
+from mirrorenv.debate.output import report
+from mirrorenv.debate.output.export import write_pairs
+from mirrorenv.debate.output.report import open_results, write_scores
+from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.playing import Budget, play_tournament
-from mirrorenv.debate.report import open_results, write_scores
 from mirrorenv.debate.starter import write_starter
 from mirrorenv.debate.tournament import load_tournament
-from mirrorenv.debate.view import write_pages
 
 GAMES = 4
 

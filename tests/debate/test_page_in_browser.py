@@ -12,12 +12,12 @@ import pytest
 
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.log import CALLS, CallLog
+from mirrorenv.debate.output.report import Results
+from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.playing import Budget, play_tournament
-from mirrorenv.debate.report import Results
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.topic_files import load_topics
 from mirrorenv.debate.tournament import Tournament
-from mirrorenv.debate.view import write_pages
 
 BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None

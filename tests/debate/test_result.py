@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mirrorenv.cli import app
-from mirrorenv.debate.report import open_results
+from mirrorenv.cli.main import app
+from mirrorenv.debate.output.report import open_results
 from mirrorenv.errors import ResultError
 from mirrorenv.results import ResultFolder, verify_result
-from mirrorenv.results.board import collect
-from mirrorenv.results.files import write_manifest
-from mirrorenv.results.sharing import share_unlabelled
-from mirrorenv.results.tables import read_table, table_file, write_table
+from mirrorenv.results.board.board import collect
+from mirrorenv.results.folders.sharing import share_unlabelled
+from mirrorenv.results.folders.tables import read_table, table_file, write_table
+from mirrorenv.results.runs.files import write_manifest
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from mirrorenv.debate.cards import AgentCard
-from mirrorenv.debate.rating import rate_counts
-from mirrorenv.debate.report import tied_groups
+from mirrorenv.debate.output.report import tied_groups
 from mirrorenv.debate.rules import Debate
-from mirrorenv.debate.scores import score_readers
+from mirrorenv.debate.scoring.rating import rate_counts
+from mirrorenv.debate.scoring.scores import score_readers
+from mirrorenv.debate.scoring.sheets import sheet_of
 from mirrorenv.debate.settings import preset
-from mirrorenv.debate.sheets import sheet_of
 from mirrorenv.debate.testing.simulated import simulate
 from mirrorenv.debate.topic_files import load_topics
 from mirrorenv.debate.tournament import Tournament

@@ -10,9 +10,9 @@ import pytest
 
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.rules import Debate
-from mirrorenv.debate.scores import score_readers
+from mirrorenv.debate.scoring.scores import score_readers
+from mirrorenv.debate.scoring.sheets import sheet_of
 from mirrorenv.debate.settings import preset
-from mirrorenv.debate.sheets import sheet_of
 from mirrorenv.debate.topic_files import load_topics
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import Verdict, verdict_from_evidence

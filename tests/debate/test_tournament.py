@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 from mirrorenv.debate.log import CALLS, CallLog, only_writer
+from mirrorenv.debate.output.report import SCORES, Results, open_results, write_scores
 from mirrorenv.debate.planning import half_width, plan_of
 from mirrorenv.debate.playing import Budget, CallFailed, play_tournament
-from mirrorenv.debate.report import SCORES, Results, open_results, write_scores
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.starter import write_starter
 from mirrorenv.debate.testing.kills import calls_made, prove_resume
 from mirrorenv.debate.tournament import load_tournament
 from mirrorenv.errors import ConfigError, RunFolderError
-from mirrorenv.results.files import read_jsonl
+from mirrorenv.results.runs.files import read_jsonl
 
 SMALL = {"rounds": 3, "judges": 1}
 

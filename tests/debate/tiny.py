@@ -6,8 +6,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from mirrorenv.debate.local.engine import Engine
-from mirrorenv.debate.local.model import LanguageModel
+from mirrorenv.llm.engine import Engine
+from mirrorenv.llm.model import LanguageModel
 
 TEMPLATE = (
     "{% for m in messages %}<|start|>{{ m['role'] }}\n{{ m['content'] }}<|end|>\n{% endfor %}"

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test
 
 import mirrorenv
-from mirrorenv.envs.mirror_test import ACTING, RECOGNISING, WAITING, MirrorTest
-from mirrorenv.envs.mirror_test_record import MAX_SHOWN
+from mirrorenv.envs.adapters.mirror_test import ACTING, RECOGNISING, WAITING, MirrorTest
+from mirrorenv.envs.adapters.mirror_test_record import MAX_SHOWN
 from mirrorenv.errors import ConfigError, WorldError
 from mirrorenv.mirror import lineup_permutations, mirror_reward, recognition_worth
 from tests.envs.strangers import Broken, Dying, Many, Pictures, Roles, Stranger, Turns

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from mirrorenv.envs import play_episodes
-from mirrorenv.envs.pacmen import DOT, Pacmen
-from mirrorenv.envs.pacmen_map import pacmen_map
-from mirrorenv.envs.pacmen_players import PLAYERS
 from mirrorenv.envs.policies import UniformPolicy
+from mirrorenv.envs.worlds.pacmen import DOT, Pacmen
+from mirrorenv.envs.worlds.pacmen_map import pacmen_map
+from mirrorenv.envs.worlds.pacmen_players import PLAYERS
 from mirrorenv.errors import ConfigError
 from tests.envs.slow_pacmen import MAPS, SlowPacmen
 

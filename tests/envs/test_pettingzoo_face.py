@@ -11,8 +11,8 @@ from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test
 from pettingzoo.utils.conversions import parallel_to_aec
 
 import mirrorenv
+from mirrorenv.envs.adapters.pettingzoo_face import PettingZooFace
 from mirrorenv.envs.base import ArrayWorld, Step
-from mirrorenv.envs.pettingzoo_face import PettingZooFace
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
 from tests.envs.world_cases import CASES, play, uniform_actions
 

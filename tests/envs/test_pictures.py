@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mirrorenv
-from mirrorenv.envs.drawing import Canvas, agent_colour, spread
+from mirrorenv.envs.drawing.canvas import Canvas, agent_colour, spread
 
 SPATIAL = ["mirrorenv/ants-v0", "mirrorenv/pacmen-v0", "mirrorenv/dispersion-v0", "mirrorenv/turn-v0"]
 

@@ -7,8 +7,8 @@ import pytest
 
 import mirrorenv
 from mirrorenv.envs import play_episodes
-from mirrorenv.envs.dispersion import Dispersion, GoalSeekers
 from mirrorenv.envs.policies import UniformPolicy
+from mirrorenv.envs.worlds.dispersion import Dispersion, GoalSeekers
 from mirrorenv.errors import ShapeError, WorldError
 from tests.envs.world_cases import CASES
 

@@ -53,7 +53,7 @@ def test_an_unknown_argument_gets_a_proposal():
 
 
 def test_registered_arguments_apply_and_can_be_overridden():
-    mirrorenv.register("here/short-v1", "mirrorenv.envs.ants:Ants", kwargs={"horizon": 3, "length": 5})
+    mirrorenv.register("here/short-v1", "mirrorenv.envs.worlds.ants:Ants", kwargs={"horizon": 3, "length": 5})
     assert mirrorenv.make_batch("here/short-v1", 1).horizon == 3
     assert mirrorenv.make_batch("here/short-v1", 1, horizon=4).horizon == 4
 
@@ -61,23 +61,23 @@ def test_registered_arguments_apply_and_can_be_overridden():
 @pytest.mark.parametrize("id", ["ants-v0", "mirrorenv/ants", "mirrorenv/ants-vX", "a b/c-v0", "", "x/y/z-v0"])
 def test_malformed_ids_are_refused(id):
     with pytest.raises(ConfigError, match="namespace/name-v0"):
-        mirrorenv.register(id, "mirrorenv.envs.ants:Ants")
+        mirrorenv.register(id, "mirrorenv.envs.worlds.ants:Ants")
 
 
-@pytest.mark.parametrize("entry_point", ["mirrorenv.envs.ants", ":Ants", "mirrorenv.envs.ants:", ""])
+@pytest.mark.parametrize("entry_point", ["mirrorenv.envs.worlds.ants", ":Ants", "mirrorenv.envs.worlds.ants:", ""])
 def test_malformed_entry_points_are_refused(entry_point):
     with pytest.raises(ConfigError, match="entry point"):
         mirrorenv.register("here/x-v0", entry_point)
 
 
 def test_an_id_belongs_to_one_specification():
-    mirrorenv.register("here/x-v0", "mirrorenv.envs.ants:Ants")
-    mirrorenv.register("here/x-v0", "mirrorenv.envs.ants:Ants")  # the same again, as a module reload would do
+    mirrorenv.register("here/x-v0", "mirrorenv.envs.worlds.ants:Ants")
+    mirrorenv.register("here/x-v0", "mirrorenv.envs.worlds.ants:Ants")  # the same again, as a module reload would do
     with pytest.raises(ConfigError, match="registered already"):
-        mirrorenv.register("here/x-v0", "mirrorenv.envs.pacmen:Pacmen")
+        mirrorenv.register("here/x-v0", "mirrorenv.envs.worlds.pacmen:Pacmen")
 
 
-@pytest.mark.parametrize("entry_point", ["mirrorenv.envs.nowhere:Ants", "mirrorenv.envs.ants:Bees"])
+@pytest.mark.parametrize("entry_point", ["mirrorenv.envs.nowhere:Ants", "mirrorenv.envs.worlds.ants:Bees"])
 def test_an_entry_point_that_leads_nowhere_is_named(entry_point):
     mirrorenv.register("here/gone-v0", entry_point)
     with pytest.raises(WorldError, match=f"here/gone-v0.*{entry_point}"):
@@ -85,11 +85,11 @@ def test_an_entry_point_that_leads_nowhere_is_named(entry_point):
 
 
 def test_a_text_world_has_no_batch_of_arrays():
-    mirrorenv.register("here/talk-v0", "mirrorenv.envs.ants:Ants", kind="text")
+    mirrorenv.register("here/talk-v0", "mirrorenv.envs.worlds.ants:Ants", kind="text")
     with pytest.raises(WorldError, match="text world"):
         mirrorenv.make_batch("here/talk-v0", 1)
     with pytest.raises(ConfigError, match="kind"):
-        mirrorenv.register("here/odd-v0", "mirrorenv.envs.ants:Ants", kind="video")
+        mirrorenv.register("here/odd-v0", "mirrorenv.envs.worlds.ants:Ants", kind="video")
 
 
 def plugin(name, load):
@@ -101,7 +101,7 @@ def test_a_package_of_its_own_adds_worlds_and_a_broken_one_is_only_reported(monk
         raise RuntimeError("no such simulator")
 
     def add():
-        mirrorenv.register("theirs/line-v0", "mirrorenv.envs.ants:Ants")
+        mirrorenv.register("theirs/line-v0", "mirrorenv.envs.worlds.ants:Ants")
 
     points = [plugin("broken", broken), plugin("theirs", lambda: add)]
     monkeypatch.setattr(module, "entry_points", lambda group: points if group == "mirrorenv.envs" else [])
@@ -115,7 +115,8 @@ def test_a_package_of_its_own_adds_worlds_and_a_broken_one_is_only_reported(monk
 def test_an_installed_package_brings_its_worlds_by_its_entry_point(tmp_path):
     """As pip leaves a package behind: a module, and what its metadata says of it."""
     (tmp_path / "theirs_worlds.py").write_text(
-        "import mirrorenv\nmirrorenv.register('theirs/walk-v0', 'mirrorenv.envs.ants:Ants', kwargs={'num_agents': 3})\n"
+        "import mirrorenv\n"
+        "mirrorenv.register('theirs/walk-v0', 'mirrorenv.envs.worlds.ants:Ants', kwargs={'num_agents': 3})\n"
     )
     metadata = tmp_path / "theirs-1.0.dist-info"
     metadata.mkdir()
@@ -127,7 +128,7 @@ def test_an_installed_package_brings_its_worlds_by_its_entry_point(tmp_path):
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, env=environment)
-    assert done.stdout.split() == ["mirrorenv.envs.ants:Ants", "{}"], done.stderr
+    assert done.stdout.split() == ["mirrorenv.envs.worlds.ants:Ants", "{}"], done.stderr
 
 
 def test_plugins_wait_until_a_name_is_not_known(monkeypatch):
@@ -141,9 +142,9 @@ def test_plugins_wait_until_a_name_is_not_known(monkeypatch):
 
 def test_worlds_are_imported_when_made_and_heavy_packages_never():
     script = (
-        "import sys, mirrorenv; mirrorenv.registry(); assert 'mirrorenv.envs.ants' not in sys.modules;"
-        "mirrorenv.make('mirrorenv/ants-v0').reset(); assert 'mirrorenv.envs.ants' in sys.modules;"
-        "assert 'mirrorenv.envs.pacmen' not in sys.modules;"
+        "import sys, mirrorenv; mirrorenv.registry(); assert 'mirrorenv.envs.worlds.ants' not in sys.modules;"
+        "mirrorenv.make('mirrorenv/ants-v0').reset(); assert 'mirrorenv.envs.worlds.ants' in sys.modules;"
+        "assert 'mirrorenv.envs.worlds.pacmen' not in sys.modules;"
         "heavy = {'torch', 'ray', 'matplotlib', 'pandas'} & sys.modules.keys(); assert not heavy, heavy"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)

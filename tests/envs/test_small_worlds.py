@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mirrorenv.envs import UniformPolicy, play_episodes, registry
-from mirrorenv.envs.ants import Ants
-from mirrorenv.envs.chain import Chain
-from mirrorenv.envs.conformity import Conformity
-from mirrorenv.envs.dirichlet import Dirichlet, DirichletAgents
-from mirrorenv.envs.dispersion import Dispersion, GoalSeekers
-from mirrorenv.envs.identity import Identity
-from mirrorenv.envs.point import Point
+from mirrorenv.envs.worlds.ants import Ants
+from mirrorenv.envs.worlds.chain import Chain
+from mirrorenv.envs.worlds.conformity import Conformity
+from mirrorenv.envs.worlds.dirichlet import Dirichlet, DirichletAgents
+from mirrorenv.envs.worlds.dispersion import Dispersion, GoalSeekers
+from mirrorenv.envs.worlds.identity import Identity
+from mirrorenv.envs.worlds.point import Point
 from mirrorenv.errors import ConfigError, ShapeError
 from tests.envs.world_cases import uniform_actions
 

@@ -309,10 +309,10 @@ def test_names_that_lead_nowhere_are_answered() -> None:
 
 
 def test_an_array_world_by_its_path_needs_no_registration() -> None:
-    world = mirrorenv.make_batch("mirrorenv.envs.ants:Ants", 3, num_agents=2)
+    world = mirrorenv.make_batch("mirrorenv.envs.worlds.ants:Ants", 3, num_agents=2)
     assert (world.num_envs, world.num_agents) == (3, 2)
     with pytest.raises(ConfigError, match="world argument"):
-        mirrorenv.make_batch("mirrorenv.envs.ants:Ants", 3, antennae=2)
+        mirrorenv.make_batch("mirrorenv.envs.worlds.ants:Ants", 3, antennae=2)
 
 
 # -- environments of others -------------------------------------------------------------------------------------------

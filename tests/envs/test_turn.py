@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mirrorenv.envs.turn import EAT, STAY, Turn
+from mirrorenv.envs.worlds.turn import EAT, STAY, Turn
 from mirrorenv.errors import ConfigError
 
 UP, DOWN, LEFT, RIGHT = range(4)

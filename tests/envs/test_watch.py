@@ -11,7 +11,7 @@ import pytest
 
 import mirrorenv
 from mirrorenv.envs.base import Step
-from mirrorenv.envs.watch import WatchedWorld
+from mirrorenv.envs.checks.watch import WatchedWorld
 from mirrorenv.errors import WorldError
 
 STAY = np.ones((3, 4), np.int64)
@@ -92,7 +92,7 @@ def test_an_exception_becomes_an_error_with_the_next_command() -> None:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="no such signal")
 def test_somebody_elses_signal_reaches_its_handler() -> None:
-    from mirrorenv.envs import watch
+    from mirrorenv.envs.checks import watch
 
     heard: list[int] = []
     watched()  # has the signal by now

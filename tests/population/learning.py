@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mirrorenv.mirror import permutation_marginals
-from mirrorenv.population.heads import Head, LineupTensors, build_head
+from mirrorenv.population.observers import Head, LineupTensors, build_head
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
 

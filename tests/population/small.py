@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mirrorenv.population.experience import Experience
-from mirrorenv.population.heads import LineupTensors
+from mirrorenv.population.observers import LineupTensors
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import ObserverSettings, PopulationSettings, PopulationShape
 

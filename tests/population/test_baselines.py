@@ -11,8 +11,8 @@ from scipy import stats
 
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror import Belief, EpisodeBatch
-from mirrorenv.population.baselines import BASELINES, ActionHistogram, FirstObservation, ObservationClassifier
-from mirrorenv.population.baselines.eoi import eoi_loss
+from mirrorenv.population.observers.baselines import BASELINES, ActionHistogram, FirstObservation, ObservationClassifier
+from mirrorenv.population.observers.baselines.eoi import eoi_loss
 
 AGENTS, CHOICES = 3, 4
 QUICK: dict[str, dict[str, Any]] = {"eoi": {"updates": 200, "rows": 128, "learning_rate": 1e-2}}

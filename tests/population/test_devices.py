@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mirrorenv.population.heads import HEADS
 from mirrorenv.population.losses import observer_loss, planner_loss, read_minibatch
+from mirrorenv.population.observers import HEADS
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, PopulationSettings, PopulationShape
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from mirrorenv.cli import main
+from mirrorenv.cli.main import main
 from mirrorenv.envs import make_batch, spec
 from mirrorenv.mirror import t_interval
-from mirrorenv.population.baselines import BASELINES
 from mirrorenv.population.checkpoint import clone, save_population
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import population_shape
+from mirrorenv.population.observers.baselines import BASELINES
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import observer_evidence, play_held_out
 from mirrorenv.population.settings import MirrorSettings, ObserverSettings, PopulationSettings

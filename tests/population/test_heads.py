@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from mirrorenv.errors import ShapeError, UnknownNameError
-from mirrorenv.population.heads import HEADS, LineupTensors
 from mirrorenv.population.losses import observer_loss, read_minibatch
+from mirrorenv.population.observers import HEADS, LineupTensors
 from mirrorenv.population.population import Population, lineup_tensors
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 from tests.population.small import (

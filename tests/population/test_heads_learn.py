@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from mirrorenv.population.heads import HEADS, LineupTensors, build_head
+from mirrorenv.population.observers import HEADS, LineupTensors, build_head
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 from tests.population.learning import Tables, information, teach
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mirrorenv.population.heads import HEADS
 from mirrorenv.population.losses import observer_loss, planner_loss, read_minibatch
+from mirrorenv.population.observers import HEADS
 from mirrorenv.population.planner import ActionLaw, PlannerOutput
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, MirrorSettings

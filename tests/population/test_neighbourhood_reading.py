@@ -8,8 +8,8 @@ import torch
 
 from mirrorenv.errors import ConfigError
 from mirrorenv.mirror import nearest_agents, neighbourhood_evidence, neighbourhood_permutations
-from mirrorenv.population.heads import HEADS
 from mirrorenv.population.neighbourhood import neighbourhood_loss, read_neighbourhood
+from mirrorenv.population.observers import HEADS
 from tests.population.small import DISCRETE, lineup_of, loud, population, some_episodes
 
 SHAPE = DISCRETE.model_copy(update={"num_agents": 5})

@@ -12,12 +12,12 @@ import torch
 from mirrorenv.envs import ArrayWorld, make_batch, registry, spec
 from mirrorenv.errors import ConfigError
 from mirrorenv.mirror import mirror_reward, neighbourhood_permutations
-from mirrorenv.population.baselines import BASELINES
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import play, population_shape, world_seeds
-from mirrorenv.population.heads import HEADS
 from mirrorenv.population.losses import observer_loss, planner_loss, read_minibatch
 from mirrorenv.population.neighbourhood import own_log_belief, settle_neighbours, shown_to
+from mirrorenv.population.observers import HEADS
+from mirrorenv.population.observers.baselines import BASELINES
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, ObserverSettings, PopulationSettings
 from mirrorenv.population.train_batch import Columns, author_log_belief, train_batch, weigh_advantages

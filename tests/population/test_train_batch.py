@@ -12,7 +12,7 @@ import torch
 from mirrorenv.errors import TrainingError
 from mirrorenv.mirror import lineup_permutations, mirror_reward, permutation_marginals
 from mirrorenv.population.experience import Experience
-from mirrorenv.population.heads import HEADS
+from mirrorenv.population.observers import HEADS
 from mirrorenv.population.population import Population, author_order, lineup_tensors
 from mirrorenv.population.settings import LearningSettings, MirrorSettings
 from mirrorenv.population.train_batch import (

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from mirrorenv.errors import ConfigError
-from mirrorenv.population.heads import HEADS, LineupTensors
 from mirrorenv.population.neighbourhood import read_neighbourhood
+from mirrorenv.population.observers import HEADS, LineupTensors
 from mirrorenv.population.population import Population, lineup_tensors
 from mirrorenv.population.settings import ObserverSettings, PopulationSettings
 

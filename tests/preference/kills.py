@@ -18,7 +18,7 @@ import torch
 import trl  # noqa: F401  (imported here, so that no forked command has to)
 from trl import DPOTrainer  # noqa: F401
 
-from mirrorenv.cli import main
+from mirrorenv.cli.main import main
 from tests.preference.small import differing, small_settings
 
 _CHANGES = ("learning.rounds=3", "learning.steps=6", "data.most_topics=12", "measure.instructions=true")

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from mirrorenv.errors import ConfigError, RunFolderError, TrainingError
 from mirrorenv.preference.report import write_report
 from mirrorenv.preference.run import Watch, train
-from mirrorenv.results.run_folder import RunFolder
+from mirrorenv.results.runs.run_folder import RunFolder
 from tests.preference.small import differing, first_texts, small_settings
 from tests.preference.tiny_model import make_tiny_model
 

@@ -12,16 +12,16 @@ pytest.importorskip("trl", reason="needs the extra trl")
 
 from typer.testing import CliRunner
 
-from mirrorenv.cli import app
+from mirrorenv.cli.main import app
 from mirrorenv.errors import ResultError
 from mirrorenv.preference.export import export_preference
 from mirrorenv.preference.run import train
-from mirrorenv.results.board import collect
-from mirrorenv.results.files import write_manifest
-from mirrorenv.results.result_folder import ResultFolder
-from mirrorenv.results.run_folder import RunFolder
-from mirrorenv.results.tables import read_table, table_file, write_table
-from mirrorenv.results.verify import verify_result
+from mirrorenv.results.board.board import collect
+from mirrorenv.results.folders.result_folder import ResultFolder
+from mirrorenv.results.folders.tables import read_table, table_file, write_table
+from mirrorenv.results.folders.verify import verify_result
+from mirrorenv.results.runs.files import write_manifest
+from mirrorenv.results.runs.run_folder import RunFolder
 from tests.preference.small import first_texts, small_settings
 from tests.results.results_of_ants import table_folder
 

@@ -11,8 +11,8 @@ pytest.importorskip("trl", reason="needs the extra trl")
 import torch
 from safetensors.torch import load_file
 
-from mirrorenv.debate.local import load_model
 from mirrorenv.errors import TrainingError
+from mirrorenv.llm import load_model
 from mirrorenv.preference import full_voices
 from mirrorenv.preference.full_voices import bytes_needed, free_bytes
 from mirrorenv.preference.run import Watch, train, voices_for

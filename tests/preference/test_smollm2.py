@@ -11,10 +11,10 @@ pytest.importorskip("trl", reason="needs the extra trl")
 
 from typer.testing import CliRunner
 
-from mirrorenv.cli import app
-from mirrorenv.debate.local.options import BUILT_IN
-from mirrorenv.debate.local.weights import source_of
+from mirrorenv.cli.main import app
 from mirrorenv.errors import MissingExtraError
+from mirrorenv.llm.options import BUILT_IN
+from mirrorenv.llm.weights import source_of
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(1800)]
 

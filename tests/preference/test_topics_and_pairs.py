@@ -110,7 +110,7 @@ def test_a_debates_export_gets_its_tuning_topics_from_its_training_topics(tmp_pa
 def test_the_export_of_a_real_tournament_is_read(tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
-    from mirrorenv.cli import app
+    from mirrorenv.cli.main import app
 
     runner = CliRunner()
     for command in (["init", "d"], ["run", "d/tournament.toml", "--out", "d/run", "--games", "2", "-q"]):
@@ -118,8 +118,8 @@ def test_the_export_of_a_real_tournament_is_read(tmp_path: Path) -> None:
                                                word.replace("d", f"{tmp_path}/d") if word == "d" else word
                                                for word in command)])  # fmt: skip
         assert done.exit_code == 0, done.output
-    from mirrorenv.debate.export import write_pairs as export
-    from mirrorenv.debate.report import open_results
+    from mirrorenv.debate.output.export import write_pairs as export
+    from mirrorenv.debate.output.report import open_results
 
     export(open_results(tmp_path / "d" / "run"), tmp_path / "pairs.jsonl", 0.4)
     found = read_pairs(tmp_path / "pairs.jsonl")

@@ -13,9 +13,9 @@ pytest.importorskip("trl", reason="needs the extra trl")
 import torch
 from typer.testing import CliRunner
 
-from mirrorenv.cli import app
-from mirrorenv.debate.local import load_model
+from mirrorenv.cli.main import app
 from mirrorenv.errors import ConfigError, RunFolderError, TrainingError
+from mirrorenv.llm import load_model
 from mirrorenv.preference.data import generate_pairs
 from mirrorenv.preference.dpo import train_player
 from mirrorenv.preference.measure import beyond_bound
@@ -23,7 +23,7 @@ from mirrorenv.preference.pairing import pairs_for, shuffled_owners
 from mirrorenv.preference.pairs import read_pairs
 from mirrorenv.preference.report import summary, write_report
 from mirrorenv.preference.run import Watch, adapted_beta, train, voices_for
-from mirrorenv.results.run_folder import RunFolder
+from mirrorenv.results.runs.run_folder import RunFolder
 from tests.preference.small import Killed, differing, first_texts, small_settings
 
 

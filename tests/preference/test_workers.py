@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from mirrorenv.cli import app
+from mirrorenv.cli.main import app
 from mirrorenv.errors import ConfigError, TrainingError
 from mirrorenv.preference.heads import Heads
 from mirrorenv.preference.roads import improve_by_heads, teach
@@ -25,7 +25,7 @@ from mirrorenv.preference.run import device_for, train, voices_for
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.state import Progressed
 from mirrorenv.preference.workers import ALONE, Workers, joined_workers
-from mirrorenv.results.run_folder import RunFolder
+from mirrorenv.results.runs.run_folder import RunFolder
 from tests.preference.small import first_texts, small_settings
 from tests.preference.together import together
 

@@ -10,9 +10,9 @@ import numpy as np
 import mirrorenv
 from mirrorenv.envs import play_episodes
 from mirrorenv.mirror import EpisodeBatch
-from mirrorenv.results.result_folder import write_result
-from mirrorenv.results.schema import Entry, Figure, Reader, Reference, Result, SuiteMark
-from mirrorenv.results.trajectories import population_tables
+from mirrorenv.results.folders.result_folder import write_result
+from mirrorenv.results.folders.schema import Entry, Figure, Reader, Reference, Result, SuiteMark
+from mirrorenv.results.folders.trajectories import population_tables
 
 HABITS = np.array([[0.5, 0.3, 0.2], [0.3, 0.4, 0.3], [0.2, 0.3, 0.5], [0.4, 0.2, 0.4]])
 SCORED = ("top1", "exact", "information", "efficiency", "time_to_identify", "handshake_index")

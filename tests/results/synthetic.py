@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mirrorenv.results.run_folder import RunFolder
+from mirrorenv.results.runs.run_folder import RunFolder
 
 SCORE_FIELDS = (
     "top1",

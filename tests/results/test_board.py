@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mirrorenv.cli import app
+from mirrorenv.cli.main import app
 from mirrorenv.errors import ConfigError, MirrorError, ResultError
-from mirrorenv.results.board import collect, result_folders
-from mirrorenv.results.board_check import check_submission
-from mirrorenv.results.board_page import board_page
-from mirrorenv.results.board_text import href, markdown
-from mirrorenv.results.estimates import OverSeeds, WithinRun
-from mirrorenv.results.files import write_manifest
-from mirrorenv.results.suite import find_suites, load_suite
+from mirrorenv.results.board.board import collect, result_folders
+from mirrorenv.results.board.check import check_submission
+from mirrorenv.results.board.page import board_page
+from mirrorenv.results.board.suite import find_suites, load_suite
+from mirrorenv.results.board.text import href, markdown
+from mirrorenv.results.runs.files import write_manifest
+from mirrorenv.results.stats.estimates import OverSeeds, WithinRun
 from tests.results.results_of_ants import population_folder, table_folder
 
 SUITE = """

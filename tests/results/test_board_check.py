@@ -8,15 +8,15 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from mirrorenv.cli import app
+from mirrorenv.cli.main import app
 from mirrorenv.errors import ConfigError, MirrorError, ResultError
-from mirrorenv.results.board import collect, result_folders
-from mirrorenv.results.board_check import check_submission
-from mirrorenv.results.board_text import count_text
-from mirrorenv.results.files import write_manifest
-from mirrorenv.results.sharing import share_unlabelled
-from mirrorenv.results.suite import find_suites
-from mirrorenv.results.verify import verify_result
+from mirrorenv.results.board.board import collect, result_folders
+from mirrorenv.results.board.check import check_submission
+from mirrorenv.results.board.suite import find_suites
+from mirrorenv.results.board.text import count_text
+from mirrorenv.results.folders.sharing import share_unlabelled
+from mirrorenv.results.folders.verify import verify_result
+from mirrorenv.results.runs.files import write_manifest
 from tests.results.results_of_ants import population_folder, table_folder
 from tests.results.test_board import SUITE, suite_file
 

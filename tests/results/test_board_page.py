@@ -9,9 +9,9 @@ import re
 
 import pytest
 
-from mirrorenv.results.board import collect
-from mirrorenv.results.board_page import board_page
-from mirrorenv.results.board_text import markdown
+from mirrorenv.results.board.board import collect
+from mirrorenv.results.board.page import board_page
+from mirrorenv.results.board.text import markdown
 from tests.results.browser import ask, axe_source, chromium, faults
 from tests.results.results_of_ants import table_folder
 from tests.results.test_hostile_page import HOSTILE

@@ -12,8 +12,8 @@ import pytest
 from scipy import stats
 
 from mirrorenv.errors import ConfigError, RunFolderError
-from mirrorenv.results.compare import format_table, paired, read_results, summarise, varying_keys
-from mirrorenv.results.run_folder import RunFolder
+from mirrorenv.results.runs.run_folder import RunFolder
+from mirrorenv.results.stats.compare import format_table, paired, read_results, summarise, varying_keys
 
 WITH, WITHOUT = [0.95, 0.93, 0.97, 0.60, 0.94], [0.41, 0.38, 0.44, 0.40, 0.35]
 

@@ -17,8 +17,8 @@ from scipy import stats
 
 from mirrorenv.errors import ConfigError, ShapeError
 from mirrorenv.mirror import Estimate, bootstrap_t_interval, t_interval
-from mirrorenv.results.estimates import OverSeeds, WithinRun, compare_with, over_seeds, tied_groups
-from mirrorenv.results.statistics import (
+from mirrorenv.results.stats.estimates import OverSeeds, WithinRun, compare_with, over_seeds, tied_groups
+from mirrorenv.results.stats.statistics import (
     interquartile_mean,
     median,
     performance_profile,

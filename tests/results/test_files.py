@@ -21,8 +21,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirrorenv.errors import RunFolderError
-from mirrorenv.results import files
-from mirrorenv.results.files import append_jsonl, atomic_write_bytes, atomic_write_text, read_json, read_jsonl, to_json
+from mirrorenv.results.runs import files
+from mirrorenv.results.runs.files import (
+    append_jsonl,
+    atomic_write_bytes,
+    atomic_write_text,
+    read_json,
+    read_jsonl,
+    to_json,
+)
 
 TEXT = st.text(st.characters(), max_size=20)  # lone surrogates and controls included
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.floats(width=32).map(np.float32)
@@ -31,7 +38,7 @@ ROWS = st.dictionaries(TEXT, VALUES, max_size=5)
 
 WRITER = """
     import os, sys
-    from mirrorenv.results.files import append_jsonl, atomic_write_json
+    from mirrorenv.results.runs.files import append_jsonl, atomic_write_json
     folder, count = sys.argv[1], 0
     while True:
         atomic_write_json(os.path.join(folder, "state.json"), {"count": count, "rows": [count] * 5000})

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mirrorenv.results import plots
-from mirrorenv.results.page import document, escape, picture, table
-from mirrorenv.results.plots import short
-from mirrorenv.results.report import write_report
-from mirrorenv.results.run_folder import RunFolder
+from mirrorenv.results.report import plots
+from mirrorenv.results.report.page import document, escape, picture, table
+from mirrorenv.results.report.plots import short
+from mirrorenv.results.report.report import write_report
+from mirrorenv.results.runs.run_folder import RunFolder
 from tests.results.synthetic import config, score
 from tests.results.test_report import Page
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from mirrorenv.cli import app
+from mirrorenv.cli.main import app
 from mirrorenv.errors import RunFolderError
-from mirrorenv.results.marl_eval import marl_eval_of_runs
-from mirrorenv.results.run_folder import RunFolder
+from mirrorenv.results.runs.run_folder import RunFolder
+from mirrorenv.results.stats.marl_eval import marl_eval_of_runs
 
 STEPS = (0, 100, 250)
 

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mirrorenv.errors import RunFolderError
-from mirrorenv.results import plots
-from mirrorenv.results.charts import CHARTS
-from mirrorenv.results.record import Record
-from mirrorenv.results.report import write_report
-from mirrorenv.results.run_folder import RunFolder
-from mirrorenv.results.sections import row_by_row, score_table, tiles
-from mirrorenv.results.words import headline, percent, plain
+from mirrorenv.results.report import plots
+from mirrorenv.results.report.charts import CHARTS
+from mirrorenv.results.report.report import write_report
+from mirrorenv.results.report.sections import row_by_row, score_table, tiles
+from mirrorenv.results.report.words import headline, percent, plain
+from mirrorenv.results.runs.record import Record
+from mirrorenv.results.runs.run_folder import RunFolder
 from tests.results.synthetic import SCORE_FIELDS, config, estimate, evaluation, make_run, metrics_row, score
 
 VOID = {"meta", "img", "source", "br", "wbr", "hr", "link", "input"}

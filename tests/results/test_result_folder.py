@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mirrorenv.cli import app
+from mirrorenv.cli.main import app
 from mirrorenv.errors import MirrorError, ResultError
 from mirrorenv.mirror import t_interval
-from mirrorenv.results.files import MANIFEST, atomic_write_json, read_json, write_manifest
-from mirrorenv.results.result_folder import ResultFolder, write_result
-from mirrorenv.results.sharing import share_unlabelled
-from mirrorenv.results.tables import read_table, table_file, write_table
-from mirrorenv.results.trajectories import opaque_ids
-from mirrorenv.results.verify import verify_result
+from mirrorenv.results.folders.result_folder import ResultFolder, write_result
+from mirrorenv.results.folders.sharing import share_unlabelled
+from mirrorenv.results.folders.tables import read_table, table_file, write_table
+from mirrorenv.results.folders.trajectories import opaque_ids
+from mirrorenv.results.folders.verify import verify_result
+from mirrorenv.results.runs.files import MANIFEST, atomic_write_json, read_json, write_manifest
 from tests.results.results_of_ants import about, episodes, population_folder, table_folder, tables
 
 FORMS = ("parquet", "npz")

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from mirrorenv.errors import RunFolderError
-from mirrorenv.results.files import verify_manifest
-from mirrorenv.results.run_folder import RunFolder, first_difference
+from mirrorenv.results.runs.files import verify_manifest
+from mirrorenv.results.runs.run_folder import RunFolder, first_difference
 
 CONFIG = {"world": "mirrorenv/ants-v0", "mirror": {"weight": 1.0, "credit": "author"}, "total_steps": 100}
 

@@ -13,7 +13,7 @@ from scipy import stats
 
 from mirrorenv.errors import ConfigError, ShapeError
 from mirrorenv.mirror.intervals import Estimate
-from mirrorenv.results.statistics import (
+from mirrorenv.results.stats.statistics import (
     interquartile_mean,
     marl_eval_json,
     performance_profile,

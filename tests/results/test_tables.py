@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from mirrorenv.errors import MissingExtraError, ResultError
-from mirrorenv.results import tables
-from mirrorenv.results.tables import read_table, select, table_file, write_table
+from mirrorenv.results.folders import tables
+from mirrorenv.results.folders.tables import read_table, select, table_file, write_table
 
 FORMS = ("parquet", "npz")
 DTYPES = st.sampled_from(["f4", "f8", "i8", "u8", "i2", "?"]).map(np.dtype)

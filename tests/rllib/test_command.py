@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from mirrorenv.errors import ConfigError, MirrorError
 from mirrorenv.results import write_manifest
-from mirrorenv.rllib import command
-from mirrorenv.rllib.command_config import ALGORITHMS, algorithm_config, current_names, variants
-from mirrorenv.rllib.command_options import GONE
-from mirrorenv.rllib.experiments import Experiment, read_experiments
+from mirrorenv.rllib.command import main as command
+from mirrorenv.rllib.command.config import ALGORITHMS, algorithm_config, current_names, variants
+from mirrorenv.rllib.command.experiments import Experiment, read_experiments
+from mirrorenv.rllib.command.options import GONE
 from tests.test_docs import _shown_commands
 
 # Every option of `rllib` in Ray 2.40, the last one with the code of its command (2.41 has the script without it).

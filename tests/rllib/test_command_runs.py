@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mirrorenv.errors import ConfigError, MirrorError, RunFolderError, TrainingError
-from mirrorenv.rllib import command
+from mirrorenv.rllib.command import main as command
 from mirrorenv.rllib.rollouts import Limits
 
 pytestmark = pytest.mark.ray

@@ -15,8 +15,8 @@ from ray.tune.registry import ENV_CREATOR, _global_registry
 from mirrorenv.envs import registry
 from mirrorenv.errors import ConfigError, WorldError
 from mirrorenv.rllib import register_worlds
+from mirrorenv.rllib.command.stock import stock_config
 from mirrorenv.rllib.multi_agent_env import PettingZooMultiAgentEnv
-from mirrorenv.rllib.stock import stock_config
 from tests.envs.strangers import Dying, Stranger
 from tests.rllib.troubled import Blind, MixedEnd, Paying, Vanishing
 

@@ -11,9 +11,9 @@ import pytest
 
 from mirrorenv import MirrorTest
 from mirrorenv.errors import ConfigError
+from mirrorenv.rllib.command.stock import stock_config
 from mirrorenv.rllib.multi_agent_env import make_multi_agent_env
 from mirrorenv.rllib.rollouts import Limits, roll_out, write_rollouts
-from mirrorenv.rllib.stock import stock_config
 from tests.rllib.test_multi_agent_env import played
 from tests.sb3.voices import Voices
 

@@ -168,7 +168,7 @@ def test_iterations_without_samples_end_in_an_error(monkeypatch: pytest.MonkeyPa
 def test_a_world_that_pays_nan_or_infinity_stops_the_run(
     monkeypatch: pytest.MonkeyPatch, bad: float, watched: bool, error: type[Exception], says: str
 ) -> None:
-    from mirrorenv.envs.ants import Ants
+    from mirrorenv.envs.worlds.ants import Ants
 
     real = Ants.step
 

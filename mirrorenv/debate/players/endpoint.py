@@ -17,14 +17,14 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from mirrorenv.debate.cards import AgentCard
-from mirrorenv.debate.gate import Gate
 from mirrorenv.debate.players.base import CallFailed, Reply, Usage
-from mirrorenv.debate.players.wire import PATHS, answered, text_of, to_responses, tokens_of
-from mirrorenv.debate.profiles import Profile, profile
 from mirrorenv.debate.prompts import Prompt, prompt_for
 from mirrorenv.debate.rules import View
 from mirrorenv.debate.verdicts import verdict_schema
 from mirrorenv.errors import ConfigError, require
+from mirrorenv.llm.gate import Gate
+from mirrorenv.llm.profiles import Profile, profile
+from mirrorenv.llm.wire import PATHS, answered, text_of, to_responses, tokens_of
 
 __all__ = ["EndpointPlayer", "messages_of"]
 

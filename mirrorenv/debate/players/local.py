@@ -7,17 +7,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mirrorenv.debate.cards import AgentCard
-from mirrorenv.debate.local.asking import Generated, Request
-from mirrorenv.debate.local.engine import Engine, engine_of
-from mirrorenv.debate.local.options import TRANSFORMERS, Capabilities, local_options
-from mirrorenv.debate.local.prompts import messages_for
-from mirrorenv.debate.local.readers import constrained_verdict, label_evidence, likelihood_evidence, tokens_read
 from mirrorenv.debate.players.base import CallFailed, Reply, Usage, chance
+from mirrorenv.debate.players.local_prompts import messages_for
+from mirrorenv.debate.players.local_readers import constrained_verdict, label_evidence, likelihood_evidence, tokens_read
 from mirrorenv.debate.rules import View
 from mirrorenv.errors import ConfigError, MirrorError, MissingExtraError
+from mirrorenv.llm.asking import Generated, Request
+from mirrorenv.llm.engine import Engine, engine_of
+from mirrorenv.llm.options import TRANSFORMERS, Capabilities, local_options
 
 if TYPE_CHECKING:
-    from mirrorenv.debate.local.model import LanguageModel
+    from mirrorenv.llm.model import LanguageModel
 
 __all__ = ["LocalPlayer"]
 
@@ -28,7 +28,7 @@ class LocalPlayer:
     """A local model under a persona.
 
     Args:
-        card: its options are those of :class:`mirrorenv.debate.local.LocalOptions`.
+        card: its options are those of :class:`mirrorenv.llm.LocalOptions`.
         engine: where the model is; that of its options if None.
 
     Raises:

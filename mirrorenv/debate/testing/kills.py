@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mirrorenv.debate.log import CALLS
-from mirrorenv.debate.report import SCORES, open_results
+from mirrorenv.debate.output.report import SCORES, open_results
 from mirrorenv.debate.starter import write_starter
-from mirrorenv.results.files import read_jsonl, to_json
+from mirrorenv.results.runs.files import read_jsonl, to_json
 
 __all__ = ["KillProof", "calls_made", "prove_resume"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from mirrorenv.debate.rating import Rating, rate_counts
+from mirrorenv.debate.scoring.rating import Rating, rate_counts
 
 __all__ = ["Simulated", "best_self", "simulate"]
 

@@ -2,8 +2,9 @@
 
 ``r_t = p(i | o_t) / T``: the probability, not its logarithm, that a classifier of single observations gives to the
 author. What is kept of the paper: the classifier, its loss with the coefficients of the released program EOI_on_SMAC
-(`mirrorenv.population.baselines.eoi`), the probability as reward, and a critic of its own with a discount. What is not:
-the off-policy learners it was built on, the positive distance (switched off as released, too) and the factor of 10.
+(`mirrorenv.population.observers.baselines.eoi`), the probability as reward, and a critic of its own with a discount.
+What is not: the off-policy learners it was built on, the positive distance (switched off as released, too) and the
+factor of 10.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mirrorenv.population.baselines.eoi import eoi_loss
 from mirrorenv.population.experience import Experience
+from mirrorenv.population.observers.baselines.eoi import eoi_loss
 from mirrorenv.population.population import Population
 from mirrorenv.population.rewards.base import AuthorClassifier, IntrinsicReward, live_rows, register_reward
 from mirrorenv.population.settings import ObserverSettings, PopulationShape

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mirrorenv.cli import main
+from mirrorenv.cli.main import main
 
 
 @pytest.fixture

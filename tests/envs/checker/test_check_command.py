@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mirrorenv.cli import main
+from mirrorenv.cli.main import main
 
 FAULTY = "mirrorenv.testing.faults_of_values:SeesTooFar"
 
@@ -55,7 +55,7 @@ def test_json_is_the_last_line(monkeypatch, capsys) -> None:
 
 
 def test_rules_are_listed(monkeypatch, capsys) -> None:
-    from mirrorenv.envs.checker import CHECKS
+    from mirrorenv.envs.checks import CHECKS
 
     assert run(monkeypatch, "--rules", "--json") == 0
     listed = json.loads(capsys.readouterr().out)["checks"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import mirrorenv
-from mirrorenv.envs.checker import CHECKS, Limits, Report, Seen, check, check_environment
+from mirrorenv.envs.checks import CHECKS, Limits, Report, Seen, check, check_environment
 from mirrorenv.errors import ConfigError, WorldError
 from mirrorenv.testing import FAULTS, Fault, Flawless
 

@@ -11,7 +11,7 @@ from gymnasium import spaces
 import mirrorenv
 from mirrorenv.envs import ClockedWorld, UniformPolicy, play_episodes
 from mirrorenv.envs.base import Step
-from mirrorenv.envs.validation import validated
+from mirrorenv.envs.checks.validation import validated
 from mirrorenv.errors import WorldError
 from mirrorenv.testing import Flawless
 from tests.envs.world_cases import CASES

@@ -1,0 +1,132 @@
+"""`mirrorenv play`: watch an episode, as a GIF, in a window, or as numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mirrorenv.cli import next_steps as cli_next
+from mirrorenv.errors import ConfigError, MirrorError, require, unknown_name
+
+__all__ = ["play"]
+
+_RANDOM, _SCRIPTED = "random", "scripted"
+
+
+def play(
+    world: Annotated[str, typer.Argument(help="Id of a world (ants-v0, mirrorenv/pacmen-v0) or package.module:Env.")],
+    policy: Annotated[
+        str, typer.Option(help="random, scripted (the world's best scripted team), a team's name, or a checkpoint.")
+    ] = _RANDOM,
+    gif: Annotated[Path | None, typer.Option(help="Write the episodes here as an animated GIF.")] = None,
+    human: Annotated[bool, typer.Option("--human", help="Show the episodes in a window.")] = False,
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes to play, one after the other.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first episode; the next ones follow.")] = 0,
+    fps: Annotated[float, typer.Option(help="Pictures a second, at most 50.")] = 8.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+) -> None:
+    """Play episodes with random, scripted or trained agents and look at them."""
+    from mirrorenv.envs import full_id, make_batch
+
+    world = full_id(world)
+    options, build = _policy(world, policy)
+    if ":" in world and (gif or human):
+        options = {**options, "render_mode": "rgb_array"}
+    played = make_batch(world, 1, **options)
+    returns = _play(played, build(played, seed), world, gif, human, range(seed, seed + episodes), fps)
+    if not as_json:
+        Console().print(f"{world}, {policy}: return of each agent", soft_wrap=True)
+        table = Table("episode", *played.agents)
+        for number, row in zip(range(seed, seed + episodes), returns, strict=False):
+            table.add_row(f"seed {number}", *(f"{value:.2f}" for value in row))
+        Console().print(table)
+        notes = Console(stderr=True)
+        if gif:
+            notes.print(f"animation   {gif}", soft_wrap=True)
+        is_run = (Path(policy) / "run.json").is_file()
+        cli_next.print_next(notes, cli_next.report(Path(policy)) if is_run else cli_next.train(world))
+    else:
+        print(json.dumps({"world": world, "policy": policy, "returns": returns, "gif": gif and str(gif)}))
+
+
+def _play(
+    world: Any, policy: Any, name: str, path: Path | None, human: bool, seeds: range, fps: float
+) -> list[list[float]]:
+    """Returns (episodes, N); shows and keeps the pictures that are asked for."""
+    from mirrorenv.envs.drawing.film import Window, gif, watch
+    from mirrorenv.results import atomic_write_bytes
+
+    if path is None and not human:
+        return [_returns(world, policy, seed) for seed in seeds]
+    window = Window(name, fps) if human else None
+    pictures, returns = [], []
+    try:
+        for seed in seeds:
+            open_still = True
+            for frame in watch(world, policy, seed):
+                pictures += [frame.picture] if path else []
+                open_still = window is None or window.show(frame.picture)
+                if not open_still:
+                    break
+            returns.append(frame.returns.tolist())
+            if not open_still:
+                break
+    finally:
+        if window is not None:
+            window.close()
+    if path is not None:
+        animation = gif(pictures, fps)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_bytes(path, animation)
+    return returns
+
+
+def _returns(world: Any, policy: Any, seed: int) -> list[float]:
+    from mirrorenv.envs import play_episodes
+
+    record = play_episodes(world, policy, [seed])
+    total: list[float] = np.asarray(record.rewards, np.float64).sum(axis=1)[0].tolist()
+    return total
+
+
+def _policy(world: str, name: str) -> tuple[dict[str, Any], Callable[[Any, int], Any]]:
+    """The world's arguments, and what makes the policy from a world and a seed.
+
+    Raises:
+        MirrorError: if there is no such team or checkpoint, or the checkpoint is of another world.
+    """
+    from mirrorenv.envs import UniformPolicy, spec
+
+    if name == _RANDOM:
+        return {}, UniformPolicy
+    if Path(name).exists():
+        return _trained(world, Path(name))
+    players = spec(world).load_players()
+    if name == _SCRIPTED and not players:
+        raise ConfigError(f"{world} brings no scripted team; use --policy random, or a checkpoint")
+    if name != _SCRIPTED and name not in players:
+        if any(mark in name for mark in ("/", "\\", ".")):
+            raise ConfigError(f"--policy {name}: there is no such file or folder")
+        raise unknown_name("policy", name, [_RANDOM, *([_SCRIPTED] if players else []), *players])
+    team = list(players.values())[-1] if name == _SCRIPTED else players[name]
+    return {}, lambda made, seed: team(made)
+
+
+def _trained(world: str, path: Path) -> tuple[dict[str, Any], Callable[[Any, int], Any]]:
+    for module in ("torch", "safetensors"):
+        require(module, "train")
+    from mirrorenv.population.acting import PopulationPolicy
+    from mirrorenv.population.checkpoint import load_population
+    from mirrorenv.results import checkpoint_folder
+
+    population, about = load_population(checkpoint_folder(path))
+    if about["world"] != world:
+        raise MirrorError(f"{path} was trained in {about['world']}, not in {world}: name that world")
+    return about["world_options"], lambda made, seed: PopulationPolicy(population, seed)

@@ -1,0 +1,1 @@
+"""What a debate leaves for others to read."""

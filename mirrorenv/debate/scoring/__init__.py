@@ -1,0 +1,1 @@
+"""What the answers of a debate are worth."""

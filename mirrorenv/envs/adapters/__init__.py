@@ -1,0 +1,1 @@
+"""Worlds seen from elsewhere: as PettingZoo environments, from PettingZoo environments."""

@@ -1,0 +1,158 @@
+"""What a batch answers, looked at in every step: cheap enough to be on in every training run.
+
+Shapes: B batch (copies), N agents, obs the observation shape of one agent.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from mirrorenv.envs.adapters.third_party import ThirdPartyWorld
+from mirrorenv.envs.base import Actions, ArrayWorld, Observations, Step
+from mirrorenv.envs.random import Seeds
+from mirrorenv.errors import WorldError
+
+__all__ = ["Guard", "ValidatedWorld", "validated"]
+
+_LARGEST = np.finfo(np.float32).max
+
+
+def validated(world: ArrayWorld, name: str) -> ArrayWorld:
+    """The world behind a :class:`Guard`; somebody else's environment is as it is, since its adapter looks itself.
+
+    Args:
+        world: the world.
+        name: what messages call it.
+    """
+    return world if isinstance(world, ThirdPartyWorld) else ValidatedWorld(world, name)
+
+
+class Guard:
+    """Looks at the arrays that a world answers: shapes, dtypes, finite numbers inside the space, nobody missing.
+
+    Numbers are compared with their bounds, or the smallest and the largest with the bounds of all where these are the
+    same; NaN fails, and where there is no bound the largest float32 stands in. Only a failure is looked at closely.
+
+    Args:
+        world: whose answers these are.
+        name: what messages call it.
+
+    Attributes:
+        steps: how many steps have been looked at since ``reset``.
+    """
+
+    def __init__(self, world: ArrayWorld, name: str) -> None:
+        self.name, self.agents, self.steps = name, world.agents, 0
+        self._joint = (world.num_envs, world.num_agents)
+        space = world.observation_space
+        bounds = (space.low, space.high) if isinstance(space, spaces.Box) else (-np.inf, np.inf)
+        self._low, self._high = (np.clip(bound, -_LARGEST, _LARGEST).astype(np.float32) for bound in bounds)
+        self._shape = (*self._joint, *(space.shape or ()))
+        uniform = self._low.size and (self._low == self._low.flat[0]).all() and (self._high == self._high.flat[0]).all()
+        self._uniform = (float(self._low.flat[0]), float(self._high.flat[0])) if uniform else None
+        if not uniform:  # laid out like the observations: much faster than stretching in every step
+            self._low, self._high = (np.broadcast_to(b, self._shape).copy() for b in (self._low, self._high))
+        self._seeds: npt.NDArray[Any] = np.zeros(world.num_envs, np.uint64)
+        self._over, self._any_over = np.zeros(self._joint, bool), False
+
+    def reset(self, observations: Observations, seeds: Seeds) -> None:
+        """Look at first observations.
+
+        Args:
+            observations: (B, N, *obs) float32.
+            seeds: (B,), for messages.
+
+        Raises:
+            WorldError: if something is wrong; it names world, row, seed, step and agent.
+        """
+        self._seeds, self.steps = np.asarray(seeds), 0
+        self._over, self._any_over = np.zeros(self._joint, bool), False
+        self._look_at_observations(observations)
+
+    def step(self, step: Step) -> None:
+        """Look at what a step answered.
+
+        Raises:
+            WorldError: if something is wrong; it names world, row, seed, step and agent.
+        """
+        self.steps += 1
+        self._look_at_observations(step.observations)
+        rewards = step.rewards
+        self._check_form(rewards, "rewards", self._joint, np.float32)
+        if not np.isfinite(rewards.sum()) and not np.isfinite(rewards).all():  # a sum may also be too large
+            self._refuse(rewards, ~np.isfinite(rewards), "the reward")
+        for name, flags in (("terminated", step.terminated), ("truncated", step.truncated)):
+            self._check_form(flags, name, self._joint, np.bool_)
+        over = step.terminated | step.truncated
+        if self._any_over and (self._over > over).any():
+            self._refuse(over, self._over > over, "came back after its end: the flag")
+        self._over, self._any_over = over, bool(np.count_nonzero(over))
+
+    def _look_at_observations(self, seen: Observations) -> None:
+        self._check_form(seen, "observations", self._shape, np.float32)
+        if not seen.size:
+            return
+        if self._uniform is not None:
+            inside = seen.min() >= self._uniform[0] and seen.max() <= self._uniform[1]
+        else:
+            inside = (seen >= self._low).all() and (seen <= self._high).all()
+        if not inside:
+            self._refuse(seen, ~((seen >= self._low) & (seen <= self._high)), "the observation")
+
+    def _check_form(self, array: Any, what: str, shape: tuple[int, ...], dtype: type) -> None:
+        if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
+            got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+            raise WorldError(f"{self.name}, step {self.steps}: {what} must be {np.dtype(dtype)} {shape}, got {got}")
+
+    def _refuse(self, values: npt.NDArray[Any], wrong: npt.NDArray[np.bool_], what: str) -> NoReturn:
+        row, agent, *entry = (int(i) for i in np.argwhere(wrong)[0])
+        where = f" at {entry}" if entry else ""
+        value = values[(row, agent, *entry)]
+        bounds = ""
+        if np.isfinite(value) and values.dtype.kind == "f":
+            low, high = (np.broadcast_to(bound, self._shape)[row, agent, *entry] for bound in (self._low, self._high))
+            bounds = f", outside {low} to {high}"
+        raise WorldError(
+            f"{self.name}, row {row}, seed {self._seeds[row]}, step {self.steps}, agent '{self.agents[agent]}': "
+            f"{what} is {value}{where}{bounds}. `mirrorenv check {self.name}` looks for the cause."
+        )
+
+
+class ValidatedWorld(ArrayWorld):
+    """A world behind a :class:`Guard`: the same arrays, each looked at before it is passed on.
+
+    Args:
+        world: the world.
+        name: what messages call it.
+    """
+
+    def __init__(self, world: ArrayWorld, name: str) -> None:
+        self.world, self.guard = world, Guard(world, name)
+        self.agents, self.num_envs, self.horizon = world.agents, world.num_envs, world.horizon
+        self.observation_space, self.action_space = world.observation_space, world.action_space
+        self.render_modes = world.render_modes  # type: ignore[misc]
+        self.place_columns = world.place_columns
+
+    def reset(self, seeds: Seeds) -> Observations:
+        """The world's ``reset``; raises WorldError if its answer is wrong."""
+        observations = self.world.reset(seeds)
+        self.guard.reset(observations, seeds)
+        return observations
+
+    def step(self, actions: Actions) -> Step:
+        """The world's ``step``; raises WorldError if its answer is wrong."""
+        step = self.world.step(actions)
+        self.guard.step(step)
+        return step
+
+    def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
+        """The world's picture."""
+        return self.world.render(index)
+
+    def state(self) -> npt.NDArray[np.float32]:
+        """The world's state."""
+        return self.world.state()

@@ -1,0 +1,180 @@
+"""Pac-Men: four eaters, four rooms, and dots that come back only when all are eaten.
+
+Shape legend: B batch, N agents, C cells of the grid (row by row), W cells of a window.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from mirrorenv.envs.base import ClockedWorld, Observations
+from mirrorenv.envs.worlds.pacmen_map import DOTS_PER_ROOM, pacmen_map
+from mirrorenv.errors import ConfigError
+
+__all__ = ["EAT", "Pacmen"]
+
+UP, DOWN, RIGHT, LEFT, EAT = range(5)
+WALL, EMPTY, DOT, OTHER = np.float32(-1.0), np.float32(0.0), np.float32(1.0), np.float32(0.1)
+STEP_COST = np.float32(0.025)
+_VIEW = 2  # cells seen in each direction
+
+
+class Pacmen(ClockedWorld):
+    """Four eaters, four rooms: the world in which a division of labour pays fourfold.
+
+    ## Description
+    A 3 x 3 centre is joined by corridors one cell wide to four rooms of 5 x 3 cells. Each room holds three dots, drawn
+    without replacement from its outermost 4 x 3 cells; all twelve come back only when all twelve are eaten, in that
+    same step. Agents that all chase the nearest dot spend the episode in corridors; one agent for each room does not.
+    The corridors (up, down, left, right) are 3, 1, 2, 2 cells long in ``tini`` (21 x 21) and 6, 2, 4, 4 in ``small``
+    (25 x 25). The world is the Pac-Men variant of CDS (Li et al., NeurIPS 2021), rebuilt from its description.
+
+    ## Agents
+    ``num_agents`` eaters, ``pacman_0`` and so on, all acting in every step. They start in distinct cells of the centre,
+    drawn uniformly, and may later share a cell.
+
+    ## Observation
+    | part | shape | dtype | range | unit |
+    |---|---|---|---|---|
+    | 5 x 5 window around oneself, row by row | 25 | float32 | -1 to 1 | wall -1, empty 0, another agent 0.1, dot 1 |
+
+    Another agent hides the dot it stands on. One does not see oneself, nor place, time or name.
+
+    ## Action
+    ``Discrete(5)``: 0 up, 1 down, 2 right, 3 left, 4 eat. A move into a wall is a stay.
+
+    ## Reward
+    Own reward of an agent: 1 / k if it eats a dot that k agents eat in this step, otherwise -0.025. With ``"team"``
+    every agent receives the sum over all agents, with ``"agent"`` its own part; both times ``reward_scale``. The team's
+    sum lies in -0.025 N to N for each step.
+
+    ## Episode end
+    Truncated after ``horizon`` steps.
+
+    ## Arguments
+    ``size`` (``"tini"``, or ``"small"``), ``num_agents`` (4; 1 to 9), ``horizon`` (100 steps), ``reward`` (``"team"``,
+    or ``"agent"``), ``reward_scale`` (1.0).
+
+    ## What carries identity, what leaks
+    Identity comes from where an agent goes and how it moves. No leak is known: start cells are drawn independently of
+    who starts there, windows are egocentric, and other agents look alike. Windows do show other agents, so the limit of
+    a single trajectory is not the limit of the lineup. Scripted players: :mod:`mirrorenv.envs.worlds.pacmen_players`.
+
+    ## Version history
+    v0: first version.
+    """
+
+    agent_name = "pacman"
+    render_modes: ClassVar[tuple[str, ...]] = ("rgb_array",)
+
+    def __init__(
+        self,
+        *,
+        num_envs: int = 1,
+        size: Literal["tini", "small"] = "tini",
+        num_agents: int = 4,
+        horizon: int = 100,
+        reward: Literal["team", "agent"] = "team",
+        reward_scale: float = 1.0,
+    ) -> None:
+        if reward not in ("team", "agent"):
+            raise ConfigError(f"Pacmen: reward must be 'team' or 'agent', got {reward!r}")
+        super().__init__(
+            num_envs=num_envs,
+            num_agents=num_agents,
+            horizon=horizon,
+            observation_space=spaces.Box(-1.0, 1.0, ((2 * _VIEW + 1) ** 2,)),
+            action_space=spaces.Discrete(5),
+        )
+        self.map = pacmen_map(size)
+        if num_agents > len(self.map.centre):
+            raise ConfigError(f"Pacmen: at most {len(self.map.centre)} agents fit into the centre, got {num_agents}")
+        self.size, self.reward, self.reward_scale = size, reward, np.float32(reward_scale)
+        width, cells = self.map.width, self.map.free.size
+        self.positions = np.zeros((self.num_envs, num_agents), np.int64)  # (B, N) cells, flat within a grid
+        self.dots_left = np.zeros(self.num_envs, np.int64)  # (B,)
+        self.grid = np.zeros((self.num_envs, cells), np.float32)  # (B, C) walls, floor and dots, as seen
+        self._empty = np.where(self.map.free, EMPTY, WALL)  # (C,)
+        self._row_start = np.arange(self.num_envs, dtype=np.int64)[:, None] * cells  # (B, 1) into the flattened grid
+        self._moves = np.array([-width, width, 1, -1, 0])  # by action
+        reach = np.arange(-_VIEW, _VIEW + 1)
+        self._window = (reach[:, None] * width + reach).ravel()  # (W,) offsets around an agent
+        self._centre_of_window = len(self._window) // 2
+
+    def _start(self) -> None:
+        order = self.random.permutation(len(self.map.centre))  # (B, 9)
+        self.positions = self.map.centre[order[:, : self.num_agents]]
+        self._last_actions = np.full(self.positions.shape, RIGHT)  # (B, N) which way they face in a picture
+        self.grid[:] = self._empty
+        self._lay_dots(np.arange(self.num_envs))
+
+    def _lay_dots(self, rows: npt.NDArray[np.intp]) -> None:
+        """Put three dots into each room of the given rows, which hold none."""
+        boxes = self.map.dot_boxes  # (4, 12)
+        order = self.random.permutation(boxes.shape[1], (len(boxes),), rows=rows)[..., :DOTS_PER_ROOM]  # (R, 4, 3)
+        cells = np.take_along_axis(boxes[None], order, axis=2).reshape(len(rows), -1)  # (R, 12)
+        self.grid[rows[:, None], cells] = DOT
+        self.dots_left[rows] = cells.shape[1]
+
+    def _advance(
+        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+        if not live.all():
+            actions = np.where(live[:, None], actions, EAT)  # masked again below
+        self._last_actions = actions.copy()
+        target = self.positions + self._moves[actions]  # (B, N)
+        self.positions = np.where(self.map.free[target], target, self.positions)
+        spots = self.positions + self._row_start  # (B, N) into the flattened grid
+        flat = self.grid.reshape(-1)
+        eating = (actions == EAT) & (flat[spots] == DOT) & live[:, None]  # (B, N)
+        own = np.full(actions.shape, -STEP_COST)
+        if eating.any():
+            self._eat(eating, spots, own)
+        if self.reward == "team":
+            team = own.sum(axis=1, dtype=np.float64)  # exact for single-precision parts, so in any order of agents
+            own = np.repeat(team, self.num_agents).reshape(own.shape).astype(np.float32)
+        return own * self.reward_scale, None
+
+    def _eat(self, eating: npt.NDArray[np.bool_], spots: npt.NDArray[np.int64], own: npt.NDArray[np.float32]) -> None:
+        """Share the dots that are eaten now, clear them, and lay new ones where all are gone."""
+        flat = self.grid.reshape(-1)
+        eaten = spots[eating]
+        dots, which, eaters = np.unique(eaten, return_inverse=True, return_counts=True)
+        own[eating] = (1.0 / eaters).astype(np.float32)[which]
+        flat[dots] = EMPTY
+        self.dots_left -= np.bincount(dots // self.map.free.size, minlength=self.num_envs)
+        empty = np.flatnonzero(self.dots_left == 0)
+        if len(empty):
+            self._lay_dots(empty)
+
+    def _observe(self) -> Observations:
+        flat = self.grid.reshape(-1)
+        spots = self.positions + self._row_start  # (B, N)
+        under = flat[spots]  # what the agents stand on
+        flat[spots] = OTHER  # put everybody into the picture for a moment
+        windows: npt.NDArray[np.float32] = flat.take(spots[:, :, None] + self._window)  # (B, N, W)
+        flat[spots] = under
+        shared = (spots[:, :, None] == spots[:, None, :]).sum(axis=2) > 1  # (B, N) somebody else is here, too
+        windows[:, :, self._centre_of_window] = np.where(shared, OTHER, under)
+        return windows
+
+    def state(self) -> npt.NDArray[np.float32]:
+        """(B, C + 2 N + 1) float32: the grid, rows and columns of the agents (0 to 1), time left."""
+        rows, columns = np.divmod(self.positions, self.map.width)
+        places = np.concatenate([rows / (self.map.height - 1), columns / (self.map.width - 1)], axis=1)
+        whole: npt.NDArray[np.float32] = np.concatenate(
+            [self.grid, places.astype(np.float32), self._time_left()[:, 0]], axis=1
+        )
+        return whole
+
+    def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
+        """Row ``index`` as an (H, W, 3) uint8 picture."""
+        from mirrorenv.envs.drawing.pictures import draw_pacmen
+
+        rows, columns = np.divmod(self.positions[index], self.map.width)
+        grid = self.grid[index].reshape(self.map.height, self.map.width)
+        return draw_pacmen(grid, rows, columns, self._last_actions[index], float(self.clock[index] / self.horizon))

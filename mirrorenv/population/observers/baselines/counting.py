@@ -1,0 +1,110 @@
+"""Three observers that anybody could write down: a coin, the first glance, and counted actions.
+
+Shapes: B episodes, T time, K trajectories, N agents, D observation, A actions.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from mirrorenv.mirror import EpisodeBatch
+from mirrorenv.mirror.belief import log_softmax
+from mirrorenv.population.observers.baselines.base import Baseline, Evidence, register_baseline
+
+__all__ = ["ActionHistogram", "Chance", "FirstObservation"]
+
+
+@register_baseline("chance")
+class Chance(Baseline):
+    """Knows nothing: the same evidence for everybody."""
+
+    def _fit(self, episodes: EpisodeBatch, num_actions: int) -> None:
+        pass
+
+    def _evidence(self, episodes: EpisodeBatch) -> Evidence:
+        return np.zeros((len(episodes), self.num_agents, self.num_agents))
+
+
+@register_baseline("first_observation")
+class FirstObservation(Baseline):
+    """Looks at the first observation only, before anybody has acted: what it knows is a leak, not an identity.
+
+    Multinomial logistic regression on the standardised first observation, fitted by L-BFGS.
+
+    Args:
+        decay: weight of the squared coefficients in nats (a Gaussian prior of variance 1 / (2 decay)).
+    """
+
+    def __init__(self, decay: float = 1.0) -> None:
+        self.decay = decay
+
+    def _fit(self, episodes: EpisodeBatch, num_actions: int) -> None:
+        first = _first(episodes)  # (B, K, D)
+        self._mean = first.mean((0, 1))
+        self._scale = np.maximum(first.std((0, 1)), 1e-6)
+        rows = self._rows(first)  # (B*K, 1 + D)
+        labels = np.tile(np.arange(self.num_agents), len(first))  # (B*K,)
+        live = episodes.mask[:, 0].reshape(-1)
+        rows, truth = rows[live], np.eye(self.num_agents)[labels[live]]
+        shape = (rows.shape[1], self.num_agents)
+
+        def objective(flat: Evidence) -> tuple[float, Evidence]:
+            weights = flat.reshape(shape)
+            log_p = log_softmax(rows @ weights)
+            slope = rows.T @ (np.exp(log_p) - truth) + 2 * self.decay * weights
+            return float(self.decay * (weights**2).sum() - (truth * log_p).sum()), slope.reshape(-1)
+
+        found = minimize(objective, np.zeros(shape).reshape(-1), jac=True, method="L-BFGS-B", options={"maxiter": 200})
+        self._weights = found.x.reshape(shape)
+
+    def _evidence(self, episodes: EpisodeBatch) -> Evidence:
+        first = _first(episodes)
+        log_p = log_softmax(self._rows(first) @ self._weights).reshape(*first.shape[:2], self.num_agents)
+        return np.where(episodes.mask[:, 0, :, None], log_p, 0.0)
+
+    def _rows(self, first: Evidence) -> Evidence:
+        rows = ((first - self._mean) / self._scale).reshape(-1, first.shape[-1])
+        return np.concatenate([np.ones((len(rows), 1)), rows], axis=1)
+
+
+@register_baseline("action_histogram")
+class ActionHistogram(Baseline):
+    """Counts actions and looks at nothing else: naive Bayes, in closed form.
+
+    Discrete actions: log theta[n, a] per step with theta the posterior mean under a Dirichlet(1) prior. Continuous
+    actions: a Gaussian for each agent and each entry of the action.
+    """
+
+    def _fit(self, episodes: EpisodeBatch, num_actions: int) -> None:
+        self._discrete = num_actions > 0
+        live = episodes.mask
+        if self._discrete:
+            chosen = np.eye(num_actions)[np.where(live, episodes.actions, 0)] * live[..., None]  # (B, T, N, A)
+            counts = chosen.sum((0, 1)) + 1.0  # (N, A)
+            self._log_theta = np.log(counts / counts.sum(1, keepdims=True))
+            return
+        weight = live[..., None].astype(np.float64)
+        steps = np.maximum(weight.sum((0, 1)), 1.0)  # (N, 1)
+        self._mean = (episodes.actions * weight).sum((0, 1)) / steps  # (N, A)
+        variance = ((episodes.actions - self._mean) ** 2 * weight).sum((0, 1)) / steps
+        self._variance = np.maximum(variance, 1e-4)  # an agent that never varied must not be infinitely certain
+
+    def _evidence(self, episodes: EpisodeBatch) -> Evidence:
+        live = episodes.mask
+        if self._discrete:
+            steps = self._log_theta.T[np.where(live, episodes.actions, 0)]  # (B, T, K, N)
+        else:
+            z = episodes.actions[:, :, :, None].astype(np.float64) - self._mean  # (B, T, K, N, A)
+            steps = -0.5 * (z**2 / self._variance + np.log(2 * math.pi * self._variance)).sum(-1)
+        total: Evidence = np.where(live[..., None], steps, 0.0).sum(1)
+        return total
+
+
+def _first(episodes: EpisodeBatch) -> Evidence:
+    """(B, K, D) float64."""
+    first: NDArray[np.float64] = episodes.observations[:, 0].astype(np.float64)
+    return first.reshape(*first.shape[:2], -1)

@@ -1,0 +1,120 @@
+"""The observation classifier of EOI (Jiang and Lu, "The emergence of individuality", ICML 2021, arXiv 2006.05842).
+
+Shapes: B episodes, T time, K trajectories, N agents, D observation, R sampled rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mirrorenv.mirror import EpisodeBatch
+from mirrorenv.population.layers import StackedLinear, StackedMLP
+from mirrorenv.population.observers.baselines.base import Baseline, Evidence, register_baseline
+
+__all__ = ["ObservationClassifier", "eoi_loss"]
+
+
+def eoi_loss(logits: Tensor, nearby: Tensor, authors: Tensor, beta_1: float, beta_2: float) -> Tensor:
+    """EOI's classifier loss in nats, mean over rows.
+
+    ``CE(onehot(i) + beta_1 p(. | o_near), p(. | o)) + beta_2 CE(p(. | o), p(. | o))`` with CE(y, p) = -sum y log p: the
+    supervised term; the positive distance to a nearby observation of the same agent, which is a fixed target; and the
+    conditional entropy, through which the gradient passes on both sides.
+
+    Args:
+        logits: (R, N) at the observations.
+        nearby: (R, N) at observations of the same agents a few steps earlier.
+        authors: (R,) int64.
+        beta_1: weight of the positive distance.
+        beta_2: weight of the conditional entropy.
+    """
+    log_p = logits.log_softmax(-1)
+    target = nn.functional.one_hot(authors, logits.shape[-1]) + beta_1 * nearby.detach().softmax(-1)
+    return -((target + beta_2 * log_p.exp()) * log_p).sum(-1).mean()
+
+
+@register_baseline("eoi")
+class ObservationClassifier(Baseline):
+    """p(agent | observation), one observation at a time; a trajectory's evidence is the sum of log p over its steps.
+
+    It sees no action, so it recognises where an agent is rather than what it does; and the sum counts observations as
+    if they were independent, so its beliefs are too certain. Both are properties of the original.
+
+    Coefficients, width (64, 64) and Adam's step size are those of the authors' released program, EOI_on_SMAC
+    (``model.py`` and ``config.py``); its layers are ReLU, ours tanh as everywhere in this package. Their second
+    program, eoi_pymarl, has 0.1 in place of 0.2.
+
+    Args:
+        beta_1: weight of the positive distance; 0, that is switched off, as released.
+        beta_2: weight of the conditional entropy; 0.2 as released.
+        window: steps, the farthest back that counts as nearby.
+        hidden: units of each of the two hidden layers.
+        updates: minibatches it is trained on.
+        rows: observations in a minibatch.
+        learning_rate: Adam step size.
+        seed: of initial weights and minibatches.
+    """
+
+    def __init__(
+        self,
+        beta_1: float = 0.0,
+        beta_2: float = 0.2,
+        *,
+        window: int = 4,
+        hidden: int = 64,
+        updates: int = 1000,
+        rows: int = 512,
+        learning_rate: float = 1e-3,
+        seed: int = 0,
+    ) -> None:
+        self.beta_1, self.beta_2 = beta_1, beta_2
+        self.window, self.hidden, self.updates, self.rows = window, hidden, updates, rows
+        self.learning_rate, self.seed = learning_rate, seed
+
+    def _fit(self, episodes: EpisodeBatch, num_actions: int) -> None:
+        seen = _flat(episodes)  # (B, T, K, D)
+        live = np.argwhere(episodes.mask)  # (R, 3): episode, step, agent
+        at_live = seen[tuple(live.T)]
+        self._mean = at_live.mean(0)
+        self._scale = np.maximum(at_live.std(0), 1e-3)
+        generator = torch.Generator().manual_seed(self.seed)
+        trunk = StackedMLP(1, max(seen.shape[-1], 1), self.hidden, generator)
+        self._network = nn.Sequential(trunk, StackedLinear(1, self.hidden, self.num_agents, 0.01, generator))
+        optimizer = torch.optim.Adam(self._network.parameters(), lr=self.learning_rate)
+        rng = np.random.default_rng(self.seed)
+        for _ in range(self.updates):
+            episode, step, agent = live[rng.integers(len(live), size=self.rows)].T
+            before = np.maximum(step - rng.integers(1, self.window + 1, size=self.rows), 0)
+            logits = self._logits(seen[episode, step, agent])
+            with torch.no_grad():
+                nearby = self._logits(seen[episode, before, agent]) if self.beta_1 else logits
+            optimizer.zero_grad()
+            loss = eoi_loss(logits, nearby, torch.from_numpy(agent), self.beta_1, self.beta_2)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+    def _evidence(self, episodes: EpisodeBatch) -> Evidence:
+        total = np.empty((len(episodes), self.num_agents, self.num_agents))
+        for index, seen in enumerate(_flat(episodes)):  # one episode at a time: (T, K, D)
+            with torch.no_grad():
+                log_p = self._logits(seen.reshape(-1, seen.shape[-1])).log_softmax(-1).double().numpy()
+            steps = log_p.reshape(*seen.shape[:2], self.num_agents)  # (T, K, N)
+            total[index] = np.where(episodes.mask[index, :, :, None], steps, 0.0).sum(0)
+        return total
+
+    def _logits(self, seen: NDArray[np.float32]) -> Tensor:
+        """(R, D) -> (R, N)."""
+        rows = torch.from_numpy((seen - self._mean) / self._scale)
+        rows = rows if rows.shape[-1] else rows.new_zeros(len(rows), 1)
+        logits: Tensor = self._network(rows.unsqueeze(0))[0]
+        return logits
+
+
+def _flat(episodes: EpisodeBatch) -> NDArray[np.float32]:
+    """(B, T, K, D) float32."""
+    seen = episodes.observations.astype(np.float32, copy=False)
+    flat: NDArray[np.float32] = seen.reshape(*seen.shape[:3], -1)
+    return flat

@@ -1,0 +1,1 @@
+"""Leaderboards: many result folders on one page."""

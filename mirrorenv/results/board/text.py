@@ -1,0 +1,123 @@
+"""The leaderboard as Markdown, and the words that its page uses as well."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from mirrorenv.results.board.board import Cell, Line, Section
+from mirrorenv.results.report.page import visible
+from mirrorenv.results.stats.estimates import OverSeeds
+
+__all__ = ["ONE_RUN", "cell_text", "count_text", "digits", "href", "markdown"]
+
+ONE_RUN = "\N{DAGGER}"
+READ = (
+    "Every number stands with its 95 % interval, over the seeds of the line; [no interval] where so few seeds bound "
+    "nothing. "
+    f"{ONE_RUN} marks a line of a single run, whose interval is over the episodes of that run: it is well measured, "
+    "and says nothing about another seed. A group holds the lines of one world whose intervals over seeds overlap: "
+    "their order is not known. Lines of one seed, and lines "
+    "that lack seeds of their row, are in no group. In simulation, intervals of means over seeds hold "
+    "the truth in 95 % of experiments where seeds are normal; where they are skewed or some fail, in 82 % at five "
+    "seeds and in 84 to 95 % at ten (benchmarks/interval_coverage.py)."
+)
+
+
+def digits(value: float) -> str:
+    """A number for a table: three decimals, fewer from a hundred on."""
+    if not math.isfinite(value):
+        return "unknown"
+    size = abs(value)
+    text = f"{value:.3f}" if size < 100 else f"{value:,.1f}" if size < 1e6 else f"{value:.3g}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def cell_text(cell: Cell | None, exact: bool = False) -> tuple[str, str]:
+    """Value with its interval, and a note (or nothing): what it is compared with, seeds without the figure."""
+    if cell is None:
+        return "\N{EN DASH}", ""
+    one = cell.estimate
+    known = math.isfinite(one.low) and math.isfinite(one.high)
+    span = f" [{digits(one.low)}, {digits(one.high)}]" if known else " [no interval]"
+    if exact:
+        span = " exact"
+    mark = "" if exact or isinstance(cell.found, OverSeeds) else f" {ONE_RUN}"
+    gaps = len(cell.found.missing) if isinstance(cell.found, OverSeeds) else 0
+    notes = [] if cell.reference is None else [f"against {digits(cell.reference.value)}, {cell.reference.source}"]
+    notes += [f"{gaps} of {gaps + one.n} seeds undefined"] if gaps else []
+    return f"{digits(one.value)}{span}{mark}", "; ".join(notes)
+
+
+def count_text(line: Line) -> str:
+    """How many seeds a line rests on."""
+    if line.exact:
+        return "exact"
+    if line.asked is not None:
+        return f"{len(line.seeds)} of {line.asked} seeds"
+    return f"{len(line.seeds)} seeds" if len(line.seeds) > 1 else f"1 run {ONE_RUN}"
+
+
+def href(folder: Path, link: str, out: Path) -> str | None:
+    """A link of a result from the folder of `out`; None for what does not exist or leads out of the submission.
+
+    Only https addresses and files beside or below the result folder are linked, so that no result can name a script or
+    a file of the reader's.
+    """
+    if not link.isprintable():
+        return None
+    if link.startswith("https://"):
+        return quote(link, safe="/:?&=#%.,+~@-_")
+    if ":" in link or len(link) > 500:
+        return None
+    target = (folder / link).resolve()
+    if not target.is_relative_to(folder.resolve().parent) or not target.exists():
+        return None
+    return quote(os.path.relpath(target, out.resolve().parent).replace(os.sep, "/"))
+
+
+def markdown(sections: Sequence[Section], out: Path) -> str:
+    """The whole board.
+
+    Args:
+        sections: from `collect`.
+        out: where the text will lie, for links.
+    """
+    parts = ["# Leaderboard", "", READ, ""]
+    for section in sections:
+        parts += [f"## {_plain(visible(section.title))}", "", _plain(visible(section.about, 2000)), ""]
+        titles = [_plain(visible(figure.title)) for figure in section.figures]
+        heads = ["condition", "world", *titles, "group", "seeds", "agents"]
+        parts += [_row(heads), _row(["---", "---", *(["---:"] * len(section.figures)), "---:", "---:", "---"])]
+        parts += [_row(_cells(line, section, out)) for line in section.lines]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is: no link, no picture, no tag, no further cell."""
+    return re.sub(r"([\\`*_\[\]()!#<>|~&])", r"\\\1", " ".join(text.split()))
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cells(line: Line, section: Section, out: Path) -> list[str]:
+    links = [
+        f"[{_plain(visible(words, 40))}]({address})"
+        for words, link in line.links.items()
+        if (address := href(line.folder, link, out)) is not None
+    ]
+    condition = " ".join([_plain(visible(line.condition)), *links])
+    shown = []
+    for figure in section.figures:
+        value, note = cell_text(line.cells.get(figure.name), line.exact)
+        shown.append(value + (f" ({_plain(visible(note))})" if note else ""))
+    group = "" if line.group is None else str(line.group)
+    words = [_plain(visible(one)) for one in (line.world, line.agents)]
+    return [condition, words[0], *shown, group, count_text(line), words[1]]

@@ -1,0 +1,1 @@
+"""Result folders: what is handed to others, and how it is verified."""

@@ -1,0 +1,200 @@
+"""Is a result folder what it says? Files against the manifest, scores against the tables, the world against its seeds.
+
+What this cannot tell: whether the evidence was really produced by the observers that are named. Only the one who has
+their weights can (`mirrorenv evaluate`). A table result says how its rows came about in its configuration, and the
+command that made them makes them again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mirrorenv.errors import MirrorError, ResultError
+from mirrorenv.results.folders.rescore import (
+    episode_rows,
+    lineups,
+    reading_rows,
+    recorded_episodes,
+    scores_of,
+    scores_to_json,
+)
+from mirrorenv.results.folders.resimulate import resimulate, unreplayable
+from mirrorenv.results.folders.result_folder import SCORES, ResultFolder
+from mirrorenv.results.folders.schema import RESULT, Result
+from mirrorenv.results.folders.sharing import LINEUPS
+from mirrorenv.results.folders.tables import Table
+from mirrorenv.results.folders.voices import voice_rows
+from mirrorenv.results.runs.files import MANIFEST, read_json, sha256_of, to_json
+from mirrorenv.results.runs.record import number
+
+__all__ = ["Verification", "check_files", "verify_result"]
+
+_CLOSE = 1e-6  # relative: another machine's sums
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found true.
+
+    Attributes:
+        path: the folder.
+        title: of the result.
+        checks: in words, one a line.
+        unchecked: what could not be checked, and why.
+    """
+
+    path: Path
+    title: str
+    checks: tuple[str, ...]
+    unchecked: tuple[str, ...]
+
+
+def verify_result(path: str | os.PathLike[str], *, world: str | None = None) -> Verification:
+    """Check a result folder from end to end.
+
+    Args:
+        path: the folder, from anybody. Nothing in it is run or unpickled.
+        world: the name of its world, if that is code the caller wants to run; see `unreplayable`.
+
+    Returns:
+        What was checked and what was not.
+
+    Raises:
+        ResultError: at the first thing that is wrong; the message names it.
+    """
+    path = Path(path)
+    try:
+        return _verified(path, world)
+    except MirrorError as error:
+        raise ResultError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
+
+
+def _verified(path: Path, world: str | None) -> Verification:
+    count = check_files(path)
+    folder = ResultFolder.open(path)
+    result, tables = folder.result, folder.tables()
+    checks = [f"{count} files match the manifest"]
+    unchecked: list[str] = []
+    if result.kind == "population":
+        _same_rows(tables.get("episodes", {}), episode_rows(result, tables))
+        checks.append(f"{len(tables['episodes']['episode'])} rows recomputed from trajectories, lineups and evidence")
+    elif result.kind == "debate":
+        held, found = tables.get("episodes", {}), reading_rows(tables, result.seeds[0])
+        _same_rows({name: column for name, column in held.items() if name in found}, found)
+        checks.append(f"hits and nats of {len(found['hits'])} games and readers recomputed from lineups and verdicts")
+    elif result.kind == "preference":
+        held, found = tables.get("episodes", {}), voice_rows(tables, result.seeds[0])
+        _same_rows({name: column for name, column in held.items() if name in found}, found)
+        checks.append(f"hits, nats and own-over-other of {len(found['hits'])} readings recomputed from likelihoods")
+    scores = scores_of(result, tables)
+    _same(read_json(path / SCORES), to_json(scores_to_json(result, scores)), SCORES)
+    checks.append(f"{sum(len(one) for one in scores.values())} scores recomputed")
+    if result.kind == "population":
+        if (reason := unreplayable(result, world)) is not None:
+            unchecked.append(f"the world was not played again: {reason}")
+        else:
+            checks.append(f"{_replayed(result, tables):,} steps of {result.world} played again")
+        unchecked.append("the evidence is what the sender's observers said; only their weights can say it again")
+    elif result.kind == "debate":
+        unchecked.append(
+            "figures of peers and of the self rest on the rules of the game; 'mirrorenv debate score' on its run"
+        )
+    elif result.kind == "preference":
+        unchecked.append("the likelihoods, and how far voices moved: only the models' weights can say them again")
+    else:
+        unchecked.append("the rows are what the sender measured; the command in result.json measures again")
+    return Verification(path, result.title, tuple(checks), tuple(unchecked))
+
+
+def check_files(folder: Path) -> int:
+    """Compare every file with the manifest, and the manifest with its one way of being written.
+
+    Returns:
+        How many files there are, the manifest not counted.
+
+    Raises:
+        ResultError: if a file is missing, changed, unnamed, or not a plain file.
+    """
+    if not folder.is_dir():
+        raise ResultError(f"{folder} {'is a file, and a result is a folder' if folder.exists() else 'does not exist'}")
+    if (folder / LINEUPS).is_file():
+        raise ResultError(f"{folder} is a riddle without labels ({LINEUPS}); its scores are with whoever shared it")
+    if not (folder / MANIFEST).is_file():
+        if next(folder.glob(f"*/**/{RESULT}"), None) is not None:
+            raise ResultError(
+                f"{folder} is no result but holds some; 'mirrorenv board check {folder}' verifies them all"
+            )
+        raise ResultError(f"{folder} has no {MANIFEST}; 'mirrorenv results export RUN' makes a whole folder")
+    entries = read_json(folder / MANIFEST).get("files")
+    if not isinstance(entries, dict):
+        raise ResultError(f"{folder / MANIFEST} does not list any files")
+    held = _files_below(str(folder))
+    held.pop(MANIFEST)
+    for name in sorted({*entries, *held}):
+        if name not in held:
+            raise ResultError(f"{folder}: the manifest names '{name}', which is missing")
+        if name not in entries:
+            raise ResultError(f"{held[name]} is not in the manifest; remove it or export the result again")
+        if os.path.islink(held[name]) or not os.path.isfile(held[name]):
+            raise ResultError(f"{held[name]} is a link or no plain file; a result holds files only")
+        found = {"bytes": os.path.getsize(held[name]), "sha256": sha256_of(held[name])}
+        if entries[name] != found:
+            raise ResultError(f"{held[name]} does not match its checksum: it was changed after the result was made")
+    written = {"algorithm": "sha256", "files": {name: entries[name] for name in sorted(entries)}}
+    if (folder / MANIFEST).read_bytes() != (json.dumps(written, indent=2) + "\n").encode():
+        raise ResultError(f"{folder / MANIFEST} was changed after the result was made")
+    return len(held)
+
+
+def _files_below(folder: str) -> dict[str, str]:
+    """Name with ``/`` -> path of everything that is no folder; a link to a folder counts as a file."""
+    found = {}
+    for place, folders, names in os.walk(folder):
+        for name in (*names, *(one for one in folders if os.path.islink(os.path.join(place, one)))):
+            path = os.path.join(place, name)
+            found[os.path.relpath(path, folder).replace(os.sep, "/") if place != folder else name] = path
+    return found
+
+
+def _replayed(result: Result, tables: dict[str, Table]) -> int:
+    seen = lineups(tables)
+    labels = tables["labels"]
+    trial, seed = np.asarray(labels["trial"]), np.asarray(labels["world_seed"]).astype(np.uint64)
+    seeds = np.zeros(len(seen.trials), np.uint64)
+    for index, one in enumerate(seen.trials):
+        held = np.unique(seed[trial == one])
+        if len(held) != 1:
+            raise ResultError(f"labels: episode {one} has {len(held)} world seeds where one belongs")
+        seeds[index] = held[0]
+    return resimulate(result, recorded_episodes(tables, seen), seeds)
+
+
+def _same_rows(held: Table, found: Table) -> None:
+    if held.keys() != found.keys():
+        raise ResultError(f"episodes: columns {', '.join(held)} where {', '.join(found)} belong")
+    for name, column in found.items():
+        ours, theirs = np.asarray(column), np.asarray(held[name])
+        if ours.shape != theirs.shape or not np.allclose(ours, theirs, rtol=_CLOSE, atol=1e-9, equal_nan=True):
+            raise ResultError(f"episodes: the column '{name}' is not what the trajectories and the evidence give")
+
+
+def _same(held: Any, found: Any, where: str) -> None:
+    """Compare two JSON values; numbers may differ by what another machine's sums do."""
+    if isinstance(found, dict) and isinstance(held, dict) and found.keys() == held.keys():
+        for key in found:
+            _same(held[key], found[key], f"{where}, {key}")
+    elif isinstance(found, list) and isinstance(held, list) and len(found) == len(held):
+        for index, (one, other) in enumerate(zip(held, found, strict=True)):
+            _same(one, other, f"{where}, {index}")
+    elif isinstance(found, float) and (said := number(held)) is not None:
+        if not math.isclose(found, said, rel_tol=_CLOSE, abs_tol=1e-9):
+            raise ResultError(f"{where}: says {held!r}, but the tables give {found!r}")
+    elif type(found) is not type(held) or found != held:
+        raise ResultError(f"{where}: says {held!r}, but the tables give {found!r}")

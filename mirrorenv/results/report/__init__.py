@@ -1,0 +1,1 @@
+"""The page of one run, its charts and its words."""

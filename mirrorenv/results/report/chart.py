@@ -1,0 +1,86 @@
+"""What a chart of the report is, and the parts that charts share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mirrorenv.results.report.plots import Dots, Level, Theme, Track
+from mirrorenv.results.report.words import steps
+from mirrorenv.results.runs.record import Quantity, Record, Row, Series
+
+__all__ = ["DASHED", "DASH_DOT", "STEPS", "Chart", "Maker", "describe", "reader_tracks", "two_times"]
+
+STEPS = "environment steps"
+DASHED, DASH_DOT = (0, (5, 2)), (0, (5, 1.5, 1.2, 1.5))
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture to be drawn in any theme.
+
+    Attributes:
+        title: its heading.
+        caption: how to read it, plain text.
+        alt: what it shows, for who cannot see it.
+        draw: makes the figure.
+    """
+
+    title: str
+    caption: str
+    alt: str
+    draw: Callable[[Theme], Figure]
+
+
+def _ends(name: str, series: Series, write: Callable[[float], str]) -> str:
+    first, last = write(float(series.value[0])), write(float(series.value[-1]))
+    if len(series.value) == 1:
+        return f"{name} is {last} at {steps(series.steps[-1])} steps"
+    return f"{name} goes from {first} at {steps(series.steps[0])} steps to {last} at {steps(series.steps[-1])}"
+
+
+def describe(kind: str, tracks: list[Track], levels: list[Level], write: Callable[[float], str]) -> str:
+    """A line chart in words: where each line starts and ends, and where the reference lines are."""
+    parts = [_ends(track.label, track.series, write) for track in tracks if not track.faint]
+    parts += [f"{level.label} is at {write(level.value)}" for level in levels]
+    return f"{kind}: {'; '.join(parts)}."
+
+
+def reader_tracks(record: Record, weight0: Record | None, key: str) -> list[Track]:
+    """Learned, limit and the run without the mirror reward, as far as they are there."""
+    tracks = []
+    limit, learned = record.series("limit", key), record.series("learned", key)
+    if limit is not None:
+        tracks.append(Track(record.limit_name, limit, "limit", DASHED, "s"))
+    if learned is not None:
+        tracks.append(Track("learned", learned, "learned"))
+    other = weight0.series("learned", key) if weight0 is not None else None
+    if other is not None:
+        tracks.append(Track("learned, mirror weight 0", other, "other", DASH_DOT, "^"))
+    return tracks if learned is not None or limit is not None else []
+
+
+def _dots(label: str, found: list[Quantity | None], filled: bool) -> Dots:
+    nan = math.nan
+    cells = [(nan, nan, nan) if q is None else (q.value, q.low, q.high) for q in found]
+    value, low, high = np.array(cells, dtype=np.float64).reshape(-1, 3).T
+    return Dots(label, value, low, high, filled)
+
+
+def two_times(record: Record, read: Callable[[Row], list[Quantity | None]]) -> list[Dots]:
+    """Marks before training and at the end; one kind only if the run has one evaluation."""
+    groups = []
+    if record.before and record.before is not record.last:
+        groups.append(_dots("before training", read(record.before), False))
+    at_start = record.last is record.before
+    groups.append(_dots("before training" if at_start else "at the end", read(record.last), not at_start))
+    return [group for group in groups if np.isfinite(group.value).any()]
+
+
+# Makes a chart of a run and, where it is of use, the same training without the mirror reward; None if the run does not
+# hold what the picture needs.
+Maker = Callable[[Record, Record | None], Chart | None]

@@ -1,0 +1,208 @@
+"""The report of a run: pictures in ``plots/`` and one page that holds everything.
+
+The page is made from whatever the run folder holds. What is missing is left out and named; what is damaged is an
+error, because a report of half-read numbers would be worse than none.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mirrorenv.errors import RunFolderError
+from mirrorenv.mirror.leak import log_e_threshold
+from mirrorenv.results.report.chart import Chart
+from mirrorenv.results.report.charts import CHARTS
+from mirrorenv.results.report.charts_training import ALPHA
+from mirrorenv.results.report.page import document, escape, paragraph, picture, section
+from mirrorenv.results.report.plots import DARK, LIGHT, png
+from mirrorenv.results.report.sections import (
+    configuration,
+    how_to_read,
+    limits_of_the_page,
+    notice,
+    row_by_row,
+    score_table,
+    tiles,
+)
+from mirrorenv.results.report.words import headline, plain, steps
+from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text
+from mirrorenv.results.runs.record import Record, flatten, number
+from mirrorenv.results.runs.run_folder import RunFolder
+
+__all__ = ["write_report"]
+
+LEADS = {
+    "Recognition": "Can the observers say whose trajectory it was, and how close do they come to the best possible?",
+    "Agent by agent": "The latest evaluation, agent by agent.",
+    "Where it comes from": "When in an episode the evidence arrives, and how much a simple reader already sees.",
+    "What it costs": "The world's reward and the mirror's reward, kept apart.",
+    "Can it be trusted?": "Two checks: nothing may know more than the limit allows, and identities should settle.",
+}
+
+
+def write_report(run_path: str | os.PathLike[str], weight0: str | os.PathLike[str] | None = None) -> Path:
+    """Write ``report.html`` and ``plots/*.png`` into a run folder.
+
+    Args:
+        run_path: the run folder.
+        weight0: run folder of the same training with mirror weight 0, drawn beside it.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        RunFolderError: if a folder is missing or damaged, or the page cannot be written.
+    """
+    run = RunFolder.open(run_path)
+    record = Record.of(run.evaluations(), run.metrics())
+    other_run = None if weight0 is None else RunFolder.open(weight0)
+    other = None if other_run is None else Record.of(other_run.evaluations(), name="mirror weight 0")
+    missing = _shortcomings(run, record)
+    if other_run is not None:
+        missing += _differences(run, other_run)
+    charts, absent = _charts(record, other)
+    if absent:
+        missing.append(f"This run does not hold {', '.join(absent)}; so those charts are left out.")
+    _clear_plots(run)
+    body = [_header(run, record, other), notice(missing), how_to_read(), tiles(record)]
+    body += [_chart_section(run, heading, made, record) for heading, made in charts.items()]
+    body.append(section("All figures", score_table(record) + row_by_row(record)))
+    body += [limits_of_the_page(), configuration(run), _footer(run)]
+    return atomic_write_text(run.report_path, document(f"{_world(run)}: mirrorenv report", "\n".join(body)))
+
+
+def _world(run: RunFolder) -> str:
+    for key in ("world", "env", "environment"):
+        name = run.config.get(key)
+        if isinstance(name, str) and name:
+            return name
+    return run.path.resolve().name
+
+
+def _header(run: RunFolder, record: Record, other: Record | None) -> str:
+    facts = [f"{record.num_agents} agents" if record.num_agents else "", f"seed {run.info.get('seed')}"]
+    if record.episodes:
+        facts.append(f"{steps(record.episodes)} evaluation episodes")
+    first, *rest = headline(record, other)
+    status = run.status if run.status in ("running", "finished", "failed") else "unknown"
+    return (
+        f'<header><p class="kicker">mirrorenv report, {escape(", ".join(fact for fact in facts if fact))}'
+        f'<span class="badge {status}">{escape(run.status)}</span></p><h1>{escape(_world(run))}</h1>'
+        f'<p class="headline"><strong>{escape(first, 2000)}</strong> {escape(" ".join(rest), 2000)}</p></header>'
+    )
+
+
+def _footer(run: RunFolder) -> str:
+    versions = run.info.get("versions")
+    made_with = versions.get("mirrorenv", "unknown") if isinstance(versions, dict) else "unknown"
+    folder = escape(run.path.resolve().name)
+    return f"<footer>Written by mirrorenv from {folder}; the run used mirrorenv {escape(made_with)}.</footer>"
+
+
+def _shortcomings(run: RunFolder, record: Record) -> list[str]:
+    """What a reader must know before believing the page."""
+    said = list(run.notes)
+    if run.status == "failed":
+        said.append(f"Training failed: {run.info.get('reason') or 'no reason was written down'}.")
+    elif run.status != "finished":
+        said.append("Training had not finished when this page was written; the figures are of the latest evaluation.")
+    if record.dropped:
+        said.append(f"{record.dropped} rows without a usable env_steps were left out.")
+    if not record.metrics:
+        said.append("There are no training metrics (metrics.jsonl).")
+    if not record.evaluations:
+        said.append("There are no evaluations (evaluations.jsonl).")
+        return said
+    if not record.before:
+        said.append("There is no evaluation before training (iteration 0), so nothing shows where the agents started.")
+    for reader, name in (("learned", "of the learned observers"), ("limit", "of the exact limit")):
+        if record.series(reader, "top1") is None and record.series(reader, "information") is None:
+            said.append(f"The evaluations hold no figures {name}.")
+    if not record.limit_holds:
+        reason = str(record.last.get("limit_reason") or "agents are not exchangeable in it")
+        said.append(f"The limit is not exact in this world ({reason}): being above or below it proves nothing.")
+    if record.num_agents and record.lineup_size and record.lineup_size < record.num_agents:
+        said.append(
+            f"An observer was shown a neighbourhood: itself and the {record.lineup_size - 1} nearest of "
+            f"{record.num_agents} agents. Where this page says N of a lineup, for chance and log N, it is "
+            f"{record.lineup_size}. The exact limit also knows what being shown gives away, which observers that read "
+            "trajectory by trajectory cannot; “policies without places” is the limit without it."
+        )
+    if len(record.evaluations) == 1:
+        said.append("There is one evaluation only: lines over training are single points.")
+    if record.num_agents is None:
+        said.append("The evaluations do not say how many agents there are, so chance and log N are not drawn.")
+    return said
+
+
+def _differences(run: RunFolder, other: RunFolder) -> list[str]:
+    """Whether the run given as weight 0 is one, and whether it is otherwise the same training."""
+    said = []
+    weight = number(dict(flatten(other.config)).get("mirror.weight"))
+    if weight is None:
+        said.append("The run drawn as mirror weight 0 does not say its mirror weight.")
+    elif weight != 0:
+        said.append(f"The run drawn as mirror weight 0 has mirror weight {plain(weight)}.")
+    mine, its = dict(flatten(run.config)), dict(flatten(other.config))
+    keys = sorted(key for key in {*mine, *its} - {"mirror.weight"} if mine.get(key) != its.get(key))
+    if keys:
+        shown = ", ".join(keys[:8]) + (f" and {len(keys) - 8} more" if len(keys) > 8 else "")
+        said.append(f"The run drawn as mirror weight 0 differs from this one in more than the weight: {shown}.")
+    return said
+
+
+def _charts(record: Record, other: Record | None) -> tuple[dict[str, list[tuple[str, Chart]]], list[str]]:
+    """The charts that can be drawn, by section, and in words what is absent for the others."""
+    made: dict[str, list[tuple[str, Chart]]] = {}
+    absent: list[str] = []
+    for heading, entries in CHARTS.items():
+        for name, needs, maker in entries:
+            chart = maker(record, other)
+            if chart is None:
+                absent.append(needs)
+            else:
+                made.setdefault(heading, []).append((name, chart))
+    return made, absent if record.evaluations else []
+
+
+def _clear_plots(run: RunFolder) -> None:
+    """An empty place for the pictures: one left from an earlier report would pass for part of this one."""
+    try:
+        run.plots_path.mkdir(exist_ok=True)
+        for name in (name for entries in CHARTS.values() for name, _, _ in entries):
+            (run.plots_path / f"{name}.png").unlink(missing_ok=True)
+    except OSError as error:
+        raise RunFolderError(f"cannot write to {run.plots_path}: {error.strerror}; check the folder") from error
+
+
+def _chart_section(run: RunFolder, heading: str, made: list[tuple[str, Chart]], record: Record) -> str:
+    shown = []
+    for name, chart in made:
+        light, dark = png(chart.draw(LIGHT)), png(chart.draw(DARK))
+        atomic_write_bytes(run.plots_path / f"{name}.png", light)
+        shown.append(picture(chart.title, chart.caption, chart.alt, light, dark))
+    body = f'<div class="pictures">{"".join(shown)}</div>'
+    if heading == "Can it be trusted?":
+        body = _e_value_sentence(record) + body
+    return section(heading, body, LEADS[heading])
+
+
+def _e_value_sentence(record: Record) -> str:
+    series = record.series("log_e_value")
+    if series is None:
+        return ""
+    count, most = len(series.value), float(series.value.max())
+    threshold = log_e_threshold(ALPHA, count)
+    above = [steps(step) for step, value in zip(series.steps, series.value, strict=True) if value >= threshold]
+    tested = f"log e-value at most {plain(most)}, threshold log({count}/{ALPHA:g}) = {plain(threshold)}"
+    if above and not record.limit_holds:
+        text = f"The learned observers are above the limit, which is not exact in this world ({tested})."
+    elif above:
+        text = (
+            f"The learned observers are above the exact limit after {', '.join(above[:5])} steps ({tested}). "
+            "Look for a leak or a bug."
+        )
+    else:
+        text = f"No evidence at any of {count} checkpoints that the learned observers are above the limit ({tested})."
+    return paragraph(text)

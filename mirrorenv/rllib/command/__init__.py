@@ -1,0 +1,1 @@
+"""The console script `rllib`, apart from the trainer."""

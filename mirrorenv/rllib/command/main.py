@@ -1,0 +1,342 @@
+"""The console script `rllib`: Ray's own command, which it dropped, with the same options, for every world here.
+
+Exit codes: 0 done, 1 what was asked for could not be done (the message says why), 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mirrorenv.entry import run_command
+from mirrorenv.errors import ConfigError, MirrorError, MissingExtraError, require
+from mirrorenv.rllib.command import options as o
+
+if TYPE_CHECKING:
+    from mirrorenv.rllib.command.experiments import Experiment, Outcome
+
+__all__ = ["app", "check_not_shadowing", "main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Train and evaluate on Ray RLlib: the options of the command that Ray dropped, for every mirrorenv world.",
+)
+train_app = typer.Typer(pretty_exceptions_enable=False)
+app.add_typer(train_app, name="train")
+console = Console(stderr=True)  # standard output is for results
+
+
+@train_app.callback(invoke_without_command=True)
+def train(
+    context: typer.Context,
+    algo: o.Algo = None,
+    env: o.Env = None,
+    config: o.Config = "{}",
+    stop: o.Stop = "{}",
+    experiment_name: o.ExperimentName = "default",
+    num_samples: o.NumSamples = 1,
+    checkpoint_freq: o.CheckpointFreq = 0,
+    checkpoint_at_end: o.CheckpointAtEnd = True,
+    storage_path: o.StoragePath = None,
+    restore: o.Restore = None,
+    resources_per_trial: o.GoneText = None,
+    keep_checkpoints_num: o.KeepCheckpointsNum = None,
+    checkpoint_score_attr: o.CheckpointScoreAttr = "training_iteration",
+    v: o.V = False,
+    vv: o.VV = False,
+    framework: o.Framework = None,
+    trace: o.GoneFlag = False,
+    local_mode: o.GoneFlag = False,
+    ray_address: o.RayAddress = None,
+    ray_ui: o.RayUi = False,
+    ray_num_cpus: o.RayNumCpus = None,
+    ray_num_gpus: o.RayNumGpus = None,
+    ray_num_nodes: o.RayNumNodes = None,
+    ray_object_store_memory: o.RayObjectStoreMemory = None,
+    resume: o.Resume = False,
+    scheduler: o.Scheduler = "FIFO",
+    scheduler_config: o.SchedulerConfig = "{}",
+    local_dir: o.GoneText = None,
+    upload_dir: o.GoneText = None,
+    as_json: o.Json = False,
+) -> None:
+    """Train. For example: rllib train --algo MirrorPPO --env mirrorenv/ants-v0 --stop '{"training_iteration": 10}'."""
+    if context.invoked_subcommand is not None:
+        return
+    o.refuse_gone(
+        framework,
+        resources_per_trial=resources_per_trial,
+        trace=trace,
+        local_mode=local_mode,
+        local_dir=local_dir,
+        upload_dir=upload_dir,
+    )
+    if algo is None:
+        raise ConfigError("no algorithm given: --algo MirrorPPO, or --algo PPO")
+    ray_options = o.RayOptions(ray_address, ray_ui, ray_num_cpus, ray_num_gpus, ray_num_nodes, ray_object_store_memory)
+    settings, until = o.json_option("--config", config), o.json_option("--stop", stop)
+    scheduled = o.json_option("--scheduler-config", scheduler_config)
+    _prepare(v, vv)
+    from mirrorenv.rllib.command.experiments import Experiment
+
+    experiment = Experiment.checked(
+        _notice,
+        name=experiment_name,
+        algorithm=algo,
+        env=env,
+        config=_with_log_level(settings, v, vv),
+        stop=until,
+        num_samples=num_samples,
+        checkpoint_freq=checkpoint_freq,
+        checkpoint_at_end=checkpoint_at_end,
+        keep_checkpoints_num=keep_checkpoints_num,
+        checkpoint_score_attr=checkpoint_score_attr,
+        storage_path=storage_path or "~/ray_results",
+        restore=_local(restore),
+        scheduler=scheduler,
+        scheduler_config=scheduled,
+    )
+    _run([experiment], ray_options, resume=resume, verbose=2 if v or vv else 0, as_json=as_json)
+
+
+@train_app.command("file")
+def train_file(
+    config_file: o.ConfigFile,
+    stop: o.Stop = "{}",
+    env: o.Env = None,
+    checkpoint_freq: o.CheckpointFreq = 0,
+    checkpoint_at_end: o.CheckpointAtEnd = True,
+    keep_checkpoints_num: o.KeepCheckpointsNum = None,
+    checkpoint_score_attr: o.CheckpointScoreAttr = "training_iteration",
+    storage_path: o.StoragePath = None,
+    v: o.V = False,
+    vv: o.VV = False,
+    framework: o.Framework = None,
+    trace: o.GoneFlag = False,
+    wandb_key: o.GoneText = None,
+    wandb_project: o.GoneText = None,
+    wandb_run_name: o.GoneText = None,
+    local_mode: o.GoneFlag = False,
+    ray_address: o.RayAddress = None,
+    ray_ui: o.RayUi = False,
+    ray_num_cpus: o.RayNumCpus = None,
+    ray_num_gpus: o.RayNumGpus = None,
+    ray_num_nodes: o.RayNumNodes = None,
+    ray_object_store_memory: o.RayObjectStoreMemory = None,
+    resume: o.Resume = False,
+    scheduler: o.Scheduler = "FIFO",
+    scheduler_config: o.SchedulerConfig = "{}",
+    file_type: o.GoneText = None,
+    as_json: o.Json = False,
+) -> None:
+    """Train the experiments of a YAML file, or the `config` of a Python file (which is run)."""
+    o.refuse_gone(
+        framework,
+        trace=trace,
+        local_mode=local_mode,
+        wandb_key=wandb_key,
+        wandb_project=wandb_project,
+        wandb_run_name=wandb_run_name,
+        file_type=file_type,
+    )
+    ray_options = o.RayOptions(ray_address, ray_ui, ray_num_cpus, ray_num_gpus, ray_num_nodes, ray_object_store_memory)
+    until, scheduled = o.json_option("--stop", stop), o.json_option("--scheduler-config", scheduler_config)
+    _prepare(v, vv)
+    from mirrorenv.rllib.command.experiments import read_experiments
+
+    experiments = read_experiments(
+        config_file,
+        _notice,
+        env,
+        stop=until,
+        checkpoint_freq=checkpoint_freq,
+        checkpoint_at_end=checkpoint_at_end,
+        keep_checkpoints_num=keep_checkpoints_num,
+        checkpoint_score_attr=checkpoint_score_attr,
+        storage_path=storage_path or "~/ray_results",
+        scheduler=scheduler,
+        scheduler_config=scheduled,
+    )
+    _run(experiments, ray_options, resume=resume, verbose=2 if v or vv else 0, as_json=as_json)
+
+
+@app.command()
+def evaluate(
+    checkpoint: o.Checkpoint = None,
+    algo: o.Algo = None,
+    env: o.Env = None,
+    local_mode: o.GoneFlag = False,
+    render: o.GoneFlag = False,
+    steps: o.Steps = 10_000,
+    episodes: o.Episodes = 0,
+    out: o.Out = None,
+    config: o.Config = "{}",
+    save_info: o.GoneFlag = False,
+    use_shelve: o.GoneFlag = False,
+    track_progress: o.TrackProgress = False,
+    as_json: o.Json = False,
+) -> None:
+    """Play a checkpoint's agents: what they earn and, for MirrorPPO, how well they are recognised."""
+    o.refuse_gone(None, local_mode=local_mode, render=render, save_info=save_info, use_shelve=use_shelve)
+    settings = o.json_option("--config", config)
+    if track_progress and out is None:
+        raise ConfigError("--track-progress writes beside --out: give --out episodes.npz")
+    _prepare(False, False)
+    from mirrorenv.rllib import rollouts as r
+
+    limits = r.Limits(steps, episodes)
+    if out is not None:
+        r.check_output(out)
+    tracker = out.parent / f"__progress_{out.name}" if out is not None and track_progress else None
+
+    def progress(done_steps: int, done_episodes: int) -> None:
+        if tracker is not None:
+            tracker.write_text(f"{done_steps} steps, {done_episodes} episodes completed\n", "utf-8")
+
+    found = None if checkpoint is None else r.find_checkpoint(checkpoint)
+    try:
+        played = r.roll_out(found, limits, algorithm=algo, env=env, config=settings, progress=progress)
+    finally:
+        if tracker is not None:
+            tracker.unlink(missing_ok=True)
+    if out is not None:
+        r.write_rollouts(played, out)
+    _print_evaluation(played.summary(), out)
+    if as_json:
+        print(json.dumps(played.summary() | {"checkpoint": None if found is None else str(found)}))
+
+
+@app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def rollout() -> None:
+    """Ray called it so before `evaluate`."""
+    raise ConfigError("rllib rollout is called rllib evaluate, with the same options")
+
+
+@app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def example() -> None:
+    """Ray's list of examples."""
+    raise ConfigError("rllib example: Ray's examples went with its command. training/ of this project has recipes")
+
+
+def check_not_shadowing() -> None:
+    """Refuse to stand in for a Ray that brings a command of this name.
+
+    Raises:
+        MirrorError: names the Ray, and how to reach its command.
+        MissingExtraError: if there is no Ray.
+    """
+    try:
+        ray = distribution("ray")
+    except PackageNotFoundError:
+        raise MissingExtraError("'ray' is not installed. It comes with: pip install 'mirrorenv[train]'") from None
+    own = [one for one in ray.entry_points if one.group == "console_scripts" and one.name == "rllib"]
+    if own:
+        raise MirrorError(
+            f"Ray {ray.version} has an rllib command of its own ({own[0].value}), and this one does not take its "
+            "place. Ray's: python -c 'from ray.rllib.scripts import cli; cli()' (Ray 2.41 lists it, but holds no code "
+            "for it). For this one install the Ray it is made for: pip install 'mirrorenv[train]'"
+        )
+
+
+def main() -> None:
+    """Entry point of the console script."""
+
+    def command() -> None:
+        check_not_shadowing()
+        app()
+
+    run_command(command, console)
+
+
+def _prepare(info: bool, debug: bool) -> None:
+    """Import Ray, quietly unless asked."""
+    import logging
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    for module in ("torch", "ray.rllib", "safetensors"):
+        require(module, "train")
+    level = logging.DEBUG if debug else logging.INFO if info else logging.ERROR
+    for name in ("ray", "ray.rllib", "ray.tune"):
+        logging.getLogger(name).setLevel(level)
+
+
+def _with_log_level(settings: dict[str, Any], info: bool, debug: bool) -> dict[str, Any]:
+    return {"log_level": "DEBUG" if debug else "INFO" if info else "ERROR", **settings}
+
+
+def _notice(text: str) -> None:
+    console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _local(path: str | None) -> str | None:
+    return path if path is None or "://" in path else str(Path(path).expanduser().resolve())
+
+
+def _run(
+    experiments: list[Experiment], ray_options: o.RayOptions, *, resume: bool, verbose: int, as_json: bool
+) -> None:
+    from mirrorenv.rllib.command.experiments import require_good, run_experiment
+    from mirrorenv.rllib.command.ray_start import ray_for
+
+    outcomes: list[Outcome] = []
+    with ray_for(ray_options):
+        for experiment in experiments:
+            outcomes += run_experiment(experiment, resume=resume, verbose=verbose, report=_progress)
+    _print_outcomes(outcomes)
+    if as_json:
+        print(json.dumps({"trials": [vars(one) for one in outcomes]}))
+    require_good(outcomes)
+    kept = [(one.checkpoint, one.env) for one in outcomes if one.checkpoint]
+    if kept:
+        checkpoint, env = kept[0]
+        named = ["--env", env] if ":" in env else []  # a checkpoint alone runs no code
+        following = shlex.join(["rllib", "evaluate", checkpoint, *named])
+        console.print(f"next: {following}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _progress(line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_outcomes(outcomes: list[Outcome]) -> None:
+    table = Table("trial", "end", "iterations", "steps", "return", "mirror return", title="Trials")
+    for one in outcomes:
+        end = "finished" if one.good else "failed" if one.error else one.status.lower()
+        returns = [_short(value) for value in (one.episode_return_mean, one.mirror_return_mean)]
+        table.add_row(Path(one.folder).name, end, str(one.iterations), f"{one.env_steps:,}", *returns)
+    console.print(table)
+
+
+def _print_evaluation(summary: dict[str, Any], out: Path | None) -> None:
+    played = f"{summary['episodes']} episodes, {summary['env_steps']:,} steps"
+    title = f"{summary['algorithm']} in {summary['env']}: {played}"
+    table = Table("agent", "mean return", title=title)
+    for agent, value in summary["agent_return_mean"].items():
+        table.add_row(agent, _short(value))
+    table.add_row("all together", _short(summary["return_mean"]))
+    console.print(table)
+    seen = summary["recognition"]
+    if seen:
+        limit = (seen["limit"] or {}).get("value")
+        console.print(
+            f"recognised {_short(seen['top1']['value'])} (chance {seen['chance']:.2f}), information "
+            f"{_short(seen['information']['value'])} of at most {_short(limit)} nats, in {seen['episodes']} episodes",
+            highlight=False,
+        )
+    if out is not None:
+        console.print(f"episodes  {out}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
