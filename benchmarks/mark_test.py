@@ -25,8 +25,8 @@ from mirrorenv.mirror import (
     EpisodeBatch,
     area_under_roc,
     likelihood_ratio,
-    masked_law,
-    noisy_law,
+    masked_policy,
+    noisy_policy,
 )
 from mirrorenv.population.population import Population
 
@@ -45,8 +45,8 @@ class Mark(NamedTuple):
     def change(self, favourite: int) -> Change:
         """What it does to the law of an agent whose most frequent action is `favourite`."""
         if self.kind == "noise":
-            return lambda law: noisy_law(law, self.strength)
-        return lambda law: masked_law(law, favourite, self.strength)
+            return lambda law: noisy_policy(law, self.strength)
+        return lambda law: masked_policy(law, favourite, self.strength)
 
 
 MARKS = (
@@ -70,15 +70,15 @@ def play_marked(population: Population, case: Case, changes: list[Change], episo
     """Play episodes in which agent ``b mod N`` of episode b acts by its changed law."""
     world = make_batch(case.world, num_envs=episodes, **case.options)
     rng = np.random.default_rng(seed)
-    planner, agents = population.planner, population.shape.num_agents
+    actor, agents = population.actor, population.shape.num_agents
     marked = np.arange(episodes) % agents
     seen = world.reset(np.arange(episodes, dtype=np.int64) + (seed + 1) * 1_000_000)
-    state = planner.initial_state(episodes)
+    state = actor.initial_state(episodes)
     observations, actions = [], []
     for _ in range(world.horizon):
         rows = torch.from_numpy(np.asarray(seen, np.float32).reshape(episodes, agents, -1))
-        output, state = planner.step(rows, state)
-        law = output.law.outputs.double().log_softmax(-1).numpy()  # (B, N, A)
+        output, state = actor.step(rows, state)
+        law = output.distribution.outputs.double().log_softmax(-1).numpy()  # (B, N, A)
         for n, change in enumerate(changes):
             law[marked == n, n] = change(law[marked == n, n])
         below = rng.random((episodes, agents, 1)) > np.exp(law).cumsum(-1)[..., :-1]
@@ -99,7 +99,7 @@ def play_marked(population: Population, case: Case, changes: list[Change], episo
 @torch.no_grad()
 def own_law(population: Population, record: Recording) -> Floats:
     """(B, T, N, A): every agent's log law on its own trajectory."""
-    outputs = population.planner.sequence(torch.from_numpy(record.episodes.observations)).law.outputs
+    outputs = population.actor.sequence(torch.from_numpy(record.episodes.observations)).distribution.outputs
     law: Floats = outputs.double().log_softmax(-1).numpy()
     return law
 

@@ -27,7 +27,7 @@ import torch
 from mirrorenv.envs import make_batch
 from mirrorenv.mirror import lineup_permutations, mean_distance, nearest_agents, neighbourhood_permutations
 from mirrorenv.population.experience import play, population_shape, world_seeds
-from mirrorenv.population.losses import observer_loss, planner_loss, read_minibatch
+from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.neighbourhood import neighbourhood_loss, read_neighbourhood, settle_neighbours
 from mirrorenv.population.population import Population, lineup_tensors
 from mirrorenv.population.settings import (
@@ -56,7 +56,7 @@ def measure(agents: int, neighbours: int, episodes: int, steps: int, repeats: in
     def everybody() -> torch.Tensor:
         order = torch.from_numpy(lineup_permutations(0, ids, "training", agents))
         lineup = lineup_tensors(population, seen, done, mask, order)
-        return population.head.loss(population.evidence(lineup), order, lineup.mask)
+        return population.observers.loss(population.evidence(lineup), order, lineup.mask)
 
     def neighbourhood() -> torch.Tensor:
         whom = nearest_agents(mean_distance(places, alive), neighbours, run=0, episodes=ids)
@@ -80,7 +80,7 @@ def measure_iteration(agents: int, neighbours: int, episodes: int, steps: int, r
     def iteration(shown: int) -> Any:
         settings = PopulationSettings(observer=ObserverSettings(neighbours=shown))
         population = Population(population_shape(world), settle_neighbours(settings, mirror, world))
-        rates = ((population.planner, learning.learning_rate), (population.head, settings.observer.learning_rate))
+        rates = ((population.actor, learning.learning_rate), (population.observers, settings.observer.learning_rate))
         optimizers = [torch.optim.Adam(part.parameters(), lr=rate) for part, rate in rates]
         generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
 
@@ -91,7 +91,7 @@ def measure_iteration(agents: int, neighbours: int, episodes: int, steps: int, r
             batch = {name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()}
             for rows in torch.split(torch.randperm(episodes, generator=generator), learning.minibatch_episodes):
                 part = {name: column[rows] for name, column in batch.items()}
-                loss, _ = planner_loss(population.planner.sequence(part["observations"]), part, learning)
+                loss, _ = ppo_loss(population.actor.sequence(part["observations"]), part, learning)
                 reading = read_minibatch(population, part, population.settings.observer, generator)
                 population.zero_grad()
                 total: Any = loss + observer_loss(population, reading)[0]

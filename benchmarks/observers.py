@@ -6,7 +6,7 @@ Agents are fixed and hard to tell apart (the limit is about half of log N); each
 episodes, is stopped by 100 of them that are held back, and is scored on 1,000 others. Two cases:
 
 dirichlet   tabular random agents, Dirichlet(8), 9 states, 5 actions, 20 steps: no memory, nothing seen of the others
-pacmen      untrained GRU planners (last-layer gain 1.3) in Pac-Men, 25 steps: they remember, and see one another
+pacmen      untrained GRU actors (last-layer gain 1.3) in Pac-Men, 25 steps: they remember, and see one another
 
 "alone" reads each row of the evidence by itself, "lineup" decodes permutation marginals; a share is information over
 that of the exact limit decoded alike. The joint head has seen the other slots before its rows are read "alone", so
@@ -101,14 +101,14 @@ def dirichlet_case(seed: int, episodes: int) -> Recording:
 
 
 def pacmen_case(seed: int, episodes: int) -> Recording:
-    """Untrained recurrent planners with a policy layer large enough to tell them apart at times."""
+    """Untrained recurrent actors with a policy layer large enough to tell them apart at times."""
     world = make_batch("mirrorenv/pacmen-v0", num_envs=episodes, horizon=25)
     shape = population_shape(world)
     population = Population(shape, PopulationSettings(trunk="gru", hidden=32, initial_gain=1.3), seed=seed)
     seeds = np.arange(episodes) + 1_000_000 * (seed + 1)
     record = play(world, population, seeds, torch.Generator().manual_seed(seed))
     with torch.no_grad():
-        log_p = population.planner.replay_log_probability(
+        log_p = population.actor.replay_log_probability(
             torch.from_numpy(record.observations), torch.from_numpy(record.actions)
         )
     batch = EpisodeBatch(
@@ -131,17 +131,17 @@ class Reader:
     """
 
     def __init__(self, name: str, record: Recording, generator: torch.Generator, trunk: Trunk = "separate") -> None:
-        self.head = build_head(record.shape, ObserverSettings(head=name, trunk=trunk), TRUNK_WIDTH, generator)
-        self.planner = None
+        self.observers = build_head(record.shape, ObserverSettings(head=name, trunk=trunk), TRUNK_WIDTH, generator)
+        self.actor = None
         if trunk != "separate":
             assert record.population is not None
-            self.planner = copy.deepcopy(record.population.planner)
-            self.planner.requires_grad_(False).trunk.requires_grad_(trunk == "shared")
+            self.actor = copy.deepcopy(record.population.actor)
+            self.actor.requires_grad_(False).trunk.requires_grad_(trunk == "shared")
 
     def parameters(self) -> list[nn.Parameter]:
         """What is trained."""
-        trunk = [] if self.planner is None else list(self.planner.trunk.parameters())
-        return [*self.head.parameters(), *(one for one in trunk if one.requires_grad)]
+        trunk = [] if self.actor is None else list(self.actor.trunk.parameters())
+        return [*self.observers.parameters(), *(one for one in trunk if one.requires_grad)]
 
     def weights(self) -> list[Tensor]:
         """A copy of what is trained."""
@@ -155,8 +155,8 @@ class Reader:
 
     def evidence(self, lineup: LineupTensors, own: Tensor) -> Tensor:
         """See `Head.evidence`."""
-        hidden = None if self.planner is None else self.planner.read(lineup.observations)
-        return self.head.evidence(lineup, hidden=hidden, own=own)
+        hidden = None if self.actor is None else self.actor.read(lineup.observations)
+        return self.observers.evidence(lineup, hidden=hidden, own=own)
 
 
 TRUNK_WIDTH = 32
@@ -195,13 +195,13 @@ def trained_reader(
         lineup, own = teach.lineups(shuffles := _shuffles(seed, epoch, len(teach.episodes), agents))
         for rows in torch.split(order, 64):
             evidence = reader.evidence(LineupTensors(*(x[rows] for x in lineup)), own[rows])
-            loss = reader.head.loss(evidence, torch.from_numpy(shuffles)[rows], lineup.mask[rows])
+            loss = reader.observers.loss(evidence, torch.from_numpy(shuffles)[rows], lineup.mask[rows])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         with torch.no_grad():
             lineup, own = check.lineups(shuffles := _shuffles(seed, -1, held_back, agents))
-            now = float(reader.head.loss(reader.evidence(lineup, own), torch.from_numpy(shuffles), lineup.mask))
+            now = float(reader.observers.loss(reader.evidence(lineup, own), torch.from_numpy(shuffles), lineup.mask))
         bad = 0 if now < best else bad + 1
         if now < best:
             best, best_weights = now, reader.weights()

@@ -1,13 +1,13 @@
 """Recorded populations that are hard to tell apart: the exact limit is half of log N.
 
-Untrained planners are individuals by accident of their initial weights, the more so the larger their last layer is. For
+Untrained actors are individuals by accident of their initial weights, the more so the larger their last layer is. For
 each draw of a population, the gain of that layer is set by bisection on pilot episodes, so that the limit (decoded over
 the lineup) is half of log N: there an observer can be told from a better one, and from the best. Everything follows
 from the seed; nothing is stored.
 
-ants       planners without memory, four ants on a line, 32 steps, nothing seen of the others
-ants-see   recurrent planners, ants that see one another
-pacmen     recurrent planners in Pac-Men, 25 steps: they remember, and see one another
+ants       actors without memory, four ants on a line, 32 steps, nothing seen of the others
+ants-see   recurrent actors, ants that see one another
+pacmen     recurrent actors in Pac-Men, 25 steps: they remember, and see one another
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PILOT = 300
 
 
 class Case(NamedTuple):
-    """A world, and planners to act in it."""
+    """A world, and actors to act in it."""
 
     world: str
     options: dict[str, Any]
@@ -46,10 +46,10 @@ CASES = {
 
 
 def population_at_half(case: Case, seed: int) -> Population:
-    """A population of untrained planners whose exact limit is half of log N on the pilot episodes."""
+    """A population of untrained actors whose exact limit is half of log N on the pilot episodes."""
     shape = population_shape(make_batch(case.world, num_envs=1, **case.options))
     population = Population(shape, PopulationSettings(trunk=case.trunk, hidden=32, initial_gain=1.0), seed=seed)
-    weight = population.planner.policy.weight
+    weight = population.actor.policy.weight
     unit = weight.detach().clone()
     low, high = math.log(0.1), math.log(10.0)
     for _ in range(8):
@@ -82,7 +82,7 @@ def record_episodes(population: Population, case: Case, seed: int, part: str, ep
 def replayed(population: Population, record: Experience | EpisodeBatch) -> NDArray[np.float32]:
     """(B, T, K, N): what every policy thinks of every step."""
     seen, done = torch.from_numpy(record.observations), torch.from_numpy(record.actions)
-    log_p: NDArray[np.float32] = population.planner.replay_log_probability(seen, done).numpy()
+    log_p: NDArray[np.float32] = population.actor.replay_log_probability(seen, done).numpy()
     return log_p
 
 

@@ -1,6 +1,6 @@
 """Runners of the suite ``observers``: everybody reads the same recorded populations. `benchmarks/suite.py observers`.
 
-The populations are those of `populations.py`: untrained planners whose exact limit is half of log N. Each row of the
+The populations are those of `populations.py`: untrained actors whose exact limit is half of log N. Each row of the
 suite is a case, each of its folders one draw of agents with everybody who reads them, beside the exact limit.
 """
 

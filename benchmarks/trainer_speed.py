@@ -33,7 +33,7 @@ import torch
 from mirrorenv import make, make_batch
 from mirrorenv.population import Population, play, population_shape
 from mirrorenv.population.experience import world_seeds
-from mirrorenv.population.losses import observer_loss, planner_loss, read_minibatch
+from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
 from mirrorenv.population.train_batch import train_batch, weigh_advantages
 from mirrorenv.results import atomic_write_text
@@ -151,7 +151,7 @@ def update_cost(agents: int, rounds: int, **observer: Any) -> dict[str, float]:
         for _ in range(learning.epochs):
             for rows in torch.randperm(len(episodes), generator=generator).split(learning.minibatch_episodes):
                 batch = {name: column[rows] for name, column in data.items()}
-                loss, _ = planner_loss(population.planner.sequence(batch["observations"]), batch, learning)
+                loss, _ = ppo_loss(population.actor.sequence(batch["observations"]), batch, learning)
                 if mirror:
                     reading = read_minibatch(population, batch, settings.observer, generator)
                     loss = loss + observer_loss(population, reading)[0]

@@ -16,7 +16,7 @@ ROOMS = {
     "mirror": "The test itself. NumPy and SciPy only.",
     "envs": "The worlds, and what one does to a world.",
     "results": "Run folders, result folders, statistics, the report and the leaderboard.",
-    "population": "Planners, observers and baselines. Needs the extra `train`.",
+    "population": "Actors, observers and baselines. Needs the extra `train`.",
     "rllib": "The population on RLlib. Needs the extra `train`.",
     "debate": "The language-model game. Endpoints need the extra `llm`, a model in this process the extra `local`.",
     "preference": "Language models tuned to be recognisable. Training needs the extra `trl`.",

@@ -53,12 +53,12 @@ def test_a_recorded_population_follows_from_its_seed(populations, monkeypatch):
 def test_reading_with_the_agents_trunks_leaves_the_agents_as_they_are(populations, ants, trunk, moves):
     observers = script("observers")
     past = populations.record_episodes(ants, populations.CASES["ants"], 0, "past", 12)
-    before = {name: one.clone() for name, one in ants.planner.state_dict().items()}
+    before = {name: one.clone() for name, one in ants.actor.state_dict().items()}
     reader = observers.trained_reader("additive", past, 0, 2, trunk=trunk, patience=9)
     reader.evidence(*past.lineups(observers._shuffles(0, 0, 12, 4))).sum().backward()
-    assert all(torch.equal(one, before[name]) for name, one in ants.planner.state_dict().items())
-    assert all(one.grad is None for one in ants.planner.parameters())
-    assert any(one.grad is not None for one in reader.planner.parameters()) == moves
+    assert all(torch.equal(one, before[name]) for name, one in ants.actor.state_dict().items())
+    assert all(one.grad is None for one in ants.actor.parameters())
+    assert any(one.grad is not None for one in reader.actor.parameters()) == moves
 
 
 def test_an_unmarked_mark_changes_nothing_and_a_full_one_is_found(populations, ants):

@@ -17,7 +17,7 @@ import torch
 from mirrorenv import make_batch
 from mirrorenv.population import Population, population_shape
 from mirrorenv.population.experience import play, world_seeds
-from mirrorenv.population.losses import observer_loss, planner_loss, read_minibatch
+from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
 from mirrorenv.population.train_batch import train_batch, weigh_advantages
 
@@ -42,8 +42,8 @@ def train(
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(
         [
-            {"params": population.planner.parameters(), "lr": learning.learning_rate},
-            {"params": population.head.parameters(), "lr": observer.learning_rate},
+            {"params": population.actor.parameters(), "lr": learning.learning_rate},
+            {"params": population.observers.parameters(), "lr": observer.learning_rate},
         ],
         eps=1e-5,
     )
@@ -64,12 +64,12 @@ def train(
         for _ in range(learning.epochs):
             for rows in torch.randperm(batch_size, generator=generator).split(learning.minibatch_episodes):
                 minibatch = {name: column[rows] for name, column in data.items()}
-                acting, _ = planner_loss(population.planner.sequence(minibatch["observations"]), minibatch, learning)
+                acting, _ = ppo_loss(population.actor.sequence(minibatch["observations"]), minibatch, learning)
                 reading = read_minibatch(population, minibatch, observer, generator)
                 recognising, metrics = observer_loss(population, reading)
                 optimiser.zero_grad()
                 (acting + recognising).backward()
-                for part in (population.planner, population.head):
+                for part in (population.actor, population.observers):
                     torch.nn.utils.clip_grad_norm_(part.parameters(), learning.grad_norm)
                 optimiser.step()
                 right.append(float(metrics["observer_accuracy"]))

@@ -12,7 +12,7 @@ from mirrorenv.mirror.ideal import (
 from mirrorenv.mirror.intervals import Estimate, bootstrap_t_interval, jackknife_interval, rate_interval, t_interval
 from mirrorenv.mirror.leak import likelihood_ratio_e_value, log_e_threshold
 from mirrorenv.mirror.lineup import Lineup, Reveal, lineup_permutations, shuffle_lineup
-from mirrorenv.mirror.mark import area_under_roc, likelihood_ratio, masked_law, noisy_law, roc_curve
+from mirrorenv.mirror.mark import area_under_roc, likelihood_ratio, masked_policy, noisy_policy, roc_curve
 from mirrorenv.mirror.multiple import holm
 from mirrorenv.mirror.neighbourhood import (
     log_selection,
@@ -80,7 +80,7 @@ __all__ = [
     "log_permutation_posterior",
     "log_permutation_sum",
     "log_selection",
-    "masked_law",
+    "masked_policy",
     "mean_distance",
     "mirror_reward",
     "most_probable_permutation",
@@ -88,7 +88,7 @@ __all__ = [
     "neighbourhood_evidence",
     "neighbourhood_limit",
     "neighbourhood_permutations",
-    "noisy_law",
+    "noisy_policy",
     "permutation_marginals",
     "random_windows",
     "rate_interval",

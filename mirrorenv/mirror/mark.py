@@ -24,10 +24,10 @@ from mirrorenv.errors import ConfigError, ShapeError
 from mirrorenv.mirror._checks import FloatArray, float_array, log_likelihood_array, mask_array
 from mirrorenv.mirror.intervals import Estimate
 
-__all__ = ["area_under_roc", "likelihood_ratio", "masked_law", "noisy_law", "roc_curve"]
+__all__ = ["area_under_roc", "likelihood_ratio", "masked_policy", "noisy_policy", "roc_curve"]
 
 
-def noisy_law(log_law: npt.ArrayLike, epsilon: float) -> FloatArray:
+def noisy_policy(log_law: npt.ArrayLike, epsilon: float) -> FloatArray:
     """The law of an agent that acts uniformly at random with probability epsilon: log((1 - epsilon) pi + epsilon / A).
 
     Args:
@@ -40,11 +40,11 @@ def noisy_law(log_law: npt.ArrayLike, epsilon: float) -> FloatArray:
     """
     law = np.exp(log_likelihood_array("log_law", log_law, min_ndim=1))
     if not 0.0 <= epsilon <= 1.0:
-        raise ConfigError(f"noisy_law: epsilon must lie in [0, 1], got {epsilon}")
+        raise ConfigError(f"noisy_policy: epsilon must lie in [0, 1], got {epsilon}")
     return _log((1.0 - epsilon) * law + epsilon / law.shape[-1])
 
 
-def masked_law(log_law: npt.ArrayLike, action: int, strength: float = 1.0) -> FloatArray:
+def masked_policy(log_law: npt.ArrayLike, action: int, strength: float = 1.0) -> FloatArray:
     """The law of an agent that takes one action less often or never: pi(a) (1 - strength [a = action]), normalised.
 
     Args:
@@ -59,12 +59,12 @@ def masked_law(log_law: npt.ArrayLike, action: int, strength: float = 1.0) -> Fl
     law = np.exp(log_likelihood_array("log_law", log_law, min_ndim=1))
     if not (0 <= action < law.shape[-1] and 0.0 <= strength <= 1.0):
         raise ConfigError(
-            f"masked_law: action in [0, {law.shape[-1]}) and strength in [0, 1], got {action} and {strength}"
+            f"masked_policy: action in [0, {law.shape[-1]}) and strength in [0, 1], got {action} and {strength}"
         )
     law[..., action] *= 1.0 - strength
     total = law.sum(axis=-1, keepdims=True)
     if not (total > 0.0).all():
-        raise ConfigError(f"masked_law: action {action} is all that is ever taken; nothing is left without it")
+        raise ConfigError(f"masked_policy: action {action} is all that is ever taken; nothing is left without it")
     return _log(law / total)
 
 

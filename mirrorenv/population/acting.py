@@ -33,9 +33,9 @@ class PopulationPolicy:
     @torch.no_grad()
     def __call__(self, observations: NDArray[np.float32], t: int) -> NDArray[Any]:
         """(B, N, *obs) -> (B, N) int64 or (B, N, A) float32 in the world's bounds."""
-        shape, planner = self.population.shape, self.population.planner
+        shape, actor = self.population.shape, self.population.actor
         rows = torch.from_numpy(np.ascontiguousarray(observations, np.float32)).flatten(2)  # (B, N, D)
         if t == 0:
-            self._state = planner.initial_state(len(rows))
-        output, self._state = planner.step(rows, self._state)
-        return to_world(output.law.sample(self._generator), shape)
+            self._state = actor.initial_state(len(rows))
+        output, self._state = actor.step(rows, self._state)
+        return to_world(output.distribution.sample(self._generator), shape)

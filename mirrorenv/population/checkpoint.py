@@ -53,7 +53,7 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
     try:
         verify_manifest(folder)
         config = read_json(folder / _CONFIG)
-        weights = load((folder / _WEIGHTS).read_bytes())
+        weights = {_present(name): tensor for name, tensor in load((folder / _WEIGHTS).read_bytes()).items()}
         shape, settings = PopulationShape(**config["shape"]), PopulationSettings(**config["population"])
         population = Population(shape, settings)
         population.load_state_dict(weights)
@@ -64,6 +64,14 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
             f"the checkpoint {folder} is damaged: {error}; take an older one beside it, or train again"
         ) from error
     return population.eval(), config["run"]
+
+
+def _present(name: str) -> str:
+    """The name of a weight today: checkpoints of version 1 called actors planners and observers heads."""
+    for old, new in (("planner.", "actor."), ("head.", "observers.")):
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
 
 
 def world_of(about: dict[str, Any], named: str | None = None) -> tuple[str, dict[str, Any]]:

@@ -96,17 +96,17 @@ def play(world: ArrayWorld, population: Population, seeds: NDArray[Any], generat
         seeds: (B,) world seeds.
         generator: source of the agents' random choices.
     """
-    shape, planner = population.shape, population.planner
+    shape, actor = population.shape, population.actor
     batch, agents, horizon = len(seeds), shape.num_agents, world.horizon
     now = _rows(world.reset(seeds), shape)
-    state = planner.initial_state(batch)
+    state = actor.initial_state(batch)
     live = np.ones((batch, agents), bool)
     last_value, last_mirror_value = (np.zeros((batch, agents), np.float32) for _ in range(2))
     steps: list[tuple[Any, ...]] = []
     for _ in range(horizon):
-        output, state = planner.step(torch.from_numpy(now), state)
-        actions = output.law.sample(generator)
-        log_probability = output.law.log_probability(actions)
+        output, state = actor.step(torch.from_numpy(now), state)
+        actions = output.distribution.sample(generator)
+        log_probability = output.distribution.log_probability(actions)
         answer = world.step(to_world(actions, shape))
         record = (now, actions.numpy(), log_probability.numpy(), output.environment_value.numpy())
         steps.append((*record, output.mirror_value.numpy(), np.where(live, answer.rewards, 0.0), live))
@@ -114,7 +114,7 @@ def play(world: ArrayWorld, population: Population, seeds: NDArray[Any], generat
         ended = live & (answer.terminated | answer.truncated)
         cut = ended & ~answer.terminated
         if cut.any():  # value of the state the episode was cut off in; the memory is advanced in a copy only
-            after = planner.step(torch.from_numpy(now), state)[0]
+            after = actor.step(torch.from_numpy(now), state)[0]
             last_value = np.where(cut, after.environment_value.numpy(), last_value)
             last_mirror_value = np.where(cut, after.mirror_value.numpy(), last_mirror_value)
         live = live & ~ended

@@ -1,4 +1,4 @@
-"""The loss of a population on a minibatch of whole episodes: planners, critics, observers.
+"""The loss of a population on a minibatch of whole episodes: actors, critics, observers.
 
 Shapes: B episodes, T time, P prefixes, N agents, J observers, K lineup slots.
 """
@@ -11,13 +11,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from mirrorenv.population.actors.network import ActorOutput
 from mirrorenv.population.neighbourhood import neighbourhood_loss, read_neighbourhood
 from mirrorenv.population.observers import LineupTensors
-from mirrorenv.population.planner import PlannerOutput
 from mirrorenv.population.population import Population, lineup_tensors
 from mirrorenv.population.settings import LearningSettings, ObserverSettings
 
-__all__ = ["Reading", "observer_loss", "planner_loss", "read_minibatch"]
+__all__ = ["Reading", "observer_loss", "ppo_loss", "read_minibatch"]
 
 
 class Reading(NamedTuple):
@@ -54,7 +54,7 @@ def _read_all(
     lineup = lineup_tensors(population, batch["observations"], batch["actions"], batch["mask"], batch["permutation"])
     labels = batch["labels"]
     slots = labels.shape[1]
-    if 0 < settings.slots_per_update < slots and not population.head.whole_lineup:
+    if 0 < settings.slots_per_update < slots and not population.observers.whole_lineup:
         chosen = torch.randperm(slots, generator=generator)[: settings.slots_per_update]
         lineup = LineupTensors(*(part[:, :, chosen] for part in lineup))
         labels = labels[:, chosen]
@@ -79,7 +79,7 @@ def _read_own(population: Population, batch: Mapping[str, Tensor]) -> Reading:
 def observer_loss(population: Population, reading: Reading) -> tuple[Tensor, dict[str, Tensor]]:
     """The heads' own loss in nats, and the share of slots named right over all prefixes."""
     own = reading.labels.dim() == 3
-    loss = (neighbourhood_loss if own else population.head.loss)(*reading)
+    loss = (neighbourhood_loss if own else population.observers.loss)(*reading)
     with torch.no_grad():
         labels = reading.labels[:, None] if own else reading.labels[:, None, None]
         right = (reading.evidence.argmax(-1) == labels).float()  # (B, P, J, K')
@@ -88,13 +88,13 @@ def observer_loss(population: Population, reading: Reading) -> tuple[Tensor, dic
     return loss, {"observer_loss": loss.detach(), "observer_accuracy": accuracy}
 
 
-def planner_loss(
-    output: PlannerOutput, batch: Mapping[str, Tensor], settings: LearningSettings
+def ppo_loss(
+    output: ActorOutput, batch: Mapping[str, Tensor], settings: LearningSettings
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Clipped surrogate, entropy bonus and two critics, averaged over the steps that happened.
 
     Args:
-        output: the planners on the minibatch, (B, T, N, ...).
+        output: the actors on the minibatch, (B, T, N, ...).
         batch: `actions`, `log_probability`, `advantage`, `environment_target`, `mirror_target`, `mask`.
         settings: coefficients.
 
@@ -107,14 +107,14 @@ def planner_loss(
     def mean(x: Tensor) -> Tensor:
         return (x * mask).sum() / count
 
-    log_ratio = output.law.log_probability(batch["actions"]) - batch["log_probability"]
+    log_ratio = output.distribution.log_probability(batch["actions"]) - batch["log_probability"]
     ratio = log_ratio.exp()
     advantage = batch["advantage"]
     clipped = ratio.clamp(1 - settings.clip, 1 + settings.clip)
     policy_loss = -mean(torch.minimum(ratio * advantage, clipped * advantage))
     value_loss = mean((output.environment_value - batch["environment_target"]).square())
     mirror_value_loss = mean((output.mirror_value - batch["mirror_target"]).square())
-    entropy = mean(output.law.entropy())
+    entropy = mean(output.distribution.entropy())
     loss = policy_loss + settings.value_weight * (value_loss + mirror_value_loss) - settings.entropy * entropy
     with torch.no_grad():
         kl = mean(ratio - 1 - log_ratio)  # Schulman's low-variance estimate

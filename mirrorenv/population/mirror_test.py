@@ -39,7 +39,7 @@ class MirrorTestRecord(NamedTuple):
 
 @torch.no_grad()
 def play_mirror_test(population: Population, env: MirrorTest, seeds: list[int]) -> MirrorTestRecord:
-    """Play one episode for each seed; the planners act, each agent's own head answers.
+    """Play one episode for each seed; the actors act, each agent's own head answers.
 
     Args:
         population: trained in the environment without the wrapper, or with it (our trainer takes it off).
@@ -62,7 +62,7 @@ def play_mirror_test(population: Population, env: MirrorTest, seeds: list[int]) 
     for seed in seeds:
         observations, infos = env.reset(seed=seed)
         generator = torch.Generator().manual_seed(seed)
-        state, now = population.planner.initial_state(1), np.zeros((len(agents), *readers[0].space.shape), np.float32)
+        state, now = population.actor.initial_state(1), np.zeros((len(agents), *readers[0].space.shape), np.float32)
         returns = np.zeros(len(agents))
         while env.agents:
             if observations[agents[0]]["phase"] == RECOGNISING:
@@ -71,8 +71,8 @@ def play_mirror_test(population: Population, env: MirrorTest, seeds: list[int]) 
             else:
                 for i, agent in enumerate(agents):
                     now[i] = observations[agent]["observation"]
-                output, state = population.planner.step(torch.from_numpy(now.reshape(1, len(agents), -1)), state)
-                chosen = to_world(output.law.sample(generator), shape)[0]
+                output, state = population.actor.step(torch.from_numpy(now.reshape(1, len(agents), -1)), state)
+                chosen = to_world(output.distribution.sample(generator), shape)[0]
                 answers = [{"act": writer.write(action)} for writer, action in zip(writers, chosen, strict=True)]
             observations, rewards, _, _, infos = env.step(dict(zip(agents, answers, strict=True)))
             returns += [rewards[agent] for agent in agents]

@@ -216,7 +216,7 @@ def read_neighbourhood(
     Raises:
         ConfigError: if the head needs whole lineups, or reads with the policies' trunks.
     """
-    head = population.head
+    head = population.observers
     if not head.own_lineups or head.reads_hidden:
         raise _cannot_read(population.settings)
     features = population.action_features(actions)

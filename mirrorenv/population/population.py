@@ -1,4 +1,4 @@
-"""A population: N planners and their N observer heads, in one torch module.
+"""A population: N actors and their N observer heads, in one torch module.
 
 Shapes: B batch, T time, N agents, K lineup slots (K = N), J observers (J = N), D observation.
 """
@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mirrorenv.population.actors.network import NetworkActor
 from mirrorenv.population.observers import LineupTensors, build_head
-from mirrorenv.population.planner import Planner
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 
 __all__ = ["Population", "author_order", "lineup_tensors"]
 
 
 class Population(nn.Module):
-    """Who acts (`planner`) and who recognises (`head`).
+    """Who acts (`actor`) and who recognises (`observers`).
 
     Args:
         shape: what the world fixes.
@@ -31,18 +31,18 @@ class Population(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         self.shape = shape
         self.settings = settings
-        self.planner = Planner(shape, settings, generator)
-        self.head = build_head(shape, settings.observer, settings.hidden, generator)
+        self.actor = NetworkActor(shape, settings, generator)
+        self.observers = build_head(shape, settings.observer, settings.hidden, generator)
 
     def evidence(self, lineup: LineupTensors) -> Tensor:
         """What every observer makes of every slot after every step, (B, T, J, K, N); see `Head.evidence`."""
         lineup = self.shown(lineup)
-        own = self._own_log_probability(lineup) if self.head.needs_own else None
+        own = self._own_log_probability(lineup) if self.observers.needs_own else None
         trunk = self.settings.observer.trunk
         if trunk == "separate":
-            return self.head.evidence(lineup, own=own)
-        hidden = self.planner.read(lineup.observations)
-        return self.head.evidence(lineup, hidden.detach() if trunk == "stopped" else hidden, own)
+            return self.observers.evidence(lineup, own=own)
+        hidden = self.actor.read(lineup.observations)
+        return self.observers.evidence(lineup, hidden.detach() if trunk == "stopped" else hidden, own)
 
     def shown(self, lineup: LineupTensors) -> LineupTensors:
         """The lineup with zeros in the place of what the heads do not read (`observer.reads`)."""
@@ -57,7 +57,7 @@ class Population(nn.Module):
     def _own_log_probability(self, lineup: LineupTensors) -> Tensor:
         """How probable observer j's own policy finds slot k's step, (B, T, J, K), by its present weights."""
         actions = lineup.actions.argmax(-1) if self.shape.num_actions else lineup.actions
-        return self.planner.replay_log_probability(lineup.observations, actions).transpose(2, 3)
+        return self.actor.replay_log_probability(lineup.observations, actions).transpose(2, 3)
 
     def action_features(self, actions: Tensor) -> Tensor:
         """Actions (...) int64 or (..., A) float32 as observers read them, (..., A) float32."""

@@ -89,10 +89,10 @@ def policy_log_probabilities(population: Population, experience: Experience) -> 
     parts = []
     for start in range(0, batch, size):
         rows = slice(start, start + size)
-        law = population.planner.replay(torch.from_numpy(experience.observations[rows]))
+        distribution = population.actor.replay(torch.from_numpy(experience.observations[rows]))
         actions = torch.from_numpy(experience.actions[rows])
         actions = actions.unsqueeze(3).expand(*actions.shape[:3], agents, *actions.shape[3:])
-        parts.append(law.log_probability(actions).double().numpy())
+        parts.append(distribution.log_probability(actions).double().numpy())
     return np.concatenate(parts)
 
 

@@ -93,9 +93,9 @@ class PopulationSettings(StrictModel):
     weights: Literal["separate", "shared"] = "separate"
     """N networks stacked in one module, or one network that is told the agent's index."""
     trunk: Literal["mlp", "gru"] = "mlp"
-    """Feed-forward or recurrent planner."""
+    """Feed-forward or recurrent actor."""
     hidden: int = Field(default=64, ge=1)
-    """Units per hidden layer of a planner."""
+    """Units per hidden layer of a actor."""
     initial_gain: float = Field(default=0.01, gt=0)
     """Gain of the last policy layer. At 0.01 nobody is identifiable at the start; at 1.0 untrained agents are."""
     initial_log_std: float = -0.5
@@ -161,7 +161,7 @@ class LearningSettings(StrictModel):
     epochs: int = Field(default=4, ge=1)
     """Passes over the sampled episodes."""
     learning_rate: float = Field(default=1e-3, gt=0)
-    """Adam step size of the planners and critics."""
+    """Adam step size of the actors and critics."""
     clip: float = Field(default=0.2, gt=0)
     """Clipping range of the probability ratio."""
     entropy: float = Field(default=0.01, ge=0)
@@ -173,6 +173,6 @@ class LearningSettings(StrictModel):
     gae_lambda: float = Field(default=0.95, ge=0, le=1)
     """Lambda of generalised advantage estimation, for both critics."""
     grad_norm: float = Field(default=0.5, gt=0)
-    """Largest gradient norm of the planners and, apart, of the observers."""
+    """Largest gradient norm of the actors and, apart, of the observers."""
     reward_scale: float = Field(default=1.0, gt=0)
     """Factor on the environment's reward before learning (returns are reported unscaled)."""

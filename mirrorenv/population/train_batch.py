@@ -74,7 +74,7 @@ def author_log_belief(population: Population, experience: Experience, permutatio
         shuffle = torch.from_numpy(permutation[rows])
         lineup = lineup_tensors(population, observations, actions, torch.from_numpy(experience.mask[rows]), shuffle)
         evidence = population.evidence(lineup)  # (b, T, J, K, N)
-        belief = _log_belief(evidence, joint=population.head.joint)
+        belief = _log_belief(evidence, joint=population.observers.joint)
         target = shuffle[:, None, None, :, None].expand(*evidence.shape[:-1], 1)
         parts.append(author_order(belief.gather(-1, target).squeeze(-1).numpy(), permutation[rows]))
     return np.concatenate(parts)
@@ -91,7 +91,7 @@ def _log_belief(evidence: torch.Tensor, *, joint: bool) -> torch.Tensor:
 def limit_author_log_belief(population: Population, experience: Experience) -> Floats:
     """The exact limit in place of a learned belief: (B, T, 1, N) log marginal of the true author after every step."""
     observations, actions = torch.from_numpy(experience.observations), torch.from_numpy(experience.actions)
-    log_p = population.planner.replay_log_probability(observations, actions)  # (B, T, K, N)
+    log_p = population.actor.replay_log_probability(observations, actions)  # (B, T, K, N)
     log_p = log_p * torch.from_numpy(experience.mask)[..., None]
     marginals = log_permutation_marginals(log_p.double().cumsum(1).numpy())  # slots stand in author order here
     return np.diagonal(marginals, axis1=2, axis2=3)[:, :, None].astype(np.float32)
@@ -178,7 +178,7 @@ def mirror_rewards(
     """What the mirror pays, its controls included: (B, T, N) float32.
 
     Args:
-        population: whose heads read (and whose planners are the limit, for the control of that name).
+        population: whose heads read (and whose actors are the limit, for the control of that name).
         experience: B episodes.
         mirror: the reward and its controls.
         permutation: (B, K) int64, how the lineups were shuffled; not read where `shown` is given.

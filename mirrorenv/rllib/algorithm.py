@@ -142,7 +142,7 @@ class MirrorPPOConfig(PPOConfig):
 
 
 class MirrorPPO(PPO):
-    """Sample whole episodes, pay for recognition, update planners and observers, send all weights to the runners."""
+    """Sample whole episodes, pay for recognition, update actors and observers, send all weights to the runners."""
 
     @classmethod
     def get_default_config(cls) -> MirrorPPOConfig:

@@ -25,11 +25,11 @@ class PopulationLearner(TorchLearner):
     """Takes the loss from the module's training pass; RLlib keeps the learner group, DDP and checkpoints."""
 
     def configure_optimizers_for_module(self, module_id: str, config: Any = None) -> None:
-        """One Adam for planners and critics, one for the observer heads, one for a reward's model if there is one."""
+        """One Adam for actors and critics, one for the observer heads, one for a reward's model if there is one."""
         learning = population_learning(self)
         observer = self._population_module().population.settings.observer
         for name, part in self._parts():
-            rate = learning.learning_rate if name == "planner" else observer.learning_rate
+            rate = learning.learning_rate if name == "actor" else observer.learning_rate
             parameters = list(part.parameters())
             if parameters:
                 optimizer = torch.optim.Adam(parameters, lr=rate, eps=1e-5)
@@ -48,7 +48,7 @@ class PopulationLearner(TorchLearner):
         return loss
 
     def postprocess_gradients(self, gradients_dict: dict[Any, torch.Tensor]) -> dict[Any, torch.Tensor]:
-        """Clip the gradients of planners, observers and reward apart, so that no one's size throttles another.
+        """Clip the gradients of actors, observers and reward apart, so that no one's size throttles another.
 
         Raises:
             TrainingError: if a gradient is not finite (RLlib would set it to zero in silence).
@@ -84,7 +84,7 @@ class PopulationLearner(TorchLearner):
     def _parts(self) -> list[tuple[str, torch.nn.Module]]:
         """What is optimised apart, by name."""
         module = self._population_module()
-        parts = [("planner", module.population.planner), ("observer", module.population.head)]
+        parts = [("actor", module.population.actor), ("observer", module.population.observers)]
         return parts if module.reward is None else [*parts, ("reward", module.reward)]
 
     def _population_module(self) -> PopulationModule:

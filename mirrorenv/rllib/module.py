@@ -12,7 +12,7 @@ import torch
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.rl_module.torch import TorchRLModule
 
-from mirrorenv.population.losses import observer_loss, planner_loss, read_minibatch
+from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.population import Population
 from mirrorenv.population.rewards import build_reward
 from mirrorenv.population.settings import LearningSettings, PopulationSettings, PopulationShape
@@ -42,8 +42,8 @@ class PopulationModule(TorchRLModule):
         self._choices.manual_seed(seed)
 
     def _forward_train(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        output = self.population.planner.sequence(batch["observations"], batch["mask"])
-        policy, metrics = planner_loss(output, batch, self.learning)
+        output = self.population.actor.sequence(batch["observations"], batch["mask"])
+        policy, metrics = ppo_loss(output, batch, self.learning)
         reading = read_minibatch(self.population, batch, self.population.settings.observer, self._choices)
         observers, observer_metrics = observer_loss(self.population, reading)
         metrics |= observer_metrics
@@ -53,4 +53,4 @@ class PopulationModule(TorchRLModule):
         return {"loss": policy + observers + reward, "metrics": {**metrics, "reward_loss": reward.detach()}}
 
     def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        raise NotImplementedError("a population acts through Population.planner.step, not through single observations")
+        raise NotImplementedError("a population acts through Population.actor.step, not through single observations")

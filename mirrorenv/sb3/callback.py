@@ -99,10 +99,10 @@ class MirrorCallback(BaseCallback):
         if not hasattr(self, "observers"):  # learn() may be called again
             shape = population_shape(self._world(1))
             self.observers = Population(shape, PopulationSettings(hidden=1, observer=self.settings), self._seed)
-            if self.observers.head.needs_own:
+            if self.observers.observers.needs_own:
                 raise ConfigError(f"MirrorCallback: the head '{self.settings.head}' needs the policies of MirrorPPO")
             self._optimizer = torch.optim.Adam(
-                self.observers.head.parameters(), lr=self.settings.learning_rate, eps=1e-5
+                self.observers.observers.parameters(), lr=self.settings.learning_rate, eps=1e-5
             )
             self._rng = np.random.default_rng(self._seed)
             self._generator = torch.Generator().manual_seed(self._seed)
@@ -177,7 +177,7 @@ class MirrorCallback(BaseCallback):
                 loss, metrics = observer_loss(self.observers, reading)
                 self._optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(self.observers.head.parameters(), _GRAD_NORM)
+                torch.nn.utils.clip_grad_norm_(self.observers.observers.parameters(), _GRAD_NORM)
                 self._optimizer.step()
                 parts.append({name: float(value) for name, value in metrics.items()})
         return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
@@ -207,7 +207,7 @@ class MirrorCallback(BaseCallback):
         evidence = observer_evidence(self.observers, held_out, run=self.env.run)[:, -1]  # (E, J, K, N)
         belief = Belief(evidence.astype(np.float64))
         truth = np.broadcast_to(np.arange(belief.num_agents), belief.evidence.shape[:-1])
-        return score_belief(belief, truth, decode="marginals" if self.observers.head.joint else "independent")
+        return score_belief(belief, truth, decode="marginals" if self.observers.observers.joint else "independent")
 
     def _world(self, copies: int) -> ArrayWorld:
         assert self.env.make_batch is not None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mirrorenv.errors import ConfigError, ShapeError
-from mirrorenv.mirror import area_under_roc, likelihood_ratio, masked_law, noisy_law, roc_curve
+from mirrorenv.mirror import area_under_roc, likelihood_ratio, masked_policy, noisy_policy, roc_curve
 
 FloatArray = npt.NDArray[np.float64]
 scores = st.lists(st.sampled_from([-np.inf, -1.0, 0.0, 0.5, 2.0, np.inf]), min_size=1, max_size=12)
@@ -68,7 +68,7 @@ def test_an_action_that_never_comes_is_noticed_as_often_as_it_would_have_come(st
     """An agent that sees nothing: the ratio only says whether the masked action occurred: 1 - (1 - p)^T / 2."""
     law = np.log([0.2, 0.5, 0.3])
     episodes, unmarked = all_episodes(law, steps)
-    changed = masked_law(law, 1)
+    changed = masked_policy(law, 1)
     marked = all_episodes(changed, steps)[1]
     ratio = likelihood_ratio(changed[episodes], law[episodes], np.ones(episodes.shape, bool))
     assert exact_area(np.where(np.isneginf(ratio), -1e9, ratio), marked, unmarked) == pytest.approx(1 - 0.5**steps / 2)
@@ -82,7 +82,7 @@ def test_an_action_that_never_comes_is_noticed_as_often_as_it_would_have_come(st
 def test_no_score_beats_the_likelihood_ratio(weights: list[float], epsilon: float, other: list[float]) -> None:
     """Neyman and Pearson, by enumeration of all 27 episodes of three steps and any other score of them."""
     law = np.log(np.array(weights) / sum(weights))
-    changed = noisy_law(law, epsilon)
+    changed = noisy_policy(law, epsilon)
     (episodes, unmarked), marked = all_episodes(law, 3), all_episodes(changed, 3)[1]
     best = exact_area(likelihood_ratio(changed[episodes], law[episodes], np.ones((27, 3), bool)), marked, unmarked)
     assert best >= exact_area(np.array(other), marked, unmarked) - 1e-6
@@ -92,13 +92,13 @@ def test_no_score_beats_the_likelihood_ratio(weights: list[float], epsilon: floa
 @given(weights=st.lists(st.floats(0.01, 1.0), min_size=2, max_size=5), share=st.floats(0.0, 1.0))
 def test_marked_laws_are_laws(weights: list[float], share: float) -> None:
     law = np.log(np.array(weights) / sum(weights))
-    noisy, masked = np.exp(noisy_law(law, share)), np.exp(masked_law(law, 0, share))
+    noisy, masked = np.exp(noisy_policy(law, share)), np.exp(masked_policy(law, 0, share))
     for changed in (noisy, masked):
         assert changed.sum() == pytest.approx(1.0) and (changed >= 0).all()
     np.testing.assert_allclose(noisy, (1 - share) * np.exp(law) + share / len(law))
     rest = np.exp(law)[1:] / np.exp(law)[1:].sum()
     np.testing.assert_allclose(masked[1:] / masked[1:].sum(), rest)  # among themselves the others keep their odds
-    np.testing.assert_allclose(masked_law(law, 0, 0.0), law)
+    np.testing.assert_allclose(masked_policy(law, 0, 0.0), law)
 
 
 def test_steps_that_did_not_happen_do_not_count() -> None:
@@ -110,9 +110,9 @@ def test_steps_that_did_not_happen_do_not_count() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: noisy_law([0.0], 1.5), ConfigError, "epsilon"),
-        (lambda: masked_law(np.log([0.5, 0.5]), 2), ConfigError, "action in"),
-        (lambda: masked_law([0.0, -np.inf], 0), ConfigError, "nothing is left"),
+        (lambda: noisy_policy([0.0], 1.5), ConfigError, "epsilon"),
+        (lambda: masked_policy(np.log([0.5, 0.5]), 2), ConfigError, "action in"),
+        (lambda: masked_policy([0.0, -np.inf], 0), ConfigError, "nothing is left"),
         (lambda: area_under_roc([], [1.0]), ShapeError, "marked"),
         (lambda: area_under_roc([1.0], [np.nan]), ShapeError, "unmarked"),
         (lambda: area_under_roc([1.0], [2.0], confidence=1.0), ConfigError, "confidence"),

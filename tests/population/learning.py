@@ -30,8 +30,8 @@ class Tables(NamedTuple):
         agents, states, actions = self.log_p.shape
         authors = torch.stack([torch.randperm(agents, generator=generator) for _ in range(episodes)])  # (B, K)
         seen = torch.randint(states, (episodes, time, agents), generator=generator)
-        law = self.log_p[authors[:, None, :].expand_as(seen), seen].exp()  # (B, T, K, A)
-        done = torch.multinomial(law.flatten(0, 2), 1, generator=generator).view_as(seen)
+        distribution = self.log_p[authors[:, None, :].expand_as(seen), seen].exp()  # (B, T, K, A)
+        done = torch.multinomial(distribution.flatten(0, 2), 1, generator=generator).view_as(seen)
         one_hot = torch.nn.functional.one_hot
         lineup = LineupTensors(one_hot(seen, states).float(), one_hot(done, actions).float(), torch.ones(seen.shape))
         return lineup, authors, self.log_p.permute(1, 2, 0)[seen, done]

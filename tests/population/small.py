@@ -78,8 +78,8 @@ def some_experience(
     lead = (batch, time, model.shape.num_agents)
     lengths = rng.integers(1, time + 1, size=(batch, model.shape.num_agents)) if ragged else np.full(lead[::2], time)
     with torch.no_grad():
-        output = model.planner.sequence(observations)
-        log_p = output.law.log_probability(actions)
+        output = model.actor.sequence(observations)
+        log_p = output.distribution.log_probability(actions)
     return Experience(
         observations=observations.numpy(),
         actions=actions.numpy(),

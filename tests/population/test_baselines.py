@@ -125,8 +125,8 @@ def test_continuous_actions_are_counted_by_a_gaussian_for_each_agent() -> None:
     evidence = observer.evidence(now)
     assert (evidence.argmax(-1) == np.arange(3)).mean() > 0.95
     mine = past.actions[:, :, 1].reshape(-1, 2).astype(np.float64)
-    law = stats.norm(mine.mean(0), mine.std(0))
-    assert evidence[0, 2, 1] == pytest.approx(law.logpdf(now.actions[0, :, 2]).sum(), rel=1e-4)
+    distribution = stats.norm(mine.mean(0), mine.std(0))
+    assert evidence[0, 2, 1] == pytest.approx(distribution.logpdf(now.actions[0, :, 2]).sum(), rel=1e-4)
 
 
 def test_the_first_glance_is_honest_about_how_little_it_knows() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mirrorenv.population.losses import observer_loss, planner_loss, read_minibatch
+from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.observers import HEADS
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, PopulationSettings, PopulationShape
@@ -31,7 +31,7 @@ def test_an_update_makes_no_tensor_on_the_cpu(weights: str, trunk: str, head: st
     batch = {name: column(5, 6, 3) for name in names}
     batch |= {"observations": column(5, 6, 3, 2), "actions": column(5, 6, 3, dtype=torch.int64)}
     batch |= {name: column(5, 3, dtype=torch.int64) for name in ("permutation", "labels")}
-    acting, _ = planner_loss(population.planner.sequence(batch["observations"]), batch, LearningSettings())
+    acting, _ = ppo_loss(population.actor.sequence(batch["observations"]), batch, LearningSettings())
     reading = read_minibatch(population, batch, settings.observer, torch.Generator())
     recognising, _ = observer_loss(population, reading)
     (acting + recognising).backward()

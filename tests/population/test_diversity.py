@@ -54,9 +54,9 @@ def test_a_constant_added_to_all_logits_is_no_diversity() -> None:
 @pytest.mark.parametrize(("shape", "trunk"), KINDS)
 @pytest.mark.parametrize("desired", [0.0, 0.5, 3.0])
 def test_policies_lie_as_far_apart_as_asked(shape: PopulationShape, trunk: str, desired: float) -> None:
-    planner, seen = population(shape, trunk, desired).planner, histories()
-    said = planner.sequence(seen, EVERYTHING).diversity  # the first measurement is taken whole
-    found = neural_diversity(planner.replay(seen).outputs.detach(), EVERYTHING, discrete=bool(shape.num_actions))
+    actor, seen = population(shape, trunk, desired).actor, histories()
+    said = actor.sequence(seen, EVERYTHING).diversity  # the first measurement is taken whole
+    found = neural_diversity(actor.replay(seen).outputs.detach(), EVERYTHING, discrete=bool(shape.num_actions))
     assert said is not None
     assert float(found) == pytest.approx(desired, rel=1e-3, abs=1e-5) and float(said) == pytest.approx(
         float(found), abs=1e-5
@@ -65,28 +65,28 @@ def test_policies_lie_as_far_apart_as_asked(shape: PopulationShape, trunk: str, 
 
 def test_learning_cannot_level_the_policies() -> None:
     """Their loss asks them to be alike, as loudly as it can; their distance stays what it was set to."""
-    planner, seen = population(DISCRETE, "mlp", 2.0).planner, histories()
-    adam = torch.optim.Adam(planner.parameters(), lr=0.02)
+    actor, seen = population(DISCRETE, "mlp", 2.0).actor, histories()
+    adam = torch.optim.Adam(actor.parameters(), lr=0.02)
     for _ in range(150):
-        output = planner.sequence(seen, EVERYTHING)
+        output = actor.sequence(seen, EVERYTHING)
         adam.zero_grad()
-        (-output.law.outputs.log_softmax(-1)[..., 0].mean()).backward()  # everybody to the first action
+        (-output.distribution.outputs.log_softmax(-1)[..., 0].mean()).backward()  # everybody to the first action
         adam.step()
-    output = planner.sequence(seen, EVERYTHING)
+    output = actor.sequence(seen, EVERYTHING)
     assert output.diversity is not None and float(output.diversity) == pytest.approx(2.0, rel=0.1)
-    assert output.law.outputs.softmax(-1)[..., 0].mean() > 0.8  # and they do learn
+    assert output.distribution.outputs.softmax(-1)[..., 0].mean() > 0.8  # and they do learn
 
 
 @pytest.mark.parametrize(("shape", "trunk"), KINDS)
 def test_acting_learning_and_replaying_are_one_policy(shape: PopulationShape, trunk: str) -> None:
-    planner, seen = population(shape, trunk, 2.0).planner, histories()
-    planner.sequence(seen, EVERYTHING)
-    whole = planner.sequence(seen).law.outputs  # (B, T, N, A)
-    everybody = planner.replay(seen).outputs  # (B, T, K, N, A)
-    state, steps = planner.initial_state(BATCH), []
+    actor, seen = population(shape, trunk, 2.0).actor, histories()
+    actor.sequence(seen, EVERYTHING)
+    whole = actor.sequence(seen).distribution.outputs  # (B, T, N, A)
+    everybody = actor.replay(seen).outputs  # (B, T, K, N, A)
+    state, steps = actor.initial_state(BATCH), []
     for t in range(TIME):
-        output, state = planner.step(seen[:, t], state)
-        steps.append(output.law.outputs)
+        output, state = actor.step(seen[:, t], state)
+        steps.append(output.distribution.outputs)
     torch.testing.assert_close(torch.stack(steps, 1), whole, atol=1e-5, rtol=1e-4)
     own = torch.stack([everybody[:, :, n, n] for n in range(AGENTS)], 2)
     torch.testing.assert_close(own, whole, atol=1e-5, rtol=1e-4)
@@ -94,29 +94,29 @@ def test_acting_learning_and_replaying_are_one_policy(shape: PopulationShape, tr
 
 def test_the_estimate_follows_slowly_and_is_kept_in_checkpoints(tmp_path: Path) -> None:
     made = population(DISCRETE, "mlp", 1.0)
-    planner = made.planner
-    assert planner.common is not None and float(planner.common.scale) == 1.0  # nothing measured yet
-    planner.sequence(histories(), EVERYTHING)
-    before = float(planner.common.estimate)
+    actor = made.actor
+    assert actor.common is not None and float(actor.common.scale) == 1.0  # nothing measured yet
+    actor.sequence(histories(), EVERYTHING)
+    before = float(actor.common.estimate)
     with torch.no_grad():
-        planner.policy.weight.mul_(2.0)
-    planner.sequence(histories(), EVERYTHING)
-    assert before < float(planner.common.estimate) < 1.5 * before
+        actor.policy.weight.mul_(2.0)
+    actor.sequence(histories(), EVERYTHING)
+    assert before < float(actor.common.estimate) < 1.5 * before
     save_population(tmp_path / "c", made, {"world": "w"})
     again, _ = load_population(tmp_path / "c")
-    torch.testing.assert_close(again.planner.replay(histories()).outputs, planner.replay(histories()).outputs)
+    torch.testing.assert_close(again.actor.replay(histories()).outputs, actor.replay(histories()).outputs)
 
 
 def test_everybody_learns_the_common_part() -> None:
-    planner = population(DISCRETE, "mlp", 1.0).planner
-    planner.sequence(histories(), EVERYTHING).law.outputs[:, :, 0, 1].sum().backward()
-    assert planner.common is not None and planner.common.policy.weight.grad is not None
-    assert planner.common.policy.weight.grad.abs().sum() > 0
-    own = planner.policy.weight.grad
+    actor = population(DISCRETE, "mlp", 1.0).actor
+    actor.sequence(histories(), EVERYTHING).distribution.outputs[:, :, 0, 1].sum().backward()
+    assert actor.common is not None and actor.common.policy.weight.grad is not None
+    assert actor.common.policy.weight.grad.abs().sum() > 0
+    own = actor.policy.weight.grad
     assert own is not None and (own.abs().sum((1, 2)) > 0).all()  # apart from the others is also where they are
 
 
 def test_without_the_setting_nothing_is_common_and_shared_weights_are_refused() -> None:
-    assert population(DISCRETE, "mlp", None).planner.common is None
+    assert population(DISCRETE, "mlp", None).actor.common is None
     with pytest.raises(ValidationError, match="separate"):
         PopulationSettings(weights="shared", diversity=1.0)

@@ -57,7 +57,7 @@ def test_identities_persist_until_two_agents_change_places() -> None:
     assert measured(today, previous=clone(today))["persistence"] == 1.0
     swapped = clone(today)
     with torch.no_grad():  # agents 0 and 1 have exchanged their policies since
-        for parameter in swapped.planner.parameters():
+        for parameter in swapped.actor.parameters():
             parameter[[0, 1]] = parameter[[1, 0]].clone()
     assert measured(today, previous=swapped)["persistence"] == 0.5
     assert measured(today)["persistence"] is None
@@ -66,7 +66,7 @@ def test_identities_persist_until_two_agents_change_places() -> None:
 def test_the_recognition_matrix_has_a_row_for_each_observer_and_a_column_for_each_author() -> None:
     model = population()
     with torch.no_grad():  # observer 2 has no opinion
-        for parameter in model.head.output.parameters():
+        for parameter in model.observers.output.parameters():
             parameter[2] = 0.0
     matrix = np.array(measured(model)["recognition_matrix"])
     np.testing.assert_allclose(matrix[2], 0.25, atol=1e-6)

@@ -134,7 +134,7 @@ def test_a_slot_without_a_single_step_is_anybodys(head: str) -> None:
     mask = torch.ones(observations.shape[:3])
     mask[:, :, 1] = 0.0
     belief = read(model, lineup_of(model, observations, actions, mask))[:, :, :, 1]
-    if not model.head.joint:  # a joint reader may conclude from the other slots
+    if not model.observers.joint:  # a joint reader may conclude from the other slots
         torch.testing.assert_close(belief.softmax(-1), torch.full_like(belief, 1 / AGENTS))
 
 
@@ -164,11 +164,11 @@ def test_a_shared_trunk_is_read_without_the_index(trunk: str, reads: str, head: 
     observations, actions = some_episodes()
     lineup = lineup_of(model, observations, actions)
     before = read(model, lineup)
-    acting = model.planner.sequence(observations).law.outputs
+    acting = model.actor.sequence(observations).distribution.outputs
     with torch.no_grad():
-        model.planner.policy.weight[:, -AGENTS:] += 1.0 + torch.arange(AGENTS)[:, None]
-        model.planner.policy.weight[:, -1, 0] += 3.0
-    assert not torch.allclose(acting, model.planner.sequence(observations).law.outputs)
+        model.actor.policy.weight[:, -AGENTS:] += 1.0 + torch.arange(AGENTS)[:, None]
+        model.actor.policy.weight[:, -1, 0] += 3.0
+    assert not torch.allclose(acting, model.actor.sequence(observations).distribution.outputs)
     assert torch.equal(before, read(model, lineup))
 
 
@@ -181,10 +181,10 @@ def test_the_heads_loss_reaches_the_policys_trunk_only_where_it_is_shared(weight
     batch = minibatch(observations, actions)
     loss, _ = observer_loss(model, read_minibatch(model, batch, model.settings.observer, torch.Generator()))
     loss.backward()
-    touched = {name for name, p in model.planner.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    touched = {name for name, p in model.actor.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert bool(touched) is (reads == "shared")
     assert all(name.startswith("trunk.") for name in touched)
-    assert all(p.grad is not None for p in model.head.parameters())
+    assert all(p.grad is not None for p in model.observers.parameters())
 
 
 def minibatch(observations: Tensor, actions: Tensor) -> dict[str, Tensor]:
@@ -204,7 +204,7 @@ def test_every_observer_learns_from_its_own_loss_alone(head: str) -> None:
     model = ready(head)
     lineup = lineup_of(model, *some_episodes())
     model.evidence(lineup)[:, :, 1].square().sum().backward()
-    for name, parameter in model.head.named_parameters():
+    for name, parameter in model.observers.named_parameters():
         assert parameter.grad is not None and parameter.grad[1].abs().sum() > 0, name
         assert parameter.grad[[0, 2]].abs().sum() == 0, name
 
@@ -215,7 +215,7 @@ def test_the_likelihood_heads_know_their_own_policy_exactly(head: str, trunk: st
     model = ready(head, (trunk, weights, reads))
     observations, actions = some_episodes()
     evidence = read(model, lineup_of(model, observations, actions))
-    policies = model.planner.replay_log_probability(observations, actions).cumsum(1)  # (B, T, K, N)
+    policies = model.actor.replay_log_probability(observations, actions).cumsum(1)  # (B, T, K, N)
     for j in range(AGENTS):
         torch.testing.assert_close(evidence[:, :, j, :, j], policies[:, :, :, j], atol=1e-4, rtol=1e-4)
         assert not torch.allclose(evidence[:, :, j, :, (j + 1) % AGENTS], policies[:, :, :, (j + 1) % AGENTS])
@@ -224,12 +224,12 @@ def test_the_likelihood_heads_know_their_own_policy_exactly(head: str, trunk: st
 def test_the_likelihood_head_asks_for_the_own_policy() -> None:
     model = ready("likelihood")
     with pytest.raises(ShapeError, match="own"):
-        model.head.evidence(lineup_of(model, *some_episodes()))
+        model.observers.evidence(lineup_of(model, *some_episodes()))
 
 
 def test_only_heads_that_ask_pay_for_replaying_policies(monkeypatch: pytest.MonkeyPatch) -> None:
     model = ready("additive")
-    monkeypatch.setattr(model.planner, "replay", None)
+    monkeypatch.setattr(model.actor, "replay", None)
     assert read(model, lineup_of(model, *some_episodes())).isfinite().all()
 
 
@@ -238,10 +238,10 @@ def test_the_loss_of_padding_is_nothing(head: str) -> None:
     model = ready(head)
     observations, actions = some_episodes()
     authors, mask = torch.arange(AGENTS).expand(len(actions), -1), torch.ones(actions.shape)
-    short = model.head.loss(read(model, lineup_of(model, observations, actions, mask)), authors, mask)
+    short = model.observers.loss(read(model, lineup_of(model, observations, actions, mask)), authors, mask)
     doubled = LineupTensors(*(torch.cat([part, part], 1) for part in lineup_of(model, observations, actions, mask)))
     doubled.mask[:, actions.shape[1] :] = 0.0
-    long = model.head.loss(read(model, doubled), authors, doubled.mask)
+    long = model.observers.loss(read(model, doubled), authors, doubled.mask)
     torch.testing.assert_close(short, long)
 
 

@@ -14,10 +14,10 @@ from tests.population.learning import Tables, information, teach
 
 def habits() -> Tables:
     """Agent n answers every state with action n nine times out of ten."""
-    law = torch.full((3, 2, 3), 0.05)
+    distribution = torch.full((3, 2, 3), 0.05)
     for n in range(3):
-        law[n, :, n] = 0.9
-    return Tables(law.log())
+        distribution[n, :, n] = 0.9
+    return Tables(distribution.log())
 
 
 def faint(seed: int = 0) -> Tables:

@@ -1,4 +1,4 @@
-"""The planners' loss on a minibatch, and what the observers are shown of it."""
+"""The actors' loss on a minibatch, and what the observers are shown of it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from mirrorenv.population.losses import observer_loss, planner_loss, read_minibatch
+from mirrorenv.population.actors.network import ActionDistribution, ActorOutput
+from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.observers import HEADS
-from mirrorenv.population.planner import ActionLaw, PlannerOutput
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, MirrorSettings
 from mirrorenv.population.train_batch import train_batch, weigh_advantages
@@ -39,14 +39,14 @@ def ready(**options: Any) -> Population:
     return made
 
 
-def output_like(model: Population, batch: dict[str, Tensor], log_ratio: Tensor) -> PlannerOutput:
-    """What the planners say of the batch, had every probability changed by the given log ratio."""
-    output = model.planner.sequence(batch["observations"])
-    law = _Shifted(output.law.outputs, output.law.log_std, log_ratio)
-    return PlannerOutput(law, output.environment_value, output.mirror_value)
+def output_like(model: Population, batch: dict[str, Tensor], log_ratio: Tensor) -> ActorOutput:
+    """What the actors say of the batch, had every probability changed by the given log ratio."""
+    output = model.actor.sequence(batch["observations"])
+    distribution = _Shifted(output.distribution.outputs, output.distribution.log_std, log_ratio)
+    return ActorOutput(distribution, output.environment_value, output.mirror_value)
 
 
-class _Shifted(ActionLaw):
+class _Shifted(ActionDistribution):
     def __init__(self, outputs: Tensor, log_std: Tensor | None, shift: Tensor) -> None:
         super().__init__(outputs, log_std)
         self.shift = shift
@@ -59,10 +59,10 @@ class _Shifted(ActionLaw):
 def test_at_the_first_epoch_nothing_has_moved(shape: Any) -> None:
     model = ready(shape=shape)
     batch = minibatch(model)
-    output = model.planner.sequence(batch["observations"])
-    _, metrics = planner_loss(output, batch, LearningSettings())
+    output = model.actor.sequence(batch["observations"])
+    _, metrics = ppo_loss(output, batch, LearningSettings())
     assert metrics["kl"].item() == pytest.approx(0.0, abs=1e-5)
-    ratio = (output.law.log_probability(batch["actions"]) - batch["log_probability"]).exp()
+    ratio = (output.distribution.log_probability(batch["actions"]) - batch["log_probability"]).exp()
     torch.testing.assert_close(ratio, torch.ones_like(ratio), atol=1e-4, rtol=1e-4)
     expected = -(batch["advantage"] * batch["mask"]).sum() / batch["mask"].sum()
     torch.testing.assert_close(metrics["policy_loss"], expected, atol=1e-4, rtol=1e-4)
@@ -72,12 +72,12 @@ def test_at_the_first_epoch_the_gradient_is_the_policy_gradient() -> None:
     model = ready()
     batch = minibatch(model)
     settings = LearningSettings(entropy=0.0, value_weight=0.0)
-    output = model.planner.sequence(batch["observations"])
-    loss, _ = planner_loss(output, batch, settings)
-    surrogate = torch.autograd.grad(loss, model.planner.policy.weight)[0]
-    log_p = model.planner.sequence(batch["observations"]).law.log_probability(batch["actions"])
+    output = model.actor.sequence(batch["observations"])
+    loss, _ = ppo_loss(output, batch, settings)
+    surrogate = torch.autograd.grad(loss, model.actor.policy.weight)[0]
+    log_p = model.actor.sequence(batch["observations"]).distribution.log_probability(batch["actions"])
     plain = -(log_p * batch["advantage"] * batch["mask"]).sum() / batch["mask"].sum()
-    torch.testing.assert_close(surrogate, torch.autograd.grad(plain, model.planner.policy.weight)[0])
+    torch.testing.assert_close(surrogate, torch.autograd.grad(plain, model.actor.policy.weight)[0])
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_probability_that_moved_too_far_the_right_way_is_pushed_no_further(
     batch = minibatch(model, ragged=False)
     batch["advantage"] = torch.full_like(batch["advantage"], advantage)
     log_ratio = torch.full_like(batch["advantage"], float(np.log(moved))).requires_grad_()
-    loss, metrics = planner_loss(
+    loss, metrics = ppo_loss(
         output_like(model, batch, log_ratio), batch, LearningSettings(clip=0.2, entropy=0.0, value_weight=0.0)
     )
     ends = min(moved * advantage, float(np.clip(moved, 0.8, 1.2)) * advantage)
@@ -103,13 +103,13 @@ def test_a_probability_that_moved_too_far_the_right_way_is_pushed_no_further(
 def test_the_loss_is_the_sum_of_its_parts() -> None:
     model = ready()
     batch = minibatch(model)
-    output = model.planner.sequence(batch["observations"])
+    output = model.actor.sequence(batch["observations"])
     settings = LearningSettings(entropy=0.3, value_weight=0.7)
-    loss, parts = planner_loss(output, batch, settings)
+    loss, parts = ppo_loss(output, batch, settings)
     live = batch["mask"] > 0
     critic = (output.environment_value - batch["environment_target"])[live].square().mean()
     mirror = (output.mirror_value - batch["mirror_target"])[live].square().mean()
-    entropy = output.law.entropy()[live].mean()
+    entropy = output.distribution.entropy()[live].mean()
     torch.testing.assert_close(parts["value_loss"], critic.detach())
     torch.testing.assert_close(parts["mirror_value_loss"], mirror.detach())
     torch.testing.assert_close(loss, parts["policy_loss"] + 0.7 * (critic + mirror) - 0.3 * entropy)
@@ -119,13 +119,13 @@ def test_the_loss_is_the_sum_of_its_parts() -> None:
 def test_steps_that_never_happened_weigh_nothing() -> None:
     model = ready()
     batch = minibatch(model)
-    loss, _ = planner_loss(model.planner.sequence(batch["observations"]), batch, LearningSettings())
+    loss, _ = ppo_loss(model.actor.sequence(batch["observations"]), batch, LearningSettings())
     dead = batch["mask"] == 0
     assert dead.any()
     changed = dict(batch)
     for name in ("environment_target", "mirror_target", "advantage", "log_probability"):
         changed[name] = torch.where(dead, batch[name] - 3.0, batch[name])
-    other, _ = planner_loss(model.planner.sequence(batch["observations"]), changed, LearningSettings())
+    other, _ = ppo_loss(model.actor.sequence(batch["observations"]), changed, LearningSettings())
     torch.testing.assert_close(loss, other)
 
 

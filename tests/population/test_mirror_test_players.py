@@ -12,7 +12,7 @@ import torch
 import mirrorenv
 from mirrorenv.errors import ShapeError
 from mirrorenv.population.experience import play, population_shape, world_seeds
-from mirrorenv.population.losses import observer_loss, planner_loss, read_minibatch
+from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.mirror_test import play_mirror_test
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, ObserverSettings, PopulationSettings
@@ -31,7 +31,7 @@ def trained(iterations: int) -> Population:
         world = mirrorenv.make_batch(game, EPISODES)
     settings, learning = PopulationSettings(hidden=32, observer=ObserverSettings(hidden=32)), LearningSettings()
     population = Population(population_shape(world), settings)
-    parts = ((population.planner, learning.learning_rate), (population.head, 3e-3))
+    parts = ((population.actor, learning.learning_rate), (population.observers, 3e-3))
     optimizer = torch.optim.Adam([{"params": part.parameters(), "lr": rate} for part, rate in parts])
     generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
     for iteration in range(iterations):
@@ -42,7 +42,7 @@ def trained(iterations: int) -> Population:
         batch = {name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()}
         for rows in [*torch.arange(EPISODES).split(16)] * 4:
             part = {name: column[rows] for name, column in batch.items()}
-            loss, _ = planner_loss(population.planner.sequence(part["observations"]), part, learning)
+            loss, _ = ppo_loss(population.actor.sequence(part["observations"]), part, learning)
             reading = read_minibatch(population, part, settings.observer, generator)
             optimizer.zero_grad()
             (loss + observer_loss(population, reading)[0]).backward()

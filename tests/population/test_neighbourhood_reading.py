@@ -26,7 +26,7 @@ def neighbourhood(batch: int) -> tuple[np.ndarray, np.ndarray, torch.Tensor]:
 @pytest.mark.parametrize("head", CAN)
 def test_a_neighbourhood_is_rows_and_columns_of_the_whole(head: str) -> None:
     model = population(head=head, shape=SHAPE)
-    loud(model.head)
+    loud(model.observers)
     observations, actions = some_episodes(batch=4, time=6, shape=SHAPE)
     mask = (torch.arange(6)[None, :, None] < torch.tensor([6, 3, 5, 1, 4])).float().expand(4, -1, -1)
     whom, order, authors = neighbourhood(4)
@@ -41,7 +41,7 @@ def test_a_neighbourhood_is_rows_and_columns_of_the_whole(head: str) -> None:
     right = np.take_along_axis(log_belief, np.broadcast_to(order[:, None, ..., None], (*near.shape[:4], 1)), axis=4)
     assert loss.item() == pytest.approx(-right.mean(), rel=1e-5)
     loss.backward()
-    assert all(parameter.grad is not None for parameter in model.head.parameters())
+    assert all(parameter.grad is not None for parameter in model.observers.parameters())
 
 
 @pytest.mark.parametrize("head", sorted(HEADS))

@@ -14,7 +14,7 @@ from mirrorenv.errors import ConfigError
 from mirrorenv.mirror import mirror_reward, neighbourhood_permutations
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import play, population_shape, world_seeds
-from mirrorenv.population.losses import observer_loss, planner_loss, read_minibatch
+from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.neighbourhood import own_log_belief, settle_neighbours, shown_to
 from mirrorenv.population.observers import HEADS
 from mirrorenv.population.observers.baselines import BASELINES
@@ -172,7 +172,7 @@ def test_agents_learn_to_be_known_by_their_neighbours() -> None:
     population, learning = Population(population_shape(world), settings), LearningSettings()
     optimizers = [
         torch.optim.Adam(part.parameters(), lr=rate)
-        for part, rate in ((population.planner, 2e-3), (population.head, 3e-3))
+        for part, rate in ((population.actor, 2e-3), (population.observers, 3e-3))
     ]
     generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
     returns = []
@@ -186,7 +186,7 @@ def test_agents_learn_to_be_known_by_their_neighbours() -> None:
         for _ in range(4):
             for rows in torch.split(torch.randperm(EPISODES, generator=generator), 32):
                 part = {name: column[rows] for name, column in batch.items()}
-                loss, _ = planner_loss(population.planner.sequence(part["observations"]), part, learning)
+                loss, _ = ppo_loss(population.actor.sequence(part["observations"]), part, learning)
                 reading = read_minibatch(population, part, settings.observer, generator)
                 for optimizer in optimizers:
                     optimizer.zero_grad()

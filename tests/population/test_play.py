@@ -65,7 +65,7 @@ def test_only_who_was_cut_off_has_a_value_to_come(trunk: str) -> None:
     assert not record.last_value[:, 0].any()
     longer = torch.arange(7, dtype=torch.float32).view(1, 7, 1, 1).expand(2, 7, 3, 1)
     with torch.no_grad():
-        value = model.planner.sequence(longer).environment_value
+        value = model.actor.sequence(longer).environment_value
     np.testing.assert_allclose(record.last_value[:, 1], value[:, 4, 1], atol=1e-5)
     np.testing.assert_allclose(record.last_value[:, 2], value[:, 6, 2], atol=1e-5)
     np.testing.assert_allclose(record.environment_value[:, :4, 1], value[:, :4, 1], atol=1e-5)
@@ -89,8 +89,8 @@ def test_recorded_probabilities_are_those_of_the_policies() -> None:
     model = ready(world)
     record = play(world, model, np.arange(6), torch.Generator().manual_seed(0))
     with torch.no_grad():
-        output = model.planner.sequence(torch.from_numpy(record.observations))
-        log_p = output.law.log_probability(torch.from_numpy(record.actions))
+        output = model.actor.sequence(torch.from_numpy(record.observations))
+        log_p = output.distribution.log_probability(torch.from_numpy(record.actions))
     np.testing.assert_allclose(record.log_probability, log_p, atol=1e-4)
     np.testing.assert_allclose(record.mirror_value, output.mirror_value, atol=1e-4)
 

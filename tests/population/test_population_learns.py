@@ -10,7 +10,7 @@ import torch
 
 from mirrorenv.envs import make_batch
 from mirrorenv.population.experience import play, population_shape, world_seeds
-from mirrorenv.population.losses import observer_loss, planner_loss, read_minibatch
+from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.population import Population
 from mirrorenv.population.rewards import REWARDS, build_reward
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, ObserverSettings, PopulationSettings
@@ -26,7 +26,7 @@ def train(head: str, weight: float, iterations: int = 12, paid: str = "mirror") 
     population, learning = Population(population_shape(world), settings), LearningSettings()
     optimizers = [
         torch.optim.Adam(part.parameters(), lr=rate)
-        for part, rate in ((population.planner, learning.learning_rate), (population.head, 3e-3))
+        for part, rate in ((population.actor, learning.learning_rate), (population.observers, 3e-3))
     ]
     reward, mirror = build_reward(paid, population.shape, settings.observer), MirrorSettings(reward=paid)
     if reward is not None:
@@ -45,7 +45,7 @@ def train(head: str, weight: float, iterations: int = 12, paid: str = "mirror") 
         for _ in range(4):
             for rows in torch.split(torch.randperm(EPISODES, generator=generator), 32):
                 part = {name: column[rows] for name, column in batch.items()}
-                loss, _ = planner_loss(population.planner.sequence(part["observations"]), part, learning)
+                loss, _ = ppo_loss(population.actor.sequence(part["observations"]), part, learning)
                 reading = read_minibatch(population, part, settings.observer, generator)
                 for optimizer in optimizers:
                     optimizer.zero_grad()

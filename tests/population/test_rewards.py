@@ -78,7 +78,7 @@ def test_cds_pays_for_what_the_others_would_not_have_done(shape):
         torch.nn.init.zeros_(network.output.weight)
     experience = some_experience(model, ragged=False)
     observations, actions = (torch.from_numpy(x) for x in (experience.observations, experience.actions))
-    log_p = model.planner.replay_log_probability(observations, actions).detach().double()  # (B, T, K, N)
+    log_p = model.actor.replay_log_probability(observations, actions).detach().double()  # (B, T, K, N)
     own = torch.diagonal(log_p, dim1=2, dim2=3)
     wanted = (own.exp() / log_p.exp().mean(3)).log().numpy()
     paid = reward.pay(model, experience) * experience.mask.shape[1]

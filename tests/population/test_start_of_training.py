@@ -24,7 +24,7 @@ def limit(trunk: str, weights: str, gain: float, episodes: int = 48) -> tuple[Es
     untrained = Population(population_shape(world), settings, seed=1)
     record = play(world, untrained, np.arange(episodes), torch.Generator().manual_seed(2))
     with torch.no_grad():
-        log_p = untrained.planner.replay_log_probability(
+        log_p = untrained.actor.replay_log_probability(
             torch.from_numpy(record.observations), torch.from_numpy(record.actions)
         )
     belief = exact_limit(log_p.double().numpy(), record.mask, slot_exchangeable=True).belief

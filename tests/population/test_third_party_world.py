@@ -54,7 +54,7 @@ def test_policies_move_towards_what_simple_spread_pays() -> None:
     observations, actions = torch.from_numpy(experience.observations), torch.from_numpy(experience.actions)
 
     def gain() -> torch.Tensor:
-        return (population.planner.sequence(observations).law.log_probability(actions) * advantage).mean()
+        return (population.actor.sequence(observations).distribution.log_probability(actions) * advantage).mean()
 
     optimizer = torch.optim.Adam(population.parameters(), 1e-2)
     before = gain().item()

@@ -80,7 +80,7 @@ def test_beliefs_in_the_author_are_the_ones_read_off_an_unshuffled_lineup(head: 
     tensors = [torch.from_numpy(x) for x in (record.observations, record.actions, record.mask)]
     with torch.no_grad():
         evidence = made.evidence(lineup_tensors(made, *tensors, torch.from_numpy(straight))).double()
-    belief = permutation_marginals(evidence.numpy()) if made.head.joint else evidence.softmax(-1).numpy()
+    belief = permutation_marginals(evidence.numpy()) if made.observers.joint else evidence.softmax(-1).numpy()
     np.testing.assert_allclose(found, np.log(np.diagonal(belief, axis1=3, axis2=4)), atol=1e-4)
 
 
@@ -155,7 +155,7 @@ def test_random_reward_is_noise_of_the_same_size(model: Population) -> None:
 def test_the_limit_in_place_of_learned_beliefs_is_the_posterior_given_the_whole_lineup(model: Population) -> None:
     record = some_experience(model)
     with torch.no_grad():
-        log_p = model.planner.replay_log_probability(
+        log_p = model.actor.replay_log_probability(
             torch.from_numpy(record.observations), torch.from_numpy(record.actions)
         )
     live = log_p.double().numpy() * record.mask[..., None]

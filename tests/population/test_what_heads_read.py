@@ -20,7 +20,7 @@ PARTS = ("both", "observations", "actions")
 def reader(head: str, reads: str) -> Population:
     observer = ObserverSettings(head=head, hidden=8, reads=reads)
     made = Population(DISCRETE, PopulationSettings(hidden=8, observer=observer))
-    loud(made.head)
+    loud(made.observers)
     return made
 
 

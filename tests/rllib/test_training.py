@@ -135,15 +135,15 @@ def test_set_diversity_is_one_scale_for_learners_runners_and_the_driver() -> Non
             algorithm.train()
 
         def estimate(module: Any) -> float:
-            common = getattr(module, "module", module).population.planner.common
+            common = getattr(module, "module", module).population.actor.common
             return float(common.estimate)
 
         held = [result.get() for result in algorithm.learner_group.foreach_learner(
             lambda learner: estimate(learner.module["default_policy"]))]  # fmt: skip
         sampling = algorithm.env_runner_group.foreach_env_runner(
-            lambda runner: float(runner.module.population.planner.common.estimate), local_env_runner=False
+            lambda runner: float(runner.module.population.actor.common.estimate), local_env_runner=False
         )
-        common = algorithm.population.planner.common
+        common = algorithm.population.actor.common
         assert common is not None and held[0] == float(common.estimate) == sampling[0] > 0
     finally:
         algorithm.stop()

@@ -93,7 +93,7 @@ def test_rewards_reach_the_step_they_belong_to_across_rollouts() -> None:
 
         def _on_rollout_end(self) -> None:
             if not rewards:
-                loud(self.observers.head)
+                loud(self.observers.observers)
             super()._on_rollout_end()
             rewards.append(self.model.rollout_buffer.rewards.copy())  # type: ignore[attr-defined]
             for segment in env.log.rollout():  # type: ignore[union-attr]

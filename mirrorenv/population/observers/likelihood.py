@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from mirrorenv.errors import ShapeError
+from mirrorenv.population.actors.network import ActionDistribution
 from mirrorenv.population.layers import StackedGRU, StackedLinear, StackedMLP
 from mirrorenv.population.observers.base import Head, LineupTensors, accumulate, register_head
-from mirrorenv.population.planner import ActionLaw
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
 __all__ = ["LikelihoodHead", "RecurrentLikelihoodHead"]
@@ -59,7 +59,7 @@ class LikelihoodHead(Head):
         if self.discrete:
             actions = actions.argmax(-1)
         actions = actions.unsqueeze(3).expand(heads, *outputs.shape[1:5], *actions.shape[3:])
-        steps = ActionLaw(outputs, self.log_std).log_probability(actions)  # (J, T, B, K, N)
+        steps = ActionDistribution(outputs, self.log_std).log_probability(actions)  # (J, T, B, K, N)
         myself = torch.eye(heads, dtype=torch.bool, device=steps.device).view(heads, 1, 1, 1, heads)
         steps = torch.where(myself, own.permute(2, 1, 0, 3).unsqueeze(-1), steps)
         return accumulate(steps, lineup.mask)

@@ -1,4 +1,4 @@
-"""The planners: N policies with two critics each, acting on what each agent sees.
+"""The actors: N policies with two critics each, acting on what each agent sees.
 
 Shapes: B batch, T time, N agents, K slots, D observation, H hidden, A policy outputs, S stack (N separate networks,
 or 1 shared), R rows of one network.
@@ -17,12 +17,12 @@ from mirrorenv.population.diversity import CommonPolicy
 from mirrorenv.population.layers import StackedGRU, StackedLinear, StackedMLP
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 
-__all__ = ["ActionLaw", "Planner", "PlannerOutput"]
+__all__ = ["ActionDistribution", "ActorOutput", "NetworkActor"]
 
 _EDGE = 1.0 - 1e-6  # the closest a squashed action comes to its bound: atanh stays finite in float32
 
 
-class ActionLaw:
+class ActionDistribution:
     """The distribution of actions given policy outputs (..., A): categorical, or a squashed diagonal Gaussian.
 
     A continuous action is tanh(u), u Gaussian, in (-1, 1): every part of it has an effect in the world, so nobody can
@@ -64,18 +64,18 @@ class ActionLaw:
         return per_entry.expand_as(self.outputs).sum(-1)
 
 
-class PlannerOutput(NamedTuple):
-    """What the planners say about a stretch of episodes."""
+class ActorOutput(NamedTuple):
+    """What the actors say about a stretch of episodes."""
 
-    law: ActionLaw
+    distribution: ActionDistribution
     environment_value: Tensor
     mirror_value: Tensor
     diversity: Tensor | None = None
     """SND of the policies, where it is set and was measured."""
 
 
-class Planner(nn.Module):
-    """N planners: a trunk, a policy head and two critics (environment, mirror).
+class NetworkActor(nn.Module):
+    """N actors: a trunk, a policy head and two critics (environment, mirror).
 
     With shared weights the agents' index enters as a one-hot input. If observers read through the trunk
     (`observer.trunk` is not "separate"), it enters after the trunk instead, so that no observer ever reads it. With
@@ -112,7 +112,7 @@ class Planner(nn.Module):
         rows = batch * self.num_agents // self.stack
         return torch.zeros(self.stack, rows, self.trunk.state_size)
 
-    def step(self, observations: Tensor, state: Tensor) -> tuple[PlannerOutput, Tensor]:
+    def step(self, observations: Tensor, state: Tensor) -> tuple[ActorOutput, Tensor]:
         """One step of every agent: observations (B, N, D) -> outputs shaped (B, N, ...), next memory."""
         if self.common is not None:
             return self._step_with_common(self.common, observations, state)
@@ -120,25 +120,27 @@ class Planner(nn.Module):
         rows = self._fold(observations.unsqueeze(1)).squeeze(1)  # (S, R, D')
         hidden, state = self.trunk.step(rows, state)
         output = self._heads(hidden.unsqueeze(1), batch)
-        law = ActionLaw(output.law.outputs[:, 0], output.law.log_std)
-        return PlannerOutput(law, output.environment_value[:, 0], output.mirror_value[:, 0]), state
+        distribution = ActionDistribution(output.distribution.outputs[:, 0], output.distribution.log_std)
+        return ActorOutput(distribution, output.environment_value[:, 0], output.mirror_value[:, 0]), state
 
     def _step_with_common(
         self, common: CommonPolicy, observations: Tensor, state: Tensor
-    ) -> tuple[PlannerOutput, Tensor]:
+    ) -> tuple[ActorOutput, Tensor]:
         batch, agents, _ = observations.shape
         rows = _padded(observations.reshape(1, batch * agents, -1))  # everybody's, for each network
         hidden, own = self.trunk.step(rows.expand(agents, -1, -1), state[:-1])  # (N, B*N, H)
         outputs = common.apart(self.policy(hidden).view(agents, batch, agents, -1).permute(1, 2, 0, 3))  # (B, K, N, A)
         shared, memory = common.step(rows, state[-1:])
-        law = ActionLaw(shared.view(batch, agents, -1) + common.scale * _everybodys_own(outputs), self._log_std())
+        distribution = ActionDistribution(
+            shared.view(batch, agents, -1) + common.scale * _everybodys_own(outputs), self._log_std()
+        )
         critics = self.critics(hidden).view(agents, batch, agents, 2).permute(1, 2, 0, 3)
         values = _everybodys_own(critics)  # (B, N, 2)
-        return PlannerOutput(law, values[..., 0], values[..., 1]), torch.cat([own, memory])
+        return ActorOutput(distribution, values[..., 0], values[..., 1]), torch.cat([own, memory])
 
     # -- learning -------------------------------------------------------------------------------------------------
 
-    def sequence(self, observations: Tensor, mask: Tensor | None = None) -> PlannerOutput:
+    def sequence(self, observations: Tensor, mask: Tensor | None = None) -> ActorOutput:
         """Whole episodes: observations (B, T, N, D) -> outputs shaped (B, T, N, ...).
 
         Args:
@@ -155,16 +157,18 @@ class Planner(nn.Module):
         if mask is not None:
             scale, diversity = self.common.follow(own, mask)
         outputs = self._with_common(observations, scale * _everybodys_own(own))
-        return output._replace(law=ActionLaw(outputs, output.law.log_std), diversity=diversity)
+        return output._replace(
+            distribution=ActionDistribution(outputs, output.distribution.log_std), diversity=diversity
+        )
 
     # -- reading --------------------------------------------------------------------------------------------------
 
-    def replay(self, observations: Tensor) -> ActionLaw:
-        """Every policy n on every trajectory k, its own memory replayed: (B, T, K, D) -> law over (B, T, K, N, A)."""
+    def replay(self, observations: Tensor) -> ActionDistribution:
+        """Every policy n on every trajectory k, its own memory replayed: (B, T, K, D) -> distribution over (B, T, K, N, A)."""
         outputs = self._own_outputs(observations)
         if self.common is not None:
             outputs = self._with_common(observations, self.common.scale * self.common.apart(outputs))
-        return ActionLaw(outputs, self._log_std())
+        return ActionDistribution(outputs, self._log_std())
 
     def _own_outputs(self, observations: Tensor) -> Tensor:
         """(B, T, K, D) -> (B, T, K, N, A) of every policy's own network on every trajectory."""
@@ -237,7 +241,7 @@ class Planner(nn.Module):
     def _identity(self, batch: int, time: int) -> Tensor:
         return torch.eye(self.num_agents, device=self.policy.weight.device).expand(batch, time, -1, -1)
 
-    def _heads(self, hidden: Tensor, batch: int) -> PlannerOutput:
+    def _heads(self, hidden: Tensor, batch: int) -> ActorOutput:
         """(S, T, R, H) -> policy and critics shaped (B, T, N, ...)."""
         stack, time, rows, _ = hidden.shape
         if self.id_after_trunk:
@@ -246,7 +250,7 @@ class Planner(nn.Module):
         flat = hidden.reshape(stack, time * rows, -1)
         outputs = self._unfold(self.policy(flat).view(stack, time, rows, -1), batch)
         values = self._unfold(self.critics(flat).view(stack, time, rows, 2), batch)
-        return PlannerOutput(ActionLaw(outputs, self._log_std()), values[..., 0], values[..., 1])
+        return ActorOutput(ActionDistribution(outputs, self._log_std()), values[..., 0], values[..., 1])
 
     def _unfold(self, rows: Tensor, batch: int) -> Tensor:
         """(S, T, R, X) -> (B, T, N, X)."""
