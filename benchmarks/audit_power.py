@@ -1,9 +1,11 @@
-"""Does `mirrorenv audit` raise as few false alarms as it says, and see leaks of the size it prints? Run:
+"""Does `mirrorenv audit` raise as few false alarms as it says, and see leaks of the size it prints?
+Run:
 
     python benchmarks/audit_power.py [--runs 100] [--json out.json]
 
-False alarms: whole audits of worlds without a leak, at a level high enough to count them. Power: two agents that differ
-by a shift of one noisy number, in units of the smallest leak that the audit prints; the accuracy is the best possible.
+False alarms: whole audits of worlds without a leak, at a level high enough to count them. Power:
+two agents that differ by a shift of one noisy number, in units of the smallest leak that the audit
+prints; the accuracy is the best possible.
 """
 
 from __future__ import annotations
@@ -63,7 +65,9 @@ def main() -> None:
     print("| world | audits | with an alarm | 95 % interval |\n|---|---:|---:|---|")
     for world, arguments in WITHOUT_A_LEAK.items():
         alarms = [
-            audit(world, episodes=48, seed=1000 * run, alpha=LEVEL, max_draws=399, **arguments).leaks
+            audit(
+                world, episodes=48, seed=1000 * run, alpha=LEVEL, max_draws=399, **arguments
+            ).leaks
             for run in range(chosen.runs)
         ]
         rows.append({"world": world, "alarms": sum(alarms), "runs": chosen.runs})
@@ -75,11 +79,25 @@ def main() -> None:
         smallest = audit(Shifted, episodes=episodes, max_draws=1).smallest_accuracy
         for factor in (0.0, 0.5, 1.0, 1.25, 1.5):
             accuracy = 0.5 + factor * (smallest - 0.5)
-            shift = float(np.sqrt(2) * norm.ppf(min(accuracy, 0.999)))  # right if the noise of two is below the shift
+            # right if the noise of two is below the shift
+            shift = float(np.sqrt(2) * norm.ppf(min(accuracy, 0.999)))
             runs = max(chosen.runs // 4, 2)
-            found = [audit(Shifted, episodes=episodes, seed=5000 * run, shift=shift).leaks for run in range(runs)]
-            rows.append({"episodes": episodes, "smallest": smallest, "planted": accuracy, "found": sum(found)})
-            print(f"| {episodes} | {smallest:.3f} | {accuracy:.3f} | {runs} | {_rate(found)} |", flush=True)
+            found = [
+                audit(Shifted, episodes=episodes, seed=5000 * run, shift=shift).leaks
+                for run in range(runs)
+            ]
+            rows.append(
+                {
+                    "episodes": episodes,
+                    "smallest": smallest,
+                    "planted": accuracy,
+                    "found": sum(found),
+                }
+            )
+            print(
+                f"| {episodes} | {smallest:.3f} | {accuracy:.3f} | {runs} | {_rate(found)} |",
+                flush=True,
+            )
     if chosen.json:
         atomic_write_text(chosen.json, json.dumps(rows, indent=2) + "\n")
 

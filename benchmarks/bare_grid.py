@@ -1,8 +1,9 @@
-"""Conditions x seeds trained in this process by `training/bare_loop.py`, resumable: for runs of seconds.
+"""Conditions x seeds trained in this process by `training/bare_loop.py`, resumable: for runs of
+seconds.
 
-Not a benchmark itself. The same settings, functions and order as `mirrorenv train`, without Ray, whose start would take
-longer than such a run. A run is a folder with the population and what it was trained with; one that was cut short
-starts over.
+Not a benchmark itself. The same settings, functions and order as `mirrorenv train`, without Ray,
+whose start would take longer than such a run. A run is a folder with the population and what it was
+trained with; one that was cut short starts over.
 """
 
 from __future__ import annotations
@@ -49,10 +50,18 @@ def run_bare(
             path = out / name / f"seed{seed}"
             if not _finished(path):
                 begun = time.monotonic()
-                settings = load_settings(overrides=[*sets, *(smoke if options.smoke else ()), f"seed={seed}"])
+                settings = load_settings(
+                    overrides=[*sets, *(smoke if options.smoke else ()), f"seed={seed}"]
+                )
                 _train(path, settings)
-                print(f"{name}, seed {seed}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
-    return {name: [p for seed in seeds if _finished(p := out / name / f"seed{seed}")] for name in chosen}
+                print(
+                    f"{name}, seed {seed}: {time.monotonic() - begun:.0f} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
+    return {
+        name: [p for seed in seeds if _finished(p := out / name / f"seed{seed}")] for name in chosen
+    }
 
 
 def trained(path: Path) -> tuple[Population, RunSettings]:
@@ -66,7 +75,9 @@ def _finished(path: Path) -> bool:
 
 
 def _train(path: Path, settings: RunSettings) -> None:
-    spec = importlib.util.spec_from_file_location("bare_loop", HERE.parent / "training" / "bare_loop.py")
+    spec = importlib.util.spec_from_file_location(
+        "bare_loop", HERE.parent / "training" / "bare_loop.py"
+    )
     assert spec is not None and spec.loader is not None
     bare_loop: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(bare_loop)

@@ -2,12 +2,13 @@
 
     python benchmarks/board_speed.py [--results 10000] [--seeds 1] [--json] [--smoke]
 
-Invented results (no agent ever produced them) in as many folders, every file with its checksum. "build" is `collect`,
-page and Markdown, in this process: reading every folder and hashing every file included, starting Python not. "open" is
-the `load` event of the page in headless Chromium, its script included, and "laid out" when style and layout are done as
-well, both since navigation started, the best of five; they are left out where there is no Chromium. On a busy machine
-believe the processor's seconds: those of the build, and those that Chromium needs for the page beyond an empty one.
-Targets for 10,000 lines: built in 10 s, opened in 2 s.
+Invented results (no agent ever produced them) in as many folders, every file with its checksum.
+"build" is `collect`, page and Markdown, in this process: reading every folder and hashing every
+file included, starting Python not. "open" is the `load` event of the page in headless Chromium, its
+script included, and "laid out" when style and layout are done as well, both since navigation
+started, the best of five; they are left out where there is no Chromium. On a busy machine believe
+the processor's seconds: those of the build, and those that Chromium needs for the page beyond an
+empty one. Targets for 10,000 lines: built in 10 s, opened in 2 s.
 """
 
 from __future__ import annotations
@@ -41,11 +42,20 @@ def template(folder: Path) -> dict[str, bytes]:
     """The files of one invented result."""
     figures = tuple(Figure(name=name, title=name.title(), better="high") for name in FIGURES)
     entry = Entry(condition="CONDITION", agents="trained")
-    result = Result(kind="table", title="invented", world="WORLD", entries=(entry,), figures=figures, seeds=(987654,))
+    result = Result(
+        kind="table",
+        title="invented",
+        world="WORLD",
+        entries=(entry,),
+        figures=figures,
+        seeds=(987654,),
+    )
     rows = {"entry": np.zeros(8, int), "seed": np.full(8, 987654), "episode": np.arange(8)}
     draws = np.random.default_rng(0).random((len(FIGURES), 8))
     write_result(folder, result, {"episodes": {**rows, **dict(zip(FIGURES, draws, strict=True))}})
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
+    return {
+        path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"
+    }
 
 
 def invent(root: Path, count: int, seeds: int) -> None:
@@ -53,7 +63,10 @@ def invent(root: Path, count: int, seeds: int) -> None:
     files = template(root / "template")
     for number in range(count):
         line, seed = divmod(number, seeds)
-        words = {b"CONDITION": f"condition {line}".encode(), b"WORLD": WORLDS[line % len(WORLDS)].encode()}
+        words = {
+            b"CONDITION": f"condition {line}".encode(),
+            b"WORLD": WORLDS[line % len(WORLDS)].encode(),
+        }
         words[b"987654"] = str(seed).encode()
         folder = root / "results" / f"{number:06d}"
         folder.mkdir(parents=True)
@@ -86,9 +99,13 @@ def build(root: Path) -> dict[str, Any]:
 
 
 def browse(root: Path, times: int) -> dict[str, float]:
-    """Seconds to open the page (the best of that many), and of the processor beyond an empty page (their median)."""
+    """Seconds to open the page (the best of that many), and of the processor beyond an empty page
+    (their median)."""
     laid_out = "document.body.getBoundingClientRect();"  # style and layout of everything, now
-    script = f"const load = performance.now(); {laid_out} return [load / 1000, performance.now() / 1000];"
+    script = (
+        f"const load = performance.now(); {laid_out} return [load / 1000, performance.now() / "
+        "1000];"
+    )
     out, empty = root / "board.html", root / "empty.html"
     empty.write_text("<!doctype html><html><body></body></html>")
     costs, told = [], []
@@ -98,12 +115,18 @@ def browse(root: Path, times: int) -> dict[str, float]:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         costs.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     opened, laid = np.min(told[1::2], axis=0).tolist()
-    return {"open_s": opened, "laid_out_s": laid, "open_cpu_s": float(np.median(costs[1::2]) - np.median(costs[::2]))}
+    return {
+        "open_s": opened,
+        "laid_out_s": laid,
+        "open_cpu_s": float(np.median(costs[1::2]) - np.median(costs[::2])),
+    }
 
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--results", type=int, default=10_000)
     parser.add_argument("--seeds", type=int, default=1, help="results that make one line")
     parser.add_argument("--opens", type=int, default=5, help="how often the page is opened")
@@ -115,15 +138,26 @@ def main() -> None:
         invent(Path(folder), count, options.seeds)
         found = {"results": count, **build(Path(folder))}
         if not options.json:
-            print(f"{count:,} results, {found['lines']:,} lines, page of {found['page_bytes'] / 1e6:.1f} MB")
-            print(f"built in {found['build_s']:.1f} s, {found['read_s']:.1f} s of it reading (target 10 s)")
+            print(
+                f"{count:,} results, {found['lines']:,} lines, page of "
+                f"{found['page_bytes'] / 1e6:.1f} MB"
+            )
+            print(
+                f"built in {found['build_s']:.1f} s, {found['read_s']:.1f} s of it reading (target "
+                "10 s)"
+            )
             print(f"the processor worked for {found['build_cpu_s']:.1f} s of them", flush=True)
         found |= browse(Path(folder), options.opens) if chromium() else {}
     if options.json:
         print(json.dumps(found))
     elif "open_s" in found:
-        print(f"opened in {found['open_s']:.2f} s, laid out in {found['laid_out_s']:.2f} s (target 2 s)")
-        print(f"Chromium's processes worked {found['open_cpu_s']:.2f} s more than for an empty page")
+        print(
+            f"opened in {found['open_s']:.2f} s, laid out in {found['laid_out_s']:.2f} s (target 2 "
+            "s)"
+        )
+        print(
+            f"Chromium's processes worked {found['open_cpu_s']:.2f} s more than for an empty page"
+        )
     else:
         print("no Chromium found: opening was not measured")
 

@@ -1,49 +1,57 @@
 """From which mirror weight do agents part? Theory against measurement in the one-step worlds.
 
-    python benchmarks/critical_weight.py [--seeds 24] [--json] [--smoke] [--only optimum,orbit,learned,capacity,escape]
+    python benchmarks/critical_weight.py [--seeds 24] [--json] [--smoke] [--only
+    optimum,orbit,learned,capacity,escape]
 
-Notation: N agents, K actions, reward r = 1, weight w. Agent i is paid R_i + w M_i, M_i = log N + log q(i | a_i).
-"Parted" means no longer all alike: an action holds more than half of the information that one deviant among N would
-give. With the exact observer sum_i M_i = N I, and an agent's gradient on its own mirror reward is N dI. So in both
-worlds all agents ascend one potential: sum R + w N I in identity-v0, where nobody's reward depends on the others, and
-(1/2) sum R + w N I in conformity-v0, where the reward of each pair is shared by two. "From which weight" has four
-answers, and they differ.
+Notation: N agents, K actions, reward r = 1, weight w. Agent i is paid R_i + w M_i, M_i = log N +
+log q(i | a_i). "Parted" means no longer all alike: an action holds more than half of the
+information that one deviant among N would give. With the exact observer sum_i M_i = N I, and an
+agent's gradient on its own mirror reward is N dI. So in both worlds all agents ascend one
+potential: sum R + w N I in identity-v0, where nobody's reward depends on the others, and (1/2) sum
+R + w N I in conformity-v0, where the reward of each pair is shared by two. "From which weight" has
+four answers, and they differ.
 
-**Optimum.** Rewards are linear in each agent's policy and I is convex in it: some deterministic joint policy is best.
-identity-v0, N = 2: alike on action 0 is worth 2r, parted r + 2 w log 2. Parting is best above ``r / (2 log 2)``.
-conformity-v0: groups of size g give each member r (g - 1) / (N - 1) + w log(N / g), convex in g, so g = N or g = 1
-is best, with the switch at ``r / log N``. (Its potential, which selfish agents climb, switches at half of that.)
+**Optimum.** Rewards are linear in each agent's policy and I is convex in it: some deterministic
+joint policy is best. identity-v0, N = 2: alike on action 0 is worth 2r, parted r + 2 w log 2.
+Parting is best above ``r / (2 log 2)``. conformity-v0: groups of size g give each member r (g - 1)
+/ (N - 1) + w log(N / g), convex in g, so g = N or g = 1 is best, with the switch at ``r / log N``.
+(Its potential, which selfish agents climb, switches at half of that.)
 
-**Leaving a crowd.** Alone on a new action an agent is recognised with certainty: it gains w log N and loses r. So a
-crowd on action 0 is an equilibrium, and a local optimum, up to ``r / log N`` (``r / log 2`` for two) in both worlds.
+**Leaving a crowd.** Alone on a new action an agent is recognised with certainty: it gains w log N
+and loses r. So a crowd on action 0 is an equilibrium, and a local optimum, up to ``r / log N`` (``r
+/ log 2`` for two) in both worlds.
 
-**Where gradients leave a crowd.** Near it let agent i play action a with a small probability e_i and let x_i be its
-share of all who do. To first order its logit moves at e_i (w log(N x_i) - r) in plain softmax gradients, and at
-w log(N x_i) - r in natural ones. Leaving needs one share near 1 and w log N > r. Do shares spread while all e_i
-shrink? From nearly equal ones the differences of log e grow at w in natural gradients and always get there, so these
-leave at ``r / log N``. In plain gradients the larger e_i also shrink faster, by r, and differences grow at w - r only:
-these leave at ``max(r, r / log N)``. For two agents this is r / log 2; from N = 3 on it is r, above the equilibrium's
-r / log N. (If the start already has one dominant deviant, r / log N holds for plain gradients too.)
+**Where gradients leave a crowd.** Near it let agent i play action a with a small probability e_i
+and let x_i be its share of all who do. To first order its logit moves at e_i (w log(N x_i) - r) in
+plain softmax gradients, and at w log(N x_i) - r in natural ones. Leaving needs one share near 1 and
+w log N > r. Do shares spread while all e_i shrink? From nearly equal ones the differences of log e
+grow at w in natural gradients and always get there, so these leave at ``r / log N``. In plain
+gradients the larger e_i also shrink faster, by r, and differences grow at w - r only: these leave
+at ``max(r, r / log N)``. For two agents this is r / log 2; from N = 3 on it is r, above the
+equilibrium's r / log N. (If the start already has one dominant deviant, r / log N holds for plain
+gradients too.)
 
-**Where gradients from a uniform start go.** identity-v0 pays for action 0, so all drift into the crowd while their
-differences grow: ``r / log 2``, if the start's differences are small. (Parted policies are locally stable at every
-weight above 0, as the first share of imitation is punished without bound, or above r / 9.2 with beliefs floored at
-1e-4. So large initial differences part earlier.)
-conformity-v0 does not say which action to agree on. The uniform policy is a saddle and two motions compete: all alike
-(the same difference between actions for all) grows at r / K, all different at w - r / (K (N - 1)), both over K. They
-tie at ``r N / (K (N - 1))``. The faster one wins, the more surely the smaller the start: the error falls as
-1 / log(1 / scale). The tie is below r / log N: a crowd that has formed is stable up to there, but none forms.
+**Where gradients from a uniform start go.** identity-v0 pays for action 0, so all drift into the
+crowd while their differences grow: ``r / log 2``, if the start's differences are small. (Parted
+policies are locally stable at every weight above 0, as the first share of imitation is punished
+without bound, or above r / 9.2 with beliefs floored at 1e-4. So large initial differences part
+earlier.) conformity-v0 does not say which action to agree on. The uniform policy is a saddle and
+two motions compete: all alike (the same difference between actions for all) grows at r / K, all
+different at w - r / (K (N - 1)), both over K. They tie at ``r N / (K (N - 1))``. The faster one
+wins, the more surely the smaller the start: the error falls as 1 / log(1 / scale). The tie is below
+r / log N: a crowd that has formed is stable up to there, but none forms.
 
-Measured: optima by trying every joint action in the world itself; leaving by a grid of mixed deviations; orbits by
-bisection of each seed's weight (median of seeds, interval by order statistics), in rescaled time, so that no budget
-of steps decides; it resolves 0.1 % of the weight, and an interval without width says that the seeds agree to that.
-"Learned" puts in sampled gradients (rate 0.5, 2000 steps of 32 episodes) and a learned observer (rate 0.5): the
-weight at which half of the seeds part in that time, isotonic in the weight, with a bootstrap interval over seeds. Its
-column "predicted" is the exact observer's theory for the same start, and the first two rows of each start separate
-what finite steps and samples cost from what the observer costs. Starts are uniform (scale 1e-2), or a crowd in which
-action 0 leads by 3 nats (4 for the orbits). Capacity: the most information that K actions allow. Escape: steps of
-plain gradient (rate 0.5, N = 4, K = 5, no reward) until parted, more for each tenfold smaller start:
-``log 10 / log(1 + rate / K)``.
+Measured: optima by trying every joint action in the world itself; leaving by a grid of mixed
+deviations; orbits by bisection of each seed's weight (median of seeds, interval by order
+statistics), in rescaled time, so that no budget of steps decides; it resolves 0.1 % of the weight,
+and an interval without width says that the seeds agree to that. "Learned" puts in sampled gradients
+(rate 0.5, 2000 steps of 32 episodes) and a learned observer (rate 0.5): the weight at which half of
+the seeds part in that time, isotonic in the weight, with a bootstrap interval over seeds. Its
+column "predicted" is the exact observer's theory for the same start, and the first two rows of each
+start separate what finite steps and samples cost from what the observer costs. Starts are uniform
+(scale 1e-2), or a crowd in which action 0 leads by 3 nats (4 for the orbits). Capacity: the most
+information that K actions allow. Escape: steps of plain gradient (rate 0.5, N = 4, K = 5, no
+reward) until parted, more for each tenfold smaller start: ``log 10 / log(1 + rate / K)``.
 """
 
 from __future__ import annotations
@@ -88,10 +96,13 @@ class Plan:
         self.seeds: Ints = np.arange(4 if smoke else seeds, dtype=np.int64)
         self.orbit_steps, self.halvings = (300, 3) if smoke else (3000, 11)
         self.learner_steps, self.weights = (20, 3) if smoke else (2000, 13)
-        self.crowds = [(2, 2), (3, 5)] if smoke else [(2, 2), (3, 5), (4, 4), (6, 6)]  # (N, K) of conformity-v0
+        # (N, K) of conformity-v0
+        self.crowds = [(2, 2), (3, 5)] if smoke else [(2, 2), (3, 5), (4, 4), (6, 6)]
 
 
-def row(part: str, what: str, formula: str, predicted: float, measured: Estimate, **more: Any) -> Row:
+def row(
+    part: str, what: str, formula: str, predicted: float, measured: Estimate, **more: Any
+) -> Row:
     """One line of the table, ready for JSON."""
     return {
         "part": part,
@@ -123,8 +134,20 @@ def identity_optimum() -> list[Row]:
     game = read_game(IDENTITY, 2, 2)
     critical = game.critical_weight
     return [
-        row("optimum", "identity N=2: best total payoff", "r/(2 log 2)", critical / 2, exact(optimum_switch(game))),
-        row("optimum", "identity N=2: leaving a crowd", "r/log 2", critical, exact(deviation_switch(game))),
+        row(
+            "optimum",
+            "identity N=2: best total payoff",
+            "r/(2 log 2)",
+            critical / 2,
+            exact(optimum_switch(game)),
+        ),
+        row(
+            "optimum",
+            "identity N=2: leaving a crowd",
+            "r/log 2",
+            critical,
+            exact(deviation_switch(game)),
+        ),
     ]
 
 
@@ -133,9 +156,27 @@ def conformity_optimum(agents: int, actions: int) -> list[Row]:
     game = read_game(CONFORMITY, agents, actions)
     name, critical = f"conformity N={agents} K={actions}", game.critical_weight
     return [
-        row("optimum", f"{name}: best total payoff", "r/log N", critical, exact(optimum_switch(game))),
-        row("optimum", f"{name}: best potential", "r/(2 log N)", critical / 2, exact(optimum_switch(game, 0.5))),
-        row("optimum", f"{name}: leaving a crowd", "r/log N", critical, exact(deviation_switch(game))),
+        row(
+            "optimum",
+            f"{name}: best total payoff",
+            "r/log N",
+            critical,
+            exact(optimum_switch(game)),
+        ),
+        row(
+            "optimum",
+            f"{name}: best potential",
+            "r/(2 log N)",
+            critical / 2,
+            exact(optimum_switch(game, 0.5)),
+        ),
+        row(
+            "optimum",
+            f"{name}: leaving a crowd",
+            "r/log N",
+            critical,
+            exact(deviation_switch(game)),
+        ),
     ]
 
 
@@ -163,8 +204,25 @@ def conformity_orbit(plan: Plan, agents: int, actions: int) -> list[Row]:
     name, critical = f"conformity N={agents} K={actions}", game.critical_weight
     tie = agents / (actions * (agents - 1))
     return [
-        _orbit(plan, game, f"{name}: crowd, natural", "r/log N", critical, scale=1e-2, lead=4.0, natural=True),
-        _orbit(plan, game, f"{name}: crowd, plain", "max(r, r/log N)", max(1.0, critical), scale=1e-2, lead=4.0),
+        _orbit(
+            plan,
+            game,
+            f"{name}: crowd, natural",
+            "r/log N",
+            critical,
+            scale=1e-2,
+            lead=4.0,
+            natural=True,
+        ),
+        _orbit(
+            plan,
+            game,
+            f"{name}: crowd, plain",
+            "max(r, r/log N)",
+            max(1.0, critical),
+            scale=1e-2,
+            lead=4.0,
+        ),
         _orbit(plan, game, f"{name}: uniform start 1e-2", "rN/(K(N-1))", tie, scale=1e-2),
         _orbit(plan, game, f"{name}: uniform start 1e-8", "rN/(K(N-1))", tie, scale=1e-8),
     ]
@@ -187,8 +245,19 @@ def _orbit(
         return have_parted(follow(begin, game, weights, steps=plan.orbit_steps, natural=natural))
 
     found = _bisect(plan, parts, predicted)
-    shares = {str(factor): float(parts(np.full(len(begin), factor * predicted)).mean()) for factor in (0.95, 1.05)}
-    return row("orbit", what, formula, predicted, median(found), seeds=found.round(5).tolist(), parted_at=shares)
+    shares = {
+        str(factor): float(parts(np.full(len(begin), factor * predicted)).mean())
+        for factor in (0.95, 1.05)
+    }
+    return row(
+        "orbit",
+        what,
+        formula,
+        predicted,
+        median(found),
+        seeds=found.round(5).tolist(),
+        parted_at=shares,
+    )
 
 
 def _bisect(plan: Plan, parts: Callable[[Floats], Any], predicted: float) -> Floats:
@@ -199,7 +268,8 @@ def _bisect(plan: Plan, parts: Callable[[Floats], Any], predicted: float) -> Flo
 
 
 class Case(NamedTuple):
-    """One start of the learned rows: world, its size, lead of action 0, prediction, lowest and highest weight."""
+    """One start of the learned rows: world, its size, lead of action 0, prediction, lowest and
+    highest weight."""
 
     world: str
     size: tuple[int, int]
@@ -211,18 +281,22 @@ class Case(NamedTuple):
 
 CASES = {
     "identity N=2, uniform": Case(IDENTITY, (2, 2), 0.0, "r/log 2", 1 / math.log(2), (0.8, 6.0)),
-    "conformity N=4 K=4, uniform": Case(CONFORMITY, (4, 4), 0.0, "rN/(K(N-1))", 4 / (4 * 3), (0.15, 2.0)),
+    "conformity N=4 K=4, uniform": Case(
+        CONFORMITY, (4, 4), 0.0, "rN/(K(N-1))", 4 / (4 * 3), (0.15, 2.0)
+    ),
     "conformity N=4 K=4, crowd": Case(CONFORMITY, (4, 4), 3.0, "max(r, r/log N)", 1.0, (0.5, 8.0)),
 }
 
 
 def learned(plan: Plan) -> list[Row]:
-    """Where sampled gradients part, with the exact observer and with one that learns beside them."""
+    """Where sampled gradients part, with the exact observer and with one that learns beside
+    them."""
     return [line for name in CASES for line in learned_case(plan, name)]
 
 
 def learned_case(plan: Plan, name: str) -> list[Row]:
-    """One start with every observer. ``seeds`` of a row are the crossings of single seeds, kept within the weights."""
+    """One start with every observer. ``seeds`` of a row are the crossings of single seeds, kept
+    within the weights."""
     world, size, lead, formula, predicted, ends = CASES[name]
     game = read_game(world, *size)
     rows = [_fixed_steps(plan, name, game, lead, formula, predicted)]
@@ -231,7 +305,10 @@ def learned_case(plan: Plan, name: str) -> list[Row]:
         learner = Learner(steps, observer_rate=rate, steps=plan.learner_steps, lead=lead)
         parted = have_parted(learn(game, plan.seeds, weights, learner))  # (S, W)
         measured = crossing(parted, weights, np.random.default_rng(0))
-        shares = {f"{weight:.4g}": float(share) for weight, share in zip(weights, parted.mean(axis=0), strict=True)}
+        shares = {
+            f"{weight:.4g}": float(share)
+            for weight, share in zip(weights, parted.mean(axis=0), strict=True)
+        }
         by_seed = [min(max(cross(one.astype(float), weights), ends[0]), ends[1]) for one in parted]
         more = {"parted_at": shares, "learner": vars(learner), "seeds": by_seed}
         rows.append(row("learned", f"{name}: {label}", formula, predicted, measured, **more))
@@ -246,12 +323,16 @@ OBSERVERS: dict[str, tuple[int | None, float]] = {  # steps for each policy step
 }
 
 
-def _fixed_steps(plan: Plan, name: str, game: Game, lead: float, formula: str, predicted: float) -> Row:
+def _fixed_steps(
+    plan: Plan, name: str, game: Game, lead: float, formula: str, predicted: float
+) -> Row:
     settings = Learner(None, steps=plan.learner_steps, lead=lead)
     begin = starts(plan.seeds, game.num_agents, game.num_actions, settings.scale, lead)
 
     def parts(weights: Floats) -> Any:
-        return have_parted(climb(begin, game, weights, steps=settings.steps, rate=settings.policy_rate))
+        return have_parted(
+            climb(begin, game, weights, steps=settings.steps, rate=settings.policy_rate)
+        )
 
     found = _bisect(plan, parts, predicted)
     more = {"steps": settings.steps, "seeds": found.round(5).tolist()}
@@ -279,7 +360,16 @@ def reach_case(plan: Plan, agents: int, actions: int) -> list[Row]:
         found = information(policies)  # (S,)
         full = rate_interval(found > 0.99 * most)
         more = {"best": float(found.max()), "full": full.to_dict(), "seeds": found.tolist()}
-        rows.append(row("capacity", f"N={agents} K={actions}: {path}", formula, most, t_interval(found), **more))
+        rows.append(
+            row(
+                "capacity",
+                f"N={agents} K={actions}: {path}",
+                formula,
+                most,
+                t_interval(found),
+                **more,
+            )
+        )
     return rows
 
 
@@ -298,11 +388,26 @@ def escape(plan: Plan) -> list[Row]:
             break
     slopes = np.polyfit(exponents, needed, 1)[0]  # (S,) steps per decade
     law = math.log(10.0) / math.log1p(rate / actions)
-    medians = dict(zip((10.0**-exponents).tolist(), np.median(needed, axis=1).tolist(), strict=True))
+    medians = dict(
+        zip((10.0**-exponents).tolist(), np.median(needed, axis=1).tolist(), strict=True)
+    )
     same = np.repeat(starts(plan.seeds, 1, actions, 1.0), agents, axis=1)  # all agents alike
     never = float(information(climb(same, game, 1.0, steps=plan.orbit_steps, rate=rate)).max())
-    more = {"median_steps": medians, "information_from_no_difference": never, "seeds": slopes.tolist()}
-    return [row("escape", "steps for a tenfold smaller start", "log 10/log(1+rate/K)", law, t_interval(slopes), **more)]
+    more = {
+        "median_steps": medians,
+        "information_from_no_difference": never,
+        "seeds": slopes.tolist(),
+    }
+    return [
+        row(
+            "escape",
+            "steps for a tenfold smaller start",
+            "log 10/log(1+rate/K)",
+            law,
+            t_interval(slopes),
+            **more,
+        )
+    ]
 
 
 def climb_once(logits: Floats, game: Game, rate: float) -> Floats:
@@ -330,7 +435,8 @@ def show(rows: list[Row]) -> None:
             value, ratio = f"{line['value']:.4f}", f"{line['value'] / line['predicted']:.3f}"
         interval = "" if line["method"] == "exhaustive" else f"{low} to {high}"
         print(
-            f"{line['part']:9} {line['what']:56} {line['formula']:21} {line['predicted']:9.4f} {value:>9} "
+            f"{line['part']:9} {line['what']:56} {line['formula']:21} {line['predicted']:9.4f} "
+            f"{value:>9} "
             f"{interval:>18} {ratio:>6}  {_notes(line)}".rstrip()
         )
 
@@ -351,11 +457,19 @@ def _notes(line: Row) -> str:
 
 def main() -> None:
     """Print the table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=24, help="seeds 0, 1, ... of every row; at least 2")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=24, help="seeds 0, 1, ... of every row; at least 2"
+    )
     parser.add_argument("--only", default=",".join(PARTS), help="parts to run, separated by commas")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
-    parser.add_argument("--smoke", action="store_true", help="4 seeds and few steps: does it run at all?")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of the table"
+    )
+    parser.add_argument(
+        "--smoke", action="store_true", help="4 seeds and few steps: does it run at all?"
+    )
     options = parser.parse_args()
     wanted = options.only.split(",")
     if options.seeds < 2 or not set(wanted) <= set(PARTS):
@@ -363,7 +477,11 @@ def main() -> None:
     plan = Plan(options.seeds, options.smoke)
     rows = [line for part in wanted for line in PARTS[part](plan)]
     if options.json:
-        head = {"benchmark": "critical_weight", "version": mirrorenv.__version__, "seeds": plan.seeds.tolist()}
+        head = {
+            "benchmark": "critical_weight",
+            "version": mirrorenv.__version__,
+            "seeds": plan.seeds.tolist(),
+        }
         print(json.dumps({**head, "smoke": plan.smoke, "rows": rows}, allow_nan=False))
         return
     show(rows)

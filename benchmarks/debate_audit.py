@@ -2,9 +2,10 @@
 
     python benchmarks/debate_audit.py [--fixtures 5] [--games 40]
 
-First, texts with a planted announcement, sign, order to readers, duplicate or copy beside clean ones, all made from
-templates of our own by several seeds: recall by kind and false alarms. Then a tournament with a red team that gives
-orders to every reader: how many orders were given, and how many a reader followed to the letter.
+First, texts with a planted announcement, sign, order to readers, duplicate or copy beside clean
+ones, all made from templates of our own by several seeds: recall by kind and false alarms. Then a
+tournament with a red team that gives orders to every reader: how many orders were given, and how
+many a reader followed to the letter.
 """
 
 from __future__ import annotations
@@ -50,22 +51,37 @@ def fixtures(seeds: int) -> None:
 
 def injections(games: int) -> None:
     """Orders given and followed, by who reads."""
-    voices = [AgentCard(name=voice, player="persona", options={"voice": voice}) for voice in ("cook", "poet", "sailor")]
+    voices = [
+        AgentCard(name=voice, player="persona", options={"voice": voice})
+        for voice in ("cook", "poet", "sailor")
+    ]
     attacker = AgentCard(name="red-team", player="red-team", options={"tactics": ["order"]})
     rules, judge = preset("default"), AgentCard(name="judge", player="stylometric")
-    design = Tournament("red", 0, games, 4, rules, load_topics("neutral"), (*voices, attacker), judge, None, False)
+    design = Tournament(
+        "red", 0, games, 4, rules, load_topics("neutral"), (*voices, attacker), judge, None, False
+    )
     with tempfile.TemporaryDirectory() as folder:
         log = CallLog(Path(folder) / CALLS)
         asyncio.run(play_tournament(design, log, Budget()))
-        pairs = [sheet.captured for sheet in Results(Path(folder), design, CallLog(Path(folder) / CALLS)).sheets()]
+        pairs = [
+            sheet.captured
+            for sheet in Results(Path(folder), design, CallLog(Path(folder) / CALLS)).sheets()
+        ]
     given, followed = sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
-    print(f"orders that readers followed, {games} games with a red team and scripted readers: {share(followed, given)}")
+    print(
+        f"orders that readers followed, {games} games with a red team and scripted readers: "
+        f"{share(followed, given)}"
+    )
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fixtures", type=int, default=5, help="seeds of the templates, 300 + 300 texts each")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--fixtures", type=int, default=5, help="seeds of the templates, 300 + 300 texts each"
+    )
     parser.add_argument("--games", type=int, default=40)
     options = parser.parse_args()
     fixtures(options.fixtures)

@@ -1,20 +1,24 @@
-"""A recorded tournament of a small language model with itself, and how well each reader tells its personas apart.
+"""A recorded tournament of a small language model with itself, and how well each reader tells its
+personas apart.
 
-SmolLM2-135M-Instruct plays the preset ``local`` under four personas, three to a game. Then every reader reads the same
-texts again in three arms, so that arms and readers are compared on the same games:
+SmolLM2-135M-Instruct plays the preset ``local`` under four personas, three to a game. Then every
+reader reads the same texts again in three arms, so that arms and readers are compared on the same
+games:
 
 * ``kept``: the reader may see which text is its own; only its peers' texts count;
 * ``withheld``: it may not; it says who of its peers wrote what, and "self" becomes a question;
 * ``fresh``: a copy of it without notes and without the revealed rounds reads.
 
-Readers: ``likelihood`` (each text in each player's context), ``labels`` (log-probability of "Text A was written by
-P2."), ``schema`` (JSON, held to its form), ``words`` (free text), and ``style``, a classifier that is no model, trained
-on the revealed rounds of the same game. The limit knows the true prompts of all players.
+Readers: ``likelihood`` (each text in each player's context), ``labels`` (log-probability of "Text A
+was written by P2."), ``schema`` (JSON, held to its form), ``words`` (free text), and ``style``, a
+classifier that is no model, trained on the revealed rounds of the same game. The limit knows the
+true prompts of all players.
 
-Figures are means over the seats of a game; intervals are clustered by game. Everything is kept in the folder: the same
-command goes on where it was stopped.
+Figures are means over the seats of a game; intervals are clustered by game. Everything is kept in
+the folder: the same command goes on where it was stopped.
 
-    python benchmarks/debate_local.py --games 20 --dtype bfloat16 --json benchmarks/results/debate_local.json
+    python benchmarks/debate_local.py --games 20 --dtype bfloat16 --json
+    benchmarks/results/debate_local.json
 """
 
 from __future__ import annotations
@@ -47,8 +51,13 @@ from mirrorenv.results.runs.files import append_jsonl, atomic_write_json, read_j
 
 READINGS = "readings.jsonl"
 TOGETHER = 10  # games side by side: thirty texts are written in one batch
-ARMS: dict[str, dict[str, Any]] = {"kept": {}, "withheld": {"own_text": "withheld"}, "fresh": {"reader": "fresh"}}
-# The cheapest first: when time runs out, whole groups are there. The readers of a group share a game's contexts.
+ARMS: dict[str, dict[str, Any]] = {
+    "kept": {},
+    "withheld": {"own_text": "withheld"},
+    "fresh": {"reader": "fresh"},
+}
+# The cheapest first: when time runs out, whole groups are there. The readers of a group share a
+# game's contexts.
 GROUPS = [
     [("style", arm) for arm in ARMS],
     [("likelihood", "kept")],
@@ -62,12 +71,28 @@ GROUPS = [
 def tournament(games: int, dtype: str) -> Tournament:
     """Four personas on one model."""
     cards = tuple(
-        AgentCard(name=name, player="local", reader="likelihood", persona=persona,
-                  options={"temperature": temperature, "dtype": dtype})
+        AgentCard(
+            name=name,
+            player="local",
+            reader="likelihood",
+            persona=persona,
+            options={"temperature": temperature, "dtype": dtype},
+        )
         for name, (persona, temperature) in PERSONAS.items()
-    )  # fmt: skip
+    )
     rules, judge = preset("local"), AgentCard(name="style-judge", player="stylometric")
-    return Tournament("debate_local", 1, games, TOGETHER, rules, load_topics(rules.topics), cards, judge, None, False)
+    return Tournament(
+        "debate_local",
+        1,
+        games,
+        TOGETHER,
+        rules,
+        load_topics(rules.topics),
+        cards,
+        judge,
+        None,
+        False,
+    )
 
 
 def play(design: Tournament, path: Path, until: float) -> Results:
@@ -83,7 +108,8 @@ def play(design: Tournament, path: Path, until: float) -> Results:
         outcome = asyncio.run(play_tournament(replace(design, games=games), log, Budget()))
         if log.totals.calls > before:
             print(
-                f"{outcome.finished} games; {time.monotonic() - began:.0f} s, {time.process_time() - spent:.0f} CPU s"
+                f"{outcome.finished} games; {time.monotonic() - began:.0f} s, "
+                f"{time.process_time() - spent:.0f} CPU s"
             )
     results = Results(path, design, CallLog(path / CALLS))
     add_limits(results)
@@ -105,12 +131,15 @@ def arm_views(results: Results, played: Debate, arm: str) -> Iterator[list[View]
 
 def _arm_debate(results: Results, game: int, arm: str) -> Debate:
     design = results.tournament
-    settings = design.settings.model_copy(update={"judges": 0, "answer_format": "labels", **ARMS[arm]})
+    settings = design.settings.model_copy(
+        update={"judges": 0, "answer_format": "labels", **ARMS[arm]}
+    )
     return Debate(settings, design.topics, run=design.seed, game=game)
 
 
 def read_again(results: Results, cells: list[tuple[str, str]], until: float) -> None:
-    """Have readers read all games in their arms, as long as there is time; a row for each reader, arm and game."""
+    """Have readers read all games in their arms, as long as there is time; a row for each reader,
+    arm and game."""
     done = {(row["reader"], row["arm"], row["game"]) for row in _rows(results.path)}
     for played in results.games():
         for reader, arm in cells:
@@ -119,7 +148,13 @@ def read_again(results: Results, cells: list[tuple[str, str]], until: float) -> 
             began = time.process_time()
             verdicts = asyncio.run(_verdicts(results, played, reader, arm))
             spent = round(time.process_time() - began, 2)
-            row = {"reader": reader, "arm": arm, "game": played.game, "evidence": verdicts, "cpu_seconds": spent}
+            row = {
+                "reader": reader,
+                "arm": arm,
+                "game": played.game,
+                "evidence": verdicts,
+                "cpu_seconds": spent,
+            }
             append_jsonl(results.path / READINGS, row)
 
 
@@ -128,7 +163,9 @@ async def _verdicts(results: Results, played: Debate, reader: str, arm: str) -> 
     design = results.tournament
     seats = [design.cards[card] for card in design.seats(played.game)]
     if (reader, arm) == ("likelihood", "kept"):  # how they read while they played
-        return [[verdict.evidence for verdict in one.verdicts[: len(seats)]] for one in played.rounds]
+        return [
+            [verdict.evidence for verdict in one.verdicts[: len(seats)]] for one in played.rounds
+        ]
     if reader == "style":
         players = [make_player(AgentCard(name="style", player="stylometric"))] * len(seats)
     else:
@@ -175,7 +212,9 @@ def pooled(sheets: list[GameSheet]) -> dict[str, Any]:
     """Means over the seats of each game, then intervals over games."""
     games = [[one for one in score_readers([sheet]) if not one.judge] for sheet in sheets]
 
-    def over(value: Callable[[ReaderScore], Any], interval: Callable[[Any], Estimate] = rate_interval) -> Estimate:
+    def over(
+        value: Callable[[ReaderScore], Any], interval: Callable[[Any], Estimate] = rate_interval
+    ) -> Estimate:
         return interval(np.array([np.mean([value(one) for one in game]) for game in games]))
 
     return {
@@ -187,7 +226,9 @@ def pooled(sheets: list[GameSheet]) -> dict[str, Any]:
         "nats": over(lambda one: one.nats.value, t_interval),
         "self": over(lambda one: one.self_hits.value if one.self_hits else np.nan),
         "false_alarms": over(lambda one: one.false_alarms.value if one.false_alarms else np.nan),
-        "self_advantage": over(lambda one: one.self_advantage.value if one.self_advantage else np.nan, t_interval),
+        "self_advantage": over(
+            lambda one: one.self_advantage.value if one.self_advantage else np.nan, t_interval
+        ),
         "unreadable": float(np.mean([one.invalid for game in games for one in game])),
         "curve": np.mean([one.curve for game in games for one in game], axis=0).round(4).tolist(),
     }
@@ -195,13 +236,21 @@ def pooled(sheets: list[GameSheet]) -> dict[str, Any]:
 
 def main() -> None:
     """Play, read again, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--games", type=int, default=20)
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
-    parser.add_argument("--minutes", type=float, default=1e6, help="begin nothing new after so many")
-    parser.add_argument("--out", type=Path, default=Path("runs/debate_local"), help="folder of the run")
+    parser.add_argument(
+        "--minutes", type=float, default=1e6, help="begin nothing new after so many"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/debate_local"), help="folder of the run"
+    )
     parser.add_argument("--json", type=Path, help="also write the figures here")
-    parser.add_argument("--table", action="store_true", help="play and read nothing; print what is there")
+    parser.add_argument(
+        "--table", action="store_true", help="play and read nothing; print what is there"
+    )
     options = parser.parse_args()
     until = time.monotonic() + 60 * options.minutes
     design = tournament(options.games, options.dtype)
@@ -223,7 +272,10 @@ def report(results: Results, options: argparse.Namespace) -> None:
     limit = results.limit()
     games = results.finished
     print(f"{games} games of {results.tournament.settings.num_players}, {options.dtype}")
-    print(f"{'reader':11} {'arm':9} games  peer hits             joint                 nats                    self")
+    print(
+        f"{'reader':11} {'arm':9} games  peer hits             joint                 nats          "
+        "          self"
+    )
     if limit is not None:
         print(f"{'limit':11} {'-':9} {limit.games:5}  {limit.peer_hits}  {'':20}  {limit.nats}")
     cells = []
@@ -233,8 +285,13 @@ def report(results: Results, options: argparse.Namespace) -> None:
             continue
         found = pooled(sheets)
         cells.append({"reader": reader, "arm": arm, **found})
-        told = f"{found['peer_hits']}  {found['peer_hits_joint']}  {found['nats']!s:22}  {found['self']}"
-        print(f"{reader:11} {arm:9} {found['games']:5}  {told}  unreadable {found['unreadable']:.2f}")
+        told = (
+            f"{found['peer_hits']}  {found['peer_hits_joint']}  {found['nats']!s:22}  "
+            f"{found['self']}"
+        )
+        print(
+            f"{reader:11} {arm:9} {found['games']:5}  {told}  unreadable {found['unreadable']:.2f}"
+        )
     if options.json:
         figures = {
             "games": games,
@@ -248,7 +305,10 @@ def report(results: Results, options: argparse.Namespace) -> None:
 
 
 def _plain(cell: dict[str, Any]) -> dict[str, Any]:
-    return {name: value.to_dict() if isinstance(value, Estimate) else value for name, value in cell.items()}
+    return {
+        name: value.to_dict() if isinstance(value, Estimate) else value
+        for name, value in cell.items()
+    }
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""Does memory grow with one game, or with the tournament? Peak of a process of its own for each size.
+"""Does memory grow with one game, or with the tournament? Peak of a process of its own for each
+size.
 
     python benchmarks/debate_memory.py [--games 10 80 320] [--rounds 4 16]
 
-Scripted players say 1,000 characters each. What is printed is the peak of memory above that of a process which has
-imported everything and played one game: while playing, scoring, rating, writing the pages and exporting pairs. "Held"
-is what playing and scoring still hold afterwards, once the interpreter's free lists (room that Python keeps for small
-objects, up to a bound of its own) are emptied: what a larger tournament needs more of.
+Scripted players say 1,000 characters each. What is printed is the peak of memory above that of a
+process which has imported everything and played one game: while playing, scoring, rating, writing
+the pages and exporting pairs. "Held" is what playing and scoring still hold afterwards, once the
+interpreter's free lists (room that Python keeps for small objects, up to a bound of its own) are
+emptied: what a larger tournament needs more of.
 """
 
 from __future__ import annotations
@@ -33,14 +35,20 @@ from mirrorenv.debate.tournament import Tournament
 def design(games: int, rounds: int) -> Tournament:
     """Four talkative players and a judge."""
     text = "something to say, and more of it. " * 30
-    cards = tuple(AgentCard(name=f"p{k}", player="constant", options={"text": f"{k}: {text}"[:1000]}) for k in range(4))
+    cards = tuple(
+        AgentCard(name=f"p{k}", player="constant", options={"text": f"{k}: {text}"[:1000]})
+        for k in range(4)
+    )
     rules = preset("default", {"rounds": rounds})
     judge = AgentCard(name="judge", player="random")
-    return Tournament("memory", 0, games, 4, rules, load_topics("neutral"), cards, judge, None, False)
+    return Tournament(
+        "memory", 0, games, 4, rules, load_topics("neutral"), cards, judge, None, False
+    )
 
 
 def peak(work: Callable[[], Any]) -> tuple[float, float]:
-    """Most MiB that Python held at once beyond what it held before, and how many its result still holds."""
+    """Most MiB that Python held at once beyond what it held before, and how many its result still
+    holds."""
     gc.collect()
     tracemalloc.start()
     result = work()
@@ -73,25 +81,41 @@ def measure(games: int, rounds: int, pipe: Connection) -> None:
 
         play, score = peak(played), peak(scored)
         rate = peak(lambda: results().items().rated(bootstrap=50))
-        pages, pairs = peak(lambda: write_pages(results())), peak(lambda: write_pairs(results(), path / "pairs.jsonl"))
+        pages, pairs = (
+            peak(lambda: write_pages(results())),
+            peak(lambda: write_pairs(results(), path / "pairs.jsonl")),
+        )
         sizes = (path / CALLS).stat().st_size / 2**20, play[1], score[1]
         pipe.send((*sizes, *(one[0] for one in (play, score, rate, pages, pairs))))
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--games", type=int, nargs="+", default=[10, 80, 320])
     parser.add_argument("--rounds", type=int, nargs="+", default=[4, 16])
     options = parser.parse_args()
-    columns = ["log", "held by play", "held by scores", "playing", "scoring", "rating", "pages", "pairs"]
+    columns = [
+        "log",
+        "held by play",
+        "held by scores",
+        "playing",
+        "scoring",
+        "rating",
+        "pages",
+        "pairs",
+    ]
     print(f"| games | rounds | {' | '.join(columns)} |\n|{'---|' * (len(columns) + 2)}")
     for games, rounds in [
         *((games, options.rounds[0]) for games in options.games),
         (options.games[0], options.rounds[-1]),
     ]:
         ours, theirs = multiprocessing.Pipe()
-        child = multiprocessing.get_context("spawn").Process(target=measure, args=(games, rounds, theirs))
+        child = multiprocessing.get_context("spawn").Process(
+            target=measure, args=(games, rounds, theirs)
+        )
         child.start()
         row = ours.recv()
         child.join()

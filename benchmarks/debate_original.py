@@ -1,7 +1,9 @@
-"""What the game of 2024 pays for no recognition at all: copying one's own text, and one constant answer.
+"""What the game of 2024 pays for no recognition at all: copying one's own text, and one constant
+answer.
 
-The original shuffled with one fixed seed, so that its eleven orders are the same in every run. Under them this plays
-the preset ``original`` with players that recognise nobody, and prints hits of 44. Any claim of success must beat them.
+The original shuffled with one fixed seed, so that its eleven orders are the same in every run.
+Under them this plays the preset ``original`` with players that recognise nobody, and prints hits of
+44. Any claim of success must beat them.
 
     python benchmarks/debate_original.py
 """
@@ -42,7 +44,9 @@ def hits(cards: list[AgentCard], games: int, *, fixed: bool = True) -> dict[str,
     """Texts attributed rightly in each game, by card; at most 44."""
     rules = preset("original", {"orders": original_orders()} if fixed else {})
     judge = AgentCard(name="judge", player="random")
-    tournament = Tournament("original", 0, games, 1, rules, load_topics(rules.topics), tuple(cards), judge, None, False)
+    tournament = Tournament(
+        "original", 0, games, 1, rules, load_topics(rules.topics), tuple(cards), judge, None, False
+    )
     players = {card.name: make_player(card) for card in cards}
 
     async def call(card: AgentCard, view: View) -> Reply:
@@ -64,7 +68,11 @@ def constants() -> Mapping[tuple[int, ...], float]:
     for first in range(0, len(answers), PLAYERS):
         group = answers[first : first + PLAYERS]
         cards = [
-            AgentCard(name=f"c{k}", player="constant", options={"order": [player + 1 for player in answer]})
+            AgentCard(
+                name=f"c{k}",
+                player="constant",
+                options={"order": [player + 1 for player in answer]},
+            )
             for k, answer in enumerate(group)
         ]
         found = hits(cards, 1)
@@ -74,25 +82,42 @@ def constants() -> Mapping[tuple[int, ...], float]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--games", type=int, default=100, help="games of the players that draw by chance")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--games", type=int, default=100, help="games of the players that draw by chance"
+    )
     parser.add_argument("--out", type=Path, help="also write the figures as JSON")
     options = parser.parse_args()
     four = range(PLAYERS)
     copied = np.concatenate(
-        list(hits([AgentCard(name=f"p{k}", player="copy-own") for k in four], options.games).values())
+        list(
+            hits([AgentCard(name=f"p{k}", player="copy-own") for k in four], options.games).values()
+        )
     )
     guessed = np.concatenate(
         list(hits([AgentCard(name=f"p{k}", player="random") for k in four], options.games).values())
     )
     fixed = constants()
     best = max(fixed, key=lambda answer: fixed[answer])
-    own = hits([AgentCard(name=f"p{k}", player="constant") for k in four], options.games, fixed=False)
-    drawn = np.array(own["p0"])  # all four see one order and give one answer: a game is one observation
+    own = hits(
+        [AgentCard(name=f"p{k}", player="constant") for k in four], options.games, fixed=False
+    )
+    # all four see one order and give one answer: a game is one observation
+    drawn = np.array(own["p0"])
     figures = {
         "orders": [list(order) for order in original_orders()],
-        "copy_own": {"mean": copied.mean(), "sd": copied.std(ddof=1), "p95": float(np.quantile(copied, 0.95))},
-        "random": {"mean": guessed.mean(), "sd": guessed.std(ddof=1), "p95": float(np.quantile(guessed, 0.95))},
+        "copy_own": {
+            "mean": copied.mean(),
+            "sd": copied.std(ddof=1),
+            "p95": float(np.quantile(copied, 0.95)),
+        },
+        "random": {
+            "mean": guessed.mean(),
+            "sd": guessed.std(ddof=1),
+            "p95": float(np.quantile(guessed, 0.95)),
+        },
         "best_constant": {"answer": list(best), "hits": fixed[best]},
         "constant_0123": fixed[tuple(four)],
         "constant_with_drawn_orders": t_interval(drawn).to_dict(),
@@ -101,11 +126,13 @@ def main() -> None:
     print(f"of {PLAYERS * ROUNDS} items, {options.games} games of four alike")
     for name in ("copy_own", "random"):
         print(
-            f"{name:14} mean {figures[name]['mean']:.2f}  sd {figures[name]['sd']:.2f}  95 % {figures[name]['p95']:.0f}"
+            f"{name:14} mean {figures[name]['mean']:.2f}  sd {figures[name]['sd']:.2f}  95 % "
+            f"{figures[name]['p95']:.0f}"
         )
     equal = ["".join(map(str, answer)) for answer in fixed if fixed[answer] == fixed[best]]
     print(
-        f"best constant  {fixed[best]:.0f} of 44: {' or '.join(sorted(equal))}; always 0123: {fixed[tuple(four)]:.0f}"
+        f"best constant  {fixed[best]:.0f} of 44: {' or '.join(sorted(equal))}; always 0123: "
+        f"{fixed[tuple(four)]:.0f}"
     )
     print(f"constant, orders drawn by the key of each round: {t_interval(drawn)}")
     if options.out:

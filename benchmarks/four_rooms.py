@@ -2,16 +2,19 @@
 
     python benchmarks/four_rooms.py [--seed 0] [--skills 32] [--credit final] [--smoke]
 
-DIAYN (Eysenbach et al., "Diversity is all you need", ICLR 2019) pays a skill z for states by which a discriminator
-recognises it: log q(z | s) + log N. Here everything but the discriminator is exact. N tabular policies walk 30 steps
-from one corner of the four rooms (Sutton, Precup and Singh 1999; 104 cells, four moves, a step into a wall is a stay);
-where each of them is after each step is computed and not sampled, and so is the policy gradient. The discriminator is
+DIAYN (Eysenbach et al., "Diversity is all you need", ICLR 2019) pays a skill z for states by which
+a discriminator recognises it: log q(z | s) + log N. Here everything but the discriminator is exact.
+N tabular policies walk 30 steps from one corner of the four rooms (Sutton, Precup and Singh 1999;
+104 cells, four moves, a step into a wall is a stay); where each of them is after each step is
+computed and not sampled, and so is the policy gradient. The discriminator is
 
 exact     the posterior q(z | s) of the skills as they are
-learned   a table of logits, trained alongside on as many sampled states as there are skills times `SAMPLED`
+learned   a table of logits, trained alongside on as many sampled states as there are skills
+          times `SAMPLED`
 
-and the states it sees and pays for are the last of each episode, or each of them (as in DIAYN). Skills start nearly
-alike. The figure is the effective number of skills, exp I(Z; S), at most N and at most the number of cells.
+and the states it sees and pays for are the last of each episode, or each of them (as in DIAYN).
+Skills start nearly alike. The figure is the effective number of skills, exp I(Z; S), at most N and
+at most the number of cells.
 
 Shapes: Z skills, S cells, A moves, T steps.
 """
@@ -53,9 +56,16 @@ Discriminator = Literal["exact", "learned"]
 def four_rooms() -> NDArray[np.int64]:
     """(S, A): the cell that each move leads to. Cell 0 is the corner where skills start."""
     lines = ROOMS.strip().splitlines()
-    cells = {(r, c): 0 for r, line in enumerate(lines) for c, sign in enumerate(line) if sign == " "}
+    cells = {
+        (r, c): 0 for r, line in enumerate(lines) for c, sign in enumerate(line) if sign == " "
+    }
     cells = {place: index for index, place in enumerate(cells)}
-    return np.array([[cells.get((r + dr, c + dc), index) for dr, dc in MOVES] for (r, c), index in cells.items()])
+    return np.array(
+        [
+            [cells.get((r + dr, c + dc), index) for dr, dc in MOVES]
+            for (r, c), index in cells.items()
+        ]
+    )
 
 
 def occupancy(logits: Tensor, leads_to: Tensor) -> Tensor:
@@ -80,11 +90,15 @@ def paid_for(where: Tensor, credit: Credit) -> Tensor:
 def effective_skills(seen: Tensor) -> float:
     """exp I(Z; S) of (Z, S) state distributions, skills being equally likely."""
     mixture = seen.mean(0)
-    terms = torch.where(seen > 0, seen * (seen.clamp_min(1e-300).log() - mixture.clamp_min(1e-300).log()), 0.0)
+    terms = torch.where(
+        seen > 0, seen * (seen.clamp_min(1e-300).log() - mixture.clamp_min(1e-300).log()), 0.0
+    )
     return math.exp(float(terms.sum(1).mean()))
 
 
-def learn(skills: int, credit: Credit, kind: Discriminator, seed: int, iterations: int) -> dict[str, float]:
+def learn(
+    skills: int, credit: Credit, kind: Discriminator, seed: int, iterations: int
+) -> dict[str, float]:
     """Train skills against their discriminator.
 
     Args:
@@ -92,7 +106,8 @@ def learn(skills: int, credit: Credit, kind: Discriminator, seed: int, iteration
         credit: which states are paid for.
         kind: of discriminator.
         seed: of the first policies and of sampled states.
-        iterations: steps of the policies (Adam, 0.05), each with one of the discriminator (Adam, 0.05).
+        iterations: steps of the policies (Adam, 0.05), each with one of the discriminator (Adam,
+            0.05).
 
     Returns:
         effective skills in the last states (``final``) and in all of them (``every``).
@@ -100,13 +115,20 @@ def learn(skills: int, credit: Credit, kind: Discriminator, seed: int, iteration
     generator = torch.Generator().manual_seed(seed)
     leads_to = torch.from_numpy(four_rooms())
     cells, moves = leads_to.shape
-    logits = (0.01 * torch.randn(skills, cells, moves, generator=generator, dtype=torch.float64)).requires_grad_()
+    logits = (
+        0.01 * torch.randn(skills, cells, moves, generator=generator, dtype=torch.float64)
+    ).requires_grad_()
     table = torch.zeros(cells, skills, dtype=torch.float64, requires_grad=True)
-    policy_step, table_step = torch.optim.Adam([logits], lr=0.05), torch.optim.Adam([table], lr=0.05)
+    policy_step, table_step = (
+        torch.optim.Adam([logits], lr=0.05),
+        torch.optim.Adam([table], lr=0.05),
+    )
     for _ in range(iterations):
         seen = paid_for(occupancy(logits, leads_to), credit)  # (Z, S)
         if kind == "learned":
-            states = torch.multinomial(seen.detach(), SAMPLED, replacement=True, generator=generator)  # (Z, SAMPLED)
+            states = torch.multinomial(
+                seen.detach(), SAMPLED, replacement=True, generator=generator
+            )  # (Z, SAMPLED)
             authors = torch.arange(skills).repeat_interleave(SAMPLED)
             loss = torch.nn.functional.cross_entropy(table[states.flatten()], authors)
             table_step.zero_grad()
@@ -135,7 +157,9 @@ def most_skills(skills: int) -> float:
 
 def main() -> None:
     """Print one run beside its exact counterpart as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skills", type=int, default=32)
     parser.add_argument("--credit", choices=("final", "every"), default="final")
@@ -147,7 +171,16 @@ def main() -> None:
     kinds: tuple[Discriminator, ...] = ("exact", "learned")
     for kind in kinds:
         found = learn(options.skills, options.credit, kind, options.seed, iterations)
-        print(json.dumps({"benchmark": "four_rooms", "discriminator": kind, "skills": options.skills, **found}))
+        print(
+            json.dumps(
+                {
+                    "benchmark": "four_rooms",
+                    "discriminator": kind,
+                    "skills": options.skills,
+                    **found,
+                }
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Conditions x seeds of training runs through the public command, resumable, and their table.
 
-Not a benchmark itself: the suites beside it import it. A run that is finished is not run again; a run that was cut
-short starts over. Every run is a folder that `mirrorenv report` turns into a page.
+Not a benchmark itself: the suites beside it import it. A run that is finished is not run again; a
+run that was cut short starts over. Every run is a folder that `mirrorenv report` turns into a page.
 """
 
 from __future__ import annotations
@@ -26,16 +26,33 @@ HERE = Path(__file__).resolve().parent
 
 
 def arguments(
-    description: str, *, seeds: int, out: str, add: Callable[[argparse.ArgumentParser], object] | None = None
+    description: str,
+    *,
+    seeds: int,
+    out: str,
+    add: Callable[[argparse.ArgumentParser], object] | None = None,
 ) -> argparse.Namespace:
     """The options all suites share, and those that `add` gives the parser."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=seeds, help=f"how many seeds of every condition (default {seeds})")
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=seeds,
+        help=f"how many seeds of every condition (default {seeds})",
+    )
     parser.add_argument("--first-seed", type=int, default=0, help="the first of them (default 0)")
-    parser.add_argument("--out", type=Path, default=Path("runs") / out, help="folder of the run folders")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time; each takes about one core")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs") / out, help="folder of the run folders"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="runs at a time; each takes about one core"
+    )
     parser.add_argument("--only", default="", help="only conditions whose name contains this")
-    parser.add_argument("--smoke", action="store_true", help="a few iterations of one seed: does it work at all?")
+    parser.add_argument(
+        "--smoke", action="store_true", help="a few iterations of one seed: does it work at all?"
+    )
     parser.add_argument("--table", action="store_true", help="run nothing; print what is there")
     parser.add_argument("--json", type=Path, help="also write the table here")
     if add is not None:
@@ -68,14 +85,23 @@ def run_grid(
         def work(job: tuple[str, list[str], int]) -> None:
             nonlocal done
             name, args, seed = job
-            _train(out / name / f"seed{seed}", [*args, *(smoke if options.smoke else ()), "--set", f"seed={seed}"])
+            _train(
+                out / name / f"seed{seed}",
+                [*args, *(smoke if options.smoke else ()), "--set", f"seed={seed}"],
+            )
             done += 1
             minutes = (time.monotonic() - begun) / 60
-            print(f"{done}/{len(jobs)} runs, {minutes:.1f} min: {name} seed {seed}", file=sys.stderr, flush=True)
+            print(
+                f"{done}/{len(jobs)} runs, {minutes:.1f} min: {name} seed {seed}",
+                file=sys.stderr,
+                flush=True,
+            )
 
         with ThreadPoolExecutor(max(1, options.jobs)) as pool:
             list(pool.map(work, jobs))
-    return {name: [p for seed in seeds if _finished(p := out / name / f"seed{seed}")] for name in chosen}
+    return {
+        name: [p for seed in seeds if _finished(p := out / name / f"seed{seed}")] for name in chosen
+    }
 
 
 def _finished(path: Path) -> bool:
@@ -85,7 +111,17 @@ def _finished(path: Path) -> bool:
 def _train(path: Path, args: Sequence[str]) -> None:
     if _finished(path):
         return
-    command = [sys.executable, "-m", "mirrorenv", "train", *args, "--run", str(path), "--overwrite", "--quiet"]
+    command = [
+        sys.executable,
+        "-m",
+        "mirrorenv",
+        "train",
+        *args,
+        "--run",
+        str(path),
+        "--overwrite",
+        "--quiet",
+    ]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode or not _finished(path):
         raise SystemExit(f"{' '.join(command)}\nfailed:\n{result.stderr[-3000:]}")
@@ -127,10 +163,17 @@ def summary(values: Sequence[float]) -> Row:
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Print and return a Markdown table."""
     widths = [max(len(str(row[i])) for row in [columns, *rows]) for i in range(len(columns))]
-    lines = [" | ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    lines = [
+        " | ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
     head = " | ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True))
     table = "\n".join(
-        [f"| {head} |", "|" + "|".join("-" * (w + 2) for w in widths) + "|", *(f"| {x} |" for x in lines)]
+        [
+            f"| {head} |",
+            "|" + "|".join("-" * (w + 2) for w in widths) + "|",
+            *(f"| {x} |" for x in lines),
+        ]
     )
     print(f"\n{title}\n\n{table}\n")
     return table

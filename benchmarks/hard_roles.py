@@ -1,8 +1,10 @@
-"""A world in which separate networks fall into one role, and divide the labour with the mirror: chain-v0.
+"""A world in which separate networks fall into one role, and divide the labour with the mirror:
+chain-v0.
 
-Six agents, six jobs; only gleaning is paid until all six are done. The divided fraction is
-(return - crowd) / (divided - crowd): 0 is a crowd of gleaners, 1 one agent on each job, and uniform play is below 0.
-Same budget for every condition, last population, no best-of. World and conditions were chosen on seeds 100 to 103.
+Six agents, six jobs; only gleaning is paid until all six are done. The divided fraction is (return
+- crowd) / (divided - crowd): 0 is a crowd of gleaners, 1 one agent on each job, and uniform play is
+below 0. Same budget for every condition, last population, no best-of. World and conditions were
+chosen on seeds 100 to 103.
 
     python benchmarks/hard_roles.py --seeds 10 [--json benchmarks/results/hard_roles.json]
 """
@@ -49,7 +51,8 @@ def measured(path: Path) -> tuple[float, float]:
     population, settings = trained(path)
     world = make_batch(settings.world, EPISODES, **settings.world_options)
     held_out = play_held_out(population, world, seed=SEED)
-    evidence = observer_evidence(population, held_out, run=SEED)[:, -1]  # (B, J, K, N), slots in author order
+    # (B, J, K, N), slots in author order
+    evidence = observer_evidence(population, held_out, run=SEED)[:, -1]
     right = evidence.argmax(axis=-1) == np.arange(world.num_agents)
     return fraction(float(held_out.experience.rewards.sum(axis=1).mean())), float(right.mean())
 
@@ -58,8 +61,14 @@ def main() -> None:
     """Run what is missing and print the tables."""
     options = grid.arguments(__doc__ or "", seeds=10, out="hard_roles")
     runs = {name: paths for name, paths in run_bare(CONDITIONS, options, SMOKE).items() if paths}
-    anchors = {"chance": WORLD.chance_return, "crowd": WORLD.crowd_return, "divided": WORLD.divided_return}
-    shown = ", ".join(f"{name} {value:.2f} ({fraction(value):.3f})" for name, value in anchors.items())
+    anchors = {
+        "chance": WORLD.chance_return,
+        "crowd": WORLD.crowd_return,
+        "divided": WORLD.divided_return,
+    }
+    shown = ", ".join(
+        f"{name} {value:.2f} ({fraction(value):.3f})" for name, value in anchors.items()
+    )
     print(f"returns (and divided fractions): {shown}; critical weight {WORLD.critical_weight:.3f}")
     content: dict[str, Any] = {"anchors": anchors}
     found: dict[str, dict[int, float]] = {}
@@ -70,7 +79,11 @@ def main() -> None:
         found[name] = dict(zip(seeds, values, strict=True))
         by_seed = " ".join(f"{value:.2f}" for value in values)
         rows.append([name, str(len(values)), grid.interval(values), by_seed, grid.interval(top1)])
-        content[name] = {"seeds": seeds, "divided_fraction": grid.summary(values), "top1": grid.summary(top1)}
+        content[name] = {
+            "seeds": seeds,
+            "divided_fraction": grid.summary(values),
+            "top1": grid.summary(top1),
+        }
     columns = ["condition", "seeds", "divided fraction (t interval)", "by seed", "top-1"]
     grid.print_table("chain-v0, separate weights, last population", columns, rows)
     if len(found.get(OURS, {})) > 1:
@@ -79,18 +92,45 @@ def main() -> None:
 
 
 def _against(found: dict[str, dict[int, float]]) -> dict[str, Any]:
-    """The mirror against every other condition: by seed, and whether a run of the one beats a run of the other."""
-    ours, others = found[OURS], {name: values for name, values in found.items() if name != OURS and len(values) > 1}
+    """The mirror against every other condition: by seed, and whether a run of the one beats a run
+    of the other."""
+    ours, others = (
+        found[OURS],
+        {name: values for name, values in found.items() if name != OURS and len(values) > 1},
+    )
     content: dict[str, Any] = {}
     rows = []
     for row in compare_with(OURS, {OURS: ours, **others}) if others else []:
-        better = probability_of_improvement(list(ours.values()), list(others[row.condition].values()))
-        less = -np.array([row.difference.estimate.value, row.difference.estimate.high, row.difference.estimate.low])
+        better = probability_of_improvement(
+            list(ours.values()), list(others[row.condition].values())
+        )
+        less = -np.array(
+            [
+                row.difference.estimate.value,
+                row.difference.estimate.high,
+                row.difference.estimate.low,
+            ]
+        )
         value, low, high = less
-        rows.append([row.condition, f"{value:.3f} [{low:.3f}, {high:.3f}]", f"{row.corrected:.2g}", str(better)])
-        content[row.condition] = {"difference": {"value": value, "low": low, "high": high}, "p": row.corrected,
-                                  "probability_of_improvement": better.to_dict()}  # fmt: skip
-    columns = ["mirror against", "difference, seed by seed", "p (Holm)", "probability of improvement"]
+        rows.append(
+            [
+                row.condition,
+                f"{value:.3f} [{low:.3f}, {high:.3f}]",
+                f"{row.corrected:.2g}",
+                str(better),
+            ]
+        )
+        content[row.condition] = {
+            "difference": {"value": value, "low": low, "high": high},
+            "p": row.corrected,
+            "probability_of_improvement": better.to_dict(),
+        }
+    columns = [
+        "mirror against",
+        "difference, seed by seed",
+        "p (Holm)",
+        "probability of improvement",
+    ]
     grid.print_table("the mirror, weight 1, against the others", columns, rows)
     return content
 

@@ -1,12 +1,14 @@
-"""Does the mirror reward divide the labour of a shared network in Pac-Men? Every recorded run, by who looked at what.
+"""Does the mirror reward divide the labour of a shared network in Pac-Men? Every recorded run, by
+who looked at what.
 
     python benchmarks/suite.py labour --out benchmarks/results/labour
     python benchmarks/labour_table.py [--results benchmarks/results]
 
-Three rounds of the same settings, none with a seed of another: seeds 10 to 19 (`pacmen_labour.py`, whose result made
-the claim), 0 to 4 (suite ``worlds``; on seed 3 of them it was decided what observers read) and 20 to 29 (suite
-``labour``, begun when the claim stood). Specialist fraction, and the probability that a run with the mirror beats one
-of the row; of each round and of all together.
+Three rounds of the same settings, none with a seed of another: seeds 10 to 19 (`pacmen_labour.py`,
+whose result made the claim), 0 to 4 (suite ``worlds``; on seed 3 of them it was decided what
+observers read) and 20 to 29 (suite ``labour``, begun when the claim stood). Specialist fraction,
+and the probability that a run with the mirror beats one of the row; of each round and of all
+together.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ def rounds_of(results: Path) -> dict[str, Round]:
     found = {"seeds 10 to 19": {row: _by_seed(first[name]) for name, row in NAMES.items()}}
     for suite, words in (("worlds", "seeds 0 to 4"), ("labour", "seeds 20 and up")):
         found[words] = {
-            name.removeprefix("pacmen-shared-"): {seed: fraction(one["return"]) for seed, one in seeds.items()}
+            name.removeprefix("pacmen-shared-"): {
+                seed: fraction(one["return"]) for seed, one in seeds.items()
+            }
             for name, seeds in recorded(results / suite).items()
             if name.startswith("pacmen-shared-")
         }
@@ -70,21 +74,39 @@ def lines(words: str, one: Round) -> list[list[str]]:
     for row, values in sorted(one.items(), key=lambda item: item[0] != MIRROR):
         sample = list(values.values())
         good = f"{sum(value >= 0.8 for value in sample)} of {len(sample)}"
-        beats = "" if row == MIRROR else str(probability_of_improvement(list(one[MIRROR].values()), sample))
-        found.append([words, row, interval(sample), good, beats, " ".join(f"{value:.2f}" for value in sample)])
+        beats = (
+            ""
+            if row == MIRROR
+            else str(probability_of_improvement(list(one[MIRROR].values()), sample))
+        )
+        found.append(
+            [
+                words,
+                row,
+                interval(sample),
+                good,
+                beats,
+                " ".join(f"{value:.2f}" for value in sample),
+            ]
+        )
     return found
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--results", type=Path, default=Path("benchmarks/results"))
     rounds = rounds_of(parser.parse_args().results)
     rows = [line for words, one in rounds.items() for line in lines(words, one)]
     rows += lines("all", together(rounds))
     columns = ["round", "row", "specialist fraction", "0.8 or more", "mirror beats it", "by seed"]
     print_table(
-        "Pac-Men tini, shared weights, observers of the mirror row read observations, last checkpoint", columns, rows
+        "Pac-Men tini, shared weights, observers of the mirror row read observations, last "
+        "checkpoint",
+        columns,
+        rows,
     )
 
 

@@ -1,15 +1,18 @@
-"""Several generators, and a discriminator that says which of them made what: five modes in one dimension.
+"""Several generators, and a discriminator that says which of them made what: five modes in one
+dimension.
 
     python benchmarks/mad_gan.py [--seed 0] [--weight 1.0] [--iterations 6000] [--smoke]
 
-The setting of MAD-GAN (Ghosh et al., "Multi-agent diverse generative adversarial networks", CVPR 2018) as far as its
-authors' program fixes it: modes at 10, 20, 60, 80, 110 with standard deviations 3, 3, 2, 2, 1 and equal weight; noise
-uniform in [-1, 1]^64; three layers of 128 units, ELU in the generators, leaky ReLU (0.1) in the discriminator; Adam
-with beta_1 = 0.5; batches of 128. The generators share their layers but the last. Ours: a step of 1e-3 for 6,000
-iterations, where the original has 1e-4 for hundreds of thousands; data and samples are divided by 50 for the networks.
+The setting of MAD-GAN (Ghosh et al., "Multi-agent diverse generative adversarial networks", CVPR
+2018) as far as its authors' program fixes it: modes at 10, 20, 60, 80, 110 with standard deviations
+3, 3, 2, 2, 1 and equal weight; noise uniform in [-1, 1]^64; three layers of 128 units, ELU in the
+generators, leaky ReLU (0.1) in the discriminator; Adam with beta_1 = 0.5; batches of 128. The
+generators share their layers but the last. Ours: a step of 1e-3 for 6,000 iterations, where the
+original has 1e-4 for hundreds of thousands; data and samples are divided by 50 for the networks.
 
-The discriminator has k + 1 outputs: real, or made by generator i. In MAD-GAN a generator is paid for passing as real
-and for nothing else. Here it may be paid for being identified as well, which is the mirror's question to a generator:
+The discriminator has k + 1 outputs: real, or made by generator i. In MAD-GAN a generator is paid
+for passing as real and for nothing else. Here it may be paid for being identified as well, which is
+the mirror's question to a generator:
 
     loss of generator i = -log D(real | G_i(z)) - weight * log D(i | G_i(z))
 """
@@ -53,7 +56,9 @@ class Players:
     weight: float = 0.0
 
 
-def real_samples(count: int, rng: np.random.Generator, modes: tuple[int, ...] = (0, 1, 2, 3, 4)) -> Floats:
+def real_samples(
+    count: int, rng: np.random.Generator, modes: tuple[int, ...] = (0, 1, 2, 3, 4)
+) -> Floats:
     """Draws from the mixture, or from some of its modes in equal parts."""
     which = rng.choice(np.array(modes), size=count)
     drawn: Floats = rng.normal(MODES[which], SPREADS[which])
@@ -61,7 +66,8 @@ def real_samples(count: int, rng: np.random.Generator, modes: tuple[int, ...] = 
 
 
 class Generators(nn.Module):
-    """k generators that share all layers but the last: noise (k, R, 64) -> samples (k, R), in units of 50."""
+    """k generators that share all layers but the last: noise (k, R, 64) -> samples (k, R), in units
+    of 50."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -99,7 +105,9 @@ def train(players: Players, seed: int, iterations: int, step: float = 1e-4) -> F
     makers_step, judge_step = (
         torch.optim.Adam(one.parameters(), lr=step, betas=(0.5, 0.999)) for one in (makers, judge)
     )
-    author = torch.arange(1, count + 1) if players.identify else torch.ones(count, dtype=torch.int64)
+    author = (
+        torch.arange(1, count + 1) if players.identify else torch.ones(count, dtype=torch.int64)
+    )
     labels = torch.cat([torch.zeros(BATCH, dtype=torch.int64), author.repeat_interleave(BATCH)])
     for _ in range(iterations):
         real = torch.from_numpy((real_samples(BATCH, rng) / SCALE).astype(np.float32))
@@ -129,7 +137,8 @@ def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
 
 
 def measure(made: Floats, rng: np.random.Generator) -> dict[str, float]:
-    """How well the generators together cover the mixture, and how well one can be told from another.
+    """How well the generators together cover the mixture, and how well one can be told from
+    another.
 
     Args:
         made: (k, R) samples.
@@ -138,17 +147,24 @@ def measure(made: Floats, rng: np.random.Generator) -> dict[str, float]:
     Returns:
         ``kl``: KL(made || real) over bins of 0.1 that hold real samples, in nats.
         ``chi2``: sum of (made - real)**2 / real over these bins, divided by 1e5.
-        ``modes``: of five, those within whose three standard deviations lies at least a quarter of their due.
+        ``modes``: of five, those within whose three standard deviations lies at least a quarter of
+            their due.
         ``astray``: share of samples farther than four standard deviations from every mode.
         ``effective``: exp of the mutual information of generator and bin of width 0.5.
     """
-    real, fake = (np.histogram(one, BINS)[0].astype(np.float64) for one in (real_samples(made.size, rng), made.ravel()))
+    real, fake = (
+        np.histogram(one, BINS)[0].astype(np.float64)
+        for one in (real_samples(made.size, rng), made.ravel())
+    )
     there = real > 0
     p, q = fake[there] / made.size, real[there] / made.size
     kl = float((p[p > 0] * np.log(p[p > 0] / q[p > 0])).sum())
     away = np.abs(made.ravel()[:, None] - MODES) / SPREADS  # (samples, 5)
     due = (away < 3).mean(0) * len(MODES) / 0.9973
-    joint = np.stack([np.histogram(one, np.linspace(-200.0, 320.0, 1041))[0] for one in made]) / made.size
+    joint = (
+        np.stack([np.histogram(one, np.linspace(-200.0, 320.0, 1041))[0] for one in made])
+        / made.size
+    )
     product = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     nats = float((joint[joint > 0] * np.log(joint[joint > 0] / product[joint > 0])).sum())
     return {
@@ -162,20 +178,35 @@ def measure(made: Floats, rng: np.random.Generator) -> dict[str, float]:
 
 def anchors(seed: int) -> dict[str, dict[str, float]]:
     """What the figures are for a perfect generator, and for perfect ones that miss modes."""
-    cases = {"perfect": (0, 1, 2, 3, 4), "without the narrowest mode": (0, 1, 2, 3), "one mode only": (2,)}
+    cases = {
+        "perfect": (0, 1, 2, 3, 4),
+        "without the narrowest mode": (0, 1, 2, 3),
+        "one mode only": (2,),
+    }
     rng = np.random.default_rng([seed, 2])
-    return {name: measure(real_samples(SAMPLES, rng, modes)[None], rng) for name, modes in cases.items()}
+    return {
+        name: measure(real_samples(SAMPLES, rng, modes)[None], rng) for name, modes in cases.items()
+    }
 
 
 def main() -> None:
     """Print one run's figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--generators", type=int, default=4)
-    parser.add_argument("--weight", type=float, default=0.0, help="of being identified, in a generator's loss")
-    parser.add_argument("--blind", action="store_true", help="the discriminator does not tell generators apart")
     parser.add_argument(
-        "--step", type=float, default=1e-3, help="of Adam; 1e-4 in the original, which trains far longer"
+        "--weight", type=float, default=0.0, help="of being identified, in a generator's loss"
+    )
+    parser.add_argument(
+        "--blind", action="store_true", help="the discriminator does not tell generators apart"
+    )
+    parser.add_argument(
+        "--step",
+        type=float,
+        default=1e-3,
+        help="of Adam; 1e-4 in the original, which trains far longer",
     )
     parser.add_argument("--iterations", type=int, default=6_000)
     parser.add_argument("--smoke", action="store_true", help="20 iterations: does it run at all?")
@@ -184,7 +215,11 @@ def main() -> None:
     players = Players(options.generators, not options.blind, options.weight)
     made = train(players, options.seed, 20 if options.smoke else options.iterations, options.step)
     found: dict[str, Any] = measure(made, np.random.default_rng([options.seed, 3]))
-    print(json.dumps({"benchmark": "mad_gan", "seed": options.seed, "weight": options.weight, **found}))
+    print(
+        json.dumps(
+            {"benchmark": "mad_gan", "seed": options.seed, "weight": options.weight, **found}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""The mark test on recorded populations: one agent's policy is secretly changed for an episode. Who notices?
+"""The mark test on recorded populations: one agent's policy is secretly changed for an episode. Who
+notices?
 
-In a marked episode one agent acts by a changed law: with noise (in each step uniformly at random with probability
-epsilon), or with its favourite action masked (in part or altogether). Nothing else is touched; the others act as ever,
-and nobody is told. Afterwards every reader gives the agent's trajectory a score for "that was not me", and the area
-under its curve against unmarked episodes is compared with that of the likelihood ratio, which nobody can beat.
+In a marked episode one agent acts by a changed law: with noise (in each step uniformly at random
+with probability epsilon), or with its favourite action masked (in part or altogether). Nothing else
+is touched; the others act as ever, and nobody is told. Afterwards every reader gives the agent's
+trajectory a score for "that was not me", and the area under its curve against unmarked episodes is
+compared with that of the likelihood ratio, which nobody can beat.
 
 Shapes: B episodes, T time, N agents, A actions.
 """
@@ -62,11 +64,16 @@ MARKS = (
 
 def favourites(record: Recording) -> list[int]:
     """Each agent's most frequent action."""
-    return [int(np.bincount(record.episodes.actions[:, :, n].ravel()).argmax()) for n in range(record.shape.num_agents)]
+    return [
+        int(np.bincount(record.episodes.actions[:, :, n].ravel()).argmax())
+        for n in range(record.shape.num_agents)
+    ]
 
 
 @torch.no_grad()
-def play_marked(population: Population, case: Case, changes: list[Change], episodes: int, seed: int) -> Recording:
+def play_marked(
+    population: Population, case: Case, changes: list[Change], episodes: int, seed: int
+) -> Recording:
     """Play episodes in which agent ``b mod N`` of episode b acts by its changed law."""
     world = make_batch(case.world, num_envs=episodes, **case.options)
     rng = np.random.default_rng(seed)
@@ -99,7 +106,9 @@ def play_marked(population: Population, case: Case, changes: list[Change], episo
 @torch.no_grad()
 def own_law(population: Population, record: Recording) -> Floats:
     """(B, T, N, A): every agent's log law on its own trajectory."""
-    outputs = population.actor.sequence(torch.from_numpy(record.episodes.observations)).distribution.outputs
+    outputs = population.actor.sequence(
+        torch.from_numpy(record.episodes.observations)
+    ).distribution.outputs
     law: Floats = outputs.double().log_softmax(-1).numpy()
     return law
 
@@ -120,31 +129,43 @@ def best_scores(law: Floats, record: Recording, changes: list[Change]) -> Floats
 
 
 def policy_scores(law: Floats, record: Recording) -> dict[str, Floats]:
-    """(B, N) of readers that look their own policy up and nothing else: surprise, bare and beside what is usual."""
+    """(B, N) of readers that look their own policy up and nothing else: surprise, bare and beside
+    what is usual."""
     surprise = -taken(law, record).sum(1)
     usual = -(np.exp(law) * law).sum((1, 3))  # the sum of entropies along the trajectory
-    return {"own policy, surprise": surprise, "own policy, surprise over the usual": surprise - usual}
+    return {
+        "own policy, surprise": surprise,
+        "own policy, surprise over the usual": surprise - usual,
+    }
 
 
 def belief_scores(evidence: Floats) -> tuple[Floats, Floats]:
-    """(B, N) doubts about agent n of its own head, and of the others' heads, from evidence (B, J, K, N)."""
+    """(B, N) doubts about agent n of its own head, and of the others' heads, from evidence (B, J,
+    K, N)."""
     agents = evidence.shape[-1]
     doubt = -np.einsum("bjnn->bjn", Belief(evidence).log_belief("independent"))  # (B, J, N)
     own = np.einsum("bnn->bn", doubt)
     return own, (doubt.sum(1) - own) / (agents - 1)
 
 
-def readings(population: Population, record: Recording, readers: Mapping[str, Reader]) -> dict[str, Floats]:
-    """(B, N) doubts by reader; the likelihood ratio, which needs to know the mark, is not among them."""
+def readings(
+    population: Population, record: Recording, readers: Mapping[str, Reader]
+) -> dict[str, Floats]:
+    """(B, N) doubts by reader; the likelihood ratio, which needs to know the mark, is not among
+    them."""
     found = policy_scores(own_law(population, record), record)
     limit = record.log_p.astype(np.float64).sum(1)  # (B, K, N)
     found["exact limit's belief"] = -np.einsum("bnn->bn", Belief(limit).log_belief("marginals"))
     for name, reader in readers.items():
-        found[f"{name}, own head"], found[f"{name}, others' heads"] = belief_scores(reader_evidence(reader, record))
+        found[f"{name}, own head"], found[f"{name}, others' heads"] = belief_scores(
+            reader_evidence(reader, record)
+        )
     return found
 
 
 def area(marked: Floats, unmarked: Floats) -> float:
     """Mean over agents of the area under the curve, episode b being marked for agent b mod N."""
     agents = marked.shape[1]
-    return float(np.mean([area_under_roc(marked[n::agents, n], unmarked[:, n]).value for n in range(agents)]))
+    return float(
+        np.mean([area_under_roc(marked[n::agents, n], unmarked[:, n]).value for n in range(agents)])
+    )

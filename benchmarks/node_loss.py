@@ -1,12 +1,14 @@
-"""Two Ray nodes on one machine, one of them removed while a population trains: what happens to the run?
+"""Two Ray nodes on one machine, one of them removed while a population trains: what happens to the
+run?
 
     python benchmarks/node_loss.py --lose runner
     python benchmarks/node_loss.py --lose learner
 
-A head node holds the driver; a second node holds one of two env runners, or the learner. After the fifth iteration
-the second node is killed. Prints each iteration, and one JSON object at the end: the episodes of each iteration, the
-error if the run stopped, and whether the same call, on a new cluster, goes on from the last checkpoint to the end.
-Nodes are processes here: this shows what Ray and the trainer do, not what a network does.
+A head node holds the driver; a second node holds one of two env runners, or the learner. After the
+fifth iteration the second node is killed. Prints each iteration, and one JSON object at the end:
+the episodes of each iteration, the error if the run stopped, and whether the same call, on a new
+cluster, goes on from the last checkpoint to the end. Nodes are processes here: this shows what Ray
+and the trainer do, not what a network does.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ ITERATIONS, EPISODES, HORIZON, LOSE_AFTER = 24, 32, 8, 5
 
 def two_nodes(lose: str) -> tuple[Cluster, Any]:
     """A head with room for the driver, and a second node with room for what is to be lost."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2 if lose == "runner" else 1})
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 2 if lose == "runner" else 1}
+    )
     second = cluster.add_node(num_cpus=1 if lose == "runner" else 2)
     cluster.wait_for_nodes()
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
@@ -62,7 +66,8 @@ def settings_for(lose: str) -> RunSettings:
 
 
 def attempt(lose: str, folder: Path, *, kill: bool) -> None:
-    """Train on a new cluster and print what happened; with `kill`, the second node dies on the way."""
+    """Train on a new cluster and print what happened; with `kill`, the second node dies on the
+    way."""
     rows: list[dict[str, Any]] = []
     cluster, second = two_nodes(lose)
     began = last = time.perf_counter()
@@ -71,7 +76,8 @@ def attempt(lose: str, folder: Path, *, kill: bool) -> None:
     def iteration(row: dict[str, Any]) -> None:
         nonlocal last, steps
         now = time.perf_counter()
-        steps = steps or (row["iteration"] - 1) * EPISODES * HORIZON  # what came before, if this is a resumed run
+        # what came before, if this is a resumed run
+        steps = steps or (row["iteration"] - 1) * EPISODES * HORIZON
         done = {"iteration": row["iteration"], "episodes": (row["env_steps"] - steps) // HORIZON}
         rows.append({**done, "seconds": round(now - last, 1), "at": round(now - began, 1)})
         last, steps = now, row["env_steps"]
@@ -86,13 +92,19 @@ def attempt(lose: str, folder: Path, *, kill: bool) -> None:
     except Exception as stopped:  # whatever it is, it is the finding
         error = f"{type(stopped).__name__}: {str(stopped).strip().splitlines()[0]}"
         print("stopped:", error, flush=True)
-    print(json.dumps({"iterations": rows, "error": error, "status": RunFolder.open(folder).status}), flush=True)
+    print(
+        json.dumps({"iterations": rows, "error": error, "status": RunFolder.open(folder).status}),
+        flush=True,
+    )
     cluster.shutdown()  # and no ray.shutdown: its goodbye to a node that is gone takes minutes
 
 
 def in_a_process(*words: str) -> dict[str, Any]:
-    """What an attempt in a process of its own found: nothing of the lost cluster is left for the next one."""
-    process = subprocess.Popen([sys.executable, __file__, *words], stdout=subprocess.PIPE, text=True)
+    """What an attempt in a process of its own found: nothing of the lost cluster is left for the
+    next one."""
+    process = subprocess.Popen(
+        [sys.executable, __file__, *words], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     found: dict[str, Any] | None = None
     for line in process.stdout:
@@ -108,7 +120,9 @@ def in_a_process(*words: str) -> dict[str, Any]:
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--lose", choices=("runner", "learner"), default="runner")
     parser.add_argument("--attempt", choices=("kill", "resume"), help="only this part, in --folder")
     parser.add_argument("--folder", type=Path)

@@ -2,16 +2,19 @@
 
     python benchmarks/observers.py [--seeds 1] [--cases dirichlet pacmen] [--json] [--smoke]
 
-Agents are fixed and hard to tell apart (the limit is about half of log N); each observer learns from 1,000 labelled
-episodes, is stopped by 100 of them that are held back, and is scored on 1,000 others. Two cases:
+Agents are fixed and hard to tell apart (the limit is about half of log N); each observer learns
+from 1,000 labelled episodes, is stopped by 100 of them that are held back, and is scored on 1,000
+others. Two cases:
 
-dirichlet   tabular random agents, Dirichlet(8), 9 states, 5 actions, 20 steps: no memory, nothing seen of the others
-pacmen      untrained GRU actors (last-layer gain 1.3) in Pac-Men, 25 steps: they remember, and see one another
+dirichlet   tabular random agents, Dirichlet(8), 9 states, 5 actions, 20 steps: no memory, nothing
+            seen of the others
+pacmen      untrained GRU actors (last-layer gain 1.3) in Pac-Men, 25 steps: they remember,
+            and see one another
 
-"alone" reads each row of the evidence by itself, "lineup" decodes permutation marginals; a share is information over
-that of the exact limit decoded alike. The joint head has seen the other slots before its rows are read "alone", so
-there it may pass the limit of an observer that has not. Intervals are 95 %: over episodes with one seed, Student's t
-over seeds with several.
+"alone" reads each row of the evidence by itself, "lineup" decodes permutation marginals; a share is
+information over that of the exact limit decoded alike. The joint head has seen the other slots
+before its rows are read "alone", so there it may pass the limit of an observer that has not.
+Intervals are 95 %: over episodes with one seed, Student's t over seeds with several.
 """
 
 from __future__ import annotations
@@ -69,7 +72,8 @@ class Recording:
         return Recording(self.shape, self.episodes.select(rows), self.log_p[rows], self.population)
 
     def lineups(self, shuffles: NDArray[np.int64]) -> tuple[LineupTensors, Tensor]:
-        """Shuffled lineups, and (B, T, J, K) what observer j's own policy thinks of slot k's step."""
+        """Shuffled lineups, and (B, T, J, K) what observer j's own policy thinks of slot k's
+        step."""
 
         def shuffle(x: NDArray[Any]) -> Tensor:
             index = shuffles.reshape(len(shuffles), 1, -1, *[1] * (x.ndim - 3))
@@ -84,13 +88,16 @@ class Recording:
 def dirichlet_case(seed: int, episodes: int) -> Recording:
     """Tabular random agents that answer states drawn by chance."""
     world = Dirichlet(num_agents=4, horizon=20)
-    table = DirichletAgents(world, alpha=DIRICHLET_ALPHA, seeds=[seed]).log_probabilities[0]  # (N, S, A)
+    # (N, S, A)
+    table = DirichletAgents(world, alpha=DIRICHLET_ALPHA, seeds=[seed]).log_probabilities[0]
     agents, states, actions = table.shape
     rng = np.random.default_rng([seed, 1])
     seen = rng.integers(states, size=(episodes, world.horizon, agents))
     odds = np.exp(table).cumsum(-1)[np.arange(agents), seen]  # (B, T, N, A)
     done = (rng.random((*seen.shape, 1)) > odds[..., :-1]).sum(-1)
-    shape = PopulationShape(num_agents=agents, observation_size=states, num_actions=actions, action_size=0)
+    shape = PopulationShape(
+        num_agents=agents, observation_size=states, num_actions=actions, action_size=0
+    )
     batch = EpisodeBatch(
         observations=np.eye(states, dtype=np.float32)[seen],
         actions=done,
@@ -104,7 +111,9 @@ def pacmen_case(seed: int, episodes: int) -> Recording:
     """Untrained recurrent actors with a policy layer large enough to tell them apart at times."""
     world = make_batch("mirrorenv/pacmen-v0", num_envs=episodes, horizon=25)
     shape = population_shape(world)
-    population = Population(shape, PopulationSettings(trunk="gru", hidden=32, initial_gain=1.3), seed=seed)
+    population = Population(
+        shape, PopulationSettings(trunk="gru", hidden=32, initial_gain=1.3), seed=seed
+    )
     seeds = np.arange(episodes) + 1_000_000 * (seed + 1)
     record = play(world, population, seeds, torch.Generator().manual_seed(seed))
     with torch.no_grad():
@@ -112,7 +121,10 @@ def pacmen_case(seed: int, episodes: int) -> Recording:
             torch.from_numpy(record.observations), torch.from_numpy(record.actions)
         )
     batch = EpisodeBatch(
-        observations=record.observations, actions=record.actions, rewards=record.rewards, mask=record.mask
+        observations=record.observations,
+        actions=record.actions,
+        rewards=record.rewards,
+        mask=record.mask,
     )
     return Recording(shape, batch, log_p.numpy())
 
@@ -126,12 +138,16 @@ Trunk = Literal["separate", "stopped", "shared"]
 class Reader:
     """A head, and what it reads with: weights of its own, or its own agent's trunk.
 
-    The agents are recorded, so nothing here changes a policy: ``stopped`` reads with the trunks as they are, ``shared``
-    with a copy of them that the head trains further.
+    The agents are recorded, so nothing here changes a policy: ``stopped`` reads with the trunks as
+    they are, ``shared`` with a copy of them that the head trains further.
     """
 
-    def __init__(self, name: str, record: Recording, generator: torch.Generator, trunk: Trunk = "separate") -> None:
-        self.observers = build_head(record.shape, ObserverSettings(head=name, trunk=trunk), TRUNK_WIDTH, generator)
+    def __init__(
+        self, name: str, record: Recording, generator: torch.Generator, trunk: Trunk = "separate"
+    ) -> None:
+        self.observers = build_head(
+            record.shape, ObserverSettings(head=name, trunk=trunk), TRUNK_WIDTH, generator
+        )
         self.actor = None
         if trunk != "separate":
             assert record.population is not None
@@ -172,7 +188,8 @@ def trained_reader(
     patience: int = 4,
     start: Reader | None = None,
 ) -> Reader:
-    """A head trained on nine tenths of the past with fresh shuffles, as it was when the last tenth liked it best.
+    """A head trained on nine tenths of the past with fresh shuffles, as it was when the last tenth
+    liked it best.
 
     Args:
         name: of the head.
@@ -195,13 +212,19 @@ def trained_reader(
         lineup, own = teach.lineups(shuffles := _shuffles(seed, epoch, len(teach.episodes), agents))
         for rows in torch.split(order, 64):
             evidence = reader.evidence(LineupTensors(*(x[rows] for x in lineup)), own[rows])
-            loss = reader.observers.loss(evidence, torch.from_numpy(shuffles)[rows], lineup.mask[rows])
+            loss = reader.observers.loss(
+                evidence, torch.from_numpy(shuffles)[rows], lineup.mask[rows]
+            )
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         with torch.no_grad():
             lineup, own = check.lineups(shuffles := _shuffles(seed, -1, held_back, agents))
-            now = float(reader.observers.loss(reader.evidence(lineup, own), torch.from_numpy(shuffles), lineup.mask))
+            now = float(
+                reader.observers.loss(
+                    reader.evidence(lineup, own), torch.from_numpy(shuffles), lineup.mask
+                )
+            )
         bad = 0 if now < best else bad + 1
         if now < best:
             best, best_weights = now, reader.weights()
@@ -242,7 +265,8 @@ def measure(case: str, seed: int, episodes: int, epochs: int) -> list[dict[str, 
     """All observers on one draw of agents: a row for each."""
     record = CASES[case](seed, 2 * episodes)
     past, test = record.part(slice(0, episodes)), record.part(slice(episodes, None))
-    limit = Belief(test.log_p.astype(np.float64).sum(1)[:, None])  # (B, 1, K, N); every step happened
+    # (B, 1, K, N); every step happened
+    limit = Belief(test.log_p.astype(np.float64).sum(1)[:, None])
     rows = [_row(case, seed, "exact limit", score(limit.evidence, limit), 0.0)]
     for name, make in BASELINES.items():
         start = time.process_time()
@@ -257,8 +281,12 @@ def measure(case: str, seed: int, episodes: int, epochs: int) -> list[dict[str, 
     return rows
 
 
-def _row(case: str, seed: int, observer: str, scores: dict[str, Score], seconds: float) -> dict[str, Any]:
-    figures = {f"{name} {figure}": getattr(scores[name], figure) for name in scores for figure in FIGURES}
+def _row(
+    case: str, seed: int, observer: str, scores: dict[str, Score], seconds: float
+) -> dict[str, Any]:
+    figures = {
+        f"{name} {figure}": getattr(scores[name], figure) for name in scores for figure in FIGURES
+    }
     return {"case": case, "seed": seed, "observer": observer, "seconds": seconds, **figures}
 
 
@@ -279,30 +307,54 @@ def _print(found: dict[str, Any]) -> None:
     cells = [f"{found['case']:9} {found['observer']:17} {found['seconds']:6.1f}"]
     for name in DECODINGS:
         nats, share = found[f"{name} information"], found.get(f"{name} efficiency")
-        cells.append(f"{_with_interval(nats)}  {_with_interval(share)}  {found[f'{name} top1']['value']:5.3f}")
+        cells.append(
+            f"{_with_interval(nats)}  {_with_interval(share)}  "
+            f"{found[f'{name} top1']['value']:5.3f}"
+        )
     print("   ".join(cells), flush=True)
 
 
 def _with_interval(number: dict[str, float] | None) -> str:
-    return f"{number['value']:6.3f} [{number['low']:6.3f}, {number['high']:6.3f}]" if number else " " * 23
+    return (
+        f"{number['value']:6.3f} [{number['low']:6.3f}, {number['high']:6.3f}]"
+        if number
+        else " " * 23
+    )
 
 
 def main() -> None:
     """Print the table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=1, help="draws of agents (and of everything else)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=1, help="draws of agents (and of everything else)"
+    )
     parser.add_argument("--cases", nargs="+", choices=sorted(CASES), default=sorted(CASES))
-    parser.add_argument("--episodes", type=int, default=1000, help="to learn from, and as many to be scored on")
-    parser.add_argument("--epochs", type=int, default=30, help="passes at most; training stops by held-back episodes")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
-    parser.add_argument("--smoke", action="store_true", help="40 episodes, 1 epoch, 1 seed: does it run at all?")
+    parser.add_argument(
+        "--episodes", type=int, default=1000, help="to learn from, and as many to be scored on"
+    )
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        default=30,
+        help="passes at most; training stops by held-back episodes",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of the table"
+    )
+    parser.add_argument(
+        "--smoke", action="store_true", help="40 episodes, 1 epoch, 1 seed: does it run at all?"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     seeds, episodes, epochs = options.seeds, options.episodes, options.epochs
     if options.smoke:
         seeds, episodes, epochs = 1, 40, 1
     if not options.json:
-        heading = "   ".join(f"{name + ': nats':23}  {'share of the limit':23}  top-1" for name in DECODINGS)
+        heading = "   ".join(
+            f"{name + ': nats':23}  {'share of the limit':23}  top-1" for name in DECODINGS
+        )
         print(f"{'case':9} {'observer':17} {'CPU s':>6}   {heading}")
     results = []
     for case in options.cases:
@@ -312,7 +364,11 @@ def main() -> None:
             if not options.json:
                 _print(results[-1])
     if options.json:
-        print(json.dumps({"benchmark": "observers", "episodes": episodes, "seeds": seeds, "rows": results}))
+        print(
+            json.dumps(
+                {"benchmark": "observers", "episodes": episodes, "seeds": seeds, "rows": results}
+            )
+        )
 
 
 if __name__ == "__main__":

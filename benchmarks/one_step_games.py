@@ -1,11 +1,13 @@
-"""One-step games that can be solved: their payoffs read from the world, exact gradients, exact optima.
+"""One-step games that can be solved: their payoffs read from the world, exact gradients, exact
+optima.
 
-Agents have tabular softmax policies. Agent i is paid R_i + weight * M_i with the world's own reward R_i and the mirror
-reward M_i = log N + log q(i | a_i), where q is the exact observer's belief, the posterior of the known policies. Its
-gradient takes the belief as given, as a learner does (``E grad log q`` vanishes for the exact belief).
+Agents have tabular softmax policies. Agent i is paid R_i + weight * M_i with the world's own reward
+R_i and the mirror reward M_i = log N + log q(i | a_i), where q is the exact observer's belief, the
+posterior of the known policies. Its gradient takes the belief as given, as a learner does (``E grad
+log q`` vanishes for the exact belief).
 
-Every policy is kept as logarithms and time may be rescaled, so that the orbit of the gradient can be followed through
-probabilities far below what a fixed step could leave again.
+Every policy is kept as logarithms and time may be rescaled, so that the orbit of the gradient can
+be followed through probabilities far below what a fixed step could leave again.
 
 Shape legend: ... any leading axes (seeds, weights), N agents, K actions, P joint actions.
 """
@@ -37,8 +39,8 @@ class Game:
         world: registered id.
         num_agents: N.
         num_actions: K.
-        payoff: (K, K) what an agent earns that plays the row while all others play the column. With mixed company it
-            earns the mean over the others, which :func:`read_game` checks.
+        payoff: (K, K) what an agent earns that plays the row while all others play the column. With
+            mixed company it earns the mean over the others, which :func:`read_game` checks.
         critical_weight: what the world's documentation predicts.
     """
 
@@ -53,14 +55,19 @@ def read_game(world: str, num_agents: int, num_actions: int) -> Game:
     """Read the payoffs off the world by playing it, and check that they describe it.
 
     Raises:
-        ValueError: if the world's reward is not the mean over the others, or differs between agents.
+        ValueError: if the world's reward is not the mean over the others, or differs between
+            agents.
     """
     own, others = np.divmod(np.arange(num_actions**2), num_actions)  # (K*K,)
     actions = np.repeat(others[:, None], num_agents, axis=1)  # (K*K, N)
     actions[:, 0] = own
-    payoff = play(world, actions, num_actions)[:, 0].reshape(num_actions, num_actions).astype(np.float64)
+    payoff = (
+        play(world, actions, num_actions)[:, 0].reshape(num_actions, num_actions).astype(np.float64)
+    )
     probe = np.random.default_rng(0).integers(num_actions, size=(512, num_agents))  # (P, N)
-    told = np.broadcast_to(payoff[probe[:, :, None], probe[:, None, :]], (512, num_agents, num_agents))
+    told = np.broadcast_to(
+        payoff[probe[:, :, None], probe[:, None, :]], (512, num_agents, num_agents)
+    )
     mean = (told.sum(axis=2) - told.diagonal(axis1=1, axis2=2)) / (num_agents - 1)  # (P, N)
     if not np.allclose(play(world, probe, num_actions), mean, atol=1e-6):
         raise ValueError(f"{world}: the reward is not a mean over the other agents")
@@ -90,7 +97,8 @@ def information(log_policy: Floats) -> Floats:
 
 
 def have_parted(log_policy: Floats) -> npt.NDArray[np.bool_]:
-    """(...) whether agents are no longer alike: above half of the nats that one deviant among N would give.
+    """(...) whether agents are no longer alike: above half of the nats that one deviant among N
+    would give.
 
     One deviant is the least informative of all deterministic joint policies that are not all alike.
     """
@@ -100,15 +108,20 @@ def have_parted(log_policy: Floats) -> npt.NDArray[np.bool_]:
 
 
 def returns(log_policy: Floats, game: Game, weight: Floats | float) -> Floats:
-    """(..., N) what each agent is paid in expectation: reward plus weight times the exact mirror reward."""
+    """(..., N) what each agent is paid in expectation: reward plus weight times the exact mirror
+    reward."""
     policy = np.exp(log_policy)
     company = (policy.sum(axis=-2, keepdims=True) - policy) / (game.num_agents - 1)  # (..., N, K)
-    mirror = (policy * (math.log(game.num_agents) + exact_log_belief(log_policy))).sum(axis=-1)  # (..., N)
-    return np.asarray((policy * (company @ game.payoff.T)).sum(axis=-1) + np.asarray(weight)[..., None] * mirror)
+    # (..., N)
+    mirror = (policy * (math.log(game.num_agents) + exact_log_belief(log_policy))).sum(axis=-1)
+    return np.asarray(
+        (policy * (company @ game.payoff.T)).sum(axis=-1) + np.asarray(weight)[..., None] * mirror
+    )
 
 
 def advantages(log_policy: Floats, game: Game, weight: Floats | float) -> Floats:
-    """(..., N, K) what each action of each agent is worth above its policy's mean: its own natural gradient."""
+    """(..., N, K) what each action of each agent is worth above its policy's mean: its own natural
+    gradient."""
     return _advantages(np.exp(log_policy), exact_log_belief(log_policy), game, weight)
 
 
@@ -119,7 +132,8 @@ def _advantages(policy: Floats, log_belief: Floats, game: Game, weight: Floats |
 
 
 def climb(logits: Floats, game: Game, weight: Floats | float, *, steps: int, rate: float) -> Floats:
-    """Ascend with plain softmax gradients of a fixed rate: (..., N, K) logits to (..., N, K) log policies."""
+    """Ascend with plain softmax gradients of a fixed rate: (..., N, K) logits to (..., N, K) log
+    policies."""
     for _ in range(steps):
         log_policy = log_softmax(logits)
         logits = logits + rate * np.exp(log_policy) * advantages(log_policy, game, weight)
@@ -136,12 +150,14 @@ def follow(
     natural: bool = False,
     depth: float = 300.0,
 ) -> Floats:
-    """Follow the gradient's orbit to its end, in rescaled time: (..., N, K) logits to (..., N, K) log policies.
+    """Follow the gradient's orbit to its end, in rescaled time: (..., N, K) logits to (..., N, K)
+    log policies.
 
-    A step moves the fastest logit by ``step`` times min(1, the largest logit), the same dt for all agents of a game, so
-    that the path is the gradient flow's own and only its clock differs: starts of any size grow by a share per step,
-    and gradients that softmax has made vanish are waited for. Losers that nobody can see any more (below a millionth
-    of their action's users, and falling) do not slow the clock, and rest ``depth`` nats below the best action.
+    A step moves the fastest logit by ``step`` times min(1, the largest logit), the same dt for all
+    agents of a game, so that the path is the gradient flow's own and only its clock differs: starts
+    of any size grow by a share per step, and gradients that softmax has made vanish are waited for.
+    Losers that nobody can see any more (below a millionth of their action's users, and falling) do
+    not slow the clock, and rest ``depth`` nats below the best action.
 
     Args:
         logits: (..., N, K) start.
@@ -149,7 +165,8 @@ def follow(
         weight: (...) mirror weight.
         steps: how many steps.
         step: nats.
-        natural: the natural gradient (replicator dynamics), in which no action's probability slows its learning.
+        natural: the natural gradient (replicator dynamics), in which no action's probability slows
+            its learning.
         depth: nats.
     """
     for _ in range(steps):
@@ -161,20 +178,29 @@ def follow(
             move *= policy
         unseen = (move < 0) & (log_belief < math.log(1e-6))
         speed = np.where(unseen, 0.0, np.abs(move)).max(axis=(-1, -2), keepdims=True)
-        size = np.abs(logits - logits.mean(axis=-1, keepdims=True)).max(axis=(-1, -2), keepdims=True)
+        size = np.abs(logits - logits.mean(axis=-1, keepdims=True)).max(
+            axis=(-1, -2), keepdims=True
+        )
         pace = step * np.minimum(1.0, size) / np.maximum(speed, 1e-300)
         logits = np.maximum(logits + pace * move, -depth)
     return log_softmax(logits)
 
 
-def starts(seeds: Ints, num_agents: int, num_actions: int, scale: float, lead: float = 0.0) -> Floats:
-    """(S, N, K) normal logits of one scale; ``lead`` nats more for action 0 make a crowd that has settled on it."""
-    logits = scale * BatchRandom(seeds, stream="critical weight start").normal((num_agents, num_actions))
+def starts(
+    seeds: Ints, num_agents: int, num_actions: int, scale: float, lead: float = 0.0
+) -> Floats:
+    """(S, N, K) normal logits of one scale; ``lead`` nats more for action 0 make a crowd that has
+    settled on it."""
+    logits = scale * BatchRandom(seeds, stream="critical weight start").normal(
+        (num_agents, num_actions)
+    )
     logits[..., 0] += lead
     return logits
 
 
-def thresholds(leaves: Callable[[Floats], npt.NDArray[np.bool_]], low: Floats, high: Floats, halvings: int) -> Floats:
+def thresholds(
+    leaves: Callable[[Floats], npt.NDArray[np.bool_]], low: Floats, high: Floats, halvings: int
+) -> Floats:
     """(S,) the weight at which each seed changes its mind, by bisection of log weights.
 
     Args:
@@ -193,8 +219,8 @@ def thresholds(leaves: Callable[[Floats], npt.NDArray[np.bool_]], low: Floats, h
 def joint_actions(game: Game) -> tuple[Ints, Floats, Floats]:
     """All deterministic joint policies, played in the world and judged by the exact observer.
 
-    The total payoff is linear in every agent's policy in its rewards and convex in its information, so that one of
-    these is the best joint policy of all.
+    The total payoff is linear in every agent's policy in its rewards and convex in its information,
+    so that one of these is the best joint policy of all.
 
     Returns:
         (P, N) joint actions, (P, N) rewards, (P, N) mirror rewards.
@@ -210,9 +236,11 @@ def joint_actions(game: Game) -> tuple[Ints, Floats, Floats]:
 
 
 def optimum_switch(game: Game, share: float = 1.0) -> float:
-    """The weight at which parting first beats being alike in ``share * sum R + weight * sum M``, over all policies.
+    """The weight at which parting first beats being alike in ``share * sum R + weight * sum M``,
+    over all policies.
 
-    Share 1 is the total payoff. The value is the smallest ratio of reward given up to information gained.
+    Share 1 is the total payoff. The value is the smallest ratio of reward given up to information
+    gained.
     """
     _, rewards, mirror = joint_actions(game)
     total, known = share * rewards.sum(axis=1), mirror.sum(axis=1)  # (P,)
@@ -222,10 +250,11 @@ def optimum_switch(game: Game, share: float = 1.0) -> float:
 
 
 def deviation_switch(game: Game, grid: int = 400) -> float:
-    """The weight from which one agent gains by leaving a crowd on action 0, over a grid of its mixed policies.
+    """The weight from which one agent gains by leaving a crowd on action 0, over a grid of its
+    mixed policies.
 
-    The observer knows the deviant's policy too. The gain is compared per policy: reward given up over mirror reward
-    gained.
+    The observer knows the deviant's policy too. The gain is compared per policy: reward given up
+    over mirror reward gained.
     """
     amount = np.linspace(0.0, 1.0, grid + 1)[1:]  # probability of leaving
     policy = np.zeros((grid, game.num_agents, game.num_actions))
@@ -239,7 +268,8 @@ def deviation_switch(game: Game, grid: int = 400) -> float:
 
 
 def capacity(num_agents: int, num_actions: int) -> float:
-    """Nats that one of K actions can hold about its author among N: log N if N <= K, else the balanced partition's."""
+    """Nats that one of K actions can hold about its author among N: log N if N <= K, else the
+    balanced partition's."""
     small, larger = divmod(num_agents, num_actions)
     sizes = [small + 1] * larger + [small] * (num_actions - larger)
     return sum(size / num_agents * math.log(num_agents / size) for size in sizes if size)

@@ -1,8 +1,9 @@
 """Pac-Men tini: separate or shared weights x mirror weight 0 or 1.
 
 The specialist fraction is (return - random) / (specialists - random) with the scripted anchors of
-`benchmarks/pacmen_anchors.py`: 0 is random play, 1 is one full-information agent for each room. Separate networks
-divide the labour without any mirror reward, so only the 2 x 2 says what the mirror does. Final checkpoint, no best-of.
+`benchmarks/pacmen_anchors.py`: 0 is random play, 1 is one full-information agent for each room.
+Separate networks divide the labour without any mirror reward, so only the 2 x 2 says what the
+mirror does. Final checkpoint, no best-of.
 """
 
 from __future__ import annotations
@@ -27,13 +28,21 @@ CONDITIONS = {
     for weights in ("shared", "separate")
     for weight in (1, 0)
 }
-# Observers that see where agents are and not how they move: recognised walks no longer do, so places must differ.
+# Observers that see where agents are and not how they move: recognised walks no longer do, so
+# places must differ.
 CONDITIONS["shared-mirror1-observations"] = [
     *CONDITIONS["shared-mirror1"],
     "--set",
     "population.observer.reads=observations",
 ]
-SMOKE = ["--set", "total_steps=12800", "--set", "evaluation.checkpoints=1", "--set", "evaluation.episodes=16"]
+SMOKE = [
+    "--set",
+    "total_steps=12800",
+    "--set",
+    "evaluation.checkpoints=1",
+    "--set",
+    "evaluation.episodes=16",
+]
 COMPARED = [  # with the mirror, without it
     ("shared-mirror1", "shared-mirror0"),
     ("shared-mirror1-observations", "shared-mirror0"),
@@ -60,7 +69,16 @@ def main() -> None:
         information = [grid.figure(row, "learned.information") for row in last]
         steps = sorted({int(row["env_steps"]) for row in last})
         by_seed = " ".join(f"{value:.2f}" for value in fractions)
-        rows.append([name, str(len(last)), grid.interval(fractions), by_seed, grid.interval(top1), str(steps)])
+        rows.append(
+            [
+                name,
+                str(len(last)),
+                grid.interval(fractions),
+                by_seed,
+                grid.interval(top1),
+                str(steps),
+            ]
+        )
         content[name] = {
             "seeds": [path.name.removeprefix("seed") for path in paths],
             "specialist_fraction": grid.summary(fractions),
@@ -69,7 +87,14 @@ def main() -> None:
             "information": grid.summary(information),
             "env_steps": steps,
         }
-    columns = ["condition", "seeds", "specialist fraction (t interval)", "by seed", "top-1", "env steps"]
+    columns = [
+        "condition",
+        "seeds",
+        "specialist fraction (t interval)",
+        "by seed",
+        "top-1",
+        "env steps",
+    ]
     grid.print_table("Pac-Men tini, final checkpoint", columns, rows)
     for ours, theirs in COMPARED:
         _compare(ours, theirs, runs, content)
@@ -78,13 +103,17 @@ def main() -> None:
 
 def _compare(ours: str, theirs: str, runs: dict[str, list[Path]], content: dict[str, Any]) -> None:
     """Print what the mirror adds, seed by seed, and note it in the content."""
-    with_it, without = ({path.name: _last_fraction(path) for path in runs.get(name, [])} for name in (ours, theirs))
+    with_it, without = (
+        {path.name: _last_fraction(path) for path in runs.get(name, [])} for name in (ours, theirs)
+    )
     pairs = [value - without[seed] for seed, value in with_it.items() if seed in without]
     if not pairs:
         return
     better = probability_of_improvement(list(with_it.values()), list(without.values()))
-    print(f"{ours} minus {theirs}, by seed: {grid.interval(pairs)} ({len(pairs)} pairs); "
-          f"probability that a run of the first beats one of the second: {better}")  # fmt: skip
+    print(
+        f"{ours} minus {theirs}, by seed: {grid.interval(pairs)} ({len(pairs)} pairs); "
+        f"probability that a run of the first beats one of the second: {better}"
+    )
     content[f"{ours} minus {theirs}"] = {
         "difference": grid.summary(pairs),
         "probability_of_improvement": better.to_dict(),

@@ -1,10 +1,11 @@
 """Who goes where in Pac-Men: what a weak population does, and what a strong one does otherwise.
 
-Reads the last checkpoints of `benchmarks/pacmen_labour.py` and plays fresh episodes. For every run: the team's return
-and its specialist fraction; how many of the four rooms an agent's dots come from on average (effective rooms, exp of
-the entropy of its dots over rooms: 1 is a specialist, 4 eats everywhere); how many rooms the team as a whole eats
-from; the information in nats, out of log 4, between agent and room; and the dots an agent eats in an episode. With
-`--verbose` also who ate how much in which room. The specialist fractions by checkpoint say when a run got there.
+Reads the last checkpoints of `benchmarks/pacmen_labour.py` and plays fresh episodes. For every run:
+the team's return and its specialist fraction; how many of the four rooms an agent's dots come from
+on average (effective rooms, exp of the entropy of its dots over rooms: 1 is a specialist, 4 eats
+everywhere); how many rooms the team as a whole eats from; the information in nats, out of log 4,
+between agent and room; and the dots an agent eats in an episode. With `--verbose` also who ate how
+much in which room. The specialist fractions by checkpoint say when a run got there.
 
     python benchmarks/pacmen_rooms.py [--out runs/pacmen_labour] [--episodes 64]
 """
@@ -32,7 +33,8 @@ Floats = npt.NDArray[np.float64]
 
 
 def dots_by_room(policy: Any, world: Pacmen, seed: int) -> tuple[Floats, float]:
-    """(N, 4) dots eaten by each agent in each room, mean over the batch, and the team's mean return."""
+    """(N, 4) dots eaten by each agent in each room, mean over the batch, and the team's mean
+    return."""
     boxes = world.map.dot_boxes  # (rooms, cells)
     room_of = np.full(world.map.free.size, -1)
     for room, box in enumerate(boxes):
@@ -46,7 +48,9 @@ def dots_by_room(policy: Any, world: Pacmen, seed: int) -> tuple[Floats, float]:
         rows, agents = np.nonzero(there & (actions == EAT))
         cells = here[rows, agents]
         # agents that eat one dot together share it
-        share = 1.0 / np.array([np.sum((rows == r) & (cells == c)) for r, c in zip(rows, cells, strict=True)] or [1.0])
+        share = 1.0 / np.array(
+            [np.sum((rows == r) & (cells == c)) for r, c in zip(rows, cells, strict=True)] or [1.0]
+        )
         np.add.at(eaten, (agents, room_of[cells]), share if len(rows) else 0.0)
         step = world.step(actions)
         now, total = step.observations, total + float(step.rewards[:, 0].mean())
@@ -69,11 +73,15 @@ def information(counts: Floats) -> float:
 
 def main() -> None:
     """Play and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/pacmen_labour"))
     parser.add_argument("--episodes", type=int, default=64)
     parser.add_argument("--seed", type=int, default=10_000_000)
-    parser.add_argument("--verbose", action="store_true", help="also print who ate how much in which room")
+    parser.add_argument(
+        "--verbose", action="store_true", help="also print who ate how much in which room"
+    )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -83,7 +91,9 @@ def main() -> None:
         population, about = load_population(checkpoint_folder(run))
         world = make_batch(about["world"], options.episodes, **about["world_options"])
         assert isinstance(world, Pacmen)
-        eaten, earned = dots_by_room(PopulationPolicy(population, options.seed), world, options.seed)
+        eaten, earned = dots_by_room(
+            PopulationPolicy(population, options.seed), world, options.seed
+        )
         name = f"{run.parent.name} {run.name}"
         found = {
             "fraction": fraction(earned),
@@ -94,10 +104,22 @@ def main() -> None:
         }
         content[name] = {**found, "dots": eaten.round(2).tolist()}
         curve = [fraction(figure(row, "return")) for row in rows_of(run)]
-        rows.append([name, *(f"{value:.2f}" for value in found.values()), " ".join(f"{at:.2f}" for at in curve)])
+        rows.append(
+            [
+                name,
+                *(f"{value:.2f}" for value in found.values()),
+                " ".join(f"{at:.2f}" for at in curve),
+            ]
+        )
         if options.verbose:
             print(f"{name}: dots by agent (row) and room (column)\n{eaten.round(1)}")
-    columns = ["run", "specialist fraction", "rooms per agent", "rooms of the team", "information (of 1.39)"]
+    columns = [
+        "run",
+        "specialist fraction",
+        "rooms per agent",
+        "rooms of the team",
+        "information (of 1.39)",
+    ]
     columns += ["dots per agent", "specialist fraction by checkpoint"]
     print_table(f"Pac-Men tini, {options.episodes} fresh episodes each", columns, rows)
     if options.json:

@@ -1,8 +1,9 @@
 """How many lineups a second get their exact permutation marginals, on one core.
 
-Times the public `permutation_marginals` on a batch (B, N, N) of Gaussian evidence (standard deviation 3 nats), the best
-of several repeats. Beside it its parts: the assignment problem and the sums over subsets, the latter also as they would
-be in the log domain (which is why they are not). Processor time, so that a busy machine disturbs little.
+Times the public `permutation_marginals` on a batch (B, N, N) of Gaussian evidence (standard
+deviation 3 nats), the best of several repeats. Beside it its parts: the assignment problem and the
+sums over subsets, the latter also as they would be in the log domain (which is why they are not).
+Processor time, so that a busy machine disturbs little.
 
 Run: python benchmarks/permutation_speed.py [--smoke] [--json]
 """
@@ -24,7 +25,8 @@ BATCH = {4: 20_000, 6: 20_000, 8: 10_000, 10: 2_000, 12: 500, 14: 100, 16: 20}
 
 
 def rate(work: Callable[[], object], lineups: int, repeats: int) -> float:
-    """Lineups per second of processor time in the fastest of the repeats: the others were disturbed."""
+    """Lineups per second of processor time in the fastest of the repeats: the others were
+    disturbed."""
     work()
     best = float("inf")
     for _ in range(repeats):
@@ -36,33 +38,48 @@ def rate(work: Callable[[], object], lineups: int, repeats: int) -> float:
 
 def measure(agents: int, lineups: int, repeats: int) -> dict[str, float]:
     evidence = np.random.default_rng(agents).normal(scale=3.0, size=(lineups, agents, agents))
-    few = np.ascontiguousarray(evidence[:32].transpose(1, 2, 0)) - 30.0  # (N, N, B), nothing overflows
+    # (N, N, B), nothing overflows
+    few = np.ascontiguousarray(evidence[:32].transpose(1, 2, 0)) - 30.0
     weights = np.exp(few)
     return {
         "agents": agents,
         "lineups": lineups,
         "marginals_per_second": rate(lambda: permutation_marginals(evidence), lineups, repeats),
-        "assignments_per_second": rate(lambda: most_probable_permutation(evidence), lineups, repeats),
+        "assignments_per_second": rate(
+            lambda: most_probable_permutation(evidence), lineups, repeats
+        ),
         "sums_per_second": rate(lambda: linear_marginals(weights), few.shape[2], repeats),
         "log_sums_per_second": rate(lambda: log_marginals(few), few.shape[2], repeats),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--smoke", action="store_true", help="tiny batches: does it run?")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of a table"
+    )
     options = parser.parse_args()
     sizes = {4: 50, 8: 20} if options.smoke else BATCH
-    rows = [measure(agents, lineups, 1 if options.smoke else 5) for agents, lineups in sizes.items()]
+    rows = [
+        measure(agents, lineups, 1 if options.smoke else 5) for agents, lineups in sizes.items()
+    ]
     if options.json:
         print(json.dumps({"machine": platform.machine(), "numpy": np.__version__, "rows": rows}))
         return
-    print(f"one core, {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}")
-    print(f"{'N':>2}  {'marginals/s':>12}  {'assignments/s':>13}  {'sums/s':>10}  {'log sums/s':>10}")
+    print(
+        f"one core, {platform.machine()}, Python {platform.python_version()}, NumPy "
+        f"{np.__version__}"
+    )
+    print(
+        f"{'N':>2}  {'marginals/s':>12}  {'assignments/s':>13}  {'sums/s':>10}  {'log sums/s':>10}"
+    )
     for row in rows:
         print(
-            f"{row['agents']:>2}  {row['marginals_per_second']:>12,.0f}  {row['assignments_per_second']:>13,.0f}  "
+            f"{row['agents']:>2}  {row['marginals_per_second']:>12,.0f}  "
+            f"{row['assignments_per_second']:>13,.0f}  "
             f"{row['sums_per_second']:>10,.0f}  {row['log_sums_per_second']:>10,.0f}"
         )
 

@@ -1,9 +1,9 @@
 """Recorded populations that are hard to tell apart: the exact limit is half of log N.
 
-Untrained actors are individuals by accident of their initial weights, the more so the larger their last layer is. For
-each draw of a population, the gain of that layer is set by bisection on pilot episodes, so that the limit (decoded over
-the lineup) is half of log N: there an observer can be told from a better one, and from the best. Everything follows
-from the seed; nothing is stored.
+Untrained actors are individuals by accident of their initial weights, the more so the larger their
+last layer is. For each draw of a population, the gain of that layer is set by bisection on pilot
+episodes, so that the limit (decoded over the lineup) is half of log N: there an observer can be
+told from a better one, and from the best. Everything follows from the seed; nothing is stored.
 
 ants       actors without memory, four ants on a line, 32 steps, nothing seen of the others
 ants-see   recurrent actors, ants that see one another
@@ -48,7 +48,9 @@ CASES = {
 def population_at_half(case: Case, seed: int) -> Population:
     """A population of untrained actors whose exact limit is half of log N on the pilot episodes."""
     shape = population_shape(make_batch(case.world, num_envs=1, **case.options))
-    population = Population(shape, PopulationSettings(trunk=case.trunk, hidden=32, initial_gain=1.0), seed=seed)
+    population = Population(
+        shape, PopulationSettings(trunk=case.trunk, hidden=32, initial_gain=1.0), seed=seed
+    )
     weight = population.actor.policy.weight
     unit = weight.detach().clone()
     low, high = math.log(0.1), math.log(10.0)
@@ -61,7 +63,9 @@ def population_at_half(case: Case, seed: int) -> Population:
     return population
 
 
-def record_episodes(population: Population, case: Case, seed: int, part: str, episodes: int) -> Recording:
+def record_episodes(
+    population: Population, case: Case, seed: int, part: str, episodes: int
+) -> Recording:
     """Play and keep episodes; different parts share none.
 
     Args:
@@ -89,7 +93,10 @@ def replayed(population: Population, record: Experience | EpisodeBatch) -> NDArr
 def plain(record: Experience) -> EpisodeBatch:
     """The episodes without what only the policy gradient needs."""
     return EpisodeBatch(
-        observations=record.observations, actions=record.actions, rewards=record.rewards, mask=record.mask
+        observations=record.observations,
+        actions=record.actions,
+        rewards=record.rewards,
+        mask=record.mask,
     )
 
 
@@ -101,4 +108,8 @@ def limit_of(record: Recording) -> Belief:
 def limit_nats(record: Recording) -> float:
     """Information of the exact limit, decoded over the lineup, in nats per trajectory."""
     belief = limit_of(record).log_belief("marginals")
-    return float(episode_information(belief, np.broadcast_to(np.arange(belief.shape[-1]), belief.shape[:-1])).mean())
+    return float(
+        episode_information(
+            belief, np.broadcast_to(np.arange(belief.shape[-1]), belief.shape[:-1])
+        ).mean()
+    )

@@ -1,12 +1,14 @@
 """How fast a player is tuned, beside a plain script with TRL's DPOTrainer on the same texts.
 
-    python benchmarks/prefer_throughput.py [--model smollm2] [--dtype bfloat16] [--steps 8] [--pairs 4] [--rounds 6]
+    python benchmarks/prefer_throughput.py [--model smollm2] [--dtype bfloat16] [--steps 8] [--pairs
+    4] [--rounds 6]
 
-Both get the same pairs as texts, the same model, the same low-rank adapters, the same number of steps, and do all that
-is between texts and weights: cutting texts into tokens, log-probabilities of the untouched model, the trainer itself.
-Ours is what a run does in a round: :func:`pairs_for` and :func:`train_player`. The bare one is a conversational dataset
-and a `DPOTrainer` with precomputed reference log-probabilities. They take turns in one process; the first turn of each
-warms up and does not count. Without --model, a model of two layers with random weights is made.
+Both get the same pairs as texts, the same model, the same low-rank adapters, the same number of
+steps, and do all that is between texts and weights: cutting texts into tokens, log-probabilities of
+the untouched model, the trainer itself. Ours is what a run does in a round: :func:`pairs_for` and
+:func:`train_player`. The bare one is a conversational dataset and a `DPOTrainer` with precomputed
+reference log-probabilities. They take turns in one process; the first turn of each warms up and
+does not count. Without --model, a model of two layers with random weights is made.
 """
 
 from __future__ import annotations
@@ -47,13 +49,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.preference.tiny_model import make_tiny_model
 
 TEXT = (
-    "the sea is wide and every ship must know its harbour before night comes down on quiet water where old sailors "
-    "count their coins while markets open slowly under rain and students argue about what a price can say"
+    "the sea is wide and every ship must know its harbour before night comes down on quiet water "
+    "where old sailors "
+    "count their coins while markets open slowly under rain and students argue about what a price "
+    "can say"
 )
 
 
 def texts_for(settings: PreferenceSettings, most: int) -> list[Text]:
-    """Two players' texts of no meaning, up to `most` words, on as many topics as a round has pairs."""
+    """Two players' texts of no meaning, up to `most` words, on as many topics as a round has
+    pairs."""
     draws = np.random.default_rng(0)
     topics = topics_of(["questions"])
     count = settings.learning.steps * settings.learning.pairs
@@ -65,7 +70,7 @@ def texts_for(settings: PreferenceSettings, most: int) -> list[Text]:
         Text(name, f"{topics[n % len(topics)]} ({n})", "train", words())
         for n in range(count)
         for name in settings.names
-    ]  # fmt: skip
+    ]
 
 
 def ours(voices: Voices, texts: list[Text], settings: PreferenceSettings, turn: int) -> None:
@@ -73,24 +78,38 @@ def ours(voices: Voices, texts: list[Text], settings: PreferenceSettings, turn: 
     pairs = pairs_for(voices, 0, texts, settings, turn)
     learning = settings.learning
     train_player(
-        voices, 0, pairs, settings, beta=0.1, learning_rate=learning.learning_rate, round=turn, optimiser=None
-    )  # fmt: skip
+        voices,
+        0,
+        pairs,
+        settings,
+        beta=0.1,
+        learning_rate=learning.learning_rate,
+        round=turn,
+        optimiser=None,
+    )
 
 
-def bare(model: Any, tokenizer: Any, texts: list[Text], settings: PreferenceSettings, folder: str) -> None:
+def bare(
+    model: Any, tokenizer: Any, texts: list[Text], settings: PreferenceSettings, folder: str
+) -> None:
     """The same as a plain script."""
     by_topic: dict[str, list[Text]] = {}
     for one in texts:
         by_topic.setdefault(one.topic, []).append(one)
     neutral, learning = settings.data.neutral, settings.learning
-    rows = datasets.Dataset.from_list([
-        {
-            "prompt": [{"role": "system", "content": neutral}, {"role": "user", "content": topic}],
-            "chosen": [{"role": "assistant", "content": own.text}],
-            "rejected": [{"role": "assistant", "content": other.text}],
-        }
-        for topic, (own, other) in by_topic.items()
-    ])  # fmt: skip
+    rows = datasets.Dataset.from_list(
+        [
+            {
+                "prompt": [
+                    {"role": "system", "content": neutral},
+                    {"role": "user", "content": topic},
+                ],
+                "chosen": [{"role": "assistant", "content": own.text}],
+                "rejected": [{"role": "assistant", "content": other.text}],
+            }
+            for topic, (own, other) in by_topic.items()
+        ]
+    )
     trainer = DPOTrainer(
         model=model,
         args=DPOConfig(
@@ -116,9 +135,12 @@ def bare(model: Any, tokenizer: Any, texts: list[Text], settings: PreferenceSett
         train_dataset=rows,
         processing_class=tokenizer,
         peft_config=LoraConfig(
-            r=learning.rank, lora_alpha=2 * learning.rank, target_modules=list(learning.targets), task_type="CAUSAL_LM"
+            r=learning.rank,
+            lora_alpha=2 * learning.rank,
+            target_modules=list(learning.targets),
+            task_type="CAUSAL_LM",
         ),
-    )  # fmt: skip
+    )
     trainer.remove_callback(PrinterCallback)
     trainer.train()
 
@@ -146,24 +168,34 @@ def compare(settings: PreferenceSettings, rounds: int) -> dict[str, Any]:
             if turn:
                 for name, value in found.items():
                     seconds[name].append(value)
-                print(f"turn {turn}: " + ", ".join(f"{k} {v[0]:.2f} s ({v[1]:.2f})" for k, v in found.items()))
+                print(
+                    f"turn {turn}: "
+                    + ", ".join(f"{k} {v[0]:.2f} s ({v[1]:.2f})" for k, v in found.items())
+                )
     ratios = {
-        kind: t_interval([b[n] / a[n] for a, b in zip(seconds["ours"], seconds["bare"], strict=True)])
+        kind: t_interval(
+            [b[n] / a[n] for a, b in zip(seconds["ours"], seconds["bare"], strict=True)]
+        )
         for n, kind in enumerate(("wall", "processor"))
     }
     steps = settings.learning.steps
     return {
         "model": settings.model if settings.model == "smollm2" else "tiny",
-        "dtype": settings.dtype, "steps": steps, "pairs": settings.learning.pairs, "rounds": rounds,
+        "dtype": settings.dtype,
+        "steps": steps,
+        "pairs": settings.learning.pairs,
+        "rounds": rounds,
         "ours_seconds": [round(value[0], 3) for value in seconds["ours"]],
         "bare_seconds": [round(value[0], 3) for value in seconds["bare"]],
         **{f"ratio_{kind}": ratio.to_dict() for kind, ratio in ratios.items()},
-    }  # fmt: skip
+    }
 
 
 def main() -> None:
     """Print seconds and ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="tiny", help="smollm2, a folder, a .gguf file, or tiny")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--steps", type=int, default=8)
@@ -178,14 +210,23 @@ def main() -> None:
         model = options.model
         if model == "tiny":
             model = str(make_tiny_model(Path(folder)))
-        settings = load_settings(overrides=[
-            f"model={model}", f"dtype={options.dtype}", "data.players=[{name: ann}, {name: bob}]", "data.neutral=n",
-            f"learning.steps={options.steps}", f"learning.pairs={options.pairs}",
-        ])  # fmt: skip
+        settings = load_settings(
+            overrides=[
+                f"model={model}",
+                f"dtype={options.dtype}",
+                "data.players=[{name: ann}, {name: bob}]",
+                "data.neutral=n",
+                f"learning.steps={options.steps}",
+                f"learning.pairs={options.pairs}",
+            ]
+        )
         found = compare(settings, options.rounds)
     for kind in ("wall", "processor"):
         ratio = found[f"ratio_{kind}"]
-        print(f"ours over bare, {kind} time: {ratio['value']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]")
+        print(
+            f"ours over bare, {kind} time: {ratio['value']:.3f} [{ratio['low']:.3f}, "
+            f"{ratio['high']:.3f}]"
+        )
     if options.json:
         atomic_write_text(options.json, json.dumps(found, indent=1) + "\n")
 

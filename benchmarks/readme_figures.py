@@ -1,11 +1,14 @@
 """The three figures of the README, drawn from recorded results; nothing is run.
 
-* ``chain-divided.svg``: in chain-v0, divided fraction of every seed, by condition (``hard_roles.json``);
-* ``ants-information.svg``: in ants-v0, what learned observers know, beside the exact limit (``ants_recognition.json``);
-* ``voices-bounds.svg``: recognition of tuned voices over perplexity, held-out topics, and whether all bounds on
-  usefulness held (``voices.json``).
+* ``chain-divided.svg``: in chain-v0, divided fraction of every seed, by condition
+  (``hard_roles.json``);
+* ``ants-information.svg``: in ants-v0, what learned observers know, beside the exact limit
+  (``ants_recognition.json``);
+* ``voices-bounds.svg``: recognition of tuned voices over perplexity, held-out topics, and whether
+  all bounds on usefulness held (``voices.json``).
 
-Means stand with Student's t interval over seeds. Every figure brings its own white ground, for dark pages.
+Means stand with Student's t interval over seeds. Every figure brings its own white ground, for dark
+pages.
 
     python benchmarks/readme_figures.py [--results benchmarks/results] [--out docs/pictures]
 """
@@ -59,12 +62,23 @@ def _canvas(x_label: str) -> tuple[Figure, Any]:
 
 
 def _legend(figure: Figure, columns: int) -> None:
-    figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=SMALL, labelcolor=LIGHT.ink,
-                  handlelength=1.2, handletextpad=0.5, columnspacing=1.0)  # fmt: skip
+    figure.legend(
+        loc="outside upper left",
+        ncols=columns,
+        frameon=False,
+        fontsize=SMALL,
+        labelcolor=LIGHT.ink,
+        handlelength=1.2,
+        handletextpad=0.5,
+        columnspacing=1.0,
+    )
 
 
-def strips(rows: Mapping[str, Sequence[float]], x_label: str, limits: Mapping[str, float] | None = None) -> Figure:
-    """A row a condition, first on top and in colour: every seed pale, their mean with its interval, the limit's mean.
+def strips(
+    rows: Mapping[str, Sequence[float]], x_label: str, limits: Mapping[str, float] | None = None
+) -> Figure:
+    """A row a condition, first on top and in colour: every seed pale, their mean with its interval,
+    the limit's mean.
 
     Args:
         rows: values over seeds by condition.
@@ -75,13 +89,32 @@ def strips(rows: Mapping[str, Sequence[float]], x_label: str, limits: Mapping[st
     for number, (name, values) in enumerate(rows.items()):
         colour, place, found = LIGHT.muted if number else LIGHT.learned, -number, t_interval(values)
         spread = place + np.linspace(-0.22, 0.22, len(values))
-        axes.plot(values, spread, ".", color=colour, alpha=0.6, markersize=5, markeredgewidth=0,
-                  label=None if number else "a seed")  # fmt: skip
+        axes.plot(
+            values,
+            spread,
+            ".",
+            color=colour,
+            alpha=0.6,
+            markersize=5,
+            markeredgewidth=0,
+            label=None if number else "a seed",
+        )
         axes.hlines(place, found.low, found.high, color=colour, linewidth=2, alpha=0.7)
-        axes.plot(found.value, place, "o", color=colour, markersize=6, label=None if number else "mean")
+        axes.plot(
+            found.value, place, "o", color=colour, markersize=6, label=None if number else "mean"
+        )
         if limits is not None:
-            axes.plot(limits[name], place, "D", markersize=6, markerfacecolor="none", markeredgecolor=LIGHT.limit,
-                      markeredgewidth=1.5, zorder=5, label=None if number else "exact limit")  # fmt: skip
+            axes.plot(
+                limits[name],
+                place,
+                "D",
+                markersize=6,
+                markerfacecolor="none",
+                markeredgecolor=LIGHT.limit,
+                markeredgewidth=1.5,
+                zorder=5,
+                label=None if number else "exact limit",
+            )
     axes.set_yticks([-number for number in range(len(rows))], list(rows), color=LIGHT.ink)
     axes.set_ylim(-len(rows) + 0.4, 0.6)
     axes.margins(x=0.07)
@@ -104,13 +137,24 @@ def voices(runs: Sequence[Row]) -> Figure:
     axes.axhline(ENOUGH, color=LIGHT.level, linestyle=DOTTED, linewidth=1.3, label="target")
     axes.axhline(0.5, color=LIGHT.level, linestyle=DASHED, linewidth=1.1, label="chance")
     axes.axvline(PERPLEXITY, color=LIGHT.level, linestyle=DOTTED, linewidth=1.3)
-    looks = {"main": ("personas", "o", LIGHT.learned), "same_prompt": ("one prompt for all", "s", LIGHT.limit)}
+    looks = {
+        "main": ("personas", "o", LIGHT.learned),
+        "same_prompt": ("one prompt for all", "s", LIGHT.limit),
+    }
     for condition, (title, mark, colour) in looks.items():
         ends = [run["held_out"] for run in runs if run["condition"] == condition]
         for number, end in enumerate(sorted(ends, key=lambda one: not bounds_held(one))):
-            axes.plot(end["perplexity"], end["fresh_assigned"], linestyle="none", marker=mark, markersize=7,
-                      markeredgewidth=1.6, markeredgecolor=colour, label=None if number else title,
-                      markerfacecolor=colour if bounds_held(end) else "none")  # fmt: skip
+            axes.plot(
+                end["perplexity"],
+                end["fresh_assigned"],
+                linestyle="none",
+                marker=mark,
+                markersize=7,
+                markeredgewidth=1.6,
+                markeredgecolor=colour,
+                label=None if number else title,
+                markerfacecolor=colour if bounds_held(end) else "none",
+            )
     axes.set_xlim(0.4, 1.6)
     axes.set_ylim(0.4, 1.03)
     axes.set_ylabel("two texts, by both authors", color=LIGHT.muted, fontsize=SMALL)
@@ -130,8 +174,15 @@ def write_svg(figure: Figure, path: Path) -> None:
 
 def figures(results: Path) -> dict[str, Figure]:
     """All three, by file name."""
-    chain, ants = read_json(results / "hard_roles.json"), read_json(results / "ants_recognition.json")
-    divided = {name: row["divided_fraction"]["values"] for name, row in chain.items() if "divided_fraction" in row}
+    chain, ants = (
+        read_json(results / "hard_roles.json"),
+        read_json(results / "ants_recognition.json"),
+    )
+    divided = {
+        name: row["divided_fraction"]["values"]
+        for name, row in chain.items()
+        if "divided_fraction" in row
+    }
     known = {name: ants[key]["information"]["values"] for name, key in ANTS.items()}
     limits = {name: ants[key]["limit"]["t"]["value"] for name, key in ANTS.items()}
     return {
@@ -143,7 +194,9 @@ def figures(results: Path) -> dict[str, Figure]:
 
 def main() -> None:
     """Draw."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--results", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--out", type=Path, default=Path("docs/pictures"))
     given = parser.parse_args()

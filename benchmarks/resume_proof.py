@@ -1,14 +1,17 @@
-"""Resume, proved: a small run is killed with SIGKILL at random moments and started again with the same command.
+"""Resume, proved: a small run is killed with SIGKILL at random moments and started again with the
+same command.
 
-    python benchmarks/resume_proof.py [--kills 50] [--seed 0] [--iterations 300] [--checkpoints 15] [--as-typed]
-                                      [--json FILE]
+    python benchmarks/resume_proof.py [--kills 50] [--seed 0] [--iterations 300] [--checkpoints 15]
+                                      [--as-typed] [--json FILE]
 
-Once without interruption; then again and again with kills, each run until it comes to its end. Metrics, evaluations,
-weights and the state of the optimisers must be those of the uninterrupted run, bit for bit; columns that are times are
-left out. Two of five kills come after a uniformly random one of the iterations that are left, one at a uniformly random
-moment of the run's wall-clock time, start-up included; one waits until a checkpoint is being written, one until the
-report is. To spare time, one Ray stands all the while and each start is a fork of a process that has done the imports;
-with --as-typed each start is a fresh `python -m mirrorenv train` with its own Ray. Exit code 1 if anything differs.
+Once without interruption; then again and again with kills, each run until it comes to its end.
+Metrics, evaluations, weights and the state of the optimisers must be those of the uninterrupted
+run, bit for bit; columns that are times are left out. Two of five kills come after a uniformly
+random one of the iterations that are left, one at a uniformly random moment of the run's wall-clock
+time, start-up included; one waits until a checkpoint is being written, one until the report is. To
+spare time, one Ray stands all the while and each start is a fork of a process that has done the
+imports; with --as-typed each start is a fresh `python -m mirrorenv train` with its own Ray. Exit
+code 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -25,12 +28,18 @@ from mirrorenv.testing.kills import as_json, prove
 
 def main() -> int:
     """Run the proof and print it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=50, help="how many kills")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--iterations", type=int, default=300, help="length of the run")
     parser.add_argument("--checkpoints", type=int, default=15, help="spread over the run")
-    parser.add_argument("--as-typed", action="store_true", help="let every start import and bring its own Ray (slow)")
+    parser.add_argument(
+        "--as-typed",
+        action="store_true",
+        help="let every start import and bring its own Ray (slow)",
+    )
     parser.add_argument("--json", type=Path, help="file to write the result to")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mr", ignore_cleanup_errors=True) as place:
@@ -49,8 +58,14 @@ def main() -> int:
     for phase, count in proof.phases.most_common():
         print(f"| {phase} | {count} |")
     if proof.not_started:
-        print(f"\nstarts that ended by themselves, since Ray did not come up in time: {proof.not_started}")
-    print(f"\nruns that ended as the uninterrupted one, bit for bit: {proof.identical} of {proof.finished}")
+        print(
+            "\nstarts that ended by themselves, since Ray did not come up in time: "
+            f"{proof.not_started}"
+        )
+    print(
+        f"\nruns that ended as the uninterrupted one, bit for bit: {proof.identical} of "
+        f"{proof.finished}"
+    )
     for difference in proof.differences:
         print(f"  {difference}")
     print(f"a changed configuration: {proof.refusal or 'NOT REFUSED'}")

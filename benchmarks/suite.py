@@ -1,13 +1,15 @@
 """Run a suite: its cost first, then every piece that has no result yet.
 
-    python benchmarks/suite.py theory [--smoke] [--out benchmarks/results/theory] [--part 1/4] [--only orbit] [--cost]
+    python benchmarks/suite.py theory [--smoke] [--out benchmarks/results/theory] [--part 1/4]
+    [--only orbit] [--cost]
 
-A suite is a file in ``benchmarks/suites``. Each of its rows is run with all of its seeds, in pieces that are result
-folders: ``OUT/<row>/all`` where one call makes all seeds, else ``OUT/<row>/seed0`` and so on. A piece whose result is
-there and of this very suite is not run again, so the same command goes on after anything that stopped it. A whole
-result of another version of the suite, or of a smoke run, is replaced only with ``--replace``.
-``--part k/n`` splits the pieces over days or machines, and ``--ray-address`` over the cores of a Ray cluster.
-Afterwards: ``mirrorenv board check OUT`` and ``mirrorenv board build OUT``.
+A suite is a file in ``benchmarks/suites``. Each of its rows is run with all of its seeds, in pieces
+that are result folders: ``OUT/<row>/all`` where one call makes all seeds, else ``OUT/<row>/seed0``
+and so on. A piece whose result is there and of this very suite is not run again, so the same
+command goes on after anything that stopped it. A whole result of another version of the suite, or
+of a smoke run, is replaced only with ``--replace``. ``--part k/n`` splits the pieces over days or
+machines, and ``--ray-address`` over the cores of a Ray cluster. Afterwards: ``mirrorenv board check
+OUT`` and ``mirrorenv board build OUT``.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from mirrorenv.results.folders.verify import check_files
 
 HERE = Path(__file__).resolve().parent
 Runner = Callable[[SuiteRow, "tuple[int, ...]", SuiteMark, Path], None]
-"""(row, seeds, mark, folder) -> writes a result folder. With a smoke mark it does as little as shows that it works."""
+"""(row, seeds, mark, folder) -> writes a result folder. With a smoke mark it does as little as
+shows that it works."""
 
 
 class Piece(NamedTuple):
@@ -44,8 +47,11 @@ class Piece(NamedTuple):
         return self.row.seconds * len(self.seeds) / self.row.seeds
 
 
-def pieces_of(suite: Suite, out: Path, only: str, part: tuple[int, int], smoke: bool) -> list[Piece]:
-    """The pieces of this part, seeds outermost, so that what is there when time runs out is balanced."""
+def pieces_of(
+    suite: Suite, out: Path, only: str, part: tuple[int, int], smoke: bool
+) -> list[Piece]:
+    """The pieces of this part, seeds outermost, so that what is there when time runs out is
+    balanced."""
     pieces = []
     for row in suite.rows:
         if not any(name.strip() in f"{row.row}/" for name in only.split(",")):
@@ -53,7 +59,9 @@ def pieces_of(suite: Suite, out: Path, only: str, part: tuple[int, int], smoke: 
         made = [Piece(row, seeds, out / row.row / name) for name, seeds in row.pieces()]
         pieces += made[:1] if smoke else made
     if not pieces:
-        raise ConfigError(f"--only {only!r}: no row of '{suite.name}' has such a name; --cost lists them")
+        raise ConfigError(
+            f"--only {only!r}: no row of '{suite.name}' has such a name; --cost lists them"
+        )
     pieces.sort(key=lambda piece: piece.seeds[0])
     return pieces[part[0] - 1 :: part[1]]
 
@@ -78,10 +86,15 @@ def refuse_to_replace(pieces: list[Piece]) -> None:
     for piece in pieces:
         if (found := held(piece.folder)) is not None:
             mark = found.suite
-            kind = "of no suite" if mark is None else f"of '{mark.name}' {mark.version}, hash {mark.hash[:12]}"
+            kind = (
+                "of no suite"
+                if mark is None
+                else f"of '{mark.name}' {mark.version}, hash {mark.hash[:12]}"
+            )
             smoke = ", a smoke run" if mark is not None and mark.smoke else ""
             raise ConfigError(
-                f"{piece.folder} holds a whole result {kind}{smoke}: choose another --out, or --replace it"
+                f"{piece.folder} holds a whole result {kind}{smoke}: choose another --out, or "
+                "--replace it"
             )
 
 
@@ -92,9 +105,14 @@ def cost_table(suite: Suite, pieces: list[Piece], done: list[Piece]) -> str:
         mine = [piece for piece in pieces if piece.row == row]
         if mine:
             left = sum(piece.seconds for piece in mine if piece not in done)
-            lines.append(f"  {row.row:28} {row.seeds:3} seeds {row.seconds / 60:7.1f} min, left {left / 60:7.1f}")
+            lines.append(
+                f"  {row.row:28} {row.seeds:3} seeds {row.seconds / 60:7.1f} min, left "
+                f"{left / 60:7.1f}"
+            )
     left = sum(piece.seconds for piece in pieces if piece not in done)
-    lines.append(f"whole suite {suite.seconds / 60:.1f} minutes of one core; left to do here {left / 60:.1f}")
+    lines.append(
+        f"whole suite {suite.seconds / 60:.1f} minutes of one core; left to do here {left / 60:.1f}"
+    )
     return "\n".join(lines)
 
 
@@ -170,19 +188,43 @@ def _path(text: str) -> Path:
 
 def main() -> None:
     """Parse, print the cost, run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     known = sorted(path.stem for path in (HERE / "suites").glob("*.toml"))
     parser.add_argument("suite", choices=known)
-    parser.add_argument("--out", type=_path, help="folder of the results (default: runs/suites/<suite>[-smoke])")
-    parser.add_argument("--smoke", action="store_true", help="one small piece of each row: does it work at all?")
-    parser.add_argument("--part", type=_part, default=(1, 1), metavar="K/N", help="every n-th piece from the k-th on")
-    parser.add_argument("--only", type=_given, default="/", help="rows whose name contains one of a,b/; / is its end")
-    parser.add_argument("--replace", action="store_true", help="replace results of another suite or of a smoke run")
-    ray = "run the pieces side by side on the Ray cluster at this address; auto: this machine's, local: these cores"
+    parser.add_argument(
+        "--out", type=_path, help="folder of the results (default: runs/suites/<suite>[-smoke])"
+    )
+    parser.add_argument(
+        "--smoke", action="store_true", help="one small piece of each row: does it work at all?"
+    )
+    parser.add_argument(
+        "--part",
+        type=_part,
+        default=(1, 1),
+        metavar="K/N",
+        help="every n-th piece from the k-th on",
+    )
+    parser.add_argument(
+        "--only",
+        type=_given,
+        default="/",
+        help="rows whose name contains one of a,b/; / is its end",
+    )
+    parser.add_argument(
+        "--replace", action="store_true", help="replace results of another suite or of a smoke run"
+    )
+    ray = (
+        "run the pieces side by side on the Ray cluster at this address; auto: this machine's, "
+        "local: these cores"
+    )
     parser.add_argument("--ray-address", type=_given, metavar="ADDRESS", help=ray)
     parser.add_argument("--cost", action="store_true", help="print the cost and run nothing")
     options = parser.parse_args()
-    options.out = options.out or Path("runs/suites") / (options.suite + ("-smoke" if options.smoke else ""))
+    options.out = options.out or Path("runs/suites") / (
+        options.suite + ("-smoke" if options.smoke else "")
+    )
     try:
         run(load_suite(HERE / "suites" / f"{options.suite}.toml"), options)
     except MirrorError as error:

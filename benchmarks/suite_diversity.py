@@ -1,6 +1,8 @@
-"""Runner of the suite ``diversity``: policies whose distance is set (DiCo style), beside the mirror reward and neither.
+"""Runner of the suite ``diversity``: policies whose distance is set (DiCo style), beside the mirror
+reward and neither.
 
-`benchmarks/suite.py diversity` runs it. Rows are runs of the package, as those of the suite ``worlds`` are.
+`benchmarks/suite.py diversity` runs it. Rows are runs of the package, as those of the suite
+``worlds`` are.
 """
 
 from __future__ import annotations

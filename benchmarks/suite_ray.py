@@ -1,7 +1,9 @@
-"""Pieces of a suite as tasks of Ray, one core each: `benchmarks/suite.py NAME --ray-address ADDRESS`.
+"""Pieces of a suite as tasks of Ray, one core each: `benchmarks/suite.py NAME --ray-address
+ADDRESS`.
 
-Every node needs this package. The scripts of this folder travel to the nodes and results travel back, so no disk is
-shared. Ray begins a piece again that a lost node took with it. A piece that fails keeps no other from ending.
+Every node needs this package. The scripts of this folder travel to the nodes and results travel
+back, so no disk is shared. Ray begins a piece again that a lost node took with it. A piece that
+fails keeps no other from ending.
 """
 
 from __future__ import annotations
@@ -27,18 +29,23 @@ if TYPE_CHECKING:  # suite.py is the command, and imports this module
 HERE = Path(__file__).resolve().parent
 
 
-def spread(suite: Suite, pieces: Sequence[Piece], smoke: bool, address: str) -> Iterator[tuple[Piece, float]]:
-    """Run pieces side by side; yields each, its result in its folder, and the seconds it took, as they end.
+def spread(
+    suite: Suite, pieces: Sequence[Piece], smoke: bool, address: str
+) -> Iterator[tuple[Piece, float]]:
+    """Run pieces side by side; yields each, its result in its folder, and the seconds it took, as
+    they end.
 
     Args:
         suite: whose they are.
         pieces: what to run.
         smoke: as little as shows that it works.
-        address: of a cluster, ``auto`` for the one of this machine, ``local`` for this machine's own cores.
+        address: of a cluster, ``auto`` for the one of this machine, ``local`` for this machine's
+            own cores.
 
     Raises:
         TrainingError: if Ray does not start.
-        ResultError: when all others have ended, if pieces failed; the first is named with its reason.
+        ResultError: when all others have ended, if pieces failed; the first is named with its
+            reason.
     """
     bring_ray_up(None if address == "local" else address, 0, scripts=HERE)
     try:
@@ -59,11 +66,14 @@ def spread(suite: Suite, pieces: Sequence[Piece], smoke: bool, address: str) -> 
         ray.shutdown()
     if failed:
         raise ResultError(
-            f"{len(failed)} of {len(pieces)} pieces failed; the same command tries them again. {failed[0]}"
+            f"{len(failed)} of {len(pieces)} pieces failed; the same command tries them again. "
+            f"{failed[0]}"
         )
 
 
-def _made(suite: Suite, row: str, seeds: tuple[int, ...], smoke: bool) -> tuple[dict[str, bytes], float]:
+def _made(
+    suite: Suite, row: str, seeds: tuple[int, ...], smoke: bool
+) -> tuple[dict[str, bytes], float]:
     """On a node: the files of a piece's result, by name, and the seconds that it took."""
     from suite import runner_of
 
@@ -79,7 +89,9 @@ def _made(suite: Suite, row: str, seeds: tuple[int, ...], smoke: bool) -> tuple[
 def _put(folder: Path, files: Mapping[str, bytes]) -> None:
     """Whole or not at all, in place of the result that was there, and of nothing else."""
     if folder.exists() and any(folder.iterdir()) and not (folder / RESULT).is_file():
-        raise ResultError(f"{folder} exists, is not empty and holds no result; choose another --out")
+        raise ResultError(
+            f"{folder} exists, is not empty and holds no result; choose another --out"
+        )
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

@@ -1,7 +1,9 @@
-"""Runners of the suite ``theory``: closed forms beside what is measured. `benchmarks/suite.py theory` runs them.
+"""Runners of the suite ``theory``: closed forms beside what is measured. `benchmarks/suite.py
+theory` runs them.
 
-One-step games: every number is a row of `critical_weight.py`, one value for each seed. Dirichlet agents: the matches
-of `dirichlet_table.py`, kept one by one, and the learned observers of `observers.py` on the same kind of agents.
+One-step games: every number is a row of `critical_weight.py`, one value for each seed. Dirichlet
+agents: the matches of `dirichlet_table.py`, kept one by one, and the learned observers of
+`observers.py` on the same kind of agents.
 """
 
 from __future__ import annotations
@@ -30,16 +32,41 @@ Measured = list[tuple[Entry, dict[int, Mapping[str, Floats]]]]
 MEASURED = Figure(name="measured", title="Measured", about="in the unit of the prediction")
 RECOGNISED = (
     Figure(
-        name="top1", title="Recognised", about="share of trajectories given to their author", share=True, better="high"
+        name="top1",
+        title="Recognised",
+        about="share of trajectories given to their author",
+        share=True,
+        better="high",
     ),
-    Figure(name="exact", title="All right", about="share of matches with every name right", share=True, better="high"),
-    Figure(name="nats", title="Information (nats)", about="log N + mean log belief in the author", better="high"),
+    Figure(
+        name="exact",
+        title="All right",
+        about="share of matches with every name right",
+        share=True,
+        better="high",
+    ),
+    Figure(
+        name="nats",
+        title="Information (nats)",
+        about="log N + mean log belief in the author",
+        better="high",
+    ),
 )
-SHARE = Figure(name="share", title="Share of the limit", about="information over the exact limit's", better="high")
+SHARE = Figure(
+    name="share",
+    title="Share of the limit",
+    about="information over the exact limit's",
+    better="high",
+)
 
 
 def write(
-    row: SuiteRow, mark: SuiteMark, folder: Path, figures: Iterable[Figure], found: Measured, **options: Any
+    row: SuiteRow,
+    mark: SuiteMark,
+    folder: Path,
+    figures: Iterable[Figure],
+    found: Measured,
+    **options: Any,
 ) -> None:
     """A result folder of kind table."""
     parts: dict[str, list[Any]] = {"entry": [], "seed": [], "episode": []}
@@ -51,7 +78,9 @@ def write(
             parts["seed"].append(np.full(draws, seed))
             parts["episode"].append(np.arange(draws))
             for figure in shown:
-                parts.setdefault(figure.name, []).append(np.asarray(columns.get(figure.name, np.full(draws, np.nan))))
+                parts.setdefault(figure.name, []).append(
+                    np.asarray(columns.get(figure.name, np.full(draws, np.nan)))
+                )
     table: Table = {name: np.concatenate(values) for name, values in parts.items()}
     result = Result(
         kind="table",
@@ -62,7 +91,10 @@ def write(
         figures=shown,
         seeds=tuple(next(iter(found))[1]),
         suite=mark,
-        config={"command": f"python benchmarks/suite.py {mark.name} --only {row.row}", "arguments": row.arguments},
+        config={
+            "command": f"python benchmarks/suite.py {mark.name} --only {row.row}",
+            "arguments": row.arguments,
+        },
         versions=installed_versions(),
         git=git_state(),
     )
@@ -75,15 +107,28 @@ def one_step(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Pat
     arguments = dict(row.arguments)
     part = arguments.pop("part")
     lines = {
-        "optimum": lambda: weights.conformity_optimum(**arguments) if arguments else weights.identity_optimum(),
-        "orbit": lambda: weights.conformity_orbit(plan, **arguments) if arguments else weights.identity_orbit(plan),
+        "optimum": lambda: (
+            weights.conformity_optimum(**arguments) if arguments else weights.identity_optimum()
+        ),
+        "orbit": lambda: (
+            weights.conformity_orbit(plan, **arguments)
+            if arguments
+            else weights.identity_orbit(plan)
+        ),
         "learned": lambda: weights.learned_case(plan, **arguments),
         "capacity": lambda: weights.reach_case(plan, **arguments),
         "escape": lambda: weights.escape(plan),
     }[part]()
     pooling = "median" if part in ("orbit", "learned") else "mean"
     found = [_one_step(line) for line in lines]
-    write(row, mark, folder, [MEASURED.model_copy(update={"over_seeds": pooling})], found, **_size(lines[0]["what"]))
+    write(
+        row,
+        mark,
+        folder,
+        [MEASURED.model_copy(update={"over_seeds": pooling})],
+        found,
+        **_size(lines[0]["what"]),
+    )
 
 
 def _size(what: str) -> dict[str, int]:
@@ -96,7 +141,8 @@ def _size(what: str) -> dict[str, int]:
 
 
 def _one_step(line: dict[str, Any]) -> tuple[Entry, dict[int, Mapping[str, Floats]]]:
-    """A row of `critical_weight.py` as an entry. A seed that parted at no weight counts as the largest one tried."""
+    """A row of `critical_weight.py` as an entry. A seed that parted at no weight counts as the
+    largest one tried."""
     exact = line["method"] == "exhaustive"
     source = f"closed form {line['formula']}"
     if "parted_at" in line and line["part"] == "learned":
@@ -115,10 +161,16 @@ def _one_step(line: dict[str, Any]) -> tuple[Entry, dict[int, Mapping[str, Float
 
 
 def known_policies(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path) -> None:
-    """The best possible observer of tabular random agents, reading each trajectory alone and all together."""
-    agents, alpha, steps, matches = (row.arguments[name] for name in ("agents", "alpha", "steps", "matches"))
+    """The best possible observer of tabular random agents, reading each trajectory alone and all
+    together."""
+    agents, alpha, steps, matches = (
+        row.arguments[name] for name in ("agents", "alpha", "steps", "matches")
+    )
     kept = seeds[:2] if mark.smoke else seeds
-    drawn = {s: dirichlet.known_matches(agents, alpha, steps, 20 if mark.smoke else matches, s) for s in kept}
+    drawn = {
+        s: dirichlet.known_matches(agents, alpha, steps, 20 if mark.smoke else matches, s)
+        for s in kept
+    }
     recorded = dict(zip(dirichlet.COLUMNS, dirichlet.REFERENCE[agents, alpha][steps], strict=True))
     source = f"{dirichlet.reference_matches(agents)} recorded matches"
     found: Measured = []
@@ -130,14 +182,26 @@ def known_policies(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folde
             if column in recorded
         }
         words = "each alone" if name == "independent" else "all together"
-        by_seed = {s: {f: one[c].astype(np.float32) for f, c in columns.items()} for s, one in drawn.items()}
-        found.append((Entry(condition=f"exact limit, {words}", agents="exact limit", references=references), by_seed))
+        by_seed = {
+            s: {f: one[c].astype(np.float32) for f, c in columns.items()}
+            for s, one in drawn.items()
+        }
+        found.append(
+            (
+                Entry(
+                    condition=f"exact limit, {words}", agents="exact limit", references=references
+                ),
+                by_seed,
+            )
+        )
     write(row, mark, folder, RECOGNISED, found, N=agents, alpha=alpha, T=steps)
 
 
 def few_shot(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path) -> None:
     """The best possible observer that has seen labelled past episodes instead of the policies."""
-    agents, alpha, steps, matches = (row.arguments[name] for name in ("agents", "alpha", "steps", "matches"))
+    agents, alpha, steps, matches = (
+        row.arguments[name] for name in ("agents", "alpha", "steps", "matches")
+    )
     kept = seeds[:2] if mark.smoke else seeds
     size = 20 if mark.smoke else matches
     drawn = {s: dirichlet.few_shot_matches(agents, float(alpha), steps, size, s) for s in kept}
@@ -157,11 +221,19 @@ def learned_observers(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, fo
 
     torch.set_num_threads(1)
     (seed,) = seeds
-    episodes, epochs = (40, 1) if mark.smoke else (row.arguments["episodes"], row.arguments["epochs"])
+    episodes, epochs = (
+        (40, 1) if mark.smoke else (row.arguments["episodes"], row.arguments["epochs"])
+    )
     found: Measured = []
     for line in observers.measure("dirichlet", seed, episodes, epochs):
-        values = {"share": line["lineup efficiency"], "nats": line["lineup information"], "top1": line["lineup top1"]}
-        columns = {name: np.array([math.nan if one is None else one.value]) for name, one in values.items()}
+        values = {
+            "share": line["lineup efficiency"],
+            "nats": line["lineup information"],
+            "top1": line["lineup top1"],
+        }
+        columns = {
+            name: np.array([math.nan if one is None else one.value]) for name, one in values.items()
+        }
         kind = "exact limit" if line["observer"] == "exact limit" else "observer"
         found.append((Entry(condition=line["observer"], agents=kind), {seed: columns}))
     write(row, mark, folder, (SHARE, RECOGNISED[2], RECOGNISED[0]), found, N=4, alpha=8, T=20)

@@ -1,7 +1,9 @@
-"""Runners of the suite ``third-party``: the mirror and the leak audit in worlds that nobody here wrote.
+"""Runners of the suite ``third-party``: the mirror and the leak audit in worlds that nobody here
+wrote.
 
-`benchmarks/suite.py third-party` runs them. A trained row is one of the suite `worlds` in another world; an audited row
-says whether agents that all run one policy can be told apart there, and so what a recognition rate may count as a leak.
+`benchmarks/suite.py third-party` runs them. A trained row is one of the suite `worlds` in another
+world; an audited row says whether agents that all run one policy can be told apart there, and so
+what a recognition rate may count as a leak.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ LEAK = (
     Figure(
         name="leak",
         title="Leak",
-        about="1 if either probe does better than chance, all tests of the audit together at the level 0.01",
+        about="1 if either probe does better than chance, all tests of the audit together at the "
+        "level 0.01",
         share=True,
         better="low",
     ),
@@ -39,7 +42,10 @@ def audited(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path
 
     Arguments of the row: ``episodes`` for each policy, and ``options`` of the world.
     """
-    options, episodes = row.arguments.get("options", {}), 32 if mark.smoke else row.arguments["episodes"]
+    options, episodes = (
+        row.arguments.get("options", {}),
+        32 if mark.smoke else row.arguments["episodes"],
+    )
     lines: dict[str, dict[int, dict[str, np.ndarray]]] = {}
     for seed in seeds[:1] if mark.smoke else seeds:
         report = audit(row.world, episodes=episodes, seed=seed * 2 * episodes, **options)
@@ -47,11 +53,16 @@ def audited(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path
         by_input: dict[str, list[float]] = {}
         for one in report.results:
             accuracy, leak = by_input.setdefault(f"{one.policy} policy: {one.input}", [np.nan, 0.0])
-            known = one.accuracy if one.p_value is not None else report.chance  # the same for all names nobody
-            best = known if np.isnan(accuracy) else accuracy  # the first probe of an input is the trained one
+            # the same for all names nobody
+            known = one.accuracy if one.p_value is not None else report.chance
+            # the first probe of an input is the trained one
+            best = known if np.isnan(accuracy) else accuracy
             by_input[f"{one.policy} policy: {one.input}"] = [best, max(leak, float(one.leak))]
         for name, (accuracy, leak) in by_input.items():
-            lines.setdefault(name, {})[seed] = {"accuracy": np.array([accuracy]), "leak": np.array([leak])}
+            lines.setdefault(name, {})[seed] = {
+                "accuracy": np.array([accuracy]),
+                "leak": np.array([leak]),
+            }
     found = [
         (Entry(condition=name, agents="one policy", references={"accuracy": chance}), by_seed)
         for name, by_seed in lines.items()

@@ -1,13 +1,17 @@
-"""What the array face costs on top of somebody else's environment: the same episodes stepped bare, side by side.
+"""What the array face costs on top of somebody else's environment: the same episodes stepped bare,
+side by side.
 
-    python benchmarks/third_party_speed.py [--num-envs 16] [--seconds 1.0] [--repeats 5] [--json] [--smoke]
+    python benchmarks/third_party_speed.py [--num-envs 16] [--seconds 1.0] [--repeats 5] [--json]
+    [--smoke]
 
-Bare is what a PettingZoo user writes: one environment, dictionaries in and out, a Python loop. The batch steps copies
-of it, checks every answer and returns arrays. One agent-step is one agent acting once; resets count as time, not as
-steps. Time is the process's CPU time. The two take turns on the same seeds and actions; each pair gives one ratio, and
-the median of the ratios is printed with the smallest and the largest. Start it with OMP_NUM_THREADS=1.
+Bare is what a PettingZoo user writes: one environment, dictionaries in and out, a Python loop. The
+batch steps copies of it, checks every answer and returns arrays. One agent-step is one agent acting
+once; resets count as time, not as steps. Time is the process's CPU time. The two take turns on the
+same seeds and actions; each pair gives one ratio, and the median of the ratios is printed with the
+smallest and the largest. Start it with OMP_NUM_THREADS=1.
 
-"empty" is an environment that does nothing at all: its row is the adapter itself, in microseconds for each agent-step.
+"empty" is an environment that does nothing at all: its row is the adapter itself, in microseconds
+for each agent-step.
 """
 
 from __future__ import annotations
@@ -58,7 +62,12 @@ class Empty(ParallelEnv):
         over, was = self._clock >= self.max_cycles, self.agents
         self.agents = [] if over else was
         flags = dict.fromkeys(was, False), dict.fromkeys(was, over)
-        return dict.fromkeys(was, self._seen), dict.fromkeys(was, 0.0), *flags, {agent: {} for agent in was}
+        return (
+            dict.fromkeys(was, self._seen),
+            dict.fromkeys(was, 0.0),
+            *flags,
+            {agent: {} for agent in was},
+        )
 
 
 CASES: list[tuple[str, str | type, dict[str, Any]]] = [
@@ -67,11 +76,17 @@ CASES: list[tuple[str, str | type, dict[str, Any]]] = [
     ("mpe2 simple_tag, padded", "mpe2.simple_tag_v3:parallel_env", {"pad": True}),
     ("SISL pursuit", "pettingzoo.sisl.pursuit_v5:parallel_env", {"max_cycles": 25}),
     ("SISL multiwalker", "pettingzoo.sisl.multiwalker_v9:parallel_env", {"max_cycles": 50}),
-    ("Butterfly pistonball", "pettingzoo.butterfly.pistonball_v6:parallel_env", {"max_cycles": 8, "n_pistons": 5}),
+    (
+        "Butterfly pistonball",
+        "pettingzoo.butterfly.pistonball_v6:parallel_env",
+        {"max_cycles": 8, "n_pistons": 5},
+    ),
 ]
 
 
-def bare_seconds(env: Any, episodes: list[int], actions: list[list[dict[Any, Any]]]) -> tuple[float, int]:
+def bare_seconds(
+    env: Any, episodes: list[int], actions: list[list[dict[Any, Any]]]
+) -> tuple[float, int]:
     """(CPU seconds, agent-steps) of whole episodes, stepped one after the other."""
     steps, start = 0, time.process_time()
     for seed, moves in zip(episodes, actions, strict=True):
@@ -99,7 +114,9 @@ def batch_seconds(world: Any, seeds: list[int], actions: list[Any]) -> tuple[flo
     return time.process_time() - start, steps
 
 
-def measure(name: str, id: str | type, kwargs: dict[str, Any], num_envs: int, seconds: float, repeats: int) -> Any:
+def measure(
+    name: str, id: str | type, kwargs: dict[str, Any], num_envs: int, seconds: float, repeats: int
+) -> Any:
     """Pairs of turns until each has used ``seconds``; the row of the table."""
     world: Any = mirrorenv.make_batch(id, num_envs, **kwargs)
     bare_kwargs = {key: value for key, value in kwargs.items() if key != "pad"}
@@ -112,7 +129,10 @@ def measure(name: str, id: str | type, kwargs: dict[str, Any], num_envs: int, se
             seeds = [10_000 * repeat + num_envs * turn + row for row in range(num_envs)]
             first = world.reset(seeds)
             actions = [policy(first, t) for t in range(world.horizon)]
-            moves = [[dict(zip(bare.possible_agents, a[row], strict=True)) for a in actions] for row in range(num_envs)]
+            moves = [
+                [dict(zip(bare.possible_agents, a[row], strict=True)) for a in actions]
+                for row in range(num_envs)
+            ]
             pair = batch_seconds(world, seeds, actions), bare_seconds(bare, seeds, moves)
             assert pair[0][1] == pair[1][1], "the two did not play the same episodes"
             spent += [used for used, _ in pair]
@@ -123,7 +143,14 @@ def measure(name: str, id: str | type, kwargs: dict[str, Any], num_envs: int, se
     added = statistics.median((each[0] - each[1]) * 1e6 for _, each in rounds)
     batch, alone = (statistics.median(speed[i] for speed, _ in rounds) for i in range(2))
     spread = {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
-    return {"name": name, "num_envs": num_envs, "batch": batch, "bare": alone, "added_us": added, "relative": spread}
+    return {
+        "name": name,
+        "num_envs": num_envs,
+        "batch": batch,
+        "bare": alone,
+        "added_us": added,
+        "relative": spread,
+    }
 
 
 def _factory(id: str | type) -> Callable[..., Any]:
@@ -136,14 +163,22 @@ def _factory(id: str | type) -> Callable[..., Any]:
 
 def main() -> None:
     """Print the table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--num-envs", type=int, default=16, help="copies in the batch")
     parser.add_argument("--seconds", type=float, default=1.0, help="CPU time of one turn")
     parser.add_argument("--repeats", type=int, default=5, help="pairs of turns")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
-    parser.add_argument("--smoke", action="store_true", help="very short measurements: does it run at all?")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of the table"
+    )
+    parser.add_argument(
+        "--smoke", action="store_true", help="very short measurements: does it run at all?"
+    )
     options = parser.parse_args()
-    num_envs, seconds, repeats = (2, 0.01, 1) if options.smoke else (options.num_envs, options.seconds, options.repeats)
+    num_envs, seconds, repeats = (
+        (2, 0.01, 1) if options.smoke else (options.num_envs, options.seconds, options.repeats)
+    )
     rows, missing = [], []
     for name, id, kwargs in CASES:
         try:
@@ -153,15 +188,29 @@ def main() -> None:
             continue
         rows.append(measure(name, id, kwargs, num_envs, seconds, repeats))
     if options.json:
-        machine = {"machine": platform.machine(), "python": platform.python_version(), "numpy": np.__version__}
-        print(json.dumps({"benchmark": "third_party_speed", **machine, "rows": rows, "missing": missing}))
+        machine = {
+            "machine": platform.machine(),
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        }
+        print(
+            json.dumps(
+                {"benchmark": "third_party_speed", **machine, "rows": rows, "missing": missing}
+            )
+        )
         return
     print(f"agent-steps per CPU second, {num_envs} copies")
-    print(f"{'environment':24} {'bare':>10} {'batch':>10}  {'batch / bare':>22} {'added to a step':>16}")
+    print(
+        f"{'environment':24} {'bare':>10} {'batch':>10}  {'batch / bare':>22} "
+        f"{'added to a step':>16}"
+    )
     for row in rows:
         r = row["relative"]
         ratio = f"{r['median']:.2f} [{r['low']:.2f}, {r['high']:.2f}]"
-        print(f"{row['name']:24} {row['bare']:10,.0f} {row['batch']:10,.0f}  {ratio:>22} {row['added_us']:13.1f} us")
+        print(
+            f"{row['name']:24} {row['bare']:10,.0f} {row['batch']:10,.0f}  {ratio:>22} "
+            f"{row['added_us']:13.1f} us"
+        )
     print("\n".join(missing))
 
 

@@ -1,9 +1,12 @@
-"""Two teams harvest two fields, and a sign that only one's own team can read: the world of `team_against.py`.
+"""Two teams harvest two fields, and a sign that only one's own team can read: the world of
+`team_against.py`.
 
-Importing this module registers the observer head ``own_sign``, which reads a lineup as anybody does, but of the two
-teams' signs its own team's only. Nothing else tells what a team knows from what its opponents know.
+Importing this module registers the observer head ``own_sign``, which reads a lineup as anybody
+does, but of the two teams' signs its own team's only. Nothing else tells what a team knows from
+what its opponents know.
 
-Shape legend: B batch, T time, K lineup slots, J observers, N = 4 agents, D observation, A actions, F = D + A features.
+Shape legend: B batch, T time, K lineup slots, J observers, N = 4 agents, D observation, A actions,
+F = D + A features.
 """
 
 from __future__ import annotations
@@ -27,13 +30,15 @@ SIGNS = (1, 2)  # columns of an observation: the first team's sign, the second's
 
 
 class TwoTeams(ClockedWorld):
-    """Two teams of two harvest a rich field and a poor one; a field's harvest is shared by those who stand there.
+    """Two teams of two harvest a rich field and a poor one; a field's harvest is shared by those
+    who stand there.
 
     ## Description
-    In each step every agent goes to one of two fields. A field that is visited gives its whole harvest, in equal shares
-    to those who are there. As it is, a team that splits up earns more than one that goes to the rich field together,
-    whatever the other does, and who goes where is the same. Each team has a sign of its own, drawn by chance for each
-    episode, which its members see and which means nothing.
+    In each step every agent goes to one of two fields. A field that is visited gives its whole
+    harvest, in equal shares to those who are there. As it is, a team that splits up earns more than
+    one that goes to the rich field together, whatever the other does, and who goes where is the
+    same. Each team has a sign of its own, drawn by chance for each episode, which its members see
+    and which means nothing.
 
     ## Observation
     | part | shape | dtype | range | unit |
@@ -49,16 +54,19 @@ class TwoTeams(ClockedWorld):
     What one's team harvests in the step minus what the other team does: the game is zero-sum.
 
     ## Arguments
-    ``horizon`` (8 steps), ``poor`` (0.5: harvest of the poor field; the rich one gives 1), ``signs`` (True; False:
-    every sign is 1 and tells nothing).
+    ``horizon`` (8 steps), ``poor`` (0.5: harvest of the poor field; the rich one gives 1),
+    ``signs`` (True; False: every sign is 1 and tells nothing).
 
     ## What carries identity, what leaks
-    Which columns are not 0 says which team an agent is of, to everybody. Within a team all start alike.
+    Which columns are not 0 says which team an agent is of, to everybody. Within a team all start
+    alike.
     """
 
     agent_name = "player"
 
-    def __init__(self, *, num_envs: int = 1, horizon: int = 8, poor: float = 0.5, signs: bool = True) -> None:
+    def __init__(
+        self, *, num_envs: int = 1, horizon: int = 8, poor: float = 0.5, signs: bool = True
+    ) -> None:
         if not 0 <= poor <= 1:
             raise ConfigError(f"TwoTeams: poor must lie in [0, 1], got {poor}")
         super().__init__(
@@ -88,7 +96,8 @@ class TwoTeams(ClockedWorld):
 
 def harvests(fields: npt.NDArray[Any], poor: float) -> npt.NDArray[np.float64]:
     """(B, N) harvest of each agent from the (B, N) fields they go to."""
-    there = (fields[:, :, None] == fields[:, None]).sum(axis=2)  # (B, N) in the same field, oneself included
+    # (B, N) in the same field, oneself included
+    there = (fields[:, :, None] == fields[:, None]).sum(axis=2)
     return np.where(fields == 0, 1.0, poor) / there
 
 
@@ -104,7 +113,11 @@ class _SignHead(GRUHead):
     sees: Tensor  # (J, 1, F)
 
     def __init__(
-        self, shape: PopulationShape, settings: ObserverSettings, trunk_width: int, generator: torch.Generator
+        self,
+        shape: PopulationShape,
+        settings: ObserverSettings,
+        trunk_width: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__(shape, settings, trunk_width, generator)
         sees = torch.ones(shape.num_agents, 1, self.features)

@@ -35,7 +35,9 @@ def _frame(axes: Axes, bound: float, enough: float) -> None:
     axes.tick_params(colors=LIGHT.muted, labelsize=SMALL, length=0, pad=5)
     axes.grid(color=LIGHT.grid, linewidth=0.8)
     axes.axvline(bound, color=LIGHT.level, linestyle=(0, (1.5, 2.0)), linewidth=1.3)
-    axes.axhline(enough, color=LIGHT.level, linestyle=(0, (1.5, 2.0)), linewidth=1.3, label="targets")
+    axes.axhline(
+        enough, color=LIGHT.level, linestyle=(0, (1.5, 2.0)), linewidth=1.3, label="targets"
+    )
     axes.axhline(0.5, color=LIGHT.level, linestyle=(0, (5, 2)), linewidth=1.1, label="chance")
     axes.set_ylim(-0.02, 1.04)
 
@@ -43,10 +45,23 @@ def _frame(axes: Axes, bound: float, enough: float) -> None:
 def _way(axes: Axes, path: Sequence[dict[str, Any]], figure: str, colour: str) -> None:
     """The rounds of a run; crosses were rolled back."""
     kept = [place for place in path if not place["rolled_back"]]
-    axes.plot([one["perplexity"] for one in kept], [one[figure] for one in kept], color=colour, alpha=0.3, linewidth=1)
+    axes.plot(
+        [one["perplexity"] for one in kept],
+        [one[figure] for one in kept],
+        color=colour,
+        alpha=0.3,
+        linewidth=1,
+    )
     for place in path:
-        axes.plot(place["perplexity"], place[figure], color=colour, alpha=0.4, linestyle="none",
-                  marker="x" if place["rolled_back"] else ".", markersize=5)  # fmt: skip
+        axes.plot(
+            place["perplexity"],
+            place[figure],
+            color=colour,
+            alpha=0.4,
+            linestyle="none",
+            marker="x" if place["rolled_back"] else ".",
+            markersize=5,
+        )
 
 
 def frontier_svg(runs: Sequence[dict[str, Any]], path: Path, bound: float, enough: float) -> None:
@@ -69,15 +84,31 @@ def frontier_svg(runs: Sequence[dict[str, Any]], path: Path, bound: float, enoug
             for run in some:
                 _way(axes, run["path"], on_the_way, colour)
             ends = [run["held_out"] for run in some]
-            axes.plot([one["perplexity"] for one in ends], [one[at_the_end] for one in ends], color=colour, marker=mark,
-                      linestyle="none", markersize=8, markeredgecolor=LIGHT.surface,
-                      label=condition.replace("_", " "))  # fmt: skip
-    figure.supxlabel("perplexity over that of the first texts (worst player)", color=LIGHT.muted, fontsize=SMALL)
+            axes.plot(
+                [one["perplexity"] for one in ends],
+                [one[at_the_end] for one in ends],
+                color=colour,
+                marker=mark,
+                linestyle="none",
+                markersize=8,
+                markeredgecolor=LIGHT.surface,
+                label=condition.replace("_", " "),
+            )
+    figure.supxlabel(
+        "perplexity over that of the first texts (worst player)", color=LIGHT.muted, fontsize=SMALL
+    )
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(
-        handles, labels, loc="outside upper left", ncols=7, frameon=False, fontsize=SMALL - 1, labelcolor=LIGHT.ink
+        handles,
+        labels,
+        loc="outside upper left",
+        ncols=7,
+        frameon=False,
+        fontsize=SMALL - 1,
+        labelcolor=LIGHT.ink,
     )
     out = io.StringIO()
-    with rc_context({"svg.hashsalt": "mirrorenv", "svg.fonttype": "none"}):  # the same figures give the same bytes
+    # the same figures give the same bytes
+    with rc_context({"svg.hashsalt": "mirrorenv", "svg.fonttype": "none"}):
         FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     atomic_write_text(path, out.getvalue())

@@ -1,4 +1,5 @@
-"""Sphinx configuration. Pages about worlds, settings, commands and the API are generated from the code."""
+"""Sphinx configuration. Pages about worlds, settings, commands and the API are generated from the
+code."""
 
 from __future__ import annotations
 
@@ -33,7 +34,16 @@ autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 autodoc_type_aliases = {
     name: name.rpartition(".")[2]
-    for name in ("npt.ArrayLike", "AnyArray", "FloatArray", "IntArray", "BoolArray", "Observations", "Actions", "Seeds")
+    for name in (
+        "npt.ArrayLike",
+        "AnyArray",
+        "FloatArray",
+        "IntArray",
+        "BoolArray",
+        "Observations",
+        "Actions",
+        "Seeds",
+    )
 }
 python_display_short_literal_types = True
 python_maximum_signature_line_length = 100
@@ -52,7 +62,9 @@ _LITERAL = re.compile(r"(``.+?``|:\w+:`[^`]+`|`[^`]+`)")
 _STAR = re.compile(r"(?<![\w*\\])\*(?=\w)")
 
 
-def _readable(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+def _readable(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
     for i, line in enumerate(lines):
         parts = _LITERAL.split(line)
         parts[::2] = [_STAR.sub(r"\\*", part) for part in parts[::2]]
@@ -61,7 +73,8 @@ def _readable(app: Sphinx, what: str, name: str, obj: object, options: object, l
 
 
 def _with_tables(lines: list[str]) -> list[str]:
-    """Markdown tables, which our docstrings use because they read well in an editor, as reStructuredText."""
+    """Markdown tables, which our docstrings use because they read well in an editor, as
+    reStructuredText."""
     out: list[str] = []
     in_table = False
     for line in lines:
@@ -77,7 +90,9 @@ def _with_tables(lines: list[str]) -> list[str]:
             in_table = True
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
         if not all(re.fullmatch(r":?-+:?", cell) for cell in cells):
-            out += [f"{indent}   {'* -' if k == 0 else '  -'} {cell}" for k, cell in enumerate(cells)]
+            out += [
+                f"{indent}   {'* -' if k == 0 else '  -'} {cell}" for k, cell in enumerate(cells)
+            ]
     return [*out, ""] if in_table else out
 
 

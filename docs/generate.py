@@ -1,6 +1,7 @@
 """Write the pages that the code itself knows best: worlds, settings, commands and the API.
 
-Called by ``conf.py`` before each build. The pages are not tracked; a page about a world is its class docstring.
+Called by ``conf.py`` before each build. The pages are not tracked; a page about a world is its
+class docstring.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ ROOMS = {
     "results": "Run folders, result folders, statistics, the report and the leaderboard.",
     "population": "Actors, observers and baselines. Needs the extra `train`.",
     "rllib": "The population on RLlib. Needs the extra `train`.",
-    "debate": "The language-model game. Endpoints need the extra `llm`, a model in this process the extra `local`.",
+    "debate": "The language-model game. Endpoints need the extra `llm`, a model in this process "
+    "the extra `local`.",
     "preference": "Language models tuned to be recognisable. Training needs the extra `trl`.",
     "sb3": "The Stable-Baselines3 face. Needs the extra `sb3`.",
 }
@@ -64,20 +66,32 @@ def worlds_index() -> str:
     rows = []
     for id, spec in _own_worlds().items():
         reward = "team" if spec.team_reward else "own"
-        rows.append([f"[`{id}`]({id.split('/')[-1]}.md)", spec.description, reward, spec.leaks or "none known"])
+        rows.append(
+            [
+                f"[`{id}`]({id.split('/')[-1]}.md)",
+                spec.description,
+                reward,
+                spec.leaks or "none known",
+            ]
+        )
     pages = "\n".join(id.split("/")[-1] for id in _own_worlds())
     return (
         "# Worlds\n\n"
-        "A world is written once, as a batch of copies, and has two faces: `mirrorenv.make_batch(id, num_envs)` gives "
-        "arrays, `mirrorenv.make(id)` gives a PettingZoo `ParallelEnv` that plays the same episode for the same seed. "
+        "A world is written once, as a batch of copies, and has two faces: "
+        "`mirrorenv.make_batch(id, num_envs)` gives "
+        "arrays, `mirrorenv.make(id)` gives a PettingZoo `ParallelEnv` that plays the same episode "
+        "for the same seed. "
         "The version at the end of an id rises whenever a recorded episode would change.\n\n"
-        + _table(["world", "what it is", "reward", "what tells agents apart besides behaviour"], rows)
+        + _table(
+            ["world", "what it is", "reward", "what tells agents apart besides behaviour"], rows
+        )
         + f"\n```{{toctree}}\n:hidden:\n\n{pages}\n```\n"
     )
 
 
 def world_pages() -> dict[str, str]:
-    """One page for each world of this package: its facts from the registry, then its class docstring."""
+    """One page for each world of this package: its facts from the registry, then its class
+    docstring."""
     return {id: _world_page(id, spec) for id, spec in _own_worlds().items()}
 
 
@@ -95,15 +109,20 @@ def _world_page(id: str, spec: Any) -> str:
         ["action of one agent", f"`{world.action_space}`"],
         ["steps at most", str(world.horizon)],
         ["reward", "the team's, shared" if spec.team_reward else "each agent's own"],
-        ["slots exchangeable, so that the exact limit holds", "yes" if spec.slot_exchangeable else "no"],
+        [
+            "slots exchangeable, so that the exact limit holds",
+            "yes" if spec.slot_exchangeable else "no",
+        ],
         ["identity leaks through", spec.leaks or "nothing known"],
     ]
     first, _, rest = text.partition("\n")
     code = (
-        f'```python\nimport mirrorenv\n\nenv = mirrorenv.make("{id}")\nbatch = mirrorenv.make_batch("{id}", 64)\n```\n'
+        f'```python\nimport mirrorenv\n\nenv = mirrorenv.make("{id}")\nbatch = '
+        f'mirrorenv.make_batch("{id}", 64)\n```\n'
     )
     name = id.split("/")[-1]
-    return f"# {name}\n\n{first}\n\n{_table(['', ''], facts)}\n{code}\n{rest.strip()}\n\n{_audit_section(id)}"
+    table = _table(["", ""], facts)
+    return f"# {name}\n\n{first}\n\n{table}\n{code}\n{rest.strip()}\n\n{_audit_section(id)}"
 
 
 def _text_world_page(id: str, spec: Any, text: str) -> str:
@@ -120,7 +139,9 @@ def _text_world_page(id: str, spec: Any, text: str) -> str:
     ]
     first, _, rest = text.partition("\n")
     code = f'```python\nimport mirrorenv\n\nenv = mirrorenv.make("{id}")\n```\n'
-    return f"# {id.split('/')[-1]}\n\n{first}\n\n{_table(['', ''], facts)}\n{code}\n{rest.strip()}\n"
+    return (
+        f"# {id.split('/')[-1]}\n\n{first}\n\n{_table(['', ''], facts)}\n{code}\n{rest.strip()}\n"
+    )
 
 
 def _audit_section(id: str) -> str:
@@ -133,9 +154,14 @@ def _audit_section(id: str) -> str:
         return f"## Leak audit\n\nNot recorded yet: `{command} 1000`.\n"
     report = AuditReport.from_json(json.loads(path.read_text("utf-8")))
     carriers = ", ".join(f"`{carrier.column}`" for carrier in report.carriers()[:5])
-    result = f"**A leak**, carried by {carriers} and what follows from them." if report.leaks else "No leak found."
+    result = (
+        f"**A leak**, carried by {carriers} and what follows from them."
+        if report.leaks
+        else "No leak found."
+    )
     return (
-        f"## Leak audit\n\n    {command} {report.episodes}\n\nAll agents run one identical policy, so whatever names "
+        f"## Leak audit\n\n    {command} {report.episodes}\n\nAll agents run one identical policy, "
+        "so whatever names "
         f"them is the world's doing ([how](../auditing.md)). {result}\n\n"
         + _table(list(HEADER), report.rows())
         + f"\n{report.power()}\n"
@@ -147,9 +173,12 @@ def configuration_page() -> str:
     model = import_module("mirrorenv.rllib.settings").RunSettings
     return (
         "# Configuration\n\n"
-        "A run is one typed model of settings. Give them in a TOML or YAML file, change single ones with "
-        "`--set a.b=value`; an unknown key is an error. The resolved settings are kept in `config.json` of the run "
-        "folder, and the same names are the arguments of `MirrorPPOConfig().mirror(...)`, `.population(...)` and "
+        "A run is one typed model of settings. Give them in a TOML or YAML file, change single "
+        "ones with "
+        "`--set a.b=value`; an unknown key is an error. The resolved settings are kept in "
+        "`config.json` of the run "
+        "folder, and the same names are the arguments of `MirrorPPOConfig().mirror(...)`, "
+        "`.population(...)` and "
         "`.learning(...)`.\n\n"
         "```toml\n"
         'world = "mirrorenv/ants-v0"\nseed = 3\n\n[mirror]\nweight = 0.5\ncredit = "team"\n\n'
@@ -165,11 +194,16 @@ def _settings_section(prefix: str, model: Any) -> list[str]:
         if hasattr(kind, "model_fields"):
             nested.append((f"{prefix}{name}.", kind))
             continue
-        default = "required" if field.is_required() else f"`{_toml(field.get_default(call_default_factory=True))}`"
+        default = (
+            "required"
+            if field.is_required()
+            else f"`{_toml(field.get_default(call_default_factory=True))}`"
+        )
         meaning = " ".join((field.description or "").split())
         rows.append([f"`{prefix}{name}`", _type_text(kind, field.metadata), default, meaning])
     title = f"## `{prefix.rstrip('.')}`" if prefix else "## The run"
-    section = [f"{title}\n\n{inspect.getdoc(model) or ''}\n\n{_table(['setting', 'type', 'default', 'meaning'], rows)}"]
+    table = _table(["setting", "type", "default", "meaning"], rows)
+    section = [f"{title}\n\n{inspect.getdoc(model) or ''}\n\n{table}"]
     for inner, kind in nested:
         section += _settings_section(inner, kind)
     return section
@@ -227,17 +261,30 @@ def _command_section(name: str, command: Any) -> list[str]:
         rows.append([names, " ".join((getattr(parameter, "help", "") or "").split()), shown])
     if any(parameter.param_type_name == "option" for parameter in command.params):
         usage.append("[OPTIONS]")
-    section = [f"## mirrorenv {name}\n\n```text\n{' '.join(usage)}\n```\n", f"{inspect.cleandoc(command.help or '')}\n"]
+    section = [
+        f"## mirrorenv {name}\n\n```text\n{' '.join(usage)}\n```\n",
+        f"{inspect.cleandoc(command.help or '')}\n",
+    ]
     return [*section, _table(["option", "meaning", "default"], rows)] if rows else section
 
 
 def api_page(room: str) -> str:
-    """Everything a room's facade offers, grouped by the file it lives in, with that file's own words first."""
+    """Everything a room's facade offers, grouped by the file it lives in, with that file's own
+    words first."""
     title = f"mirrorenv.{room}"
-    lines = [title, "=" * len(title), "", ROOMS[room].replace("`", "``"), "", f".. py:module:: mirrorenv.{room}", ""]
+    lines = [
+        title,
+        "=" * len(title),
+        "",
+        ROOMS[room].replace("`", "``"),
+        "",
+        f".. py:module:: mirrorenv.{room}",
+        "",
+    ]
     try:
         things = _offered(room)
-    except ImportError as error:  # an extra is missing: the page says so instead of failing the build
+    # an extra is missing: the page says so instead of failing the build
+    except ImportError as error:
         return "\n".join([*lines, f"Not built here: {error}", ""])
     for home, names in things.items():
         words = home.removeprefix("mirrorenv.")
@@ -258,7 +305,13 @@ def _offered(room: str) -> dict[str, list[tuple[str, str]]]:
         home = getattr(thing, "__module__", "")
         if not home.startswith("mirrorenv."):
             continue  # constants and type aliases: their text stands where they are used
-        directive = "autoexception" if _is_error(thing) else "autoclass" if inspect.isclass(thing) else "autofunction"
+        directive = (
+            "autoexception"
+            if _is_error(thing)
+            else "autoclass"
+            if inspect.isclass(thing)
+            else "autofunction"
+        )
         found.setdefault(home, []).append((name, directive))
     return dict(sorted(found.items()))
 

@@ -1,4 +1,5 @@
-"""mirrorenv: shown what it and its neighbours did, shuffled and without names, can an agent say who did which?"""
+"""mirrorenv: shown what it and its neighbours did, shuffled and without names, can an agent say who
+did which?"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """How every console script of the package begins and ends.
 
-Exit codes: 0 done, 1 what was asked for could not be done (the message says why), 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 what was asked for could not be done (the message says why), 2 wrong usage,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ def run_command(app: Callable[[], object], console: Console) -> None:
     """
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     os.environ.setdefault("PYTHONWARNINGS", "ignore::DeprecationWarning")  # for Ray's actors
-    if os.getcwd() not in sys.path:  # a world of one's own lies here; at the end, so that it hides no installed package
+    # a world of one's own lies here; at the end, so that it hides no installed package
+    if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
         app()
     except MirrorError as error:
-        console.print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True
+        )
         sys.exit(1)
     except KeyboardInterrupt:
         console.print("interrupted")

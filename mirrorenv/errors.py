@@ -1,7 +1,7 @@
 """Everything mirrorenv raises on purpose.
 
-One base class, so that a script can catch what the package means to say and let real bugs through. A message names
-the thing, the place and the remedy.
+One base class, so that a script can catch what the package means to say and let real bugs through.
+A message names the thing, the place and the remedy.
 """
 
 from __future__ import annotations
@@ -105,5 +105,6 @@ def require(module: str, extra: str) -> ModuleType:
         if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
             raise  # the module is there and something inside it is broken: do not hide that
         raise MissingExtraError(
-            f"'{module}' is not installed. It comes with the extra '{extra}': pip install 'mirrorenv[{extra}]'"
+            f"'{module}' is not installed. It comes with the extra '{extra}': pip install "
+            f"'mirrorenv[{extra}]'"
         ) from error

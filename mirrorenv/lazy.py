@@ -1,4 +1,5 @@
-"""Facades that import a name when it is first asked for, and answer a missing extra with the pip line."""
+"""Facades that import a name when it is first asked for, and answer a missing extra with the pip
+line."""
 
 from __future__ import annotations
 
@@ -12,7 +13,11 @@ __all__ = ["lazily"]
 
 
 def lazily(
-    package: str, homes: Mapping[str, str], *, needs: Mapping[str, str] | None = None, light: tuple[str, ...] = ()
+    package: str,
+    homes: Mapping[str, str],
+    *,
+    needs: Mapping[str, str] | None = None,
+    light: tuple[str, ...] = (),
 ) -> Callable[[str], Any]:
     """The ``__getattr__`` of a package whose public names live in its modules.
 
@@ -23,8 +28,8 @@ def lazily(
         light: modules that need none of that.
 
     Returns:
-        a function from a name to what it stands for. It raises AttributeError for a name the package does not have, and
-        MissingExtraError where an extra is missing.
+        a function from a name to what it stands for. It raises AttributeError for a name the
+        package does not have, and MissingExtraError where an extra is missing.
     """
 
     def attribute(name: str) -> Any:

@@ -1,4 +1,5 @@
-"""Ray in this process, on this machine or joined to a cluster: quietly, and with an error that says where it failed."""
+"""Ray in this process, on this machine or joined to a cluster: quietly, and with an error that says
+where it failed."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ def bring_ray_up(
         address: of a cluster; None for this machine alone, never a stranger's cluster.
         processes: how many will run beside this one.
         show_workers: whether what they print is printed here.
-        scripts: a folder of modules that travels to every node, and from which its tasks import; results and
-            whatever else stands in it as a folder stays here.
+        scripts: a folder of modules that travels to every node, and from which its tasks import;
+            results and whatever else stands in it as a folder stays here.
 
     Raises:
         TrainingError: if Ray does not start.
@@ -39,11 +40,14 @@ def bring_ray_up(
     try:
         ray.init(
             address=address or "local",
-            # Ray waits in silence for CPUs that are not there: on a small machine processes share them instead.
+            # Ray waits in silence for CPUs that are not there: on a small machine processes share
+            # them instead.
             num_cpus=None if address else max(os.cpu_count() or 1, processes + 1),
             include_dashboard=None if address else False,
             log_to_driver=show_workers,
-            runtime_env=None if scripts is None else {"working_dir": str(scripts), "excludes": ["*/"]},
+            runtime_env=None
+            if scripts is None
+            else {"working_dir": str(scripts), "excludes": ["*/"]},
             logging_level=logging.ERROR,
         )
     except Exception as error:  # Ray has no class for it
@@ -57,7 +61,9 @@ def _reachable(address: str | None) -> None:
         return
     found = re.fullmatch(r"(?:ray://)?(\[[0-9A-Fa-f:]+\]|[^\s:/@]+):(\d{1,5})", address)
     if found is None or not 0 < int(found[2]) < 65536:
-        raise TrainingError(f"no address of a Ray cluster: {address!r}; write host:port, ray://host:port or auto")
+        raise TrainingError(
+            f"no address of a Ray cluster: {address!r}; write host:port, ray://host:port or auto"
+        )
     try:
         socket.create_connection((found[1].strip("[]"), int(found[2])), timeout=_PATIENCE).close()
     except OSError as error:

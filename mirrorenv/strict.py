@@ -21,9 +21,12 @@ __all__ = ["StrictModel", "gather"]
 
 
 class StrictModel(BaseModel):
-    """A settings model: immutable, finite, and an unknown key is an error instead of a silent typo."""
+    """A settings model: immutable, finite, and an unknown key is an error instead of a silent
+    typo."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     @classmethod
     def checked(cls, values: Mapping[str, Any], place: str = "") -> Self:
@@ -34,19 +37,22 @@ class StrictModel(BaseModel):
             place: dotted name of this model within the configuration, for messages.
 
         Raises:
-            ConfigError: for an unknown setting (it names the known ones and the closest), a wrong type or a value out
-                of range; one line for each problem.
+            ConfigError: for an unknown setting (it names the known ones and the closest), a wrong
+                type or a value out of range; one line for each problem.
         """
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise ConfigError("\n".join(_problem(cls, problem, place) for problem in error.errors())) from None
+            raise ConfigError(
+                "\n".join(_problem(cls, problem, place) for problem in error.errors())
+            ) from None
 
 
 def gather(
     files: Iterable[str | Path], overrides: Iterable[str], given: Mapping[str, Any], example: str
 ) -> dict[str, Any]:
-    """One nested mapping: files in order, then what is given, then ``a.b=c`` overrides; what comes later wins.
+    """One nested mapping: files in order, then what is given, then ``a.b=c`` overrides; what comes
+    later wins.
 
     Args:
         files: TOML, YAML or JSON files.
@@ -74,7 +80,9 @@ def _override(text: str, example: str) -> dict[str, Any]:
         nested: Any = yaml.safe_load(written)
     except yaml.YAMLError as error:
         reason = getattr(error, "problem", None) or "cannot be read"
-        raise ConfigError(f"--set {text!r}: the value is not valid YAML ({reason}); quote text") from None
+        raise ConfigError(
+            f"--set {text!r}: the value is not valid YAML ({reason}); quote text"
+        ) from None
     for part in reversed(key.strip().split(".")):
         nested = {part: nested}
     return dict(nested)
@@ -89,7 +97,9 @@ def _read(path: Path) -> dict[str, Any]:
         values: Any = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
     except (tomllib.TOMLDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())  # YAML's comes in several lines
-        raise ConfigError(f"{path} is not valid {path.suffix.lstrip('.').upper() or 'YAML'}: {reason}") from None
+        raise ConfigError(
+            f"{path} is not valid {path.suffix.lstrip('.').upper() or 'YAML'}: {reason}"
+        ) from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path} holds no settings: expected a table of names and values")
     return values

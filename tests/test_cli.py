@@ -1,4 +1,5 @@
-"""The command line says what is wrong in one line, ends with the right exit code and prints JSON for scripts."""
+"""The command line says what is wrong in one line, ends with the right exit code and prints JSON
+for scripts."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ def test_a_mistake_is_named_without_a_traceback(
     if arguments[0] == "train":
         arguments = (*arguments, "--run", str(tmp_path / "run"))
     monkeypatch.setattr(sys, "argv", ["mirrorenv", *arguments])
-    with pytest.raises(SystemExit) as ended:  # in this process: a fresh one would import torch and Ray every time
+    # in this process: a fresh one would import torch and Ray every time
+    with pytest.raises(SystemExit) as ended:
         main()
     error = capsys.readouterr().err
     assert ended.value.code == code, error
@@ -74,7 +76,11 @@ def test_train_evaluate_report_from_the_shell(tmp_path: Path) -> None:
     from mirrorenv.rllib.settings import load_settings
 
     folder = tmp_path / "run"
-    small = ["learning.episodes_per_iteration=16", "learning.minibatch_episodes=8", "total_steps=512"]
+    small = [
+        "learning.episodes_per_iteration=16",
+        "learning.minibatch_episodes=8",
+        "total_steps=512",
+    ]
     small += ["evaluation.episodes=8", "evaluation.checkpoints=1", "evaluation.baselines=false"]
     options = [part for setting in small for part in ("--set", setting)]
     trained = run("train", "ants-v0", "--run", str(folder), "--quiet", "--json", *options)
@@ -102,10 +108,14 @@ def test_train_evaluate_report_from_the_shell(tmp_path: Path) -> None:
     written = run("report", str(folder))
     assert written.stdout.strip().endswith("report.html")
     assert written.stderr.splitlines()[-2:] == [
-        f"next        mirrorenv train --config {folder}/config.json --set mirror.weight=0 --run {folder}-weight0",
+        f"next        mirrorenv train --config {folder}/config.json --set mirror.weight=0 --run "
+        f"{folder}-weight0",
         f"            mirrorenv report {folder} --weight0 {folder}-weight0",
     ]
-    assert load_settings(files=[folder / "config.json"], overrides=["mirror.weight=0"]).mirror.weight == 0
+    assert (
+        load_settings(files=[folder / "config.json"], overrides=["mirror.weight=0"]).mirror.weight
+        == 0
+    )
 
 
 def test_the_report_of_an_unfinished_run_says_how_it_goes_on(
@@ -119,7 +129,8 @@ def test_the_report_of_an_unfinished_run_says_how_it_goes_on(
     assert not ended.value.code
     assert said.out.strip() == str(tmp_path / "run" / "report.html")
     assert "not finished: the command that began it goes on" in said.err
-    assert said.err.splitlines()[-1].startswith("next        mirrorenv evaluate ")  # weight 0 is its own control
+    # weight 0 is its own control
+    assert said.err.splitlines()[-1].startswith("next        mirrorenv evaluate ")
 
 
 def test_every_command_that_is_proposed_exists_and_is_quoted_for_a_shell() -> None:

@@ -1,4 +1,5 @@
-"""What people get wrong: each mistake is one message that names the thing, the place and the remedy."""
+"""What people get wrong: each mistake is one message that names the thing, the place and the
+remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ from mirrorenv.cli.main import main
 TRAIN = ("train", "mirrorenv/ants-v0")
 
 
-def refused(*words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+def refused(
+    *words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> str:
     """The one message of a command that ends with code 1."""
     monkeypatch.setattr(sys, "argv", ["mirrorenv", *words])
     with pytest.raises(SystemExit) as ended:
@@ -53,14 +56,23 @@ def test_a_setting_that_cannot_be_is_refused_before_a_folder_is_made(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = tmp_path / "run"
-    assert says in refused(*TRAIN, "--run", str(folder), *words, monkeypatch=monkeypatch, capsys=capsys)
+    assert says in refused(
+        *TRAIN, "--run", str(folder), *words, monkeypatch=monkeypatch, capsys=capsys
+    )
     assert not folder.exists()
 
 
 def test_the_limit_as_reward_is_refused_where_there_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("train", "mirrorenv/turn-v0", "--run", str(tmp_path / "run"), "--set", "mirror.control=limit")
+    words = (
+        "train",
+        "mirrorenv/turn-v0",
+        "--run",
+        str(tmp_path / "run"),
+        "--set",
+        "mirror.control=limit",
+    )
     said = refused(*words, monkeypatch=monkeypatch, capsys=capsys)
     assert "mirrorenv/turn-v0 has none: start corners name the agents" in said
 

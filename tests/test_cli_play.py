@@ -17,7 +17,18 @@ run = CliRunner().invoke
 def test_a_scripted_team_is_played_and_filmed(tmp_path):
     path = tmp_path / "new" / "team.gif"
     answer = run(
-        app, ["play", "dispersion-v0", "--policy", "scripted", "--gif", str(path), "--episodes", "2", "--json"]
+        app,
+        [
+            "play",
+            "dispersion-v0",
+            "--policy",
+            "scripted",
+            "--gif",
+            str(path),
+            "--episodes",
+            "2",
+            "--json",
+        ],
     )
     assert answer.exit_code == 0, answer.output
     found = json.loads(answer.stdout.splitlines()[-1])
@@ -58,10 +69,27 @@ def test_a_checkpoint_plays_in_its_own_world_only(tmp_path):
     from mirrorenv.population.settings import PopulationSettings
 
     options = {"num_agents": 3, "length": 7, "horizon": 5}
-    population = Population(population_shape(make_batch("mirrorenv/ants-v0", 1, **options)), PopulationSettings())
-    save_population(tmp_path / "c", population, {"world": "mirrorenv/ants-v0", "world_options": options})
-    answer = run(app, ["play", "ants-v0", "--policy", str(tmp_path / "c"), "--gif", str(tmp_path / "a.gif"), "--json"])
+    population = Population(
+        population_shape(make_batch("mirrorenv/ants-v0", 1, **options)), PopulationSettings()
+    )
+    save_population(
+        tmp_path / "c", population, {"world": "mirrorenv/ants-v0", "world_options": options}
+    )
+    answer = run(
+        app,
+        [
+            "play",
+            "ants-v0",
+            "--policy",
+            str(tmp_path / "c"),
+            "--gif",
+            str(tmp_path / "a.gif"),
+            "--json",
+        ],
+    )
     assert answer.exit_code == 0, answer.output
     assert len(json.loads(answer.stdout.splitlines()[-1])["returns"][0]) == 3
     wrong = run(app, ["play", "pacmen-v0", "--policy", str(tmp_path / "c")])
-    assert isinstance(wrong.exception, MirrorError) and "trained in mirrorenv/ants-v0" in str(wrong.exception)
+    assert isinstance(wrong.exception, MirrorError) and "trained in mirrorenv/ants-v0" in str(
+        wrong.exception
+    )

@@ -1,4 +1,5 @@
-"""What a training run shows: a bar with the numbers that matter, lines where there is no terminal, or nothing."""
+"""What a training run shows: a bar with the numbers that matter, lines where there is no terminal,
+or nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +23,12 @@ EVALUATION: dict[str, Any] = {
     "limit": {"information": {"value": 1.2}},
     "return": {"value": 3.5},
 }
-ITERATION = {"env_steps": 640, "return": 2.25, "mirror_return": 0.8, "env_steps_per_second": 12345.6}
+ITERATION = {
+    "env_steps": 640,
+    "return": 2.25,
+    "mirror_return": 0.8,
+    "env_steps_per_second": 12345.6,
+}
 
 
 def shown(*, terminal: bool, silent: bool = False) -> str:
@@ -37,15 +43,24 @@ def shown(*, terminal: bool, silent: bool = False) -> str:
 
 def test_the_bar_shows_recognition_beside_the_limit_both_returns_and_the_speed() -> None:
     text = shown(terminal=True)
-    for part in ("mirrorenv/ants-v0", "640/1000", "top-1 0.75", "nats 0.90/1.20 (max 1.39)", "return 2.25",
-                 "mirror 0.80", "12,346 steps/s"):  # fmt: skip
+    for part in (
+        "mirrorenv/ants-v0",
+        "640/1000",
+        "top-1 0.75",
+        "nats 0.90/1.20 (max 1.39)",
+        "return 2.25",
+        "mirror 0.80",
+        "12,346 steps/s",
+    ):
         assert part in text, text
 
 
 def test_without_a_terminal_each_evaluation_is_a_line() -> None:
     lines = shown(terminal=False).strip().splitlines()
     assert lines[0] == "training mirrorenv/ants-v0 for 1,000 steps, in whole iterations"
-    assert " ".join(lines[1].split()) == "500 steps top-1 0.75 nats 0.90/1.20 (max 1.39) return 3.50"
+    assert (
+        " ".join(lines[1].split()) == "500 steps top-1 0.75 nats 0.90/1.20 (max 1.39) return 3.50"
+    )
 
 
 @pytest.mark.parametrize("terminal", [True, False])

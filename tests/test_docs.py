@@ -1,8 +1,9 @@
 """The documentation tells the truth: its Python runs, its commands exist, its links lead somewhere.
 
-A block that must not run carries a comment in the line above it: `<!-- not run: why -->`. A block that needs an extra
-says `<!-- needs: train -->` and runs where that extra is installed. All other blocks of a page run in order, as one
-script. A text block under `<!-- prints -->` must be among what the script prints.
+A block that must not run carries a comment in the line above it: `<!-- not run: why -->`. A block
+that needs an extra says `<!-- needs: train -->` and runs where that extra is installed. All other
+blocks of a page run in order, as one script. A text block under `<!-- prints -->` must be among
+what the script prints.
 """
 
 from __future__ import annotations
@@ -18,9 +19,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 GENERATED = {"configuration.md", "command-line.md"}  # written by docs/generate.py
-PAGES = [ROOT / "README.md", *sorted(p for p in (ROOT / "docs").glob("*.md") if p.name not in GENERATED)]
-PAPERS = [ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "training/README.md")]
-EXTRAS = {"dev": ("mpe2",), "train": ("torch", "ray"), "sb3": ("torch", "stable_baselines3"), "docs": ("sphinx",)}
+PAGES = [
+    ROOT / "README.md",
+    *sorted(p for p in (ROOT / "docs").glob("*.md") if p.name not in GENERATED),
+]
+PAPERS = [
+    ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "training/README.md")
+]
+EXTRAS = {
+    "dev": ("mpe2",),
+    "train": ("torch", "ray"),
+    "sb3": ("torch", "stable_baselines3"),
+    "docs": ("sphinx",),
+}
 
 
 def _installed(extra: str) -> bool:
@@ -28,7 +39,8 @@ def _installed(extra: str) -> bool:
 
 
 def page_script(text: str) -> str:
-    """The page's Python with every other line blanked, so that a traceback names the line of the page."""
+    """The page's Python with every other line blanked, so that a traceback names the line of the
+    page."""
     lines = text.splitlines()
     kept = [""] * len(lines)
     fence, keep = "", False
@@ -51,18 +63,27 @@ def _wanted(above: str) -> bool:
 
 
 def test_page_script_keeps_lines_and_obeys_markers() -> None:
-    text = "a\n```python\nx = 1\n```\n<!-- not run: shown only -->\n```python\ny = 2\n```\n```text\nz = 3\n```\n"
+    text = (
+        "a\n```python\nx = 1\n```\n<!-- not run: shown only -->\n```python\ny = 2\n```\n```text\nz "
+        "= 3\n```\n"
+    )
     assert page_script(text).split("\n") == ["", "", "x = 1", *[""] * (len(text.splitlines()) - 3)]
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if "\n```python\n" in p.read_text()], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if "\n```python\n" in p.read_text()], ids=lambda page: page.name
+)
 def test_python_on_the_page_runs(page: Path, tmp_path: Path) -> None:
     script = page_script(page.read_text())
     path = tmp_path / page.with_suffix(".py").name
     path.write_text(script)
-    result = subprocess.run([sys.executable, str(path)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, str(path)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, f"{page.name} (line numbers are the page's):\n{result.stderr}"
-    for promised in re.findall(r"^<!-- prints -->\n```text\n(.*?)^```", page.read_text(), re.S | re.M):
+    for promised in re.findall(
+        r"^<!-- prints -->\n```text\n(.*?)^```", page.read_text(), re.S | re.M
+    ):
         assert promised in result.stdout
 
 
@@ -70,7 +91,9 @@ def _shown_commands(program: str) -> list[tuple[str, list[str]]]:
     """(page, words) of every line in a text or console block that starts with the program."""
     found = []
     for page in [*PAGES, *PAPERS]:
-        for block in re.findall(r"^```(?:text|console|bash|sh)\n(.*?)^```", page.read_text(), re.S | re.M):
+        for block in re.findall(
+            r"^```(?:text|console|bash|sh)\n(.*?)^```", page.read_text(), re.S | re.M
+        ):
             for line in block.replace("\\\n", " ").splitlines():
                 words = line.split("#")[0].removeprefix("$ ").split()
                 if words[:1] == [program]:
@@ -80,7 +103,9 @@ def _shown_commands(program: str) -> list[tuple[str, list[str]]]:
 
 def test_make_targets_on_the_pages_exist() -> None:
     targets = set(re.findall(r"^([a-z%-]+):.*## ", (ROOT / "Makefile").read_text(), re.M))
-    targets |= {f"bench-{path.stem.replace('_', '-')}" for path in (ROOT / "benchmarks").glob("*.py")}
+    targets |= {
+        f"bench-{path.stem.replace('_', '-')}" for path in (ROOT / "benchmarks").glob("*.py")
+    }
     shown = _shown_commands("make")
     assert ("README.md", ["demo"]) in shown
     assert ("README.md", ["test"]) in shown
@@ -103,17 +128,29 @@ def test_commands_on_the_pages_exist_with_their_options() -> None:
         assert name in commands, f"{page} shows the unknown command 'mirrorenv {name}'"
         command = commands[name]
         if hasattr(command, "commands") and len(words) > 1:  # mirrorenv debate run ...
-            assert words[1] in command.commands, f"{page} shows the unknown command 'mirrorenv {name} {words[1]}'"
+            assert words[1] in command.commands, (
+                f"{page} shows the unknown command 'mirrorenv {name} {words[1]}'"
+            )
             command = command.commands[words[1]]
-        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-        unknown = [word for word in words if word.startswith("--") and word.split("=")[0] not in {*known, "--help"}]
+        known = {
+            option
+            for parameter in command.params
+            for option in (*parameter.opts, *parameter.secondary_opts)
+        }
+        unknown = [
+            word
+            for word in words
+            if word.startswith("--") and word.split("=")[0] not in {*known, "--help"}
+        ]
         assert not unknown, f"{page}: mirrorenv {name} has no option {unknown}"
 
 
 def test_names_on_the_pages_exist() -> None:
     missing = []
     for page in PAGES:
-        for name in sorted(set(re.findall(r"`(mirrorenv(?:\.\w+)+)(?:\(.*?\))?`", page.read_text()))):
+        for name in sorted(
+            set(re.findall(r"`(mirrorenv(?:\.\w+)+)(?:\(.*?\))?`", page.read_text()))
+        ):
             heavy = name.split(".")[1] in ("population", "rllib")
             if (not heavy or _installed("train")) and not _resolves(name):
                 missing.append(f"{page.name}: {name}")
@@ -143,8 +180,16 @@ def test_links_between_pages_lead_somewhere() -> None:
             if "://" in target or target.startswith("mailto:"):
                 continue
             path = (page.parent / target).resolve()
-            inside = path.relative_to(ROOT / "docs").as_posix() if path.is_relative_to(ROOT / "docs") else ""
-            if not path.exists() and inside not in made and not inside.startswith(("api/", "worlds/")):
+            inside = (
+                path.relative_to(ROOT / "docs").as_posix()
+                if path.is_relative_to(ROOT / "docs")
+                else ""
+            )
+            if (
+                not path.exists()
+                and inside not in made
+                and not inside.startswith(("api/", "worlds/"))
+            ):
                 broken.append(f"{page.name} -> {target}")
     assert not broken
 
@@ -152,7 +197,9 @@ def test_links_between_pages_lead_somewhere() -> None:
 def test_every_page_is_in_the_table_of_contents() -> None:
     index = (ROOT / "docs" / "index.md").read_text()
     missing = [
-        page.stem for page in PAGES[1:] if page.stem != "index" and not re.search(rf"^{page.stem}$", index, re.M)
+        page.stem
+        for page in PAGES[1:]
+        if page.stem != "index" and not re.search(rf"^{page.stem}$", index, re.M)
     ]
     assert not missing
 
@@ -172,7 +219,9 @@ def test_every_world_of_the_package_gets_a_page() -> None:
             assert section in text, f"the docstring of {id} lacks '{section}'"
 
 
-@pytest.mark.parametrize("recipe", sorted((ROOT / "training").glob("*.toml")), ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize(
+    "recipe", sorted((ROOT / "training").glob("*.toml")), ids=lambda recipe: recipe.name
+)
 def test_recipes_are_valid_settings(recipe: Path) -> None:
     pytest.importorskip("ray", reason="the settings live in the room of RLlib")
     import mirrorenv

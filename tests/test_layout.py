@@ -1,4 +1,5 @@
-"""The house rules that a machine can hold: who imports whom, how large files are, what must never be tracked."""
+"""The house rules that a machine can hold: who imports whom, how large files are, what must never
+be tracked."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mirrorenv"
 
-# What a room may import besides itself; `errors`, `lazy` and `strict` (typed settings) are open to all.
+# What a room may import besides itself; `errors`, `lazy` and `strict` (typed settings) are open to
+# all.
 BELOW: dict[str, set[str]] = {
     "errors": set(),
     "entry": set(),
@@ -34,11 +36,22 @@ BELOW: dict[str, set[str]] = {
     "__init__": {"envs"},
 }
 LIGHT_ROOMS = ("mirror", "envs", "results", "llm", "debate", "testing")
-OWN_PICKLES = {"mirrorenv/envs/checks/checks_repeating.py"}  # reads back what it pickled in the line before
-# The model in this process is torch code as a whole. It is imported by the function that loads a model and by nothing
-# else, so that the game in words, with scripted players or with endpoints, stays as light as the rooms below it.
+# reads back what it pickled in the line before
+OWN_PICKLES = {"mirrorenv/envs/checks/checks_repeating.py"}
+# The model in this process is torch code as a whole. It is imported by the function that loads a
+# model and by nothing else, so that the game in words, with scripted players or with endpoints,
+# stays as light as the rooms below it.
 LATE_TORCH = {"mirrorenv/llm/model.py"}
-HEAVY = {"torch", "ray", "safetensors", "tensorboard", "stable_baselines3", "transformers", "tokenizers", "gguf"}
+HEAVY = {
+    "torch",
+    "ray",
+    "safetensors",
+    "tensorboard",
+    "stable_baselines3",
+    "transformers",
+    "tokenizers",
+    "gguf",
+}
 
 
 def _sources() -> list[Path]:
@@ -47,7 +60,9 @@ def _sources() -> list[Path]:
 
 def _tracked() -> list[Path]:
     """Every file that git tracks; a copy without git (an sdist) counts all of its sources."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     if listed.returncode == 0:
         paths = [ROOT / name for name in listed.stdout.split("\0") if name]
     else:
@@ -95,15 +110,22 @@ def _runs_at_import(tree: ast.Module) -> ast.Module:
     return pruned
 
 
-def _public_definitions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
-    """Public functions, classes and methods; overrides marked as such and dunder methods are spared."""
+def _public_definitions(
+    tree: ast.Module,
+) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """Public functions, classes and methods; overrides marked as such and dunder methods are
+    spared."""
     for node in tree.body:
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) or node.name.startswith("_"):
+        if not isinstance(
+            node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+        ) or node.name.startswith("_"):
             continue
         yield node
         if isinstance(node, ast.ClassDef):
             for member in node.body:
-                if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef) and not member.name.startswith("_"):
+                if isinstance(
+                    member, ast.FunctionDef | ast.AsyncFunctionDef
+                ) and not member.name.startswith("_"):
                     yield member
 
 
@@ -113,7 +135,9 @@ def test_imports_run_downwards() -> None:
         room = _room(path)
         if room == "cli":
             continue
-        allowed = BELOW[room] | {room, "errors", "lazy", "strict"} - ({"__init__"} if room == "__init__" else set())
+        allowed = BELOW[room] | {room, "errors", "lazy", "strict"} - (
+            {"__init__"} if room == "__init__" else set()
+        )
         for name, line in _imports(ast.parse(path.read_text())):
             if name.startswith("."):
                 wrong.append(f"{path.relative_to(ROOT)}:{line} imports relatively")
@@ -147,22 +171,45 @@ def test_data_folders_are_not_packages() -> None:
 
 
 def test_training_scripts_do_not_shadow_packages() -> None:
-    taken = {"ray", "torch", "numpy", "scipy", "mirrorenv", "gymnasium", "pettingzoo", "random", "statistics"}
+    taken = {
+        "ray",
+        "torch",
+        "numpy",
+        "scipy",
+        "mirrorenv",
+        "gymnasium",
+        "pettingzoo",
+        "random",
+        "statistics",
+    }
     scripts = [*(ROOT / "training").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
     assert not [path for path in scripts if path.stem in taken]
 
 
 def test_files_stay_short() -> None:
     folders = (PACKAGE, ROOT / "tests", ROOT / "benchmarks", ROOT / "training")
-    lengths = {p: len(p.read_text().splitlines()) for folder in folders for p in folder.rglob("*.py")}
-    long = [f"{path.relative_to(ROOT)}: {lines} lines" for path, lines in lengths.items() if lines >= 400]
+    lengths = {
+        p: len(p.read_text().splitlines()) for folder in folders for p in folder.rglob("*.py")
+    }
+    long = [
+        f"{path.relative_to(ROOT)}: {lines} lines"
+        for path, lines in lengths.items()
+        if lines >= 400
+    ]
     assert not long, "one file, one idea, under 400 lines:\n" + "\n".join(long)
 
 
 def test_no_machine_paths_or_registry_hosts_are_tracked() -> None:
     # Spelled in pieces, so that this file does not find itself.
-    needles = ["/" + name + "/" for name in ("work", "farm", "root", "home", "Users")] + ["/opt" + "/wheels"]
-    needles += ["files." + "pythonhosted.org", "//" + "pypi.org", "registry." + "npmjs.org", "deb." + "debian.org"]
+    needles = ["/" + name + "/" for name in ("work", "farm", "root", "home", "Users")] + [
+        "/opt" + "/wheels"
+    ]
+    needles += [
+        "files." + "pythonhosted.org",
+        "//" + "pypi.org",
+        "registry." + "npmjs.org",
+        "deb." + "debian.org",
+    ]
     needles += ["download." + "pytorch.org"]
     found = []
     for path in _tracked():
@@ -170,7 +217,9 @@ def test_no_machine_paths_or_registry_hosts_are_tracked() -> None:
         if b"\0" in data:
             continue
         text = data.decode("utf-8", errors="replace")
-        found += [f"{path.relative_to(ROOT)} contains {needle}" for needle in needles if needle in text]
+        found += [
+            f"{path.relative_to(ROOT)} contains {needle}" for needle in needles if needle in text
+        ]
     assert not found, "\n".join(found)
 
 
@@ -179,16 +228,24 @@ def test_nothing_is_unpickled() -> None:
     for path in _sources():
         for node in ast.walk(ast.parse(path.read_text())):
             where = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
-            if isinstance(node, ast.Import | ast.ImportFrom) and path.relative_to(ROOT).as_posix() not in OWN_PICKLES:
+            if (
+                isinstance(node, ast.Import | ast.ImportFrom)
+                and path.relative_to(ROOT).as_posix() not in OWN_PICKLES
+            ):
                 names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
-                if {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"} & {n.split(".")[0] for n in names}:
+                if {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"} & {
+                    n.split(".")[0] for n in names
+                }:
                     wrong.append(f"{where} imports a pickle module")
             elif isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
                 if called == "torch.load" and keywords.get("weights_only") != "True":
                     wrong.append(f"{where} torch.load must say weights_only=True")
-                if called.endswith(("np.load", "numpy.load")) and keywords.get("allow_pickle") == "True":
+                if (
+                    called.endswith(("np.load", "numpy.load"))
+                    and keywords.get("allow_pickle") == "True"
+                ):
                     wrong.append(f"{where} numpy.load must not allow pickles")
                 if called in ("yaml.load", "yaml.unsafe_load", "yaml.full_load", "eval", "exec"):
                     wrong.append(f"{where} calls {called}")
@@ -196,7 +253,18 @@ def test_nothing_is_unpickled() -> None:
 
 
 def test_global_random_state_is_never_used() -> None:
-    drawing = {"seed", "rand", "randn", "randint", "random", "choice", "shuffle", "permutation", "normal", "uniform"}
+    drawing = {
+        "seed",
+        "rand",
+        "randn",
+        "randint",
+        "random",
+        "choice",
+        "shuffle",
+        "permutation",
+        "normal",
+        "uniform",
+    }
     wrong = []
     for path in _sources():
         for node in ast.walk(ast.parse(path.read_text())):
@@ -214,8 +282,12 @@ def test_public_things_say_what_they_are() -> None:
         if ast.get_docstring(tree) is None:
             silent.append(f"{path.relative_to(ROOT)}: module")
         for node in _public_definitions(tree):
-            overrides = any(ast.unparse(decorator).endswith("override") for decorator in node.decorator_list)
-            setter = any(ast.unparse(decorator).endswith(".setter") for decorator in node.decorator_list)
+            overrides = any(
+                ast.unparse(decorator).endswith("override") for decorator in node.decorator_list
+            )
+            setter = any(
+                ast.unparse(decorator).endswith(".setter") for decorator in node.decorator_list
+            )
             if ast.get_docstring(node) is None and not overrides and not setter:
                 silent.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
     assert not silent, "without a docstring:\n" + "\n".join(silent)
@@ -235,7 +307,9 @@ sys.meta_path.insert(0, Blocker())
 
 def _run_without(blocked: set[str], code: str) -> subprocess.CompletedProcess[str]:
     script = _BLOCKER.format(blocked=blocked) + textwrap.dedent(code)
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def test_base_install_makes_worlds_and_scores_without_torch_or_ray() -> None:
@@ -279,7 +353,8 @@ def test_the_game_in_words_needs_no_torch_even_where_a_local_model_plays() -> No
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
     result = _run_without(
-        set(), "import mirrorenv; assert not {'torch', 'ray', 'matplotlib', 'scipy'} & set(sys.modules)"
+        set(),
+        "import mirrorenv; assert not {'torch', 'ray', 'matplotlib', 'scipy'} & set(sys.modules)",
     )
     assert result.returncode == 0, result.stderr
 
@@ -293,7 +368,9 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         ("preference", "trl", "trl"),
     ],
 )
-def test_a_missing_extra_is_answered_with_the_pip_line(module: str, missing: str, extra: str) -> None:
+def test_a_missing_extra_is_answered_with_the_pip_line(
+    module: str, missing: str, extra: str
+) -> None:
     result = _run_without(
         {missing},
         f"""

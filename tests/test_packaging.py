@@ -1,4 +1,5 @@
-"""The papers of the package agree: what pyproject asks for, what constraints.txt pins, what the changelog names."""
+"""The papers of the package agree: what pyproject asks for, what constraints.txt pins, what the
+changelog names."""
 
 from __future__ import annotations
 
@@ -23,28 +24,38 @@ def _project() -> dict[str, Any]:
 def _pins() -> dict[str, str]:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
-    assert all(len(pair) == 2 for pair in pairs), "constraints.txt pins exactly, one `name==version` a line"
+    assert all(len(pair) == 2 for pair in pairs), (
+        "constraints.txt pins exactly, one `name==version` a line"
+    )
     return {canonicalize_name(name): version for name, version in pairs}
 
 
 def test_every_requirement_is_pinned_within_its_bounds() -> None:
     project, pins = _project(), _pins()
     asked = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
-    asked += [line for lines in project["project"]["optional-dependencies"].values() for line in lines]
+    asked += [
+        line for lines in project["project"]["optional-dependencies"].values() for line in lines
+    ]
     wrong = []
     for requirement in map(Requirement, asked):
         pin = pins.get(canonicalize_name(requirement.name))
-        if requirement.name != "mirrorenv" and (pin is None or not requirement.specifier.contains(pin)):
+        if requirement.name != "mirrorenv" and (
+            pin is None or not requirement.specifier.contains(pin)
+        ):
             wrong.append(f"{requirement} is pinned to {pin}")
     assert not wrong
 
 
 def test_pins_name_no_build_and_no_place() -> None:
-    assert not [f"{name}=={version}" for name, version in _pins().items() if re.search(r"[+/@:]", version)]
+    assert not [
+        f"{name}=={version}" for name, version in _pins().items() if re.search(r"[+/@:]", version)
+    ]
 
 
 def test_the_base_install_asks_for_nothing_heavy() -> None:
-    base = {canonicalize_name(Requirement(line).name) for line in _project()["project"]["dependencies"]}
+    base = {
+        canonicalize_name(Requirement(line).name) for line in _project()["project"]["dependencies"]
+    }
     assert not base & {
         "torch",
         "ray",
@@ -64,8 +75,13 @@ def test_the_extra_all_is_all_of_them() -> None:
 
 
 def test_the_page_on_installing_names_every_extra() -> None:
-    (sentence,) = re.findall(r"The extras are ([^.]*)\.", (ROOT / "docs" / "getting-started.md").read_text())
-    assert set(re.findall(r"`(\w+)`", sentence)) == _project()["project"]["optional-dependencies"].keys()
+    (sentence,) = re.findall(
+        r"The extras are ([^.]*)\.", (ROOT / "docs" / "getting-started.md").read_text()
+    )
+    assert (
+        set(re.findall(r"`(\w+)`", sentence))
+        == _project()["project"]["optional-dependencies"].keys()
+    )
 
 
 def test_changelog_and_citation_name_this_version() -> None:

@@ -1,4 +1,5 @@
-"""What the suites `observers` and `generators` rest on: populations at half the limit, marks, skills, mixtures."""
+"""What the suites `observers` and `generators` rest on: populations at half the limit, marks,
+skills, mixtures."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ def ants(populations):
 
 def test_the_limit_of_a_recorded_population_is_half_of_log_n(populations, ants):
     record = populations.record_episodes(ants, populations.CASES["ants"], 0, "test", 300)
-    assert populations.limit_nats(record) == pytest.approx(0.5 * math.log(4), abs=0.1)  # three standard errors
+    # three standard errors
+    assert populations.limit_nats(record) == pytest.approx(0.5 * math.log(4), abs=0.1)
 
 
 def test_a_recorded_population_follows_from_its_seed(populations, monkeypatch):
@@ -50,7 +52,9 @@ def test_a_recorded_population_follows_from_its_seed(populations, monkeypatch):
 
 
 @pytest.mark.parametrize(("trunk", "moves"), [("stopped", False), ("shared", True)])
-def test_reading_with_the_agents_trunks_leaves_the_agents_as_they_are(populations, ants, trunk, moves):
+def test_reading_with_the_agents_trunks_leaves_the_agents_as_they_are(
+    populations, ants, trunk, moves
+):
     observers = script("observers")
     past = populations.record_episodes(ants, populations.CASES["ants"], 0, "past", 12)
     before = {name: one.clone() for name, one in ants.actor.state_dict().items()}
@@ -66,8 +70,13 @@ def test_an_unmarked_mark_changes_nothing_and_a_full_one_is_found(populations, a
     plain = populations.record_episodes(ants, case, 0, "test", 200)
     favourite = marks.favourites(plain)
     law = marks.own_law(ants, plain)
-    np.testing.assert_allclose(marks.taken(law, plain), np.einsum("btnn->btn", plain.log_p), atol=1e-5)
-    for mark, low, high in ((marks.Mark("none", "noise", 0.0), 0.5, 0.5), (marks.Mark("all", "mask", 1.0), 0.95, 1.0)):
+    np.testing.assert_allclose(
+        marks.taken(law, plain), np.einsum("btnn->btn", plain.log_p), atol=1e-5
+    )
+    for mark, low, high in (
+        (marks.Mark("none", "noise", 0.0), 0.5, 0.5),
+        (marks.Mark("all", "mask", 1.0), 0.95, 1.0),
+    ):
         changes = [mark.change(action) for action in favourite]
         marked = marks.play_marked(ants, case, changes, 200, seed=7)
         for n in range(4 if mark.kind == "mask" else 0):
@@ -92,7 +101,8 @@ def test_doubts_are_those_of_the_agent_itself_and_of_the_others():
 def test_strangers_are_named_by_whose_evidence_theirs_resembles():
     suite = script("suite_observers")
     rng = np.random.default_rng(0)
-    centre = rng.permutation(np.eye(4) * 3.0)  # what each stranger looks like to observers that have other names
+    # what each stranger looks like to observers that have other names
+    centre = rng.permutation(np.eye(4) * 3.0)
 
     def evidence(count):
         return centre + rng.normal(size=(count, 2, 4, 4))
@@ -145,7 +155,9 @@ def test_the_four_rooms_are_the_four_rooms():
 def test_skills_that_share_nothing_count_fully_and_alike_skills_count_as_one(skills):
     rooms = script("four_rooms")
     assert rooms.effective_skills(torch.eye(skills, dtype=torch.float64)) == pytest.approx(skills)
-    assert rooms.effective_skills(torch.full((skills, 4), 0.25, dtype=torch.float64)) == pytest.approx(1.0)
+    assert rooms.effective_skills(
+        torch.full((skills, 4), 0.25, dtype=torch.float64)
+    ) == pytest.approx(1.0)
 
 
 def test_places_apart_count_fully_alike_ones_as_one_and_few_samples_do_not_add_skills():
@@ -154,14 +166,19 @@ def test_places_apart_count_fully_alike_ones_as_one_and_few_samples_do_not_add_s
     assert point.effective_skills(apart) == pytest.approx(8.0)
     assert point.effective_skills(np.zeros_like(apart)) == pytest.approx(1.0)
     draws = np.random.default_rng(0)
-    alike = [point.effective_skills(draws.integers(100, size=(512, 8))) for _ in range(20)]  # every cell by chance
+    # every cell by chance
+    alike = [point.effective_skills(draws.integers(100, size=(512, 8))) for _ in range(20)]
     assert 1.0 <= np.mean(alike) < 1.02
-    halves = [point.effective_skills(draws.integers(50, size=(512, 8)) + 50 * (np.arange(8) % 2)) for _ in range(20)]
+    halves = [
+        point.effective_skills(draws.integers(50, size=(512, 8)) + 50 * (np.arange(8) % 2))
+        for _ in range(20)
+    ]
     assert np.mean(halves) == pytest.approx(2.0, abs=0.05)
 
 
 def test_a_perfect_generator_scores_as_chance_predicts():
-    """With R samples on either side and E bins in use, chi-square is about 2 E and KL about E / R."""
+    """With R samples on either side and E bins in use, chi-square is about 2 E and KL about E /
+    R."""
     gan = script("mad_gan")
     rng = np.random.default_rng(0)
     bins = (np.histogram(gan.real_samples(gan.SAMPLES, rng), gan.BINS)[0] > 0).sum()

@@ -1,4 +1,5 @@
-"""The suite runner: cost first, resumable, split into parts, and the same command after anything that stopped it."""
+"""The suite runner: cost first, resumable, split into parts, and the same command after anything
+that stopped it."""
 
 from __future__ import annotations
 
@@ -61,7 +62,10 @@ def theory():
 def test_the_cost_is_printed_before_anything_runs(runner, theory, tmp_path, capsys):
     assert runner.run(theory, options(tmp_path, smoke=False, cost=True)) == 0
     said = capsys.readouterr().out
-    assert f"whole suite {theory.seconds / 60:.1f} minutes of one core" in said and "dirichlet-8-10-50" in said
+    assert (
+        f"whole suite {theory.seconds / 60:.1f} minutes of one core" in said
+        and "dirichlet-8-10-50" in said
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -85,8 +89,11 @@ def test_a_smoke_run_does_not_pass_for_the_real_one(runner, theory, tmp_path):
 def test_parts_share_the_pieces_out(runner, theory, tmp_path):
     whole = runner.pieces_of(theory, tmp_path, "", (1, 1), False)
     parts = [runner.pieces_of(theory, tmp_path, "", (k, 3), False) for k in (1, 2, 3)]
-    assert sorted(piece.folder for part in parts for piece in part) == sorted(piece.folder for piece in whole)
-    assert len({piece.folder for piece in whole}) == len(whole) == 38 + 5  # one row has a folder for each of 5 seeds
+    assert sorted(piece.folder for part in parts for piece in part) == sorted(
+        piece.folder for piece in whole
+    )
+    # one row has a folder for each of 5 seeds
+    assert len({piece.folder for piece in whole}) == len(whole) == 38 + 5
     assert [piece.seeds[0] for piece in whole] == sorted(piece.seeds[0] for piece in whole)
 
 
@@ -94,13 +101,23 @@ def test_one_command_runs_one_builds_one_checks(runner, theory, tmp_path):
     runner.run(theory, options(tmp_path / "smoke", only="dirichlet-4-10-20"))
     runner.run(theory, options(tmp_path / "smoke", only="orbit-identity"))
     out = tmp_path / "board.html"
-    command = ["board", "build", str(tmp_path / "smoke"), "--suites", str(BENCHMARKS / "suites"), "--out", str(out)]
+    command = [
+        "board",
+        "build",
+        str(tmp_path / "smoke"),
+        "--suites",
+        str(BENCHMARKS / "suites"),
+        "--out",
+        str(out),
+    ]
     done = CliRunner().invoke(app, [*command, "--json"])
     assert done.exit_code == 0 and json.loads(done.stdout.splitlines()[-1])["results"] == 2
     assert "smoke run" in out.read_text("utf-8")
     folder = tmp_path / "smoke" / "dirichlet-4-10-20" / "all"
     assert CliRunner().invoke(app, ["verify", str(folder)]).exit_code == 0
-    done = CliRunner().invoke(app, ["board", "check", str(folder), "--suites", str(BENCHMARKS / "suites")])
+    done = CliRunner().invoke(
+        app, ["board", "check", str(folder), "--suites", str(BENCHMARKS / "suites")]
+    )
     assert "is a smoke run" in str(done.exception)
 
 
@@ -132,11 +149,15 @@ def test_ray_spreads_the_pieces_and_makes_the_same_results(runner, theory, tmp_p
     assert runner.run(theory, spread) == 2
     assert runner.run(theory, spread) == 0
     for row in ("optimum-identity", "dirichlet-2-10-5"):
-        here, there = (ResultFolder.open(tmp_path / where / row / "all") for where in ("here", "spread"))
+        here, there = (
+            ResultFolder.open(tmp_path / where / row / "all") for where in ("here", "spread")
+        )
         assert here.scores() == there.scores() and here.result.suite == there.result.suite
 
 
-def test_a_piece_that_fails_on_ray_is_named_and_keeps_no_other_from_ending(runner, theory, tmp_path):
+def test_a_piece_that_fails_on_ray_is_named_and_keeps_no_other_from_ending(
+    runner, theory, tmp_path
+):
     rows = [row for row in theory.rows if row.row in ("optimum-identity", "orbit-identity")]
     broken = rows[0].model_copy(update={"arguments": {"agents": "two"}})
     suite = theory.model_copy(update={"rows": (broken, rows[1])})
@@ -194,7 +215,10 @@ def test_a_whole_result_of_another_kind_is_replaced_only_on_request(runner, theo
 def test_a_name_that_no_row_has_is_an_error_and_blanks_are_nothing(runner, theory, tmp_path):
     with pytest.raises(ConfigError, match="no row of 'theory' has such a name"):
         runner.pieces_of(theory, tmp_path, "zzz", (1, 1), False)
-    assert len(runner.pieces_of(theory, tmp_path, "optimum-identity, orbit-identity", (1, 1), False)) == 2
+    assert (
+        len(runner.pieces_of(theory, tmp_path, "optimum-identity, orbit-identity", (1, 1), False))
+        == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -205,7 +229,11 @@ def test_a_name_that_no_row_has_is_an_error_and_blanks_are_nothing(runner, theor
         (["theory", "--ray-address", ""], 2, "--ray-address: it is empty"),
         (["theory", "--smoke", "--only", "zzz"], 1, "no row of 'theory'"),
         (["theory", "--smoke", "--only", "optimum-identity", "--out", "{file}"], 1, "error: "),
-        (["theory", "--smoke", "--only", "optimum-identity", "--ray-address", "nonsense"], 1, "write host:port"),
+        (
+            ["theory", "--smoke", "--only", "optimum-identity", "--ray-address", "nonsense"],
+            1,
+            "write host:port",
+        ),
         (
             ["theory", "--smoke", "--only", "optimum-identity", "--ray-address", "127.0.0.1:1"],
             1,
@@ -213,10 +241,14 @@ def test_a_name_that_no_row_has_is_an_error_and_blanks_are_nothing(runner, theor
         ),
     ],
 )
-def test_a_mistake_on_the_command_line_is_one_line(runner, tmp_path, monkeypatch, capsys, words, code, said):
+def test_a_mistake_on_the_command_line_is_one_line(
+    runner, tmp_path, monkeypatch, capsys, words, code, said
+):
     (tmp_path / "file").write_text("x")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["suite.py", *(word.format(file=tmp_path / "file") for word in words)])
+    monkeypatch.setattr(
+        "sys.argv", ["suite.py", *(word.format(file=tmp_path / "file") for word in words)]
+    )
     with pytest.raises(SystemExit) as stopped:
         runner.main()
     told = str(stopped.value.code) if code == 1 else capsys.readouterr().err

@@ -1,4 +1,5 @@
-"""The suites `worlds`, `labour`, `diversity` and `third-party`: rows on one budget, and what their runners write."""
+"""The suites `worlds`, `labour`, `diversity` and `third-party`: rows on one budget, and what their
+runners write."""
 
 from __future__ import annotations
 
@@ -35,7 +36,9 @@ def runner() -> ModuleType:
 
 
 def smoke(runner: ModuleType, name: str, out: Path, only: str) -> int:
-    options = Namespace(out=out, smoke=True, part=(1, 1), only=only, cost=False, ray_address=None, replace=False)
+    options = Namespace(
+        out=out, smoke=True, part=(1, 1), only=only, cost=False, ray_address=None, replace=False
+    )
     return int(runner.run(SUITES[name], options))
 
 
@@ -56,7 +59,9 @@ def test_every_row_has_a_runner_and_settings_that_the_trainer_knows(runner, suit
 
 
 @pytest.mark.parametrize("suite", SUITES.values(), ids=list(SUITES))
-def test_rows_of_one_table_differ_in_what_is_paid_and_whose_the_weights_are_and_in_nothing_else(suite):
+def test_rows_of_one_table_differ_in_what_is_paid_and_whose_the_weights_are_and_in_nothing_else(
+    suite,
+):
     for table in {row.table for row in trained_rows(suite)}:
         rows = [row for row in trained_rows(suite) if row.table == table]
         left: set[str] = set()
@@ -75,7 +80,9 @@ def test_rows_of_one_table_differ_in_what_is_paid_and_whose_the_weights_are_and_
 def test_rows_of_one_table_have_as_many_seeds_or_say_that_they_repeat_others():
     for suite in SUITES.values():
         for table in {row.table for row in suite.rows}:
-            seeds = {(row.first_seed, row.seeds) for row in trained_rows(suite) if row.table == table}
+            seeds = {
+                (row.first_seed, row.seeds) for row in trained_rows(suite) if row.table == table
+            }
             assert len(seeds) <= 1 or suite.name == "labour", table
 
 
@@ -84,16 +91,22 @@ def test_the_suite_labour_repeats_rows_of_the_suite_worlds_on_seeds_nobody_looke
     for row in SUITES["labour"].rows:
         assert row.arguments == known[row.row].arguments and row.world == known[row.row].world
         assert row.all_seeds[0] == 20 > max(known[row.row].all_seeds)
-        assert row.seeds >= 6, "fewer runs cannot put the probability of improvement clear of one half"
+        assert row.seeds >= 6, (
+            "fewer runs cannot put the probability of improvement clear of one half"
+        )
 
 
 def test_every_reward_is_compared_in_every_world_with_both_kinds_of_weights():
     compared: dict[tuple[str, str], set[str]] = {}
     for row in trained_rows(SUITES["worlds"]):
         settings = settings_of(row)
-        compared.setdefault((row.world, settings.population.weights), set()).add(settings.mirror.reward)
+        compared.setdefault((row.world, settings.population.weights), set()).add(
+            settings.mirror.reward
+        )
     worlds = ("ants", "conformity", "dispersion", "identity", "pacmen", "turn")
-    assert set(compared) == {(f"mirrorenv/{one}-v0", kind) for one in worlds for kind in ("separate", "shared")}
+    assert set(compared) == {
+        (f"mirrorenv/{one}-v0", kind) for one in worlds for kind in ("separate", "shared")
+    }
     assert all(paid == {"mirror", *REWARDS} for paid in compared.values())
 
 
@@ -107,16 +120,28 @@ def test_weights_pay_the_same_for_a_perfect_name():
 def test_scripted_teams_stand_beside_the_trained_ones(runner, tmp_path):
     assert smoke(runner, "worlds", tmp_path, "pacmen-scripted/") == 1
     folder = ResultFolder.open(tmp_path / "pacmen-scripted" / "all")
-    held = {row["condition"]: row["figures"]["return"]["value"] for row in folder.scores() if row["seed"] == 0}
+    held = {
+        row["condition"]: row["figures"]["return"]["value"]
+        for row in folder.scores()
+        if row["seed"] == 0
+    }
     assert held["specialists"] > 100 > held["coordinated"] > 0 > held["random"]
-    assert [entry.agents for entry in folder.result.entries] == ["random", "scripted", "scripted", "scripted"]
+    assert [entry.agents for entry in folder.result.entries] == [
+        "random",
+        "scripted",
+        "scripted",
+        "scripted",
+    ]
     verify_result(folder.path)
 
 
 @pytest.mark.slow
 def test_smoke_runs_of_trained_rows_are_results_that_verify(runner, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    only = "ants-separate-eoi/,conformity-shared-limit/,identity-separate-cds/,turn-shared-team/,ants-sb3/"
+    only = (
+        "ants-separate-eoi/,conformity-shared-limit/,identity-separate-cds/,"
+        "turn-shared-team/,ants-sb3/"
+    )
     assert smoke(runner, "worlds", tmp_path / "out", only) == 5
     assert smoke(runner, "worlds", tmp_path / "out", only) == 0
     for folder in result_folders([tmp_path / "out"]):

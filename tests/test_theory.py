@@ -1,4 +1,5 @@
-"""Critical weights, capacity and escape in the one-step worlds: closed forms against grids, brute force and orbits."""
+"""Critical weights, capacity and escape in the one-step worlds: closed forms against grids, brute
+force and orbits."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ IDENTITY, CONFORMITY = "mirrorenv/identity-v0", "mirrorenv/conformity-v0"
 
 @pytest.fixture(scope="module")
 def games() -> ModuleType:
-    """The module of the benchmark that holds the theory; scripts import their neighbours by bare name."""
+    """The module of the benchmark that holds the theory; scripts import their neighbours by bare
+    name."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(BENCHMARKS))
         return importlib.import_module("one_step_games")
@@ -36,16 +38,20 @@ def learning() -> ModuleType:
 
 
 def _pairs(points: int = 81) -> np.ndarray:
-    """(points**2, 2, 2) log policies of two agents with two actions, on a grid of how often each plays action 1."""
+    """(points**2, 2, 2) log policies of two agents with two actions, on a grid of how often each
+    plays action 1."""
     chance = np.linspace(0.0, 1.0, points)
     first, second = (grid.ravel() for grid in np.meshgrid(chance, chance, indexing="ij"))
-    policy = np.stack([np.stack([1 - first, first], -1), np.stack([1 - second, second], -1)], axis=1)
+    policy = np.stack(
+        [np.stack([1 - first, first], -1), np.stack([1 - second, second], -1)], axis=1
+    )
     with np.errstate(divide="ignore"):
         return np.maximum(np.log(policy), -700.0)
 
 
 def _best(games: ModuleType, world: str, weight: float) -> tuple[float, float]:
-    """How often each of two agents plays action 1 in the joint policy with the highest total payoff of the grid."""
+    """How often each of two agents plays action 1 in the joint policy with the highest total payoff
+    of the grid."""
     log_policy = _pairs()
     total = games.returns(log_policy, games.read_game(world, 2, 2), weight).sum(axis=-1)
     first, second = np.exp(log_policy[total.argmax()][:, 1])
@@ -57,14 +63,18 @@ def _best(games: ModuleType, world: str, weight: float) -> tuple[float, float]:
     [(IDENTITY, 1 / (2 * math.log(2))), (CONFORMITY, 1 / math.log(2))],
     ids=["identity", "conformity"],
 )
-def test_best_pair_of_policies_switches_from_alike_to_apart(games: ModuleType, world: str, switch: float) -> None:
+def test_best_pair_of_policies_switches_from_alike_to_apart(
+    games: ModuleType, world: str, switch: float
+) -> None:
     below, above = _best(games, world, 0.99 * switch), _best(games, world, 1.01 * switch)
     assert below in {(0.0, 0.0), (1.0, 1.0)}
     assert sorted(above) == [0.0, 1.0]
 
 
 @pytest.mark.parametrize("world", [IDENTITY, CONFORMITY])
-def test_an_agent_gains_by_leaving_a_crowd_of_two_above_r_over_log_two(games: ModuleType, world: str) -> None:
+def test_an_agent_gains_by_leaving_a_crowd_of_two_above_r_over_log_two(
+    games: ModuleType, world: str
+) -> None:
     log_policy = _pairs()
     beside_crowd = log_policy[log_policy[:, 1, 1] < -600]  # the other always plays action 0
     for factor, best in ((0.99, 0.0), (1.01, 1.0)):
@@ -94,14 +104,17 @@ def test_no_mixed_policies_beat_the_best_deterministic_ones(
     games: ModuleType, seed: int, concentration: float, weight: float
 ) -> None:
     game = games.read_game(CONFORMITY, 3, 3)
-    policy = np.random.default_rng(seed).dirichlet(np.full(3, concentration), size=(50, 3))  # (50, N, K)
+    # (50, N, K)
+    policy = np.random.default_rng(seed).dirichlet(np.full(3, concentration), size=(50, 3))
     mixed = games.returns(np.log(np.maximum(policy, 1e-300)), game, weight).sum(axis=-1)
     _, rewards, mirror = games.joint_actions(game)
     assert mixed.max() <= (rewards + weight * mirror).sum(axis=1).max() + 1e-6
 
 
 @pytest.mark.parametrize(("world", "share"), [(IDENTITY, 1.0), (CONFORMITY, 0.5)])
-def test_own_gradients_are_those_of_one_shared_potential(games: ModuleType, world: str, share: float) -> None:
+def test_own_gradients_are_those_of_one_shared_potential(
+    games: ModuleType, world: str, share: float
+) -> None:
     agents, actions, weight, small = 3, 4, 0.7, 1e-6
     game = games.read_game(world, agents, actions)
     logits = np.random.default_rng(1).normal(size=(agents, actions))
@@ -120,7 +133,9 @@ def test_own_gradients_are_those_of_one_shared_potential(games: ModuleType, worl
         assert own[place] == pytest.approx(slope, abs=1e-7)
 
 
-def test_exact_gradient_from_small_differences_parts_two_agents_at_r_over_log_two(games: ModuleType) -> None:
+def test_exact_gradient_from_small_differences_parts_two_agents_at_r_over_log_two(
+    games: ModuleType,
+) -> None:
     game = games.read_game(IDENTITY, 2, 2)
     begin = games.starts(np.arange(4), 2, 2, 1e-2)
     for factor, parted in ((0.97, False), (1.03, True)):
@@ -136,20 +151,29 @@ def test_plain_gradients_hold_a_crowd_of_three_up_to_r_and_natural_ones_only_to_
     between, above = 0.5 * (game.critical_weight + 1.0), 1.05
     assert not games.have_parted(games.follow(begin, game, between, steps=1500)).any()
     assert games.have_parted(games.follow(begin, game, between, steps=1500, natural=True)).all()
-    assert not games.have_parted(games.follow(begin, game, 0.95 * game.critical_weight, steps=1500, natural=True)).any()
+    assert not games.have_parted(
+        games.follow(begin, game, 0.95 * game.critical_weight, steps=1500, natural=True)
+    ).any()
     assert games.have_parted(games.follow(begin, game, above, steps=2500)).all()
 
 
 def test_uniform_start_parts_conforming_agents_far_below_the_equilibrium(games: ModuleType) -> None:
     game, tie = games.read_game(CONFORMITY, 4, 4), 4 / (4 * 3)
     begin = games.starts(np.arange(12), 4, 4, 1e-8)
-    shares = [games.have_parted(games.follow(begin, game, f * tie, steps=1500)).mean() for f in (0.85, 1.15)]
+    shares = [
+        games.have_parted(games.follow(begin, game, f * tie, steps=1500)).mean()
+        for f in (0.85, 1.15)
+    ]
     assert shares == [0.0, 1.0]
     assert 1.15 * tie < 0.6 * game.critical_weight
 
 
-@pytest.mark.parametrize(("agents", "actions"), [(1, 3), (2, 2), (3, 2), (4, 4), (5, 2), (5, 3), (6, 3)])
-def test_capacity_is_the_best_of_all_assignments(games: ModuleType, agents: int, actions: int) -> None:
+@pytest.mark.parametrize(
+    ("agents", "actions"), [(1, 3), (2, 2), (3, 2), (4, 4), (5, 2), (5, 3), (6, 3)]
+)
+def test_capacity_is_the_best_of_all_assignments(
+    games: ModuleType, agents: int, actions: int
+) -> None:
     best = 0.0
     for assignment in itertools.product(range(actions), repeat=agents):
         sizes = np.bincount(assignment, minlength=actions)
@@ -158,7 +182,9 @@ def test_capacity_is_the_best_of_all_assignments(games: ModuleType, agents: int,
     assert games.capacity(agents, actions) == pytest.approx(best)
 
 
-def test_differences_near_alike_grow_by_rate_over_actions_each_step_and_from_none_never(games: ModuleType) -> None:
+def test_differences_near_alike_grow_by_rate_over_actions_each_step_and_from_none_never(
+    games: ModuleType,
+) -> None:
     agents, actions, rate = 4, 5, 0.5
     game = games.Game("none", agents, actions, np.zeros((actions, actions)), 0.0)
     begin = games.starts(np.arange(3), agents, actions, 1e-7)
@@ -168,21 +194,29 @@ def test_differences_near_alike_grow_by_rate_over_actions_each_step_and_from_non
         return centred - centred.mean(axis=-2, keepdims=True)
 
     grown = difference(games.climb(begin, game, 1.0, steps=20, rate=rate))
-    np.testing.assert_allclose(grown, difference(begin) * (1 + rate / actions) ** 20, rtol=1e-3, atol=1e-10)
+    np.testing.assert_allclose(
+        grown, difference(begin) * (1 + rate / actions) ** 20, rtol=1e-3, atol=1e-10
+    )
     same = np.repeat(games.starts(np.arange(3), 1, actions, 1.0), agents, axis=1)
     assert games.information(games.climb(same, game, 1.0, steps=500, rate=rate)).max() < 1e-12
 
 
-def test_a_world_that_pays_for_more_than_pairs_is_refused(games: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_world_that_pays_for_more_than_pairs_is_refused(
+    games: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def all_or_nothing(world: str, actions: np.ndarray, num_actions: int) -> np.ndarray:
-        return np.repeat((actions == actions[:, :1]).all(axis=1, keepdims=True), actions.shape[1], axis=1).astype(float)
+        return np.repeat(
+            (actions == actions[:, :1]).all(axis=1, keepdims=True), actions.shape[1], axis=1
+        ).astype(float)
 
     monkeypatch.setattr(games, "play", all_or_nothing)
     with pytest.raises(ValueError, match="not a mean over the other agents"):
         games.read_game(CONFORMITY, 3, 3)
 
 
-def test_crossing_is_interpolated_in_the_logarithm_and_honest_beyond_the_weights(learning: ModuleType) -> None:
+def test_crossing_is_interpolated_in_the_logarithm_and_honest_beyond_the_weights(
+    learning: ModuleType,
+) -> None:
     weights, rng = np.array([1.0, 2.0, 4.0]), np.random.default_rng(0)
     parted = np.arange(8)[:, None] < np.array([2, 4, 6])  # shares 1/4, 1/2, 3/4
     found = learning.crossing(parted, weights, rng)
@@ -193,10 +227,14 @@ def test_crossing_is_interpolated_in_the_logarithm_and_honest_beyond_the_weights
     assert learning.crossing(np.ones((8, 3), bool), weights, rng).high == -math.inf
 
 
-def test_learned_observer_needs_a_higher_weight_than_the_exact_one(learning: ModuleType, games: ModuleType) -> None:
+def test_learned_observer_needs_a_higher_weight_than_the_exact_one(
+    learning: ModuleType, games: ModuleType
+) -> None:
     game, seeds, weights = games.read_game(IDENTITY, 2, 2), np.arange(6), np.array([2.3])
     shares = {
-        steps: games.have_parted(learning.learn(game, seeds, weights, learning.Learner(steps, steps=400))).mean()
+        steps: games.have_parted(
+            learning.learn(game, seeds, weights, learning.Learner(steps, steps=400))
+        ).mean()
         for steps in (None, 1)
     }
     assert shares[None] > 0.8
@@ -213,8 +251,17 @@ def test_a_seed_learns_the_same_whatever_seeds_and_weights_stand_beside_it(
 
 
 def test_the_benchmark_runs_and_speaks_json() -> None:
-    command = [sys.executable, str(BENCHMARKS / "critical_weight.py"), "--smoke", "--json", "--only", "optimum,learned"]
-    answer = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=250).stdout)
+    command = [
+        sys.executable,
+        str(BENCHMARKS / "critical_weight.py"),
+        "--smoke",
+        "--json",
+        "--only",
+        "optimum,learned",
+    ]
+    answer = json.loads(
+        subprocess.run(command, capture_output=True, text=True, check=True, timeout=250).stdout
+    )
     assert answer["benchmark"] == "critical_weight"
     assert answer["seeds"] == [0, 1, 2, 3]
     for row in answer["rows"]:

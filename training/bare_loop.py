@@ -1,8 +1,10 @@
-"""The whole method on one page: worlds -> trajectories -> lineup -> observer -> belief -> reward -> policy, no RLlib.
+"""The whole method on one page: worlds -> trajectories -> lineup -> observer -> belief -> reward ->
+policy, no RLlib.
 
     python training/bare_loop.py mirrorenv/ants-v0 --iterations 10
 
-The same functions as MirrorPPO uses, in the same order, in one process. Read this first, then change it.
+The same functions as MirrorPPO uses, in the same order, in one process. Read this first, then
+change it.
 """
 
 from __future__ import annotations
@@ -32,12 +34,15 @@ def train(
     world_options: dict[str, object] | None = None,
     population: Population | None = None,
 ) -> Iterator[dict[str, float]]:
-    """Train for ever; yields the numbers of each iteration. A given population is trained in place."""
+    """Train for ever; yields the numbers of each iteration. A given population is trained in
+    place."""
     mirror = mirror or MirrorSettings()
     learning = learning or LearningSettings()
     batch_size = learning.episodes_per_iteration
     world = make_batch(world_id, batch_size, **(world_options or {}))
-    population = population or Population(population_shape(world), settings or PopulationSettings(), seed)
+    population = population or Population(
+        population_shape(world), settings or PopulationSettings(), seed
+    )
     observer = population.settings.observer
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(
@@ -54,17 +59,26 @@ def train(
         first += batch_size
         experience = play(world, population, world_seeds(seed, episodes), generator)
 
-        # Trajectories -> lineups -> observers (as they are now) -> beliefs -> mirror reward -> advantages.
-        columns = train_batch(population, experience, mirror, learning, run=seed, episodes=episodes, rng=rng)
+        # Trajectories -> lineups -> observers (as they are now) -> beliefs -> mirror reward ->
+        # advantages.
+        columns = train_batch(
+            population, experience, mirror, learning, run=seed, episodes=episodes, rng=rng
+        )
         columns["advantage"] = weigh_advantages(columns, mirror.weight)
-        data = {name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()}
+        data = {
+            name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()
+        }
 
         # Who acts learns from the rewards; who recognises learns from the names.
         right = []
         for _ in range(learning.epochs):
-            for rows in torch.randperm(batch_size, generator=generator).split(learning.minibatch_episodes):
+            for rows in torch.randperm(batch_size, generator=generator).split(
+                learning.minibatch_episodes
+            ):
                 minibatch = {name: column[rows] for name, column in data.items()}
-                acting, _ = ppo_loss(population.actor.sequence(minibatch["observations"]), minibatch, learning)
+                acting, _ = ppo_loss(
+                    population.actor.sequence(minibatch["observations"]), minibatch, learning
+                )
                 reading = read_minibatch(population, minibatch, observer, generator)
                 recognising, metrics = observer_loss(population, reading)
                 optimiser.zero_grad()
@@ -82,7 +96,9 @@ def train(
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("world", nargs="?", default="mirrorenv/ants-v0")
     parser.add_argument("--iterations", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
@@ -93,6 +109,8 @@ if __name__ == "__main__":
     for _, row in zip(range(options.iterations), run, strict=False):
         ceiling = math.log(make_batch(options.world, 1).num_agents)
         print(
-            f"{row['env_steps']:>9,.0f} steps  named right at all prefixes {row['named_right']:.2f}  "
-            f"mirror return {row['mirror_return']:.2f} of {ceiling:.2f} nats  return {row['return']:.2f}"
+            f"{row['env_steps']:>9,.0f} steps  named right at all prefixes "
+            f"{row['named_right']:.2f}  "
+            f"mirror return {row['mirror_return']:.2f} of {ceiling:.2f} nats  return "
+            f"{row['return']:.2f}"
         )

@@ -16,8 +16,11 @@ from mirrorenv.rllib import MirrorPPO, MirrorPPOConfig
 
 
 def main(arguments: Sequence[str] | None = None) -> list[dict[str, float]]:
-    """Train one population for each weight and seed; prints and returns their last mirror returns."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Train one population for each weight and seed; prints and returns their last mirror
+    returns."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--world", default="mirrorenv/ants-v0")
     parser.add_argument("--weights", type=float, nargs="+", default=[0.0, 0.1, 0.3, 1.0])
     parser.add_argument("--seeds", type=int, default=2)
@@ -26,12 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, float]]:
     parser.add_argument("--out", type=Path, default=Path("runs/tune_sweep"))
     options = parser.parse_args(arguments)
 
-    ray.init(address="local", ignore_reinit_error=True, include_dashboard=False, logging_level="ERROR")
+    ray.init(
+        address="local", ignore_reinit_error=True, include_dashboard=False, logging_level="ERROR"
+    )
     config = MirrorPPOConfig().environment(options.world)
-    config.learning(episodes_per_iteration=options.episodes, minibatch_episodes=min(64, options.episodes))
+    config.learning(
+        episodes_per_iteration=options.episodes, minibatch_episodes=min(64, options.episodes)
+    )
     space = {
         **config.to_dict(),
-        "mirror": {"weight": tune.grid_search(options.weights)},  # what is merged into the settings of this name
+        # what is merged into the settings of this name
+        "mirror": {"weight": tune.grid_search(options.weights)},
         "seed": tune.grid_search(list(range(options.seeds))),
     }
     tuner = tune.Tuner(
@@ -59,7 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, float]]:
     ]
     rows.sort(key=lambda row: (row["weight"], row["seed"]))
     for row in rows:
-        print(f"weight {row['weight']:<5}  seed {row['seed']}  mirror return {row['mirror_return']:.3f} nats")
+        print(
+            f"weight {row['weight']:<5}  seed {row['seed']}  mirror return "
+            f"{row['mirror_return']:.3f} nats"
+        )
     print(f"next: rllib evaluate {options.out / 'sweep'}")
     return rows
 

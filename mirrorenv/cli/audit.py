@@ -1,4 +1,5 @@
-"""`mirrorenv audit`: can agents that all run one policy be told apart? Then the world leaks who they are."""
+"""`mirrorenv audit`: can agents that all run one policy be told apart? Then the world leaks who
+they are."""
 
 from __future__ import annotations
 
@@ -23,14 +24,26 @@ _PREFIX = "world_options."
 
 
 def audit(
-    world: Annotated[str, typer.Argument(help="Id of a world (ants-v0, mirrorenv/pacmen-v0) or package.module:Env.")],
+    world: Annotated[
+        str,
+        typer.Argument(help="Id of a world (ants-v0, mirrorenv/pacmen-v0) or package.module:Env."),
+    ],
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", "-s", help="An argument of the world: num_agents=3. Repeatable.")
+        list[str] | None,
+        typer.Option("--set", "-s", help="An argument of the world: num_agents=3. Repeatable."),
     ] = None,
-    episodes: Annotated[int, typer.Option(min=32, help="Episodes for each of the two policies.")] = 400,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the first episode; the next ones follow.")] = 0,
-    alpha: Annotated[float, typer.Option(help="Probability of a false alarm anywhere in the audit, at most.")] = 0.01,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and no table.")] = False,
+    episodes: Annotated[
+        int, typer.Option(min=32, help="Episodes for each of the two policies.")
+    ] = 400,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the first episode; the next ones follow.")
+    ] = 0,
+    alpha: Annotated[
+        float, typer.Option(help="Probability of a false alarm anywhere in the audit, at most.")
+    ] = 0.01,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and no table.")
+    ] = False,
 ) -> None:
     """Look for what tells agents apart besides their behaviour.
 
@@ -71,7 +84,9 @@ def _arguments(overrides: list[str]) -> dict[str, Any]:
     for override in overrides:
         name, equals, text = override.removeprefix(_PREFIX).partition("=")
         if not equals or not name.isidentifier():
-            raise ConfigError(f"--set {override!r}: write it as name=value, for example num_agents=3")
+            raise ConfigError(
+                f"--set {override!r}: write it as name=value, for example num_agents=3"
+            )
         arguments[name] = yaml.safe_load(text)
     return arguments
 
@@ -101,13 +116,18 @@ def conclusion(found: AuditReport) -> list[str]:
     """What the table means, and what to do next."""
     lines = [found.power()]
     if found.columns_read < found.columns:
-        lines.append(f"Observations are large: {found.columns_read} of {found.columns:,} columns were read.")
+        lines.append(
+            f"Observations are large: {found.columns_read} of {found.columns:,} columns were read."
+        )
     again = _command("audit", found)
     if not found.leaks:
         trusted = {"slot_exchangeable": True} if ":" in found.world else {}
         lines.append("No leak found.")
         if trusted:
-            lines.append("slot_exchangeable=true below says so, and the report draws the exact limit; leave it out if")
+            lines.append(
+                "slot_exchangeable=true below says so, and the report draws the exact limit; leave "
+                "it out if"
+            )
             lines.append("you know of something that tells agents apart.")
         return [*lines, f"next: {_command('train', found, **trusted)}"]
     inputs = dict.fromkeys(result.input for result in found.results if result.leak)
@@ -122,18 +142,23 @@ def _advice(found: AuditReport) -> list[str]:
     carriers = found.carriers()
     if not carriers:
         return ["No column carries it alone; look at what the inputs above have in common."]
-    named = ", ".join(carrier.column for carrier in carriers[:12]) + (", ..." if len(carriers) > 12 else "")
+    named = ", ".join(carrier.column for carrier in carriers[:12]) + (
+        ", ..." if len(carriers) > 12 else ""
+    )
     if carriers[0].against is not None:
         return [
             f"columns that carry it together with others, of the same agent or of another: {named}",
             f"({carriers[0].column} with {carriers[0].against})",
-            "What helps: list what is about the others in an order that names nobody (by distance, or shuffled anew",
+            "What helps: list what is about the others in an order that names nobody (by distance, "
+            "or shuffled anew",
             "for each agent and episode), or drop these columns.",
         ]
     return [
         f"columns that carry it: {named}",
-        "What helps: draw at every reset which agent starts where and who comes first; show no index and no place that",
-        "an agent always has; or drop these columns. Where roles differ, audit one role: --set 'agents=[...]'.",
+        "What helps: draw at every reset which agent starts where and who comes first; show no "
+        "index and no place that",
+        "an agent always has; or drop these columns. Where roles differ, audit one role: --set "
+        "'agents=[...]'.",
     ]
 
 

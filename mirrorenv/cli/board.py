@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 
 __all__ = ["board"]
 
-board = typer.Typer(no_args_is_help=True, help="The leaderboard: build its page, check a submission.")
+board = typer.Typer(
+    no_args_is_help=True, help="The leaderboard: build its page, check a submission."
+)
 console = Console(stderr=True)
 
 Folders = Annotated[list[Path], typer.Argument(help="Result folders, or folders that hold some.")]
 Suites = Annotated[
-    Path | None, typer.Option(help="Folder of suite files (default: 'suites' beside the results or above them).")
+    Path | None,
+    typer.Option(
+        help="Folder of suite files (default: 'suites' beside the results or above them)."
+    ),
 ]
 
 
@@ -34,16 +39,19 @@ def _say(text: str) -> None:
 @board.command()
 def build(
     folders: Folders,
-    out: Annotated[Path, typer.Option(help="The page; the same as Markdown is written beside it.")] = Path(
-        "board.html"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="The page; the same as Markdown is written beside it.")
+    ] = Path("board.html"),
     title: Annotated[str, typer.Option(help="Title of the page.")] = "Leaderboard",
     suites: Suites = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object as the last line.")
+    ] = False,
 ) -> None:
     """Write one self-contained page, and the same tables as Markdown.
 
-    Files are compared with their manifests; that the numbers follow from them is what `mirrorenv board check` says.
+    Files are compared with their manifests; that the numbers follow from them is what `mirrorenv
+    board check` says.
     """
     from mirrorenv.results.board.board import collect, result_folders
     from mirrorenv.results.board.page import board_page
@@ -59,22 +67,36 @@ def build(
     atomic_write_text(out, board_page(sections, out, title))
     atomic_write_text(text, markdown(sections, text))
     lines = sum(len(section.lines) for section in sections)
-    held = ", ".join((counted(len(found), "result"), counted(lines, "line"), counted(len(sections), "table")))
+    held = ", ".join(
+        (counted(len(found), "result"), counted(lines, "line"), counted(len(sections), "table"))
+    )
     _say(f"{held}; files match their manifests\npage        {out}\nMarkdown    {text}")
     if as_json:
-        print(json.dumps({"results": len(found), "lines": lines, "page": str(out), "markdown": str(text)}))
+        print(
+            json.dumps(
+                {"results": len(found), "lines": lines, "page": str(out), "markdown": str(text)}
+            )
+        )
 
 
 @board.command()
 def check(
-    folder: Annotated[Path, typer.Argument(help="A submission: a result folder, or a folder that holds some.")],
+    folder: Annotated[
+        Path, typer.Argument(help="A submission: a result folder, or a folder that holds some.")
+    ],
     suites: Suites = None,
     world: Annotated[
-        str | None, typer.Option("--world", help="Its world, if that is package.module:Env: code is run only if named.")
+        str | None,
+        typer.Option(
+            "--world", help="Its world, if that is package.module:Env: code is run only if named."
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object as the last line.")
+    ] = False,
 ) -> None:
-    """Check a submission: schema, manifest, scores, suite, seeds. Exit code 1 says in one line what is wrong."""
+    """Check a submission: schema, manifest, scores, suite, seeds. Exit code 1 says in one line what
+    is wrong."""
     from mirrorenv.results.board.check import check_submission
 
     found = check_submission(folder, _suites(suites, [folder]), world=world)
@@ -87,9 +109,17 @@ def check(
         _say(f"  not there    {name} (about {seconds / 60:.1f} minutes of one core)")
     if len(found.absent) > 1:
         hours = sum(seconds for _, seconds in found.absent) / 3600
-        _say(f"  in all       {counted(len(found.absent), 'row')} not there, about {hours:.1f} hours of one core")
+        _say(
+            f"  in all       {counted(len(found.absent), 'row')} not there, about {hours:.1f} "
+            "hours of one core"
+        )
     if as_json:
-        said = {"folder": str(folder), "results": many, "suites": found.suites, "unchecked": dict(found.unchecked)}
+        said = {
+            "folder": str(folder),
+            "results": many,
+            "suites": found.suites,
+            "unchecked": dict(found.unchecked),
+        }
         print(json.dumps({**said, "absent": dict(found.absent)}))
 
 
@@ -98,9 +128,12 @@ def _suites(given: Path | None, near: Sequence[Path]) -> dict[str, Suite]:
     from mirrorenv.results.board.suite import find_suites, load_suite
 
     if given is None:
-        return {name: suite for folder in reversed(near) for name, suite in find_suites(folder).items()}
+        return {
+            name: suite for folder in reversed(near) for name, suite in find_suites(folder).items()
+        }
     if not (files := sorted(given.glob("*.toml"))):
         raise ConfigError(
-            f"--suites {given}: {'holds no suite (*.toml)' if given.is_dir() else 'there is no such folder'}"
+            f"--suites {given}: "
+            f"{'holds no suite (*.toml)' if given.is_dir() else 'there is no such folder'}"
         )
     return {suite.name: suite for suite in map(load_suite, files)}

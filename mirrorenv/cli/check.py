@@ -1,4 +1,5 @@
-"""The command `mirrorenv check`: what is wrong with an environment, where, and what to do about it."""
+"""The command `mirrorenv check`: what is wrong with an environment, where, and what to do about
+it."""
 
 from __future__ import annotations
 
@@ -20,19 +21,30 @@ _COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 def check(
     world: Annotated[
-        str | None, typer.Argument(help="Id of a world, or package.module:Env for any PettingZoo environment.")
+        str | None,
+        typer.Argument(help="Id of a world, or package.module:Env for any PettingZoo environment."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first recorded episode.")] = 0,
-    episodes: Annotated[int, typer.Option(min=1, help="Episodes that are recorded; checks play more.")] = 3,
-    max_steps: Annotated[int, typer.Option(min=1, help="Steps of an episode that are played at most.")] = 1000,
-    step_seconds: Annotated[float, typer.Option(min=0.01, help="Seconds that a call may take.")] = 10.0,
+    episodes: Annotated[
+        int, typer.Option(min=1, help="Episodes that are recorded; checks play more.")
+    ] = 3,
+    max_steps: Annotated[
+        int, typer.Option(min=1, help="Steps of an episode that are played at most.")
+    ] = 1000,
+    step_seconds: Annotated[
+        float, typer.Option(min=0.01, help="Seconds that a call may take.")
+    ] = 10.0,
     options: Annotated[
-        list[str] | None, typer.Option("--set", "-s", help="An argument of the environment: N=4. Repeatable.")
+        list[str] | None,
+        typer.Option("--set", "-s", help="An argument of the environment: N=4. Repeatable."),
     ] = None,
     rules: Annotated[bool, typer.Option("--rules", help="List the checks instead.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object as the last line.")
+    ] = False,
 ) -> None:
-    """Look for what is wrong with an environment before a training run finds out. Exit code 1 if there is an error."""
+    """Look for what is wrong with an environment before a training run finds out. Exit code 1 if
+    there is an error."""
     from mirrorenv.envs import full_id
     from mirrorenv.envs.checks import CHECKS, Limits, check_environment
 
@@ -40,7 +52,9 @@ def check(
         _print_rules(CHECKS, as_json)
         return
     if world is None:
-        raise typer.BadParameter("name a world or package.module:Env, or pass --rules", param_hint="WORLD")
+        raise typer.BadParameter(
+            "name a world or package.module:Env, or pass --rules", param_hint="WORLD"
+        )
     world = full_id(world)
     console = Console(stderr=True)
     limits = Limits(max_steps=max_steps, step_seconds=step_seconds)
@@ -54,8 +68,12 @@ def check(
             progress=lambda doing: status.update(f"{world}: {doing}"),
             **arguments,
         )
-    again = " ".join([shlex.quote(world), *(f"--set {shlex.quote(option)}" for option in options or [])])
-    following = f"mirrorenv audit {again}" if report.passed else f"mirrorenv check {again} --seed {seed}"
+    again = " ".join(
+        [shlex.quote(world), *(f"--set {shlex.quote(option)}" for option in options or [])]
+    )
+    following = (
+        f"mirrorenv audit {again}" if report.passed else f"mirrorenv check {again} --seed {seed}"
+    )
     if as_json:
         print(json.dumps({**report.to_json(), "next": following}, default=str))
     else:
@@ -72,7 +90,9 @@ def _arguments(options: list[str]) -> dict[str, Any]:
         if not equals or not name.isidentifier():
             raise ConfigError(f"--set {option!r}: write it as name=value, for example N=4")
         if name in ("seed", "episodes", "limits", "progress"):
-            raise ConfigError(f"--set {option!r}: pass the environment's {name} as env_kwargs={{{name}: ...}}")
+            raise ConfigError(
+                f"--set {option!r}: pass the environment's {name} as env_kwargs={{{name}: ...}}"
+            )
         found[name] = yaml.safe_load(text)
     return found
 
@@ -80,19 +100,25 @@ def _arguments(options: list[str]) -> dict[str, Any]:
 def _print_report(report: Any, following: str) -> None:
     out = Console(soft_wrap=False)
     if report.findings:
-        table = Table("", "check", "where", "what was seen", "what to do", title=report.name, show_lines=True)
+        table = Table(
+            "", "check", "where", "what was seen", "what to do", title=report.name, show_lines=True
+        )
         for column in table.columns:
             column.overflow = "fold"  # a remedy may be a line of code: it is never cut short
         for one in report.findings:
             times = f" ({one.times} times)" if one.times > 1 else ""
             severity = f"[{_COLOURS[one.severity]}]{one.severity}[/]"
-            table.add_row(severity, one.check, one.place, _plain(one.seen + times), _plain(one.remedy))
+            table.add_row(
+                severity, one.check, one.place, _plain(one.seen + times), _plain(one.remedy)
+            )
         out.print(table)
     played = report.played
     if played is not None:
         out.print(
-            f"played    {played.episodes} episodes, {played.steps} steps, {played.microseconds:.0f} microseconds each; "
-            f"{played.whole} to their end; {played.terminated} agents terminated, {played.truncated} truncated, "
+            f"played    {played.episodes} episodes, {played.steps} steps, "
+            f"{played.microseconds:.0f} microseconds each; "
+            f"{played.whole} to their end; {played.terminated} agents terminated, "
+            f"{played.truncated} truncated, "
             f"{played.early} before the others, {played.mixed} mixed endings"
         )
     for opinion in report.opinions:
@@ -101,7 +127,9 @@ def _print_report(report: Any, following: str) -> None:
     for name, why in report.skipped.items():
         out.print(_plain(f"not run   {name}: {why}"))
     found = {severity: len(report.of(severity)) for severity in _COLOURS}
-    counts = ", ".join(f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in found.items())
+    counts = ", ".join(
+        f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in found.items()
+    )
     verdict = "[bold green]PASSED[/]" if report.passed else "[bold red]FAILED[/]"
     out.print(f"{verdict}    {len(report.checks)} checks: {counts}")
     step = "next      " if report.passed else "correct the errors, then\n          "
@@ -109,7 +137,9 @@ def _print_report(report: Any, following: str) -> None:
 
 
 def _print_rules(checks: Any, as_json: bool) -> None:
-    rows = [{"check": one.name, "severity": one.severity, "rule": one.rule} for one in checks.values()]
+    rows = [
+        {"check": one.name, "severity": one.severity, "rule": one.rule} for one in checks.values()
+    ]
     if as_json:
         print(json.dumps({"checks": rows}))
         return

@@ -20,16 +20,28 @@ from mirrorenv.errors import ConfigError, MirrorError
 __all__ = ["debate"]
 
 debate = typer.Typer(
-    no_args_is_help=True, help="Debate-unshuffle: language models say who wrote what. Each command has its own --help."
+    no_args_is_help=True,
+    help="Debate-unshuffle: language models say who wrote what. Each command has its own --help.",
 )
 console = Console(stderr=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")]
-File = Annotated[Path, typer.Argument(help="A tournament's TOML file; 'mirrorenv debate init' makes one.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")
+]
+File = Annotated[
+    Path, typer.Argument(help="A tournament's TOML file; 'mirrorenv debate init' makes one.")
+]
 Folder = Annotated[Path, typer.Argument(help="The run folder of a tournament.")]
-Fake = Annotated[bool, typer.Option("--fake", help="Scripted players in the place of all models: free, in seconds.")]
-Games = Annotated[int | None, typer.Option(min=1, help="How many games, if not what the file says.")]
-Set = Annotated[list[str] | None, typer.Option("--set", "-s", help="Change a setting: rounds=4. Repeatable.")]
+Fake = Annotated[
+    bool,
+    typer.Option("--fake", help="Scripted players in the place of all models: free, in seconds."),
+]
+Games = Annotated[
+    int | None, typer.Option(min=1, help="How many games, if not what the file says.")
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", "-s", help="Change a setting: rounds=4. Repeatable.")
+]
 
 
 def _tournament(path: Path, fake: bool, games: int | None, overrides: list[str] | None) -> Any:
@@ -74,7 +86,8 @@ def check(
     card: Annotated[Path, typer.Argument(help="An agent card, TOML.")],
     as_json: Json = False,
 ) -> None:
-    """Say what is wrong with an agent card. Exit code 1 if anything is. Nothing is sent anywhere."""
+    """Say what is wrong with an agent card. Exit code 1 if anything is. Nothing is sent
+    anywhere."""
     from mirrorenv.debate.cards import card_problems
 
     problems = card_problems(card)
@@ -89,8 +102,15 @@ def check(
 
 
 @debate.command()
-def plan(file: File, fake: Fake = False, games: Games = None, overrides: Set = None, as_json: Json = False) -> None:
-    """Games, calls, tokens and cost before anything is spent, and how narrow the intervals can become."""
+def plan(
+    file: File,
+    fake: Fake = False,
+    games: Games = None,
+    overrides: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Games, calls, tokens and cost before anything is spent, and how narrow the intervals can
+    become."""
     from mirrorenv.debate.planning import plan_of
 
     design = plan_of(_tournament(file, fake, games, overrides))
@@ -105,17 +125,26 @@ def plan(file: File, fake: Fake = False, games: Games = None, overrides: Set = N
 @debate.command()
 def run(
     file: File,
-    out: Annotated[Path | None, typer.Option(help="Run folder (default: runs/<name of the tournament>).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder (default: runs/<name of the tournament>).")
+    ] = None,
     fake: Fake = False,
     games: Games = None,
     overrides: Set = None,
-    max_calls: Annotated[int | None, typer.Option(min=0, help="Stop before more calls than this.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=0, help="Stop once so many tokens are used.")] = None,
-    max_cost: Annotated[float | None, typer.Option(min=0, help="Stop once so much is spent.")] = None,
+    max_calls: Annotated[
+        int | None, typer.Option(min=0, help="Stop before more calls than this.")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=0, help="Stop once so many tokens are used.")
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(min=0, help="Stop once so much is spent.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Play a tournament. The same command goes on with one that was cut short; no finished call is made twice."""
+    """Play a tournament. The same command goes on with one that was cut short; no finished call is
+    made twice."""
     from mirrorenv.debate.log import CALLS, CallLog, only_writer
     from mirrorenv.debate.output.report import Results, write_scores
     from mirrorenv.debate.output.view import write_pages
@@ -123,7 +152,11 @@ def run(
     from mirrorenv.debate.scoring.local_limit import add_limits
 
     tournament = _tournament(file, fake, games, overrides)
-    asked = [card for card in (*tournament.cards, tournament.judge, tournament.paraphraser) if card and card.endpoint]
+    asked = [
+        card
+        for card in (*tournament.cards, tournament.judge, tournament.paraphraser)
+        if card and card.endpoint
+    ]
     if max_cost is not None and (unpriced := [card.name for card in asked if card.price is None]):
         raise ConfigError(f"--max-cost needs a [price] in the cards of {', '.join(unpriced)}")
     path = out or Path("runs") / tournament.name
@@ -131,11 +164,19 @@ def run(
     with only_writer(path):
         log = CallLog(path / CALLS)
         if log.torn_bytes and not quiet:
-            _say(f"{path / CALLS}: an unfinished last line of a killed run is left out; its call is made again")
+            _say(
+                f"{path / CALLS}: an unfinished last line of a killed run is left out; its call is "
+                "made again"
+            )
         bar = Progress(
-            TextColumn("games"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[spent]}"),
-            TimeElapsedColumn(), console=console, disable=quiet or not console.is_terminal,
-        )  # fmt: skip
+            TextColumn("games"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[spent]}"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=quiet or not console.is_terminal,
+        )
         with bar:
             task = bar.add_task("games", total=tournament.games, spent="")
 
@@ -154,19 +195,43 @@ def run(
         _print_scores(results)
         _say(f"spent     {_spent(outcome.totals)}\nfolder    {path}\npage      {page}")
     if as_json:
-        print(json.dumps({"folder": str(path), "page": str(page), "finished": outcome.finished, "complete": complete,
-                          "stopped": outcome.stopped, "failures": {str(g): why for g, why in outcome.failures.items()},
-                          "totals": vars(outcome.totals), "scores": table}))  # fmt: skip
+        print(
+            json.dumps(
+                {
+                    "folder": str(path),
+                    "page": str(page),
+                    "finished": outcome.finished,
+                    "complete": complete,
+                    "stopped": outcome.stopped,
+                    "failures": {str(g): why for g, why in outcome.failures.items()},
+                    "totals": vars(outcome.totals),
+                    "scores": table,
+                }
+            )
+        )
     if not complete:
         again = _command(file, path, fake, games, overrides)
-        _say(f"not finished: {outcome.finished} of {tournament.games} games. {_why(outcome)}", "bold red")
+        _say(
+            f"not finished: {outcome.finished} of {tournament.games} games. {_why(outcome)}",
+            "bold red",
+        )
         _say(f"Nothing is lost; the same command goes on: {again}")
         raise typer.Exit(1)
 
 
-def _command(file: Path, path: Path, fake: bool, games: int | None, overrides: list[str] | None) -> str:
+def _command(
+    file: Path, path: Path, fake: bool, games: int | None, overrides: list[str] | None
+) -> str:
     """What was typed, without its budget."""
-    words = ["mirrorenv", "debate", "run", str(file), "--out", str(path), *(["--fake"] if fake else [])]
+    words = [
+        "mirrorenv",
+        "debate",
+        "run",
+        str(file),
+        "--out",
+        str(path),
+        *(["--fake"] if fake else []),
+    ]
     words += ["--games", str(games)] if games is not None else []
     return shlex.join([*words, *(word for one in overrides or () for word in ("--set", one))])
 
@@ -211,13 +276,23 @@ def _print_scores(results: Any) -> None:
 
     scores = results.scores()
     table = _narrow_table(
-        "group", "reader", "peer hits", "floor", "kappa", "self", "nats", "unreadable",
+        "group",
+        "reader",
+        "peer hits",
+        "floor",
+        "kappa",
+        "self",
+        "nats",
+        "unreadable",
         title=f"{results.finished} games",
-        caption="peer hits: texts of others named rightly; readers of one group could be equal; the page has more",
-    )  # fmt: skip
+        caption="peer hits: texts of others named rightly; readers of one group could be equal; "
+        "the page has more",
+    )
     if (limit := results.limit()) is not None:
         hits, kappa = _estimate(limit.peer_hits), f"{limit.kappa.value:.2f}"
-        table.add_row("-", NAME, hits, f"{limit.floor:.2f}", kappa, "-", f"{limit.nats.value:+.2f}", "-")
+        table.add_row(
+            "-", NAME, hits, f"{limit.floor:.2f}", kappa, "-", f"{limit.nats.value:+.2f}", "-"
+        )
     for group, one in zip(tied_groups(scores), scores, strict=True):
         table.add_row(
             str(group),
@@ -252,18 +327,27 @@ def rate(
     bootstrap: Annotated[int, typer.Option(min=50, help="Resamples of whole games.")] = 400,
     as_json: Json = False,
 ) -> None:
-    """Reader skill, author legibility and what each knows of itself: a crossed logistic model, bootstrapped by game."""
+    """Reader skill, author legibility and what each knows of itself: a crossed logistic model,
+    bootstrapped by game."""
     from mirrorenv.debate.output.report import open_results
 
     results = open_results(run)
     if results.finished < 2:
-        raise MirrorError(f"{run}: a rating needs at least 2 finished games, there are {results.finished}")
+        raise MirrorError(
+            f"{run}: a rating needs at least 2 finished games, there are {results.finished}"
+        )
     rating = results.items().rated(bootstrap=bootstrap, seed=results.tournament.seed)
     table = _narrow_table(
-        "group", "player", "reads", "is read", "knows itself", "shown",
+        "group",
+        "player",
+        "reads",
+        "is read",
+        "knows itself",
+        "shown",
         title=f"{rating.games} games, logits",
-        caption="readers of one group could be equal; shown: a self-advantage at 5 % over all players together",
-    )  # fmt: skip
+        caption="readers of one group could be equal; shown: a self-advantage at 5 % over all "
+        "players together",
+    )
     for row in rating.rows(digits=1):
         table.add_row(*row)
     Console().print(table)
@@ -273,7 +357,8 @@ def rate(
 
 @debate.command()
 def view(run: Folder, as_json: Json = False) -> None:
-    """Write the pages again: one for the tournament, one for each game; they open without a network."""
+    """Write the pages again: one for the tournament, one for each game; they open without a
+    network."""
     from mirrorenv.debate.output.report import open_results
     from mirrorenv.debate.output.view import write_pages
 
@@ -284,8 +369,11 @@ def view(run: Folder, as_json: Json = False) -> None:
 
 
 @debate.command()
-def replay(run: Folder, game: Annotated[int, typer.Option(min=0, help="Number of the game, from 0.")] = 0) -> None:
-    """Print the transcript of a game from the log: no call is made, and the bytes are the same every time."""
+def replay(
+    run: Folder, game: Annotated[int, typer.Option(min=0, help="Number of the game, from 0.")] = 0
+) -> None:
+    """Print the transcript of a game from the log: no call is made, and the bytes are the same
+    every time."""
     from mirrorenv.debate.output.report import open_results
 
     print(json.dumps(open_results(run).game(game).transcript(), indent=1))
@@ -295,14 +383,19 @@ def replay(run: Folder, game: Annotated[int, typer.Option(min=0, help="Number of
 def export(
     run: Folder,
     to: Annotated[Path, typer.Argument(help="A .jsonl file to write.")],
-    held_out: Annotated[float, typer.Option(min=0.0, max=0.9, help="Share of topics kept for testing.")] = 0.25,
+    held_out: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Share of topics kept for testing.")
+    ] = 0.25,
     as_json: Json = False,
 ) -> None:
-    """Write own-against-peer pairs for preference tuning: prompt, chosen (own text), rejected (a peer's)."""
+    """Write own-against-peer pairs for preference tuning: prompt, chosen (own text), rejected (a
+    peer's)."""
     from mirrorenv.debate.output.export import write_pairs
     from mirrorenv.debate.output.report import open_results
 
     counts = write_pairs(open_results(run), to, held_out)
-    _say(f"wrote     {to}: {counts['train']} pairs to train on, {counts['test']} of held-out topics")
+    _say(
+        f"wrote     {to}: {counts['train']} pairs to train on, {counts['test']} of held-out topics"
+    )
     if as_json:
         print(json.dumps({"file": str(to), **counts}))

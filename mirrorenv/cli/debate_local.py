@@ -1,4 +1,5 @@
-"""`mirrorenv debate demo` and `serve`: a language model in this process plays, or answers on loopback."""
+"""`mirrorenv debate demo` and `serve`: a language model in this process plays, or answers on
+loopback."""
 
 from __future__ import annotations
 
@@ -14,11 +15,14 @@ __all__ = ["debate", "demo", "serve"]
 
 @debate.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder; the same one goes on.")] = Path("runs/debate-demo"),
+    out: Annotated[Path, typer.Option(help="Folder; the same one goes on.")] = Path(
+        "runs/debate-demo"
+    ),
     games: Annotated[int, typer.Option(min=1, help="About 50 CPU seconds each.")] = 3,
     as_json: Json = False,
 ) -> None:
-    """Play a real tournament: one small language model under four personas, on this machine, without a key."""
+    """Play a real tournament: one small language model under four personas, on this machine,
+    without a key."""
     from mirrorenv.debate.starter import write_starter
     from mirrorenv.llm.engine import engine_of
     from mirrorenv.llm.options import BUILT_IN
@@ -34,16 +38,22 @@ def demo(
 
 @debate.command()
 def serve(
-    model: Annotated[str, typer.Option(help="smollm2, a folder for transformers, or a .gguf file.")] = "smollm2",
+    model: Annotated[
+        str, typer.Option(help="smollm2, a folder for transformers, or a .gguf file.")
+    ] = "smollm2",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8181,
     dtype: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
 ) -> None:
-    """Offer a local model as an OpenAI-compatible endpoint on 127.0.0.1, and nowhere else, until interrupted."""
+    """Offer a local model as an OpenAI-compatible endpoint on 127.0.0.1, and nowhere else, until
+    interrupted."""
     from mirrorenv.llm.engine import engine_of
     from mirrorenv.llm.serve import server_of
 
     server = server_of(engine_of(model, dtype), model, port)
-    _say(f"serving   {model} at http://127.0.0.1:{server.server_port}/v1 (profile 'mirrorenv'); Ctrl-C ends it")
+    _say(
+        f"serving   {model} at http://127.0.0.1:{server.server_port}/v1 (profile 'mirrorenv'); "
+        "Ctrl-C ends it"
+    )
     try:
         server.serve_forever()
     except KeyboardInterrupt:

@@ -1,6 +1,7 @@
 """The command line: thin commands over the rooms.
 
-Exit codes: 0 done, 1 what was asked for could not be done (the message says why), 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 what was asked for could not be done (the message says why), 2 wrong usage,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -31,12 +32,17 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="A mirror test for agents: shown what it and its neighbours did, without names, can it say who did which?",
+    help="A mirror test for agents: shown what it and its neighbours did, without names, can it "
+    "say who did which?",
 )
 console = Console(stderr=True)  # standard output is for results
-_EARLY = "episodes ended early, and a run is as many iterations as episodes of full length would need"
+_EARLY = (
+    "episodes ended early, and a run is as many iterations as episodes of full length would need"
+)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no tables.")]
 
 
@@ -62,19 +68,31 @@ def worlds(as_json: Json = False) -> None:
 def train(
     world: Annotated[
         str | None,
-        typer.Argument(help="Id of a world, e.g. mirrorenv/ants-v0 (or just ants-v0), or package.module:Env."),
+        typer.Argument(
+            help="Id of a world, e.g. mirrorenv/ants-v0 (or just ants-v0), or package.module:Env."
+        ),
     ] = None,
-    config: Annotated[list[Path] | None, typer.Option("--config", "-c", help="TOML or YAML file; repeatable.")] = None,
+    config: Annotated[
+        list[Path] | None, typer.Option("--config", "-c", help="TOML or YAML file; repeatable.")
+    ] = None,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", "-s", help="Override one setting: mirror.weight=0. Repeatable.")
+        list[str] | None,
+        typer.Option("--set", "-s", help="Override one setting: mirror.weight=0. Repeatable."),
     ] = None,
-    run: Annotated[Path | None, typer.Option(help="Run folder (default: runs/<world>-seed<seed>).")] = None,
-    weight0: Annotated[Path | None, typer.Option(help="A weight-0 run to draw beside this one in the report.")] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace a run that is already in the folder.")] = False,
+    run: Annotated[
+        Path | None, typer.Option(help="Run folder (default: runs/<world>-seed<seed>).")
+    ] = None,
+    weight0: Annotated[
+        Path | None, typer.Option(help="A weight-0 run to draw beside this one in the report.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option(help="Replace a run that is already in the folder.")
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Train a population in a world and write its report. The same command resumes a run that was cut short."""
+    """Train a population in a world and write its report. The same command resumes a run that was
+    cut short."""
     _require_training()
     from mirrorenv.cli.progress import TrainingDisplay
     from mirrorenv.envs import full_id
@@ -85,18 +103,31 @@ def train(
 
     settings = load_settings(world and full_id(world), config or (), overrides or ())
     path = run or default_run_path(settings)
-    if not overwrite and (path / "run.json").is_file() and RunFolder.open(path).status == "finished" and not quiet:
+    if (
+        not overwrite
+        and (path / "run.json").is_file()
+        and RunFolder.open(path).status == "finished"
+        and not quiet
+    ):
         console.print(f"{path} is already finished; --overwrite trains it again", soft_wrap=True)
-    with TrainingDisplay(settings, console, quiet=quiet or not console.is_terminal, silent=quiet) as display:
+    with TrainingDisplay(
+        settings, console, quiet=quiet or not console.is_terminal, silent=quiet
+    ) as display:
         folder = run_training(
-            settings, path, if_exists="overwrite" if overwrite else "resume", progress=display.progress
+            settings,
+            path,
+            if_exists="overwrite" if overwrite else "resume",
+            progress=display.progress,
         )
     report_path = write_report(folder.path, weight0)
     final = folder.evaluations()[-1]
     if not quiet:
         _print_scores(final)
         if final["env_steps"] < settings.total_steps:
-            console.print(f"{final['env_steps']:,} of {settings.total_steps:,} steps: {_EARLY}", soft_wrap=True)
+            console.print(
+                f"{final['env_steps']:,} of {settings.total_steps:,} steps: {_EARLY}",
+                soft_wrap=True,
+            )
         console.print(f"run folder  {folder.path}\nreport      {report_path}", soft_wrap=True)
         cli_next.print_next(console, cli_next.evaluate(folder.path, settings.world))
     if as_json:
@@ -105,16 +136,22 @@ def train(
 
 @app.command()
 def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, or a run folder (its last checkpoint).")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="A checkpoint folder, or a run folder (its last checkpoint).")
+    ],
     episodes: Annotated[int, typer.Option(min=8, help="Held-out episodes.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the held-out episodes.")] = 1_000_000,
     world_name: Annotated[
-        str | None, typer.Option("--world", help="Its world, if that is package.module:Env: code is run only if named.")
+        str | None,
+        typer.Option(
+            "--world", help="Its world, if that is package.module:Env: code is run only if named."
+        ),
     ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Measure a saved population again, on fresh episodes, against the exact limit and the baselines."""
+    """Measure a saved population again, on fresh episodes, against the exact limit and the
+    baselines."""
     _require_training()
     from mirrorenv.envs import make_batch, spec
     from mirrorenv.population.checkpoint import load_population, world_of
@@ -127,7 +164,9 @@ def evaluate(
     id, options = world_of(about, world_name)
     world, world_spec = make_batch(id, episodes, **options), spec(id, **options)
     mirror = MirrorSettings(**about["mirror"])
-    row = measure(population, world, world_spec=world_spec, seed=seed, mirror=mirror, baselines=True)
+    row = measure(
+        population, world, world_spec=world_spec, seed=seed, mirror=mirror, baselines=True
+    )
     if not quiet:
         _print_scores(row)
         pictures = bool(world.render_modes) or getattr(world, "could_render", False)
@@ -148,10 +187,14 @@ def report(
     folder = RunFolder.open(run)
     settings = folder.config
     if folder.status != "finished":
-        going_on = f"{run} is not finished: the command that began it goes on from its last checkpoint"
+        going_on = (
+            f"{run} is not finished: the command that began it goes on from its last checkpoint"
+        )
         console.print(going_on, markup=False, highlight=False, soft_wrap=True)
     compared = weight0 or settings.get("mirror", {}).get("weight") == 0
-    following = [cli_next.evaluate(run, settings.get("world", ""))] if compared else cli_next.control(run)
+    following = (
+        [cli_next.evaluate(run, settings.get("world", ""))] if compared else cli_next.control(run)
+    )
     cli_next.print_next(console, *following)
 
 
@@ -214,18 +257,29 @@ def _summary(row: dict[str, Any], path: Path, report_path: Path | None) -> dict[
 def _print_scores(row: dict[str, Any]) -> None:
     """Learned observers, the limit and the baselines side by side."""
     table = Table(
-        "observer", "top-1", "exact lineup", "information (nats)", title=f"{row['episodes']} held-out episodes"
+        "observer",
+        "top-1",
+        "exact lineup",
+        "information (nats)",
+        title=f"{row['episodes']} held-out episodes",
     )
     limit = "exact limit" if row["limit_valid"] else "limit, not exact"
     lines = {"learned": row["learned"], "learned, joint": row["learned_joint"], limit: row["limit"]}
     lines |= {f"baseline: {name}": score for name, score in row["baselines"].items()}
     for name, score in lines.items():
         if score:
-            table.add_row(name, *(_interval(score.get(key)) for key in ("top1", "exact", "information")))
+            table.add_row(
+                name, *(_interval(score.get(key)) for key in ("top1", "exact", "information"))
+            )
     console.print(table)
     if not row["limit_valid"]:
-        console.print(f"The limit is not exact in this world: {row['limit_reason']}", soft_wrap=True)
-    console.print(f"environment return {_interval(row['return'])}, mirror return {_interval(row['mirror_return'])}")
+        console.print(
+            f"The limit is not exact in this world: {row['limit_reason']}", soft_wrap=True
+        )
+    console.print(
+        f"environment return {_interval(row['return'])}, mirror return "
+        f"{_interval(row['mirror_return'])}"
+    )
 
 
 def _interval(estimate: dict[str, float] | None) -> str:

@@ -13,7 +13,12 @@ __all__ = ["control", "evaluate", "play", "print_next", "report", "train"]
 def print_next(console: Console, *commands: str) -> None:
     """One line for each command, unbroken, so that it can be pasted."""
     for number, command in enumerate(commands):
-        console.print(f"{'' if number else 'next':<12}{command}", markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            f"{'' if number else 'next':<12}{command}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def train(world: str) -> str:
@@ -23,7 +28,9 @@ def train(world: str) -> str:
 
 def evaluate(run: Path, world: str) -> str:
     """Measure a run's last checkpoint; a world that is code is run only if it is named."""
-    return shlex.join(["mirrorenv", "evaluate", str(run), *(["--world", world] if ":" in world else [])])
+    return shlex.join(
+        ["mirrorenv", "evaluate", str(run), *(["--world", world] if ":" in world else [])]
+    )
 
 
 def play(run: Path, world: str, *, pictures: bool) -> str:
@@ -40,7 +47,14 @@ def report(run: Path) -> str:
 def control(run: Path) -> list[str]:
     """The same run without the mirror, and the report that shows both."""
     without = run.with_name(f"{run.name}-weight0")
-    again = ["--config", str(run / "config.json"), "--set", "mirror.weight=0", "--run", str(without)]
+    again = [
+        "--config",
+        str(run / "config.json"),
+        "--set",
+        "mirror.weight=0",
+        "--run",
+        str(without),
+    ]
     return [
         shlex.join(["mirrorenv", "train", *again]),
         shlex.join(["mirrorenv", "report", str(run), "--weight0", str(without)]),

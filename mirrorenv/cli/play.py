@@ -21,16 +21,31 @@ _RANDOM, _SCRIPTED = "random", "scripted"
 
 
 def play(
-    world: Annotated[str, typer.Argument(help="Id of a world (ants-v0, mirrorenv/pacmen-v0) or package.module:Env.")],
+    world: Annotated[
+        str,
+        typer.Argument(help="Id of a world (ants-v0, mirrorenv/pacmen-v0) or package.module:Env."),
+    ],
     policy: Annotated[
-        str, typer.Option(help="random, scripted (the world's best scripted team), a team's name, or a checkpoint.")
+        str,
+        typer.Option(
+            help="random, scripted (the world's best scripted team), a team's name, or a "
+            "checkpoint."
+        ),
     ] = _RANDOM,
-    gif: Annotated[Path | None, typer.Option(help="Write the episodes here as an animated GIF.")] = None,
+    gif: Annotated[
+        Path | None, typer.Option(help="Write the episodes here as an animated GIF.")
+    ] = None,
     human: Annotated[bool, typer.Option("--human", help="Show the episodes in a window.")] = False,
-    episodes: Annotated[int, typer.Option(min=1, help="Episodes to play, one after the other.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the first episode; the next ones follow.")] = 0,
+    episodes: Annotated[
+        int, typer.Option(min=1, help="Episodes to play, one after the other.")
+    ] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the first episode; the next ones follow.")
+    ] = 0,
     fps: Annotated[float, typer.Option(help="Pictures a second, at most 50.")] = 8.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object as the last line.")
+    ] = False,
 ) -> None:
     """Play episodes with random, scripted or trained agents and look at them."""
     from mirrorenv.envs import full_id, make_batch
@@ -40,7 +55,9 @@ def play(
     if ":" in world and (gif or human):
         options = {**options, "render_mode": "rgb_array"}
     played = make_batch(world, 1, **options)
-    returns = _play(played, build(played, seed), world, gif, human, range(seed, seed + episodes), fps)
+    returns = _play(
+        played, build(played, seed), world, gif, human, range(seed, seed + episodes), fps
+    )
     if not as_json:
         Console().print(f"{world}, {policy}: return of each agent", soft_wrap=True)
         table = Table("episode", *played.agents)
@@ -51,9 +68,15 @@ def play(
         if gif:
             notes.print(f"animation   {gif}", soft_wrap=True)
         is_run = (Path(policy) / "run.json").is_file()
-        cli_next.print_next(notes, cli_next.report(Path(policy)) if is_run else cli_next.train(world))
+        cli_next.print_next(
+            notes, cli_next.report(Path(policy)) if is_run else cli_next.train(world)
+        )
     else:
-        print(json.dumps({"world": world, "policy": policy, "returns": returns, "gif": gif and str(gif)}))
+        print(
+            json.dumps(
+                {"world": world, "policy": policy, "returns": returns, "gif": gif and str(gif)}
+            )
+        )
 
 
 def _play(
@@ -128,5 +151,7 @@ def _trained(world: str, path: Path) -> tuple[dict[str, Any], Callable[[Any, int
 
     population, about = load_population(checkpoint_folder(path))
     if about["world"] != world:
-        raise MirrorError(f"{path} was trained in {about['world']}, not in {world}: name that world")
+        raise MirrorError(
+            f"{path} was trained in {about['world']}, not in {world}: name that world"
+        )
     return about["world_options"], lambda made, seed: PopulationPolicy(population, seed)

@@ -1,4 +1,5 @@
-"""The commands `mirrorenv prefer ...`: language models tuned to be recognisable, and measured beside it."""
+"""The commands `mirrorenv prefer ...`: language models tuned to be recognisable, and measured
+beside it."""
 
 from __future__ import annotations
 
@@ -17,17 +18,29 @@ __all__ = ["prefer"]
 
 prefer = typer.Typer(
     no_args_is_help=True,
-    help="Self versus other: tune voices on one language model until they know their own texts, and see what it costs.",
+    help="Self versus other: tune voices on one language model until they know their own texts, "
+    "and see what it costs.",
 )
 console = Console(stderr=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
-Config = Annotated[list[Path] | None, typer.Option("--config", "-c", help="TOML or YAML file; repeatable.")]
-Set = Annotated[list[str] | None, typer.Option("--set", "-s", help="Change a setting: learning.rounds=2. Repeatable.")]
-Player = Annotated[list[Path] | None, typer.Option("--player", "-p", help="Agent card of a player; repeatable.")]
+Config = Annotated[
+    list[Path] | None, typer.Option("--config", "-c", help="TOML or YAML file; repeatable.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", help="Change a setting: learning.rounds=2. Repeatable."),
+]
+Player = Annotated[
+    list[Path] | None, typer.Option("--player", "-p", help="Agent card of a player; repeatable.")
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto: a GPU if there is one.")]
-Model = Annotated[str | None, typer.Option(help="smollm2, a folder that transformers can load, or a .gguf file.")]
+Model = Annotated[
+    str | None, typer.Option(help="smollm2, a folder that transformers can load, or a .gguf file.")
+]
 
 
 def _say(text: str, style: str | None = None) -> None:
@@ -35,7 +48,10 @@ def _say(text: str, style: str | None = None) -> None:
 
 
 def _settings(
-    config: list[Path] | None, overrides: list[str] | None, players: list[Path] | None, model: str | None
+    config: list[Path] | None,
+    overrides: list[str] | None,
+    players: list[Path] | None,
+    model: str | None,
 ) -> Any:
     from mirrorenv.preference.settings import load_settings, player_of_card
 
@@ -55,9 +71,14 @@ class _Display:
 
     def __init__(self, quiet: bool) -> None:
         self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(),
-            console=console, disable=quiet or not console.is_terminal, transient=True,
-        )  # fmt: skip
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=quiet or not console.is_terminal,
+            transient=True,
+        )
         self.quiet, self.task = quiet, self.bar.add_task("loading the model", total=None)
 
     def stage(self, what: str, done: int, of: int) -> None:
@@ -75,7 +96,8 @@ class _Display:
         )
         where = "held-out topics" if row["split"] == "held_out" else f"round {row['iteration']}"
         _say(
-            f"{where:<16}two texts by both authors {both:.3f}; own against other {joint:.3f} fresh, {told:.3f} first "
+            f"{where:<16}two texts by both authors {both:.3f}; own against other {joint:.3f} "
+            f"fresh, {told:.3f} first "
             f"texts; perplexity x {perplexity:.2f}"
         )
 
@@ -85,7 +107,9 @@ class _Display:
 
 @prefer.command()
 def generate(
-    out: Annotated[Path, typer.Option(help="Folder for pairs.jsonl, data_card.json and texts.jsonl.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for pairs.jsonl, data_card.json and texts.jsonl.")
+    ],
     config: Config = None,
     overrides: Set = None,
     player: Player = None,
@@ -94,7 +118,8 @@ def generate(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Have the untouched model write under each persona, and pair own with other. The same command goes on."""
+    """Have the untouched model write under each persona, and pair own with other. The same command
+    goes on."""
     _require()
     from mirrorenv.preference.data import generate_pairs
 
@@ -103,10 +128,17 @@ def generate(
     with display.bar:
         made = generate_pairs(settings, out, display.stage, device=device)
     if not quiet:
-        _say(f"pairs     {made['path']}: {', '.join(f'{count} {split}' for split, count in made['rows'].items())}")
+        _say(
+            f"pairs     {made['path']}: "
+            f"{', '.join(f'{count} {split}' for split, count in made['rows'].items())}"
+        )
         dropped = dict(made["card"]["dropped"])
         cut = f"; {cut} cut after their last sentence" if (cut := dropped.pop("trimmed", 0)) else ""
-        _say("left out  " + ", ".join(f"{count} {why}" for why, count in dropped.items()) + f" (training texts){cut}")
+        _say(
+            "left out  "
+            + ", ".join(f"{count} {why}" for why, count in dropped.items())
+            + f" (training texts){cut}"
+        )
         _say(f"next      mirrorenv prefer train --pairs {made['path']}")
     if as_json:
         print(json.dumps(made))
@@ -115,25 +147,36 @@ def generate(
 @prefer.command()
 def train(
     run: Annotated[Path, typer.Option(help="Run folder.")] = Path("runs/prefer"),
-    pairs: Annotated[Path | None, typer.Option(help="Pair file; without one, first texts are generated.")] = None,
-    both_ways: Annotated[bool, typer.Option(help="Take rejected texts as their author's own, too.")] = False,
+    pairs: Annotated[
+        Path | None, typer.Option(help="Pair file; without one, first texts are generated.")
+    ] = None,
+    both_ways: Annotated[
+        bool, typer.Option(help="Take rejected texts as their author's own, too.")
+    ] = False,
     config: Config = None,
     overrides: Set = None,
     player: Player = None,
     model: Model = None,
     device: Device = "auto",
-    workers: Annotated[int, typer.Option(min=0, help="Processes on Ray that train together (0: this one).")] = 0,
-    gpus_per_worker: Annotated[float, typer.Option(min=0, help="GPUs that Ray keeps for each worker.")] = 0,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes on Ray that train together (0: this one).")
+    ] = 0,
+    gpus_per_worker: Annotated[
+        float, typer.Option(min=0, help="GPUs that Ray keeps for each worker.")
+    ] = 0,
     ray_address: Annotated[
         str | None, typer.Option(help="A Ray cluster for the workers; auto is this machine's.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace a run that is already in the folder.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option(help="Replace a run that is already in the folder.")
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Tune a population and write its page. The same command resumes a run that was cut short.
 
-    `accelerate launch -m mirrorenv prefer train ...` and `--workers` have several processes share every step.
+    `accelerate launch -m mirrorenv prefer train ...` and `--workers` have several processes share
+    every step.
     """
     settings = _settings(config, overrides, player, model)
     given = None
@@ -147,24 +190,38 @@ def train(
     from mirrorenv.results import RunFolder
 
     if workers and launched() > 1:
-        raise ConfigError("--workers has Ray start processes, and a launcher has started some already; use one of them")
+        raise ConfigError(
+            "--workers has Ray start processes, and a launcher has started some already; use one "
+            "of them"
+        )
     team = joined_workers(device)
     quiet = quiet or not team.leads
-    if not (quiet or overwrite) and (run / "run.json").is_file() and RunFolder.open(run).status == "finished":
+    if (
+        not (quiet or overwrite)
+        and (run / "run.json").is_file()
+        and RunFolder.open(run).status == "finished"
+    ):
         _say(f"{run} is already finished; --overwrite trains it again")
     display = _Display(quiet)
     kept: dict[str, Any] = {
-        "pairs": given, "if_exists": "overwrite" if overwrite else "resume", "device": device,
+        "pairs": given,
+        "if_exists": "overwrite" if overwrite else "resume",
+        "device": device,
         "watch": Watch(display.stage, display.evaluation, display.note),
-    }  # fmt: skip
+    }
     with display.bar:
         if workers:
             require("ray", "train")
             from mirrorenv.preference.on_ray import train_on_ray
 
             folder = train_on_ray(
-                settings, run, workers=workers, gpus_per_worker=gpus_per_worker, address=ray_address, **kept
-            )  # fmt: skip
+                settings,
+                run,
+                workers=workers,
+                gpus_per_worker=gpus_per_worker,
+                address=ray_address,
+                **kept,
+            )
         else:
             folder = run_training(settings, run, workers=team, **kept)
     team.leave()
@@ -179,14 +236,20 @@ def train(
 
 @prefer.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Run folder; the same one goes on.")] = Path("runs/prefer-demo"),
+    out: Annotated[Path, typer.Option(help="Run folder; the same one goes on.")] = Path(
+        "runs/prefer-demo"
+    ),
     overrides: Set = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Tune three voices for a few minutes on the small language model of the package, on this machine."""
+    """Tune three voices for a few minutes on the small language model of the package, on this
+    machine."""
     preset = str(package_files("mirrorenv.preference").joinpath("demo.toml"))
-    _say("Three personas write, and are tuned to know their own texts: about five minutes of one core.")
+    _say(
+        "Three personas write, and are tuned to know their own texts: about five minutes of one "
+        "core."
+    )
     train(out, config=[Path(preset)], overrides=overrides, device=device, as_json=as_json)
     _say(f"Open this page:\n  {(out / 'report.html').resolve().as_uri()}")
 
@@ -196,12 +259,18 @@ def _given(path: Path, settings: Any, both_ways: bool) -> tuple[Any, Any]:
     from mirrorenv.preference.settings import PreferenceSettings
 
     data = settings.data
-    found = read_pairs(path, tuning=data.tuning, held_out=data.held_out, seed=settings.seed, both_ways=both_ways)
+    found = read_pairs(
+        path, tuning=data.tuning, held_out=data.held_out, seed=settings.seed, both_ways=both_ways
+    )
     known = {player.name: player.persona for player in data.players}
     if len(found.players) > 16:
-        raise ConfigError(f"{path} names {len(found.players)} players; at most 16 can be tuned together")
+        raise ConfigError(
+            f"{path} names {len(found.players)} players; at most 16 can be tuned together"
+        )
     values = settings.model_dump(mode="json")
-    values["data"]["players"] = [{"name": name, "persona": known.get(name, "")} for name in found.players]
+    values["data"]["players"] = [
+        {"name": name, "persona": known.get(name, "")} for name in found.players
+    ]
     return found, PreferenceSettings.checked(values)
 
 

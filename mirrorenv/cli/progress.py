@@ -1,4 +1,5 @@
-"""The progress bar of a training run: the numbers that matter, or plain lines where there is no terminal."""
+"""The progress bar of a training run: the numbers that matter, or plain lines where there is no
+terminal."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ class TrainingDisplay:
         silent: print nothing at all.
     """
 
-    def __init__(self, settings: RunSettings, console: Console, *, quiet: bool, silent: bool) -> None:
+    def __init__(
+        self, settings: RunSettings, console: Console, *, quiet: bool, silent: bool
+    ) -> None:
         from mirrorenv.rllib.run import Progress as RunProgress
 
         self.settings, self.console, self.silent = settings, console, silent
@@ -39,7 +42,9 @@ class TrainingDisplay:
             console=console,
             disable=quiet or silent,
         )
-        self.task = self.bar.add_task(settings.world, total=settings.total_steps, numbers="starting Ray")
+        self.task = self.bar.add_task(
+            settings.world, total=settings.total_steps, numbers="starting Ray"
+        )
         self.progress: RunProgress = RunProgress(self._iteration, self._evaluation)
         self.recognition = ""
 
@@ -51,13 +56,19 @@ class TrainingDisplay:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.bar.stop()
 
     def _iteration(self, row: dict[str, Any]) -> None:
         speed = row["env_steps_per_second"]
-        numbers = f"return {_short(row['return'])}  mirror {_short(row['mirror_return'])}  {speed:,.0f} steps/s"
+        numbers = (
+            f"return {_short(row['return'])}  mirror {_short(row['mirror_return'])}  {speed:,.0f} "
+            "steps/s"
+        )
         done = min(row["env_steps"], self.settings.total_steps)
         self.bar.update(self.task, completed=done, numbers=f"{self.recognition}{numbers}")
 
@@ -65,11 +76,14 @@ class TrainingDisplay:
         top1, information = (row["learned"][key]["value"] for key in ("top1", "information"))
         limit = (row["limit"].get("information") or {}).get("value")
         ceiling = math.log(row["lineup_size"])
-        self.recognition = f"top-1 {top1:.2f}  nats {information:.2f}/{_short(limit)} (max {ceiling:.2f})  "
+        self.recognition = (
+            f"top-1 {top1:.2f}  nats {information:.2f}/{_short(limit)} (max {ceiling:.2f})  "
+        )
         self.bar.update(self.task, numbers=self.recognition)
         if self.bar.disable and not self.silent:
             self.console.print(
-                f"{row['env_steps']:>10,} steps  {self.recognition}return {_short(row['return']['value'])}",
+                f"{row['env_steps']:>10,} steps  {self.recognition}return "
+                f"{_short(row['return']['value'])}",
                 soft_wrap=True,
                 highlight=False,
             )

@@ -27,28 +27,44 @@ class Endpoint(BaseModel):
     model_config = _STRICT
 
     model: str = Field(min_length=1, max_length=200, description="The server's name of the model.")
-    base_url: str = Field(default="https://api.openai.com/v1", description="Address of the API, up to and with /v1.")
+    base_url: str = Field(
+        default="https://api.openai.com/v1", description="Address of the API, up to and with /v1."
+    )
     key_env: str | None = Field(
         default=None, description="The environment variable that holds the key; None for no key."
     )
-    profile: str = Field(default="openai", description="What the server can do: see mirrorenv.llm.profiles.")
-    temperature: float | None = Field(default=1.0, ge=0.0, le=2.0, description="None sends no temperature.")
+    profile: str = Field(
+        default="openai", description="What the server can do: see mirrorenv.llm.profiles."
+    )
+    temperature: float | None = Field(
+        default=1.0, ge=0.0, le=2.0, description="None sends no temperature."
+    )
     top_p: float | None = Field(default=None, gt=0.0, le=1.0)
     reasoning_tokens: int = Field(
         default=0, ge=0, description="Tokens a reasoning model may think, on top of each limit."
     )
     concurrency: int = Field(default=8, ge=1, le=512, description="Requests in flight at most.")
     timeout: float = Field(default=120.0, gt=0.0, description="Seconds for one answer.")
-    timeouts: dict[str, float] = Field(default_factory=dict, description="Seconds by phase, where they differ.")
-    retries: int = Field(default=6, ge=0, le=50, description="Further tries after a failure that may pass.")
-    longest_wait: float = Field(default=900.0, ge=0.0, description="Seconds waited at most before one further try.")
-    extra_body: dict[str, Any] = Field(default_factory=dict, description="Further fields of the request.")
+    timeouts: dict[str, float] = Field(
+        default_factory=dict, description="Seconds by phase, where they differ."
+    )
+    retries: int = Field(
+        default=6, ge=0, le=50, description="Further tries after a failure that may pass."
+    )
+    longest_wait: float = Field(
+        default=900.0, ge=0.0, description="Seconds waited at most before one further try."
+    )
+    extra_body: dict[str, Any] = Field(
+        default_factory=dict, description="Further fields of the request."
+    )
 
     @field_validator("base_url")
     @classmethod
     def _is_http(cls, value: str) -> str:
         if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", value):
-            raise ValueError("must start with http:// or https:// and hold no user name and no query")
+            raise ValueError(
+                "must start with http:// or https:// and hold no user name and no query"
+            )
         return value.rstrip("/")
 
     @field_validator("timeouts")
@@ -74,17 +90,30 @@ class AgentCard(BaseModel):
 
     model_config = _STRICT
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$", description="Shown on the leaderboard.")
-    player: str = Field(description="A registered kind of player, e.g. endpoint, persona, copy-own.")
-    about: str = Field(default="", max_length=400, description="One line for people; never put before a model.")
-    persona: str = Field(default="", max_length=4000, description="What a model is told about who it is.")
-    memory: Memory | None = Field(default=None, description="What a model remembers, if not what the game says.")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$", description="Shown on the leaderboard."
+    )
+    player: str = Field(
+        description="A registered kind of player, e.g. endpoint, persona, copy-own."
+    )
+    about: str = Field(
+        default="", max_length=400, description="One line for people; never put before a model."
+    )
+    persona: str = Field(
+        default="", max_length=4000, description="What a model is told about who it is."
+    )
+    memory: Memory | None = Field(
+        default=None, description="What a model remembers, if not what the game says."
+    )
     reader: Literal["words", "schema", "labels", "likelihood"] = Field(
         default="words",
-        description="How a model reads: in free words, held to a schema, by log-probabilities of names, or by the "
+        description="How a model reads: in free words, held to a schema, by log-probabilities of "
+        "names, or by the "
         "likelihood of each text in each player's context.",
     )
-    options: dict[str, Any] = Field(default_factory=dict, description="Settings of a player that is no model.")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of a player that is no model."
+    )
     endpoint: Endpoint | None = None
     price: Price | None = None
 
@@ -105,14 +134,18 @@ def load_card(path: str | os.PathLike[str]) -> AgentCard:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"agent card {path}: cannot read it ({error.strerror}); check the path") from error
+        raise ConfigError(
+            f"agent card {path}: cannot read it ({error.strerror}); check the path"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"agent card {path}: no valid TOML: {error}") from error
     try:
         return AgentCard(**data)
     except ValidationError as error:
         said = first_problem(error) + _meant(error.errors()[0])
-        raise ConfigError(f"agent card {path}: {said}; 'mirrorenv debate check {path}' lists all") from error
+        raise ConfigError(
+            f"agent card {path}: {said}; 'mirrorenv debate check {path}' lists all"
+        ) from error
     except TypeError as error:  # a key that is no name
         raise ConfigError(f"agent card {path}: {error}") from error
 
@@ -128,7 +161,8 @@ def _meant(problem: Mapping[str, Any]) -> str:
 
 
 def card_problems(path: str | os.PathLike[str]) -> list[str]:
-    """Everything that is wrong with a card, in words; an empty list for a good one. Nothing is sent anywhere."""
+    """Everything that is wrong with a card, in words; an empty list for a good one. Nothing is sent
+    anywhere."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -147,7 +181,10 @@ def card_problems(path: str | os.PathLike[str]) -> list[str]:
     else:
         found += _deeper_problems(card)
     if _SECRET.search(text):
-        found.append("there is something in it that looks like a key: keys belong into the environment (key_env)")
+        found.append(
+            "there is something in it that looks like a key: keys belong into the environment "
+            "(key_env)"
+        )
     return found
 
 
@@ -162,15 +199,23 @@ def _deeper_problems(card: AgentCard) -> list[str]:
         if variable and not os.environ.get(variable):
             found.append(f"endpoint.key_env: the environment variable {variable} is not set")
         if card.endpoint.base_url.startswith("https://api.openai.com") and not variable:
-            found.append("endpoint.key_env: this server needs a key; name the environment variable that holds it")
+            found.append(
+                "endpoint.key_env: this server needs a key; name the environment variable that "
+                "holds it"
+            )
         try:
             known = profile(card.endpoint.profile)
         except MirrorError as error:
             return [*found, f"endpoint.profile: {error}"]
         if card.reader in ("labels", "likelihood"):
-            found.append(f"reader: '{card.reader}' needs a model in this process (player = 'local')")
+            found.append(
+                f"reader: '{card.reader}' needs a model in this process (player = 'local')"
+            )
         if card.reader == "schema" and known.schema_field is None:
-            found.append(f"reader: servers of the profile '{card.endpoint.profile}' take no schema; use 'words'")
+            found.append(
+                f"reader: servers of the profile '{card.endpoint.profile}' take no schema; use "
+                "'words'"
+            )
         return found
     try:
         make_player(card)

@@ -28,16 +28,24 @@ from mirrorenv.mirror.recognition import EVIDENCE_BOUND, RecognitionScore, bound
 __all__ = ["CHARSET", "PHASES", "DebateEnv"]
 
 PHASES = ("speak", "recognise", "plan")
-CHARSET = frozenset(string.printable[:95] + "\n" + "".join(chr(code) for code in range(0xA0, 0x180) if code != 0xAD))
-"""Characters of the environment's texts: printable ASCII, line break, Latin letters with accents."""
-_REPLACED = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2026": "...", "\t": " "}
-                          | dict.fromkeys(range(0x2010, 0x2016), "-"))  # fmt: skip
+CHARSET = frozenset(
+    string.printable[:95] + "\n" + "".join(chr(code) for code in range(0xA0, 0x180) if code != 0xAD)
+)
+"""Characters of the environment's texts: printable ASCII, line break, Latin letters with
+accents."""
+_REPLACED = str.maketrans(
+    {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2026": "...", "\t": " "}
+    | dict.fromkeys(range(0x2010, 0x2016), "-")
+)
 
-Answer = tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]
+Answer = tuple[
+    dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]
+]
 
 
 def within_charset(text: str, longest: int) -> str:
-    """The text in :data:`CHARSET`: dashes and quotes simplified, what has no place replaced by ``?``, then cut."""
+    """The text in :data:`CHARSET`: dashes and quotes simplified, what has no place replaced by
+    ``?``, then cut."""
     text = unicodedata.normalize("NFC", text[:longest]).translate(_REPLACED)
     return "".join(mark if mark in CHARSET else "?" for mark in text)[:longest]
 
@@ -46,11 +54,12 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
     """Every player writes on a topic; the texts are shuffled; who wrote which, oneself included?
 
     ## Description
-    A round has the phases speak, recognise and (unless ``plan`` is off) plan. In the first everybody writes a text on
-    the topic. Then each player is shown all texts of the round in an order of its own, without names, and answers with
-    evidence, which a proper score pays. Then the authors are revealed, and each player may write a note to itself,
-    which is all that a note is: it comes back in the history. The same rules are played by language models in
-    ``mirrorenv debate run``.
+    A round has the phases speak, recognise and (unless ``plan`` is off) plan. In the first
+    everybody writes a text on the topic. Then each player is shown all texts of the round in an
+    order of its own, without names, and answers with evidence, which a proper score pays. Then the
+    authors are revealed, and each player may write a note to itself, which is all that a note is:
+    it comes back in the history. The same rules are played by language models in ``mirrorenv debate
+    run``.
 
     ## Agents
     ``num_players`` of them, ``P1``, ``P2``, .... All act in every step.
@@ -60,39 +69,41 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
     |---|---|---|---|---|
     | `phase` | Discrete(3) | int64 | 0 speak, 1 recognise, 2 plan | |
     | `topic` | Text | str | at most 400 characters | |
-    | `history` | Text | str | the latest ``history_characters`` of what is known of earlier rounds | |
-    | `lineup` | N x Text | tuple of str | in the phase recognise the shown texts, slot by slot; else empty | |
+    | `history` | Text | str | latest ``history_characters`` of what is known | |
+    | `lineup` | N x Text | tuple of str | shown texts by slot; empty in other phases | |
 
     ## Action
     | part | shape | dtype | range | unit |
     |---|---|---|---|---|
     | `text` | Text | str | at most ``characters`` characters; ignored in the phase recognise | |
-    | `evidence` | (N, N) | float32 | -10 to 10, slot by player, each row up to a constant; ignored elsewhere | nats |
+    | `evidence` | (N, N) | float32 | -10 to 10, slot by player; ignored in other phases | nats |
 
-    Texts hold printable ASCII, line breaks and accented Latin letters; the environment replaces anything else by ``?``.
-    Any action of the space is legal in any phase.
+    Texts hold printable ASCII, line breaks and accented Latin letters; the environment replaces
+    anything else by ``?``. Any action of the space is legal in any phase.
 
     ## Reward
-    In the phase recognise, player i receives ``weight`` times the mean worth of its evidence on the texts of others,
-    plus ``self_weight`` times the worth on its own, plus ``legibility`` times the mean worth of the others' evidence on
-    its text; see :func:`mirrorenv.mirror.recognition_worth`. Each is zero at chance, and with the log score lies in
-    [log N + log floor, log N]. All other phases pay 0.
+    In the phase recognise, player i receives ``weight`` times the mean worth of its evidence on the
+    texts of others, plus ``self_weight`` times the worth on its own, plus ``legibility`` times the
+    mean worth of the others' evidence on its text; see :func:`mirrorenv.mirror.recognition_worth`.
+    Each is zero at chance, and with the log score lies in [log N + log floor, log N]. All other
+    phases pay 0.
 
     ## Episode end
     Terminated after ``rounds`` rounds.
 
     ## Arguments
     ``preset`` (``"default"``, ``"local"`` or ``"original"``) and any field of
-    :class:`mirrorenv.debate.DebateSettings` on top of it, e.g. ``num_players=3, rounds=2, topics="preferences"``;
-    ``weight`` (1), ``self_weight`` (0), ``legibility`` (0), ``score`` (``"log"`` or ``"brier"``), ``floor`` (1e-4),
-    ``characters`` (600), ``history_characters`` (8000), ``run`` (0; lineups are shuffled from it and the episode's
-    seed), ``render_mode`` (``"ansi"``). Judges, a paraphrasing writer, reading again and more than one planning step
+    :class:`mirrorenv.debate.DebateSettings` on top of it, e.g. ``num_players=3, rounds=2,
+    topics="preferences"``; ``weight`` (1), ``self_weight`` (0), ``legibility`` (0), ``score``
+    (``"log"`` or ``"brier"``), ``floor`` (1e-4), ``characters`` (600), ``history_characters``
+    (8000), ``run`` (0; lineups are shuffled from it and the episode's seed), ``render_mode``
+    (``"ansi"``). Judges, a paraphrasing writer, reading again and more than one planning step
     belong to the tournament and are left out here.
 
     ## What carries identity, what leaks
-    Only what is written. With ``own_text="kept"`` nothing prevents a player from remembering its own text, so its own
-    item is string comparison; that is why it is weighted apart. Texts may name their authors: that is legal, and the
-    tournament's audit says where it happens.
+    Only what is written. With ``own_text="kept"`` nothing prevents a player from remembering its
+    own text, so its own item is string comparison; that is why it is weighted apart. Texts may name
+    their authors: that is legal, and the tournament's audit says where it happens.
 
     ## Version history
     v0: first version.
@@ -114,18 +125,37 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         **settings: Any,
     ) -> None:
         self.name = "mirrorenv/debate-v0"
-        for argument, value in (("weight", weight), ("self_weight", self_weight), ("legibility", legibility)):
+        for argument, value in (
+            ("weight", weight),
+            ("self_weight", self_weight),
+            ("legibility", legibility),
+        ):
             if not np.isfinite(value) or value < 0:
                 raise ConfigError(f"{self.name}: {argument} must be 0 or more, got {value}")
-        for argument, size, least in (("characters", characters, 16), ("history_characters", history_characters, 0)):
-            if isinstance(size, bool) or not isinstance(size, int) or not least <= size <= 1_000_000:
-                raise ConfigError(f"{self.name}: {argument} must be a whole number from {least}, got {size!r}")
+        for argument, size, least in (
+            ("characters", characters, 16),
+            ("history_characters", history_characters, 0),
+        ):
+            if (
+                isinstance(size, bool)
+                or not isinstance(size, int)
+                or not least <= size <= 1_000_000
+            ):
+                raise ConfigError(
+                    f"{self.name}: {argument} must be a whole number from {least}, got {size!r}"
+                )
         if render_mode not in (None, "ansi"):
-            raise ConfigError(f"{self.name}: render_mode {render_mode!r} is unknown; known: ['ansi']")
+            raise ConfigError(
+                f"{self.name}: render_mode {render_mode!r} is unknown; known: ['ansi']"
+            )
         self.settings = _settings_of_env(preset, settings, characters)
         count = self.settings.num_players
         check_recognition_score(score, floor, count)
-        self.weight, self.self_weight, self.legibility = float(weight), float(self_weight), float(legibility)
+        self.weight, self.self_weight, self.legibility = (
+            float(weight),
+            float(self_weight),
+            float(legibility),
+        )
         self.score, self.floor, self.run, self.render_mode = score, float(floor), run, render_mode
         self.characters, self.history_characters = int(characters), int(history_characters)
         self.topics = load_topics(self.settings.topics)
@@ -156,7 +186,8 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
             for agent in self.possible_agents
         }
         self.action_spaces = {
-            agent: spaces.Dict({"text": text(self.characters), "evidence": box()}) for agent in self.possible_agents
+            agent: spaces.Dict({"text": text(self.characters), "evidence": box()})
+            for agent in self.possible_agents
         }
 
     def observation_space(self, agent: str) -> spaces.Dict:
@@ -173,7 +204,8 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         """Start a game.
 
         Args:
-            seed: lineups follow from it and ``run``; None draws one, which follows from the last seed given.
+            seed: lineups follow from it and ``run``; None draws one, which follows from the last
+                seed given.
             options: none are known; accepted because PettingZoo passes them.
         """
         if seed is not None:
@@ -190,17 +222,25 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
             actions: for every agent ``{"text": str, "evidence": (N, N)}``.
 
         Raises:
-            WorldError: if the game is over, an agent's action is missing, or it lies outside of its space.
+            WorldError: if the game is over, an agent's action is missing, or it lies outside of its
+                space.
         """
         if not self.agents:
             raise WorldError(f"{self.name}: the game is over, call reset() before step()")
         if actions.keys() != set(self.agents):
-            missing, extra = sorted(set(self.agents) - actions.keys()), sorted(actions.keys() - set(self.agents))
-            raise WorldError(f"{self.name}: one action for each agent, missing {missing}, unknown {extra}")
+            missing, extra = (
+                sorted(set(self.agents) - actions.keys()),
+                sorted(actions.keys() - set(self.agents)),
+            )
+            raise WorldError(
+                f"{self.name}: one action for each agent, missing {missing}, unknown {extra}"
+            )
         rewards = dict.fromkeys(self.agents, 0.0)
         infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
         if self._debate.phase == "recognise":
-            rewards, infos = self._recognise(np.stack([self._evidence(actions, agent) for agent in self.agents]))
+            rewards, infos = self._recognise(
+                np.stack([self._evidence(actions, agent) for agent in self.agents])
+            )
         else:
             texts = [self._text(actions, agent) for agent in self.agents]
             (self._debate.speak if self._debate.phase == "speak" else self._debate.plan)(texts)
@@ -214,7 +254,8 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         return observations, rewards, *flags, infos
 
     def render(self) -> str | None:
-        """What was said so far, with the authors of the rounds that are over; None without a render mode."""
+        """What was said so far, with the authors of the rounds that are over; None without a render
+        mode."""
         return self._history(0, whole=True) if self.render_mode == "ansi" else None
 
     def state(self) -> NoReturn:
@@ -228,15 +269,19 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         """The same game turn by turn, by PettingZoo's conversion."""
         return parallel_to_aec(self)
 
-    # -- answers ------------------------------------------------------------------------------------------------------
+    # -- answers -----------------------------------------------------------------------------------
 
-    def _recognise(self, evidence: npt.NDArray[np.float64]) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
-        truth = np.stack([reveal.permutation for reveal in self._debate.rounds[-1].reveals])  # (J, K)
+    def _recognise(
+        self, evidence: npt.NDArray[np.float64]
+    ) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
+        # (J, K)
+        truth = np.stack([reveal.permutation for reveal in self._debate.rounds[-1].reveals])
         self._debate.recognise([verdict_from_evidence(table) for table in evidence])
         worth = recognition_worth(evidence, truth, score=self.score, floor=self.floor)  # (J, N)
         own = np.diagonal(worth)  # (N,)
         others = len(own) - 1
-        reading, legible = (worth.sum(axis=1) - own) / others, (worth.sum(axis=0) - own) / others  # (N,) each
+        # (N,) each
+        reading, legible = (worth.sum(axis=1) - own) / others, (worth.sum(axis=0) - own) / others
         paid = self.weight * reading + self.self_weight * own + self.legibility * legible
         infos = {
             agent: {
@@ -259,7 +304,9 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
 
     def _evidence(self, actions: dict[str, Any], agent: str) -> npt.NDArray[np.float64]:
         try:
-            return bounded_evidence(self._part(actions, agent, "evidence"), len(self.possible_agents))
+            return bounded_evidence(
+                self._part(actions, agent, "evidence"), len(self.possible_agents)
+            )
         except ShapeError as error:
             self._fail(str(error), agent, error)
 
@@ -273,14 +320,20 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         where = f"{self.name}, seed {self._seed}, round {self._debate.number}, agent '{agent}'"
         raise WorldError(f"{where}: {problem}") from cause
 
-    # -- observations -------------------------------------------------------------------------------------------------
+    # -- observations ------------------------------------------------------------------------------
 
     def _observations(self) -> dict[str, Any]:
         count = len(self.possible_agents)
-        phase = self._debate.phase if not self._debate.over else PHASES[2 if self.settings.plan else 1]
+        phase = (
+            self._debate.phase if not self._debate.over else PHASES[2 if self.settings.plan else 1]
+        )
         answer = {}
         for i, agent in enumerate(self.possible_agents):
-            lineup = self._debate.view(i).lineup if phase == "recognise" and not self._debate.over else ()
+            lineup = (
+                self._debate.view(i).lineup
+                if phase == "recognise" and not self._debate.over
+                else ()
+            )
             shown = tuple(within_charset(text, self.characters) for text in lineup)
             answer[agent] = {
                 "phase": np.int64(PHASES.index(phase)),
@@ -292,7 +345,11 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
 
     def _history(self, player: int, whole: bool = False) -> str:
         view = self._debate.view(player)
-        lines = [f"You are {names(len(self.possible_agents))[player]}."] if view.me is not None and not whole else []
+        lines = (
+            [f"You are {names(len(self.possible_agents))[player]}."]
+            if view.me is not None and not whole
+            else []
+        )
         for past in view.record:
             lines.append(f"Round {past.number + 1}: {past.topic}")
             for slot, text in enumerate(past.texts):
@@ -308,7 +365,9 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
 
 def _settings_of_env(name: str, given: dict[str, Any], characters: int) -> Any:
     if given.get("show") == "paraphrased":
-        raise ConfigError("mirrorenv/debate-v0: show='paraphrased' needs a writer; use the tournament, or 'plain'")
+        raise ConfigError(
+            "mirrorenv/debate-v0: show='paraphrased' needs a writer; use the tournament, or 'plain'"
+        )
     wanted = preset(name, {"longest_text": max(16, min(characters, 100_000)), **given})
     plan = ("notes",) if wanted.plan else ()
     return wanted.model_copy(update={"judges": 0, "plan": plan, "reread_rounds": 0})

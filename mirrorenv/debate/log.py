@@ -1,15 +1,18 @@
 """The one log of a tournament: record, cache and source of resume.
 
-Every finished call is a line of ``calls.jsonl``, written and synced before its answer is used. Nothing else is
-needed to go on after a crash: games are played again from the beginning, and calls that the log holds are answered
-from it.
+Every finished call is a line of ``calls.jsonl``, written and synced before its answer is used.
+Nothing else is needed to go on after a crash: games are played again from the beginning, and calls
+that the log holds are answered from it.
 
 | kind of row | keys |
 |---|---|
-| ``call`` | ``key``, ``sample``, ``game``, ``agent``, ``digest`` of what was shown, ``seconds``, ``cost``, ``reply`` |
-| ``failure`` | ``key``, ``sample``, ``game``, ``agent``, ``error``, ``attempts``: a call that got no answer |
+| ``call`` | ``key``, ``sample``, ``game``, ``agent``, ``digest`` of what was shown, ``seconds``,
+``cost``, ``reply`` |
+| ``failure`` | ``key``, ``sample``, ``game``, ``agent``, ``error``, ``attempts``: a call that got
+no answer |
 
-Memory: eight bytes a call for its place in the file, and the rows of the games that are being played.
+Memory: eight bytes a call for its place in the file, and the rows of the games that are being
+played.
 """
 
 from __future__ import annotations
@@ -69,15 +72,20 @@ class Totals:
 
 
 def rows_of(
-    path: Path, check: Callable[[dict[str, Any]], object], remedy: str, torn: Callable[[int], None] = lambda size: None
+    path: Path,
+    check: Callable[[dict[str, Any]], object],
+    remedy: str,
+    torn: Callable[[int], None] = lambda size: None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Every row of a file of JSON lines with its place in the file, one at a time; a missing file has none.
+    """Every row of a file of JSON lines with its place in the file, one at a time; a missing file
+    has none.
 
     Args:
         path: the file.
         check: raises a ValueError, KeyError or TypeError for a row that is not ours.
         remedy: what happens once a damaged line is removed.
-        torn: told the length of an unfinished last line, which a killed writer leaves and the next append cuts off.
+        torn: told the length of an unfinished last line, which a killed writer leaves and the next
+            append cuts off.
 
     Raises:
         RunFolderError: if any other line is damaged; the message names it.
@@ -95,7 +103,8 @@ def rows_of(
                     torn(len(line))
                     return
                 raise RunFolderError(
-                    f"{path}, line {number}: damaged ({error}); restore the file, or remove that line, and {remedy}"
+                    f"{path}, line {number}: damaged ({error}); restore the file, or remove that "
+                    f"line, and {remedy}"
                 ) from error
             yield place, row
             place += len(line)
@@ -119,7 +128,8 @@ class CallLog:
         path: ``calls.jsonl``; need not exist.
 
     Raises:
-        RunFolderError: if a line other than an unfinished last one is damaged, or a call is in it twice.
+        RunFolderError: if a line other than an unfinished last one is damaged, or a call is in it
+            twice.
     """
 
     def __init__(self, path: Path) -> None:
@@ -152,7 +162,9 @@ class CallLog:
                 row = row_at(file, place)
                 name = (row["key"], row["sample"])
                 if name in rows:
-                    raise RunFolderError(f"{self.path} holds the call {row['key']} twice; two runs wrote at once")
+                    raise RunFolderError(
+                        f"{self.path} holds the call {row['key']} twice; two runs wrote at once"
+                    )
                 rows[name] = row
         return rows
 
@@ -162,7 +174,8 @@ class CallLog:
         return sorted(self._places)
 
     async def append(self, row: Mapping[str, Any]) -> None:
-        """Write a row; returns once it is on the disk. Rows that come while the disk is busy share its next sync.
+        """Write a row; returns once it is on the disk. Rows that come while the disk is busy share
+        its next sync.
 
         Raises:
             RunFolderError: if the disk refuses.
@@ -191,7 +204,8 @@ class CallLog:
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Hold a run folder for oneself; the system lets go of it when the process ends, however it ends.
+    """Hold a run folder for oneself; the system lets go of it when the process ends, however it
+    ends.
 
     Raises:
         RunFolderError: if another process holds it.
@@ -205,6 +219,7 @@ def only_writer(folder: Path) -> Iterator[None]:
             pass
         except OSError as error:
             raise RunFolderError(
-                f"{folder} is being written by another process; wait for it, or choose another folder with --out"
+                f"{folder} is being written by another process; wait for it, or choose another "
+                "folder with --out"
             ) from error
         yield

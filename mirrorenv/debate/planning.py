@@ -20,7 +20,8 @@ _SHORT = 0.35  # share of its limit that a short-spoken model uses
 
 @dataclass(frozen=True)
 class Plan:
-    """Figures of a design. Ranges go from short-spoken models to answers as long as allowed, each verdict at first try.
+    """Figures of a design. Ranges go from short-spoken models to answers as long as allowed, each
+    verdict at first try.
 
     Attributes:
         games: how many.
@@ -30,7 +31,8 @@ class Plan:
         output_tokens: written, from and to.
         cost: from and to, or None if a card has no price.
         games_a_player: fewest games that a card plays.
-        half_width: of a 95 % interval of one card's peer hits, if it guesses: games are the clusters.
+        half_width: of a 95 % interval of one card's peer hits, if it guesses: games are the
+            clusters.
     """
 
     games: int
@@ -44,7 +46,11 @@ class Plan:
 
     def lines(self) -> list[tuple[str, str]]:
         """For a table."""
-        cost = "no price in the cards" if self.cost is None else f"{self.cost[0]:.2f} to {self.cost[1]:.2f}"
+        cost = (
+            "no price in the cards"
+            if self.cost is None
+            else f"{self.cost[0]:.2f} to {self.cost[1]:.2f}"
+        )
         return [
             ("games", f"{self.games:,}"),
             ("calls", f"{self.games * self.calls_a_game:,} ({self.calls_a_game} a game)"),
@@ -53,7 +59,10 @@ class Plan:
             ("tokens written by models", f"{self.output_tokens[0]:,} to {self.output_tokens[1]:,}"),
             ("cost", cost if self.model_calls else "nothing: no models play"),
             ("games of each player", f"at least {self.games_a_player:,}"),
-            ("half-width of peer hits", f"+- {self.half_width:.3f} (95 %, one player that guesses)"),
+            (
+                "half-width of peer hits",
+                f"+- {self.half_width:.3f} (95 %, one player that guesses)",
+            ),
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -62,11 +71,12 @@ class Plan:
 
 
 def half_width(settings: DebateSettings, games: int) -> float:
-    """Half of a 95 % interval of the peer hits of a player that knows its own text and guesses the rest.
+    """Half of a 95 % interval of the peer hits of a player that knows its own text and guesses the
+    rest.
 
-    The number of fixed points of a random permutation of n - 1 >= 2 things has mean 1 and variance 1, so a round's
-    share of right peers has variance 1 / (n - 1)**2; rounds and games are independent for a guesser. Skill that differs
-    from game to game widens it.
+    The number of fixed points of a random permutation of n - 1 >= 2 things has mean 1 and variance
+    1, so a round's share of right peers has variance 1 / (n - 1)**2; rounds and games are
+    independent for a guesser. Skill that differs from game to game widens it.
     """
     others = settings.num_players - 1
     variance = (1.0 if others > 1 else 0.0) / others**2
@@ -96,7 +106,8 @@ def plan_of(tournament: Tournament) -> Plan:
 
 
 def usage_games(tournament: Tournament) -> int:
-    """Games that are played through to estimate: enough for every card to have its turn, at most 20."""
+    """Games that are played through to estimate: enough for every card to have its turn, at most
+    20."""
     return min(tournament.games, 20)
 
 
@@ -120,9 +131,15 @@ def _letters(view: View, card: AgentCard) -> int:
 
 def _usage(tournament: Tournament, share: float) -> _Usage:
     settings, usage = tournament.settings, _Usage()
-    limits = {"speak": settings.answer_tokens, "paraphrase": settings.answer_tokens, "plan": settings.notes_tokens,
-              "recognise": _verdict_tokens(settings)}  # fmt: skip
-    words = {phase: "a" * int(share * tokens * _LETTERS_A_TOKEN) for phase, tokens in limits.items()}
+    limits = {
+        "speak": settings.answer_tokens,
+        "paraphrase": settings.answer_tokens,
+        "plan": settings.notes_tokens,
+        "recognise": _verdict_tokens(settings),
+    }
+    words = {
+        phase: "a" * int(share * tokens * _LETTERS_A_TOKEN) for phase, tokens in limits.items()
+    }
 
     def count(card: Any, view: View) -> None:
         usage.calls += 1
@@ -144,7 +161,9 @@ def _usage(tournament: Tournament, share: float) -> _Usage:
 
     blank = verdict_from_evidence([[0.0] * settings.num_players] * settings.num_players)
     for game in range(usage_games(tournament)):
-        cards = [tournament.cards[card] for card in tournament.seats(game)] + [tournament.judge] * settings.judges
+        cards = [tournament.cards[card] for card in tournament.seats(game)] + [
+            tournament.judge
+        ] * settings.judges
         debate = Debate(settings, tournament.topics, run=tournament.seed, game=game)
         while not debate.over:
             phase = debate.phase
@@ -160,5 +179,7 @@ def _usage(tournament: Tournament, share: float) -> _Usage:
 def _verdict_tokens(settings: DebateSettings) -> int:
     """Tokens of a verdict in the asked form."""
     count = settings.num_players
-    needed = {"matrix": count * (6 + 8 * count), "labels": 7 * count, "order": 3 * count}[settings.answer_format]
+    needed = {"matrix": count * (6 + 8 * count), "labels": 7 * count, "order": 3 * count}[
+        settings.answer_format
+    ]
     return min(settings.verdict_tokens, needed)

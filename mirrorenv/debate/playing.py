@@ -1,7 +1,8 @@
 """Playing: one game from its log and its players, and many games side by side.
 
-A game is always played from the beginning. Each call is looked up in the log first, so that playing on after a crash,
-scoring and showing a transcript are the same code; they differ in what happens when the log does not know an answer.
+A game is always played from the beginning. Each call is looked up in the log first, so that playing
+on after a crash, scoring and showing a transcript are the same code; they differ in what happens
+when the log does not know an answer.
 """
 
 from __future__ import annotations
@@ -22,7 +23,16 @@ from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import Verdict
 from mirrorenv.errors import MirrorError, RunFolderError
 
-__all__ = ["Budget", "BudgetSpent", "CallFailed", "Caller", "Outcome", "play_game", "play_tournament", "recorded_game"]
+__all__ = [
+    "Budget",
+    "BudgetSpent",
+    "CallFailed",
+    "Caller",
+    "Outcome",
+    "play_game",
+    "play_tournament",
+    "recorded_game",
+]
 
 Call = Callable[[AgentCard, View], Awaitable[Reply]]
 
@@ -50,7 +60,8 @@ class Budget:
     max_cost: float | None = None
 
     def check(self, totals: Totals, in_flight: int) -> None:
-        """Refuse one more call if it is not covered. Calls count when they start, tokens and cost when they end.
+        """Refuse one more call if it is not covered. Calls count when they start, tokens and cost
+        when they end.
 
         Raises:
             BudgetSpent: the message names the limit.
@@ -65,8 +76,17 @@ class Budget:
 
 def shown_digest(view: View) -> str:
     """A short hash of all that a participant was shown."""
-    shown = [view.topic, view.me, view.lineup, view.own_text, [astuple(past) for past in view.history], view.notes,
-             view.sample, view.problem, view.last_try]  # fmt: skip
+    shown = [
+        view.topic,
+        view.me,
+        view.lineup,
+        view.own_text,
+        [astuple(past) for past in view.history],
+        view.notes,
+        view.sample,
+        view.problem,
+        view.last_try,
+    ]
     return blake2b(json.dumps(shown).encode(), digest_size=8).hexdigest()
 
 
@@ -76,7 +96,8 @@ class Caller:
     Args:
         log: of the tournament.
         game: number of the game.
-        shared: players, budget and what is in flight, shared by all games; None answers from the log only.
+        shared: players, budget and what is in flight, shared by all games; None answers from the
+            log only.
     """
 
     def __init__(self, log: CallLog, game: int, shared: Shared | None) -> None:
@@ -90,8 +111,10 @@ class Caller:
         if row is not None:
             if row["agent"] != card.name or row["digest"] != digest:
                 raise RunFolderError(
-                    f"{self.log.path}: the call {view.key} was made under other rules (agent or what it was shown "
-                    "differ); play this tournament with the version that began it, or in a new folder"
+                    f"{self.log.path}: the call {view.key} was made under other rules (agent or "
+                    "what it was shown "
+                    "differ); play this tournament with the version that began it, or in a new "
+                    "folder"
                 )
             return Reply.from_row(row["reply"])
         if self.shared is None:
@@ -125,7 +148,9 @@ class Shared:
             try:
                 reply: Reply = await getattr(self.players[card.name], phase)(view)
             except CallFailed as error:
-                await log.append({"kind": "failure", **common, "error": str(error), "attempts": error.attempts})
+                await log.append(
+                    {"kind": "failure", **common, "error": str(error), "attempts": error.attempts}
+                )
                 raise
             seconds, cost = round(time.monotonic() - began, 3), cost_of(card, reply)
             row = {
@@ -140,7 +165,8 @@ class Shared:
         finally:
             self.in_flight -= 1
         self.made()
-        return Reply.from_row(json.loads(json.dumps(row["reply"])))  # exactly what a resumed run will read
+        # exactly what a resumed run will read
+        return Reply.from_row(json.loads(json.dumps(row["reply"])))
 
 
 def cost_of(card: AgentCard, reply: Reply) -> float | None:
@@ -154,7 +180,8 @@ async def play_game(tournament: Tournament, game: int, call: Call) -> Debate:
     """One whole game. All participants of a phase are asked at once.
 
     Raises:
-        BudgetSpent, CallFailed, RunFolderError: as the calls raise them, once all calls of the phase have ended.
+        BudgetSpent, CallFailed, RunFolderError: as the calls raise them, once all calls of the
+            phase have ended.
     """
     settings, seats = tournament.settings, tournament.seats(game)
     cards = [*(tournament.cards[card] for card in seats), *[tournament.judge] * settings.judges]
@@ -162,11 +189,15 @@ async def play_game(tournament: Tournament, game: int, call: Call) -> Debate:
     while not debate.over:
         phase, views = debate.phase, debate.views()
         if phase in ("recognise", "reread"):
-            verdicts = await _together([_verdict(call, cards[j], view) for j, view in enumerate(views)])
+            verdicts = await _together(
+                [_verdict(call, cards[j], view) for j, view in enumerate(views)]
+            )
             getattr(debate, phase)(verdicts)
             continue
         asked = [tournament.paraphraser] * len(views) if phase == "paraphrase" else cards
-        replies = await _together([call(card, view) for card, view in zip(asked, views, strict=False) if card])
+        replies = await _together(
+            [call(card, view) for card, view in zip(asked, views, strict=False) if card]
+        )
         getattr(debate, phase)([reply.text for reply in replies])
     return debate
 
@@ -182,7 +213,8 @@ async def _verdict(call: Call, card: AgentCard, view: View) -> Verdict:
 
 
 async def _together(calls: list[Any]) -> list[Any]:
-    """All results. If one fails, the others are waited for: what they bring is paid for and belongs in the log."""
+    """All results. If one fails, the others are waited for: what they bring is paid for and belongs
+    in the log."""
     results = await asyncio.gather(*calls, return_exceptions=True)
     failures = [result for result in results if isinstance(result, BaseException)]
     if failures:
@@ -232,7 +264,11 @@ async def play_tournament(
         players: by name of the card; made from the cards if not given.
         progress: called after every call and every game.
     """
-    everyone = {card.name: card for card in (*tournament.cards, tournament.judge, tournament.paraphraser) if card}
+    everyone = {
+        card.name: card
+        for card in (*tournament.cards, tournament.judge, tournament.paraphraser)
+        if card
+    }
     made = players or {name: make_player(card) for name, card in everyone.items()}
     together: dict[str, Any] = {}
     for player in made.values():

@@ -1,9 +1,11 @@
 """The game: speak, recognise, plan; as plain Python without a clock, a network or a random state.
 
-A :class:`Debate` holds one game. It says what each participant may see (a :class:`View`), takes what all of them
-answered, and moves on. Whatever plays it (the PettingZoo environment, the tournament, a test) only carries answers.
+A :class:`Debate` holds one game. It says what each participant may see (a :class:`View`), takes
+what all of them answered, and moves on. Whatever plays it (the PettingZoo environment, the
+tournament, a test) only carries answers.
 
-Every order of texts comes from :func:`mirrorenv.mirror.shuffle_lineup`, keyed by (run and game, round, reader).
+Every order of texts comes from :func:`mirrorenv.mirror.shuffle_lineup`, keyed by (run and game,
+round, reader).
 
 Shape legend: N players, J readers (the players, then the judges), K = N texts of a round.
 """
@@ -27,7 +29,8 @@ from mirrorenv.mirror.verdicts import of_true_author, row_verdicts
 __all__ = ["Debate", "PastRound", "Phase", "Round", "View", "lineup_of", "recall"]
 
 Phase = Literal["speak", "paraphrase", "recognise", "reread", "plan", "over"]
-"""What is asked next. ``reread`` is ``recognise`` once more in another order; nothing was revealed in between."""
+"""What is asked next. ``reread`` is ``recognise`` once more in another order; nothing was revealed
+in between."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,13 @@ class View:
         round: from 0.
         topic: of the round.
         me: the participant's own index, or None if it has none (a judge) or was not told yet.
-        lineup: the K shown texts in this reader's order; empty unless recognising. For a paraphrase, the one text.
-        own_text: what the participant wrote in this round; None before, for a judge, and where it is withheld.
+        lineup: the K shown texts in this reader's order; empty unless recognising. For a
+            paraphrase, the one text.
+        own_text: what the participant wrote in this round; None before, for a judge, and where it
+            is withheld.
         history: rounds that its memory still holds.
-        record: all rounds that are over; what the baselines are trained on, never put before a language model.
+        record: all rounds that are over; what the baselines are trained on, never put before a
+            language model.
         notes: what it wrote down for itself last, or "".
         step: of the planning, or None.
         sample: 0, or the number of the try after an unreadable verdict.
@@ -108,7 +114,8 @@ class Round:
         verdicts: (J) what the readers said.
         hits: (J) texts attributed rightly, ties shared; 0 for an unreadable verdict.
         second_reveals: (J) the other orders, in a round that is read again.
-        second_verdicts: (J) what the readers said then. It is compared with what they said first, and not scored.
+        second_verdicts: (J) what the readers said then. It is compared with what they said first,
+            and not scored.
         plans: what the players wrote in each planning step, (N) texts.
     """
 
@@ -129,13 +136,19 @@ def lineup_of(
     """The shuffled texts of a round for one reader, and the reveal."""
     seen = np.array([topic])
     lineup, reveal = shuffle_lineup(
-        [Trajectory(seen, np.array([text])) for text in shown], run=run, episode=round_number, observer=observer
+        [Trajectory(seen, np.array([text])) for text in shown],
+        run=run,
+        episode=round_number,
+        observer=observer,
     )
     return tuple(str(one.actions[0]) for one in lineup.trajectories), reveal
 
 
-def recall(record: tuple[PastRound, ...], memory: Memory, window: int, phase: Phase) -> tuple[PastRound, ...]:
-    """The rounds that a memory still holds; a judge, which makes no notes, reads the public record in full."""
+def recall(
+    record: tuple[PastRound, ...], memory: Memory, window: int, phase: Phase
+) -> tuple[PastRound, ...]:
+    """The rounds that a memory still holds; a judge, which makes no notes, reads the public record
+    in full."""
     if memory == "full":
         return record
     if memory == "window":
@@ -153,7 +166,9 @@ class Debate:
         game: number of the game.
     """
 
-    def __init__(self, settings: DebateSettings, topics: TopicPack, *, run: int | str = 0, game: int = 0) -> None:
+    def __init__(
+        self, settings: DebateSettings, topics: TopicPack, *, run: int | str = 0, game: int = 0
+    ) -> None:
         self.settings, self.topics = settings, topics
         self.run, self.game = f"{run}/{game}", game
         self.rounds: list[Round] = [Round(topics[0])]
@@ -178,14 +193,15 @@ class Debate:
 
     @property
     def participants(self) -> range:
-        """Who is asked in this phase: players, where texts are read also judges, in ``paraphrase`` texts."""
+        """Who is asked in this phase: players, where texts are read also judges, in ``paraphrase``
+        texts."""
         return range(self.settings.num_readers if self._reading else self.settings.num_players)
 
     @property
     def _reading(self) -> bool:
         return self.phase in ("recognise", "reread")
 
-    # -- what is seen -------------------------------------------------------------------------------------------------
+    # -- what is seen ------------------------------------------------------------------------------
 
     def views(self) -> list[View]:
         """What each participant of the current phase is given."""
@@ -194,14 +210,28 @@ class Debate:
     def view(self, participant: int) -> View:
         """What one participant is given; a number from N up is a judge."""
         settings, now = self.settings, self.rounds[-1]
-        judge, fresh = participant >= settings.num_players, settings.reader == "fresh" and self._reading
+        judge, fresh = (
+            participant >= settings.num_players,
+            settings.reader == "fresh" and self._reading,
+        )
         me = None if judge or not self._index_known else participant
         who = f"judge{participant - settings.num_players}" if judge else f"p{participant}"
         step = f":{self.step}" if self.step else ""
         key = f"g{self.game:05d}/r{self.number:03d}/{self.phase}{step}/{who}"
         if self.phase == "paraphrase":  # an outside writer sees the text and nothing else
-            return View(key, self.run, settings, self.phase, self.number, now.topic, None, (now.texts[participant],))
-        record = () if fresh else tuple(self._past(number, participant) for number in self._finished())
+            return View(
+                key,
+                self.run,
+                settings,
+                self.phase,
+                self.number,
+                now.topic,
+                None,
+                (now.texts[participant],),
+            )
+        record = (
+            () if fresh else tuple(self._past(number, participant) for number in self._finished())
+        )
         own = None if judge or not now.texts else now.texts[participant]
         lineup: tuple[str, ...] = ()
         if self._reading:
@@ -217,7 +247,9 @@ class Debate:
             me=me,
             lineup=lineup,
             own_text=own,
-            history=recall(record, "full" if judge else settings.memory, settings.window, self.phase),
+            history=recall(
+                record, "full" if judge else settings.memory, settings.window, self.phase
+            ),
             record=record,
             notes="" if judge or fresh else self._notes[participant],
             step=self.step,
@@ -236,12 +268,20 @@ class Debate:
         judge = participant >= self.settings.num_players
         own_text = None if judge else played.texts[participant]
         own_hits = played.hits[participant]
-        written = [] if judge else [(step, told[participant]) for step, told in played.plans.items() if step != "notes"]
+        written = (
+            []
+            if judge
+            else [
+                (step, told[participant]) for step, told in played.plans.items() if step != "notes"
+            ]
+        )
         plans = tuple(written)
         if feedback == "full":
             texts, authors = tuple(played.shown), tuple(range(self.settings.num_players))
             scores = tuple(played.hits[: self.settings.num_players])
-            return PastRound(number, played.topic, texts, authors, own_text, own_hits, scores, plans)
+            return PastRound(
+                number, played.topic, texts, authors, own_text, own_hits, scores, plans
+            )
         order = played.reveals[participant].permutation
         texts = tuple(played.shown[author] for author in order)
         told = own_hits if feedback == "own" else None
@@ -255,19 +295,23 @@ class Debate:
             order = np.array(settings.orders[self.number], np.int64)
             return tuple(now.shown[author] for author in order), Reveal(order)
         observer = reader if settings.shuffle == "observer" else "all"
-        return lineup_of(now.topic, now.shown, run=self.run, round_number=self.number, observer=observer)
+        return lineup_of(
+            now.topic, now.shown, run=self.run, round_number=self.number, observer=observer
+        )
 
     def _other_lineup(self, reader: int, now: Round) -> tuple[tuple[str, ...], Reveal]:
         """The same texts in the first further order drawn that is not the one the reader saw."""
         seen = now.reveals[reader].permutation
         for draw in range(1000):
             observer = f"{reader} again {draw}"
-            texts, reveal = lineup_of(now.topic, now.shown, run=self.run, round_number=self.number, observer=observer)
+            texts, reveal = lineup_of(
+                now.topic, now.shown, run=self.run, round_number=self.number, observer=observer
+            )
             if not np.array_equal(reveal.permutation, seen):
                 break
         return texts, reveal
 
-    # -- what is answered ---------------------------------------------------------------------------------------------
+    # -- what is answered --------------------------------------------------------------------------
 
     def speak(self, texts: Sequence[str]) -> None:
         """Take the N texts of a round, in author order."""
@@ -298,13 +342,16 @@ class Debate:
             credit = of_true_author(row_verdicts(verdict.array(count)), reveal.permutation)  # (K,)
             now.hits.append(float(credit.sum()) if verdict.valid else 0.0)
         if self.number >= self.settings.rounds - self.settings.reread_rounds:
-            now.second_reveals = [self._other_lineup(reader, now)[1] for reader in range(self.settings.num_readers)]
+            now.second_reveals = [
+                self._other_lineup(reader, now)[1] for reader in range(self.settings.num_readers)
+            ]
             self.phase = "reread"
         else:
             self._end_reading()
 
     def reread(self, verdicts: Sequence[Verdict]) -> None:
-        """Take the J verdicts on the same texts in another order; nobody is told what they were worth."""
+        """Take the J verdicts on the same texts in another order; nobody is told what they were
+        worth."""
         self.rounds[-1].second_verdicts = self._checked("reread", verdicts)
         self._end_reading()
 
@@ -314,7 +361,9 @@ class Debate:
         for reader, verdict in enumerate(verdicts):
             if verdict.evidence is not None and np.shape(verdict.evidence) != (count, count):
                 shape = np.shape(verdict.evidence)
-                raise MirrorError(f"reader {reader}: a verdict must be {count} x {count} numbers, got {shape}")
+                raise MirrorError(
+                    f"reader {reader}: a verdict must be {count} x {count} numbers, got {shape}"
+                )
         return list(verdicts)
 
     def _end_reading(self) -> None:
@@ -324,7 +373,8 @@ class Debate:
             self._next_round()
 
     def plan(self, texts: Sequence[str]) -> None:
-        """Take what the N players wrote in the current planning step; notes replace the notes they had."""
+        """Take what the N players wrote in the current planning step; notes replace the notes they
+        had."""
         self._expect("plan", len(texts), self.settings.num_players)
         step = self._steps_left.pop(0)
         cleaned = [clean(text, 12 * self.settings.notes_tokens) for text in texts]

@@ -20,7 +20,8 @@ seed = 0
 games = 20
 {more}preset = "{preset}"
 
-# Paths of agent cards, relative to this file. A card may be named twice. 'mirrorenv debate check CARD' tests one.
+# Paths of agent cards, relative to this file. A card may be named twice.
+# 'mirrorenv debate check CARD' tests one.
 players = [
 {players}
 ]
@@ -49,7 +50,8 @@ player = "{kind}"
 
 
 def write_starter(folder: Path, preset_name: str) -> Path:
-    """Write ``tournament.toml`` and cards, enough for the preset: of a local model for ``local``, else scripted ones.
+    """Write ``tournament.toml`` and cards, enough for the preset: of a local model for ``local``,
+    else scripted ones.
 
     Returns:
         path of the tournament.
@@ -70,17 +72,32 @@ def write_starter(folder: Path, preset_name: str) -> Path:
         names = _scripted_cards(folder, count)
     players = "\n".join(f'  "agents/{name}.toml",' for name in names)
     path = folder / "tournament.toml"
-    name = "".join(mark if mark.isalnum() or mark in "-_" else "-" for mark in folder.resolve().name).strip("-_")
+    name = "".join(
+        mark if mark.isalnum() or mark in "-_" else "-" for mark in folder.resolve().name
+    ).strip("-_")
     more = _TOGETHER if preset_name == "local" else ""
-    told = {"path": path, "name": (name or "debate")[:60], "preset": preset_name, "players": players, "more": more}
+    told = {
+        "path": path,
+        "name": (name or "debate")[:60],
+        "preset": preset_name,
+        "players": players,
+        "more": more,
+    }
     return atomic_write_text(path, _FILE.format(**told))
 
 
 def _scripted_cards(folder: Path, count: int) -> list[str]:
     """Cards of scripted players, enough for games of ``count``; their names."""
-    cards = {voice: f'\n[options]\nvoice = "{voice}"\n' for voice in list(VOICES)[: max(2, count - 1)]}
+    cards = {
+        voice: f'\n[options]\nvoice = "{voice}"\n' for voice in list(VOICES)[: max(2, count - 1)]
+    }
     for name, options in cards.items():
-        atomic_write_text(folder / "agents" / f"{name}.toml", _CARD.format(name=name, kind="persona", options=options))
+        atomic_write_text(
+            folder / "agents" / f"{name}.toml",
+            _CARD.format(name=name, kind="persona", options=options),
+        )
     for kind in ("copy-own", "random"):
-        atomic_write_text(folder / "agents" / f"{kind}.toml", _CARD.format(name=kind, kind=kind, options=""))
+        atomic_write_text(
+            folder / "agents" / f"{kind}.toml", _CARD.format(name=kind, kind=kind, options="")
+        )
     return [*cards, "copy-own", "random"]

@@ -1,14 +1,17 @@
-"""What is shown of what was written: cleaning, the arms that take style away, and texts too alike to tell apart.
+"""What is shown of what was written: cleaning, the arms that take style away, and texts too alike
+to tell apart.
 
-====================  ===============================================================================================
+====================  ==============================================================================
 show                  what the readers see
-====================  ===============================================================================================
+====================  ==============================================================================
 ``as_written``        the cleaned text
-``equal_length``      every text cut to the length of the shortest of its round: length alone told 60 % of authors
-                      in one published lineup of five, and 22 % after such a cut
-``plain``             lower case, one paragraph, no markdown, emoji or decoration, and cut to equal length
-``paraphrased``       what a neutral writer made of it (a call of its own); where there is none, ``plain``
-====================  ===============================================================================================
+``equal_length``      every text cut to the length of the shortest of its round: length alone told
+                      60 % of authors in one published lineup of five, and 22 % after such a cut
+``plain``             lower case, one paragraph, no markdown, emoji or decoration, and cut to equal
+                      length
+``paraphrased``       what a neutral writer made of it (a call of its own); where there is none,
+                      ``plain``
+====================  ==============================================================================
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ from functools import lru_cache
 __all__ = ["NO_ANSWER", "alike", "clean", "exchangeable", "plain", "shown_texts", "words"]
 
 NO_ANSWER = "(no answer)"
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")  # ANSI: CSI, OSC, others
+# ANSI: CSI, OSC, others
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _ALIKE = 0.85  # share of common five-letter pieces above which two texts count as one
 
@@ -29,8 +33,8 @@ _ALIKE = 0.85  # share of common five-letter pieces above which two texts count 
 def clean(text: str, longest: int) -> str:
     """The text without what could act on a terminal, a page or a reader unseen.
 
-    Escape sequences, control characters, direction marks, zero-width characters and surrogates go; line breaks and tabs
-    stay. What is longer than ``longest`` characters is cut.
+    Escape sequences, control characters, direction marks, zero-width characters and surrogates go;
+    line breaks and tabs stay. What is longer than ``longest`` characters is cut.
     """
     text = _ESCAPES.sub("", text[: 4 * longest + 4096].replace("\r\n", "\n").replace("\r", "\n"))
     kept = "".join(mark for mark in text if mark in "\n\t" or unicodedata.category(mark)[0] != "C")
@@ -40,7 +44,12 @@ def clean(text: str, longest: int) -> str:
 def plain(text: str) -> str:
     """Lower case, one paragraph, only letters, digits and simple punctuation."""
     text = re.sub(r"[*_`#>~|]+", " ", unicodedata.normalize("NFKC", text)).casefold()
-    text = text.replace("\u2019", "'").replace("\u2018", "'").replace("\u201c", '"').replace("\u201d", '"')
+    text = (
+        text.replace("\u2019", "'")
+        .replace("\u2018", "'")
+        .replace("\u201c", '"')
+        .replace("\u201d", '"')
+    )
     kept = (mark if mark.isalnum() or mark in " .,;:!?'\"()-" else " " for mark in text)
     return " ".join("".join(kept).split())
 
@@ -49,12 +58,18 @@ def _equal_length(texts: Sequence[str]) -> list[str]:
     """Every text cut to the length of the shortest, at the end of a word where there is one."""
     limit = min((len(text) for text in texts if text), default=0)
     return [
-        text if len(text) <= limit else (text[: limit + 1].rsplit(None, 1)[0][:limit] or text[:limit]) for text in texts
+        text
+        if len(text) <= limit
+        else (text[: limit + 1].rsplit(None, 1)[0][:limit] or text[:limit])
+        for text in texts
     ]
 
 
-def shown_texts(texts: Sequence[str], show: str, paraphrases: Sequence[str] | None = None) -> list[str]:
-    """What readers see of the texts of one round, in the same order; an empty text is shown as "(no answer)".
+def shown_texts(
+    texts: Sequence[str], show: str, paraphrases: Sequence[str] | None = None
+) -> list[str]:
+    """What readers see of the texts of one round, in the same order; an empty text is shown as "(no
+    answer)".
 
     Args:
         texts: cleaned texts.
@@ -83,7 +98,8 @@ def _pieces(text: str) -> frozenset[str]:
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two texts are too alike to tell apart: their sets of five-letter pieces agree to 85 % (Jaccard)."""
+    """Whether two texts are too alike to tell apart: their sets of five-letter pieces agree to 85 %
+    (Jaccard)."""
     a, b = _pieces(one), _pieces(other)
     return one == other or len(a & b) >= _ALIKE * len(a | b)
 
@@ -91,7 +107,8 @@ def alike(one: str, other: str) -> bool:
 def exchangeable(texts: Sequence[str]) -> list[list[int]]:
     """Groups of positions whose texts nobody could tell apart; most groups hold one position.
 
-    A credit for any text of a group is worth the mean over it, so that copying a neighbour earns what guessing does.
+    A credit for any text of a group is worth the mean over it, so that copying a neighbour earns
+    what guessing does.
     """
     groups: list[list[int]] = []
     for position, text in enumerate(texts):

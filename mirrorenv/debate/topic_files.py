@@ -1,4 +1,5 @@
-"""Topic packs: what a game is about. One TOML file each; a pack of one's own is given by its path."""
+"""Topic packs: what a game is about. One TOML file each; a pack of one's own is given by its
+path."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ class TopicPack:
         name: the file's name without its ending.
         title: for headings.
         about: what the pack is for.
-        topics: at least one, each of 1 to 400 characters, the pack's ``request`` at its end if there is one.
+        topics: at least one, each of 1 to 400 characters, the pack's ``request`` at its end if
+            there is one.
     """
 
     name: str
@@ -44,7 +46,9 @@ class TopicPack:
 def topic_packs() -> list[str]:
     """Names of the packs that come with the package."""
     folder = package_files("mirrorenv.debate").joinpath("topics")
-    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+    return sorted(
+        item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")
+    )
 
 
 def load_topics(name: str) -> TopicPack:
@@ -59,9 +63,14 @@ def load_topics(name: str) -> TopicPack:
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"topic pack {path}: cannot read it ({error}); give the path of a TOML file") from error
+            raise ConfigError(
+                f"topic pack {path}: cannot read it ({error}); give the path of a TOML file"
+            ) from error
     elif name in topic_packs():
-        text, short = package_files("mirrorenv.debate").joinpath("topics", f"{name}.toml").read_text("utf-8"), name
+        text, short = (
+            package_files("mirrorenv.debate").joinpath("topics", f"{name}.toml").read_text("utf-8"),
+            name,
+        )
     else:
         raise unknown_name("topic pack", name, topic_packs())
     try:
@@ -75,17 +84,26 @@ def _pack(short: str, name: str, data: dict[str, object]) -> TopicPack:
     unknown = data.keys() - {"title", "about", "request", "topics"}
     if unknown:
         raise ConfigError(
-            f"topic pack {name}: unknown keys {sorted(unknown)}; it holds title, about, topics, and a request if any"
+            f"topic pack {name}: unknown keys {sorted(unknown)}; it holds title, about, topics, "
+            "and a request if any"
         )
     topics, request = data.get("topics"), data.get("request", "")
     if not isinstance(topics, list) or not topics:
         raise ConfigError(f"topic pack {name}: 'topics' must be a list of at least one text")
     if not isinstance(request, str):
-        raise ConfigError(f"topic pack {name}: 'request', which is added to every topic, must be a text")
+        raise ConfigError(
+            f"topic pack {name}: 'request', which is added to every topic, must be a text"
+        )
     for number, topic in enumerate(topics):
         if not isinstance(topic, str) or not 0 < len(f"{topic} {request}".strip()) <= LONGEST_TOPIC:
             raise ConfigError(
-                f"topic pack {name}: topic {number} must be a text of 1 to {LONGEST_TOPIC} characters, request included"
+                f"topic pack {name}: topic {number} must be a text of 1 to {LONGEST_TOPIC} "
+                "characters, request included"
             )
     title, about = data.get("title", short), data.get("about", "")
-    return TopicPack(short, str(title), str(about), tuple(f"{topic.strip()} {request}".strip() for topic in topics))
+    return TopicPack(
+        short,
+        str(title),
+        str(about),
+        tuple(f"{topic.strip()} {request}".strip() for topic in topics),
+    )

@@ -30,16 +30,25 @@ class TournamentFile(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     name: str = Field(default="tournament", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")
-    seed: int = Field(default=0, ge=0, description="Seats, orders and scripted players follow from it.")
+    seed: int = Field(
+        default=0, ge=0, description="Seats, orders and scripted players follow from it."
+    )
     games: int = Field(default=20, ge=1, le=1_000_000)
     games_at_once: int = Field(default=4, ge=1, le=256)
     preset: str = "default"
-    players: list[str] = Field(min_length=2, description="Paths of agent cards, relative to this file.")
-    judge: str | None = Field(
-        default=None, description="Card of the neutral readers; a style classifier if there is none."
+    players: list[str] = Field(
+        min_length=2, description="Paths of agent cards, relative to this file."
     )
-    paraphraser: str | None = Field(default=None, description="Card of the neutral writer, for show = 'paraphrased'.")
-    settings: dict[str, Any] = Field(default_factory=dict, description="What differs from the preset.")
+    judge: str | None = Field(
+        default=None,
+        description="Card of the neutral readers; a style classifier if there is none.",
+    )
+    paraphraser: str | None = Field(
+        default=None, description="Card of the neutral writer, for show = 'paraphrased'."
+    )
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="What differs from the preset."
+    )
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,8 @@ class Tournament:
         games_at_once: how many side by side.
         settings: the rules.
         topics: what it is about.
-        cards: the players; a card may occur more than once in the file, then with a number behind its name.
+        cards: the players; a card may occur more than once in the file, then with a number behind
+            its name.
         judge: the neutral reader.
         paraphraser: the neutral writer, or None.
         fake: whether models were replaced by scripted players.
@@ -71,15 +81,23 @@ class Tournament:
     fake: bool
 
     def seats(self, game: int) -> tuple[int, ...]:
-        """The card of each seat of a game: those that have played least, drawn by hash among equals."""
+        """The card of each seat of a game: those that have played least, drawn by hash among
+        equals."""
         return self.seating[game]
 
     @cached_property
     def seating(self) -> list[tuple[int, ...]]:
         """The seats of all games. A longer tournament begins with the same ones."""
-        count, played, result = self.settings.num_players, [0] * len(self.cards), list[tuple[int, ...]]()
+        count, played, result = (
+            self.settings.num_players,
+            [0] * len(self.cards),
+            list[tuple[int, ...]](),
+        )
         for game in range(self.games):
-            keys = [(played[card], _hash(self.seed, game, card), card) for card in range(len(self.cards))]
+            keys = [
+                (played[card], _hash(self.seed, game, card), card)
+                for card in range(len(self.cards))
+            ]
             drawn = sorted(card for *_, card in sorted(keys)[:count])
             for card in drawn:
                 played[card] += 1
@@ -96,13 +114,21 @@ class Tournament:
             "games_at_once": self.games_at_once,
             "fake": self.fake,
             "settings": self.settings.model_dump(mode="json"),
-            "topics": {"name": self.topics.name, "title": self.topics.title, "about": self.topics.about,
-                       "topics": list(self.topics.topics)},
+            "topics": {
+                "name": self.topics.name,
+                "title": self.topics.title,
+                "about": self.topics.about,
+                "topics": list(self.topics.topics),
+            },
             "cards": [card.model_dump(mode="json") for card in self.cards],
             "judge": self.judge.model_dump(mode="json"),
-            "paraphraser": None if self.paraphraser is None else self.paraphraser.model_dump(mode="json"),
-            "prompts": prompts_version(local=any(card.player == "local" for card in (*self.cards, self.judge))),
-        }  # fmt: skip
+            "paraphraser": None
+            if self.paraphraser is None
+            else self.paraphraser.model_dump(mode="json"),
+            "prompts": prompts_version(
+                local=any(card.player == "local" for card in (*self.cards, self.judge))
+            ),
+        }
 
     def folder(self, path: Path) -> RunFolder:
         """The run folder, new or gone on with.
@@ -112,16 +138,25 @@ class Tournament:
         """
         _remove_stillborn(path)
         return RunFolder.create(
-            path, self.config(), self.seed, device="api", if_exists="resume", may_differ=("games", "games_at_once")
+            path,
+            self.config(),
+            self.seed,
+            device="api",
+            if_exists="resume",
+            may_differ=("games", "games_at_once"),
         )
 
 
 def _remove_stillborn(path: Path) -> None:
-    """Clear a folder whose making was killed before it became a run folder; anything else is left alone."""
+    """Clear a folder whose making was killed before it became a run folder; anything else is left
+    alone."""
     if not path.is_dir() or (path / "run.json").exists():
         return
     found = list(path.iterdir())
-    if all(item.name == "config.json" or (item.name[0] == "." and item.suffix == ".tmp") for item in found):
+    if all(
+        item.name == "config.json" or (item.name[0] == "." and item.suffix == ".tmp")
+        for item in found
+    ):
         for item in found:
             item.unlink()
 
@@ -139,11 +174,17 @@ def prompts_version(local: bool = False) -> str:
 
 
 def _hash(*parts: object) -> int:
-    return int.from_bytes(blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(
+        blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest(), "little"
+    )
 
 
 def load_tournament(
-    path: str | Path, *, fake: bool = False, games: int | None = None, overrides: Mapping[str, Any] | None = None
+    path: str | Path,
+    *,
+    fake: bool = False,
+    games: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Tournament:
     """Read a tournament's TOML file and its cards.
 
@@ -161,7 +202,8 @@ def load_tournament(
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
-            f"tournament {path}: cannot read it ({error.strerror}); 'mirrorenv debate init {path.parent}' makes one"
+            f"tournament {path}: cannot read it ({error.strerror}); 'mirrorenv debate init "
+            f"{path.parent}' makes one"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"tournament {path}: no valid TOML: {error}") from error
@@ -171,17 +213,26 @@ def load_tournament(
         said = first_problem(error) if isinstance(error, ValidationError) else str(error)
         raise ConfigError(f"tournament {path}: {said}") from error
     settings = preset(file.preset, {**file.settings, **(overrides or {})})
-    judge = load_card(path.parent / file.judge) if file.judge else AgentCard(name="judge", player="stylometric")
-    writer = (
-        load_card(path.parent / file.paraphraser) if file.paraphraser else AgentCard(name="no-writer", player="random")
+    judge = (
+        load_card(path.parent / file.judge)
+        if file.judge
+        else AgentCard(name="judge", player="stylometric")
     )
-    *cards, judge, writer = _numbered([*(load_card(path.parent / name) for name in file.players), judge, writer])
+    writer = (
+        load_card(path.parent / file.paraphraser)
+        if file.paraphraser
+        else AgentCard(name="no-writer", player="random")
+    )
+    *cards, judge, writer = _numbered(
+        [*(load_card(path.parent / name) for name in file.players), judge, writer]
+    )
     if fake:
         cards = [_scripted(card, number) for number, card in enumerate(cards)]
         judge, writer = _scripted(judge, None), _scripted(writer, None)
     if len(cards) < settings.num_players:
         raise ConfigError(
-            f"tournament {path}: {len(cards)} players for games of {settings.num_players}; add cards (the same one may "
+            f"tournament {path}: {len(cards)} players for games of {settings.num_players}; add "
+            "cards (the same one may "
             "be named twice) or set num_players"
         )
     if settings.show == "paraphrased" and file.paraphraser is None:
@@ -189,7 +240,15 @@ def load_tournament(
     topics = load_topics(_beside(path, settings.topics))
     size = games or file.games, file.games_at_once
     return Tournament(
-        file.name, file.seed, *size, settings, topics, tuple(cards), judge, writer if file.paraphraser else None, fake
+        file.name,
+        file.seed,
+        *size,
+        settings,
+        topics,
+        tuple(cards),
+        judge,
+        writer if file.paraphraser else None,
+        fake,
     )
 
 
@@ -204,30 +263,41 @@ def _numbered(cards: Sequence[AgentCard]) -> list[AgentCard]:
     for card in cards:
         seen[card.name] = seen.get(card.name, 0) + 1
         number = seen[card.name]
-        result.append(card if number == 1 else card.model_copy(update={"name": f"{card.name}.{number}"}))
+        result.append(
+            card if number == 1 else card.model_copy(update={"name": f"{card.name}.{number}"})
+        )
     return result
 
 
 def _scripted(card: AgentCard, number: int | None) -> AgentCard:
-    """A scripted player in the place of a model: a voice for a player, a style classifier for a judge."""
+    """A scripted player in the place of a model: a voice for a player, a style classifier for a
+    judge."""
     if card.player not in ("endpoint", "local"):
         return card
     if number is None:
         return AgentCard(name=card.name, player="stylometric")
     voice = list(VOICES)[number % len(VOICES)]
-    return AgentCard(name=card.name, player="persona", options={"voice": voice}, about=f"stands in for {card.player}")
+    return AgentCard(
+        name=card.name,
+        player="persona",
+        options={"voice": voice},
+        about=f"stands in for {card.player}",
+    )
 
 
 def open_tournament(folder: str | Path) -> tuple[Tournament, RunFolder]:
     """The tournament of a run folder.
 
     Raises:
-        RunFolderError: if it is no run folder of a tournament, or was made by another version of the rules.
+        RunFolderError: if it is no run folder of a tournament, or was made by another version of
+            the rules.
     """
     run = RunFolder.open(folder)
     config = run.config
     if config.get("what") != "debate tournament":
-        raise RunFolderError(f"{folder} is no debate tournament; 'mirrorenv debate run TOURNAMENT.toml' makes one")
+        raise RunFolderError(
+            f"{folder} is no debate tournament; 'mirrorenv debate run TOURNAMENT.toml' makes one"
+        )
     try:
         topics = config["topics"]
         writer = config["paraphraser"]
@@ -237,14 +307,18 @@ def open_tournament(folder: str | Path) -> tuple[Tournament, RunFolder]:
             games=config["games"],
             games_at_once=config["games_at_once"],
             settings=DebateSettings.model_validate_json(json.dumps(config["settings"])),
-            topics=TopicPack(topics["name"], topics["title"], topics["about"], tuple(topics["topics"])),
+            topics=TopicPack(
+                topics["name"], topics["title"], topics["about"], tuple(topics["topics"])
+            ),
             cards=tuple(_card(card) for card in config["cards"]),
             judge=_card(config["judge"]),
             paraphraser=None if writer is None else _card(writer),
             fake=config["fake"],
         )
     except (KeyError, TypeError, ValidationError) as error:
-        raise RunFolderError(f"{folder}: its config.json does not fit this version ({error}); play it anew") from error
+        raise RunFolderError(
+            f"{folder}: its config.json does not fit this version ({error}); play it anew"
+        ) from error
     return found, run
 
 

@@ -1,17 +1,20 @@
-"""From a reader's words to evidence: a tolerant parser that reads only the reply, never a shown text.
+"""From a reader's words to evidence: a tolerant parser that reads only the reply, never a shown
+text.
 
-Texts are labelled A, B, C, ... in the order a reader sees them; players are P1, P2, .... Three forms are asked for:
+Texts are labelled A, B, C, ... in the order a reader sees them; players are P1, P2, .... Three
+forms are asked for:
 
-====================  ===============================================================================================
+====================  ==============================================================================
 answer format         the reply
-====================  ===============================================================================================
+====================  ==============================================================================
 ``matrix``            ``{"A": {"P1": 0.7, "P2": 0.2, "P3": 0.1}, "B": ...}``; rows need not sum to 1
 ``labels``            ``{"A": "P2", "B": "P1", ...}``; a player may be named twice
 ``order``             ``2, 1, 3``: the player of each text in turn, numbers or names
-====================  ===============================================================================================
+====================  ==============================================================================
 
-A named player without a probability counts as one held with probability 0.9: what that costs when it is wrong
-is bounded, and the same for everyone. JSON may stand anywhere in the reply, in a code fence or among words.
+A named player without a probability counts as one held with probability 0.9: what that costs when
+it is wrong is bounded, and the same for everyone. JSON may stand anywhere in the reply, in a code
+fence or among words.
 
 Shape legend: K lineup slots, N players.
 """
@@ -43,7 +46,8 @@ class Verdict:
     """Who a reader thinks wrote what.
 
     Attributes:
-        evidence: (K, N) nats, slot by player, each row up to a constant; None if the reply could not be read.
+        evidence: (K, N) nats, slot by player, each row up to a constant; None if the reply could
+            not be read.
         problem: why not, in words for a second try; None if it could.
         tries: how often the reader was asked.
     """
@@ -75,7 +79,8 @@ def names(count: int) -> list[str]:
 
 
 def verdict_from_evidence(evidence: npt.ArrayLike) -> Verdict:
-    """A verdict of numbers: (K, N) nats, shifted to a largest entry of 0 in each row and cut at -10, rounded to 1e-6.
+    """A verdict of numbers: (K, N) nats, shifted to a largest entry of 0 in each row and cut at
+    -10, rounded to 1e-6.
 
     Not a number, or of another shape than square, makes an unreadable verdict.
     """
@@ -83,7 +88,12 @@ def verdict_from_evidence(evidence: npt.ArrayLike) -> Verdict:
         array = np.asarray(evidence, np.float64)
     except (TypeError, ValueError):
         return Verdict(None, "the evidence is not an array of numbers")
-    if array.ndim != 2 or array.shape[0] != array.shape[1] or np.isnan(array).any() or np.isposinf(array).any():
+    if (
+        array.ndim != 2
+        or array.shape[0] != array.shape[1]
+        or np.isnan(array).any()
+        or np.isposinf(array).any()
+    ):
         return Verdict(None, "the evidence must be a square table of numbers")
     top = array.max(axis=1, keepdims=True)
     if np.isneginf(top).any():
@@ -95,13 +105,17 @@ def verdict_from_evidence(evidence: npt.ArrayLike) -> Verdict:
 def _from_probabilities(rows: Sequence[Sequence[float]]) -> Verdict:
     shares = np.asarray(rows, np.float64)
     with np.errstate(divide="ignore"):
-        return verdict_from_evidence(np.log(np.maximum(shares / shares.sum(axis=1, keepdims=True), _LEAST)))
+        return verdict_from_evidence(
+            np.log(np.maximum(shares / shares.sum(axis=1, keepdims=True), _LEAST))
+        )
 
 
 def _hard(players: Sequence[int]) -> Verdict:
     count = len(players)
     rest = (1.0 - _HARD) / max(1, count - 1)
-    return _from_probabilities([[_HARD if n == player else rest for n in range(count)] for player in players])
+    return _from_probabilities(
+        [[_HARD if n == player else rest for n in range(count)] for player in players]
+    )
 
 
 def read_verdict(reply: str, num_players: int, answer_format: str) -> Verdict:
@@ -110,8 +124,8 @@ def read_verdict(reply: str, num_players: int, answer_format: str) -> Verdict:
     Args:
         reply: the reader's words.
         num_players: N, also the number of texts.
-        answer_format: ``matrix``, ``labels`` or ``order``. A matrix is understood where labels were asked for and
-            labels where a matrix was: the form is not what is tested.
+        answer_format: ``matrix``, ``labels`` or ``order``. A matrix is understood where labels were
+            asked for and labels where a matrix was: the form is not what is tested.
 
     Returns:
         the verdict; of an unreadable reply one without evidence that says why.
@@ -136,7 +150,10 @@ def read_verdict(reply: str, num_players: int, answer_format: str) -> Verdict:
 
 def _read_order(reply: str, count: int) -> Verdict:
     found = [
-        int(number) for number in re.findall(r"(?<![\w.])[Pp]?(\d{1,2})(?!\w|\.\d)", reply.replace("Player ", "P"))
+        int(number)
+        for number in re.findall(
+            r"(?<![\w.])[Pp]?(\d{1,2})(?!\w|\.\d)", reply.replace("Player ", "P")
+        )
     ]
     found = found[-count:]  # the answer stands at the end of what was thought aloud
     if len(found) < count:
@@ -173,7 +190,11 @@ def _row(value: Any, count: int) -> list[float] | str:
             return f"no player is called {str(key)[:20]!r}"
         if isinstance(weight, str):
             weight = _number(weight)
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0.0 <= weight <= 1e6:
+        if (
+            isinstance(weight, bool)
+            or not isinstance(weight, int | float)
+            or not 0.0 <= weight <= 1e6
+        ):
             return f"the probability of P{player + 1} must be a number from 0 to 1"
         weights[player] = float(weight)
     return weights if sum(weights) > 0.0 else "the probabilities are all zero"
@@ -215,4 +236,9 @@ def verdict_schema(num_players: int, answer_format: str) -> dict[str, Any]:
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }

@@ -6,7 +6,16 @@ from mirrorenv.envs.base import ArrayWorld, ClockedWorld, Step
 from mirrorenv.envs.episodes import play_episodes
 from mirrorenv.envs.policies import UniformPolicy
 from mirrorenv.envs.random import BatchRandom, fresh_seed
-from mirrorenv.envs.registry import WorldSpec, broken_plugins, full_id, make, make_batch, register, registry, spec
+from mirrorenv.envs.registry import (
+    WorldSpec,
+    broken_plugins,
+    full_id,
+    make,
+    make_batch,
+    register,
+    registry,
+    spec,
+)
 
 __all__ = [
     "ArrayWorld",
@@ -29,14 +38,16 @@ __all__ = [
 register(
     "mirrorenv/ants-v0",
     "mirrorenv.envs.worlds.ants:Ants",
-    description="Ants on a line that earn nothing: all that can tell them apart is where they choose to walk.",
+    description="Ants on a line that earn nothing: all that can tell them apart is where they "
+    "choose to walk.",
     players="mirrorenv.envs.worlds.ants:PLAYERS",
 )
 register(
     "mirrorenv/pacmen-v0",
     "mirrorenv.envs.worlds.pacmen:Pacmen",
     team_reward=True,
-    description="Four eaters and four rooms of dots: one agent for each room earns four times what a crowd does.",
+    description="Four eaters and four rooms of dots: one agent for each room earns four times what "
+    "a crowd does.",
     players="mirrorenv.envs.worlds.pacmen_players:PLAYERS",
 )
 register(
@@ -48,32 +59,37 @@ register(
 register(
     "mirrorenv/conformity-v0",
     "mirrorenv.envs.worlds.conformity:Conformity",
-    description="Every agent is paid for doing what the others do: the world that pays for being alike.",
+    description="Every agent is paid for doing what the others do: the world that pays for being "
+    "alike.",
     players="mirrorenv.envs.worlds.conformity:PLAYERS",
 )
 register(
     "mirrorenv/chain-v0",
     "mirrorenv.envs.worlds.chain:Chain",
     team_reward=True,
-    description="Jobs that nobody is paid for until each of them is done, beside one that pays a little at once.",
+    description="Jobs that nobody is paid for until each of them is done, beside one that pays a "
+    "little at once.",
     players="mirrorenv.envs.worlds.chain:PLAYERS",
 )
 register(
     "mirrorenv/dirichlet-v0",
     "mirrorenv.envs.worlds.dirichlet:Dirichlet",
-    description="States by chance and no reward: tabular random agents whose exact limit is known in closed form.",
+    description="States by chance and no reward: tabular random agents whose exact limit is known "
+    "in closed form.",
 )
 register(
     "mirrorenv/dispersion-v0",
     "mirrorenv.envs.worlds.dispersion:Dispersion",
     team_reward=True,
-    description="Points leave the origin for as many goals: agents that are all alike can only go together.",
+    description="Points leave the origin for as many goals: agents that are all alike can only go "
+    "together.",
     players="mirrorenv.envs.worlds.dispersion:PLAYERS",
 )
 register(
     "mirrorenv/point-v0",
     "mirrorenv.envs.worlds.point:Point",
-    description="Points in a square that earn nothing: as many skills as there are ways to go (after DIAYN).",
+    description="Points in a square that earn nothing: as many skills as there are ways to go "
+    "(after DIAYN).",
     players="mirrorenv.envs.worlds.point:PLAYERS",
 )
 register(
@@ -81,8 +97,10 @@ register(
     "mirrorenv.envs.worlds.turn:Turn",
     team_reward=True,
     slot_exchangeable=False,
-    leaks="start corners name the agents by construction, and agent 0 has the first turn: here for the leak audit",
-    description="Two agents fetch a key by turns, from corners that name them: the world the leak audit must catch.",
+    leaks="start corners name the agents by construction, and agent 0 has the first turn: here for "
+    "the leak audit",
+    description="Two agents fetch a key by turns, from corners that name them: the world the leak "
+    "audit must catch.",
     players="mirrorenv.envs.worlds.turn:PLAYERS",
 )
 register(

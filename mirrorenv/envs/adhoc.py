@@ -1,4 +1,5 @@
-"""Worlds that nobody registered: ``"package.module:Env"``, a class, or any function that makes an environment."""
+"""Worlds that nobody registered: ``"package.module:Env"``, a class, or any function that makes an
+environment."""
 
 from __future__ import annotations
 
@@ -29,17 +30,20 @@ def is_adhoc(id: Source) -> bool:
 
 
 def adhoc_spec(id: Source, options: Mapping[str, Any]) -> WorldSpec:
-    """What is known of an unregistered world: nothing, unless ``options`` say ``slot_exchangeable=True``.
+    """What is known of an unregistered world: nothing, unless ``options`` say
+    ``slot_exchangeable=True``.
 
     Raises:
-        ConfigError: if the id does not name a module and something in it, or padded agents are called exchangeable.
+        ConfigError: if the id does not name a module and something in it, or padded agents are
+            called exchangeable.
     """
     from mirrorenv.envs.registry import WorldSpec
 
     if not isinstance(id, str):
         if not callable(id):
             raise ConfigError(
-                f"a {type(id).__name__} cannot be copied: pass what makes it, for example make_batch(lambda: Env(), 64)"
+                f"a {type(id).__name__} cannot be copied: pass what makes it, for example "
+                "make_batch(lambda: Env(), 64)"
             )
         id = f"{getattr(id, '__module__', '?')}:{getattr(id, '__qualname__', type(id).__name__)}"
     if not all(id.partition(":")):
@@ -55,13 +59,13 @@ def adhoc_batch(id: Source, num_envs: int, options: Mapping[str, Any]) -> ArrayW
     """A batch of an unregistered world.
 
     Args:
-        id: ``"package.module:Env"`` or what makes an environment: a ``ParallelEnv`` class, a function, or a class of
-            our own :class:`~mirrorenv.envs.base.ArrayWorld`.
+        id: ``"package.module:Env"`` or what makes an environment: a ``ParallelEnv`` class, a
+            function, or a class of our own :class:`~mirrorenv.envs.base.ArrayWorld`.
         num_envs: B, the number of copies.
         options: arguments of the environment, and those of
-            :class:`~mirrorenv.envs.adapters.third_party.ThirdPartyWorld`; ``horizon`` reaches the environment as well
-            if it takes it by that name. ``env_kwargs`` holds arguments of the environment that have the name of one of
-            ours.
+            :class:`~mirrorenv.envs.adapters.third_party.ThirdPartyWorld`; ``horizon`` reaches the
+            environment as well if it takes it by that name. ``env_kwargs`` holds arguments of the
+            environment that have the name of one of ours.
 
     Raises:
         ConfigError: if an argument is unknown or missing.
@@ -83,7 +87,8 @@ def adhoc_batch(id: Source, num_envs: int, options: Mapping[str, Any]) -> ArrayW
 def environment_arguments(
     id: str, factory: Callable[..., Any], options: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arguments of the environment, and those of :class:`~mirrorenv.envs.adapters.third_party.ThirdPartyWorld`.
+    """The arguments of the environment, and those of
+    :class:`~mirrorenv.envs.adapters.third_party.ThirdPartyWorld`.
 
     Raises:
         ConfigError: if an argument is unknown, or could be either's.
@@ -97,7 +102,8 @@ def environment_arguments(
         rest["horizon"] = ours["horizon"]
     for name in ours.keys() & named - {"horizon"}:
         raise ConfigError(
-            f"{id}: the environment has an argument '{name}' and so has the batch: pass the environment's as "
+            f"{id}: the environment has an argument '{name}' and so has the batch: pass the "
+            "environment's as "
             f"env_kwargs={{'{name}': ...}}"
         )
     rest |= ours.pop("env_kwargs", None) or {}
@@ -115,10 +121,16 @@ def _signature(factory: Callable[..., Any]) -> inspect.Signature | None:
 def _named_parameters(factory: Callable[..., Any]) -> set[str]:
     signature = _signature(factory)
     variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return {n for n, p in signature.parameters.items() if p.kind not in variable} if signature else set()
+    return (
+        {n for n, p in signature.parameters.items() if p.kind not in variable}
+        if signature
+        else set()
+    )
 
 
-def _check_names(id: str, factory: Callable[..., Any], arguments: Mapping[str, Any], ours: tuple[str, ...]) -> None:
+def _check_names(
+    id: str, factory: Callable[..., Any], arguments: Mapping[str, Any], ours: tuple[str, ...]
+) -> None:
     """An unknown argument is answered with the known ones."""
     signature = _signature(factory)
     if signature is None or any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):

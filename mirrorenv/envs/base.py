@@ -1,6 +1,7 @@
 """The array contract: a world is written once, as a batch of B independent copies.
 
-Shape legend: B batch (copies), N agents, A action dimensions, obs the observation shape of one agent.
+Shape legend: B batch (copies), N agents, A action dimensions, obs the observation shape of one
+agent.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ Actions = npt.NDArray[Any]  # (B, N) integers or (B, N, A) float32
 
 
 class Step(NamedTuple):
-    """What a batch of worlds answers to one joint action. All arrays are fresh: the caller may keep or change them."""
+    """What a batch of worlds answers to one joint action. All arrays are fresh: the caller may keep
+    or change them."""
 
     observations: Observations  # (B, N, *obs) float32
     rewards: npt.NDArray[np.float32]  # (B, N)
@@ -33,8 +35,9 @@ class Step(NamedTuple):
 class ArrayWorld(ABC):
     """A batch of B independent copies of one world with N agents that act simultaneously.
 
-    Row b depends on ``seeds[b]`` and on its own actions only, whatever B is. A finished row is frozen: it earns
-    nothing, repeats its last observation and keeps its flags until the next ``reset``; its actions are ignored.
+    Row b depends on ``seeds[b]`` and on its own actions only, whatever B is. A finished row is
+    frozen: it earns nothing, repeats its last observation and keeps its flags until the next
+    ``reset``; its actions are ignored.
 
     Attributes:
         agents: N names such as ``"ant_0"``. No observation holds them or their order.
@@ -42,8 +45,8 @@ class ArrayWorld(ABC):
         horizon: the number of steps at most.
         observation_space: what one agent sees.
         action_space: what one agent may do, ``Discrete`` or ``Box``.
-        place_columns: which numbers of the flattened observation say where an agent is, so that observers may be shown
-            an agent's neighbours only; empty if none does.
+        place_columns: which numbers of the flattened observation say where an agent is, so that
+            observers may be shown an agent's neighbours only; empty if none does.
     """
 
     agents: tuple[str, ...]
@@ -61,8 +64,12 @@ class ArrayWorld(ABC):
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """A name for each number of an observation, in C order; places in the array unless a world knows better."""
-        return tuple(f"observation[{', '.join(map(str, i))}]" for i in np.ndindex(self.observation_space.shape or (1,)))
+        """A name for each number of an observation, in C order; places in the array unless a world
+        knows better."""
+        return tuple(
+            f"observation[{', '.join(map(str, i))}]"
+            for i in np.ndindex(self.observation_space.shape or (1,))
+        )
 
     @abstractmethod
     def reset(self, seeds: Seeds) -> Observations:
@@ -70,7 +77,8 @@ class ArrayWorld(ABC):
 
     @abstractmethod
     def step(self, actions: Actions) -> Step:
-        """Let every agent act once; (B, N) integers for a Discrete space, (B, N, A) floats for a Box."""
+        """Let every agent act once; (B, N) integers for a Discrete space, (B, N, A) floats for a
+        Box."""
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
         """Row ``index`` as an (H, W, 3) uint8 picture; worlds without space have none.
@@ -81,7 +89,8 @@ class ArrayWorld(ABC):
         raise WorldError(f"{type(self).__name__} has no picture: it is not a spatial world")
 
     def state(self) -> npt.NDArray[np.float32]:
-        """(B, S) float32: the whole state for centralised critics, in agent order; never shown to observers.
+        """(B, S) float32: the whole state for centralised critics, in agent order; never shown to
+        observers.
 
         Raises:
             NotImplementedError: if the world offers none, as PettingZoo's ``state`` does.
@@ -90,7 +99,11 @@ class ArrayWorld(ABC):
 
 
 def check_actions(
-    actions: Actions, space: spaces.Discrete[Any] | spaces.Box, batch: tuple[int, ...], world: str, step: int
+    actions: Actions,
+    space: spaces.Discrete[Any] | spaces.Box,
+    batch: tuple[int, ...],
+    world: str,
+    step: int,
 ) -> npt.NDArray[Any]:
     """Joint actions checked against the space of one agent.
 
@@ -106,8 +119,9 @@ def check_actions(
 
     Raises:
         ShapeError: if shape or dtype is wrong.
-        WorldError: if a value lies outside the space or is not finite; it names row, agent and step. Moves outside a
-            Box are refused rather than clipped, since an observer could read a name from the part that had no effect.
+        WorldError: if a value lies outside the space or is not finite; it names row, agent and
+            step. Moves outside a Box are refused rather than clipped, since an observer could read
+            a name from the part that had no effect.
     """
     array = np.asarray(actions)
     shape = (*batch, *(space.shape or ()))
@@ -120,7 +134,8 @@ def check_actions(
         if array.size and (array.min() < low or array.max() > high):
             row, agent = np.argwhere((array < low) | (array > high))[0]
             raise WorldError(
-                f"{world}, step {step}, row {row}, agent {agent}: action {array[row, agent]} is outside {low}..{high}"
+                f"{world}, step {step}, row {row}, agent {agent}: action {array[row, agent]} is "
+                f"outside {low}..{high}"
             )
         return array.astype(np.int64, copy=False)
     if array.dtype.kind not in "fiu":
@@ -130,18 +145,20 @@ def check_actions(
     if outside.any():
         row, agent = np.argwhere(outside)[0][:2]
         raise WorldError(
-            f"{world}, step {step}, row {row}, agent {agent}: action {array[row, agent]} is outside the space "
+            f"{world}, step {step}, row {row}, agent {agent}: action {array[row, agent]} is "
+            "outside the space "
             f"{space}: clip or squash it before the step"
         )
     return array
 
 
 class ClockedWorld(ArrayWorld):
-    """What the worlds of this package share: checks, the clock, random numbers and the freezing of finished rows.
+    """What the worlds of this package share: checks, the clock, random numbers and the freezing of
+    finished rows.
 
     A subclass fills in ``_start``, ``_advance`` and ``_observe``. It finds ``self.random`` (a
-    :class:`~mirrorenv.envs.random.BatchRandom` made from the seeds), ``self.clock`` (B,) int64 steps done, and
-    ``self.finished`` (B,) bool.
+    :class:`~mirrorenv.envs.random.BatchRandom` made from the seeds), ``self.clock`` (B,) int64
+    steps done, and ``self.finished`` (B,) bool.
 
     Args:
         num_envs: B, at least 1.
@@ -152,7 +169,8 @@ class ClockedWorld(ArrayWorld):
     """
 
     agent_name: ClassVar[str] = "agent"
-    clock_end: ClassVar[Literal["truncated", "terminated"]] = "truncated"  # a game of fixed length is terminated
+    # a game of fixed length is terminated
+    clock_end: ClassVar[Literal["truncated", "terminated"]] = "truncated"
 
     def __init__(
         self,
@@ -164,9 +182,15 @@ class ClockedWorld(ArrayWorld):
         action_space: spaces.Discrete[Any] | spaces.Box,
     ) -> None:
         name = type(self).__name__
-        for argument, value in (("num_envs", num_envs), ("num_agents", num_agents), ("horizon", horizon)):
+        for argument, value in (
+            ("num_envs", num_envs),
+            ("num_agents", num_agents),
+            ("horizon", horizon),
+        ):
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise ConfigError(f"{name}: {argument} must be a whole number of at least 1, got {value!r}")
+                raise ConfigError(
+                    f"{name}: {argument} must be a whole number of at least 1, got {value!r}"
+                )
         self.num_envs, self.horizon = int(num_envs), int(horizon)
         self.agents = tuple(f"{self.agent_name}_{i}" for i in range(num_agents))
         self.observation_space, self.action_space = observation_space, action_space
@@ -231,7 +255,11 @@ class ClockedWorld(ArrayWorld):
         if self._last is None:
             raise WorldError(f"{type(self).__name__}.step() was called before reset(seeds)")
         checked = check_actions(
-            actions, self.action_space, (self.num_envs, self.num_agents), type(self).__name__, int(self.clock.max())
+            actions,
+            self.action_space,
+            (self.num_envs, self.num_agents),
+            type(self).__name__,
+            int(self.clock.max()),
         )
         live = ~self.finished
         if not live.any():
@@ -256,10 +284,12 @@ class ClockedWorld(ArrayWorld):
         assert self._last is not None  # step() has checked
         shape = (self.num_envs, self.num_agents)
         terminated = np.repeat(self._terminated, self.num_agents).reshape(shape)  # (B, N)
-        truncated = np.repeat(self.finished & ~self._terminated, self.num_agents).reshape(shape)  # (B, N)
+        # (B, N)
+        truncated = np.repeat(self.finished & ~self._terminated, self.num_agents).reshape(shape)
         return Step(self._last.copy(), rewards, terminated, truncated)
 
     def _time_left(self) -> npt.NDArray[np.float32]:
-        """(B, N, 1) float32 in [0, 1]: the share of the episode still to come, the same for every agent."""
+        """(B, N, 1) float32 in [0, 1]: the share of the episode still to come, the same for every
+        agent."""
         left = (1.0 - self.clock / self.horizon).astype(np.float32)  # (B,)
         return np.repeat(left, self.num_agents).reshape(self.num_envs, self.num_agents, 1)

@@ -21,7 +21,8 @@ __all__ = ["AlikePlayers", "DifferentPlayers", "UniformPolicy"]
 class UniformPolicy:
     """Every agent draws its actions independently and uniformly from the action space.
 
-    Row b's draws depend on ``seed + b`` only, so that a batch plays what single copies with those seeds play.
+    Row b's draws depend on ``seed + b`` only, so that a batch plays what single copies with those
+    seeds play.
 
     Args:
         world: the world to act in; its action space must be bounded.
@@ -38,7 +39,9 @@ class UniformPolicy:
         if isinstance(space, spaces.Discrete):
             return self._random.integers(int(space.n), (self._agents,)) + int(space.start)
         unit = self._random.uniform((self._agents, *space.shape))
-        moves: npt.NDArray[np.float32] = (space.low + (space.high - space.low) * unit).astype(np.float32)
+        moves: npt.NDArray[np.float32] = (space.low + (space.high - space.low) * unit).astype(
+            np.float32
+        )
         return np.clip(moves, space.low, space.high)
 
 
@@ -51,7 +54,10 @@ class AlikePlayers:
 
     def __init__(self, world: ArrayWorld) -> None:
         if not isinstance(world.action_space, spaces.Discrete):
-            raise WorldError(f"{type(world).__name__}: scripted by action number, but its actions are not Discrete")
+            raise WorldError(
+                f"{type(world).__name__}: scripted by action number, but its actions are not "
+                "Discrete"
+            )
         self._start, self._count = int(world.action_space.start), int(world.action_space.n)
         self._shape = (world.num_envs, world.num_agents)
 
@@ -61,7 +67,8 @@ class AlikePlayers:
 
 
 class DifferentPlayers(AlikePlayers):
-    """Agent i always takes action i (from the first again, where there are fewer actions than agents)."""
+    """Agent i always takes action i (from the first again, where there are fewer actions than
+    agents)."""
 
     def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.int64]:
         """(B, N) int64 actions."""

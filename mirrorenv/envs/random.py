@@ -1,8 +1,10 @@
-"""Counter-based random numbers for a batch of worlds, so that row b of a batch equals the single world with its seed.
+"""Counter-based random numbers for a batch of worlds, so that row b of a batch equals the single
+world with its seed.
 
-A generator that is shared by a batch would make every row depend on how many rows stand beside it. Here each row owns a
-key (hashed from its seed) and a counter, and a number is a hash of the two: Steele, Lea and Flood's SplitMix64 ("Fast
-splittable pseudorandom number generators", OOPSLA 2014) evaluated at any counter, for all rows at once.
+A generator that is shared by a batch would make every row depend on how many rows stand beside it.
+Here each row owns a key (hashed from its seed) and a counter, and a number is a hash of the two:
+Steele, Lea and Flood's SplitMix64 ("Fast splittable pseudorandom number generators", OOPSLA 2014)
+evaluated at any counter, for all rows at once.
 
 Shape legend: B batch (rows of the generator), R rows asked for.
 """
@@ -31,7 +33,8 @@ _ONE = np.uint64(1)
 
 
 def fresh_seed() -> int:
-    """A seed in [0, 2**63) from the operating system's entropy; the global random state is not touched."""
+    """A seed in [0, 2**63) from the operating system's entropy; the global random state is not
+    touched."""
     return int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> _ONE)
 
 
@@ -43,36 +46,44 @@ def check_seeds(seeds: Seeds, count: int | None = None) -> npt.NDArray[np.uint64
         count: the number of seeds wanted, or None for any.
 
     Raises:
-        ShapeError: if the seeds are not a flat row of non-negative integers, or not ``count`` of them.
+        ShapeError: if the seeds are not a flat row of non-negative integers, or not ``count`` of
+            them.
     """
     array = np.asarray(seeds)
     if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise ShapeError(f"seeds must be a flat row of integers, got shape {array.shape} and dtype {array.dtype}")
+        raise ShapeError(
+            f"seeds must be a flat row of integers, got shape {array.shape} and dtype {array.dtype}"
+        )
     if array.dtype.kind == "i" and array.size and array.min() < 0:
         raise ShapeError(f"seeds must not be negative, got {array.min()}")
     if count is not None and len(array) != count:
         raise ShapeError(
-            f"{count} worlds need {count} seeds, got {len(array)}: pass one seed for each row of the batch"
+            f"{count} worlds need {count} seeds, got {len(array)}: pass one seed for each row of "
+            "the batch"
         )
     return array.astype(np.uint64)
 
 
 def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """SplitMix64's finaliser: a bijection of 64 bits in which every input bit moves every output bit."""
+    """SplitMix64's finaliser: a bijection of 64 bits in which every input bit moves every output
+    bit."""
     x = (x ^ (x >> _S30)) * _MIX_1
     x = (x ^ (x >> _S27)) * _MIX_2
     return x ^ (x >> _S31)
 
 
 class BatchRandom:
-    """Random numbers for B rows; row b depends on ``seeds[b]``, on the stream's name and on its own earlier draws only.
+    """Random numbers for B rows; row b depends on ``seeds[b]``, on the stream's name and on its own
+    earlier draws only.
 
-    Every method takes ``rows``: the rows that draw (an index array), or None for all. Rows that do not draw do not
-    advance, so a world may draw for the rows that need it and stay independent of its neighbours.
+    Every method takes ``rows``: the rows that draw (an index array), or None for all. Rows that do
+    not draw do not advance, so a world may draw for the rows that need it and stay independent of
+    its neighbours.
 
     Args:
         seeds: (B,) integers, zero or greater.
-        stream: a name that separates users of one seed, for example a world and a policy playing in it.
+        stream: a name that separates users of one seed, for example a world and a policy playing in
+            it.
     """
 
     def __init__(self, seeds: Seeds, stream: str = "world") -> None:
@@ -83,7 +94,9 @@ class BatchRandom:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def bits(self, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None) -> npt.NDArray[np.uint64]:
+    def bits(
+        self, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None
+    ) -> npt.NDArray[np.uint64]:
         """(R, *shape) uniform 64-bit integers."""
         size = int(np.prod(shape, dtype=np.int64))
         chosen: Any = slice(None) if rows is None else rows
@@ -116,10 +129,15 @@ class BatchRandom:
     def permutation(
         self, n: int, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None
     ) -> npt.NDArray[np.int64]:
-        """(R, *shape, n) int64: random orders of 0..n-1; the first k columns are k draws without replacement."""
-        return np.argsort(self.bits((*shape, n), rows), axis=-1, kind="stable").astype(np.int64, copy=False)
+        """(R, *shape, n) int64: random orders of 0..n-1; the first k columns are k draws without
+        replacement."""
+        return np.argsort(self.bits((*shape, n), rows), axis=-1, kind="stable").astype(
+            np.int64, copy=False
+        )
 
-    def normal(self, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None) -> npt.NDArray[np.float64]:
+    def normal(
+        self, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None
+    ) -> npt.NDArray[np.float64]:
         """(R, *shape) float64 standard normal, by the inverse distribution function."""
         values: npt.NDArray[np.float64] = ndtri(self.uniform(shape, rows=rows) + 2.0**-54)
         return values
@@ -127,23 +145,33 @@ class BatchRandom:
     def log_gamma(
         self, alpha: float, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None
     ) -> npt.NDArray[np.float64]:
-        """(R, *shape) float64: logarithms of Gamma(alpha, 1) variables, finite for alpha far below 1.
+        """(R, *shape) float64: logarithms of Gamma(alpha, 1) variables, finite for alpha far below
+        1.
 
-        Gamma(alpha) has the law of Gamma(alpha + 1) * U**(1 / alpha) (Marsaglia and Tsang, ACM TOMS 2000, section 6).
+        Gamma(alpha) has the law of Gamma(alpha + 1) * U**(1 / alpha) (Marsaglia and Tsang, ACM TOMS
+        2000, section 6).
         """
         if not alpha > 0:
             raise ShapeError(f"log_gamma needs alpha above 0, got {alpha}")
         unit = self.uniform((2, *shape), rows=rows) + 2.0**-54  # never exactly 0
-        values: npt.NDArray[np.float64] = np.log(gammaincinv(alpha + 1.0, unit[:, 0])) + np.log(unit[:, 1]) / alpha
+        values: npt.NDArray[np.float64] = (
+            np.log(gammaincinv(alpha + 1.0, unit[:, 0])) + np.log(unit[:, 1]) / alpha
+        )
         return values
 
     def log_dirichlet(
-        self, alpha: float, n: int, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None
+        self,
+        alpha: float,
+        n: int,
+        shape: tuple[int, ...] = (),
+        rows: npt.NDArray[np.intp] | None = None,
     ) -> npt.NDArray[np.float64]:
         """(R, *shape, n) float64: log probabilities of symmetric Dirichlet(alpha) vectors."""
         logs = self.log_gamma(alpha, (*shape, n), rows)
         logs = logs - logs.max(axis=-1, keepdims=True)
-        normalised: npt.NDArray[np.float64] = logs - np.log(np.exp(logs).sum(axis=-1, keepdims=True))
+        normalised: npt.NDArray[np.float64] = logs - np.log(
+            np.exp(logs).sum(axis=-1, keepdims=True)
+        )
         return normalised
 
     def categorical(

@@ -1,7 +1,8 @@
 """The registry of worlds: versioned ids, lazy entry points, typed metadata.
 
-A package of its own adds worlds without touching this one: it declares a Python entry point in the group
-``mirrorenv.envs`` that names a module (whose import calls :func:`register`) or a function (which is called).
+A package of its own adds worlds without touching this one: it declares a Python entry point in the
+group ``mirrorenv.envs`` that names a module (whose import calls :func:`register`) or a function
+(which is called).
 """
 
 from __future__ import annotations
@@ -24,7 +25,16 @@ from mirrorenv.errors import ConfigError, WorldError, unknown_name
 if TYPE_CHECKING:
     from mirrorenv.envs.adapters.pettingzoo_face import PettingZooFace
 
-__all__ = ["WorldSpec", "broken_plugins", "full_id", "make", "make_batch", "register", "registry", "spec"]
+__all__ = [
+    "WorldSpec",
+    "broken_plugins",
+    "full_id",
+    "make",
+    "make_batch",
+    "register",
+    "registry",
+    "spec",
+]
 
 PLUGIN_GROUP = "mirrorenv.envs"
 _ID = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+-v[0-9]+")
@@ -38,14 +48,18 @@ class WorldSpec:
         id: ``"namespace/name-v0"``; the version rises when a result would change.
         entry_point: ``"package.module:Class"``, imported when the world is first made.
         kwargs: arguments of the entry point that differ from its defaults.
-        kind: ``"array"`` worlds follow :class:`~mirrorenv.envs.base.ArrayWorld`; ``"text"`` worlds speak.
+        kind: ``"array"`` worlds follow :class:`~mirrorenv.envs.base.ArrayWorld`; ``"text"`` worlds
+            speak.
         simultaneous: all agents act in every step.
         team_reward: by default every agent receives the same reward.
-        slot_exchangeable: relabelling the agents leaves the world's law unchanged, so that the exact limit holds.
-        leaks: why an observer could tell agents apart that run one identical policy, or None if nothing is known to.
+        slot_exchangeable: relabelling the agents leaves the world's law unchanged, so that the
+            exact limit holds.
+        leaks: why an observer could tell agents apart that run one identical policy, or None if
+            nothing is known to.
         description: one line.
-        players: ``"package.module:PLAYERS"``, a mapping from the names of scripted teams to what makes one from a world
-            (a policy in the sense of :data:`~mirrorenv.envs.episodes.Policy`), from the weakest to the best; or None.
+        players: ``"package.module:PLAYERS"``, a mapping from the names of scripted teams to what
+            makes one from a world (a policy in the sense of
+            :data:`~mirrorenv.envs.episodes.Policy`), from the weakest to the best; or None.
     """
 
     id: str
@@ -81,7 +95,9 @@ class WorldSpec:
         try:
             return getattr(import_module(module), attribute)
         except (ModuleNotFoundError, AttributeError) as error:
-            raise WorldError(f"world '{self.id}': cannot load its {what} '{name}': {error}") from error
+            raise WorldError(
+                f"world '{self.id}': cannot load its {what} '{name}': {error}"
+            ) from error
 
 
 _WORLDS: dict[str, WorldSpec] = {}
@@ -102,28 +118,34 @@ def register(
     description: str = "",
     players: str | None = None,
 ) -> WorldSpec:
-    """Add a world; the arguments are :class:`WorldSpec`'s. Registering the same specification twice is harmless.
+    """Add a world; the arguments are :class:`WorldSpec`'s. Registering the same specification twice
+    is harmless.
 
     Raises:
-        ConfigError: if the id or the entry point is malformed, or the id is taken by another specification.
+        ConfigError: if the id or the entry point is malformed, or the id is taken by another
+            specification.
     """
     if not _ID.fullmatch(id):
         raise ConfigError(f"world id '{id}' must look like 'namespace/name-v0'")
     if not all(entry_point.partition(":")):
-        raise ConfigError(f"world '{id}': entry point '{entry_point}' must look like 'package.module:Class'")
+        raise ConfigError(
+            f"world '{id}': entry point '{entry_point}' must look like 'package.module:Class'"
+        )
     if kind not in ("array", "text"):
         raise ConfigError(f"world '{id}': kind must be 'array' or 'text', got '{kind}'")
     claims = (kind, simultaneous, team_reward, slot_exchangeable, leaks, description, players)
     new = WorldSpec(id, entry_point, dict(kwargs or {}), *claims)
     if _WORLDS.setdefault(id, new) != new:
         raise ConfigError(
-            f"world '{id}' is registered already, by '{_WORLDS[id].entry_point}': choose another name or version"
+            f"world '{id}' is registered already, by '{_WORLDS[id].entry_point}': choose another "
+            "name or version"
         )
     return new
 
 
 def _load_plugins() -> None:
-    """Let installed packages register their worlds, once; a broken one is reported and the rest go on."""
+    """Let installed packages register their worlds, once; a broken one is reported and the rest go
+    on."""
     global _plugins_loaded
     if _plugins_loaded:
         return
@@ -133,9 +155,13 @@ def _load_plugins() -> None:
             loaded = point.load()
             if callable(loaded):
                 loaded()
-        except Exception as error:  # somebody else's code: anything may happen, and none of it may stop our worlds
+        # somebody else's code: anything may happen, and none of it may stop our worlds
+        except Exception as error:
             reason = _BROKEN[point.name] = f"{type(error).__name__}: {error}"
-            message = f"the plugin '{point.name}' ({point.value}) of group '{PLUGIN_GROUP}' did not load: {reason}"
+            message = (
+                f"the plugin '{point.name}' ({point.value}) of group '{PLUGIN_GROUP}' did not "
+                f"load: {reason}"
+            )
             warnings.warn(message, RuntimeWarning, stacklevel=3)
 
 
@@ -152,7 +178,8 @@ def registry() -> dict[str, WorldSpec]:
 
 
 def full_id(id: str) -> str:
-    """What is meant on a command line: ``ants-v0`` is short for ``mirrorenv/ants-v0``, anything else is itself."""
+    """What is meant on a command line: ``ants-v0`` is short for ``mirrorenv/ants-v0``, anything
+    else is itself."""
     return id if "/" in id or ":" in id else f"mirrorenv/{id}"
 
 
@@ -160,10 +187,11 @@ def spec(id: str | Callable[..., Any], **kwargs: Any) -> WorldSpec:
     """The specification of one world.
 
     Args:
-        id: a registered id; or ``"package.module:Env"`` or what makes an environment: nothing is known of these, and
-            their specification claims nothing.
-        **kwargs: the arguments it will be made with. Of an unregistered world, ``slot_exchangeable=True`` says that
-            nothing but the policies tells its agents apart; a registered world has said so itself.
+        id: a registered id; or ``"package.module:Env"`` or what makes an environment: nothing is
+            known of these, and their specification claims nothing.
+        **kwargs: the arguments it will be made with. Of an unregistered world,
+            ``slot_exchangeable=True`` says that nothing but the policies tells its agents apart; a
+            registered world has said so itself.
 
     Raises:
         UnknownNameError: if no world has this id; the message proposes close ones.
@@ -179,7 +207,8 @@ def spec(id: str | Callable[..., Any], **kwargs: Any) -> WorldSpec:
 
 
 def _build(known: WorldSpec, arguments: dict[str, Any]) -> Any:
-    """Call the entry point, answering an unknown argument with the known ones and a wrong kind with the right one."""
+    """Call the entry point, answering an unknown argument with the known ones and a wrong kind with
+    the right one."""
     entry = known.load()
     parameters = inspect.signature(entry).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -201,7 +230,8 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 
 
 def _check_kind(world: str, name: str, value: Any, annotation: Any) -> None:
-    """Hold an argument to a plain annotation; what is annotated otherwise is the world's own business."""
+    """Hold an argument to a plain annotation; what is annotated otherwise is the world's own
+    business."""
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     text, optional, _ = text.partition(" | None")
     if name == "num_envs" or text not in _KINDS or (optional and value is None):
@@ -215,8 +245,8 @@ def make_batch(id: str | Callable[..., Any], num_envs: int, **kwargs: Any) -> Ar
     """A batch of B independent copies of a world.
 
     Args:
-        id: a registered id, e.g. ``"mirrorenv/ants-v0"``; or any PettingZoo environment, as ``"package.module:Env"`` or
-            as what makes one, e.g. ``lambda: Env()``.
+        id: a registered id, e.g. ``"mirrorenv/ants-v0"``; or any PettingZoo environment, as
+            ``"package.module:Env"`` or as what makes one, e.g. ``lambda: Env()``.
         num_envs: B, the number of copies.
         **kwargs: the world's own arguments; for a PettingZoo environment also those of
             :class:`~mirrorenv.envs.adapters.third_party.ThirdPartyWorld`, such as ``horizon``.
@@ -235,8 +265,11 @@ def make_batch(id: str | Callable[..., Any], num_envs: int, **kwargs: Any) -> Ar
     return world
 
 
-def make(id: str | Callable[..., Any], *, render_mode: str | None = None, **kwargs: Any) -> PettingZooFace:
-    """One copy of a world as a PettingZoo ``ParallelEnv``: the same code as :func:`make_batch` with B = 1.
+def make(
+    id: str | Callable[..., Any], *, render_mode: str | None = None, **kwargs: Any
+) -> PettingZooFace:
+    """One copy of a world as a PettingZoo ``ParallelEnv``: the same code as :func:`make_batch` with
+    B = 1.
 
     Args:
         id: a registered id, or any PettingZoo environment, as in :func:`make_batch`.
@@ -251,9 +284,13 @@ def make(id: str | Callable[..., Any], *, render_mode: str | None = None, **kwar
     from mirrorenv.envs.adapters.pettingzoo_face import PettingZooFace
 
     if isinstance(id, str) and not is_adhoc(id):
-        if (known := spec(id)).kind == "text":  # it is a ParallelEnv already: texts have no batch of arrays
+        # it is a ParallelEnv already: texts have no batch of arrays
+        if (known := spec(id)).kind == "text":
             return _build(known, {**known.kwargs, "render_mode": render_mode, **kwargs})  # type: ignore[no-any-return]
         return PettingZooFace(make_batch(id, 1, **kwargs), render_mode=render_mode, name=id)
-    if render_mode is not None:  # such an environment draws itself, if it is told so when it is made
+    # such an environment draws itself, if it is told so when it is made
+    if render_mode is not None:
         kwargs["render_mode"] = "rgb_array"  # the window, if one is asked for, is ours
-    return PettingZooFace(make_batch(id, 1, **kwargs), render_mode=render_mode, name=adhoc_spec(id, kwargs).id)
+    return PettingZooFace(
+        make_batch(id, 1, **kwargs), render_mode=render_mode, name=adhoc_spec(id, kwargs).id
+    )

@@ -1,7 +1,8 @@
 """A language model in this process: no key, no server, nothing to compile.
 
-Everything here imports torch and transformers only when a model is first needed. One model serves all players, readers
-and served requests of a process; what can be computed together is (:class:`Engine`).
+Everything here imports torch and transformers only when a model is first needed. One model serves
+all players, readers and served requests of a process; what can be computed together is
+(:class:`Engine`).
 """
 
 from __future__ import annotations

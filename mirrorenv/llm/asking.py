@@ -35,7 +35,8 @@ class Generated:
         text: the same in words, without the end mark.
         finished: whether the model ended the text itself; False if the limit did.
         logprobs: nats of each token at temperature 1, whatever temperature drew it.
-        top: for each place the likeliest tokens and their nats at temperature 1, if they were asked for.
+        top: for each place the likeliest tokens and their nats at temperature 1, if they were asked
+            for.
     """
 
     tokens: tuple[int, ...]

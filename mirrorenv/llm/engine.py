@@ -1,7 +1,8 @@
 """One worker for each model: what is asked at the same time is computed together.
 
-Players, readers and served requests come from an event loop or from threads; each gets a future. The worker takes what
-has arrived, writes all texts of it in one batch, and runs whatever else was asked one after the other.
+Players, readers and served requests come from an event loop or from threads; each gets a future.
+The worker takes what has arrived, writes all texts of it in one batch, and runs whatever else was
+asked one after the other.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "engine_of"]
 
 T = TypeVar("T")
-_GRACE = 0.02  # seconds without a new arrival after which a batch is closed: the players of a phase ask all at once
+# seconds without a new arrival after which a batch is closed: the players of a phase ask all at
+# once
+_GRACE = 0.02
 
 
 @dataclass(frozen=True)
 class _Job:
-    """Something to write (a request) or to compute (a function of the model), and who waits for it."""
+    """Something to write (a request) or to compute (a function of the model), and who waits for
+    it."""
 
     what: Request | Callable[[Any], Any]
     future: Future[Any]
@@ -87,7 +91,9 @@ class Engine:
 
     def _one(self, job: _Job, model: LanguageModel) -> None:
         try:
-            job.future.set_result(model.generate([job.what])[0] if isinstance(job.what, Request) else job.what(model))
+            job.future.set_result(
+                model.generate([job.what])[0] if isinstance(job.what, Request) else job.what(model)
+            )
         except BaseException as error:
             job.future.set_exception(error)
 
@@ -110,7 +116,8 @@ _lock = threading.Lock()
 
 
 def engine_of(name: str, dtype: str = "float32", adapter: str = "") -> Engine:
-    """The engine of a model, one for each process; the model itself is loaded when it is first asked.
+    """The engine of a model, one for each process; the model itself is loaded when it is first
+    asked.
 
     Raises:
         MissingExtraError, ConfigError: if the model could not be loaded.

@@ -1,4 +1,5 @@
-"""How many requests an endpoint gets at once, and when the next: shared by all players that ask the same address."""
+"""How many requests an endpoint gets at once, and when the next: shared by all players that ask the
+same address."""
 
 from __future__ import annotations
 
@@ -10,11 +11,14 @@ from contextlib import asynccontextmanager
 __all__ = ["Gate"]
 
 _SHRINK = 0.7
-_COOLDOWN = 1.0  # seconds in which several refusals count as one: those in flight were sent before the first came back
+# seconds in which several refusals count as one: those in flight were sent before the first came
+# back
+_COOLDOWN = 1.0
 
 
 class Gate:
-    """Additive increase, multiplicative decrease (Chiu and Jain 1989), a common pause, and a common end.
+    """Additive increase, multiplicative decrease (Chiu and Jain 1989), a common pause, and a common
+    end.
 
     Args:
         cap: requests in flight at most; where it starts.

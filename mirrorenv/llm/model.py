@@ -1,11 +1,12 @@
-"""A causal language model that writes in batches and scores texts of others. The only file here that imports torch.
+"""A causal language model that writes in batches and scores texts of others. The only file here
+that imports torch.
 
-A prompt is read once, alone and unpadded, and its keys and values are kept: what a context gives does not depend on
-what else is computed, and contexts that begin alike share their beginning. Only the tokens that are written are
-computed side by side.
+A prompt is read once, alone and unpadded, and its keys and values are kept: what a context gives
+does not depend on what else is computed, and contexts that begin alike share their beginning. Only
+the tokens that are written are computed side by side.
 
-Shape legend: B texts side by side, P tokens of a context, L of a continuation, V words of the vocabulary, H heads, D
-channels.
+Shape legend: B texts side by side, P tokens of a context, L of a continuation, V words of the
+vocabulary, H heads, D channels.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ __all__ = ["LanguageModel"]
 _KEPT_TOKENS = 8_000  # of contexts; 46 kB each for SmolLM2 in float32
 _KEPT_SCORES = 20_000
 _WIDEST = 16  # texts scored at once: bounds the memory that their logits take
-_PLAIN = {"system": "{}\n\n", "user": "Question: {}\n", "assistant": "Answer: {}\n\n"}  # where there is no template
+# where there is no template
+_PLAIN = {"system": "{}\n\n", "user": "Question: {}\n", "assistant": "Answer: {}\n\n"}
 _HEADER = "Answer:"
 _STOP = "\n\nQuestion:"
 
@@ -50,18 +52,20 @@ class LanguageModel:
         self._contexts: OrderedDict[tuple[int, ...], tuple[Any, torch.Tensor]] = OrderedDict()
         self._scores: OrderedDict[tuple[Any, ...], float] = OrderedDict()
 
-    # -- words and tokens ---------------------------------------------------------------------------------------------
+    # -- words and tokens --------------------------------------------------------------------------
 
     @property
     def has_template(self) -> bool:
-        """Whether it was trained for chat; a base model gets questions and answers as plain text."""
+        """Whether it was trained for chat; a base model gets questions and answers as plain
+        text."""
         return bool(getattr(self.tokenizer, "chat_template", None))
 
     def chat(self, messages: Sequence[tuple[str, str]]) -> tuple[int, ...]:
         """Token ids of a conversation, up to where the assistant's next turn begins.
 
         Args:
-            messages: (role, content). A system message comes first, always: without one, templates put in their own.
+            messages: (role, content). A system message comes first, always: without one, templates
+                put in their own.
         """
         said = [{"role": role, "content": self._harmless(content)} for role, content in messages]
         if not self.has_template:
@@ -74,12 +78,14 @@ class LanguageModel:
         ask: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True}
         try:
             return str(self.tokenizer.apply_chat_template(said, **ask))
-        except Exception:  # a template without a system role raises its own kind of error: the user says it then
+        # a template without a system role raises its own kind of error: the user says it then
+        except Exception:
             first = {"role": "user", "content": f"{said[0]['content']}\n\n{said[1]['content']}"}
             return str(self.tokenizer.apply_chat_template([first, *said[2:]], **ask))
 
     def _harmless(self, text: str) -> str:
-        """The text without the tokenizer's own marks: no player's words can end a turn or begin another."""
+        """The text without the tokenizer's own marks: no player's words can end a turn or begin
+        another."""
         before = None
         while before != text:
             before = text
@@ -100,30 +106,40 @@ class LanguageModel:
         """The text of token ids, without marks."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
-    # -- contexts -----------------------------------------------------------------------------------------------------
+    # -- contexts ----------------------------------------------------------------------------------
 
-    def _context(self, ids: tuple[int, ...]) -> tuple[list[tuple[torch.Tensor, torch.Tensor]], torch.Tensor]:
+    def _context(
+        self, ids: tuple[int, ...]
+    ) -> tuple[list[tuple[torch.Tensor, torch.Tensor]], torch.Tensor]:
         """Keys and values (1, H, P, D) of each layer, and the logits (V) after the last token."""
         if ids in self._contexts:
             self._contexts.move_to_end(ids)
             return self._contexts[ids]
         if not ids or len(ids) >= self.longest:
             raise MirrorError(
-                f"local model '{self.name}': a context of {len(ids)} tokens, and it takes 1 to {self.longest - 1}; "
+                f"local model '{self.name}': a context of {len(ids)} tokens, and it takes 1 to "
+                f"{self.longest - 1}; "
                 "play fewer rounds, or with a memory that keeps less (memory = 'notes')"
             )
         known = max((key for key in self._contexts if ids[: len(key)] == key), key=len, default=())
         cache = DynamicCache(ddp_cache_data=self._contexts[known][0]) if known else DynamicCache()
         new = torch.tensor([ids[len(known) :]], device=self.model.device)
         place = torch.arange(len(known), len(ids), device=self.model.device)[None]
-        out = self.model(new, past_key_values=cache, position_ids=place, use_cache=True, logits_to_keep=1)
-        found = [(layer.keys, layer.values) for layer in out.past_key_values.layers], out.logits[0, -1].float()
+        out = self.model(
+            new, past_key_values=cache, position_ids=place, use_cache=True, logits_to_keep=1
+        )
+        found = (
+            [(layer.keys, layer.values) for layer in out.past_key_values.layers],
+            out.logits[0, -1].float(),
+        )
         self._contexts[ids] = found
         while sum(map(len, self._contexts)) > _KEPT_TOKENS and len(self._contexts) > 1:
             self._contexts.popitem(last=False)
         return found
 
-    def _side_by_side(self, prompts: Sequence[tuple[int, ...]]) -> tuple[DynamicCache, torch.Tensor, torch.Tensor]:
+    def _side_by_side(
+        self, prompts: Sequence[tuple[int, ...]]
+    ) -> tuple[DynamicCache, torch.Tensor, torch.Tensor]:
         """The contexts as one cache padded on the left, its mask (B, P) and the logits (B, V)."""
         contexts = [self._context(prompt) for prompt in prompts]
         width = max(map(len, prompts))
@@ -138,9 +154,13 @@ class LanguageModel:
         layers = [(padded(layer, 0), padded(layer, 1)) for layer in range(len(contexts[0][0]))]
         place = torch.arange(width, device=self.model.device)
         mask = torch.stack([place >= width - len(prompt) for prompt in prompts]).long()
-        return DynamicCache(ddp_cache_data=layers), mask, torch.stack([logits for _, logits in contexts])
+        return (
+            DynamicCache(ddp_cache_data=layers),
+            mask,
+            torch.stack([logits for _, logits in contexts]),
+        )
 
-    # -- writing ------------------------------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------
 
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> list[Generated]:
@@ -162,10 +182,21 @@ class LanguageModel:
                 kept = torch.tensor(going, device=mask.device)
                 cache.batch_select_indices(kept)
                 mask, live = mask[kept], [live[place] for place in going]
-            mask = torch.cat([mask, torch.ones(len(live), 1, dtype=mask.dtype, device=mask.device)], dim=1)
-            last = torch.tensor([[rows[index].tokens[-1]] for index in live], device=mask.device)  # (B, 1)
-            place_ids = torch.tensor([[rows[index].length - 1] for index in live], device=mask.device)
-            out = self.model(last, past_key_values=cache, attention_mask=mask, position_ids=place_ids, use_cache=True)
+            mask = torch.cat(
+                [mask, torch.ones(len(live), 1, dtype=mask.dtype, device=mask.device)], dim=1
+            )
+            # (B, 1)
+            last = torch.tensor([[rows[index].tokens[-1]] for index in live], device=mask.device)
+            place_ids = torch.tensor(
+                [[rows[index].length - 1] for index in live], device=mask.device
+            )
+            out = self.model(
+                last,
+                past_key_values=cache,
+                attention_mask=mask,
+                position_ids=place_ids,
+                use_cache=True,
+            )
             cache, logits = out.past_key_values, out.logits[:, -1].float()
 
     def _generated(self, row: _Row) -> Generated:
@@ -175,18 +206,23 @@ class LanguageModel:
             text = text[: text.index(_STOP)]
         return Generated(tuple(row.tokens), text, finished, tuple(row.logprobs), tuple(row.top))
 
-    # -- scoring ------------------------------------------------------------------------------------------------------
+    # -- scoring -----------------------------------------------------------------------------------
 
     @torch.inference_mode()
     def score(
-        self, context: tuple[int, ...], continuations: Sequence[tuple[int, ...]], temperature: float = 1.0
+        self,
+        context: tuple[int, ...],
+        continuations: Sequence[tuple[int, ...]],
+        temperature: float = 1.0,
     ) -> list[float]:
-        """Log-probability in nats of each continuation after the context, when sampled at a temperature.
+        """Log-probability in nats of each continuation after the context, when sampled at a
+        temperature.
 
         Args:
             context: token ids.
             continuations: token ids; an empty one scores 0.
-            temperature: above 0; at 0 a continuation scores 0 if it is the likeliest at every place, else -inf.
+            temperature: above 0; at 0 a continuation scores 0 if it is the likeliest at every
+                place, else -inf.
         """
         known = {text: self._scores.get((context, text, temperature)) for text in continuations}
         missing = [text for text, value in known.items() if value is None]
@@ -198,24 +234,38 @@ class LanguageModel:
             self._scores.popitem(last=False)
         return [float(known[text] or 0.0) for text in continuations]
 
-    def _score(self, context: tuple[int, ...], texts: Sequence[tuple[int, ...]], temperature: float) -> list[float]:
+    def _score(
+        self, context: tuple[int, ...], texts: Sequence[tuple[int, ...]], temperature: float
+    ) -> list[float]:
         layers, first = self._context(context)
         count, longest = len(texts), max(map(len, texts))
         if len(context) + longest > self.longest:
-            raise MirrorError(f"local model '{self.name}': context and text are longer than {self.longest} tokens")
+            raise MirrorError(
+                f"local model '{self.name}': context and text are longer than {self.longest} tokens"
+            )
         logits = first.expand(count, 1, -1)  # (B, 1, V)
         if longest > 1:
             cache = DynamicCache(
-                ddp_cache_data=[(keys.expand(count, -1, -1, -1), values.expand(count, -1, -1, -1))
-                                for keys, values in layers]
-            )  # fmt: skip
-            # Padded on the right with token 0: a causal model never looks ahead, so nothing needs masking.
+                ddp_cache_data=[
+                    (keys.expand(count, -1, -1, -1), values.expand(count, -1, -1, -1))
+                    for keys, values in layers
+                ]
+            )
+            # Padded on the right with token 0: a causal model never looks ahead, so nothing needs
+            # masking.
             on = self.model.device
-            ids = torch.tensor([[*text[:-1], *[0] * (longest - max(1, len(text)))] for text in texts], device=on)
-            place = torch.arange(len(context), len(context) + longest - 1, device=on)[None].expand(count, -1)
+            ids = torch.tensor(
+                [[*text[:-1], *[0] * (longest - max(1, len(text)))] for text in texts], device=on
+            )
+            place = torch.arange(len(context), len(context) + longest - 1, device=on)[None].expand(
+                count, -1
+            )
             out = self.model(ids, past_key_values=cache, position_ids=place, use_cache=True)
             logits = torch.cat([logits, out.logits.float()], dim=1)  # (B, L, V)
-        return [_log_probability(row, text, temperature) for row, text in zip(logits, texts, strict=True)]
+        return [
+            _log_probability(row, text, temperature)
+            for row, text in zip(logits, texts, strict=True)
+        ]
 
 
 def _log_probability(logits: torch.Tensor, text: tuple[int, ...], temperature: float) -> float:
@@ -252,10 +302,15 @@ class _Row:
             values, ids = logs.topk(self.request.top_logprobs)
             self.top.append(tuple(zip(ids.tolist(), values.tolist(), strict=True)))
         self.length += 1
-        self.done = token in ends or len(self.tokens) >= self.request.tokens or self.length >= longest
+        self.done = (
+            token in ends or len(self.tokens) >= self.request.tokens or self.length >= longest
+        )
 
     def _draw(self, logits: torch.Tensor) -> int:
-        """By inversion, so that one uniform number decides and rounding can only matter at the edge of two tokens."""
+        """By inversion, so that one uniform number decides and rounding can only matter at the edge
+        of two tokens."""
         shares = torch.softmax(logits.double() / self.request.temperature, dim=-1).cumsum(dim=0)
-        place = torch.searchsorted(shares, float(self._draws.random()) * float(shares[-1]), right=True)
+        place = torch.searchsorted(
+            shares, float(self._draws.random()) * float(shares[-1]), right=True
+        )
         return min(int(place), len(shares) - 1)

@@ -25,7 +25,8 @@ class Capabilities:
         json_schema: hold an answer to a JSON schema of objects and enumerations.
         grammar: hold an answer to a grammar of the caller's.
         logprobs: tell the log-probabilities of the tokens that it writes.
-        sequence_logprobs: tell the log-probability of a text of somebody else's: what likelihood reading needs.
+        sequence_logprobs: tell the log-probability of a text of somebody else's: what likelihood
+            reading needs.
     """
 
     json_schema: bool
@@ -44,22 +45,32 @@ class LocalOptions(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     model: str = Field(
-        default=BUILT_IN, min_length=1, description="'smollm2', a folder that transformers can load, or a .gguf file."
+        default=BUILT_IN,
+        min_length=1,
+        description="'smollm2', a folder that transformers can load, or a .gguf file.",
     )
     adapter: str = Field(
         default="",
-        description="Folder of a tuned voice on that model, as peft saves it: runs/voices/voices/pirate of `mirrorenv "
+        description="Folder of a tuned voice on that model, as peft saves it: "
+        "runs/voices/voices/pirate of `mirrorenv "
         "prefer train`. Empty for none.",
     )
-    temperature: float = Field(default=0.8, ge=0.0, le=5.0, description="Of its texts; 0 for the likeliest token.")
+    temperature: float = Field(
+        default=0.8, ge=0.0, le=5.0, description="Of its texts; 0 for the likeliest token."
+    )
     dtype: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="bfloat16 is twice as fast on processors that have it, and rounds."
+        default="float32",
+        description="bfloat16 is twice as fast on processors that have it, and rounds.",
     )
     prompt: Literal["short", "full"] = Field(
-        default="short", description="What it is told: a few lines made for small models, or what endpoints are told."
+        default="short",
+        description="What it is told: a few lines made for small models, or what endpoints are "
+        "told.",
     )
     equivalent: float = Field(
-        default=12.0, gt=0.0, description="Independent tokens a text counts for at most in likelihood reading."
+        default=12.0,
+        gt=0.0,
+        description="Independent tokens a text counts for at most in likelihood reading.",
     )
 
 
@@ -71,7 +82,9 @@ def local_options(options: Mapping[str, Any], agent: str) -> LocalOptions:
     """
     for name in options:
         if name not in LocalOptions.model_fields:
-            raise ConfigError(f"agent '{agent}': {unknown_name('option', name, LocalOptions.model_fields)}")
+            raise ConfigError(
+                f"agent '{agent}': {unknown_name('option', name, LocalOptions.model_fields)}"
+            )
     try:
         return LocalOptions(**{name: _float(name, value) for name, value in options.items()})
     except ValidationError as error:
@@ -80,5 +93,9 @@ def local_options(options: Mapping[str, Any], agent: str) -> LocalOptions:
 
 def _float(name: str, value: Any) -> Any:
     """TOML writes 1 for 1.0; a number is a number here."""
-    number = name in ("temperature", "equivalent") and isinstance(value, int) and not isinstance(value, bool)
+    number = (
+        name in ("temperature", "equivalent")
+        and isinstance(value, int)
+        and not isinstance(value, bool)
+    )
     return float(value) if number else value

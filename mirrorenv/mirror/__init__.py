@@ -1,4 +1,5 @@
-"""The test itself: trajectory, lineup, belief, score, reward and the exact limit. NumPy and SciPy only."""
+"""The test itself: trajectory, lineup, belief, score, reward and the exact limit. NumPy and SciPy
+only."""
 
 from mirrorenv.mirror.belief import Belief, Decode
 from mirrorenv.mirror.ideal import (
@@ -9,10 +10,22 @@ from mirrorenv.mirror.ideal import (
     few_shot_limit,
     limit_evidence,
 )
-from mirrorenv.mirror.intervals import Estimate, bootstrap_t_interval, jackknife_interval, rate_interval, t_interval
+from mirrorenv.mirror.intervals import (
+    Estimate,
+    bootstrap_t_interval,
+    jackknife_interval,
+    rate_interval,
+    t_interval,
+)
 from mirrorenv.mirror.leak import likelihood_ratio_e_value, log_e_threshold
 from mirrorenv.mirror.lineup import Lineup, Reveal, lineup_permutations, shuffle_lineup
-from mirrorenv.mirror.mark import area_under_roc, likelihood_ratio, masked_policy, noisy_policy, roc_curve
+from mirrorenv.mirror.mark import (
+    area_under_roc,
+    likelihood_ratio,
+    masked_policy,
+    noisy_policy,
+    roc_curve,
+)
 from mirrorenv.mirror.multiple import holm
 from mirrorenv.mirror.neighbourhood import (
     log_selection,
@@ -31,7 +44,11 @@ from mirrorenv.mirror.permutations import (
     most_probable_permutation,
     permutation_marginals,
 )
-from mirrorenv.mirror.recognition import RecognitionScore, check_recognition_score, recognition_worth
+from mirrorenv.mirror.recognition import (
+    RecognitionScore,
+    check_recognition_score,
+    recognition_worth,
+)
 from mirrorenv.mirror.reward import Credit, Timing, mirror_reward, random_windows
 from mirrorenv.mirror.sampling import sampled_marginals
 from mirrorenv.mirror.score import (

@@ -15,7 +15,9 @@ BoolArray = npt.NDArray[np.bool_]
 AnyArray = npt.NDArray[Any]
 
 
-def float_array(name: str, array: npt.ArrayLike, ndim: int | None = None, min_ndim: int = 0) -> FloatArray:
+def float_array(
+    name: str, array: npt.ArrayLike, ndim: int | None = None, min_ndim: int = 0
+) -> FloatArray:
     """The array as float64, or a ShapeError that names it.
 
     Args:
@@ -31,7 +33,9 @@ def float_array(name: str, array: npt.ArrayLike, ndim: int | None = None, min_nd
     if ndim is not None and result.ndim != ndim:
         raise ShapeError(f"{name} must have {ndim} dimensions, got shape {result.shape}")
     if result.ndim < min_ndim:
-        raise ShapeError(f"{name} must have at least {min_ndim} dimensions, got shape {result.shape}")
+        raise ShapeError(
+            f"{name} must have at least {min_ndim} dimensions, got shape {result.shape}"
+        )
     return result
 
 
@@ -42,7 +46,8 @@ def log_likelihood_array(name: str, array: npt.ArrayLike, min_ndim: int = 2) -> 
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ShapeError(
-            f"{name} holds {result[place]} at index {place}; evidence is finite or -inf, never NaN or +inf"
+            f"{name} holds {result[place]} at index {place}; evidence is finite or -inf, never NaN "
+            "or +inf"
         )
     return result
 
@@ -52,7 +57,8 @@ def square(name: str, array: FloatArray) -> int:
     rows, columns = array.shape[-2:]
     if rows != columns or rows == 0:
         raise ShapeError(
-            f"{name} must end in (N, N), slots by agents, got shape {array.shape}; permutations need one agent per slot"
+            f"{name} must end in (N, N), slots by agents, got shape {array.shape}; permutations "
+            "need one agent per slot"
         )
     return int(rows)
 
@@ -61,7 +67,9 @@ def mask_array(name: str, mask: npt.ArrayLike, shape: tuple[int, ...]) -> BoolAr
     """A boolean array of the given shape."""
     result = np.asarray(mask)
     if result.dtype != np.bool_ or result.shape != shape:
-        raise ShapeError(f"{name} must be bool of shape {shape}, got {result.dtype} of shape {result.shape}")
+        raise ShapeError(
+            f"{name} must be bool of shape {shape}, got {result.dtype} of shape {result.shape}"
+        )
     return result
 
 

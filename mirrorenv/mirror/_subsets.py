@@ -1,10 +1,11 @@
 """Sums over all permutations by dynamic programming over subsets of columns: the inner loops.
 
-``forward[k][S]`` sums over the ways the first k rows can fill the column set S (k elements), ``backward[k][S]`` over
-the ways the remaining rows can fill the other columns. A permutation's weight is the product of its entries, so the
-permanent is ``forward[N][all]`` and the weight of all permutations that send row k to column n is
-``M[k, n] * sum over S without n of forward[k][S] * backward[k + 1][S + n]`` (Bellman 1962 and Held & Karp 1962 for the
-recursion; Ryser 1963 for permanents). N * 2**(N-1) terms a pass instead of N!.
+``forward[k][S]`` sums over the ways the first k rows can fill the column set S (k elements),
+``backward[k][S]`` over the ways the remaining rows can fill the other columns. A permutation's
+weight is the product of its entries, so the permanent is ``forward[N][all]`` and the weight of all
+permutations that send row k to column n is ``M[k, n] * sum over S without n of forward[k][S] *
+backward[k + 1][S + n]`` (Bellman 1962 and Held & Karp 1962 for the recursion; Ryser 1963 for
+permanents). N * 2**(N-1) terms a pass instead of N!.
 
 Everything is level by level and vectorised over the batch, which is the last and contiguous axis.
 Shape legend: B batch, N rows and columns, C column sets of one size.
@@ -26,11 +27,13 @@ _Index = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class _Level:
-    """Column sets of size k and how they are reached from size k - 1 and left towards size k + 1."""
+    """Column sets of size k and how they are reached from size k - 1 and left towards size k +
+    1."""
 
     before: _Index  # (C, k) the set without its j-th column, as an index into the level below
     before_column: _Index  # (C, k) that column
-    after: _Index  # (C, N - k) the set with its j-th missing column, as an index into the level above
+    # (C, N - k) the set with its j-th missing column, as an index into the level above
+    after: _Index
     after_column: _Index  # (C, N - k) that column
     without: _Index  # (N, C') for each column n: the sets of this level without n
     joined: _Index  # (N, C') the same sets with n, as an index into the level above
@@ -57,7 +60,9 @@ def _levels(n: int) -> tuple[_Level, ...]:
                 after=rank[group[:, None] | (1 << outer)] if k < n else np.zeros((1, 0), np.intp),
                 after_column=outer,
                 without=np.array([rank[group] for group in lacking], np.intp),
-                joined=np.array([rank[group | (1 << column)] for column, group in enumerate(lacking)], np.intp),
+                joined=np.array(
+                    [rank[group | (1 << column)] for column, group in enumerate(lacking)], np.intp
+                ),
             )
         )
     return tuple(levels)
@@ -78,14 +83,17 @@ def forward_sums(weights: FloatArray) -> list[FloatArray]:
 
 
 def linear_marginals(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Permanent (B,) and marginals (N, N, B) of non-negative weights (N, N, B), in the linear domain."""
+    """Permanent (B,) and marginals (N, N, B) of non-negative weights (N, N, B), in the linear
+    domain."""
     n, _, batch = weights.shape
     forward = forward_sums(weights)
     backward = np.ones((1, batch))
     marginals = np.empty_like(weights)
     for row in range(n - 1, -1, -1):
         level = _levels(n)[row]
-        marginals[row] = np.einsum("ncb,ncb->nb", forward[row][level.without], backward[level.joined])
+        marginals[row] = np.einsum(
+            "ncb,ncb->nb", forward[row][level.without], backward[level.joined]
+        )
         if row:
             backward = _products(backward[level.after], weights[row][level.after_column])
     marginals *= weights
@@ -95,7 +103,8 @@ def linear_marginals(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def log_marginals(logs: FloatArray) -> FloatArray:
-    """Log marginals (N, N, B) of log weights (N, N, B): the same recursion where linear numbers would underflow."""
+    """Log marginals (N, N, B) of log weights (N, N, B): the same recursion where linear numbers
+    would underflow."""
     n, _, batch = logs.shape
     forward = [np.zeros((1, batch))]
     for row, level in enumerate(_levels(n)[1:]):
@@ -115,6 +124,7 @@ def log_marginals(logs: FloatArray) -> FloatArray:
 def _log_sum(values: FloatArray, axis: int) -> FloatArray:
     top = values.max(axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
-    with np.errstate(divide="ignore"):  # a set that cannot be filled weighs nothing: log 0 = -inf is the answer
+    # a set that cannot be filled weighs nothing: log 0 = -inf is the answer
+    with np.errstate(divide="ignore"):
         result: Any = np.log(np.exp(values - top).sum(axis=axis)) + np.squeeze(top, axis)
     return np.asarray(result, dtype=np.float64)

@@ -1,8 +1,9 @@
 """What an observer believes: evidence, slot by agent, and the ways to decode it.
 
-Evidence is kept, never thrown away: the same log-likelihoods (or logits) can be read row by row, as if each trajectory
-stood alone, or jointly, knowing that every agent made exactly one of them. The joint reading already used the other
-rows, so decoding its result a second time would count them twice; a decoded belief refuses to.
+Evidence is kept, never thrown away: the same log-likelihoods (or logits) can be read row by row, as
+if each trajectory stood alone, or jointly, knowing that every agent made exactly one of them. The
+joint reading already used the other rows, so decoding its result a second time would count them
+twice; a decoded belief refuses to.
 
 Shape legend: ... any leading axes (batch, time, observers), K lineup slots, N agents.
 """
@@ -38,7 +39,8 @@ def check_decode(decode: str) -> Decode:
 
 
 def log_softmax(evidence: FloatArray) -> FloatArray:
-    """Row-normalised logarithms: (..., K, N) evidence to (..., K, N) log probabilities, accurate for large values."""
+    """Row-normalised logarithms: (..., K, N) evidence to (..., K, N) log probabilities, accurate
+    for large values."""
     shifted = evidence - evidence.max(axis=-1, keepdims=True)
     normalised: FloatArray = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return normalised
@@ -49,9 +51,10 @@ class Belief:
     """K x N evidence on who made which slot, for any number of lineups at once.
 
     Args:
-        evidence: (..., K, N) nats; row k holds log-likelihoods or logits of the agents for slot k, each row up to a
-            constant of its own. -inf rules an agent out.
-        decoded: True if the evidence already is the log of permutation marginals. Such a belief decodes to itself.
+        evidence: (..., K, N) nats; row k holds log-likelihoods or logits of the agents for slot k,
+            each row up to a constant of its own. -inf rules an agent out.
+        decoded: True if the evidence already is the log of permutation marginals. Such a belief
+            decodes to itself.
 
     Raises:
         ShapeError: if the evidence holds NaN or +inf, or a row rules out every agent.
@@ -82,8 +85,9 @@ class Belief:
         """(..., K, N) log probabilities, each row summing to 1 after exp.
 
         Args:
-            decode: ``independent`` is the softmax of each row, ``marginals`` the exact permutation marginals
-                (K = N <= 16). A decoded belief returns what it holds, whichever is asked for.
+            decode: ``independent`` is the softmax of each row, ``marginals`` the exact permutation
+                marginals (K = N <= 16). A decoded belief returns what it holds, whichever is asked
+                for.
 
         Raises:
             ConfigError: for an unknown decode.
@@ -103,18 +107,22 @@ class Belief:
 
     def decode(self) -> Belief:
         """The belief that holds its own log marginals. Decoding again changes nothing."""
-        return self if self.decoded else Belief(log_permutation_marginals(self.evidence), decoded=True)
+        return (
+            self if self.decoded else Belief(log_permutation_marginals(self.evidence), decoded=True)
+        )
 
     def assignment(self) -> IntArray:
         """(..., K) int64, the most probable permutation: best for getting the whole lineup right.
 
         Raises:
-            MirrorError: if the belief is decoded; marginals do not determine the most probable permutation.
+            MirrorError: if the belief is decoded; marginals do not determine the most probable
+                permutation.
         """
         return most_probable_permutation(self._raw("the most probable permutation"))
 
     def expected_assignment(self) -> IntArray:
-        """(..., K) int64, the permutation with the highest expected number right: the assignment on the marginals."""
+        """(..., K) int64, the permutation with the highest expected number right: the assignment on
+        the marginals."""
         return most_probable_permutation(self.marginals())
 
     def log_posterior(self, permutation: npt.ArrayLike) -> FloatArray:
@@ -125,12 +133,17 @@ class Belief:
         """
         return log_permutation_posterior(self._raw("the posterior of a permutation"), permutation)
 
-    def sampled_marginals(self, samples: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Marginals by sampling, and their standard errors (..., K, N): for lineups above 16 agents."""
+    def sampled_marginals(
+        self, samples: int, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        """Marginals by sampling, and their standard errors (..., K, N): for lineups above 16
+        agents."""
         return sampled_marginals(self._raw("sampling"), samples, rng)
 
     def _raw(self, what: str) -> FloatArray:
         square("Belief.evidence", self.evidence)
         if self.decoded:
-            raise MirrorError(f"Belief: {what} needs the evidence, and this belief holds only its marginals")
+            raise MirrorError(
+                f"Belief: {what} needs the evidence, and this belief holds only its marginals"
+            )
         return self.evidence

@@ -1,7 +1,8 @@
 """Estimates and their intervals. No number leaves the package without one.
 
-Within a run the episode is the unit: slots, observers and steps of one episode are not independent, so intervals are
-built on episode means. Across runs the seed is the unit; an episode interval says nothing about the next seed.
+Within a run the episode is the unit: slots, observers and steps of one episode are not independent,
+so intervals are built on episode means. Across runs the seed is the unit; an episode interval says
+nothing about the next seed.
 
 Shape legend: E clusters (episodes or seeds).
 """
@@ -53,7 +54,8 @@ class Estimate:
 def t_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
     """Mean with Student's t interval: mean +- t(n - 1) * sd / sqrt(n) (Student 1908).
 
-    The default over seeds: at 5 seeds percentile bootstraps cover only about 0.84 of the time where 0.95 is claimed.
+    The default over seeds: at 5 seeds percentile bootstraps cover only about 0.84 of the time where
+    0.95 is claimed.
 
     Args:
         values: (E,) one finite number per cluster.
@@ -67,15 +69,18 @@ def t_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
     mean, n = float(sample.mean()), len(sample)
     if n == 1:
         return _unknown(mean)
-    half = float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * float(sample.std(ddof=1)) / math.sqrt(n)
+    half = (
+        float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * float(sample.std(ddof=1)) / math.sqrt(n)
+    )
     return Estimate(mean, mean - half, mean + half, n, f"t on {n} clusters")
 
 
 def rate_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
     """:func:`t_interval` for shares in [0, 1], kept inside it.
 
-    Where every cluster says 0 (or every one says 1) the t interval would have no width; the exact binomial interval on
-    the number of clusters is given instead (Clopper and Pearson 1934): all of n right means at least (alpha/2)**(1/n).
+    Where every cluster says 0 (or every one says 1) the t interval would have no width; the exact
+    binomial interval on the number of clusters is given instead (Clopper and Pearson 1934): all of
+    n right means at least (alpha/2)**(1/n).
 
     Args:
         values: (E,) one share in [0, 1] per cluster.
@@ -87,7 +92,9 @@ def rate_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
     """
     sample, confidence = _sample(values, confidence)
     if sample.min() < 0.0 or sample.max() > 1.0:
-        raise ShapeError(f"rate_interval: shares lie in [0, 1], got {sample.min()} to {sample.max()}")
+        raise ShapeError(
+            f"rate_interval: shares lie in [0, 1], got {sample.min()} to {sample.max()}"
+        )
     n = len(sample)
     edge = ((1.0 - confidence) / 2) ** (1.0 / n)
     if sample.min() == 1.0:
@@ -101,7 +108,8 @@ def rate_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
 def jackknife_interval(value: float, left_out: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
     """Interval of any smooth statistic from its leave-one-cluster-out values.
 
-    ``se**2 = (n - 1) / n * sum (theta_i - mean theta)**2`` (Efron and Stein 1981), with Student's t at n - 1.
+    ``se**2 = (n - 1) / n * sum (theta_i - mean theta)**2`` (Efron and Stein 1981), with Student's t
+    at n - 1.
 
     Args:
         value: the statistic on all clusters.
@@ -126,8 +134,9 @@ def bootstrap_t_interval(
 ) -> Estimate:
     """Mean with a bootstrap-t interval, for skewed seeds.
 
-    Resample the clusters, studentise each resample's mean by its own standard error, and invert the quantiles of that
-    pivot (Efron and Tibshirani 1993, chapter 12). Resamples without spread have no pivot and are drawn again.
+    Resample the clusters, studentise each resample's mean by its own standard error, and invert the
+    quantiles of that pivot (Efron and Tibshirani 1993, chapter 12). Resamples without spread have
+    no pivot and are drawn again.
 
     Args:
         values: (E,) one finite number per cluster.
@@ -150,7 +159,13 @@ def bootstrap_t_interval(
         return Estimate(mean, mean, mean, n, f"no spread among {n} clusters")
     pivots = np.concatenate([_pivots(sample, rng, resamples) for _ in range(2)])[:resamples]
     low, high = np.quantile(pivots, [0.5 + confidence / 2, 0.5 - confidence / 2])
-    return Estimate(mean, mean - float(low) * error, mean - float(high) * error, n, f"bootstrap-t on {n} clusters")
+    return Estimate(
+        mean,
+        mean - float(low) * error,
+        mean - float(high) * error,
+        n,
+        f"bootstrap-t on {n} clusters",
+    )
 
 
 def _pivots(sample: FloatArray, rng: np.random.Generator, count: int) -> FloatArray:
@@ -166,7 +181,10 @@ def _sample(values: npt.ArrayLike, confidence: float) -> tuple[FloatArray, float
     if not 0.0 < confidence < 1.0:
         raise ConfigError(f"confidence must be in (0, 1), got {confidence}")
     if len(sample) == 0 or not np.isfinite(sample).all():
-        raise ShapeError(f"an interval needs finite values, at least one; got {len(sample)}, not all finite or none")
+        raise ShapeError(
+            f"an interval needs finite values, at least one; got {len(sample)}, not all finite or "
+            "none"
+        )
     return sample, confidence
 
 

@@ -1,9 +1,11 @@
-"""The lineup: K trajectories of one episode in a shuffled order, and the reveal that is kept apart from it.
+"""The lineup: K trajectories of one episode in a shuffled order, and the reveal that is kept apart
+from it.
 
-The order is derived from (run, episode, observer) by a keyed hash, so it is the same on every machine, independent of
-any random state, and different for every observer. A lineup holds copies laid out in slot order; nothing reachable
-from it (attributes, array bases, referents, addresses) leads to the order. It is not a sandbox: code in the same
-process that is handed the run's name, or that searches the heap, can recompute or find anything.
+The order is derived from (run, episode, observer) by a keyed hash, so it is the same on every
+machine, independent of any random state, and different for every observer. A lineup holds copies
+laid out in slot order; nothing reachable from it (attributes, array bases, referents, addresses)
+leads to the order. It is not a sandbox: code in the same process that is handed the run's name, or
+that searches the heap, can recompute or find anything.
 
 Shape legend: B batch (episodes), T time, K lineup slots.
 """
@@ -68,11 +70,14 @@ def _encode(part: int | str) -> bytes:
     return kind.encode() + struct.pack("<q", len(data)) + data
 
 
-def lineup_permutations(run: int | str, episodes: npt.ArrayLike, observer: int | str, num_agents: int) -> IntArray:
+def lineup_permutations(
+    run: int | str, episodes: npt.ArrayLike, observer: int | str, num_agents: int
+) -> IntArray:
     """The order of the lineups of many episodes, for one observer.
 
-    Slot k of episode b holds agent ``permutation[b, k]``. Each permutation sorts 64-bit keys drawn from
-    blake2b(key = run; episode, observer, block): uniform over all orders up to ties of probability 2**-64.
+    Slot k of episode b holds agent ``permutation[b, k]``. Each permutation sorts 64-bit keys drawn
+    from blake2b(key = run; episode, observer, block): uniform over all orders up to ties of
+    probability 2**-64.
 
     Args:
         run: name or seed of the run.
@@ -88,10 +93,15 @@ def lineup_permutations(run: int | str, episodes: npt.ArrayLike, observer: int |
     """
     ids = np.asarray(episodes)
     if ids.ndim != 1 or not (np.issubdtype(ids.dtype, np.integer) or ids.size == 0):
-        raise ShapeError(f"lineup_permutations: episodes must be 1-D integers, got {ids.dtype} of shape {ids.shape}")
+        raise ShapeError(
+            f"lineup_permutations: episodes must be 1-D integers, got {ids.dtype} of shape "
+            f"{ids.shape}"
+        )
     if num_agents < 1:
         raise ShapeError(f"lineup_permutations: num_agents must be at least 1, got {num_agents}")
-    keyed = blake2b(key=blake2b(_encode(run), digest_size=32).digest(), digest_size=8 * _KEYS_PER_BLOCK)
+    keyed = blake2b(
+        key=blake2b(_encode(run), digest_size=32).digest(), digest_size=8 * _KEYS_PER_BLOCK
+    )
     tail = _encode(observer)
     blocks = -(-num_agents // _KEYS_PER_BLOCK)
     digests = bytearray()
@@ -101,7 +111,8 @@ def lineup_permutations(run: int | str, episodes: npt.ArrayLike, observer: int |
             state = keyed.copy()
             state.update(head + struct.pack("<I", block))
             digests += state.digest()
-    keys = np.frombuffer(bytes(digests), dtype="<u8").reshape(len(ids), blocks * _KEYS_PER_BLOCK)  # (B, >= K)
+    # (B, >= K)
+    keys = np.frombuffer(bytes(digests), dtype="<u8").reshape(len(ids), blocks * _KEYS_PER_BLOCK)
     return np.argsort(keys[:, :num_agents], axis=1, kind="stable").astype(np.int64)
 
 
@@ -126,16 +137,23 @@ def shuffle_lineup(
         raise ShapeError("shuffle_lineup needs at least one trajectory")
     permutation = lineup_permutations(run, [episode], observer, len(trajectories))[0]
     chosen = [trajectories[agent] for agent in permutation]
-    observations = _copies_in_order("observations", [trajectory.observations for trajectory in chosen])
+    observations = _copies_in_order(
+        "observations", [trajectory.observations for trajectory in chosen]
+    )
     actions = _copies_in_order("actions", [trajectory.actions for trajectory in chosen])
-    lineup = Lineup(tuple(Trajectory(seen, done) for seen, done in zip(observations, actions, strict=True)))
+    lineup = Lineup(
+        tuple(Trajectory(seen, done) for seen, done in zip(observations, actions, strict=True))
+    )
     return lineup, Reveal(frozen(permutation))
 
 
 def _copies_in_order(name: str, arrays: list[AnyArray]) -> list[AnyArray]:
-    # One buffer in slot order, then slices of it: dtype, strides and addresses are the same whoever the authors are.
+    # One buffer in slot order, then slices of it: dtype, strides and addresses are the same whoever
+    # the authors are.
     if len({(array.shape[1:], array.dtype.kind) for array in arrays}) != 1:
-        raise ShapeError(f"shuffle_lineup: the {name} differ in shape or kind, and would name the authors")
+        raise ShapeError(
+            f"shuffle_lineup: the {name} differ in shape or kind, and would name the authors"
+        )
     buffer = frozen(np.concatenate(arrays))
     stops = np.cumsum([len(array) for array in arrays])
     return [buffer[stop - len(array) : stop] for array, stop in zip(arrays, stops, strict=True)]

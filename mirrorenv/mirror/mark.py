@@ -1,13 +1,15 @@
 """The mark test: an agent's own policy is secretly perturbed in some episodes. Can it tell which?
 
-The computational analogue of Gallup's test (1970, "Chimpanzees: self-recognition", Science 167): the mark is put where
-only somebody who knows itself can notice it. Two marks are known here. *Noise*: in each step the action is drawn
-uniformly with probability epsilon. *Masking*: one action loses a share of its probability, at most all of it.
+The computational analogue of Gallup's test (1970, "Chimpanzees: self-recognition", Science 167):
+the mark is put where only somebody who knows itself can notice it. Two marks are known here.
+*Noise*: in each step the action is drawn uniformly with probability epsilon. *Masking*: one action
+loses a share of its probability, at most all of it.
 
-Whoever is asked gives each of its episodes a score, higher for "that was not me". What the scores are worth is the area
-under the curve of hits against false alarms (ROC). No reader can do better than the likelihood ratio of the marked
-against the unmarked policy, ``sum_t log pi'(a_t | h_t) - log pi(a_t | h_t)``, since everything else that happened has
-the same probability under both (Neyman and Pearson 1933): a score that is reliably above it has found a leak.
+Whoever is asked gives each of its episodes a score, higher for "that was not me". What the scores
+are worth is the area under the curve of hits against false alarms (ROC). No reader can do better
+than the likelihood ratio of the marked against the unmarked policy, ``sum_t log pi'(a_t | h_t) -
+log pi(a_t | h_t)``, since everything else that happened has the same probability under both (Neyman
+and Pearson 1933): a score that is reliably above it has found a leak.
 
 Shape legend: ... any leading axes (episodes, time), A actions.
 """
@@ -28,7 +30,8 @@ __all__ = ["area_under_roc", "likelihood_ratio", "masked_policy", "noisy_policy"
 
 
 def noisy_policy(log_law: npt.ArrayLike, epsilon: float) -> FloatArray:
-    """The law of an agent that acts uniformly at random with probability epsilon: log((1 - epsilon) pi + epsilon / A).
+    """The law of an agent that acts uniformly at random with probability epsilon: log((1 - epsilon)
+    pi + epsilon / A).
 
     Args:
         log_law: (..., A) log probabilities of the actions; -inf for one that is never taken.
@@ -45,7 +48,8 @@ def noisy_policy(log_law: npt.ArrayLike, epsilon: float) -> FloatArray:
 
 
 def masked_policy(log_law: npt.ArrayLike, action: int, strength: float = 1.0) -> FloatArray:
-    """The law of an agent that takes one action less often or never: pi(a) (1 - strength [a = action]), normalised.
+    """The law of an agent that takes one action less often or never: pi(a) (1 - strength [a =
+    action]), normalised.
 
     Args:
         log_law: (..., A) log probabilities of the actions.
@@ -53,26 +57,34 @@ def masked_policy(log_law: npt.ArrayLike, action: int, strength: float = 1.0) ->
         strength: the share of its probability that it loses, 0 to 1.
 
     Raises:
-        ConfigError: for another action or strength, or where nothing but the masked action is ever taken.
+        ConfigError: for another action or strength, or where nothing but the masked action is ever
+            taken.
         ShapeError: if the log probabilities hold NaN or +inf.
     """
     law = np.exp(log_likelihood_array("log_law", log_law, min_ndim=1))
     if not (0 <= action < law.shape[-1] and 0.0 <= strength <= 1.0):
         raise ConfigError(
-            f"masked_policy: action in [0, {law.shape[-1]}) and strength in [0, 1], got {action} and {strength}"
+            f"masked_policy: action in [0, {law.shape[-1]}) and strength in [0, 1], got {action} "
+            f"and {strength}"
         )
     law[..., action] *= 1.0 - strength
     total = law.sum(axis=-1, keepdims=True)
     if not (total > 0.0).all():
-        raise ConfigError(f"masked_policy: action {action} is all that is ever taken; nothing is left without it")
+        raise ConfigError(
+            f"masked_policy: action {action} is all that is ever taken; nothing is left without it"
+        )
     return _log(law / total)
 
 
-def likelihood_ratio(marked: npt.ArrayLike, unmarked: npt.ArrayLike, mask: npt.ArrayLike) -> FloatArray:
-    """The best score there is: log likelihood ratio of marked against unmarked over the steps that happened.
+def likelihood_ratio(
+    marked: npt.ArrayLike, unmarked: npt.ArrayLike, mask: npt.ArrayLike
+) -> FloatArray:
+    """The best score there is: log likelihood ratio of marked against unmarked over the steps that
+    happened.
 
     Args:
-        marked: (B, T) log probability of the action taken under the marked policy; -inf for one that it never takes.
+        marked: (B, T) log probability of the action taken under the marked policy; -inf for one
+            that it never takes.
         unmarked: (B, T) the same under the unmarked policy.
         mask: (B, T) bool, the steps that happened.
 
@@ -84,25 +96,35 @@ def likelihood_ratio(marked: npt.ArrayLike, unmarked: npt.ArrayLike, mask: npt.A
     """
     one, other = float_array("marked", marked, ndim=2), float_array("unmarked", unmarked, ndim=2)
     if one.shape != other.shape:
-        raise ShapeError(f"likelihood_ratio: marked {one.shape} and unmarked {other.shape} must have one shape (B, T)")
+        raise ShapeError(
+            f"likelihood_ratio: marked {one.shape} and unmarked {other.shape} must have one shape "
+            "(B, T)"
+        )
     live = mask_array("mask", mask, one.shape)
     one, other = np.where(live, one, 0.0), np.where(live, other, 0.0)
-    if np.isnan(one).any() or np.isnan(other).any() or (np.isneginf(one) & np.isneginf(other)).any():
-        raise ShapeError("likelihood_ratio: a step that happened is NaN, or impossible both marked and unmarked")
+    if (
+        np.isnan(one).any()
+        or np.isnan(other).any()
+        or (np.isneginf(one) & np.isneginf(other)).any()
+    ):
+        raise ShapeError(
+            "likelihood_ratio: a step that happened is NaN, or impossible both marked and unmarked"
+        )
     result: FloatArray = np.round((one - other).sum(axis=1), 10)  # rounding joins float-noise ties
     return result
 
 
 def roc_curve(marked: npt.ArrayLike, unmarked: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """False alarms and hits at every threshold, from (0, 0) to (1, 1): what lies at or above it is called marked.
+    """False alarms and hits at every threshold, from (0, 0) to (1, 1): what lies at or above it is
+    called marked.
 
     Args:
         marked: (M,) scores of marked episodes, higher for "that was not me".
         unmarked: (U,) scores of unmarked ones.
 
     Returns:
-        (P,) shares of unmarked and (P,) shares of marked episodes that are called marked, both ascending; scores that
-        are equal make one point.
+        (P,) shares of unmarked and (P,) shares of marked episodes that are called marked, both
+        ascending; scores that are equal make one point.
 
     Raises:
         ShapeError: if a sample is empty or holds NaN.
@@ -114,17 +136,21 @@ def roc_curve(marked: npt.ArrayLike, unmarked: npt.ArrayLike) -> tuple[FloatArra
     return np.concatenate([[0.0], alarms]), np.concatenate([[0.0], hits])
 
 
-def area_under_roc(marked: npt.ArrayLike, unmarked: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
-    """Probability that a marked episode scores above an unmarked one, ties counting half: 0.5 at chance, 1 at best.
+def area_under_roc(
+    marked: npt.ArrayLike, unmarked: npt.ArrayLike, confidence: float = 0.95
+) -> Estimate:
+    """Probability that a marked episode scores above an unmarked one, ties counting half: 0.5 at
+    chance, 1 at best.
 
-    The Mann-Whitney statistic (Hanley and McNeil 1982) with the variance of DeLong, DeLong and Clarke-Pearson (1988).
-    Below 0.5 the reader finds marked episodes more like itself than its own.
+    The Mann-Whitney statistic (Hanley and McNeil 1982) with the variance of DeLong, DeLong and
+    Clarke-Pearson (1988). Below 0.5 the reader finds marked episodes more like itself than its own.
 
     Args:
-        marked: (M,) scores of marked episodes, higher for "that was not me"; infinite ones are fine.
+        marked: (M,) scores of marked episodes, higher for "that was not me"; infinite ones are
+            fine.
         unmarked: (U,) scores of unmarked ones.
-        confidence: of the interval, which is over the episodes of one agent. It has no width where the two samples do
-            not overlap.
+        confidence: of the interval, which is over the episodes of one agent. It has no width where
+            the two samples do not overlap.
 
     Raises:
         ShapeError: if a sample is empty or holds NaN.
@@ -134,11 +160,15 @@ def area_under_roc(marked: npt.ArrayLike, unmarked: npt.ArrayLike, confidence: f
     if not 0.0 < confidence < 1.0:
         raise ConfigError(f"area_under_roc: confidence must lie in (0, 1), got {confidence}")
     together = rankdata(np.concatenate([yes, no]))
-    above = (together[: len(yes)] - rankdata(yes)) / len(no)  # (M,) share of the unmarked below each marked one
-    below = 1.0 - (together[len(yes) :] - rankdata(no)) / len(yes)  # (U,) share of the marked above each unmarked one
+    # (M,) share of the unmarked below each marked one
+    above = (together[: len(yes)] - rankdata(yes)) / len(no)
+    # (U,) share of the marked above each unmarked one
+    below = 1.0 - (together[len(yes) :] - rankdata(no)) / len(yes)
     area = float(above.mean())
     if min(len(yes), len(no)) < 2:
-        return Estimate(area, -math.inf, math.inf, len(yes) + len(no), "one episode: spread unknown")
+        return Estimate(
+            area, -math.inf, math.inf, len(yes) + len(no), "one episode: spread unknown"
+        )
     error = math.sqrt(above.var(ddof=1) / len(yes) + below.var(ddof=1) / len(no))
     reach = float(norm.ppf(0.5 + confidence / 2)) * error
     return Estimate(area, area - reach, area + reach, len(yes) + len(no), "DeLong").within(0.0, 1.0)
@@ -147,7 +177,9 @@ def area_under_roc(marked: npt.ArrayLike, unmarked: npt.ArrayLike, confidence: f
 def _scores(name: str, values: npt.ArrayLike) -> FloatArray:
     scores = float_array(name, values, ndim=1)
     if not len(scores) or np.isnan(scores).any():
-        raise ShapeError(f"{name}: scores must be at least one number and no NaN, got {len(scores)} numbers")
+        raise ShapeError(
+            f"{name}: scores must be at least one number and no NaN, got {len(scores)} numbers"
+        )
     return scores
 
 

@@ -1,10 +1,11 @@
 """What a belief is worth once the names are revealed: each figure, its formula and its source.
 
-Every function takes one number (or count) per episode and returns an ``Estimate`` whose interval is clustered by
-episode: Student's t on episode means for means, the jackknife over episodes for everything else.
+Every function takes one number (or count) per episode and returns an ``Estimate`` whose interval is
+clustered by episode: Student's t on episode means for means, the jackknife over episodes for
+everything else.
 
-Shape legend: B batch (episodes), T time, J observers, K slots, N agents. ``author_order`` arrays have row n for the
-trajectory of agent n.
+Shape legend: B batch (episodes), T time, J observers, K slots, N agents. ``author_order`` arrays
+have row n for the trajectory of agent n.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ NEAR_ZERO = 0.01
 
 
 def mean_nats(per_episode: FloatArray, confidence: float) -> Estimate:
-    """Mean of (B,) nats. If a true author had belief zero the mean is -inf and is given as such, without a spread."""
+    """Mean of (B,) nats. If a true author had belief zero the mean is -inf and is given as such,
+    without a spread."""
     lost = int(np.isneginf(per_episode).sum())
     if lost:
         method = f"belief zero in a true author in {lost} of {len(per_episode)} episodes"
@@ -36,32 +38,45 @@ def mean_nats(per_episode: FloatArray, confidence: float) -> Estimate:
 def number_right(right: FloatArray, slots: int, confidence: float) -> Estimate:
     """Mean of (B,) numbers of slots right, with the interval of their share of all slots."""
     share = rate_interval(right / slots, confidence)
-    return Estimate(share.value * slots, share.low * slots, share.high * slots, share.n, share.method)
+    return Estimate(
+        share.value * slots, share.low * slots, share.high * slots, share.n, share.method
+    )
 
 
 def exponential(nats: Estimate) -> Estimate:
-    """exp of an estimate, end by end: "effective agents" from information (the exponential of a mutual information)."""
-    return Estimate(math.exp(nats.value), math.exp(nats.low), math.exp(nats.high), nats.n, f"exp of {nats.method}")
+    """exp of an estimate, end by end: "effective agents" from information (the exponential of a
+    mutual information)."""
+    return Estimate(
+        math.exp(nats.value),
+        math.exp(nats.low),
+        math.exp(nats.high),
+        nats.n,
+        f"exp of {nats.method}",
+    )
 
 
 def brier_score(belief: FloatArray, truth: FloatArray, confidence: float) -> Estimate:
-    """``mean sum_n (q(n) - [n is the author])**2``: 0 at best, 1 - 1/N at chance, 2 at worst (Brier 1950).
+    """``mean sum_n (q(n) - [n is the author])**2``: 0 at best, 1 - 1/N at chance, 2 at worst (Brier
+    1950).
 
     Args:
         belief: (B, J, K, N) probabilities.
         truth: (B, J, K, N) one-hot.
         confidence: of the interval.
     """
-    return t_interval(((belief - truth) ** 2).sum(axis=-1).mean(axis=(1, 2)), confidence).within(0.0, 2.0)
+    return t_interval(((belief - truth) ** 2).sum(axis=-1).mean(axis=(1, 2)), confidence).within(
+        0.0, 2.0
+    )
 
 
 def self_detection(verdicts: FloatArray, confidence: float) -> tuple[Estimate, Estimate]:
     """Sensitivity d' and criterion c of saying "mine", averaged over agents.
 
-    ``d' = z(H) - z(F)``, ``c = -(z(H) + z(F)) / 2`` with z the normal quantile, H the share of an agent's own
-    trajectories it calls its own and F the share of others' it calls its own, each with the log-linear correction
-    (count + 0.5) / (trials + 1) (Green and Swets 1966; Hautus 1995; Stanislaw and Todorov 1999). Chance: d' = 0;
-    c > 0 is reluctance to say "mine", as a share of 1/N must show.
+    ``d' = z(H) - z(F)``, ``c = -(z(H) + z(F)) / 2`` with z the normal quantile, H the share of an
+    agent's own trajectories it calls its own and F the share of others' it calls its own, each with
+    the log-linear correction (count + 0.5) / (trials + 1) (Green and Swets 1966; Hautus 1995;
+    Stanislaw and Todorov 1999). Chance: d' = 0; c > 0 is reluctance to say "mine", as a share of
+    1/N must show.
 
     Args:
         verdicts: (B, J = N, N, N) credits in author order.
@@ -80,13 +95,15 @@ def self_detection(verdicts: FloatArray, confidence: float) -> tuple[Estimate, E
     whole = of(hits.sum(axis=0), alarms.sum(axis=0), episodes)
     left_out = of(hits.sum(axis=0) - hits, alarms.sum(axis=0) - alarms, episodes - 1)
     dprime, criterion = (
-        jackknife_interval(float(value), without, confidence) for value, without in zip(whole, left_out, strict=True)
+        jackknife_interval(float(value), without, confidence)
+        for value, without in zip(whole, left_out, strict=True)
     )
     return dprime, criterion
 
 
 def self_advantage(verdicts: FloatArray, confidence: float) -> Estimate:
-    """Own recognition minus how well others know me: mean over i of acc_i(tau_i) - mean over j != i of acc_j(tau_i).
+    """Own recognition minus how well others know me: mean over i of acc_i(tau_i) - mean over j != i
+    of acc_j(tau_i).
 
     Zero where nothing about an agent's observer is privileged.
 
@@ -104,16 +121,18 @@ def self_advantage(verdicts: FloatArray, confidence: float) -> Estimate:
 def calibration_error(belief: FloatArray, credit: FloatArray, confidence: float) -> Estimate:
     """Expected calibration error of the verdicts in 15 bins of equal mass.
 
-    ``sum over bins of |sum of confidence - sum of right| / number`` with confidence the largest probability of the row
-    (Naeini et al. 2015 and Guo et al. 2017 for the error, Nguyen and O'Connor 2015 for equal mass). Equal confidences
-    share a bin. Biased upwards by chance in small samples.
+    ``sum over bins of |sum of confidence - sum of right| / number`` with confidence the largest
+    probability of the row (Naeini et al. 2015 and Guo et al. 2017 for the error, Nguyen and
+    O'Connor 2015 for equal mass). Equal confidences share a bin. Biased upwards by chance in small
+    samples.
 
     Args:
         belief: (B, J, K, N) probabilities.
         credit: (B, J, K) whether the verdict was right, shares for ties.
         confidence: of the interval (jackknife over episodes with the bins held fixed).
     """
-    stated = np.round(belief.max(axis=-1), 9).reshape(len(belief), -1)  # (B, J K); rounding joins float-noise ties
+    # (B, J K); rounding joins float-noise ties
+    stated = np.round(belief.max(axis=-1), 9).reshape(len(belief), -1)
     ordered = np.sort(stated, axis=None)
     bins = np.searchsorted(ordered, stated) * CALIBRATION_BINS // stated.size  # (B, J K)
     gap = stated - credit.reshape(stated.shape)
@@ -129,8 +148,8 @@ def calibration_error(belief: FloatArray, credit: FloatArray, confidence: float)
 def ratio(numerator: FloatArray, denominator: FloatArray, confidence: float) -> Estimate | None:
     """Ratio of the means of two paired (B,) samples, jackknifed over episodes.
 
-    None where the ratio means nothing: the denominator's mean is below 0.01 nats or its interval reaches zero, or the
-    numerator is not finite.
+    None where the ratio means nothing: the denominator's mean is below 0.01 nats or its interval
+    reaches zero, or the numerator is not finite.
     """
     if not (np.isfinite(numerator).all() and np.isfinite(denominator).all()):
         return None
@@ -141,12 +160,15 @@ def ratio(numerator: FloatArray, denominator: FloatArray, confidence: float) -> 
     return jackknife_interval(float(numerator.sum() / denominator.sum()), left_out, confidence)
 
 
-def time_to_identify(log_belief: FloatArray, alive: BoolArray, confidence: float) -> Estimate | None:
+def time_to_identify(
+    log_belief: FloatArray, alive: BoolArray, confidence: float
+) -> Estimate | None:
     """Steps until the belief in the true author first exceeds 0.95: a restricted mean.
 
-    A trajectory that is never identified is censored at its end and counts as its full length, so the figure is a lower
-    bound on the mean (the restricted mean of survival analysis, Royston and Parmar 2013). None where no trajectory is
-    identified at all: the figure would only say how long episodes are.
+    A trajectory that is never identified is censored at its end and counts as its full length, so
+    the figure is a lower bound on the mean (the restricted mean of survival analysis, Royston and
+    Parmar 2013). None where no trajectory is identified at all: the figure would only say how long
+    episodes are.
 
     Args:
         log_belief: (B, T, J, K) log belief in the true author after each step.
@@ -161,14 +183,16 @@ def time_to_identify(log_belief: FloatArray, alive: BoolArray, confidence: float
 
 
 def handshake_index(margin: FloatArray, alive: BoolArray, confidence: float) -> Estimate | None:
-    """Share of the total evidence that falls in the first tenth of the episode: 0.1 if it comes evenly.
+    """Share of the total evidence that falls in the first tenth of the episode: 0.1 if it comes
+    evenly.
 
-    Evidence is the margin of the true author over the mean of all agents, which grows without bound where a belief
-    saturates at certainty. Shorter than ten steps, the first tenth is part of the first step, interpolated linearly.
-    None where the total evidence is near zero.
+    Evidence is the margin of the true author over the mean of all agents, which grows without bound
+    where a belief saturates at certainty. Shorter than ten steps, the first tenth is part of the
+    first step, interpolated linearly. None where the total evidence is near zero.
 
     Args:
-        margin: (B, T, J, K) evidence for the true author minus the mean over agents, after each step, held at the end.
+        margin: (B, T, J, K) evidence for the true author minus the mean over agents, after each
+            step, held at the end.
         alive: (B, T, J, K) the steps that happened.
         confidence: of the interval.
     """

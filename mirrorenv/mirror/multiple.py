@@ -1,4 +1,5 @@
-"""Several tests at once: p-values corrected so that a false alarm anywhere stays as rare as was promised."""
+"""Several tests at once: p-values corrected so that a false alarm anywhere stays as rare as was
+promised."""
 
 from __future__ import annotations
 
@@ -12,9 +13,11 @@ __all__ = ["holm"]
 
 
 def holm(p_values: npt.ArrayLike) -> FloatArray:
-    """Holm's corrected p-values: the chance of any false alarm among all tests stays below the level.
+    """Holm's corrected p-values: the chance of any false alarm among all tests stays below the
+    level.
 
-    Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 1979.
+    Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
+    Statistics 1979.
 
     Args:
         p_values: (T,) of the tests, in [0, 1]; none at all is fine.

@@ -1,17 +1,19 @@
-"""Lineups over a neighbourhood: each observer is shown itself and its k nearest agents, for populations too large to
-read whole. Reading costs N * K instead of N * N trajectories, and chance is 1/K.
+"""Lineups over a neighbourhood: each observer is shown itself and its k nearest agents, for
+populations too large to read whole. Reading costs N * K instead of N * N trajectories, and chance
+is 1/K.
 
-An observer is told *whom* it is shown (its candidates, in ascending order), not who made which. So the classes are the
-K candidates, evidence is (K, K), and beliefs, scores and marginals are those of an ordinary lineup of K agents; with
-k = N - 1 everything is the ordinary lineup itself.
+An observer is told *whom* it is shown (its candidates, in ascending order), not who made which. So
+the classes are the K candidates, evidence is (K, K), and beliefs, scores and marginals are those of
+an ordinary lineup of K agents; with k = N - 1 everything is the ordinary lineup itself.
 
-Being shown at all is evidence. The set of the nearest would have been another one for another centre, and so the
-geometry tells which slot is the observer's own, whatever the policies. :func:`log_selection` is that evidence, exactly;
-:func:`neighbourhood_limit` adds it, and an observer that sees places may rightly find it too. About the others it says
-nothing: exchanging two neighbours leaves the neighbourhood as it is.
+Being shown at all is evidence. The set of the nearest would have been another one for another
+centre, and so the geometry tells which slot is the observer's own, whatever the policies.
+:func:`log_selection` is that evidence, exactly;
+:func:`neighbourhood_limit` adds it, and an observer that sees places may rightly find it too. About
+the others it says nothing: exchanging two neighbours leaves the neighbourhood as it is.
 
-Shape legend: B batch (episodes), T time, P dimensions of a place, J observers (J = N), K candidates and slots
-(K = k + 1), N agents.
+Shape legend: B batch (episodes), T time, P dimensions of a place, J observers (J = N), K candidates
+and slots (K = k + 1), N agents.
 """
 
 from __future__ import annotations
@@ -21,7 +23,13 @@ import numpy.typing as npt
 from scipy.special import gammaln
 
 from mirrorenv.errors import ShapeError
-from mirrorenv.mirror._checks import FloatArray, IntArray, float_array, log_likelihood_array, mask_array
+from mirrorenv.mirror._checks import (
+    FloatArray,
+    IntArray,
+    float_array,
+    log_likelihood_array,
+    mask_array,
+)
 from mirrorenv.mirror.belief import Belief
 from mirrorenv.mirror.ideal import NOT_EXCHANGEABLE, Limit, limit_evidence
 from mirrorenv.mirror.lineup import lineup_permutations
@@ -35,7 +43,8 @@ def mean_distance(positions: npt.ArrayLike, mask: npt.ArrayLike) -> FloatArray:
         mask: (B, T, N) bool, the steps that happened.
 
     Returns:
-        (B, N, N) float64, symmetric, 0 to oneself, infinite for two that never lived at the same time.
+        (B, N, N) float64, symmetric, 0 to oneself, infinite for two that never lived at the same
+        time.
 
     Raises:
         ShapeError: if shapes disagree or a live position is not finite.
@@ -58,14 +67,17 @@ def mean_distance(positions: npt.ArrayLike, mask: npt.ArrayLike) -> FloatArray:
     return mean
 
 
-def nearest_agents(distance: npt.ArrayLike, k: int, *, run: int | str, episodes: npt.ArrayLike) -> IntArray:
+def nearest_agents(
+    distance: npt.ArrayLike, k: int, *, run: int | str, episodes: npt.ArrayLike
+) -> IntArray:
     """Whom each observer is shown: itself and the k nearest others.
 
     Args:
-        distance: (B, N, N), from observer (row) to agent (column), 0 or more; infinity allowed. The diagonal is not
-            read.
+        distance: (B, N, N), from observer (row) to agent (column), 0 or more; infinity allowed. The
+            diagonal is not read.
         k: neighbours, 1 to N - 1.
-        run: name or seed of the run; with episode and observer it decides between agents equally near.
+        run: name or seed of the run; with episode and observer it decides between agents equally
+            near.
         episodes: (B,) integer ids.
 
     Returns:
@@ -91,7 +103,9 @@ def nearest_agents(distance: npt.ArrayLike, k: int, *, run: int | str, episodes:
     return chosen
 
 
-def neighbourhood_permutations(candidates: npt.ArrayLike, *, run: int | str, episodes: npt.ArrayLike) -> IntArray:
+def neighbourhood_permutations(
+    candidates: npt.ArrayLike, *, run: int | str, episodes: npt.ArrayLike
+) -> IntArray:
     """The order of every observer's lineup.
 
     Args:
@@ -100,31 +114,42 @@ def neighbourhood_permutations(candidates: npt.ArrayLike, *, run: int | str, epi
         episodes: (B,) integer ids.
 
     Returns:
-        (B, J, K) int64, the reveal: slot k of observer j shows its candidate number ``[b, j, k]``, that is agent
-        ``candidates[b, j, permutation[b, j, k]]``.
+        (B, J, K) int64, the reveal: slot k of observer j shows its candidate number ``[b, j, k]``,
+        that is agent ``candidates[b, j, permutation[b, j, k]]``.
     """
     whom = _candidates(candidates)
-    parts = [lineup_permutations(run, episodes, observer, whom.shape[2]) for observer in range(whom.shape[1])]
+    parts = [
+        lineup_permutations(run, episodes, observer, whom.shape[2])
+        for observer in range(whom.shape[1])
+    ]
     return np.stack(parts, axis=1)
 
 
 def neighbourhood_evidence(evidence: npt.ArrayLike, candidates: npt.ArrayLike) -> FloatArray:
-    """Evidence on all agents cut down to the candidates; exact for observers that read each slot by itself.
+    """Evidence on all agents cut down to the candidates; exact for observers that read each slot by
+    itself.
 
     Args:
-        evidence: (B, J, N, N), or (B, 1, N, N) for one observer in place of all; trajectory by agent, both in agent
-            order.
+        evidence: (B, J, N, N), or (B, 1, N, N) for one observer in place of all; trajectory by
+            agent, both in agent order.
         candidates: (B, J, K).
 
     Returns:
-        (B, J, K, K): row i is the trajectory of candidate i, column m says that candidate m made it. The reveal of this
-        order is 0 .. K-1 in every lineup.
+        (B, J, K, K): row i is the trajectory of candidate i, column m says that candidate m made
+        it. The reveal of this order is 0 .. K-1 in every lineup.
     """
     whom = _candidates(candidates)
     logs = log_likelihood_array("evidence", evidence, min_ndim=4)
     agents = logs.shape[-1]
-    if logs.ndim != 4 or logs.shape[2] != agents or len(logs) != len(whom) or logs.shape[1] not in (1, whom.shape[1]):
-        raise ShapeError(f"evidence must be (B, J, N, N) for candidates {whom.shape}, got {logs.shape}")
+    if (
+        logs.ndim != 4
+        or logs.shape[2] != agents
+        or len(logs) != len(whom)
+        or logs.shape[1] not in (1, whom.shape[1])
+    ):
+        raise ShapeError(
+            f"evidence must be (B, J, N, N) for candidates {whom.shape}, got {logs.shape}"
+        )
     if whom.max(initial=0) >= agents:
         raise ShapeError(f"candidates name agent {whom.max()}, but the evidence knows {agents}")
     every = np.broadcast_to(logs, (len(whom), whom.shape[1], agents, agents))
@@ -133,15 +158,17 @@ def neighbourhood_evidence(evidence: npt.ArrayLike, candidates: npt.ArrayLike) -
 
 
 def log_selection(distance: npt.ArrayLike, candidates: npt.ArrayLike) -> FloatArray:
-    """How likely each trajectory shown would have led to the same choice, had it been the observer's own.
+    """How likely each trajectory shown would have led to the same choice, had it been the
+    observer's own.
 
     Args:
         distance: (B, N, N), as :func:`nearest_agents` was given.
         candidates: (B, J, K), as it returned.
 
     Returns:
-        (B, J, K) log probability, over the lots drawn between equally near agents, that the neighbourhood of candidate
-        i's trajectory is the set shown to observer j; 0 if certain, -inf if impossible.
+        (B, J, K) log probability, over the lots drawn between equally near agents, that the
+        neighbourhood of candidate i's trajectory is the set shown to observer j; 0 if certain, -inf
+        if impossible.
     """
     gaps, whom = _distances(distance), _candidates(candidates)
     batch, observers, size = whom.shape
@@ -156,7 +183,8 @@ def log_selection(distance: npt.ArrayLike, candidates: npt.ArrayLike) -> FloatAr
         row = np.take_along_axis(gaps, centre[..., None], axis=1)  # (B, J, N) its distances
         oneself = np.arange(agents) == centre[..., None]
         others = inside & ~oneself
-        edge = np.where(others, row, -1.0).max(axis=2, keepdims=True)  # (B, J, 1) the farthest that is shown
+        # (B, J, 1) the farthest that is shown
+        edge = np.where(others, row, -1.0).max(axis=2, keepdims=True)
         left_out = ~inside & (row < edge)  # somebody nearer was not shown: impossible
         tied = (row == edge) & ~oneself
         needed, drawn = tied.sum(axis=2), (tied & others).sum(axis=2)
@@ -173,28 +201,37 @@ def neighbourhood_limit(
     *,
     slot_exchangeable: bool,
 ) -> Limit:
-    """The posterior over who made what in every neighbourhood, for an observer that knows policies and distances.
+    """The posterior over who made what in every neighbourhood, for an observer that knows policies
+    and distances.
 
     Args:
-        log_probabilities: (B, T, N, N) ``log pi_n(a[t, m] | h[t, m])``, trajectories m in agent order.
+        log_probabilities: (B, T, N, N) ``log pi_n(a[t, m] | h[t, m])``, trajectories m in agent
+            order.
         mask: (B, T, N) bool.
-        distance: (B, N, N), made from the trajectories alone: relabelled agents keep their trajectories' distances.
+        distance: (B, N, N), made from the trajectories alone: relabelled agents keep their
+            trajectories' distances.
         candidates: (B, J, K).
-        slot_exchangeable: as for :func:`~mirrorenv.mirror.exact_limit`; where it is False the limit is marked.
+        slot_exchangeable: as for :func:`~mirrorenv.mirror.exact_limit`; where it is False the limit
+            is marked.
 
     Returns:
-        the limit, belief (B, J, K, K) in the order of :func:`neighbourhood_evidence`. ``belief.marginals()`` is exact
-        up to K = 16, whatever N.
+        the limit, belief (B, J, K, K) in the order of :func:`neighbourhood_evidence`.
+        ``belief.marginals()`` is exact up to K = 16, whatever N.
     """
     whom = _candidates(candidates)
-    evidence = neighbourhood_evidence(limit_evidence(log_probabilities, mask)[:, None], whom)  # (B, J, K, K)
-    own = whom == np.arange(whom.shape[1])[None, :, None]  # (B, J, K) the column that is the observer
-    evidence = np.where(own[:, :, None, :], evidence + log_selection(distance, whom)[..., None], evidence)
+    # (B, J, K, K)
+    evidence = neighbourhood_evidence(limit_evidence(log_probabilities, mask)[:, None], whom)
+    # (B, J, K) the column that is the observer
+    own = whom == np.arange(whom.shape[1])[None, :, None]
+    evidence = np.where(
+        own[:, :, None, :], evidence + log_selection(distance, whom)[..., None], evidence
+    )
     return Limit(Belief(evidence), slot_exchangeable, "" if slot_exchangeable else NOT_EXCHANGEABLE)
 
 
 def seen_by(candidates: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """(B, J, N) bool: whether observer j is shown agent n; every agent is seen by itself at least."""
+    """(B, J, N) bool: whether observer j is shown agent n; every agent is seen by itself at
+    least."""
     whom = _candidates(candidates)
     seen = np.zeros((whom.shape[0], whom.shape[1], whom.shape[1]), bool)
     np.put_along_axis(seen, whom, True, axis=2)
@@ -204,14 +241,18 @@ def seen_by(candidates: npt.ArrayLike) -> npt.NDArray[np.bool_]:
 def _distances(distance: npt.ArrayLike) -> FloatArray:
     gaps = float_array("distance", distance, ndim=3)
     if gaps.shape[1] != gaps.shape[2] or np.isnan(gaps).any() or (gaps < 0).any():
-        raise ShapeError(f"distance must be (B, N, N), 0 or more and never NaN, got shape {gaps.shape}")
+        raise ShapeError(
+            f"distance must be (B, N, N), 0 or more and never NaN, got shape {gaps.shape}"
+        )
     return gaps
 
 
 def _candidates(candidates: npt.ArrayLike) -> IntArray:
     whom = np.asarray(candidates)
     if whom.ndim != 3 or not np.issubdtype(whom.dtype, np.integer) or whom.shape[2] < 1:
-        raise ShapeError(f"candidates must be integers (B, J, K), got {whom.dtype} of shape {whom.shape}")
+        raise ShapeError(
+            f"candidates must be integers (B, J, K), got {whom.dtype} of shape {whom.shape}"
+        )
     ascending = (np.diff(whom, axis=2) > 0).all() and (whom >= 0).all()
     if not ascending or not (whom == np.arange(whom.shape[1])[None, :, None]).any(axis=2).all():
         raise ShapeError("candidates must ascend in every row and hold the observer itself")

@@ -1,13 +1,16 @@
-"""From evidence to permutations: exact marginals, normaliser and best assignment of a lineup, for up to 16 agents.
+"""From evidence to permutations: exact marginals, normaliser and best assignment of a lineup, for
+up to 16 agents.
 
 Each agent made exactly one of the K = N trajectories, so the belief over whole lineups is
-``p(sigma) = exp(sum_k L[k, sigma(k)]) / perm(exp L)``: a posterior over the N! permutations whose normaliser is a
-permanent. Both are computed exactly by dynamic programming over subsets (:mod:`mirrorenv.mirror._subsets`), in the
-linear domain: the matrix is first shifted by the dual potentials of the assignment problem, so that no entry is above
-zero and the best permutation weighs exactly 1. Shifts of whole rows or columns change no posterior, and evidence
-differences of hundreds of nats cannot underflow what matters. Above 16 agents see :mod:`mirrorenv.mirror.sampling`.
+``p(sigma) = exp(sum_k L[k, sigma(k)]) / perm(exp L)``: a posterior over the N! permutations whose
+normaliser is a permanent. Both are computed exactly by dynamic programming over subsets
+(:mod:`mirrorenv.mirror._subsets`), in the linear domain: the matrix is first shifted by the dual
+potentials of the assignment problem, so that no entry is above zero and the best permutation weighs
+exactly 1. Shifts of whole rows or columns change no posterior, and evidence differences of hundreds
+of nats cannot underflow what matters. Above 16 agents see :mod:`mirrorenv.mirror.sampling`.
 
-Shape legend: ... any leading batch axes, B their product, N agents and slots. Row k is a slot, column n an agent.
+Shape legend: ... any leading batch axes, B their product, N agents and slots. Row k is a slot,
+column n an agent.
 """
 
 from __future__ import annotations
@@ -25,21 +28,25 @@ from mirrorenv.mirror._subsets import forward_sums, linear_marginals, log_margin
 MAX_EXACT_AGENTS = 16
 """Largest N for the exact sums: 16 * 2**15 terms a pass."""
 
-_TRUSTED = 1e-280  # a linear marginal above this kept full relative precision (every partial sum is at most 16!)
+# a linear marginal above this kept full relative precision (every partial sum is at most 16!)
+_TRUSTED = 1e-280
 
 
 def permutation_marginals(log_likelihood: npt.ArrayLike) -> FloatArray:
     """Exact probability that slot k was made by agent n, given that every agent made one slot.
 
     Args:
-        log_likelihood: (..., N, N) evidence in nats, slot by agent, N <= 16; -inf marks impossible pairs.
+        log_likelihood: (..., N, N) evidence in nats, slot by agent, N <= 16; -inf marks impossible
+            pairs.
 
     Returns:
-        (..., N, N) float64, doubly stochastic. Entries below about 1e-300 are zero; their logarithms come from
+        (..., N, N) float64, doubly stochastic. Entries below about 1e-300 are zero; their
+        logarithms come from
         :func:`log_permutation_marginals`.
 
     Raises:
-        ShapeError: if the matrix is not square, larger than 16, holds NaN or +inf, or admits no permutation at all.
+        ShapeError: if the matrix is not square, larger than 16, holds NaN or +inf, or admits no
+            permutation at all.
 
     Example:
         >>> permutation_marginals([[0.0, 0.0], [0.0, 0.0]]).tolist()
@@ -56,9 +63,11 @@ def permutation_marginals(log_likelihood: npt.ArrayLike) -> FloatArray:
 
 
 def log_permutation_marginals(log_likelihood: npt.ArrayLike) -> FloatArray:
-    """Natural logarithm of :func:`permutation_marginals`, finite wherever some permutation allows the pair.
+    """Natural logarithm of :func:`permutation_marginals`, finite wherever some permutation allows
+    the pair.
 
-    Lineups whose linear marginals lose precision are computed again with logarithms, about ten times slower.
+    Lineups whose linear marginals lose precision are computed again with logarithms, about ten
+    times slower.
 
     Args:
         log_likelihood: (..., N, N) evidence in nats, N <= 16.
@@ -85,7 +94,8 @@ def log_permutation_marginals(log_likelihood: npt.ArrayLike) -> FloatArray:
 
 
 def log_permutation_sum(log_likelihood: npt.ArrayLike) -> FloatArray:
-    """Log of the sum over all permutations of exp(sum of chosen evidence): the log permanent of exp(L).
+    """Log of the sum over all permutations of exp(sum of chosen evidence): the log permanent of
+    exp(L).
 
     Args:
         log_likelihood: (..., N, N) evidence in nats, N <= 16.
@@ -105,7 +115,9 @@ def log_permutation_sum(log_likelihood: npt.ArrayLike) -> FloatArray:
     return result.reshape(logs.shape[:-2])
 
 
-def log_permutation_posterior(log_likelihood: npt.ArrayLike, permutation: npt.ArrayLike) -> FloatArray:
+def log_permutation_posterior(
+    log_likelihood: npt.ArrayLike, permutation: npt.ArrayLike
+) -> FloatArray:
     """Log posterior probability of given permutations.
 
     Args:
@@ -116,7 +128,8 @@ def log_permutation_posterior(log_likelihood: npt.ArrayLike, permutation: npt.Ar
         (...) float64, at most 0; -inf for a permutation the evidence rules out.
 
     Raises:
-        ShapeError: if the permutation does not fit or repeats an agent, or as :func:`permutation_marginals`.
+        ShapeError: if the permutation does not fit or repeats an agent, or as
+            :func:`permutation_marginals`.
     """
     logs = _evidence(log_likelihood)
     chosen = permutation_array("permutation", permutation, logs.shape[:-1])
@@ -125,10 +138,11 @@ def log_permutation_posterior(log_likelihood: npt.ArrayLike, permutation: npt.Ar
 
 
 def most_probable_permutation(log_likelihood: npt.ArrayLike) -> IntArray:
-    """The permutation with the highest posterior: the assignment that maximises the summed evidence.
+    """The permutation with the highest posterior: the assignment that maximises the summed
+    evidence.
 
-    Any N: this is the linear assignment problem (Crouse 2016, as in SciPy), not a sum. Ties are broken by index, so a
-    score must not show it lineups in author order.
+    Any N: this is the linear assignment problem (Crouse 2016, as in SciPy), not a sum. Ties are
+    broken by index, so a score must not show it lineups in author order.
 
     Args:
         log_likelihood: (..., N, N) evidence in nats.
@@ -148,9 +162,13 @@ def permutation_array(name: str, permutation: npt.ArrayLike, shape: tuple[int, .
     """The array as int64 permutations along its last axis, or a ShapeError that names it."""
     result = np.asarray(permutation)
     if result.shape != shape or not np.issubdtype(result.dtype, np.integer):
-        raise ShapeError(f"{name} must be integers of shape {shape}, got {result.dtype} of shape {result.shape}")
+        raise ShapeError(
+            f"{name} must be integers of shape {shape}, got {result.dtype} of shape {result.shape}"
+        )
     if not (np.sort(result, axis=-1) == np.arange(shape[-1])).all():
-        raise ShapeError(f"{name} must hold each agent 0..{shape[-1] - 1} exactly once in every row")
+        raise ShapeError(
+            f"{name} must hold each agent 0..{shape[-1] - 1} exactly once in every row"
+        )
     return result.astype(np.int64)
 
 
@@ -159,14 +177,16 @@ def _evidence(log_likelihood: npt.ArrayLike) -> FloatArray:
     n = square("log_likelihood", logs)
     if n > MAX_EXACT_AGENTS:
         raise ShapeError(
-            f"log_likelihood has N = {n} agents; exact sums over permutations stop at {MAX_EXACT_AGENTS}. "
+            f"log_likelihood has N = {n} agents; exact sums over permutations stop at "
+            f"{MAX_EXACT_AGENTS}. "
             "Use sampled_marginals, which states its standard error"
         )
     return logs
 
 
 def _chunks(flat: FloatArray) -> Iterator[slice]:
-    # Lineups a pass, as measured fastest: enough to amortise NumPy's calls, few enough to stay inside the caches.
+    # Lineups a pass, as measured fastest: enough to amortise NumPy's calls, few enough to stay
+    # inside the caches.
     n = flat.shape[-1]
     size = min(512, max(32, (1 << 14) >> n)) if n <= 12 else 8 if n <= 14 else 1
     return (slice(start, start + size) for start in range(0, len(flat), size))
@@ -179,29 +199,32 @@ def _assign(flat: FloatArray) -> IntArray:
             columns[index] = linear_sum_assignment(matrix, maximize=True)[1]
         except ValueError as error:
             raise ShapeError(
-                f"log_likelihood number {index} admits no permutation: its -inf entries rule out every assignment"
+                f"log_likelihood number {index} admits no permutation: its -inf entries rule out "
+                "every assignment"
             ) from error
     return columns
 
 
 def dual_shift(flat: FloatArray) -> tuple[FloatArray, IntArray, FloatArray]:
-    """Shift matrices so that the best permutation is the diagonal of zeros and nothing is above zero.
+    """Shift matrices so that the best permutation is the diagonal of zeros and nothing is above
+    zero.
 
     Args:
         flat: (B, N, N) evidence that admits a permutation.
 
     Returns:
-        shifted (N, N, B); columns (B, N) with ``shifted[k, j, b]`` belonging to agent ``columns[b, j]``; the evidence
-        (B,) of the best permutation, which was taken off.
+        shifted (N, N, B); columns (B, N) with ``shifted[k, j, b]`` belonging to agent ``columns[b,
+        j]``; the evidence (B,) of the best permutation, which was taken off.
     """
     columns = _assign(flat)
-    sorted_columns = np.take_along_axis(flat, columns[:, None, :], axis=2)  # (B, N, N), best on the diagonal
+    # (B, N, N), best on the diagonal
+    sorted_columns = np.take_along_axis(flat, columns[:, None, :], axis=2)
     logs = np.ascontiguousarray(sorted_columns.transpose(1, 2, 0))  # (N, N, B)
     n = len(logs)
     best = np.einsum("kkb->kb", logs).copy()  # (N, B)
     gain = logs - best[:, None]  # what slot k gains by leaving its own column for column j
-    # Dual potentials are longest paths in `gain`, which has no positive cycle since the diagonal is optimal
-    # (complementary slackness): potential[j] >= potential[k] + gain[k, j] for all k, j.
+    # Dual potentials are longest paths in `gain`, which has no positive cycle since the diagonal is
+    # optimal (complementary slackness): potential[j] >= potential[k] + gain[k, j] for all k, j.
     potential = np.zeros_like(best)
     for _ in range(n - 1):
         potential = np.maximum(potential, (potential[:, None] + gain).max(axis=0))

@@ -1,16 +1,19 @@
-"""What one shown lineup pays: an observer's evidence, slot by agent, scored when the names are revealed.
+"""What one shown lineup pays: an observer's evidence, slot by agent, scored when the names are
+revealed.
 
-Both scores are proper (Gneiting and Raftery 2007, "Strictly proper scoring rules, prediction, and estimation"): in
-expectation nothing pays better than the belief one has. Both are shifted to 0 at chance, so that a coin earns nothing.
+Both scores are proper (Gneiting and Raftery 2007, "Strictly proper scoring rules, prediction, and
+estimation"): in expectation nothing pays better than the belief one has. Both are shifted to 0 at
+chance, so that a coin earns nothing.
 
-====================  ===============================================================================================
+====================  ==============================================================================
 score                 worth of belief q in a slot whose author is n
-====================  ===============================================================================================
-``log``               log N + max(log q(n), log floor): nats, at most log N, at least log N + log floor. The floor
-                      bounds what a single confident mistake costs; below it the score no longer tells beliefs apart
-``brier``             (1 - 1/N) - sum over m of (q(m) - [m = n])^2: at most 1 - 1/N, at least -(1 + 1/N), no floor
-                      needed (Brier 1950)
-====================  ===============================================================================================
+====================  ==============================================================================
+``log``               log N + max(log q(n), log floor): nats, at most log N, at least log N + log
+                      floor. The floor bounds what a single confident mistake costs; below it the
+                      score no longer tells beliefs apart
+``brier``             (1 - 1/N) - sum over m of (q(m) - [m = n])^2: at most 1 - 1/N, at least -(1 +
+                      1/N), no floor needed (Brier 1950)
+====================  ==============================================================================
 
 Shape legend: J observers, K lineup slots, N agents (K = N).
 """
@@ -32,8 +35,8 @@ RecognitionScore = Literal["log", "brier"]
 """Which proper score an answer is paid by."""
 
 EVIDENCE_BOUND = 10.0
-"""Nats: evidence that is given as an action lies between minus and plus this. Two agents can be 20 nats apart, beyond
-any floor in use; stock libraries want bounds that are finite."""
+"""Nats: evidence that is given as an action lies between minus and plus this. Two agents can be 20
+nats apart, beyond any floor in use; stock libraries want bounds that are finite."""
 
 
 def bounded_evidence(given: object, num_agents: int) -> FloatArray:
@@ -54,8 +57,11 @@ def bounded_evidence(given: object, num_agents: int) -> FloatArray:
     except (TypeError, ValueError) as error:
         raise ShapeError(f"the evidence is not numbers: {error}") from error
     shape = (num_agents, num_agents)
-    if evidence.shape != shape or not (np.abs(evidence) <= EVIDENCE_BOUND).all():  # also false for NaN
-        raise ShapeError(f"the evidence must be {shape} numbers between -{EVIDENCE_BOUND} and {EVIDENCE_BOUND}")
+    # also false for NaN
+    if evidence.shape != shape or not (np.abs(evidence) <= EVIDENCE_BOUND).all():
+        raise ShapeError(
+            f"the evidence must be {shape} numbers between -{EVIDENCE_BOUND} and {EVIDENCE_BOUND}"
+        )
     return evidence
 
 
@@ -66,7 +72,9 @@ def check_recognition_score(score: str, floor: float, num_agents: int) -> None:
         ConfigError: unless ``score`` is known and ``floor`` lies in (0, 1/N].
     """
     if score not in get_args(RecognitionScore):
-        raise ConfigError(f"score must be one of {', '.join(get_args(RecognitionScore))}, got {score!r}")
+        raise ConfigError(
+            f"score must be one of {', '.join(get_args(RecognitionScore))}, got {score!r}"
+        )
     if not 0.0 < floor <= 1.0 / num_agents:
         raise ConfigError(f"floor must be in (0, 1/N] = (0, {1.0 / num_agents:.4g}], got {floor}")
 
@@ -81,15 +89,18 @@ def recognition_worth(
 ) -> FloatArray:
     """What each observer's belief about each agent's trajectory is worth once the names are known.
 
-    The mean over authors (last axis) is what an observer earns for recognising, the mean over observers what an author
-    earns for being recognised: the credits ``observer`` and ``author`` of :mod:`mirrorenv.mirror.reward`.
+    The mean over authors (last axis) is what an observer earns for recognising, the mean over
+    observers what an author earns for being recognised: the credits ``observer`` and ``author`` of
+    :mod:`mirrorenv.mirror.reward`.
 
     Args:
         evidence: (..., J, K, N) nats, each row up to a constant of its own; K = N.
-        permutations: (..., J, K) ints, slot k of observer j's lineup was made by agent ``permutations[..., j, k]``.
+        permutations: (..., J, K) ints, slot k of observer j's lineup was made by agent
+            ``permutations[..., j, k]``.
         score: see the module.
         floor: smallest belief that still counts for ``log``, in (0, 1/N].
-        decode: ``independent`` reads each slot alone, ``marginals`` knows that each name occurs once (N <= 16).
+        decode: ``independent`` reads each slot alone, ``marginals`` knows that each name occurs
+            once (N <= 16).
 
     Returns:
         (..., J, N) float64, zero at chance.
@@ -101,7 +112,9 @@ def recognition_worth(
     belief = Belief(np.asarray(evidence, np.float64))
     agents = square("recognition_worth: evidence", belief.evidence)
     if belief.evidence.ndim < 3:
-        raise ShapeError(f"recognition_worth: evidence must be (..., J, K, N), got {belief.evidence.shape}")
+        raise ShapeError(
+            f"recognition_worth: evidence must be (..., J, K, N), got {belief.evidence.shape}"
+        )
     check_recognition_score(score, floor, agents)
     truth = permutation_array("permutations", permutations, belief.evidence.shape[:-1])
     logs = in_author_order(belief.log_belief(decode), truth)  # (..., J, N author, N believed)
@@ -109,6 +122,7 @@ def recognition_worth(
     if score == "log":
         worth: FloatArray = np.log(agents) + np.clip(of_author, np.log(floor), 0.0)
         return worth
-    squares = np.exp(2.0 * logs).sum(axis=-1) - 2.0 * np.exp(of_author) + 1.0  # sum of (q - [m = n])^2
+    # sum of (q - [m = n])^2
+    squares = np.exp(2.0 * logs).sum(axis=-1) - 2.0 * np.exp(of_author) + 1.0
     brier: FloatArray = 1.0 - 1.0 / agents - squares
     return brier

@@ -1,36 +1,40 @@
 """The mirror reward: log N + log belief in the true author. Zero at chance, at most log N.
 
-``V[t, j, n] = log N + max(log q_j(n | tau_n up to t), log floor)`` is what observer j's belief in the true author of
-agent n's trajectory is worth after step t, and 0 before the first step. All credits are means of V, all timings are
-ways to pay V out:
+``V[t, j, n] = log N + max(log q_j(n | tau_n up to t), log floor)`` is what observer j's belief in
+the true author of agent n's trajectory is worth after step t, and 0 before the first step. All
+credits are means of V, all timings are ways to pay V out:
 
-====================  ===============================================================================================
+====================  ==============================================================================
 credit                agent i is paid for
-====================  ===============================================================================================
+====================  ==============================================================================
 ``author``            being recognised: mean over all observers j (itself included) of V[j, i]
-``team``              everyone being recognised: mean over agents of the author credits, the same for all
-``observer``          recognising: agent i's own mean over all authors k of V[i, k] (its classifier loss, sign reversed)
+``team``              everyone being recognised: mean over agents of the author credits, the same
+                      for all
+``observer``          recognising: agent i's own mean over all authors k of V[i, k] (its classifier
+                      loss, sign reversed)
 ``self``              recognising itself: V[i, i]
-``adversarial``       being recognised by its team and not by others: mean over team-mates (itself included) of
-                      V[j, i] minus mean over opponents of V[j, i]
-====================  ===============================================================================================
+``adversarial``       being recognised by its team and not by others: mean over team-mates (itself
+                      included) of V[j, i] minus mean over opponents of V[j, i]
+====================  ==============================================================================
 
-====================  ===============================================================================================
+====================  ==============================================================================
 timing                when
-====================  ===============================================================================================
+====================  ==============================================================================
 ``dense``             V[t] - V[t-1] at step t. Undiscounted, the sum is exactly the terminal payment
 ``terminal``          V at the end, at each agent's last live step
-``window``            the dense increments of steps start <= t < stop only, against handshakes in the first steps
-====================  ===============================================================================================
+``window``            the dense increments of steps start <= t < stop only, against handshakes in
+                      the first steps
+====================  ==============================================================================
 
-A trajectory's V stays what it was when its agent stopped. What a shared credit still gains or loses after an agent's
-last live step is paid at that step, so every agent that acted receives the full sum. An agent without a single live
-step is paid nothing.
+A trajectory's V stays what it was when its agent stopped. What a shared credit still gains or loses
+after an agent's last live step is paid at that step, so every agent that acted receives the full
+sum. An agent without a single live step is paid nothing.
 
-For a calibrated observer log q is a submartingale under the true author (its drift is a Kullback-Leibler divergence),
-and so is max(log q, log floor), a convex increasing function of it: in expectation ending early never pays. Flooring
-the increments instead would break this. Barber and Agakov (2003) for the bound I(author; trajectory) >= log N +
-E log q; Ng, Harada and Russell (1999) for potential-based increments.
+For a calibrated observer log q is a submartingale under the true author (its drift is a
+Kullback-Leibler divergence), and so is max(log q, log floor), a convex increasing function of it:
+in expectation ending early never pays. Flooring the increments instead would break this. Barber and
+Agakov (2003) for the bound I(author; trajectory) >= log N + E log q; Ng, Harada and Russell (1999)
+for potential-based increments.
 
 Shape legend: B batch (episodes), T time, J observers, N agents (authors).
 """
@@ -63,24 +67,30 @@ def mirror_reward(
     """What each agent is paid at each step for being recognised, in nats.
 
     Args:
-        log_belief: (B, T, J, N) ``log q_j(n | tau_n up to and including step t)``, observer j's log belief in the true
-            author of agent n's trajectory; at most 0, -inf allowed, ignored where the mask is False.
-        mask: (B, T, N) bool, True for the steps that happened; a prefix of the episode for every agent.
+        log_belief: (B, T, J, N) ``log q_j(n | tau_n up to and including step t)``, observer j's log
+            belief in the true author of agent n's trajectory; at most 0, -inf allowed, ignored
+            where the mask is False.
+        mask: (B, T, N) bool, True for the steps that happened; a prefix of the episode for every
+            agent.
         credit: who is paid for what, see the module.
         timing: when it is paid, see the module.
-        floor: smallest belief that still counts, in (0, 1/N]; bounds the reward below by log N + log floor.
+        floor: smallest belief that still counts, in (0, 1/N]; bounds the reward below by log N +
+            log floor.
         teams: (N,) ints, the team of each agent; needed by (and only by) ``adversarial``.
         window: (B, 2) ints, [start, stop) of each episode; needed by (and only by) ``window``.
-        seen: (B, J, N) bool, which agents observer j was shown (:func:`mirrorenv.mirror.seen_by`); all if not given.
-            Chance is then one over the number it was shown, and the credits ``author`` and ``team`` are means over the
-            observers that saw the author. Beliefs about others are ignored. Every agent must be seen by somebody.
+        seen: (B, J, N) bool, which agents observer j was shown (:func:`mirrorenv.mirror.seen_by`);
+            all if not given. Chance is then one over the number it was shown, and the credits
+            ``author`` and ``team`` are means over the observers that saw the author. Beliefs about
+            others are ignored. Every agent must be seen by somebody.
 
     Returns:
         (B, T, N) float32, zero where the mask is False.
 
     Raises:
-        ShapeError: if shapes disagree, J != N where observers must be the agents, or a live belief is NaN or above 0.
-        ConfigError: for an unknown credit or timing, a floor out of range, or teams and windows that do not fit.
+        ShapeError: if shapes disagree, J != N where observers must be the agents, or a live belief
+            is NaN or above 0.
+        ConfigError: for an unknown credit or timing, a floor out of range, or teams and windows
+            that do not fit.
     """
     if credit not in get_args(Credit) or timing not in get_args(Timing):
         raise ConfigError(
@@ -91,11 +101,20 @@ def mirror_reward(
     batch, time, _, agents = logs.shape
     alive = mask_array("mask", mask, (batch, time, agents))  # (B, T, N)
     if (alive[:, 1:] & ~alive[:, :-1]).any():
-        raise ShapeError("mirror_reward: the mask has a hole in time; each agent's steps must be a prefix")
+        raise ShapeError(
+            "mirror_reward: the mask has a hole in time; each agent's steps must be a prefix"
+        )
     if not 0.0 < floor <= 1.0 / agents:
-        raise ConfigError(f"mirror_reward: floor must be in (0, 1/N] = (0, {1.0 / agents:.4g}], got {floor}")
-    if (teams is not None) != (credit == "adversarial") or (window is not None) != (timing == "window"):
-        raise ConfigError("mirror_reward: teams belong to credit 'adversarial', window to timing 'window', both ways")
+        raise ConfigError(
+            f"mirror_reward: floor must be in (0, 1/N] = (0, {1.0 / agents:.4g}], got {floor}"
+        )
+    if (teams is not None) != (credit == "adversarial") or (window is not None) != (
+        timing == "window"
+    ):
+        raise ConfigError(
+            "mirror_reward: teams belong to credit 'adversarial', window to timing 'window', both "
+            "ways"
+        )
     if seen is None:
         path = _credit_path(_value(logs, alive, floor), credit, teams)  # (B, T, N)
     else:
@@ -129,11 +148,13 @@ def random_windows(rng: np.random.Generator, lengths: npt.ArrayLike, size: int) 
 
 def _value(logs: FloatArray, alive: BoolArray, floor: float) -> FloatArray:
     """V (B, T, J, N), held after an agent's last live step."""
-    bad: BoolArray = alive[:, :, None] & ~(logs <= 1e-4)  # also NaN; float32 softmaxes overshoot 0 by a few ulp
+    # also NaN; float32 softmaxes overshoot 0 by a few ulp
+    bad: BoolArray = alive[:, :, None] & ~(logs <= 1e-4)
     if bad.any():
         b, t, j, n = np.argwhere(bad)[0].tolist()
         raise ShapeError(
-            f"mirror_reward: log_belief is {logs[b, t, j, n]} in episode {b}, step {t}, observer {j}, agent {n}; "
+            f"mirror_reward: log_belief is {logs[b, t, j, n]} in episode {b}, step {t}, observer "
+            f"{j}, agent {n}; "
             "log probabilities are at most 0"
         )
     last = np.maximum(alive.sum(axis=1) - 1, 0)  # (B, N)
@@ -166,18 +187,28 @@ def _credit_path(value: FloatArray, credit: Credit, teams: npt.ArrayLike | None)
     return author
 
 
-def _seen_path(logs: FloatArray, alive: BoolArray, floor: float, credit: Credit, seen: npt.ArrayLike) -> FloatArray:
+def _seen_path(
+    logs: FloatArray, alive: BoolArray, floor: float, credit: Credit, seen: npt.ArrayLike
+) -> FloatArray:
     """The same where observers are shown some agents only: means over those who saw the author."""
     if credit not in ("author", "team"):
-        raise ConfigError(f"mirror_reward: seen belongs to the credits 'author' and 'team', not {credit!r}")
+        raise ConfigError(
+            f"mirror_reward: seen belongs to the credits 'author' and 'team', not {credit!r}"
+        )
     batch, _, observers, agents = logs.shape
     shown = mask_array("seen", seen, (batch, observers, agents))
     witnesses = shown.sum(axis=1)  # (B, N)
     if not witnesses.all():
-        raise ShapeError("mirror_reward: an agent is seen by nobody, so nobody's belief could pay it")
-    value = _value(np.where(shown[:, None], logs, 0.0), alive, floor)  # (B, T, J, N), shifted by log N
+        raise ShapeError(
+            "mirror_reward: an agent is seen by nobody, so nobody's belief could pay it"
+        )
+    # (B, T, J, N), shifted by log N
+    value = _value(np.where(shown[:, None], logs, 0.0), alive, floor)
     acted = np.asarray(alive.any(axis=1))[:, None, None, :]  # (B, 1, 1, N)
-    value = value - acted * (np.log(agents) - np.log(np.maximum(shown.sum(axis=2), 1)))[:, None, :, None]
+    value = (
+        value
+        - acted * (np.log(agents) - np.log(np.maximum(shown.sum(axis=2), 1)))[:, None, :, None]
+    )
     author = np.where(shown[:, None], value, 0.0).sum(axis=2) / witnesses[:, None]  # (B, T, N)
     if credit == "team":
         author = np.broadcast_to(author.mean(axis=2, keepdims=True), author.shape)
@@ -187,7 +218,9 @@ def _seen_path(logs: FloatArray, alive: BoolArray, floor: float, credit: Credit,
 def _team_weights(teams: npt.ArrayLike | None, agents: int) -> FloatArray:
     ids = np.asarray(teams)
     if ids.shape != (agents,) or not np.issubdtype(ids.dtype, np.integer):
-        raise ConfigError(f"mirror_reward: teams must be {agents} ints, got {ids.dtype} of shape {ids.shape}")
+        raise ConfigError(
+            f"mirror_reward: teams must be {agents} ints, got {ids.dtype} of shape {ids.shape}"
+        )
     mates = ids[:, None] == ids[None]  # (J, N)
     if mates.all():
         raise ConfigError("mirror_reward: credit 'adversarial' needs at least two teams")
@@ -198,9 +231,14 @@ def _team_weights(teams: npt.ArrayLike | None, agents: int) -> FloatArray:
 def _inside(window: npt.ArrayLike, batch: int, time: int) -> BoolArray:
     edges = np.asarray(window)
     if edges.shape != (batch, 2) or not np.issubdtype(edges.dtype, np.integer):
-        raise ConfigError(f"mirror_reward: window must be ints ({batch}, 2), got {edges.dtype} of shape {edges.shape}")
+        raise ConfigError(
+            f"mirror_reward: window must be ints ({batch}, 2), got {edges.dtype} of shape "
+            f"{edges.shape}"
+        )
     if ((edges[:, 0] < 0) | (edges[:, 0] >= edges[:, 1]) | (edges[:, 1] > time)).any():
-        raise ConfigError(f"mirror_reward: every window must satisfy 0 <= start < stop <= T = {time}")
+        raise ConfigError(
+            f"mirror_reward: every window must satisfy 0 <= start < stop <= T = {time}"
+        )
     steps = np.arange(time)
     return (steps >= edges[:, :1]) & (steps < edges[:, 1:])  # (B, T)
 
@@ -209,6 +247,7 @@ def _pay(increments: FloatArray, alive: BoolArray, timing: Timing) -> FloatArray
     """Pay increments at live steps, and what falls outside them at the last live step."""
     total = increments.sum(axis=1)  # (B, N)
     paid = np.where(alive, increments, 0.0) if timing != "terminal" else np.zeros_like(increments)
-    final = alive & ~np.concatenate([alive[:, 1:], np.zeros_like(alive[:, :1])], axis=1)  # (B, T, N) last live step
+    # (B, T, N) last live step
+    final = alive & ~np.concatenate([alive[:, 1:], np.zeros_like(alive[:, :1])], axis=1)
     rest: FloatArray = np.where(final, (total - paid.sum(axis=1))[:, None], 0.0)
     return paid + rest

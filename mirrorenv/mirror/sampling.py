@@ -1,10 +1,11 @@
 """Permutation marginals by sampling, with a standard error: for more than 16 agents.
 
-Annealed importance sampling (Neal 2001, Statistics and Computing 11:125-139) over permutations. Each particle starts
-as a uniform random permutation and is carried to the posterior through a ladder of inverse temperatures; at each rung
-its weight takes up the tempered evidence and block-Gibbs moves re-deal the agents of a few rival slots exactly. The
-weights make the estimate consistent whether or not the moves mix, particles are independent, and the standard error
-is that of a self-normalised importance estimate (delta method; Owen, Monte Carlo theory, chapter 9).
+Annealed importance sampling (Neal 2001, Statistics and Computing 11:125-139) over permutations.
+Each particle starts as a uniform random permutation and is carried to the posterior through a
+ladder of inverse temperatures; at each rung its weight takes up the tempered evidence and
+block-Gibbs moves re-deal the agents of a few rival slots exactly. The weights make the estimate
+consistent whether or not the moves mix, particles are independent, and the standard error is that
+of a self-normalised importance estimate (delta method; Owen, Monte Carlo theory, chapter 9).
 
 Shape legend: P particles, N agents and slots, M slots in a block, Q = M! orders of a block.
 """
@@ -23,7 +24,8 @@ from mirrorenv.mirror._checks import FloatArray, IntArray, log_likelihood_array,
 from mirrorenv.mirror.permutations import dual_shift
 
 _BLOCK = 4  # slots dealt anew in one move: 24 orders
-_CLIP = 50.0  # nats: permutations less likely than exp(-50) / N! relative to the best one are not told apart
+# nats: permutations less likely than exp(-50) / N! relative to the best one are not told apart
+_CLIP = 50.0
 _UNRELATED = 0.05  # how often a block reaches for slots that do not compete
 _STEP_ESS = 0.95  # share of the particles that must stay effective from one rung to the next
 _FINAL_SWEEPS = 100  # enough that well-mixed particles agree, and their weights hardly matter
@@ -36,12 +38,14 @@ def sampled_marginals(
 
     Args:
         log_likelihood: (..., N, N) evidence in nats, slot by agent; -inf marks impossible pairs.
-        samples: P, independent particles per lineup, at least 16. The error falls with its square root.
+        samples: P, independent particles per lineup, at least 16. The error falls with its square
+            root.
         rng: source of randomness; the only one used.
 
     Returns:
-        marginals (..., N, N), rows and columns summing to 1, and their standard errors (..., N, N). An error is at
-        least 1 / (effective samples x sweeps), so that a pair never seen is not called certain.
+        marginals (..., N, N), rows and columns summing to 1, and their standard errors (..., N, N).
+        An error is at least 1 / (effective samples x sweeps), so that a pair never seen is not
+        called certain.
 
     Raises:
         ConfigError: if ``samples`` is below 16.
@@ -50,7 +54,9 @@ def sampled_marginals(
     logs = log_likelihood_array("log_likelihood", log_likelihood)
     n = square("log_likelihood", logs)
     if samples < 16:
-        raise ConfigError(f"sampled_marginals: samples must be at least 16 for a standard error, got {samples}")
+        raise ConfigError(
+            f"sampled_marginals: samples must be at least 16 for a standard error, got {samples}"
+        )
     shifted, columns, _ = dual_shift(logs.reshape(-1, n, n))  # (N, N, B)
     means, errors = np.empty((2, shifted.shape[2], n, n))
     for index, order in enumerate(columns):
@@ -59,9 +65,12 @@ def sampled_marginals(
     return means.reshape(logs.shape), errors.reshape(logs.shape)
 
 
-def _anneal(shifted: FloatArray, samples: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+def _anneal(
+    shifted: FloatArray, samples: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
     n = len(shifted)
-    # The best permutation weighs exp(0): what lies below the clip cannot add up to more than exp(-_CLIP) of it.
+    # The best permutation weighs exp(0): what lies below the clip cannot add up to more than
+    # exp(-_CLIP) of it.
     energy = np.maximum(shifted, -_CLIP - float(gammaln(n + 1)))
     particles = rng.permuted(np.tile(np.arange(n), (samples, 1)), axis=1)  # (P, N)
     log_weight = np.zeros(samples)
@@ -80,7 +89,8 @@ def _anneal(shifted: FloatArray, samples: int, rng: np.random.Generator) -> tupl
 
 
 def _next_step(score: FloatArray, log_weight: FloatArray, longest: float) -> float:
-    """The largest temperature step that leaves the conditional effective sample size above its share."""
+    """The largest temperature step that leaves the conditional effective sample size above its
+    share."""
 
     def effective(step: float) -> float:
         base = np.exp(log_weight - log_weight.max())
@@ -106,7 +116,8 @@ def _block_orders(size: int) -> tuple[IntArray, FloatArray]:
 def _blocks(energy: FloatArray, rng: np.random.Generator) -> IntArray:
     """(N, M) one block around every slot, of slots that compete for the same agents.
 
-    Chosen from the evidence and not from where the particles are, which is what keeps the moves exact.
+    Chosen from the evidence and not from where the particles are, which is what keeps the moves
+    exact.
     """
     n = len(energy)
     chance = np.exp(energy - energy.max(axis=1, keepdims=True))
@@ -117,20 +128,27 @@ def _blocks(energy: FloatArray, rng: np.random.Generator) -> IntArray:
     return np.argsort(-ranked, axis=1)[rng.permutation(n), :_BLOCK]
 
 
-def _sweep(energy: FloatArray, particles: IntArray, rng: np.random.Generator, visits: FloatArray | None) -> None:
-    """Deal every slot anew in a block of its rivals, in place; add the blocks' conditional probabilities to visits."""
+def _sweep(
+    energy: FloatArray, particles: IntArray, rng: np.random.Generator, visits: FloatArray | None
+) -> None:
+    """Deal every slot anew in a block of its rivals, in place; add the blocks' conditional
+    probabilities to visits."""
     count = len(particles)
     particle = np.arange(count)[:, None]
     for block in _blocks(energy, rng):
         orders, one_hot = _block_orders(len(block))
         agents = particles[:, block]  # (P, M)
-        local = energy[block[:, None], agents[:, None]]  # (P, M, M) slot m with the agent now in slot m'
+        # (P, M, M) slot m with the agent now in slot m'
+        local = energy[block[:, None], agents[:, None]]
         score = local.reshape(count, -1) @ one_hot.T  # (P, Q)
         chance = np.exp(score - score.max(axis=1, keepdims=True))
         chance /= chance.sum(axis=1, keepdims=True)
-        picked = (chance.cumsum(axis=1) < rng.random((count, 1))).sum(axis=1).clip(max=len(orders) - 1)
+        picked = (
+            (chance.cumsum(axis=1) < rng.random((count, 1))).sum(axis=1).clip(max=len(orders) - 1)
+        )
         particles[:, block] = agents[particle, orders[picked]]
-        if visits is not None:  # Rao-Blackwell: the whole conditional, not only the order that was drawn
+        # Rao-Blackwell: the whole conditional, not only the order that was drawn
+        if visits is not None:
             share = (chance @ one_hot).reshape(count, len(block), len(block))
             visits[particle[:, :, None], block[:, None], agents[:, None]] += share
 

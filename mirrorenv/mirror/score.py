@@ -14,13 +14,24 @@ from scipy.special import gammaln
 
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror import metrics
-from mirrorenv.mirror._checks import BoolArray, FloatArray, IntArray, float_array, log_likelihood_array
+from mirrorenv.mirror._checks import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    float_array,
+    log_likelihood_array,
+)
 from mirrorenv.mirror.belief import Belief, Decode, check_decode
 from mirrorenv.mirror.intervals import Estimate, rate_interval
-from mirrorenv.mirror.permutations import MAX_EXACT_AGENTS, most_probable_permutation, permutation_array
+from mirrorenv.mirror.permutations import (
+    MAX_EXACT_AGENTS,
+    most_probable_permutation,
+    permutation_array,
+)
 from mirrorenv.mirror.verdicts import fair_assignment, in_author_order, of_true_author, row_verdicts
 
-_CERTAIN = 1e3  # nats: evidence beyond this against an agent (also -inf) counts as this much in the handshake index
+# nats: evidence beyond this against an agent (also -inf) counts as this much in the handshake index
+_CERTAIN = 1e3
 
 
 @dataclass(frozen=True)
@@ -29,16 +40,19 @@ class Score:
 
     Args:
         top1: share of trajectories whose most believed agent is the author; chance 1/N.
-        exact: share of lineups with every slot right, chance 1/N!; independent: all row verdicts, joint: the most
-            probable permutation.
-        expected_right: slots right per lineup, chance 1; joint: by the assignment on the marginals, which maximises it.
+        exact: share of lineups with every slot right, chance 1/N!; independent: all row verdicts,
+            joint: the most probable permutation.
+        expected_right: slots right per lineup, chance 1; joint: by the assignment on the marginals,
+            which maximises it.
         self_dprime: sensitivity of "mine", 0 at chance.
         self_criterion: reluctance (above 0) or readiness (below 0) to say "mine".
         calibration_error: gap between stated and true confidence, 15 bins of equal mass.
         brier: squared error of the belief, 1 - 1/N at chance.
-        information: nats per trajectory, log N + mean log belief in the true author, at most log N. A lower bound on
-            the mutual information of author and trajectory (Barber and Agakov 2003); clipped on neither side.
-        joint_information: nats per lineup, log N! + mean log posterior of the true permutation, at most log N!.
+        information: nats per trajectory, log N + mean log belief in the true author, at most log N.
+            A lower bound on the mutual information of author and trajectory (Barber and Agakov
+            2003); clipped on neither side.
+        joint_information: nats per lineup, log N! + mean log posterior of the true permutation, at
+            most log N!.
         effective_agents: exp(information): how many perfectly distinguishable agents carry as much.
         efficiency: information over the exact limit's on the same episodes.
         self_advantage: own recognition minus how well others know me.
@@ -67,7 +81,9 @@ class Score:
         """``{name: {"value", "low", "high"}}``, None for what is undefined; ready for JSON."""
         names = [item.name for item in fields(self) if item.name != "undefined"]
         estimates: dict[str, Estimate | None] = {name: getattr(self, name) for name in names}
-        return {name: None if found is None else found.to_dict() for name, found in estimates.items()}
+        return {
+            name: None if found is None else found.to_dict() for name, found in estimates.items()
+        }
 
 
 def score_belief(
@@ -83,23 +99,34 @@ def score_belief(
     """Score the beliefs of J observers about B lineups.
 
     Args:
-        belief: evidence (B, J, K, N) with K = N; J = N, observer j being agent j, gives the figures about the self.
+        belief: evidence (B, J, K, N) with K = N; J = N, observer j being agent j, gives the figures
+            about the self.
         permutations: (B, J, K) ints, the reveal: slot k of the lineup shown to observer j was agent
-            ``permutations[b, j, k]``. Slots in author order (every row 0..N-1) are fine: ties earn no credit by index.
+            ``permutations[b, j, k]``. Slots in author order (every row 0..N-1) are fine: ties earn
+            no credit by index.
         decode: ``independent`` or ``marginals``.
         limit_information: (B,) nats per trajectory of the exact limit on the same episodes
             (:func:`episode_information`), for the efficiency.
-        evidence_over_time: (B, T, J, K, N) evidence after each step, held after a slot's last, for the time to identify
-            and the handshake index.
-        mask: (B, T, J, K) or (B, T, K) bool, the steps that happened in each slot; needed with evidence over time.
-        confidence: of all intervals, which are clustered by episode. They say nothing about another seed.
+        evidence_over_time: (B, T, J, K, N) evidence after each step, held after a slot's last, for
+            the time to identify and the handshake index.
+        mask: (B, T, J, K) or (B, T, K) bool, the steps that happened in each slot; needed with
+            evidence over time.
+        confidence: of all intervals, which are clustered by episode. They say nothing about another
+            seed.
 
     Raises:
         ShapeError: if shapes disagree, a permutation is none, or a slot has no live step.
         ConfigError: for an unknown decode or a confidence outside (0, 1).
     """
-    if belief.evidence.ndim != 4 or belief.num_slots != belief.num_agents or belief.evidence.size == 0:
-        raise ShapeError(f"score_belief: evidence must be (B, J, N, N) and not empty, got {belief.evidence.shape}")
+    if (
+        belief.evidence.ndim != 4
+        or belief.num_slots != belief.num_agents
+        or belief.evidence.size == 0
+    ):
+        raise ShapeError(
+            "score_belief: evidence must be (B, J, N, N) and not empty, got "
+            f"{belief.evidence.shape}"
+        )
     episodes, observers, _, agents = belief.evidence.shape
     truth = permutation_array("permutations", permutations, (episodes, observers, agents))
     log_belief = belief.log_belief(check_decode(decode))  # (B, J, K, N)
@@ -110,7 +137,9 @@ def score_belief(
     undefined: dict[str, str] = {}
     dprime, criterion, advantage = _self_figures(verdicts, truth, confidence, undefined)
     exact, expected_right = _lineup_figures(belief, decode, credit, truth, confidence, undefined)
-    identify, handshake = _time_figures(evidence_over_time, mask, truth, decode, confidence, undefined)
+    identify, handshake = _time_figures(
+        evidence_over_time, mask, truth, decode, confidence, undefined
+    )
     return Score(
         top1=rate_interval(credit.mean(axis=(1, 2)), confidence),
         exact=exact,
@@ -118,7 +147,9 @@ def score_belief(
         self_dprime=dprime,
         self_criterion=criterion,
         calibration_error=metrics.calibration_error(np.exp(log_belief), credit, confidence),
-        brier=metrics.brier_score(np.exp(log_belief), truth[..., None] == np.arange(agents), confidence),
+        brier=metrics.brier_score(
+            np.exp(log_belief), truth[..., None] == np.arange(agents), confidence
+        ),
         information=information,
         joint_information=_joint_information(belief, truth, confidence, undefined),
         effective_agents=metrics.exponential(information),
@@ -146,22 +177,29 @@ def episode_information(log_belief: npt.ArrayLike, permutations: npt.ArrayLike) 
 def information_over_time(
     evidence_over_time: npt.ArrayLike, permutations: npt.ArrayLike, decode: Decode = "independent"
 ) -> FloatArray:
-    """(T,) nats per trajectory after each step, from evidence (B, T, J, K, N) and the true authors (B, J, K)."""
+    """(T,) nats per trajectory after each step, from evidence (B, T, J, K, N) and the true authors
+    (B, J, K)."""
     evidence = log_likelihood_array("evidence_over_time", evidence_over_time, min_ndim=5)
     batch, _, observers, slots, agents = evidence.shape
     truth = permutation_array("permutations", permutations, (batch, observers, slots))
-    nats: FloatArray = _truth_over_time(evidence, truth, decode).mean(axis=(0, 2, 3)) + np.log(agents)
+    nats: FloatArray = _truth_over_time(evidence, truth, decode).mean(axis=(0, 2, 3)) + np.log(
+        agents
+    )
     return nats
 
 
 def recognition_matrix(log_belief: npt.ArrayLike, permutations: npt.ArrayLike) -> FloatArray:
-    """(J, N) observer j's mean belief in the true author n, over episodes; arguments as :func:`episode_information`."""
-    matrix: FloatArray = np.einsum("bjnn->bjn", _author_belief(log_belief, permutations)).mean(axis=0)
+    """(J, N) observer j's mean belief in the true author n, over episodes; arguments as
+    :func:`episode_information`."""
+    matrix: FloatArray = np.einsum("bjnn->bjn", _author_belief(log_belief, permutations)).mean(
+        axis=0
+    )
     return matrix
 
 
 def confusion_matrix(log_belief: npt.ArrayLike, permutations: npt.ArrayLike) -> FloatArray:
-    """(N, N) mean belief over episodes and observers: row n is the true author, column m who is believed to be it."""
+    """(N, N) mean belief over episodes and observers: row n is the true author, column m who is
+    believed to be it."""
     matrix: FloatArray = _author_belief(log_belief, permutations).mean(axis=(0, 1))
     return matrix
 
@@ -177,7 +215,10 @@ def _self_figures(
 ) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
     observers, agents = verdicts.shape[1], verdicts.shape[-1]
     if observers != agents or agents < 2:
-        reason = f"needs observer j to be agent j among at least two; {observers} observers, {agents} agents"
+        reason = (
+            f"needs observer j to be agent j among at least two; {observers} observers, {agents} "
+            "agents"
+        )
         undefined.update(dict.fromkeys(("self_dprime", "self_criterion", "self_advantage"), reason))
         return None, None, None
     ordered = in_author_order(verdicts, truth)  # (B, J, N, N)
@@ -185,15 +226,26 @@ def _self_figures(
 
 
 def _lineup_figures(
-    belief: Belief, decode: Decode, credit: FloatArray, truth: IntArray, confidence: float, undefined: dict[str, str]
+    belief: Belief,
+    decode: Decode,
+    credit: FloatArray,
+    truth: IntArray,
+    confidence: float,
+    undefined: dict[str, str],
 ) -> tuple[Estimate | None, Estimate]:
     if decode == "independent" and not belief.decoded:
         exact = rate_interval(credit.prod(axis=-1).mean(axis=-1), confidence)
-        return exact, metrics.number_right(credit.sum(axis=-1).mean(axis=-1), belief.num_slots, confidence)
+        return exact, metrics.number_right(
+            credit.sum(axis=-1).mean(axis=-1), belief.num_slots, confidence
+        )
     best = fair_assignment(most_probable_permutation, np.round(belief.marginals(), 12))
-    right = metrics.number_right((best == truth).sum(axis=-1).mean(axis=-1), belief.num_slots, confidence)
+    right = metrics.number_right(
+        (best == truth).sum(axis=-1).mean(axis=-1), belief.num_slots, confidence
+    )
     if belief.decoded:
-        undefined["exact"] = "the most probable permutation needs evidence; this belief holds only its marginals"
+        undefined["exact"] = (
+            "the most probable permutation needs evidence; this belief holds only its marginals"
+        )
         return None, right
     likeliest = fair_assignment(most_probable_permutation, belief.evidence)
     return rate_interval((likeliest == truth).all(axis=-1).mean(axis=-1), confidence), right
@@ -203,7 +255,9 @@ def _joint_information(
     belief: Belief, truth: IntArray, confidence: float, undefined: dict[str, str]
 ) -> Estimate | None:
     if belief.decoded or belief.num_agents > MAX_EXACT_AGENTS:
-        undefined["joint_information"] = f"needs evidence of at most {MAX_EXACT_AGENTS} agents, not marginals"
+        undefined["joint_information"] = (
+            f"needs evidence of at most {MAX_EXACT_AGENTS} agents, not marginals"
+        )
         return None
     log_orders = float(gammaln(belief.num_agents + 1))
     nats = belief.log_posterior(truth).mean(axis=1) + log_orders  # (B,)
@@ -211,19 +265,27 @@ def _joint_information(
 
 
 def _efficiency(
-    nats: FloatArray, limit_information: npt.ArrayLike | None, confidence: float, undefined: dict[str, str]
+    nats: FloatArray,
+    limit_information: npt.ArrayLike | None,
+    confidence: float,
+    undefined: dict[str, str],
 ) -> Estimate | None:
     if limit_information is None:
         undefined["efficiency"] = "the exact limit was not given"
         return None
     limit = float_array("limit_information", limit_information, ndim=1)
     if limit.shape != nats.shape:
-        raise ShapeError(f"limit_information must have one number for each of {len(nats)} episodes, got {limit.shape}")
+        raise ShapeError(
+            f"limit_information must have one number for each of {len(nats)} episodes, got "
+            f"{limit.shape}"
+        )
     if np.isnan(limit).any():
         raise ShapeError("limit_information holds NaN")
     found = metrics.ratio(nats, limit, confidence)
     if found is None:
-        undefined["efficiency"] = "the limit's information is not clear of zero, or a belief in a true author is zero"
+        undefined["efficiency"] = (
+            "the limit's information is not clear of zero, or a belief in a true author is zero"
+        )
     return found
 
 
@@ -236,21 +298,37 @@ def _time_figures(
     undefined: dict[str, str],
 ) -> tuple[Estimate | None, Estimate | None]:
     if evidence_over_time is None:
-        undefined.update(dict.fromkeys(("time_to_identify", "handshake_index"), "evidence over time was not given"))
+        undefined.update(
+            dict.fromkeys(
+                ("time_to_identify", "handshake_index"), "evidence over time was not given"
+            )
+        )
         return None, None
     evidence = log_likelihood_array("evidence_over_time", evidence_over_time, min_ndim=5)
     batch, observers, slots = truth.shape
-    if evidence.ndim != 5 or evidence.shape[:1] + evidence.shape[2:] != (batch, observers, slots, slots):
+    if evidence.ndim != 5 or evidence.shape[:1] + evidence.shape[2:] != (
+        batch,
+        observers,
+        slots,
+        slots,
+    ):
         raise ShapeError(
-            f"evidence_over_time must be (B, T, J, K, N) with B, J, K = {truth.shape}, got {evidence.shape}"
+            f"evidence_over_time must be (B, T, J, K, N) with B, J, K = {truth.shape}, got "
+            f"{evidence.shape}"
         )
     alive = _slot_mask(mask, evidence.shape[:-1])
-    identify = metrics.time_to_identify(_truth_over_time(evidence, truth, decode), alive, confidence)
+    identify = metrics.time_to_identify(
+        _truth_over_time(evidence, truth, decode), alive, confidence
+    )
     relative = np.maximum(evidence - evidence.max(axis=-1, keepdims=True), -_CERTAIN)
-    margin = of_true_author(relative, np.broadcast_to(truth[:, None], evidence.shape[:-1])) - relative.mean(axis=-1)
+    margin = of_true_author(
+        relative, np.broadcast_to(truth[:, None], evidence.shape[:-1])
+    ) - relative.mean(axis=-1)
     handshake = metrics.handshake_index(margin, alive, confidence)
     if identify is None:
-        undefined["time_to_identify"] = f"no trajectory reached a belief of {metrics.IDENTIFIED} in its author"
+        undefined["time_to_identify"] = (
+            f"no trajectory reached a belief of {metrics.IDENTIFIED} in its author"
+        )
     if handshake is None:
         undefined["handshake_index"] = "the total evidence is not clear of zero"
     return identify, handshake
@@ -264,12 +342,23 @@ def _truth_over_time(evidence: FloatArray, truth: IntArray, decode: Decode) -> F
 
 def _slot_mask(mask: npt.ArrayLike | None, shape: tuple[int, ...]) -> BoolArray:
     if mask is None:
-        raise ShapeError("score_belief: evidence_over_time needs the mask of the steps that happened in each slot")
+        raise ShapeError(
+            "score_belief: evidence_over_time needs the mask of the steps that happened in each "
+            "slot"
+        )
     alive = np.asarray(mask)
     if alive.ndim == 3:
         alive = alive[:, :, None]  # (B, T, 1, K)
-    if alive.dtype != np.bool_ or alive.ndim != 4 or alive.shape not in (shape, (*shape[:2], 1, shape[3])):
-        raise ShapeError(f"mask must be bool {shape} or without the observers, got {alive.dtype} {alive.shape}")
+    if (
+        alive.dtype != np.bool_
+        or alive.ndim != 4
+        or alive.shape not in (shape, (*shape[:2], 1, shape[3]))
+    ):
+        raise ShapeError(
+            f"mask must be bool {shape} or without the observers, got {alive.dtype} {alive.shape}"
+        )
     if not alive.any(axis=1).all():
-        raise ShapeError("score_belief: a slot has no live step; leave such episodes out of a score")
+        raise ShapeError(
+            "score_belief: a slot has no live step; leave such episodes out of a score"
+        )
     return np.broadcast_to(alive, shape)

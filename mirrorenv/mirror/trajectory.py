@@ -1,7 +1,7 @@
 """What agents did: one agent's trajectory, and a batch of whole episodes in author order.
 
-An ``EpisodeBatch`` is the record of the experimenter. It is ordered by author and is never shown to an observer;
-observers see a ``Lineup`` (see :mod:`mirrorenv.mirror.lineup`).
+An ``EpisodeBatch`` is the record of the experimenter. It is ordered by author and is never shown to
+an observer; observers see a ``Lineup`` (see :mod:`mirrorenv.mirror.lineup`).
 
 Shape legend: B batch (episodes), T time, N agents, A action dimensions.
 """
@@ -26,8 +26,8 @@ class Trajectory:
         actions: (T,) or (T, A), any fixed-size dtype.
 
     Raises:
-        ShapeError: if the lengths differ, or an array holds Python objects (their addresses and types could tell
-            trajectories apart; texts belong into fixed-width ``U`` arrays).
+        ShapeError: if the lengths differ, or an array holds Python objects (their addresses and
+            types could tell trajectories apart; texts belong into fixed-width ``U`` arrays).
     """
 
     observations: AnyArray  # (T, ...)
@@ -40,10 +40,14 @@ class Trajectory:
             if array.ndim < 1:
                 raise ShapeError(f"Trajectory.{name} needs a time axis, got a scalar")
             if array.dtype.hasobject:
-                raise ShapeError(f"Trajectory.{name} holds Python objects; use a fixed-size dtype ('U' for texts)")
+                raise ShapeError(
+                    f"Trajectory.{name} holds Python objects; use a fixed-size dtype ('U' for "
+                    "texts)"
+                )
         if len(self.observations) != len(self.actions):
             raise ShapeError(
-                f"Trajectory: {len(self.observations)} observations and {len(self.actions)} actions; "
+                f"Trajectory: {len(self.observations)} observations and {len(self.actions)} "
+                "actions; "
                 "each action needs the observation it answered"
             )
 
@@ -59,7 +63,8 @@ class EpisodeBatch:
         observations: (B, T, N, ...) what the agent saw before acting, usually float32.
         actions: (B, T, N) integers, or (B, T, N, A) floats.
         rewards: (B, T, N) float.
-        mask: (B, T, N) bool, True for the steps that happened. Each agent's steps are a prefix of the episode.
+        mask: (B, T, N) bool, True for the steps that happened. Each agent's steps are a prefix of
+            the episode.
 
     Raises:
         ShapeError: if shapes disagree, a live number is not finite, or a mask has a hole in time.
@@ -75,20 +80,29 @@ class EpisodeBatch:
             object.__setattr__(self, name, np.asarray(getattr(self, name)))
         shape = self.mask.shape
         if len(shape) != 3 or self.mask.dtype != np.bool_:
-            raise ShapeError(f"EpisodeBatch.mask must be bool (B, T, N), got {self.mask.dtype} of shape {shape}")
+            raise ShapeError(
+                f"EpisodeBatch.mask must be bool (B, T, N), got {self.mask.dtype} of shape {shape}"
+            )
         self._check_shapes(shape)
         self._check_values()
 
     def _check_shapes(self, shape: tuple[int, ...]) -> None:
         if self.observations.shape[:3] != shape:
-            raise ShapeError(f"EpisodeBatch.observations must start with {shape}, got {self.observations.shape}")
+            raise ShapeError(
+                f"EpisodeBatch.observations must start with {shape}, got {self.observations.shape}"
+            )
         if self.rewards.shape != shape or not np.issubdtype(self.rewards.dtype, np.floating):
             raise ShapeError(
-                f"EpisodeBatch.rewards must be float of shape {shape}, got {self.rewards.dtype} of {self.rewards.shape}"
+                f"EpisodeBatch.rewards must be float of shape {shape}, got {self.rewards.dtype} of "
+                f"{self.rewards.shape}"
             )
         actions = self.actions
         discrete = actions.shape == shape and np.issubdtype(actions.dtype, np.integer)
-        continuous = actions.ndim == 4 and actions.shape[:3] == shape and np.issubdtype(actions.dtype, np.floating)
+        continuous = (
+            actions.ndim == 4
+            and actions.shape[:3] == shape
+            and np.issubdtype(actions.dtype, np.floating)
+        )
         if not (discrete or continuous):
             raise ShapeError(
                 f"EpisodeBatch.actions must be integers {shape} or floats {(*shape, 'A')}, "
@@ -100,7 +114,8 @@ class EpisodeBatch:
         if holes.any():
             b, t, n = (int(i) for i in np.argwhere(holes)[0])
             raise ShapeError(
-                f"EpisodeBatch.mask: episode {b}, agent {n} is absent at step {t} and back at step {t + 1}; "
+                f"EpisodeBatch.mask: episode {b}, agent {n} is absent at step {t} and back at step "
+                f"{t + 1}; "
                 "an agent that leaves does not return"
             )
         for name in ("observations", "actions", "rewards"):
@@ -110,7 +125,9 @@ class EpisodeBatch:
             finite = np.isfinite(array).reshape(*self.mask.shape, -1).all(axis=-1)  # (B, T, N)
             if not (finite | ~self.mask).all():
                 b, t, n = (int(i) for i in np.argwhere(~finite & self.mask)[0])
-                raise ShapeError(f"EpisodeBatch.{name} is not finite in episode {b}, step {t}, agent {n}")
+                raise ShapeError(
+                    f"EpisodeBatch.{name} is not finite in episode {b}, step {t}, agent {n}"
+                )
 
     def __len__(self) -> int:
         return len(self.mask)
@@ -144,7 +161,9 @@ class EpisodeBatch:
     def trajectory(self, episode: int, agent: int) -> Trajectory:
         """One agent's live steps in one episode (views into the batch, not copies)."""
         length = int(self.lengths[episode, agent])
-        return Trajectory(self.observations[episode, :length, agent], self.actions[episode, :length, agent])
+        return Trajectory(
+            self.observations[episode, :length, agent], self.actions[episode, :length, agent]
+        )
 
     def trajectories(self, episode: int) -> tuple[Trajectory, ...]:
         """All N trajectories of one episode, in author order."""
@@ -153,7 +172,9 @@ class EpisodeBatch:
     def select(self, episodes: Sequence[int] | IntArray | BoolArray | slice) -> EpisodeBatch:
         """The batch with only the chosen episodes, in the given order."""
         index = episodes if isinstance(episodes, slice) else np.asarray(episodes)
-        return EpisodeBatch(self.observations[index], self.actions[index], self.rewards[index], self.mask[index])
+        return EpisodeBatch(
+            self.observations[index], self.actions[index], self.rewards[index], self.mask[index]
+        )
 
 
 def concatenate_episodes(batches: Sequence[EpisodeBatch]) -> EpisodeBatch:
@@ -172,4 +193,6 @@ def concatenate_episodes(batches: Sequence[EpisodeBatch]) -> EpisodeBatch:
             mask=np.concatenate([batch.mask for batch in batches]),
         )
     except ValueError as error:
-        raise ShapeError(f"concatenate_episodes: the batches do not fit together: {error}") from error
+        raise ShapeError(
+            f"concatenate_episodes: the batches do not fit together: {error}"
+        ) from error

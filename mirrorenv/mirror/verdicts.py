@@ -1,8 +1,9 @@
 """From beliefs to verdicts: which agents an observer points at, with ties shared out fairly.
 
-A belief without information is a tie between all agents. Breaking ties by index would reward whoever happens to hold
-the first slot, so row verdicts split their credit between the tied agents, and assignments are found on rows shuffled
-by a fixed hash. Chance then scores 1/N and 1/N! even where slots are given in author order.
+A belief without information is a tie between all agents. Breaking ties by index would reward
+whoever happens to hold the first slot, so row verdicts split their credit between the tied agents,
+and assignments are found on rows shuffled by a fixed hash. Chance then scores 1/N and 1/N! even
+where slots are given in author order.
 
 Shape legend: B batch (episodes), J observers, K slots, N agents.
 """
@@ -20,7 +21,8 @@ _TIE = 1e-9  # nats: beliefs this close are a tie, not a verdict
 
 
 def row_verdicts(log_belief: FloatArray) -> FloatArray:
-    """(..., K, N) credit of each agent as the verdict of its row: 1 for a clear maximum, 1/m for each of m tied."""
+    """(..., K, N) credit of each agent as the verdict of its row: 1 for a clear maximum, 1/m for
+    each of m tied."""
     best = log_belief >= log_belief.max(axis=-1, keepdims=True) - _TIE
     credit: FloatArray = best / best.sum(axis=-1, keepdims=True)
     return credit
@@ -40,9 +42,11 @@ def in_author_order(values: FloatArray, permutations: IntArray) -> FloatArray:
 
 
 def fair_assignment(solve: Callable[[FloatArray], IntArray], matrices: FloatArray) -> IntArray:
-    """(..., K) assignment of (..., K, N) matrices whose ties do not depend on the order of the slots."""
+    """(..., K) assignment of (..., K, N) matrices whose ties do not depend on the order of the
+    slots."""
     flat = matrices.reshape(-1, *matrices.shape[-2:])  # (B, K, N)
-    shuffle = lineup_permutations("assignment ties", np.arange(len(flat)), "slots", flat.shape[1])  # (B, K)
+    # (B, K)
+    shuffle = lineup_permutations("assignment ties", np.arange(len(flat)), "slots", flat.shape[1])
     found = solve(np.take_along_axis(flat, shuffle[..., None], axis=1))  # (B, K)
     result = np.empty_like(found)
     np.put_along_axis(result, shuffle, found, axis=1)

@@ -1,4 +1,5 @@
-"""Who acts and who recognises, in torch: actors, observer heads, baselines, losses, evaluation, checkpoints."""
+"""Who acts and who recognises, in torch: actors, observer heads, baselines, losses, evaluation,
+checkpoints."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ class PopulationPolicy:
     def __call__(self, observations: NDArray[np.float32], t: int) -> NDArray[Any]:
         """(B, N, *obs) -> (B, N) int64 or (B, N, A) float32 in the world's bounds."""
         shape, actor = self.population.shape, self.population.actor
-        rows = torch.from_numpy(np.ascontiguousarray(observations, np.float32)).flatten(2)  # (B, N, D)
+        # (B, N, D)
+        rows = torch.from_numpy(np.ascontiguousarray(observations, np.float32)).flatten(2)
         if t == 0:
             self._state = actor.initial_state(len(rows))
         output, self._state = actor.step(rows, self._state)

@@ -1,4 +1,5 @@
-"""Generalised advantage estimation for whole episodes as arrays (Schulman et al. 2016, arXiv 1506.02438, eq. 16).
+"""Generalised advantage estimation for whole episodes as arrays (Schulman et al. 2016, arXiv
+1506.02438, eq. 16).
 
 Shapes: B batch, T time, N agents.
 """
@@ -14,7 +15,13 @@ Array = NDArray[np.float32]
 
 
 def advantages(
-    rewards: Array, values: Array, mask: NDArray[np.bool_], *, last_value: Array | None, gamma: float, lam: float
+    rewards: Array,
+    values: Array,
+    mask: NDArray[np.bool_],
+    *,
+    last_value: Array | None,
+    gamma: float,
+    lam: float,
 ) -> tuple[Array, Array]:
     """Advantages and value targets of every step.
 
@@ -22,8 +29,8 @@ def advantages(
         rewards: (B, T, N) float32.
         values: (B, T, N) float32, the critic at the observation before each step.
         mask: (B, T, N) bool, steps that happened; an agent's steps are contiguous from 0.
-        last_value: (B, N) value after an agent's last step where the episode was cut off, zero where it ended; None for
-            a critic that never bootstraps.
+        last_value: (B, N) value after an agent's last step where the episode was cut off, zero
+            where it ended; None for a critic that never bootstraps.
         gamma: discount factor in [0, 1].
         lam: lambda in [0, 1].
 
@@ -32,7 +39,11 @@ def advantages(
     """
     batch, time, agents = rewards.shape
     advantage = np.zeros_like(rewards)
-    following = np.zeros((batch, agents), np.float32) if last_value is None else last_value.astype(np.float32)
+    following = (
+        np.zeros((batch, agents), np.float32)
+        if last_value is None
+        else last_value.astype(np.float32)
+    )
     carried = np.zeros((batch, agents), np.float32)
     for t in range(time - 1, -1, -1):
         live = mask[:, t]

@@ -1,4 +1,5 @@
-"""Populations on disk: weights as safetensors, everything else as JSON, checksums beside both. Nothing is unpickled."""
+"""Populations on disk: weights as safetensors, everything else as JSON, checksums beside both.
+Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -13,7 +14,13 @@ from safetensors.torch import load, save
 from mirrorenv.errors import CheckpointError, MirrorError
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
-from mirrorenv.results import atomic_write_bytes, atomic_write_json, read_json, verify_manifest, write_manifest
+from mirrorenv.results import (
+    atomic_write_bytes,
+    atomic_write_json,
+    read_json,
+    verify_manifest,
+    write_manifest,
+)
 
 __all__ = ["clone", "load_population", "save_population", "world_of"]
 
@@ -29,9 +36,15 @@ def save_population(folder: Path, population: Population, run: dict[str, Any]) -
         run: what is needed to play on: the world's id and options, the seed, steps done.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in population.state_dict().items()}
+    weights = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in population.state_dict().items()
+    }
     atomic_write_bytes(folder / _WEIGHTS, save(weights))
-    config = {"shape": population.shape.model_dump(), "population": population.settings.model_dump(), "run": run}
+    config = {
+        "shape": population.shape.model_dump(),
+        "population": population.settings.model_dump(),
+        "run": run,
+    }
     atomic_write_json(folder / _CONFIG, config)
     write_manifest(folder, [_WEIGHTS, _CONFIG])
 
@@ -43,7 +56,8 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
         the population, and what was saved as `run`.
 
     Raises:
-        CheckpointError: if a file is missing, a byte has changed or the weights do not fit the configuration.
+        CheckpointError: if a file is missing, a byte has changed or the weights do not fit the
+            configuration.
     """
     if not (folder / _WEIGHTS).is_file():
         raise CheckpointError(
@@ -53,21 +67,29 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
     try:
         verify_manifest(folder)
         config = read_json(folder / _CONFIG)
-        weights = {_present(name): tensor for name, tensor in load((folder / _WEIGHTS).read_bytes()).items()}
-        shape, settings = PopulationShape(**config["shape"]), PopulationSettings(**config["population"])
+        weights = {
+            _present(name): tensor
+            for name, tensor in load((folder / _WEIGHTS).read_bytes()).items()
+        }
+        shape, settings = (
+            PopulationShape(**config["shape"]),
+            PopulationSettings(**config["population"]),
+        )
         population = Population(shape, settings)
         population.load_state_dict(weights)
     except MirrorError as error:  # it says what to do
         raise CheckpointError(f"the checkpoint {folder} is damaged: {error}") from error
     except (SafetensorError, ValidationError, RuntimeError, KeyError, TypeError, OSError) as error:
         raise CheckpointError(
-            f"the checkpoint {folder} is damaged: {error}; take an older one beside it, or train again"
+            f"the checkpoint {folder} is damaged: {error}; take an older one beside it, or train "
+            "again"
         ) from error
     return population.eval(), config["run"]
 
 
 def _present(name: str) -> str:
-    """The name of a weight today: checkpoints of version 1 called actors planners and observers heads."""
+    """The name of a weight today: checkpoints of version 1 called actors planners and observers
+    heads."""
     for old, new in (("planner.", "actor."), ("head.", "observers.")):
         if name.startswith(old):
             return new + name.removeprefix(old)
@@ -77,8 +99,8 @@ def _present(name: str) -> str:
 def world_of(about: dict[str, Any], named: str | None = None) -> tuple[str, dict[str, Any]]:
     """The world that a checkpoint names, and its options.
 
-    A checkpoint is data, but ``package.module:Env`` is code, and any function could stand there. So it is imported only
-    if the caller names the same world.
+    A checkpoint is data, but ``package.module:Env`` is code, and any function could stand there. So
+    it is imported only if the caller names the same world.
 
     Args:
         about: what `load_population` returns.
@@ -91,7 +113,8 @@ def world_of(about: dict[str, Any], named: str | None = None) -> tuple[str, dict
     code = [text for text in (id, options.get("others")) if isinstance(text, str) and ":" in text]
     if code and named != id:
         raise CheckpointError(
-            f"the checkpoint names code to run: {', '.join(code)}. It may come from anybody, so name the world "
+            f"the checkpoint names code to run: {', '.join(code)}. It may come from anybody, so "
+            "name the world "
             f"yourself if that is the one you mean: --world {id} (with rllib: --env {id})"
         )
     return id, options

@@ -1,22 +1,25 @@
-"""DiCo style: how far the policies lie apart is set, and not paid for (Bettini, Kortvelesy, Prorok, "Controlling
-behavioral diversity in multi-agent reinforcement learning", ICML 2024).
+"""DiCo style: how far the policies lie apart is set, and not paid for (Bettini, Kortvelesy, Prorok,
+"Controlling behavioral diversity in multi-agent reinforcement learning", ICML 2024).
 
-Every policy is one that all share plus a deviation of its own, scaled so that they lie as far apart as asked::
+Every policy is one that all share plus a deviation of its own, scaled so that they lie as far apart
+as asked::
 
     f_i(h) = reach tanh(common(h) / reach) + (desired / estimate) (own_i(h) - mean_j own_j(h))
 
-``estimate`` is the system neural diversity (SND; Bettini, Shankar, Prorok 2023) of the own parts: the distance between
-two agents' outputs after one history, mean over pairs and over the histories of a minibatch, followed slowly. No
-reward and no loss asks for diversity. Gradients go through the estimate as if it were the minibatch's own, so nobody
-gains by a deviation that shrinks or grows.
+``estimate`` is the system neural diversity (SND; Bettini, Shankar, Prorok 2023) of the own parts:
+the distance between two agents' outputs after one history, mean over pairs and over the histories
+of a minibatch, followed slowly. No reward and no loss asks for diversity. Gradients go through the
+estimate as if it were the minibatch's own, so nobody gains by a deviation that shrinks or grows.
 
-Two things are not in the paper. The common part is bounded here, and what the own parts have in common is taken away:
-without either, training for a reward of being alike ended in outputs so large that the distance set no longer mattered.
-So every network reads everybody's history, and acting costs N times as much.
+Two things are not in the paper. The common part is bounded here, and what the own parts have in
+common is taken away: without either, training for a reward of being alike ended in outputs so large
+that the distance set no longer mattered. So every network reads everybody's history, and acting
+costs N times as much.
 
-Style, because outputs here may also be logits. For continuous actions the distance is the 2-Wasserstein distance
-between Gaussians of one spread, before squashing, as in the paper. For discrete ones it is the Euclidean distance
-between centred logits: total variation does not grow in proportion with the scale, as a constraint by scaling needs.
+Style, because outputs here may also be logits. For continuous actions the distance is the
+2-Wasserstein distance between Gaussians of one spread, before squashing, as in the paper. For
+discrete ones it is the Euclidean distance between centred logits: total variation does not grow in
+proportion with the scale, as a constraint by scaling needs.
 
 Shapes: B batch, T time, N agents, K slots, A policy outputs, H hidden.
 """
@@ -32,7 +35,8 @@ from mirrorenv.population.settings import PopulationSettings, PopulationShape
 __all__ = ["CommonPolicy", "neural_diversity"]
 
 _PACE = 0.1  # of the estimate, at every minibatch
-_REACH = 3.0  # the common part's largest output; of two actions, one then has a probability of at most 0.998
+# the common part's largest output; of two actions, one then has a probability of at most 0.998
+_REACH = 3.0
 
 
 def neural_diversity(outputs: Tensor, mask: Tensor, *, discrete: bool) -> Tensor:
@@ -45,9 +49,12 @@ def neural_diversity(outputs: Tensor, mask: Tensor, *, discrete: bool) -> Tensor
     """
     if discrete:
         outputs = outputs - outputs.mean(-1, keepdim=True)
-    first, second = torch.triu_indices(outputs.shape[-2], outputs.shape[-2], 1, device=outputs.device)
+    first, second = torch.triu_indices(
+        outputs.shape[-2], outputs.shape[-2], 1, device=outputs.device
+    )
     gaps = outputs[..., first, :] - outputs[..., second, :]  # (..., pairs, A)
-    apart = (gaps.square().sum(-1) + 1e-12).sqrt().mean(-1)  # (...); a gradient where two policies are one
+    # (...); a gradient where two policies are one
+    apart = (gaps.square().sum(-1) + 1e-12).sqrt().mean(-1)
     weight = mask.to(apart.dtype)
     return (apart * weight).sum() / weight.sum().clamp_min(1.0)
 
@@ -65,24 +72,36 @@ class CommonPolicy(nn.Module):
     estimate: Tensor
 
     def __init__(
-        self, shape: PopulationShape, settings: PopulationSettings, features: int, generator: torch.Generator
+        self,
+        shape: PopulationShape,
+        settings: PopulationSettings,
+        features: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         self.desired = float(settings.diversity or 0.0)
         self.discrete = bool(shape.num_actions)
-        self.trunk = (StackedGRU if settings.trunk == "gru" else StackedMLP)(1, features, settings.hidden, generator)
-        self.policy = StackedLinear(1, settings.hidden, shape.policy_outputs, settings.initial_gain, generator)
+        self.trunk = (StackedGRU if settings.trunk == "gru" else StackedMLP)(
+            1, features, settings.hidden, generator
+        )
+        self.policy = StackedLinear(
+            1, settings.hidden, shape.policy_outputs, settings.initial_gain, generator
+        )
         self.register_buffer("estimate", torch.zeros(()))  # 0: not measured yet
 
     @property
     def scale(self) -> Tensor:
-        """desired / estimate; 1 before anything has been measured, when all deviations are small."""
+        """desired / estimate; 1 before anything has been measured, when all deviations are
+        small."""
         known = self.estimate > 0
-        return torch.where(known, self.desired / self.estimate.clamp_min(1e-6), torch.ones_like(self.estimate))
+        return torch.where(
+            known, self.desired / self.estimate.clamp_min(1e-6), torch.ones_like(self.estimate)
+        )
 
     @staticmethod
     def apart(own: Tensor) -> Tensor:
-        """Deviations: (..., N, A) of every policy for one history -> the same without what all have in common."""
+        """Deviations: (..., N, A) of every policy for one history -> the same without what all have
+        in common."""
         return own - own.mean(-2, keepdim=True)
 
     def sequence(self, rows: Tensor) -> Tensor:
@@ -98,7 +117,8 @@ class CommonPolicy(nn.Module):
     def follow(self, own: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Measure the own parts, let the estimate follow, and say by what to scale them.
 
-        With several learners the first one's estimate counts: DDP sends its buffers to the others before each pass.
+        With several learners the first one's estimate counts: DDP sends its buffers to the others
+        before each pass.
 
         Args:
             own: (..., N, A) of every policy for every history, apart but not scaled.
@@ -110,7 +130,8 @@ class CommonPolicy(nn.Module):
         found = neural_diversity(own, mask, discrete=self.discrete)
         with torch.no_grad():
             self.estimate.lerp_(found, torch.where(self.estimate > 0, _PACE, 1.0))
-        scale = self.scale * (found.detach() / found)  # the value of the one, the gradient of the other
+        # the value of the one, the gradient of the other
+        scale = self.scale * (found.detach() / found)
         return scale, (scale * found).detach()
 
     @staticmethod

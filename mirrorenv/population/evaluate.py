@@ -1,6 +1,8 @@
-"""Measure a population: how much is recognised, against chance, the exact limit, baselines and its own past.
+"""Measure a population: how much is recognised, against chance, the exact limit, baselines and its
+own past.
 
-Shapes: B episodes, T time, N agents, K lineup slots (K = N, or the neighbourhood's size), J observers (J = N).
+Shapes: B episodes, T time, N agents, K lineup slots (K = N, or the neighbourhood's size), J
+observers (J = N).
 """
 
 from __future__ import annotations
@@ -29,7 +31,12 @@ from mirrorenv.mirror import (
 from mirrorenv.mirror.score import Score, episode_information, score_belief
 from mirrorenv.population.neighbourhood import Shown, check_lineup_size, own_evidence, shown_to
 from mirrorenv.population.population import Population
-from mirrorenv.population.reading import HeldOut, observer_evidence, play_held_out, policy_log_probabilities
+from mirrorenv.population.reading import (
+    HeldOut,
+    observer_evidence,
+    play_held_out,
+    policy_log_probabilities,
+)
 from mirrorenv.population.settings import MirrorSettings
 
 __all__ = ["evaluate"]
@@ -57,7 +64,8 @@ def evaluate(
         seed: of the run; the held-out episodes follow from it.
         mirror: credit and floor by which the mirror return is reported.
         previous: the population at the last evaluation, for identity persistence.
-        lagging: the population one iteration ago, whose heads are the lagged classifier; `previous` if not given.
+        lagging: the population one iteration ago, whose heads are the lagged classifier; `previous`
+            if not given.
         baselines: also fit and score the baseline observers (on other episodes).
 
     Raises:
@@ -83,7 +91,8 @@ def evaluate(
     learned = score_belief(final, _author_order(final), decode="independent", **options)
     joint = score_belief(final, _author_order(final), decode="marginals", **options)
     limit_score = score_belief(limit_belief, _author_order(limit_belief), decode="marginals")
-    over_time = np.diagonal(Belief(evidence).log_belief("independent"), axis1=3, axis2=4)  # (B, T, J, K)
+    # (B, T, J, K)
+    over_time = np.diagonal(Belief(evidence).log_belief("independent"), axis1=3, axis2=4)
     belief = np.exp(over_time[:, -1])  # (B, J, K)
     paid = mirror_reward(
         over_time if shown is None else shown.by_agent(over_time),
@@ -105,17 +114,23 @@ def evaluate(
         "limit": limit_score.to_dict(),
         "limit_valid": limit.valid,
         "limit_reason": limit.reason and (world_spec.leaks or limit.reason),
-        "baselines": _baseline_scores(population, world, held_out, shown, seed) if baselines else {},
+        "baselines": _baseline_scores(population, world, held_out, shown, seed)
+        if baselines
+        else {},
         "return": t_interval(experience.rewards.sum(1).mean(1)).to_dict(),  # mean over agents
         "mirror_return": t_interval(paid.sum(1).mean(1)).to_dict(),
         "per_agent_return": experience.rewards.sum(1).mean(0).tolist(),
-        "recognition_matrix": _nulls(belief.mean(0) if shown is None else shown.recognition_matrix(belief)),
+        "recognition_matrix": _nulls(
+            belief.mean(0) if shown is None else shown.recognition_matrix(belief)
+        ),
         "confusion": _nulls(verdicts.mean((0, 1)) if shown is None else shown.confusion(verdicts)),
         "evidence_over_time": {
             "learned": (np.log(size) + over_time.mean((0, 2, 3))).tolist(),
             "limit": _limit_over_time(log_p, experience.mask, shown).tolist(),
         },
-        "log_e_value": likelihood_ratio_e_value(over_time[:, -1], np.diagonal(limit_marginals, axis1=2, axis2=3)),
+        "log_e_value": likelihood_ratio_e_value(
+            over_time[:, -1], np.diagonal(limit_marginals, axis1=2, axis2=3)
+        ),
         "lagged_top1": None,
         "persistence": None,
     }
@@ -133,29 +148,38 @@ def _nulls(values: NDArray[np.float64]) -> list[list[float | None]]:
     return [[None if np.isnan(value) else float(value) for value in row] for row in values]
 
 
-def _evidence(population: Population, held_out: HeldOut, shown: Shown | None, seed: int) -> NDArray[np.float32]:
+def _evidence(
+    population: Population, held_out: HeldOut, shown: Shown | None, seed: int
+) -> NDArray[np.float32]:
     """(B, T, J, K, K) after every step, slots in the order of the agents shown: the reveal."""
     if shown is None:
         return observer_evidence(population, held_out, run=seed)
     return own_evidence(population, held_out.experience, shown)
 
 
-def _limit(log_p: NDArray[np.float64], mask: NDArray[np.bool_], shown: Shown | None, *, exchangeable: bool) -> Limit:
-    """The exact limit with an axis of observers: (B, 1, N, N) where all are shown the same, else (B, J, K, K)."""
+def _limit(
+    log_p: NDArray[np.float64], mask: NDArray[np.bool_], shown: Shown | None, *, exchangeable: bool
+) -> Limit:
+    """The exact limit with an axis of observers: (B, 1, N, N) where all are shown the same, else
+    (B, J, K, K)."""
     if shown is not None:
-        return neighbourhood_limit(log_p, mask, shown.distance, shown.candidates, slot_exchangeable=exchangeable)
+        return neighbourhood_limit(
+            log_p, mask, shown.distance, shown.candidates, slot_exchangeable=exchangeable
+        )
     limit = exact_limit(log_p, mask, slot_exchangeable=exchangeable, on_invalid="mark")
     return Limit(Belief(limit.belief.evidence[:, None]), limit.valid, limit.reason)
 
 
 def _without_places(log_p: NDArray[np.float64], mask: NDArray[np.bool_], shown: Shown) -> Row:
-    """What the policies alone give away in a neighbourhood: the limit for who cannot tell places from trajectories."""
+    """What the policies alone give away in a neighbourhood: the limit for who cannot tell places
+    from trajectories."""
     belief = Belief(neighbourhood_evidence(limit_evidence(log_p, mask)[:, None], shown.candidates))
     return score_belief(belief, _author_order(belief), decode="marginals").to_dict()
 
 
 def _author_order(belief: Belief) -> NDArray[np.int64]:
-    """The reveal of evidence (B, J, K, K) whose slots were put back in author order: (B, J, K) rows of 0..K-1."""
+    """The reveal of evidence (B, J, K, K) whose slots were put back in author order: (B, J, K) rows
+    of 0..K-1."""
     return np.broadcast_to(np.arange(belief.num_agents), belief.evidence.shape[:-1])
 
 
@@ -167,7 +191,8 @@ def _score_rows(evidence: NDArray[Any]) -> Score:
 def _limit_over_time(
     log_p: NDArray[np.float64], mask: NDArray[np.bool_], shown: Shown | None, points: int = 32
 ) -> NDArray[np.float64]:
-    """Information of the exact limit after every step, (T,) nats; computed at up to `points` steps and interpolated.
+    """Information of the exact limit after every step, (T,) nats; computed at up to `points` steps
+    and interpolated.
 
     The limit of a neighbourhood knows from the start who was shown, which whole episodes decide.
     """
@@ -178,9 +203,13 @@ def _limit_over_time(
         belief = log_permutation_marginals(evidence)[:, :, None]  # (B, P, 1, N, N)
     else:
         acted = mask[:, :1]  # an agent without a step has no evidence
-        near = [_limit(evidence[:, [p]], acted, shown, exchangeable=True).belief for p in range(len(steps))]
+        near = [
+            _limit(evidence[:, [p]], acted, shown, exchangeable=True).belief
+            for p in range(len(steps))
+        ]
         belief = np.stack([one.log_belief("marginals") for one in near], axis=1)  # (B, P, J, K, K)
-    information = np.log(belief.shape[-1]) + np.diagonal(belief, axis1=3, axis2=4).mean((0, 2, 3))  # (P,)
+    # (P,)
+    information = np.log(belief.shape[-1]) + np.diagonal(belief, axis1=3, axis2=4).mean((0, 2, 3))
     at_every_step: NDArray[np.float64] = np.interp(np.arange(time), steps, information)
     return at_every_step
 
@@ -193,8 +222,8 @@ def _lagged(before: Population, held_out: HeldOut, shown: Shown | None, seed: in
 def _persistence(previous: Population, held_out: HeldOut) -> float:
     """Share of agents whose behaviour is best explained by their own policy of the last checkpoint.
 
-    The old policies are assigned to the new trajectories as a whole (one old policy for each agent), which counts
-    swapped identities where mere drift is forgiven.
+    The old policies are assigned to the new trajectories as a whole (one old policy for each
+    agent), which counts swapped identities where mere drift is forgiven.
     """
     log_p = policy_log_probabilities(previous, held_out.experience)
     explained = (log_p * held_out.experience.mask[..., None]).sum((0, 1))  # (N now, N before)

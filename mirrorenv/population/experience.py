@@ -25,7 +25,8 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Experience:
-    """Episodes in author order, with everything the policy gradient needs. Never shown to an observer."""
+    """Episodes in author order, with everything the policy gradient needs. Never shown to an
+    observer."""
 
     observations: Floats
     """(B, T, N, D), flattened."""
@@ -38,13 +39,15 @@ class Experience:
     mirror_value: Floats
     """(B, T, N), the mirror critic before each step."""
     last_value: Floats
-    """(B, N), the environment critic after an agent's last step if it was cut off, 0 if it ended."""
+    """(B, N), the environment critic after an agent's last step if it was cut off, 0 if it
+    ended."""
     rewards: Floats
     """(B, T, N), the world's reward."""
     mask: NDArray[np.bool_]
     """(B, T, N), steps that happened."""
     last_mirror_value: Floats | None = None
-    """(B, N), the mirror critic as in `last_value`, for rewards that are discounted; None if nobody will ask."""
+    """(B, N), the mirror critic as in `last_value`, for rewards that are discounted; None if nobody
+    will ask."""
 
     @property
     def env_steps(self) -> int:
@@ -56,19 +59,22 @@ def population_shape(world: ArrayWorld) -> PopulationShape:
     """What a world fixes about its population.
 
     Raises:
-        WorldError: if there is one agent only, or its action space is neither Discrete nor a bounded one-dimensional
-            Box.
+        WorldError: if there is one agent only, or its action space is neither Discrete nor a
+            bounded one-dimensional Box.
     """
     if len(world.agents) < 2:
         raise WorldError(
-            f"{type(world).__name__} has one agent, and a lineup of one names it: num_agents must be at least 2"
+            f"{type(world).__name__} has one agent, and a lineup of one names it: num_agents must "
+            "be at least 2"
         )
     size = int(np.prod(world.observation_space.shape or ()))
     space = world.action_space
     common: dict[str, Any] = {"num_agents": len(world.agents), "observation_size": size}
     if isinstance(space, Discrete):
         if int(space.start) != 0:
-            raise WorldError(f"{type(world).__name__}: Discrete actions must start at 0, not {space.start}")
+            raise WorldError(
+                f"{type(world).__name__}: Discrete actions must start at 0, not {space.start}"
+            )
         return PopulationShape(**common, num_actions=int(space.n), action_size=0)
     if isinstance(space, Box) and len(space.shape) == 1 and space.is_bounded():
         low, high = np.unique(space.low), np.unique(space.high)
@@ -82,12 +88,15 @@ def population_shape(world: ArrayWorld) -> PopulationShape:
 
 
 def world_seeds(run: int, episodes: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """The seed of each episode's world, (B,): distinct for every (run, episode), whoever plays it."""
+    """The seed of each episode's world, (B,): distinct for every (run, episode), whoever plays
+    it."""
     return (np.uint64(run % 2**31) << np.uint64(32)) + episodes.astype(np.uint64)
 
 
 @torch.no_grad()
-def play(world: ArrayWorld, population: Population, seeds: NDArray[Any], generator: torch.Generator) -> Experience:
+def play(
+    world: ArrayWorld, population: Population, seeds: NDArray[Any], generator: torch.Generator
+) -> Experience:
     """Play one episode for each seed.
 
     Args:
@@ -109,11 +118,14 @@ def play(world: ArrayWorld, population: Population, seeds: NDArray[Any], generat
         log_probability = output.distribution.log_probability(actions)
         answer = world.step(to_world(actions, shape))
         record = (now, actions.numpy(), log_probability.numpy(), output.environment_value.numpy())
-        steps.append((*record, output.mirror_value.numpy(), np.where(live, answer.rewards, 0.0), live))
+        steps.append(
+            (*record, output.mirror_value.numpy(), np.where(live, answer.rewards, 0.0), live)
+        )
         now = _rows(answer.observations, shape)
         ended = live & (answer.terminated | answer.truncated)
         cut = ended & ~answer.terminated
-        if cut.any():  # value of the state the episode was cut off in; the memory is advanced in a copy only
+        # value of the state the episode was cut off in; the memory is advanced in a copy only
+        if cut.any():
             after = actor.step(torch.from_numpy(now), state)[0]
             last_value = np.where(cut, after.environment_value.numpy(), last_value)
             last_mirror_value = np.where(cut, after.mirror_value.numpy(), last_mirror_value)
@@ -130,7 +142,9 @@ def play(world: ArrayWorld, population: Population, seeds: NDArray[Any], generat
 
 def _rows(observations: NDArray[Any], shape: PopulationShape) -> Floats:
     """(B, N, *obs) -> (B, N, D) float32."""
-    return np.ascontiguousarray(observations, np.float32).reshape(*observations.shape[:2], shape.observation_size)
+    return np.ascontiguousarray(observations, np.float32).reshape(
+        *observations.shape[:2], shape.observation_size
+    )
 
 
 def to_world(actions: torch.Tensor, shape: PopulationShape) -> NDArray[Any]:
@@ -146,4 +160,6 @@ def _padded(column: NDArray[Any], horizon: int) -> NDArray[Any]:
     missing = horizon - column.shape[1]
     if not missing:
         return column
-    return np.concatenate([column, np.zeros((column.shape[0], missing, *column.shape[2:]), column.dtype)], axis=1)
+    return np.concatenate(
+        [column, np.zeros((column.shape[0], missing, *column.shape[2:]), column.dtype)], axis=1
+    )

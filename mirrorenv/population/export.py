@@ -1,4 +1,5 @@
-"""A result folder from a trained population: fresh episodes, what everybody made of them, and the exact limit.
+"""A result folder from a trained population: fresh episodes, what everybody made of them, and the
+exact limit.
 
 Shapes: B episodes, T time, N agents, K lineup slots (K = N), J observers (J = N).
 """
@@ -20,10 +21,23 @@ from mirrorenv.mirror.score import Score
 from mirrorenv.population.checkpoint import load_population, world_of
 from mirrorenv.population.experience import to_world, world_seeds
 from mirrorenv.population.population import Population
-from mirrorenv.population.reading import HeldOut, observer_evidence, play_held_out, policy_log_probabilities
+from mirrorenv.population.reading import (
+    HeldOut,
+    observer_evidence,
+    play_held_out,
+    policy_log_probabilities,
+)
 from mirrorenv.results import RunFolder, checkpoint_folder
 from mirrorenv.results.folders.result_folder import write_result
-from mirrorenv.results.folders.schema import Better, Entry, Figure, Reader, Reference, Result, SuiteMark
+from mirrorenv.results.folders.schema import (
+    Better,
+    Entry,
+    Figure,
+    Reader,
+    Reference,
+    Result,
+    SuiteMark,
+)
 from mirrorenv.results.folders.tables import Form
 from mirrorenv.results.folders.trajectories import population_tables
 from mirrorenv.results.report.words import SCORES
@@ -75,10 +89,15 @@ def export_run(
     """
     source, folder = RunFolder.open(run), checkpoint_folder(run)
     if source.status != "finished":
-        raise ConfigError(f"{run} is {source.status}, not finished; the same 'mirrorenv train' command goes on with it")
+        raise ConfigError(
+            f"{run} is {source.status}, not finished; the same 'mirrorenv train' command goes on "
+            "with it"
+        )
     population, about = load_population(folder)
     if population.settings.observer.neighbours:
-        raise ConfigError(f"{run} shows its observers neighbourhoods; only whole lineups can be exported so far")
+        raise ConfigError(
+            f"{run} shows its observers neighbourhoods; only whole lineups can be exported so far"
+        )
     id, options = world_of(about, world)
     made, known = make_batch(id, episodes, **options), spec(id, **options)
     held_out = play_held_out(population, made, seed=seed)
@@ -92,7 +111,11 @@ def export_run(
         {"learned": read[:, -1].astype(np.float64), "limit": limit.belief.evidence[:, None]},
         {"learned": read} if over_time else None,
     )
-    entry = Entry(condition=condition or _condition(source.config), agents="trained", references=dict(references or {}))
+    entry = Entry(
+        condition=condition or _condition(source.config),
+        agents="trained",
+        references=dict(references or {}),
+    )
     result = Result(
         kind="population",
         title=f"{id}, {entry.condition}, seed {source.info['seed']}",
@@ -104,12 +127,19 @@ def export_run(
         streams=("learned", "limit"),
         readers=_READERS,
         suite=suite,
-        config={"run": source.config, "env_steps": about.get("env_steps"), "episodes": episodes, "seed": seed},
+        config={
+            "run": source.config,
+            "env_steps": about.get("env_steps"),
+            "episodes": episodes,
+            "seed": seed,
+        },
         versions=installed_versions(),
         git=git_state(),
         device=str(source.info.get("device") or "cpu"),
         links=_links(source, Path(out)),
-        notes=() if limit.valid else (f"the limit is not exact in this world: {known.leaks or limit.reason}",),
+        notes=()
+        if limit.valid
+        else (f"the limit is not exact in this world: {known.leaks or limit.reason}",),
     )
     write_result(out, result, tables, form=form, overwrite=overwrite)
     return Path(out)
@@ -134,15 +164,28 @@ def _record(population: Population, held_out: HeldOut) -> EpisodeBatch:
 def _figures(over_time: bool) -> tuple[Figure, ...]:
     """Every score of every reader, and the return."""
     figures = [
-        Figure(name="return", title="Return", about="environment reward per agent and episode", better="high"),
+        Figure(
+            name="return",
+            title="Return",
+            about="environment reward per agent and episode",
+            better="high",
+        ),
     ]
     for reader in _READERS:
         whose = "" if reader.name == "learned" else f", {reader.name}"
         for item in fields(Score):
-            if item.name == "undefined" or (item.name in ("time_to_identify", "handshake_index") and not over_time):
+            if item.name == "undefined" or (
+                item.name in ("time_to_identify", "handshake_index") and not over_time
+            ):
                 continue
             words = SCORES[item.name]
-            better: Better = "low" if item.name in _LOW else "neither" if item.name == "self_criterion" else "high"
+            better: Better = (
+                "low"
+                if item.name in _LOW
+                else "neither"
+                if item.name == "self_criterion"
+                else "high"
+            )
             figures.append(
                 Figure(
                     name=f"{reader.name}.{item.name}",
@@ -157,11 +200,17 @@ def _figures(over_time: bool) -> tuple[Figure, ...]:
 
 
 def _condition(config: Mapping[str, Any]) -> str:
-    mirror, weights = config.get("mirror", {}), config.get("population", {}).get("weights", "separate")
+    mirror, weights = (
+        config.get("mirror", {}),
+        config.get("population", {}).get("weights", "separate"),
+    )
     weight = mirror.get("weight", 1.0)
     if not weight:
         return f"weight 0, {weights} weights"
-    return f"{mirror.get('credit', 'author')}, {mirror.get('timing', 'dense')}, weight {weight:g}, {weights} weights"
+    return (
+        f"{mirror.get('credit', 'author')}, {mirror.get('timing', 'dense')}, weight {weight:g}, "
+        f"{weights} weights"
+    )
 
 
 def _links(source: RunFolder, out: Path) -> dict[str, str]:

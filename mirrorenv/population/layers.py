@@ -1,7 +1,8 @@
 """N networks as one: layers whose weights carry a leading stack dimension.
 
-A population of N agents with separate weights is N small matrix products of equal shape, which is one batched product.
-With shared weights the stack has size one and the agents' rows are folded into it.
+A population of N agents with separate weights is N small matrix products of equal shape, which is
+one batched product. With shared weights the stack has size one and the agents' rows are folded into
+it.
 
 Shapes: S stack (N, or 1 when shared), R rows, T time, H hidden units, F input features.
 """
@@ -16,7 +17,9 @@ from torch import Tensor, nn
 __all__ = ["StackedGRU", "StackedLinear", "StackedMLP"]
 
 
-def _orthogonal(stack: int, rows: int, columns: int, gain: float, generator: torch.Generator) -> Tensor:
+def _orthogonal(
+    stack: int, rows: int, columns: int, gain: float, generator: torch.Generator
+) -> Tensor:
     """A stack of independent orthogonal matrices, (S, rows, columns), float32."""
     matrices = torch.empty(stack, rows, columns)
     for matrix in matrices:
@@ -35,9 +38,12 @@ class StackedLinear(nn.Module):
         generator: source of the initial weights.
     """
 
-    def __init__(self, stack: int, features: int, outputs: int, gain: float, generator: torch.Generator) -> None:
+    def __init__(
+        self, stack: int, features: int, outputs: int, gain: float, generator: torch.Generator
+    ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(_orthogonal(stack, features, outputs, gain, generator))  # (S, F, outputs)
+        # (S, F, outputs)
+        self.weight = nn.Parameter(_orthogonal(stack, features, outputs, gain, generator))
         self.bias = nn.Parameter(torch.zeros(stack, 1, outputs))
 
     def forward(self, rows: Tensor) -> Tensor:
@@ -49,13 +55,15 @@ class StackedLinear(nn.Module):
         return torch.baddbmm(self.bias.transpose(1, 2), self.weight.transpose(1, 2), columns)
 
     def columns_alike(self, rows: Tensor) -> Tensor:
-        """The same rows through every network, (R, F) -> (S, outputs, R), as one wide matrix product.
+        """The same rows through every network, (R, F) -> (S, outputs, R), as one wide matrix
+        product.
 
-        With the outputs first, the result of the wide product already is the stack, and with the bias as one more
-        weight it is complete: nothing is moved or copied in memory.
+        With the outputs first, the result of the wide product already is the stack, and with the
+        bias as one more weight it is complete: nothing is moved or copied in memory.
         """
         stack, _, outputs = self.weight.shape
-        tall = torch.cat([self.weight, self.bias], 1).transpose(1, 2).flatten(0, 1)  # (S*outputs, F + 1)
+        # (S*outputs, F + 1)
+        tall = torch.cat([self.weight, self.bias], 1).transpose(1, 2).flatten(0, 1)
         one = torch.cat([rows, rows.new_ones(len(rows), 1)], 1)  # (R, F + 1)
         return (tall @ one.t()).view(stack, outputs, -1)
 
@@ -77,7 +85,9 @@ class StackedMLP(nn.Module):
     def sequence(self, rows: Tensor) -> Tensor:
         """(S, T, R, F) -> (S, T, R, H); nothing is carried from step to step."""
         stack, time, count, features = rows.shape
-        return self.forward(rows.reshape(stack, time * count, features)).view(stack, time, count, -1)
+        return self.forward(rows.reshape(stack, time * count, features)).view(
+            stack, time, count, -1
+        )
 
     def step(self, rows: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One step: (S, R, F), state (S, R, 0) -> hidden (S, R, H), the same state."""
@@ -85,10 +95,12 @@ class StackedMLP(nn.Module):
 
 
 class StackedGRU(nn.Module):
-    """S independent gated recurrent networks behind a ReLU input layer (Cho et al. 2014, reset gate after the product).
+    """S independent gated recurrent networks behind a ReLU input layer (Cho et al. 2014, reset gate
+    after the product).
 
-    ``torch.nn.GRU`` runs one network at a time; S small ones in a row are half as fast on a CPU as this stack with its
-    hand-written backward pass, which also defers all weight gradients to one product over time.
+    ``torch.nn.GRU`` runs one network at a time; S small ones in a row are half as fast on a CPU as
+    this stack with its hand-written backward pass, which also defers all weight gradients to one
+    product over time.
     """
 
     def __init__(self, stack: int, features: int, hidden: int, generator: torch.Generator) -> None:
@@ -97,13 +109,16 @@ class StackedGRU(nn.Module):
         self.embed = StackedLinear(stack, features, hidden, 2**0.5, generator)
         self.input = StackedLinear(stack, hidden, 3 * hidden, 1.0, generator)
         recurrent = [_orthogonal(stack, hidden, hidden, 1.0, generator) for _ in range(3)]
-        self.recurrent = nn.Parameter(torch.cat(recurrent, dim=-1))  # (S, H, 3H): reset, update, candidate
+        # (S, H, 3H): reset, update, candidate
+        self.recurrent = nn.Parameter(torch.cat(recurrent, dim=-1))
         self.bias = nn.Parameter(torch.zeros(stack, 1, 3 * hidden))
 
     def sequence(self, rows: Tensor) -> Tensor:
         """(S, T, R, F) -> (S, T, R, H), starting from a zero state."""
         stack, time, count, features = rows.shape
-        gates = self._gates(rows.reshape(stack, time * count, features)).view(stack, time, count, -1)  # (S, T, R, 3H)
+        gates = self._gates(rows.reshape(stack, time * count, features)).view(
+            stack, time, count, -1
+        )  # (S, T, R, 3H)
         start = gates.new_zeros(stack, count, self.state_size)
         hidden: Tensor = _GatedRecurrence.apply(gates, self.recurrent, self.bias, start)  # type: ignore[no-untyped-call]
         return hidden
@@ -118,17 +133,22 @@ class StackedGRU(nn.Module):
         return self.input.forward(torch.relu(self.embed.forward(rows)))
 
 
-def _cell(from_input: Tensor, from_state: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """One GRU cell: gates (S, R, 3H) twice and state (S, R, H) -> next state, both gates, candidate, its state part."""
+def _cell(
+    from_input: Tensor, from_state: Tensor, state: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """One GRU cell: gates (S, R, 3H) twice and state (S, R, H) -> next state, both gates,
+    candidate, its state part."""
     size = state.shape[-1]
     gates = torch.sigmoid(from_input[..., : 2 * size] + from_state[..., : 2 * size])  # (S, R, 2H)
     from_state = from_state[..., 2 * size :]
-    candidate = _tanh(torch.addcmul(from_input[..., 2 * size :], gates[..., :size], from_state))  # (S, R, H)
+    # (S, R, H)
+    candidate = _tanh(torch.addcmul(from_input[..., 2 * size :], gates[..., :size], from_state))
     return torch.lerp(candidate, state, gates[..., size:]), gates, candidate, from_state
 
 
 def _tanh(x: Tensor) -> Tensor:
-    """tanh; where no gradient is needed in place and through the sigmoid, which PyTorch computes faster on a CPU."""
+    """tanh; where no gradient is needed in place and through the sigmoid, which PyTorch computes
+    faster on a CPU."""
     if torch.is_grad_enabled():
         return torch.tanh(x)
     return torch.sigmoid(x.mul_(2.0)).mul_(2.0).sub_(1.0)
@@ -137,7 +157,8 @@ def _tanh(x: Tensor) -> Tensor:
 class _GatedRecurrence(torch.autograd.Function):
     """The GRU's recurrence over time with backpropagation through time written out.
 
-    gates (S, T, R, 3H), recurrent (S, H, 3H), bias (S, 1, 3H), start (S, R, H) -> hidden (S, T, R, H).
+    gates (S, T, R, 3H), recurrent (S, H, 3H), bias (S, 1, 3H), start (S, R, H) -> hidden (S, T, R,
+    H).
     """
 
     @staticmethod
@@ -167,7 +188,8 @@ class _GatedRecurrence(torch.autograd.Function):
         to_update = (hidden[:-1] - candidate) * update * (1 - update)
         to_reset = from_state * reset * (1 - reset)
         into_input = hidden.new_empty(time, stack, count, 3 * size)  # gradient of the input gates
-        into_state = hidden.new_empty(time, stack, count, 3 * size)  # gradient of recurrent @ state + bias
+        # gradient of recurrent @ state + bias
+        into_state = hidden.new_empty(time, stack, count, 3 * size)
         transposed = recurrent.transpose(1, 2)
         carried = torch.zeros_like(hidden[0])
         for t in range(time - 1, -1, -1):
@@ -182,4 +204,9 @@ class _GatedRecurrence(torch.autograd.Function):
         into_input[..., : 2 * size] = into_state[..., : 2 * size]
         flat = into_state.transpose(0, 1).reshape(stack, time * count, 3 * size)
         states = hidden[:-1].transpose(0, 1).reshape(stack, time * count, size)
-        return into_input.transpose(0, 1), states.transpose(1, 2) @ flat, flat.sum(1, keepdim=True), carried
+        return (
+            into_input.transpose(0, 1),
+            states.transpose(1, 2) @ flat,
+            flat.sum(1, keepdim=True),
+            carried,
+        )

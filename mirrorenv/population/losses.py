@@ -23,11 +23,13 @@ __all__ = ["Reading", "observer_loss", "ppo_loss", "read_minibatch"]
 class Reading(NamedTuple):
     """What the heads made of a minibatch, with the names they are to be taught.
 
-    Where every observer has lineups of its own, labels have an axis J and are columns of the evidence, not agents.
+    Where every observer has lineups of its own, labels have an axis J and are columns of the
+    evidence, not agents.
     """
 
     evidence: Tensor
-    """(B, P, J, K', N) evidence after the chosen prefixes, on the chosen slots; (B, P, J, K, K) with neighbours."""
+    """(B, P, J, K', N) evidence after the chosen prefixes, on the chosen slots; (B, P, J, K, K)
+    with neighbours."""
     labels: Tensor
     """(B, K') int64; (B, J, K) with neighbours."""
     mask: Tensor
@@ -35,23 +37,36 @@ class Reading(NamedTuple):
 
 
 def read_minibatch(
-    population: Population, batch: Mapping[str, Tensor], settings: ObserverSettings, generator: torch.Generator
+    population: Population,
+    batch: Mapping[str, Tensor],
+    settings: ObserverSettings,
+    generator: torch.Generator,
 ) -> Reading:
-    """Show the minibatch's lineups to every observer, or random slots and prefixes of them if so set."""
+    """Show the minibatch's lineups to every observer, or random slots and prefixes of them if so
+    set."""
     own = batch["labels"].dim() == 3
-    reading = _read_own(population, batch) if own else _read_all(population, batch, settings, generator)
+    reading = (
+        _read_own(population, batch) if own else _read_all(population, batch, settings, generator)
+    )
     time = reading.mask.shape[1]
     if 0 < settings.prefixes_per_update < time:
-        prefixes = torch.randperm(time, generator=generator)[: settings.prefixes_per_update].sort().values
+        prefixes = (
+            torch.randperm(time, generator=generator)[: settings.prefixes_per_update].sort().values
+        )
         return Reading(reading.evidence[:, prefixes], reading.labels, reading.mask[:, prefixes])
     return reading
 
 
 def _read_all(
-    population: Population, batch: Mapping[str, Tensor], settings: ObserverSettings, generator: torch.Generator
+    population: Population,
+    batch: Mapping[str, Tensor],
+    settings: ObserverSettings,
+    generator: torch.Generator,
 ) -> Reading:
     """One lineup of everybody for all observers."""
-    lineup = lineup_tensors(population, batch["observations"], batch["actions"], batch["mask"], batch["permutation"])
+    lineup = lineup_tensors(
+        population, batch["observations"], batch["actions"], batch["mask"], batch["permutation"]
+    )
     labels = batch["labels"]
     slots = labels.shape[1]
     if 0 < settings.slots_per_update < slots and not population.observers.whole_lineup:
@@ -64,14 +79,16 @@ def _read_all(
 def _read_own(population: Population, batch: Mapping[str, Tensor]) -> Reading:
     """A lineup of its neighbours for each observer.
 
-    The candidates are the names to be taught, in the order of the slots, so column k is right for slot k. Heads know
-    nothing of the columns' order, and false names work like true ones.
+    The candidates are the names to be taught, in the order of the slots, so column k is right for
+    slot k. Heads know nothing of the columns' order, and false names work like true ones.
     """
     authors, mask = batch["permutation"], batch["mask"]  # (B, J, K), (B, T, N)
     data = (batch["observations"], batch["actions"], mask)
     evidence = read_neighbourhood(population, *data, authors, batch["labels"])  # (B, T, J, K, K)
     observers, slots = authors.shape[1:]
-    happened = mask.to(torch.float32).gather(2, authors.flatten(1)[:, None].expand(-1, mask.shape[1], -1))
+    happened = mask.to(torch.float32).gather(
+        2, authors.flatten(1)[:, None].expand(-1, mask.shape[1], -1)
+    )
     right = torch.arange(slots, device=authors.device).expand_as(authors)
     return Reading(evidence, right, happened.view(*mask.shape[:2], observers, slots))
 
@@ -95,7 +112,8 @@ def ppo_loss(
 
     Args:
         output: the actors on the minibatch, (B, T, N, ...).
-        batch: `actions`, `log_probability`, `advantage`, `environment_target`, `mirror_target`, `mask`.
+        batch: `actions`, `log_probability`, `advantage`, `environment_target`, `mirror_target`,
+            `mask`.
         settings: coefficients.
 
     Returns:
@@ -115,7 +133,11 @@ def ppo_loss(
     value_loss = mean((output.environment_value - batch["environment_target"]).square())
     mirror_value_loss = mean((output.mirror_value - batch["mirror_target"]).square())
     entropy = mean(output.distribution.entropy())
-    loss = policy_loss + settings.value_weight * (value_loss + mirror_value_loss) - settings.entropy * entropy
+    loss = (
+        policy_loss
+        + settings.value_weight * (value_loss + mirror_value_loss)
+        - settings.entropy * entropy
+    )
     with torch.no_grad():
         kl = mean(ratio - 1 - log_ratio)  # Schulman's low-variance estimate
     metrics = {

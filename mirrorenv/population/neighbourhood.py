@@ -1,6 +1,7 @@
 """Observers that read neighbourhoods: each its own lineup of K trajectories instead of all N.
 
-Shape legend: B batch, T time, N agents, J observers (J = N), K candidates and slots, D observation, A action.
+Shape legend: B batch, T time, N agents, J observers (J = N), K candidates and slots, D observation,
+A action.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ from torch import Tensor
 
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import ConfigError
-from mirrorenv.mirror import MAX_EXACT_AGENTS, mean_distance, nearest_agents, neighbourhood_permutations, seen_by
+from mirrorenv.mirror import (
+    MAX_EXACT_AGENTS,
+    mean_distance,
+    nearest_agents,
+    neighbourhood_permutations,
+    seen_by,
+)
 from mirrorenv.population.experience import Experience, population_shape
 from mirrorenv.population.observers import HEADS, LineupTensors
 from mirrorenv.population.population import Population
@@ -37,10 +44,12 @@ Floats = NDArray[np.float32]
 _CHUNK = 1 << 24  # floats of evidence or hidden state held at once
 
 
-# -- settings ---------------------------------------------------------------------------------------------------------
+# -- settings --------------------------------------------------------------------------------------
 
 
-def settle_neighbours(settings: PopulationSettings, mirror: MirrorSettings, world: ArrayWorld) -> PopulationSettings:
+def settle_neighbours(
+    settings: PopulationSettings, mirror: MirrorSettings, world: ArrayWorld
+) -> PopulationSettings:
     """Check the settings of neighbourhoods against the world, and take from it where an agent is.
 
     Args:
@@ -52,7 +61,8 @@ def settle_neighbours(settings: PopulationSettings, mirror: MirrorSettings, worl
         the settings, with a place wherever there are neighbours.
 
     Raises:
-        ConfigError: if there is no place, the world has too few agents, or the head or the reward needs whole lineups.
+        ConfigError: if there is no place, the world has too few agents, or the head or the reward
+            needs whole lineups.
     """
     observer = settings.observer
     if not observer.neighbours:
@@ -61,18 +71,22 @@ def settle_neighbours(settings: PopulationSettings, mirror: MirrorSettings, worl
     most = min(shape.num_agents, MAX_EXACT_AGENTS) - 1
     if observer.neighbours > most:
         raise ConfigError(
-            f"{name} = {observer.neighbours} is too many: it is at most N - 1 = {shape.num_agents - 1}, and at most "
+            f"{name} = {observer.neighbours} is too many: it is at most N - 1 = "
+            f"{shape.num_agents - 1}, and at most "
             f"{MAX_EXACT_AGENTS - 1}, since larger lineups have no exact limit. 0 shows everybody"
         )
     place = observer.place or world.place_columns
     if not place:
         raise ConfigError(
-            f"{name} is set, but this world does not say where an agent is. Name the places in its flattened "
-            f"observation of {shape.observation_size} numbers that do, for example population.observer.place=[0,1]"
+            f"{name} is set, but this world does not say where an agent is. Name the places in its "
+            "flattened "
+            f"observation of {shape.observation_size} numbers that do, for example "
+            "population.observer.place=[0,1]"
         )
     if not 0 <= min(place) <= max(place) < shape.observation_size:
         raise ConfigError(
-            f"population.observer.place = {list(place)}: the flattened observation has {shape.observation_size} "
+            f"population.observer.place = {list(place)}: the flattened observation has "
+            f"{shape.observation_size} "
             "numbers, and the first is number 0"
         )
     own_lineups = observer.head not in HEADS or getattr(HEADS[observer.head], "own_lineups", False)
@@ -94,8 +108,10 @@ def check_lineup_size(agents: int, observer: ObserverSettings) -> None:
     """
     if agents > MAX_EXACT_AGENTS and not observer.neighbours:
         raise ConfigError(
-            f"{agents} agents, all shown to every observer: above {MAX_EXACT_AGENTS} there is no exact limit to "
-            "measure against. Show each observer the agents nearest to it: population.observer.neighbours=8, at most "
+            f"{agents} agents, all shown to every observer: above {MAX_EXACT_AGENTS} there is no "
+            "exact limit to "
+            "measure against. Show each observer the agents nearest to it: "
+            "population.observer.neighbours=8, at most "
             f"{MAX_EXACT_AGENTS - 1}"
         )
 
@@ -120,12 +136,13 @@ def check_mirror(mirror: MirrorSettings) -> None:
 
 def _cannot_read(settings: PopulationSettings) -> ConfigError:
     return ConfigError(
-        f"the head '{settings.observer.head}' with trunk '{settings.observer.trunk}' cannot read neighbourhoods; use "
+        f"the head '{settings.observer.head}' with trunk '{settings.observer.trunk}' cannot read "
+        "neighbourhoods; use "
         "head 'additive' or 'gru' with trunk 'separate'"
     )
 
 
-# -- whom observers are shown -----------------------------------------------------------------------------------------
+# -- whom observers are shown ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -163,22 +180,29 @@ class Shown:
         return spread
 
     def recognition_matrix(self, belief: NDArray[Any]) -> NDArray[np.float64]:
-        """(J, N) mean of (B, J, K) beliefs in the true author, over the episodes that showed it; NaN if none did."""
+        """(J, N) mean of (B, J, K) beliefs in the true author, over the episodes that showed it;
+        NaN if none did."""
         total, count = self.by_agent(belief).sum(0), self.seen.sum(0)
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
     def confusion(self, belief: NDArray[Any]) -> NDArray[np.float64]:
-        """(N, N) mean of (B, J, K, K) beliefs by true author (rows), over the lineups that showed it."""
+        """(N, N) mean of (B, J, K, K) beliefs by true author (rows), over the lineups that showed
+        it."""
         agents = self.candidates.shape[1]
         total = np.zeros((agents, agents))
-        rows, columns = np.broadcast_arrays(self.candidates[..., :, None], self.candidates[..., None, :])
+        rows, columns = np.broadcast_arrays(
+            self.candidates[..., :, None], self.candidates[..., None, :]
+        )
         np.add.at(total, (rows, columns), belief)
         mean: NDArray[np.float64] = total / self.seen.sum((0, 1))[:, None]
         return mean
 
 
-def shown_to(population: Population, experience: Experience, *, run: int, episodes: NDArray[np.int64]) -> Shown | None:
-    """Whom each observer is shown: its nearest by the columns `observer.place`; None where all see everybody.
+def shown_to(
+    population: Population, experience: Experience, *, run: int, episodes: NDArray[np.int64]
+) -> Shown | None:
+    """Whom each observer is shown: its nearest by the columns `observer.place`; None where all see
+    everybody.
 
     Args:
         population: whose settings say how many neighbours, and where an agent is.
@@ -191,14 +215,21 @@ def shown_to(population: Population, experience: Experience, *, run: int, episod
         return None
     distance = mean_distance(experience.observations[..., list(observer.place)], experience.mask)
     candidates = nearest_agents(distance, observer.neighbours, run=run, episodes=episodes)
-    return Shown(candidates, neighbourhood_permutations(candidates, run=run, episodes=episodes), distance)
+    return Shown(
+        candidates, neighbourhood_permutations(candidates, run=run, episodes=episodes), distance
+    )
 
 
-# -- reading ----------------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 
 
 def read_neighbourhood(
-    population: Population, observations: Tensor, actions: Tensor, mask: Tensor, authors: Tensor, candidates: Tensor
+    population: Population,
+    observations: Tensor,
+    actions: Tensor,
+    mask: Tensor,
+    authors: Tensor,
+    candidates: Tensor,
 ) -> Tensor:
     """What every observer makes of its own lineup after every step.
 
@@ -207,8 +238,10 @@ def read_neighbourhood(
         observations: (B, T, N, D) float32, in agent order.
         actions: (B, T, N) int64 or (B, T, N, A) float32.
         mask: (B, T, N) float32 or bool.
-        authors: (B, J, K) int64, whose trajectory stands in each slot: the candidates in shuffled order.
-        candidates: (B, J, K) int64, the agents to choose from, in the order of the result's last axis.
+        authors: (B, J, K) int64, whose trajectory stands in each slot: the candidates in shuffled
+            order.
+        candidates: (B, J, K) int64, the agents to choose from, in the order of the result's last
+            axis.
 
     Returns:
         (B, T, J, K, K) evidence that slot k was made by candidate c.
@@ -252,16 +285,26 @@ def own_evidence(population: Population, experience: Experience, shown: Shown) -
     """Show every observer its own shuffled lineups, then undo the shuffle.
 
     Returns:
-        (B, T, J, K, K) float32 evidence after every step, slots and columns in the order of the candidates.
+        (B, T, J, K, K) float32 evidence after every step, slots and columns in the order of the
+        candidates.
     """
     batch, time, agents = experience.mask.shape
     width = max(agents, population.settings.observer.hidden)
     size = max(1, _CHUNK // (time * shown.candidates.shape[1] * shown.candidates.shape[2] * width))
-    arrays = (experience.observations, experience.actions, experience.mask, shown.authors, shown.candidates)
+    arrays = (
+        experience.observations,
+        experience.actions,
+        experience.mask,
+        shown.authors,
+        shown.candidates,
+    )
     parts = []
     for start in range(0, batch, size):
-        part = (torch.from_numpy(np.ascontiguousarray(array[start : start + size])) for array in arrays)
-        slot_of = np.argsort(shown.permutation[start : start + size], axis=2)  # (b, J, K) the slot of each candidate
+        part = (
+            torch.from_numpy(np.ascontiguousarray(array[start : start + size])) for array in arrays
+        )
+        # (b, J, K) the slot of each candidate
+        slot_of = np.argsort(shown.permutation[start : start + size], axis=2)
         evidence = read_neighbourhood(population, *part).numpy()
         parts.append(np.take_along_axis(evidence, slot_of[:, None, :, :, None], axis=3))
     return np.concatenate(parts)
@@ -271,7 +314,8 @@ def own_log_belief(population: Population, experience: Experience, shown: Shown)
     """Log belief of every observer in the true author of what it was shown, after every step.
 
     Returns:
-        (B, T, J, N) float32, log q_j(n | tau_n up to and including step t); 0 for agents that were not shown.
+        (B, T, J, N) float32, log q_j(n | tau_n up to and including step t); 0 for agents that were
+        not shown.
     """
     evidence = torch.from_numpy(own_evidence(population, experience, shown))
     belief: Floats = shown.by_agent(evidence.log_softmax(-1).diagonal(dim1=3, dim2=4).numpy())

@@ -1,8 +1,9 @@
 """The posterior over permutations as a torch loss.
 
-``p(sigma) = exp(sum_k L[k, sigma(k)]) / Z`` with log Z the log permanent of exp(L), by dynamic programming over sets of
-columns, level by level as in :mod:`mirrorenv.mirror.permutations`, and in logarithms throughout. Its gradient, by plain
-backpropagation, is the matrix of permutation marginals.
+``p(sigma) = exp(sum_k L[k, sigma(k)]) / Z`` with log Z the log permanent of exp(L), by dynamic
+programming over sets of columns, level by level as in :mod:`mirrorenv.mirror.permutations`, and in
+logarithms throughout. Its gradient, by plain backpropagation, is the matrix of permutation
+marginals.
 
 Shapes: R lineups, N slots and agents, C sets of k columns.
 """
@@ -24,11 +25,14 @@ MAX_EXACT_LOSS = 8
 
 @lru_cache(maxsize=8)
 def _levels(n: int) -> tuple[tuple[Tensor, Tensor], ...]:
-    """For k = 1..N: each set of k columns without its j-th one, as an index among those of k - 1, and that column.
+    """For k = 1..N: each set of k columns without its j-th one, as an index among those of k - 1,
+    and that column.
 
     Both (C, k) int64.
     """
-    sizes: list[list[int]] = [[s for s in range(1 << n) if s.bit_count() == k] for k in range(n + 1)]
+    sizes: list[list[int]] = [
+        [s for s in range(1 << n) if s.bit_count() == k] for k in range(n + 1)
+    ]
     rank = {s: index for group in sizes for index, s in enumerate(group)}
     levels = []
     for group in sizes[1:]:
@@ -53,10 +57,12 @@ def log_permutation_sum(evidence: Tensor) -> Tensor:
     n = evidence.shape[-1]
     if evidence.dim() < 2 or evidence.shape[-2] != n or not 0 < n <= MAX_EXACT_LOSS:
         raise ShapeError(
-            f"log_permutation_sum needs (..., N, N) with N from 1 to {MAX_EXACT_LOSS}, got {tuple(evidence.shape)}"
+            f"log_permutation_sum needs (..., N, N) with N from 1 to {MAX_EXACT_LOSS}, got "
+            f"{tuple(evidence.shape)}"
         )
     rows = evidence.reshape(-1, n, n).permute(1, 2, 0).contiguous()  # (N, N, R), lineups last
-    total = rows.new_zeros(1, rows.shape[-1])  # (C, R): the rows so far fill exactly the columns of the set
+    # (C, R): the rows so far fill exactly the columns of the set
+    total = rows.new_zeros(1, rows.shape[-1])
     for row, (before, column) in zip(rows, _levels(n), strict=True):
         total = torch.logsumexp(total[before] + row[column], 1)
     return total[0].view(evidence.shape[:-2])
@@ -65,8 +71,9 @@ def log_permutation_sum(evidence: Tensor) -> Tensor:
 def permutation_loss(evidence: Tensor, authors: Tensor) -> Tensor:
     """Negative log-likelihood of the true permutation, in nats for each trajectory.
 
-    For N <= 8 this is ``(log Z - sum_k L[k, sigma(k)]) / N``. Above, the mean of two cross-entropies is taken: each
-    slot over the agents, and each agent over the slots. It rewards the same evidence, but is no likelihood.
+    For N <= 8 this is ``(log Z - sum_k L[k, sigma(k)]) / N``. Above, the mean of two
+    cross-entropies is taken: each slot over the agents, and each agent over the slots. It rewards
+    the same evidence, but is no likelihood.
 
     Args:
         evidence: (..., N, N) in nats.

@@ -35,14 +35,17 @@ class Population(nn.Module):
         self.observers = build_head(shape, settings.observer, settings.hidden, generator)
 
     def evidence(self, lineup: LineupTensors) -> Tensor:
-        """What every observer makes of every slot after every step, (B, T, J, K, N); see `Head.evidence`."""
+        """What every observer makes of every slot after every step, (B, T, J, K, N); see
+        `Head.evidence`."""
         lineup = self.shown(lineup)
         own = self._own_log_probability(lineup) if self.observers.needs_own else None
         trunk = self.settings.observer.trunk
         if trunk == "separate":
             return self.observers.evidence(lineup, own=own)
         hidden = self.actor.read(lineup.observations)
-        return self.observers.evidence(lineup, hidden.detach() if trunk == "stopped" else hidden, own)
+        return self.observers.evidence(
+            lineup, hidden.detach() if trunk == "stopped" else hidden, own
+        )
 
     def shown(self, lineup: LineupTensors) -> LineupTensors:
         """The lineup with zeros in the place of what the heads do not read (`observer.reads`)."""
@@ -55,7 +58,8 @@ class Population(nn.Module):
 
     @torch.no_grad()
     def _own_log_probability(self, lineup: LineupTensors) -> Tensor:
-        """How probable observer j's own policy finds slot k's step, (B, T, J, K), by its present weights."""
+        """How probable observer j's own policy finds slot k's step, (B, T, J, K), by its present
+        weights."""
         actions = lineup.actions.argmax(-1) if self.shape.num_actions else lineup.actions
         return self.actor.replay_log_probability(lineup.observations, actions).transpose(2, 3)
 

@@ -33,10 +33,14 @@ class HeldOut:
     def record(self) -> EpisodeBatch:
         """The same episodes as a plain record, for observers that know no policy gradient."""
         e = self.experience
-        return EpisodeBatch(observations=e.observations, actions=e.actions, rewards=e.rewards, mask=e.mask)
+        return EpisodeBatch(
+            observations=e.observations, actions=e.actions, rewards=e.rewards, mask=e.mask
+        )
 
 
-def play_held_out(population: Population, world: ArrayWorld, *, seed: int, part: int = 0) -> HeldOut:
+def play_held_out(
+    population: Population, world: ArrayWorld, *, seed: int, part: int = 0
+) -> HeldOut:
     """One episode in each of the world's copies.
 
     Args:
@@ -53,7 +57,9 @@ def play_held_out(population: Population, world: ArrayWorld, *, seed: int, part:
 
 
 @torch.no_grad()
-def observer_evidence(population: Population, held_out: HeldOut, *, run: int) -> NDArray[np.float32]:
+def observer_evidence(
+    population: Population, held_out: HeldOut, *, run: int
+) -> NDArray[np.float32]:
     """Show every observer its own shuffled lineups, then undo its shuffle.
 
     Returns:
@@ -70,7 +76,9 @@ def observer_evidence(population: Population, held_out: HeldOut, *, run: int) ->
         for start in range(0, batch, size):
             rows = slice(start, start + size)
             seen, done, mask = (torch.from_numpy(x[rows]) for x in _shown(experience))
-            lineup = lineup_tensors(population, seen, done, mask, torch.from_numpy(permutation[rows]))
+            lineup = lineup_tensors(
+                population, seen, done, mask, torch.from_numpy(permutation[rows])
+            )
             evidence = population.evidence(lineup)[:, :, observer].numpy()  # (b, T, K, N)
             read[rows, :, observer] = np.take_along_axis(evidence, slot_of[rows], axis=2)
     return read
@@ -78,7 +86,8 @@ def observer_evidence(population: Population, held_out: HeldOut, *, run: int) ->
 
 @torch.no_grad()
 def policy_log_probabilities(population: Population, experience: Experience) -> NDArray[np.float64]:
-    """What the exact limit rests on: log pi_n(a | h) of every policy n on every trajectory k, memory replayed.
+    """What the exact limit rests on: log pi_n(a | h) of every policy n on every trajectory k,
+    memory replayed.
 
     Returns:
         (B, T, K, N) float64, trajectories in author order.

@@ -1,6 +1,7 @@
 """What a population is made of: typed settings that reject unknown keys.
 
-These models need pydantic only; torch is not imported here, so that a configuration can be read and checked anywhere.
+These models need pydantic only; torch is not imported here, so that a configuration can be read and
+checked anywhere.
 """
 
 from __future__ import annotations
@@ -32,13 +33,15 @@ class PopulationShape(StrictModel):
     action_size: int = Field(ge=0)
     """Length of a continuous action vector; 0 if actions are discrete."""
     action_low: float = -1.0
-    """Lower bound of every continuous action entry (actions are clipped to it when sent to the world)."""
+    """Lower bound of every continuous action entry (actions are clipped to it when sent to the
+    world)."""
     action_high: float = 1.0
     """Upper bound of every continuous action entry."""
 
     @property
     def action_features(self) -> int:
-        """Width of one action as an observer reads it: one-hot if discrete, the vector itself if continuous."""
+        """Width of one action as an observer reads it: one-hot if discrete, the vector itself if
+        continuous."""
         return self.num_actions or self.action_size
 
     @property
@@ -51,13 +54,16 @@ class ObserverSettings(StrictModel):
     """The classifier head each agent carries."""
 
     head: str = "additive"
-    """How a lineup is read: additive, gru, gru_state, joint, likelihood, likelihood_gru, or a name you registered."""
+    """How a lineup is read: additive, gru, gru_state, joint, likelihood, likelihood_gru, or a name
+    you registered."""
     trunk: Literal["separate", "shared", "stopped"] = "separate"
-    """Whether the head reads with its own weights, with its agent's policy trunk, or with that trunk detached."""
+    """Whether the head reads with its own weights, with its agent's policy trunk, or with that
+    trunk detached."""
     reads: Literal["both", "observations", "actions"] = "both"
-    """What of a trajectory the head is shown. Of observations alone it learns where agents are and not how they move,
-    so that the mirror reward pays for places. Other than "both": heads additive, gru, gru_state and joint with their
-    own trunk. The exact limit stays that of the whole trajectory, above what a part of it can tell."""
+    """What of a trajectory the head is shown. Of observations alone it learns where agents are and
+    not how they move, so that the mirror reward pays for places. Other than "both": heads additive,
+    gru, gru_state and joint with their own trunk. The exact limit stays that of the whole
+    trajectory, above what a part of it can tell."""
     hidden: int = Field(default=64, ge=1)
     """Hidden units of the head."""
     layers: int = Field(default=1, ge=1, le=4)
@@ -65,24 +71,29 @@ class ObserverSettings(StrictModel):
     learning_rate: float = Field(default=3e-3, gt=0)
     """Adam step size of the observers."""
     slots_per_update: int = Field(default=2, ge=0)
-    """Read only this many random slots of each lineup in an update (0: all; the joint head reads all anyway). The cost
-    of an update grows with N x slots instead of N x N. Rewards are always computed from all slots. Ignored with
-    `neighbours`, where lineups are short."""
+    """Read only this many random slots of each lineup in an update (0: all; the joint head reads
+    all anyway). The cost of an update grows with N x slots instead of N x N. Rewards are always
+    computed from all slots. Ignored with `neighbours`, where lineups are short."""
     prefixes_per_update: int = Field(default=0, ge=0)
     """Train on this many random prefixes of each episode (0: every prefix)."""
     neighbours: int = Field(default=0, ge=0)
-    """Show each observer itself and this many agents, those nearest to it over the episode (0: everybody). For large
-    populations: reading costs N x (neighbours + 1) instead of N x N, and chance is 1 in neighbours + 1. Heads additive
-    and gru with trunk separate, credits author and team."""
+    """Show each observer itself and this many agents, those nearest to it over the episode (0:
+    everybody). For large populations: reading costs N x (neighbours + 1) instead of N x N, and
+    chance is 1 in neighbours + 1. Heads additive and gru with trunk separate, credits author and
+    team."""
     place: tuple[int, ...] = ()
-    """Which numbers of the flattened observation say where an agent is, for `neighbours`; worlds with places know."""
+    """Which numbers of the flattened observation say where an agent is, for `neighbours`; worlds
+    with places know."""
 
     @model_validator(mode="after")
     def _can_read_a_part(self) -> Self:
-        if self.reads != "both" and (self.trunk != "separate" or self.head.startswith("likelihood")):
+        if self.reads != "both" and (
+            self.trunk != "separate" or self.head.startswith("likelihood")
+        ):
             raise ValueError(
                 f"reads = {self.reads!r} needs a head of its own (additive, gru, gru_state, joint) "
-                f"and trunk = 'separate'; head {self.head!r} with trunk {self.trunk!r} reads with a policy"
+                f"and trunk = 'separate'; head {self.head!r} with trunk {self.trunk!r} reads with "
+                "a policy"
             )
         return self
 
@@ -97,19 +108,22 @@ class PopulationSettings(StrictModel):
     hidden: int = Field(default=64, ge=1)
     """Units per hidden layer of a actor."""
     initial_gain: float = Field(default=0.01, gt=0)
-    """Gain of the last policy layer. At 0.01 nobody is identifiable at the start; at 1.0 untrained agents are."""
+    """Gain of the last policy layer. At 0.01 nobody is identifiable at the start; at 1.0 untrained
+    agents are."""
     initial_log_std: float = -0.5
     """Initial log standard deviation of continuous actions."""
     diversity: float | None = Field(default=None, ge=0)
-    """If given, every policy is a common one plus a deviation of its own, scaled to this system neural diversity
-    (DiCo style; mirrorenv.population.diversity): a distance of centred logits, or of means. 0: all act alike. Needs
-    separate weights."""
+    """If given, every policy is a common one plus a deviation of its own, scaled to this system
+    neural diversity (DiCo style; mirrorenv.population.diversity): a distance of centred logits, or
+    of means. 0: all act alike. Needs separate weights."""
     observer: ObserverSettings = ObserverSettings()
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
         if self.diversity is not None and self.weights == "shared":
-            raise ValueError("diversity is that of policies with weights of their own: set weights to separate")
+            raise ValueError(
+                "diversity is that of policies with weights of their own: set weights to separate"
+            )
         return self
 
 
@@ -117,34 +131,42 @@ class MirrorSettings(StrictModel):
     """The mirror reward and its controls, or another reward in its place."""
 
     weight: float = Field(default=1.0, ge=0)
-    """Weight of the mirror reward's advantage beside the environment's; 0 trains observers that nobody is paid by."""
+    """Weight of the mirror reward's advantage beside the environment's; 0 trains observers that
+    nobody is paid by."""
     reward: str = "mirror"
-    """What is paid beside the environment's reward: mirror, eoi, diayn, cds, or a name you registered. All but the
-    mirror are computed from single steps by a model that knows every name, are discounted by `learning.gamma`, and are
-    divided by the horizon, so that an episode of perfect names is worth 1 (eoi) or log N (diayn and cds' actions)."""
+    """What is paid beside the environment's reward: mirror, eoi, diayn, cds, or a name you
+    registered. All but the mirror are computed from single steps by a model that knows every name,
+    are discounted by `learning.gamma`, and are divided by the horizon, so that an episode of
+    perfect names is worth 1 (eoi) or log N (diayn and cds' actions)."""
     final_weight: float | None = Field(default=None, ge=0)
     """If given, the weight moves linearly from `weight` to this over the run."""
     credit: Literal["author", "team", "observer", "self", "adversarial"] = "author"
     """Who is paid for which recognition (mirrorenv.mirror.mirror_reward)."""
     timing: Literal["dense", "terminal", "window"] = "dense"
-    """When it is paid: increments of evidence, at the end, or increments inside a random window of the episode."""
+    """When it is paid: increments of evidence, at the end, or increments inside a random window of
+    the episode."""
     window: int = Field(default=0, ge=0)
     """Steps in the window for `timing = "window"` (0: a quarter of the horizon)."""
     floor: float = Field(default=1e-4, gt=0, lt=1)
-    """Smallest belief that is charged for; the reward is bounded by log N below and above by this."""
+    """Smallest belief that is charged for; the reward is bounded by log N below and above by
+    this."""
     teams: tuple[int, ...] | None = None
     """Team of each agent, for `credit = "adversarial"`."""
     observers_per_author: int = Field(default=0, ge=0)
     """Average the reward over this many random observers per iteration (0: all N)."""
     control: Literal["none", "shuffled_labels", "random_reward", "limit"] = "none"
-    """What replaces the learned reward: observers trained on permuted names, noise of the same variance, or the
-    exact limit's belief in place of the learned one."""
+    """What replaces the learned reward: observers trained on permuted names, noise of the same
+    variance, or the exact limit's belief in place of the learned one."""
 
     @model_validator(mode="after")
     def _belongs_to_the_reward(self) -> Self:
         if self.reward == "mirror":
             return self
-        for name, fine in (("credit", ("author",)), ("timing", ("dense",)), ("control", ("none", "random_reward"))):
+        for name, fine in (
+            ("credit", ("author",)),
+            ("timing", ("dense",)),
+            ("control", ("none", "random_reward")),
+        ):
             if (value := getattr(self, name)) not in fine:
                 other = f"with reward = {self.reward!r} it is {' or '.join(fine)}"
                 raise ValueError(f"{name} = {value!r} is of the mirror reward; {other}")
@@ -169,7 +191,8 @@ class LearningSettings(StrictModel):
     value_weight: float = Field(default=0.5, ge=0)
     """Weight of each critic's squared error."""
     gamma: float = Field(default=0.99, ge=0, le=1)
-    """Discount of the environment's reward. The mirror reward is never discounted: that would buy handshakes."""
+    """Discount of the environment's reward. The mirror reward is never discounted: that would buy
+    handshakes."""
     gae_lambda: float = Field(default=0.95, ge=0, le=1)
     """Lambda of generalised advantage estimation, for both critics."""
     grad_norm: float = Field(default=0.5, gt=0)

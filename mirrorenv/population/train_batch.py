@@ -13,7 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from mirrorenv.errors import TrainingError
-from mirrorenv.mirror import lineup_permutations, log_permutation_marginals, mirror_reward, random_windows
+from mirrorenv.mirror import (
+    lineup_permutations,
+    log_permutation_marginals,
+    mirror_reward,
+    random_windows,
+)
 from mirrorenv.population.advantages import advantages
 from mirrorenv.population.experience import Experience
 from mirrorenv.population.neighbourhood import Shown, check_mirror, own_log_belief, shown_to
@@ -38,7 +43,8 @@ _CHUNK = 1 << 24  # floats of evidence held at once when a large population is r
 
 
 def check_reward(mirror: MirrorSettings, agents: int) -> None:
-    """Whether this reward can be paid to this many agents, before anything is played: a step at chance is paid.
+    """Whether this reward can be paid to this many agents, before anything is played: a step at
+    chance is paid.
 
     Raises:
         ConfigError: for teams or a floor that do not fit.
@@ -47,11 +53,20 @@ def check_reward(mirror: MirrorSettings, agents: int) -> None:
     check_reward_name(mirror.reward)
     chance = np.full((1, 1, agents, agents), -math.log(agents))
     alone = np.ones((1, 1, agents), bool)
-    mirror_reward(chance, alone, credit=mirror.credit, timing="terminal", floor=mirror.floor, teams=mirror.teams)
+    mirror_reward(
+        chance,
+        alone,
+        credit=mirror.credit,
+        timing="terminal",
+        floor=mirror.floor,
+        teams=mirror.teams,
+    )
 
 
 @torch.no_grad()
-def author_log_belief(population: Population, experience: Experience, permutation: NDArray[np.int64]) -> Floats:
+def author_log_belief(
+    population: Population, experience: Experience, permutation: NDArray[np.int64]
+) -> Floats:
     """Log belief of every observer in the true author of every trajectory after every step.
 
     Args:
@@ -72,7 +87,9 @@ def author_log_belief(population: Population, experience: Experience, permutatio
             torch.from_numpy(experience.actions[rows]),
         )
         shuffle = torch.from_numpy(permutation[rows])
-        lineup = lineup_tensors(population, observations, actions, torch.from_numpy(experience.mask[rows]), shuffle)
+        lineup = lineup_tensors(
+            population, observations, actions, torch.from_numpy(experience.mask[rows]), shuffle
+        )
         evidence = population.evidence(lineup)  # (b, T, J, K, N)
         belief = _log_belief(evidence, joint=population.observers.joint)
         target = shuffle[:, None, None, :, None].expand(*evidence.shape[:-1], 1)
@@ -81,7 +98,8 @@ def author_log_belief(population: Population, experience: Experience, permutatio
 
 
 def _log_belief(evidence: torch.Tensor, *, joint: bool) -> torch.Tensor:
-    """Decode evidence (..., K, N): row by row, or as marginals of the posterior over permutations."""
+    """Decode evidence (..., K, N): row by row, or as marginals of the posterior over
+    permutations."""
     if not joint:
         return row_log_belief(evidence)
     return torch.from_numpy(log_permutation_marginals(evidence.double().numpy())).float()
@@ -89,11 +107,16 @@ def _log_belief(evidence: torch.Tensor, *, joint: bool) -> torch.Tensor:
 
 @torch.no_grad()
 def limit_author_log_belief(population: Population, experience: Experience) -> Floats:
-    """The exact limit in place of a learned belief: (B, T, 1, N) log marginal of the true author after every step."""
-    observations, actions = torch.from_numpy(experience.observations), torch.from_numpy(experience.actions)
+    """The exact limit in place of a learned belief: (B, T, 1, N) log marginal of the true author
+    after every step."""
+    observations, actions = (
+        torch.from_numpy(experience.observations),
+        torch.from_numpy(experience.actions),
+    )
     log_p = population.actor.replay_log_probability(observations, actions)  # (B, T, K, N)
     log_p = log_p * torch.from_numpy(experience.mask)[..., None]
-    marginals = log_permutation_marginals(log_p.double().cumsum(1).numpy())  # slots stand in author order here
+    # slots stand in author order here
+    marginals = log_permutation_marginals(log_p.double().cumsum(1).numpy())
     return np.diagonal(marginals, axis1=2, axis2=3)[:, :, None].astype(np.float32)
 
 
@@ -118,17 +141,21 @@ def train_batch(
         run: seed of the run, from which lineups are shuffled.
         episodes: (B,) ids of the episodes within the run.
         rng: source of windows, observer subsets and control noise.
-        reward: what is paid in place of the mirror reward, under its name in the columns; discounted.
+        reward: what is paid in place of the mirror reward, under its name in the columns;
+            discounted.
 
     Returns:
-        observations, actions, mask, permutation (B, K), labels (B, K), log_probability, environment_advantage,
-        mirror_advantage, environment_target, mirror_target, and for the metrics environment_return, mirror_return
-        (B, N). With neighbours, every observer has lineups of its own: permutation and labels are (B, J, K), the agent
-        in each slot and the name taught for it.
+        observations, actions, mask, permutation (B, K), labels (B, K), log_probability,
+        environment_advantage, mirror_advantage, environment_target, mirror_target, and for the
+        metrics environment_return, mirror_return (B, N). With neighbours, every observer has
+        lineups of its own: permutation and labels are (B, J, K), the agent in each slot and the
+        name taught for it.
     """
     agents = population.shape.num_agents
     shown = shown_to(population, experience, run=run, episodes=episodes)
-    permutation = lineup_permutations(run, episodes, "training", agents) if shown is None else shown.authors
+    permutation = (
+        lineup_permutations(run, episodes, "training", agents) if shown is None else shown.authors
+    )
     if mirror is None:
         paid = np.zeros_like(experience.rewards)
     elif reward is not None:
@@ -141,11 +168,17 @@ def train_batch(
     scaled = experience.rewards * np.float32(learning.reward_scale)
     mask, lam = experience.mask, learning.gae_lambda
     advantage, target = advantages(
-        scaled, experience.environment_value, mask, last_value=experience.last_value, gamma=learning.gamma, lam=lam
+        scaled,
+        experience.environment_value,
+        mask,
+        last_value=experience.last_value,
+        gamma=learning.gamma,
+        lam=lam,
     )
     if not scaled.any():
-        # Nothing was paid, so nothing is better than anything else. What is left is the critic's own error, which
-        # standardising would blow up into a random walk of the policies: agents would part without any reward.
+        # Nothing was paid, so nothing is better than anything else. What is left is the critic's
+        # own error, which standardising would blow up into a random walk of the policies: agents
+        # would part without any reward.
         advantage = np.zeros_like(advantage)
     last, gamma = (None, 1.0) if reward is None else (experience.last_mirror_value, learning.gamma)
     mirror_advantage, mirror_target = advantages(
@@ -218,7 +251,9 @@ def mirror_rewards(
     return _settled(paid, experience.mask, mirror, rng)
 
 
-def _settled(paid: Floats, mask: NDArray[np.bool_], mirror: MirrorSettings, rng: np.random.Generator) -> Floats:
+def _settled(
+    paid: Floats, mask: NDArray[np.bool_], mirror: MirrorSettings, rng: np.random.Generator
+) -> Floats:
     """What is paid in the end: noise of the same variance where that is the control.
 
     Raises:
@@ -241,9 +276,13 @@ def weigh_advantages(columns: Columns, weight: float) -> Floats:
     total = columns["environment_advantage"] + np.float32(weight) * columns["mirror_advantage"]
     if not np.isfinite(total).all():
         agent = int(np.argwhere(~np.isfinite(total))[0][2])
-        raise TrainingError(f"the advantage of agent {agent} is not finite: does its world pay NaN or infinity?")
+        raise TrainingError(
+            f"the advantage of agent {agent} is not finite: does its world pay NaN or infinity?"
+        )
     live = columns["mask"] > 0
     count = np.maximum(live.sum((0, 1)), 1)  # (N,)
     mean = total.sum((0, 1), where=live) / count
     variance = (np.square(total - mean)).sum((0, 1), where=live) / count
-    return np.where(live, (total - mean) / np.sqrt(variance + math.ulp(1.0) + 1e-8), 0.0).astype(np.float32)
+    return np.where(live, (total - mean) / np.sqrt(variance + math.ulp(1.0) + 1e-8), 0.0).astype(
+        np.float32
+    )

@@ -1,7 +1,9 @@
-"""Self versus other: language models that learn to be recognisable, measured beside whether they stay useful.
+"""Self versus other: language models that learn to be recognisable, measured beside whether they
+stay useful.
 
-Each player of a population prefers its own text to the texts of the others (DPO, Rafailov et al. 2023, with authorship
-in the place of a preference). Settings, topics, pair files and reports need no torch; training needs the extra ``trl``.
+Each player of a population prefers its own text to the texts of the others (DPO, Rafailov et al.
+2023, with authorship in the place of a preference). Settings, topics, pair files and reports need
+no torch; training needs the extra ``trl``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The data card: what first texts a run begins with, and how far apart their authors already are. Needs torch."""
+"""The data card: what first texts a run begins with, and how far apart their authors already are.
+Needs torch."""
 
 from __future__ import annotations
 
@@ -13,7 +14,14 @@ from mirrorenv.debate.players.stylometric import style_evidence
 from mirrorenv.debate.rules import PastRound
 from mirrorenv.mirror.intervals import rate_interval
 from mirrorenv.preference.pairs import Text, kept_texts
-from mirrorenv.preference.scoring import Lineups, lineups_of, prompt_of, together, tokens_of, untouched_nats
+from mirrorenv.preference.scoring import (
+    Lineups,
+    lineups_of,
+    prompt_of,
+    together,
+    tokens_of,
+    untouched_nats,
+)
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.topics import SPLITS, TopicSplit
 from mirrorenv.preference.voices import Voices
@@ -27,9 +35,11 @@ def data_card(
     """What is known of a set of first texts before anybody is trained.
 
     Returns:
-        players, a hash of all prompts, topics by split, what cleaning drops of the training texts, and by player:
-        texts, lengths in tokens, and typicality: nats per token under the untouched model. ``style`` is the accuracy of
-        a classifier of style that learned from all other topics, with chance beside it.
+        players, a hash of all prompts, topics by split, what cleaning drops of the training texts,
+        and by player:
+        texts, lengths in tokens, and typicality: nats per token under the untouched model.
+        ``style`` is the accuracy of a classifier of style that learned from all other topics, with
+        chance beside it.
     """
     prompts = "\0".join([settings.data.neutral, *(settings.persona(n) for n in range(len(voices)))])
     lines = [*topics.train, *topics.tuning, *topics.held_out]
@@ -48,8 +58,12 @@ def data_card(
     }
 
 
-def _by_player(voices: Voices, texts: Sequence[Text], settings: PreferenceSettings) -> dict[str, Any]:
-    asked = [(prompt_of(voices.base, one.topic, settings), tokens_of(voices.base, one)) for one in texts]
+def _by_player(
+    voices: Voices, texts: Sequence[Text], settings: PreferenceSettings
+) -> dict[str, Any]:
+    asked = [
+        (prompt_of(voices.base, one.topic, settings), tokens_of(voices.base, one)) for one in texts
+    ]
     nats = untouched_nats(voices, together(asked), 1.0)
     found = {}
     for name in settings.names:
@@ -58,7 +72,11 @@ def _by_player(voices: Voices, texts: Sequence[Text], settings: PreferenceSettin
         found[name] = {
             "texts": len(own),
             "unfinished": sum(not one.finished for one, _ in own),
-            "length": {"mean": float(np.mean(lengths)), "least": min(lengths), "most": max(lengths)},
+            "length": {
+                "mean": float(np.mean(lengths)),
+                "least": min(lengths),
+                "most": max(lengths),
+            },
             "typicality": sum(nats[pair] for _, pair in own) / sum(lengths),
         }
     return found

@@ -1,4 +1,5 @@
-"""Pairs from generation: players, topics, samples; to a file that TRL loads, with a data card. Needs torch."""
+"""Pairs from generation: players, topics, samples; to a file that TRL loads, with a data card.
+Needs torch."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ def generate_pairs(
     progress: Progress = lambda what, done, of: None,
     device: str = "auto",
 ) -> dict[str, Any]:
-    """Write ``pairs.jsonl`` and ``data_card.json``; texts that are in ``texts.jsonl`` already are not written again.
+    """Write ``pairs.jsonl`` and ``data_card.json``; texts that are in ``texts.jsonl`` already are
+    not written again.
 
     Args:
         settings: model, players, topics, samples and seed of it count here.
@@ -40,20 +42,34 @@ def generate_pairs(
         ConfigError: if the folder holds texts of other settings.
         RunFolderError: if it cannot be written to.
     """
-    config = {key: settings.model_dump(mode="json")[key] for key in ("model", "dtype", "seed", "control", "data")}
+    config = {
+        key: settings.model_dump(mode="json")[key]
+        for key in ("model", "dtype", "seed", "control", "data")
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunFolderError(f"cannot make {folder}: {error.strerror}; choose a folder you may write to") from error
+        raise RunFolderError(
+            f"cannot make {folder}: {error.strerror}; choose a folder you may write to"
+        ) from error
     if (folder / SETTINGS).exists() and read_json(folder / SETTINGS) != config:
-        raise ConfigError(f"{folder} holds texts of other settings; choose another folder, or the old settings")
+        raise ConfigError(
+            f"{folder} holds texts of other settings; choose another folder, or the old settings"
+        )
     atomic_write_json(folder / SETTINGS, config)
     topics = topics_for(settings)
     with voices_for(settings, device) as voices:
         texts = generate(
-            settings, voices, topics, Notebook(folder / TEXTS), SPLITS, samples=settings.data.samples, round=-1,
-            tuned=False, progress=progress,
-        )  # fmt: skip
+            settings,
+            voices,
+            topics,
+            Notebook(folder / TEXTS),
+            SPLITS,
+            samples=settings.data.samples,
+            round=-1,
+            tuned=False,
+            progress=progress,
+        )
         card = data_card(voices, texts, topics, settings)
     atomic_write_json(folder / CARD, card)
     kept, _ = kept_texts(texts, settings.data.truncated)

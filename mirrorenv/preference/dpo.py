@@ -1,7 +1,9 @@
-"""One player's few steps in a round, by TRL's trainer: own texts chosen, others' rejected. Needs trl.
+"""One player's few steps in a round, by TRL's trainer: own texts chosen, others' rejected. Needs
+trl.
 
-Token ids are handed over as they were drawn, and the untouched model's log-probabilities with them, so that what is
-trained on is exactly what is measured. The optimiser is the player's own and goes on from round to round.
+Token ids are handed over as they were drawn, and the untouched model's log-probabilities with them,
+so that what is trained on is exactly what is measured. The optimiser is the player's own and goes
+on from round to round.
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ class Pair:
 
 
 class _Trainer(DPOTrainer):  # type: ignore[misc]
-    """Takes token ids and reference log-probabilities as they are, and has many workers do what one would."""
+    """Takes token ids and reference log-probabilities as they are, and has many workers do what one
+    would."""
 
     loss_weights: list[float]
 
@@ -59,8 +62,11 @@ class _Trainer(DPOTrainer):  # type: ignore[misc]
     def _precompute_ref_logps(self, dataset: Dataset, *given: Any) -> Dataset:
         return dataset
 
-    def _compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool) -> Any:
-        """TRL's supervised term is a mean over this worker's tokens; weighed so that the workers' mean is over all."""
+    def _compute_loss(
+        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool
+    ) -> Any:
+        """TRL's supervised term is a mean over this worker's tokens; weighed so that the workers'
+        mean is over all."""
         if self.accelerator.num_processes == 1 or "sft" not in self.loss_types:
             return super()._compute_loss(model, inputs, return_outputs)
         tokens = inputs["completion_mask"].chunk(2, dim=0)[0].sum()
@@ -98,11 +104,13 @@ def train_player(
         beta: KL weight of this round.
         learning_rate: of this round.
         round: for the seed of the data order.
-        optimiser: state of the optimiser after the last round, taken over and changed; None for a new one.
+        optimiser: state of the optimiser after the last round, taken over and changed; None for a
+            new one.
         workers: share every step's pairs; their number divides `learning.pairs`.
 
     Returns:
-        means of the loss, the margins and the log-probabilities over the steps, and the optimiser's state.
+        means of the loss, the margins and the log-probabilities over the steps, and the optimiser's
+        state.
 
     Raises:
         TrainingError: if memory runs out or the loss is not finite.
@@ -110,17 +118,23 @@ def train_player(
     voices.put_in(player)
     adam = optimiser_for(voices, learning_rate, optimiser)
     with tempfile.TemporaryDirectory(prefix="mirrorenv-") as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # TRL's names of settings that transformers has renamed
+        # TRL's names of settings that transformers has renamed
+        warnings.simplefilter("ignore", FutureWarning)
         trainer = _trainer(voices, pairs, settings, beta, round, player, adam, folder, workers)
         found, moments = after_training(voices, player, trainer, adam, settings, round, _METRICS)
     return workers.mean(found), moments
 
 
-def optimiser_for(voices: Voices, learning_rate: float, optimiser: OptimiserState | None) -> torch.optim.Optimizer:
-    """AdamW on the voice that is in the model, going on from an earlier state, which it takes over."""
+def optimiser_for(
+    voices: Voices, learning_rate: float, optimiser: OptimiserState | None
+) -> torch.optim.Optimizer:
+    """AdamW on the voice that is in the model, going on from an earlier state, which it takes
+    over."""
     adam = torch.optim.AdamW(list(voices.parameters().values()), lr=learning_rate, weight_decay=0.0)
     if optimiser is not None:
-        adam.load_state_dict({"state": optimiser, "param_groups": adam.state_dict()["param_groups"]})
+        adam.load_state_dict(
+            {"state": optimiser, "param_groups": adam.state_dict()["param_groups"]}
+        )
     return adam
 
 
@@ -156,7 +170,8 @@ def after_training(
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
         raise TrainingError(
-            f"out of memory in a step of {settings.learning.pairs} pairs of up to {settings.data.tokens} tokens: "
+            f"out of memory in a step of {settings.learning.pairs} pairs of up to "
+            f"{settings.data.tokens} tokens: "
             "set learning.pairs or data.tokens lower, or dtype=bfloat16; the same command goes on"
         ) from error
     finally:
@@ -170,7 +185,9 @@ def after_training(
     history = {key: value for row in trainer.state.log_history for key, value in row.items()}
     found = {name: float(history[key]) for key, name in metrics.items() if key in history}
     moments = adam.state_dict()["state"]
-    return found, {index: {name: one.cpu() for name, one in some.items()} for index, some in moments.items()}
+    return found, {
+        index: {name: one.cpu() for name, one in some.items()} for index, some in moments.items()
+    }
 
 
 def _trainer(
@@ -213,7 +230,7 @@ def _trainer(
         dataloader_pin_memory=False,
         seed=seed,
         data_seed=seed,
-    )  # fmt: skip
+    )
     trainer = _Trainer(
         model=voices.model,
         args=args,

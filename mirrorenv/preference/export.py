@@ -1,8 +1,10 @@
-"""A result folder from a finished run: what the best round wrote on held-out topics, and what every voice made of it.
+"""A result folder from a finished run: what the best round wrote on held-out topics, and what every
+voice made of it.
 
-The texts are those of the run. Their likelihoods are computed again, from the checkpoint of the best round, since a run
-keeps their summary only. Hits, nats and own against other are recomputed by whoever verifies the folder; that the
-likelihoods are these models' is something only the weights can say again.
+The texts are those of the run. Their likelihoods are computed again, from the checkpoint of the
+best round, since a run keeps their summary only. Hits, nats and own against other are recomputed by
+whoever verifies the folder; that the likelihoods are these models' is something only the weights
+can say again.
 
 Shape legend: B lineups, J readers, K = N slots and voices.
 """
@@ -36,13 +38,33 @@ from mirrorenv.results.runs.versions import git_state, installed_versions
 __all__ = ["export_preference"]
 
 FIGURES = (
-    Figure(name="own", title="Own over other", better="high", share=True,
-           about="others' texts on the same topic that a voice finds less likely than its own"),
-    Figure(name="hits", title="All recognised", better="high", share=True, about="texts given to their author"),
-    Figure(name="nats", title="Information (nats)", better="high", about="log score on all texts of a lineup"),
-    Figure(name="kl", title="Moved (nats per token)", better="neither",
-           about="how much likelier its texts are under a voice than under the untouched model"),
-)  # fmt: skip
+    Figure(
+        name="own",
+        title="Own over other",
+        better="high",
+        share=True,
+        about="others' texts on the same topic that a voice finds less likely than its own",
+    ),
+    Figure(
+        name="hits",
+        title="All recognised",
+        better="high",
+        share=True,
+        about="texts given to their author",
+    ),
+    Figure(
+        name="nats",
+        title="Information (nats)",
+        better="high",
+        about="log score on all texts of a lineup",
+    ),
+    Figure(
+        name="kl",
+        title="Moved (nats per token)",
+        better="neither",
+        about="how much likelier its texts are under a voice than under the untouched model",
+    ),
+)
 
 
 def export_preference(
@@ -69,13 +91,19 @@ def export_preference(
     """
     run = RunFolder.open(path)
     if run.status != "finished":
-        raise ResultError(f"{path} is {run.status}; finish it: 'mirrorenv prefer train --run {path}'")
-    config = {name: value for name, value in run.config.items() if name not in ("room", "first_texts")}
+        raise ResultError(
+            f"{path} is {run.status}; finish it: 'mirrorenv prefer train --run {path}'"
+        )
+    config = {
+        name: value for name, value in run.config.items() if name not in ("room", "first_texts")
+    }
     settings = PreferenceSettings.checked(config)
     end = run.evaluations()[-1]
     best = int(end["best"])
     rows = [Text.of_row(row) for row in read_jsonl(run.path / TEXTS).rows]
-    lineups = lineups_of([one for one in rows if (one.round, one.split) == (best, "held_out")], settings.names)
+    lineups = lineups_of(
+        [one for one in rows if (one.round, one.split) == (best, "held_out")], settings.names
+    )
     with voices_for(settings, device) as voices:
         load_round(run.checkpoint_path(best * settings.learning.steps), voices, Heads(len(voices)))
         scored = score_lineups(voices, lineups, settings, lambda what, done, of: None)
@@ -113,8 +141,11 @@ def _notes(end: dict[str, Any]) -> tuple[str, ...]:
     """Usefulness on the same texts, as the run measured it."""
     found = [f"best round {end['best']} of {end['rounds']}, held-out topics"]
     for name, useful in end["fresh"]["useful"].items():
-        found.append(f"{name}: perplexity {useful['perplexity']:.3g}, repetition {useful['repetition']['value']:.3g}, "
-                     f"relevance {useful['relevance']['value']:.3g}")  # fmt: skip
+        found.append(
+            f"{name}: perplexity {useful['perplexity']:.3g}, repetition "
+            f"{useful['repetition']['value']:.3g}, "
+            f"relevance {useful['relevance']['value']:.3g}"
+        )
     return tuple(found)
 
 
@@ -129,27 +160,47 @@ def _tables(lineups: Lineups, scored: Scored, settings: PreferenceSettings) -> d
     key = blake2b(digest_size=32)
     for some in lineups.texts:
         key.update("\0".join(one.text for one in some).encode("utf-8", "replace"))
-    ids = np.array([[_id(key.digest(), row, slot) for slot in range(size)] for row in range(batch)], np.uint64)
+    ids = np.array(
+        [[_id(key.digest(), row, slot) for slot in range(size)] for row in range(batch)], np.uint64
+    )
     by_voice = observer_evidence(scored.by_player, scored.untouched)  # (B, J, K, N)
     shown, readers, evidence = [], [], []
     for reader in range(size + 1):  # the voices, and then the limit
         entry = VOICES if reader < size else LIMIT
         values = by_voice[:, reader] if reader < size else scored.by_player  # (B, K, N)
-        order = lineup_permutations(f"{settings.seed}/export", np.arange(batch), reader, size)  # (B, K)
+        # (B, K)
+        order = lineup_permutations(f"{settings.seed}/export", np.arange(batch), reader, size)
         for row in range(batch):
             shown.append(ids[row, order[row]])
             readers.append((entry, row, reader if reader < size else 0))
             evidence.append(values[row, order[row]])
-    texts = sorted((int(ids[row, slot]), lineups.texts[row][slot].text, slot, row)
-                   for row in range(batch) for slot in range(size))  # fmt: skip
+    texts = sorted(
+        (int(ids[row, slot]), lineups.texts[row][slot].text, slot, row)
+        for row in range(batch)
+        for slot in range(size)
+    )
     known, words, agents, rows = (list(column) for column in zip(*texts, strict=True))
     entries, episodes, observers = (np.array(column) for column in zip(*readers, strict=True))
     trial = np.arange(len(shown))
     return {
         "steps": {"trajectory": np.array(known, np.uint64), "text": words},
-        "trials": {"trial": trial, "trajectories": np.array(shown), "entry": entries, "episode": episodes},
-        "beliefs": {"trial": trial, "stream": 0 * trial, "observer": observers, "evidence": np.array(evidence)},
-        "labels": {"trajectory": np.array(known, np.uint64), "agent": np.array(agents), "episode": np.array(rows)},
+        "trials": {
+            "trial": trial,
+            "trajectories": np.array(shown),
+            "entry": entries,
+            "episode": episodes,
+        },
+        "beliefs": {
+            "trial": trial,
+            "stream": 0 * trial,
+            "observer": observers,
+            "evidence": np.array(evidence),
+        },
+        "labels": {
+            "trajectory": np.array(known, np.uint64),
+            "agent": np.array(agents),
+            "episode": np.array(rows),
+        },
     }
 
 

@@ -1,7 +1,8 @@
-"""N voices that are whole models: one of them in memory's working copy at a time, the untouched model beside it.
+"""N voices that are whole models: one of them in memory's working copy at a time, the untouched
+model beside it.
 
-Needs torch and transformers. Weights are kept in float32 whatever the untouched model computes in: at the small steps
-that whole models take, bfloat16 would round every update away.
+Needs torch and transformers. Weights are kept in float32 whatever the untouched model computes in:
+at the small steps that whole models take, bfloat16 would round every update away.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class FullVoices(Voices):
         self.model = copy.deepcopy(base.model).float().eval()
         self.model.requires_grad_(True)
         self.states: list[State] = [
-            {name: weights.detach().cpu().clone() for name, weights in self.parameters().items()} for _ in self.players
+            {name: weights.detach().cpu().clone() for name, weights in self.parameters().items()}
+            for _ in self.players
         ]
 
     def close(self) -> None:
@@ -67,7 +69,8 @@ class FullVoices(Voices):
 
     @contextmanager
     def speaking(self, player: int | None) -> Iterator[LanguageModel]:
-        """The model as a player, or untouched for None. What it has read is forgotten afterwards."""
+        """The model as a player, or untouched for None. What it has read is forgotten
+        afterwards."""
         if player is None:
             yield LanguageModel(self.base.model, self.base.tokenizer, self.base.name)
         else:
@@ -76,8 +79,8 @@ class FullVoices(Voices):
 
 
 def bytes_needed(weights: int, players: int) -> int:
-    """Memory beside the untouched model and activations: working copy, gradients, a copy on the move, and of each
-    player its weights and AdamW's two moments.
+    """Memory beside the untouched model and activations: working copy, gradients, a copy on the
+    move, and of each player its weights and AdamW's two moments.
 
     Args:
         weights: numbers in the model.
@@ -87,7 +90,8 @@ def bytes_needed(weights: int, players: int) -> int:
 
 
 def free_bytes() -> int:
-    """Memory that this process can still take: what the machine has, or the control group allows."""
+    """Memory that this process can still take: what the machine has, or the control group
+    allows."""
     import psutil
 
     free = int(psutil.virtual_memory().available)
@@ -95,7 +99,8 @@ def free_bytes() -> int:
         group = Path("/sys/fs/cgroup")
         limit, used = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))
         kept = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        free = min(free, limit - used + int(kept.get("inactive_file", 0)))  # what was read from disk can be given up
+        # what was read from disk can be given up
+        free = min(free, limit - used + int(kept.get("inactive_file", 0)))
     return free
 
 
@@ -108,11 +113,19 @@ def refuse_too_large(base: LanguageModel, players: int) -> None:
     weights = sum(p.numel() for p in base.model.parameters())
     needs = [(bytes_needed(weights, players), free_bytes(), "memory")]
     if base.model.device.type == "cuda":  # the working copy, gradients and one player's moments
-        needs.append((4 * _FLOAT * weights, torch.cuda.mem_get_info(base.model.device)[0], "memory of the GPU"))
+        needs.append(
+            (
+                4 * _FLOAT * weights,
+                torch.cuda.mem_get_info(base.model.device)[0],
+                "memory of the GPU",
+            )
+        )
     for needed, free, what in needs:
         if needed > free:
             raise TrainingError(
-                f"learning.weights = full: {players} whole models of '{base.name}' need {needed / 1e9:.1f} GB of "
-                f"{what} beside the untouched one, and {free / 1e9:.1f} GB are free. Train fewer players, a smaller "
+                f"learning.weights = full: {players} whole models of '{base.name}' need "
+                f"{needed / 1e9:.1f} GB of "
+                f"{what} beside the untouched one, and {free / 1e9:.1f} GB are free. Train fewer "
+                "players, a smaller "
                 "model, or learning.weights=adapters"
             )

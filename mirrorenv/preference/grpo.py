@@ -1,8 +1,10 @@
-"""One player's few steps by TRL's GRPO: rewarded for being recognised by the heads, and for staying natural. Needs trl.
+"""One player's few steps by TRL's GRPO: rewarded for being recognised by the heads, and for staying
+natural. Needs trl.
 
-The reward of a text is log N + log q, q being the belief in its true author, averaged over the heads of all players as
-they stood at the beginning of the round: a voice cannot earn by moving the states that its own head reads. To it comes
-the text's mean log-probability under the untouched model, times a weight.
+The reward of a text is log N + log q, q being the belief in its true author, averaged over the
+heads of all players as they stood at the beginning of the round: a voice cannot earn by moving the
+states that its own head reads. To it comes the text's mean log-probability under the untouched
+model, times a weight.
 """
 
 from __future__ import annotations
@@ -49,14 +51,20 @@ def train_player_by_heads(
     optimiser: OptimiserState | None,
     workers: Workers = ALONE,
 ) -> tuple[dict[str, float], OptimiserState]:
-    """Train one player's adapter, in place; arguments and errors as :func:`mirrorenv.preference.dpo.train_player`."""
+    """Train one player's adapter, in place; arguments and errors as
+    :func:`mirrorenv.preference.dpo.train_player`."""
     voices.put_in(player)
     adam = optimiser_for(voices, learning_rate, optimiser)
     player_name = voices.players[player]
     asked = {topic: list(prompt_of(voices.base, topic, settings)) for topic in topics}
 
-    def reward(prompts: list[str], completions: Any, completion_ids: list[list[int]], **others: Any) -> list[float]:
-        some = [(tuple(asked[topic]), tuple(ids)) for topic, ids in zip(prompts, completion_ids, strict=True)]
+    def reward(
+        prompts: list[str], completions: Any, completion_ids: list[list[int]], **others: Any
+    ) -> list[float]:
+        some = [
+            (tuple(asked[topic]), tuple(ids))
+            for topic, ids in zip(prompts, completion_ids, strict=True)
+        ]
         return _rewards(voices, player, some, heads, settings.head.natural)
 
     with tempfile.TemporaryDirectory(prefix="mirrorenv-") as folder, warnings.catch_warnings():
@@ -65,7 +73,12 @@ def train_player_by_heads(
             model=voices.model,
             reward_funcs=reward,
             args=_config(
-                voices, settings, adam, derived_seed(settings.seed, "grpo", round, player_name), folder, workers
+                voices,
+                settings,
+                adam,
+                derived_seed(settings.seed, "grpo", round, player_name),
+                folder,
+                workers,
             ),
             train_dataset=Dataset.from_list([{"prompt": topic} for topic in topics]),
             processing_class=voices.base.tokenizer,
@@ -74,7 +87,13 @@ def train_player_by_heads(
         trainer.remove_callback(PrinterCallback)
         trainer.asked = asked
         found, moments = after_training(
-            voices, player, trainer, adam, settings, round, {"train_loss": "loss", "reward": "reward"}
+            voices,
+            player,
+            trainer,
+            adam,
+            settings,
+            round,
+            {"train_loss": "loss", "reward": "reward"},
         )
     return workers.mean(found), moments
 
@@ -116,9 +135,14 @@ def _config(
 
 @torch.no_grad()
 def _rewards(
-    voices: Voices, player: int, some: list[tuple[tuple[int, ...], tuple[int, ...]]], heads: Heads, natural: float
+    voices: Voices,
+    player: int,
+    some: list[tuple[tuple[int, ...], tuple[int, ...]]],
+    heads: Heads,
+    natural: float,
 ) -> list[float]:
-    """log N + mean log q of the true author, plus the weighted mean log-probability under the untouched model."""
+    """log N + mean log q of the true author, plus the weighted mean log-probability under the
+    untouched model."""
     now = {name: weights.detach().clone() for name, weights in voices.parameters().items()}
     try:
         evidence = heads.evidence(voices, some)  # (B, J, N)

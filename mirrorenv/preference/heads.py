@@ -1,7 +1,8 @@
-"""The road with a classifier: each voice carries a head that reads its own hidden states and says who wrote a text.
+"""The road with a classifier: each voice carries a head that reads its own hidden states and says
+who wrote a text.
 
-A head sees the mean of the last hidden states over a text's tokens. The states are taken as they are: learning a head
-does not move the voice that carries it. Needs torch.
+A head sees the mean of the last hidden states over a text's tokens. The states are taken as they
+are: learning a head does not move the voice that carries it. Needs torch.
 
 Shape legend: B texts, N players, H hidden units.
 """
@@ -22,12 +23,14 @@ Asked = tuple[tuple[int, ...], tuple[int, ...]]
 """Ids of a question, up to where the answer begins, and of an answer."""
 
 _WIDEST = 64  # texts read at once
-_STEPS, _RATE, _DECAY = 150, 0.05, 1e-3  # of a head's regression: a second on states of any size met so far
+# of a head's regression: a second on states of any size met so far
+_STEPS, _RATE, _DECAY = 150, 0.05, 1e-3
 
 
 @torch.no_grad()
 def hidden_states(voices: Voices, some: Sequence[Asked]) -> torch.Tensor:
-    """(B, H) float32, the mean last hidden state over each answer, by the weights that are in the model now."""
+    """(B, H) float32, the mean last hidden state over each answer, by the weights that are in the
+    model now."""
     model, found = voices.model, []
     training = model.training
     model.eval()
@@ -41,7 +44,12 @@ def hidden_states(voices: Voices, some: Sequence[Asked]) -> torch.Tensor:
             ids[row, :whole] = torch.tensor([*prompt, *answer])
             written[row, len(prompt) : whole] = 1.0
         device = model.device
-        read = model(ids.to(device), output_hidden_states=True, use_cache=False).hidden_states[-1].float().cpu()
+        read = (
+            model(ids.to(device), output_hidden_states=True, use_cache=False)
+            .hidden_states[-1]
+            .float()
+            .cpu()
+        )
         found.append((read * written[..., None]).sum(dim=1) / written.sum(dim=1, keepdim=True))
     model.train(training)
     return torch.cat(found)
@@ -57,7 +65,9 @@ class Heads:
 
     def __init__(self, players: int, states: Sequence[State] | None = None) -> None:
         self.players = players
-        self.states: list[State] = list(states) if states is not None else [{} for _ in range(players)]
+        self.states: list[State] = (
+            list(states) if states is not None else [{} for _ in range(players)]
+        )
 
     def learn(self, observer: int, states: torch.Tensor, authors: Sequence[int]) -> float:
         """Fit a head by cross-entropy, from where it is.
@@ -72,7 +82,11 @@ class Heads:
         """
         middle, spread = states.mean(dim=0), states.std(dim=0).clamp_min(1e-6)
         known = self.states[observer]
-        weights = known.get("weights", torch.zeros(states.shape[1], self.players)).clone().requires_grad_()
+        weights = (
+            known.get("weights", torch.zeros(states.shape[1], self.players))
+            .clone()
+            .requires_grad_()
+        )
         bias = known.get("bias", torch.zeros(self.players)).clone().requires_grad_()
         adam = torch.optim.AdamW([weights, bias], lr=_RATE, weight_decay=_DECAY)
         truth, scaled = torch.tensor(list(authors)), (states - middle) / spread
@@ -83,8 +97,11 @@ class Heads:
             loss.backward()  # type: ignore[no-untyped-call]
             adam.step()
         self.states[observer] = {
-            "weights": weights.detach(), "bias": bias.detach(), "middle": middle, "spread": spread
-        }  # fmt: skip
+            "weights": weights.detach(),
+            "bias": bias.detach(),
+            "middle": middle,
+            "spread": spread,
+        }
         return float(loss.detach())
 
     def log_belief(self, observer: int, states: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,5 @@
-"""One evaluation: recognition and usefulness of a population on the topics of one split, always both."""
+"""One evaluation: recognition and usefulness of a population on the topics of one split, always
+both."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ def measure_texts(
         progress: called with (what, done, of).
 
     Returns:
-        ``recognition`` under the voices, ``before`` under untouched voices, and ``useful`` by player.
+        ``recognition`` under the voices, ``before`` under untouched voices, and ``useful`` by
+        player.
     """
     lineups = lineups_of(texts, settings.names)
     scored = score_lineups(voices, lineups, settings, progress)
@@ -58,9 +60,11 @@ def measure_texts(
     return {
         "recognition": recognition(scored.by_player, scored.untouched, scored.lengths, run),
         "before": recognition(alike, scored.untouched, scored.lengths, run),
-        "useful": {name: _useful(voices, number, lineups, scored, about)
-                   for number, name in enumerate(settings.names)},
-    }  # fmt: skip
+        "useful": {
+            name: _useful(voices, number, lineups, scored, about)
+            for number, name in enumerate(settings.names)
+        },
+    }
 
 
 def _useful(
@@ -80,19 +84,27 @@ def _useful(
 def _about_topics(
     voices: Voices, lineups: Lineups, topics: TopicSplit, settings: PreferenceSettings
 ) -> npt.NDArray[np.float64]:
-    """(B, N, M) nats of each text after M topics, its own first, under the untouched model at temperature 1."""
+    """(B, N, M) nats of each text after M topics, its own first, under the untouched model at
+    temperature 1."""
     everything = [*topics.train, *topics.tuning, *topics.held_out]
     count = min(settings.measure.relevance_topics, len(everything))
     prompts = [prompt_of(voices.base, one, settings) for one in everything]
     rows = [
         [
-            [(prompts[(everything.index(topic) + step) % len(prompts)], tokens_of(voices.base, one))
-             for step in range(count)]
+            [
+                (
+                    prompts[(everything.index(topic) + step) % len(prompts)],
+                    tokens_of(voices.base, one),
+                )
+                for step in range(count)
+            ]
             for one in some
         ]
         for topic, some in zip(lineups.topics, lineups.texts, strict=True)
-    ]  # fmt: skip
-    nats = untouched_nats(voices, together(pair for row in rows for one in row for pair in one), 1.0)
+    ]
+    nats = untouched_nats(
+        voices, together(pair for row in rows for one in row for pair in one), 1.0
+    )
     return np.array([[[nats[pair] for pair in one] for one in row] for row in rows])
 
 
@@ -119,9 +131,19 @@ def beyond_bound(
     for name, now in useful.items():
         first = reference[name]
         limits = (
-            ("repetition", now["repetition"]["value"], first["repetition"]["value"] + bound.repetition, 1),
+            (
+                "repetition",
+                now["repetition"]["value"],
+                first["repetition"]["value"] + bound.repetition,
+                1,
+            ),
             ("perplexity", now["perplexity"], first["perplexity"] * bound.perplexity, 1),
-            ("relevance", now["relevance"]["value"], first["relevance"]["value"] * bound.relevance, -1),
+            (
+                "relevance",
+                now["relevance"]["value"],
+                first["relevance"]["value"] * bound.relevance,
+                -1,
+            ),
         )
         for what, value, limit, sign in limits:
             if sign * (value - limit) > 0 and (sign > 0 or limit > 0):

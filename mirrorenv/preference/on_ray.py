@@ -58,7 +58,8 @@ def train_on_ray(
     watch: Watch,
     device: str = "auto",
 ) -> RunFolder:
-    """Tune a population by several workers; arguments as :func:`mirrorenv.preference.run.train`, and:
+    """Tune a population by several workers; arguments as :func:`mirrorenv.preference.run.train`,
+    and:
 
     Args:
         workers: processes that share every step's pairs.
@@ -78,17 +79,32 @@ def train_on_ray(
     where = path.resolve()
     storage = where.parent / f".{where.name}.ray"
     with _ray(address, workers, gpus_per_worker), _listening(watch) as words:
-        job = _Job(settings, where, pairs, if_exists, device if gpus_per_worker else "cpu", str(Path.cwd()), words)
+        job = _Job(
+            settings,
+            where,
+            pairs,
+            if_exists,
+            device if gpus_per_worker else "cpu",
+            str(Path.cwd()),
+            words,
+        )
         trainer = TorchTrainer(
             _work,
             train_loop_config={"job": job},
-            torch_config=TorchConfig(backend="nccl" if gpus_per_worker else "gloo", timeout_s=_PATIENCE),
+            torch_config=TorchConfig(
+                backend="nccl" if gpus_per_worker else "gloo", timeout_s=_PATIENCE
+            ),
             scaling_config=ScalingConfig(
                 num_workers=workers,
                 use_gpu=gpus_per_worker > 0,
-                resources_per_worker={"CPU": 1, **({"GPU": gpus_per_worker} if gpus_per_worker else {})},
+                resources_per_worker={
+                    "CPU": 1,
+                    **({"GPU": gpus_per_worker} if gpus_per_worker else {}),
+                },
             ),
-            run_config=RunConfig(storage_path=str(storage), logging_config=LoggingConfig("CRITICAL")),
+            run_config=RunConfig(
+                storage_path=str(storage), logging_config=LoggingConfig("CRITICAL")
+            ),
         )
         try:
             trainer.fit()
@@ -113,9 +129,14 @@ def _work(config: dict[str, Any]) -> None:
         note=lambda *given: job.words.put(("note", given)),
     )
     train(
-        job.settings, job.path, pairs=job.pairs, if_exists=job.if_exists, watch=told, device=job.device,
+        job.settings,
+        job.path,
+        pairs=job.pairs,
+        if_exists=job.if_exists,
+        watch=told,
+        device=job.device,
         workers=joined_workers(job.device),
-    )  # fmt: skip
+    )
 
 
 @contextmanager
@@ -137,7 +158,8 @@ def _refuse_what_is_not_there(workers: int, gpus_per_worker: float) -> None:
     for what, needed in (("CPU", float(workers)), ("GPU", workers * gpus_per_worker)):
         if there.get(what, 0.0) < needed:
             raise TrainingError(
-                f"{workers} workers need {needed:g} {what}s, and Ray has {there.get(what, 0.0):g}: use fewer workers, "
+                f"{workers} workers need {needed:g} {what}s, and Ray has {there.get(what, 0.0):g}: "
+                "use fewer workers, "
                 "or --gpus-per-worker 0"
             )
 
@@ -163,7 +185,8 @@ def _listening(watch: Watch) -> Iterator[Queue]:
 
 
 def _as_ours(error: Exception) -> MirrorError:
-    """What ended the workers, in the words of whoever knows: the first worker that says something of ours."""
+    """What ended the workers, in the words of whoever knows: the first worker that says something
+    of ours."""
     failures: dict[int, BaseException] = getattr(error, "worker_failures", {})
     for _, failure in sorted(failures.items()):
         cause: BaseException | None = failure

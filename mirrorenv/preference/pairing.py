@@ -1,4 +1,5 @@
-"""From texts to the pairs of one player: own against another's on the same topic, or what a control makes of it."""
+"""From texts to the pairs of one player: own against another's on the same topic, or what a control
+makes of it."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ def pairs_for(
     round: int,
     workers: Workers = ALONE,
 ) -> list[Pair]:
-    """As many pairs as a round's steps take, in random order; where there are fewer, each comes several times.
+    """As many pairs as a round's steps take, in random order; where there are fewer, each comes
+    several times.
 
     Args:
         voices: the population; the untouched model gives the reference.
@@ -66,12 +68,16 @@ def pairs_for(
     ]
     if not chances:
         raise TrainingError(
-            f"round {round}: no training topic has a usable text of '{name}' and of somebody else. Texts that did not "
-            "end are dropped: raise data.tokens, set data.truncated=trim, or ask for short answers in the topics"
+            f"round {round}: no training topic has a usable text of '{name}' and of somebody else. "
+            "Texts that did not "
+            "end are dropped: raise data.tokens, set data.truncated=trim, or ask for short answers "
+            "in the topics"
         )
     draws = np.random.default_rng(derived_seed(settings.seed, "pairs", round, name))
     wanted = settings.learning.steps * settings.learning.pairs
-    some = np.concatenate([draws.permutation(len(chances)) for _ in range(-(-wanted // len(chances)))])[:wanted]
+    some = np.concatenate(
+        [draws.permutation(len(chances)) for _ in range(-(-wanted // len(chances)))]
+    )[:wanted]
     picked = [chances[index][:: -1 if settings.control == "reversed" else 1] for index in some]
 
     def asked(one: Text) -> tuple[Tokens, Tokens]:
@@ -79,7 +85,9 @@ def pairs_for(
 
     def reference() -> Nats:
         mine = workers.share(list(dict.fromkeys(chosen.topic for chosen, _ in picked)))
-        return untouched_nats(voices, together(asked(one) for topic in mine for one in by_topic[topic]), 1.0)
+        return untouched_nats(
+            voices, together(asked(one) for topic in mine for one in by_topic[topic]), 1.0
+        )
 
     # All texts on a topic together: they are the same for every player, and read once for all.
     nats: Nats = {}

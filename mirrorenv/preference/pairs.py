@@ -1,7 +1,8 @@
 """Texts and their owners, and pair files in the conversational form that TRL loads.
 
-A row of a pair file is ``{"prompt": [{"role", "content"}, ...], "chosen": [...], "rejected": [...]}``; ours also say
-``author``, ``peer`` and ``split``. What is kept of a file is who wrote what on which topic: pairs are made from that.
+A row of a pair file is ``{"prompt": [{"role", "content"}, ...], "chosen": [...], "rejected":
+[...]}``; ours also say ``author``, ``peer`` and ``split``. What is kept of a file is who wrote what
+on which topic: pairs are made from that.
 """
 
 from __future__ import annotations
@@ -14,13 +15,26 @@ from pathlib import Path
 from typing import Any
 
 from mirrorenv.errors import ConfigError, MirrorError
-from mirrorenv.preference.topics import SPLITS, Split, TopicSplit, normalised, refuse_leaks, split_topics, topic_order
+from mirrorenv.preference.topics import (
+    SPLITS,
+    Split,
+    TopicSplit,
+    normalised,
+    refuse_leaks,
+    split_topics,
+    topic_order,
+)
 from mirrorenv.results.runs.files import atomic_write_text, json_lines, read_jsonl
 
 __all__ = ["Dropped", "PairFile", "Text", "kept_texts", "pair_rows", "read_pairs", "write_pairs"]
 
-_SPLIT_NAMES: dict[str, Split] = {**{split: split for split in SPLITS}, "test": "held_out", "heldout": "held_out"}
-_SENTENCE = re.compile(r"(?<![\s\d])[.!?\u2026][\"'\u2019\u201d)\]*]*(?=\s|$)")  # not the number of a list, "2."
+_SPLIT_NAMES: dict[str, Split] = {
+    **{split: split for split in SPLITS},
+    "test": "held_out",
+    "heldout": "held_out",
+}
+# not the number of a list, "2."
+_SENTENCE = re.compile(r"(?<![\s\d])[.!?\u2026][\"'\u2019\u201d)\]*]*(?=\s|$)")
 _EXPORT = "'mirrorenv debate export' and 'mirrorenv prefer generate' write such files"
 
 
@@ -36,8 +50,8 @@ class Text:
         tokens: ids as the model drew them; empty for texts from elsewhere.
         finished: whether the author ended it; False if a limit did.
         sample: which of its author's texts on this topic.
-        round: version of the adapters that wrote it: rounds of training behind them; -1 for first texts, which are
-            written before there are any.
+        round: version of the adapters that wrote it: rounds of training behind them; -1 for first
+            texts, which are written before there are any.
     """
 
     player: str
@@ -61,7 +75,8 @@ class Text:
 
 @dataclass(frozen=True)
 class Dropped:
-    """What cleaning did, counted: texts that were left out, by reason, and those that were only cut.
+    """What cleaning did, counted: texts that were left out, by reason, and those that were only
+    cut.
 
     Attributes:
         empty: nothing was said.
@@ -100,8 +115,8 @@ def kept_texts(texts: Iterable[Text], truncated: str = "drop") -> tuple[list[Tex
 
     Args:
         texts: in any order.
-        truncated: what did not end by itself: ``drop`` it, ``keep`` it as it is, or ``trim`` it to its last whole
-            sentence, and drop it if there is none.
+        truncated: what did not end by itself: ``drop`` it, ``keep`` it as it is, or ``trim`` it to
+            its last whole sentence, and drop it if there is none.
 
     Returns:
         the rest in the same order, and the counts.
@@ -127,7 +142,8 @@ def kept_texts(texts: Iterable[Text], truncated: str = "drop") -> tuple[list[Tex
 def _cut(one: Text) -> Text:
     """A text that a limit ended, up to its last whole sentence; empty if there is none.
 
-    It is still one that did not end: no end mark is put where its author set none, so that nobody learns to stop there.
+    It is still one that did not end: no end mark is put where its author set none, so that nobody
+    learns to stop there.
     """
     if one.finished:
         return one
@@ -141,7 +157,8 @@ def _words(one: Text) -> tuple[str, str]:
 
 
 def pair_rows(texts: Sequence[Text], neutral: str = "") -> list[dict[str, Any]]:
-    """Rows in the conversational form: every text against every text of another player on the same topic.
+    """Rows in the conversational form: every text against every text of another player on the same
+    topic.
 
     Args:
         texts: of all players.
@@ -179,7 +196,12 @@ def write_pairs(path: Path, texts: Sequence[Text], neutral: str = "") -> dict[st
 
 
 def read_pairs(
-    path: str | Path, *, tuning: float = 0.2, held_out: float = 0.2, seed: int = 0, both_ways: bool = False
+    path: str | Path,
+    *,
+    tuning: float = 0.2,
+    held_out: float = 0.2,
+    seed: int = 0,
+    both_ways: bool = False,
 ) -> PairFile:
     """Read a pair file.
 
@@ -188,16 +210,23 @@ def read_pairs(
         tuning: share of the training topics that becomes the tuning split where the file has none.
         held_out: share of held-out topics where the file names no splits at all.
         seed: of that split.
-        both_ways: take rejected texts as their author's own, too. Without it, who is only ever rejected is an error.
+        both_ways: take rejected texts as their author's own, too. Without it, who is only ever
+            rejected is an error.
 
     Raises:
-        ConfigError: if the file is missing, not such a file, empty or one-sided, or a topic leaks between splits.
+        ConfigError: if the file is missing, not such a file, empty or one-sided, or a topic leaks
+            between splits.
     """
     path = Path(path)
     rows = _rows(path)
-    said = [_row_texts(row, f"{path}, line {number}", both_ways) for number, row in enumerate(rows, start=1)]
+    said = [
+        _row_texts(row, f"{path}, line {number}", both_ways)
+        for number, row in enumerate(rows, start=1)
+    ]
     _refuse_one_sided(path, said, both_ways)
-    splits = _splits(path, [(one.topic, row.get("split")) for (one, _), row in zip(said, rows, strict=True)])
+    splits = _splits(
+        path, [(one.topic, row.get("split")) for (one, _), row in zip(said, rows, strict=True)]
+    )
     topics = _complete(path, splits, tuning, held_out, seed)
     found: dict[tuple[str, str, str], Text] = {}
     counts: Counter[tuple[str, str]] = Counter()
@@ -217,7 +246,8 @@ def read_pairs(
             if not any(one.player == player and one.split == split for one in texts):
                 raise ConfigError(
                     f"{path} is one-sided: '{player}' has no text left in the split '{split}' "
-                    f"({dropped.duplicates} duplicates and {dropped.empty} empty texts were dropped)"
+                    f"({dropped.duplicates} duplicates and {dropped.empty} empty texts were "
+                    "dropped)"
                 )
     return PairFile(players, tuple(texts), topics, dropped)
 
@@ -241,7 +271,9 @@ def _row_texts(row: dict[str, Any], place: str, both_ways: bool) -> tuple[Text, 
     if not isinstance(author, str) or not isinstance(peer, str):
         raise ConfigError(f"{place}: 'author' and 'peer' must be names")
     if author == peer:
-        raise ConfigError(f"{place}: one-sided, '{author}' wrote both the chosen and the rejected text")
+        raise ConfigError(
+            f"{place}: one-sided, '{author}' wrote both the chosen and the rejected text"
+        )
     return Text(author, topic, "train", own), Text(peer, topic, "train", other)
 
 
@@ -249,11 +281,15 @@ def _said(row: dict[str, Any], field: str, role: str, place: str) -> str:
     """The last message of a role in a conversation."""
     messages = row.get(field)
     if not isinstance(messages, list) or not messages:
-        raise ConfigError(f"{place}: '{field}' must be a list of messages (TRL's conversational form); {_EXPORT}")
+        raise ConfigError(
+            f"{place}: '{field}' must be a list of messages (TRL's conversational form); {_EXPORT}"
+        )
     last = messages[-1]
     content = last.get("content") if isinstance(last, dict) and last.get("role") == role else None
     if not isinstance(content, str) or (role == "user" and not content.strip()):
-        raise ConfigError(f"{place}: the last message of '{field}' must be of the role '{role}' and hold a text")
+        raise ConfigError(
+            f"{place}: the last message of '{field}' must be of the role '{role}' and hold a text"
+        )
     return content
 
 
@@ -262,18 +298,25 @@ def _refuse_one_sided(path: Path, said: list[tuple[Text, Text]], both_ways: bool
     silent = sorted({other.player for _, other in said} - chosen)
     if silent and not both_ways:
         raise ConfigError(
-            f"{path} is one-sided: '{silent[0]}' is only ever rejected, so nobody would learn to be '{silent[0]}'. "
-            "Give rows in both directions, or --both-ways to take rejected texts as their author's own"
+            f"{path} is one-sided: '{silent[0]}' is only ever rejected, so nobody would learn to "
+            f"be '{silent[0]}'. "
+            "Give rows in both directions, or --both-ways to take rejected texts as their author's "
+            "own"
         )
     if len(chosen | set(silent)) < 2:
-        raise ConfigError(f"{path} is one-sided: all texts are by '{next(iter(chosen))}'; two players are needed")
+        raise ConfigError(
+            f"{path} is one-sided: all texts are by '{next(iter(chosen))}'; two players are needed"
+        )
 
 
 def _splits(path: Path, said: list[tuple[str, Any]]) -> dict[Split | None, list[str]]:
     splits: dict[Split | None, list[str]] = {}
     for number, (topic, name) in enumerate(said, start=1):
         if name is not None and name not in _SPLIT_NAMES:
-            raise ConfigError(f"{path}, line {number}: unknown split {name!r}; known are {', '.join(_SPLIT_NAMES)}")
+            raise ConfigError(
+                f"{path}, line {number}: unknown split {name!r}; known are "
+                f"{', '.join(_SPLIT_NAMES)}"
+            )
         split = None if name is None else _SPLIT_NAMES[name]
         if topic not in splits.setdefault(split, []):
             splits[split].append(topic)
@@ -287,12 +330,16 @@ def _complete(
     """The split of a file, whichever part of it the file names."""
     if None in splits:
         if len(splits) > 1:
-            raise ConfigError(f"{path}: some rows name a split and some do not; name it in all or in none")
+            raise ConfigError(
+                f"{path}: some rows name a split and some do not; name it in all or in none"
+            )
         return split_topics(splits[None], tuning, held_out, seed)
     train, tuned, kept = (splits.get(split, []) for split in SPLITS)
     if train and kept and not tuned:  # a debate's export knows train and test only
         if len(train) < 2:
-            raise ConfigError(f"{path}: one training topic, and one is needed for tuning; give more topics")
+            raise ConfigError(
+                f"{path}: one training topic, and one is needed for tuning; give more topics"
+            )
         some = max(1, round(tuning * len(train)))
         order = topic_order(train, seed)
         train, tuned = order[some:], order[:some]

@@ -1,4 +1,5 @@
-"""Who recognises what: own text against another's, and lineups through the package's Belief and Score.
+"""Who recognises what: own text against another's, and lineups through the package's Belief and
+Score.
 
 Shape legend: B lineups, J observers, K slots, N players (J = K = N).
 """
@@ -26,8 +27,8 @@ def pairwise(values: Array) -> tuple[Array, Array]:
         values: (B, K, N) of the text of author k under player n.
 
     Returns:
-        (B, N) share of others' texts that each player ranks below its own on the same topic (ties count half), and the
-        mean margin, own minus other.
+        (B, N) share of others' texts that each player ranks below its own on the same topic (ties
+        count half), and the mean margin, own minus other.
     """
     own = np.einsum("bnn->bn", values)  # (B, N)
     margin = own[:, None, :] - values  # (B, K, N)
@@ -38,20 +39,23 @@ def pairwise(values: Array) -> tuple[Array, Array]:
 
 
 def assigned(values: Array) -> Array:
-    """Two texts given to their two authors by both likelihoods together, whatever is likely under everybody.
+    """Two texts given to their two authors by both likelihoods together, whatever is likely under
+    everybody.
 
-    For authors i and j the right way round is log p_i(i) + log p_j(j), the wrong one log p_i(j) + log p_j(i): what a
-    text has under both models cancels, so neither length nor plainness decides.
+    For authors i and j the right way round is log p_i(i) + log p_j(j), the wrong one log p_i(j) +
+    log p_j(i): what a text has under both models cancels, so neither length nor plainness decides.
 
     Args:
         values: (B, K, N) of the text of author k under player n.
 
     Returns:
-        (B,) share of the N (N - 1) / 2 pairs on a topic that come out the right way round (ties count half).
+        (B,) share of the N (N - 1) / 2 pairs on a topic that come out the right way round (ties
+        count half).
     """
     own = np.einsum("bkk->bk", values)  # (B, K)
     better = own[:, :, None] - values  # (B, K, N) each text under its author, over the same under n
-    margin = better + better.transpose(0, 2, 1)  # (B, N, N); exactly 0 for players that are one model
+    # (B, N, N); exactly 0 for players that are one model
+    margin = better + better.transpose(0, 2, 1)
     first, second = np.triu_indices(values.shape[-1], 1)
     pairs = margin[:, first, second]
     found: Array = np.where(pairs > 0, 1.0, np.where(pairs == 0, 0.5, 0.0)).mean(axis=1)
@@ -61,8 +65,8 @@ def assigned(values: Array) -> Array:
 def observer_evidence(by_player: Array, untouched: Array) -> Array:
     """(B, J, K, N) what each player knows of a lineup: its own likelihood, and nobody else's.
 
-    Observer j's evidence that it wrote text k is log p_j(k) - log p(k), p being the untouched model; for all others it
-    has none, so they share one value.
+    Observer j's evidence that it wrote text k is log p_j(k) - log p(k), p being the untouched
+    model; for all others it has none, so they share one value.
 
     Args:
         by_player: (B, K, N) nats.
@@ -85,10 +89,11 @@ def recognition(by_player: Array, untouched: Array, lengths: Array, run: str) ->
         run: names the shuffle.
 
     Returns:
-        by way of comparing (``sum``, ``per_token``, ``pmi``): ``joint`` accuracy with its interval over lineups, that
-        of each player, margins; ``assigned`` as in :func:`assigned`; ``lineup`` and ``limit``, as
-        :class:`~mirrorenv.mirror.Score`; ``self_advantage`` in nats per token: how much better authors predict their
-        own texts than the others do.
+        by way of comparing (``sum``, ``per_token``, ``pmi``): ``joint`` accuracy with its interval
+        over lineups, that of each player, margins; ``assigned`` as in :func:`assigned`; ``lineup``
+        and ``limit``, as
+        :class:`~mirrorenv.mirror.Score`; ``self_advantage`` in nats per token: how much better
+        authors predict their own texts than the others do.
     """
     ways = {
         "sum": by_player,
@@ -128,7 +133,11 @@ def scored(evidence: Array, run: str) -> dict[str, Any]:
     """
     batch, observers, slots, _ = evidence.shape
     orders = np.stack(
-        [lineup_permutations(run, np.arange(batch), observer, slots) for observer in range(observers)], axis=1
+        [
+            lineup_permutations(run, np.arange(batch), observer, slots)
+            for observer in range(observers)
+        ],
+        axis=1,
     )  # (B, J, K)
     shuffled = np.take_along_axis(evidence, orders[..., None], axis=2)
     figures = score_belief(Belief(shuffled), orders, decode="marginals").to_dict()

@@ -1,4 +1,5 @@
-"""The two roads of a round: pairs, or a classifier and a reward; and what its heads are worth. Needs trl."""
+"""The two roads of a round: pairs, or a classifier and a reward; and what its heads are worth.
+Needs trl."""
 
 from __future__ import annotations
 
@@ -40,9 +41,16 @@ def improve_by_pairs(
     for player in range(len(voices)):
         pairs = pairs_for(voices, player, texts, settings, number, workers)
         found, state.optimisers[player] = train_player(
-            voices, player, pairs, settings, beta=state.betas[player], learning_rate=state.rates[player], round=number,
-            optimiser=state.optimisers[player], workers=workers,
-        )  # fmt: skip
+            voices,
+            player,
+            pairs,
+            settings,
+            beta=state.betas[player],
+            learning_rate=state.rates[player],
+            round=number,
+            optimiser=state.optimisers[player],
+            workers=workers,
+        )
         losses.append(found)
         stage(f"round {number}: training", player + 1, len(voices))
     return losses
@@ -66,11 +74,19 @@ def improve_by_heads(
     losses, before = [], list(voices.states)
     after = list(before)
     for player in range(len(voices)):
-        voices.states = list(before)  # heads read with the weights they learned on, whoever was trained before
+        # heads read with the weights they learned on, whoever was trained before
+        voices.states = list(before)
         found, state.optimisers[player] = train_player_by_heads(
-            voices, player, topics, heads, settings, learning_rate=state.rates[player], round=number,
-            optimiser=state.optimisers[player], workers=workers,
-        )  # fmt: skip
+            voices,
+            player,
+            topics,
+            heads,
+            settings,
+            learning_rate=state.rates[player],
+            round=number,
+            optimiser=state.optimisers[player],
+            workers=workers,
+        )
         after[player] = voices.states[player]
         losses.append(found)
         stage(f"round {number}: training", player + 1, len(voices))
@@ -78,7 +94,9 @@ def improve_by_heads(
     return losses
 
 
-def teach(voices: Voices, heads: Heads, texts: Sequence[Text], settings: PreferenceSettings) -> None:
+def teach(
+    voices: Voices, heads: Heads, texts: Sequence[Text], settings: PreferenceSettings
+) -> None:
     """Let every voice's head learn who wrote which text, from texts on training topics.
 
     Args:
@@ -87,7 +105,10 @@ def teach(voices: Voices, heads: Heads, texts: Sequence[Text], settings: Prefere
         texts: with their owners.
         settings: of the run.
     """
-    some, authors = _asked(voices, texts, settings), [settings.names.index(one.player) for one in texts]
+    some, authors = (
+        _asked(voices, texts, settings),
+        [settings.names.index(one.player) for one in texts],
+    )
     for observer in range(len(voices)):
         voices.put_in(observer)
         heads.learn(observer, hidden_states(voices, some), authors)
@@ -96,7 +117,8 @@ def teach(voices: Voices, heads: Heads, texts: Sequence[Text], settings: Prefere
 def head_figures(
     voices: Voices, heads: Heads, texts: Sequence[Text], settings: PreferenceSettings, run: str
 ) -> dict[str, Any]:
-    """What the heads are worth on lineups of texts, as :class:`~mirrorenv.mirror.Score`: each reads by its own voice.
+    """What the heads are worth on lineups of texts, as :class:`~mirrorenv.mirror.Score`: each reads
+    by its own voice.
 
     Args:
         voices: the population.
@@ -113,4 +135,6 @@ def head_figures(
 
 
 def _asked(voices: Voices, texts: Sequence[Text], settings: PreferenceSettings) -> list[Asked]:
-    return [(prompt_of(voices.base, one.topic, settings), tokens_of(voices.base, one)) for one in texts]
+    return [
+        (prompt_of(voices.base, one.topic, settings), tokens_of(voices.base, one)) for one in texts
+    ]

@@ -1,8 +1,8 @@
 """The rounds of a run: write, pair, a few steps, measure, and again. Needs the extra ``trl``.
 
-A round is whole or not at all: texts are kept as they are written, and everything else at the end of the round, so that
-a killed run repeats the round it was in and comes to the same numbers. Any number of workers goes through the same
-rounds; the first of them owns the folder.
+A round is whole or not at all: texts are kept as they are written, and everything else at the end
+of the round, so that a killed run repeats the round it was in and comes to the same numbers. Any
+number of workers goes through the same rounds; the first of them owns the folder.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ SILENT = Watch()
 def topics_for(settings: PreferenceSettings) -> TopicSplit:
     """The topics of a run, split before anything is written."""
     data = settings.data
-    return split_topics(topics_of(data.topics), data.tuning, data.held_out, settings.seed, data.most_topics)
+    return split_topics(
+        topics_of(data.topics), data.tuning, data.held_out, settings.seed, data.most_topics
+    )
 
 
 class Rounds:
@@ -129,11 +131,13 @@ class Rounds:
 
     def _start_anew(self, first: list[Text]) -> None:
         self.folder.rewind(-1)
-        atomic_write_json(self.folder.path / CARD, data_card(self.voices, first, self.topics, self.settings))
+        atomic_write_json(
+            self.folder.path / CARD, data_card(self.voices, first, self.topics, self.settings)
+        )
 
     def _rewind(self, steps: int) -> None:
-        """Drop what was logged after a checkpoint, and the row of the held-out topics, which a run killed after its
-        last round may have written."""
+        """Drop what was logged after a checkpoint, and the row of the held-out topics, which a run
+        killed after its last round may have written."""
         self.folder.rewind(steps)
         rows = [row for row in self.folder.evaluations() if row["split"] != "held_out"]
         atomic_write_text(self.folder.path / "evaluations.jsonl", json_lines(rows))
@@ -142,15 +146,29 @@ class Rounds:
         if self.given is not None:
             return list(self.given.texts)
         return generate(
-            self.settings, self.voices, self.topics, self.notebook, SPLITS, samples=self.settings.data.samples,
-            round=-1, tuned=False, progress=self.watch.stage,
-        )  # fmt: skip
+            self.settings,
+            self.voices,
+            self.topics,
+            self.notebook,
+            SPLITS,
+            samples=self.settings.data.samples,
+            round=-1,
+            tuned=False,
+            progress=self.watch.stage,
+        )
 
     def _fresh(self, split: Split, version: int | list[int], samples: int) -> list[Text]:
         return generate(
-            self.settings, self.voices, self.topics, self.notebook, [split], samples=samples, round=version, tuned=True,
+            self.settings,
+            self.voices,
+            self.topics,
+            self.notebook,
+            [split],
+            samples=samples,
+            round=version,
+            tuned=True,
             progress=self.watch.stage,
-        )  # fmt: skip
+        )
 
     def _measure(self, first: list[Text], split: Split, version: int | list[int]) -> dict[str, Any]:
         """An evaluation row without its place in the run; workers share its columns.
@@ -167,11 +185,16 @@ class Rounds:
         def texts(name: str, some: list[Text]) -> Callable[[], dict[str, Any]]:
             return lambda: measure_texts(
                 self.voices, some, self.topics, settings, f"{run}/{name}", self.watch.stage
-            )  # fmt: skip
+            )
 
-        columns: dict[str, Callable[[], Any]] = {"first": texts("first", told), "fresh": texts("fresh", fresh)}
+        columns: dict[str, Callable[[], Any]] = {
+            "first": texts("first", told),
+            "fresh": texts("fresh", fresh),
+        }
         if settings.road == "head":
-            columns["head"] = lambda: head_figures(self.voices, self.heads, fresh, settings, f"{run}/head")
+            columns["head"] = lambda: head_figures(
+                self.voices, self.heads, fresh, settings, f"{run}/head"
+            )
         if settings.measure.instructions:
             columns["instructions"] = lambda: instructions(self.voices, settings)
         mine = self.workers.share(list(columns))
@@ -205,10 +228,12 @@ class Rounds:
         state.round = number
         if beyond:
             self._hold_back(beyond, number)
-        if len(beyond) < len(self.voices):  # those within the bounds keep what they learned, and are measured again
+        # those within the bounds keep what they learned, and are measured again
+        if len(beyond) < len(self.voices):
             state.version = number
             state.versions = [
-                state.versions[player] if name in beyond else number for player, name in enumerate(self.settings.names)
+                state.versions[player] if name in beyond else number
+                for player, name in enumerate(self.settings.names)
             ]
             if beyond:
                 row = self._measure(first, "tuning", state.versions)
@@ -222,27 +247,40 @@ class Rounds:
         voices, settings, state, stage = self.voices, self.settings, self.state, self.watch.stage
         if settings.road == "pairs":
             return improve_by_pairs(
-                voices, self._training_texts(first, state.version), settings, state, number, stage, self.workers
-            )  # fmt: skip
+                voices,
+                self._training_texts(first, state.version),
+                settings,
+                state,
+                number,
+                stage,
+                self.workers,
+            )
         losses = improve_by_heads(
             voices, self.heads, self.topics.train, settings, state, number, stage, self.workers
-        )  # fmt: skip
+        )
         self._teach(self._training_texts(first, number))
         return losses
 
     def _training_texts(self, first: list[Text], version: int = 0) -> list[Text]:
-        """First texts to begin with, then what the players say, each without what cannot be used."""
+        """First texts to begin with, then what the players say, each without what cannot be
+        used."""
         texts = [one for one in first if one.split == "train"]
         if version > 0 and (self.settings.learning.on_policy or self.settings.road == "head"):
             texts = self._fresh("train", version, self.settings.data.samples)
         kept, _ = kept_texts(texts, self.settings.data.truncated)
-        return shuffled_owners(kept, self.settings) if self.settings.control == "shuffled_ownership" else kept
+        return (
+            shuffled_owners(kept, self.settings)
+            if self.settings.control == "shuffled_ownership"
+            else kept
+        )
 
     def _hold_back(self, beyond: dict[str, list[str]], number: int) -> None:
         """Take those who broke a bound back to where they were before the round."""
         state, voices, heads = self.state, self.voices, self.heads
         tried = list(voices.states), list(heads.states), list(state.optimisers)
-        before = self._loaded(self.folder.checkpoint_path((number - 1) * self.settings.learning.steps))
+        before = self._loaded(
+            self.folder.checkpoint_path((number - 1) * self.settings.learning.steps)
+        )
         state.optimisers = before.optimisers
         for player, name in enumerate(self.settings.names):
             if name in beyond:
@@ -253,12 +291,14 @@ class Rounds:
             heads.states[player] = tried[1][player]
         why = "; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in beyond.items())
         self.watch.note(
-            f"round {number} is rolled back: {why}. They go on with twice the KL weight and half the step size"
+            f"round {number} is rolled back: {why}. They go on with twice the KL weight and half "
+            "the step size"
             + ("" if len(beyond) == len(voices) else "; the others keep what they learned")
         )
 
     def _accept(self, row: dict[str, Any], number: int, beyond: Collection[str] = ()) -> None:
-        """Compare the population that stays with the best so far, and adapt the KL weights of those not held back."""
+        """Compare the population that stays with the best so far, and adapt the KL weights of those
+        not held back."""
         state, budget = self.state, self.settings.loss.kl_budget
         if _rank(row) > state.best_rank:
             state.best, state.best_rank, state.stale = number, _rank(row), 0
@@ -268,10 +308,13 @@ class Rounds:
             return
         for player, name in enumerate(self.settings.names):
             if name not in beyond:
-                state.betas[player] = adapted_beta(state.betas[player], row["fresh"]["useful"][name]["kl"], budget)
+                state.betas[player] = adapted_beta(
+                    state.betas[player], row["fresh"]["useful"][name]["kl"], budget
+                )
 
     def _end(self, first: list[Text]) -> None:
-        """Measure the best round on the held-out topics, and leave its voices where peft or transformers find them."""
+        """Measure the best round on the held-out topics, and leave its voices where peft or
+        transformers find them."""
         state = self.state
         self._loaded(self.folder.checkpoint_path(state.best * self.settings.learning.steps))
         row = self._measure(first, "held_out", state.best)
@@ -283,7 +326,9 @@ class Rounds:
 
     def _save(self) -> None:
         def written() -> None:
-            with self.folder.new_checkpoint(self.state.round * self.settings.learning.steps) as path:
+            with self.folder.new_checkpoint(
+                self.state.round * self.settings.learning.steps
+            ) as path:
                 save_round(path, self.voices, self.heads, self.state)
             if self.voices.whole:
                 self._forget_rounds()
@@ -292,12 +337,16 @@ class Rounds:
 
     def _forget_rounds(self) -> None:
         """Whole models are large: only the best round and the last one are kept."""
-        kept = {number * self.settings.learning.steps for number in (self.state.best, self.state.round)}
+        kept = {
+            number * self.settings.learning.steps for number in (self.state.best, self.state.round)
+        }
         for checkpoint in self.folder.checkpoints():
             if int(checkpoint.name) not in kept:
                 shutil.rmtree(checkpoint)
 
-    def _log(self, row: dict[str, Any], number: int, losses: list[dict[str, float]] | None = None) -> None:
+    def _log(
+        self, row: dict[str, Any], number: int, losses: list[dict[str, float]] | None = None
+    ) -> None:
         if self.board is None:
             return
         steps = number * self.settings.learning.steps
@@ -335,24 +384,29 @@ def adapted_beta(beta: float, moved: float, budget: float) -> float:
 
 
 def _rank(row: dict[str, Any]) -> list[float]:
-    """What rounds are compared by: recognition, then its cost where few lineups make the first equal; and, last, what
-    is recognised of fresh texts.
+    """What rounds are compared by: recognition, then its cost where few lineups make the first
+    equal; and, last, what is recognised of fresh texts.
 
-    On the road with pairs recognition is of texts assigned by both authors together, mean over first and fresh texts,
-    and the cost is how far the voices have moved, in nats per token. On the road with heads it is what the heads name
-    rightly, and their information.
+    On the road with pairs recognition is of texts assigned by both authors together, mean over
+    first and fresh texts, and the cost is how far the voices have moved, in nats per token. On the
+    road with heads it is what the heads name rightly, and their information.
     """
     if "head" in row:
         top1, information = (float(row["head"][name]["value"]) for name in ("top1", "information"))
         return [top1, information, top1]
-    first, fresh = (float(row[kind]["recognition"]["assigned"]["value"]) for kind in ("first", "fresh"))
+    first, fresh = (
+        float(row[kind]["recognition"]["assigned"]["value"]) for kind in ("first", "fresh")
+    )
     moved = [one["kl"] for one in row["fresh"]["useful"].values()]
     return [(first + fresh) / 2, -float(sum(moved) / len(moved)), fresh]
 
 
 def _figures(row: dict[str, Any]) -> dict[str, float]:
     fresh = row["fresh"]
-    found = {f"recognition/{way}": fresh["recognition"][way]["joint"]["value"] for way in ("sum", "per_token", "pmi")}
+    found = {
+        f"recognition/{way}": fresh["recognition"][way]["joint"]["value"]
+        for way in ("sum", "per_token", "pmi")
+    }
     found["recognition/assigned"] = fresh["recognition"]["assigned"]["value"]
     found["recognition/first_texts"] = row["first"]["recognition"]["sum"]["joint"]["value"]
     if "head" in row:

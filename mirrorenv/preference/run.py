@@ -1,4 +1,5 @@
-"""A run: its folder, its population and how it may end; resumed by the same call. Needs the extra ``trl``."""
+"""A run: its folder, its population and how it may end; resumed by the same call. Needs the extra
+``trl``."""
 
 from __future__ import annotations
 
@@ -21,7 +22,16 @@ from mirrorenv.results.runs.files import json_lines
 from mirrorenv.results.runs.run_folder import IfExists, RunFolder, first_difference
 from mirrorenv.results.runs.signals import terminable
 
-__all__ = ["CARD", "TEXTS", "Watch", "adapted_beta", "device_for", "topics_for", "train", "voices_for"]
+__all__ = [
+    "CARD",
+    "TEXTS",
+    "Watch",
+    "adapted_beta",
+    "device_for",
+    "topics_for",
+    "train",
+    "voices_for",
+]
 
 _AGAIN = "The same command goes on from the last whole round"
 
@@ -40,7 +50,9 @@ def device_for(name: str = "auto") -> str:
     if name not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"device '{name}': must be auto, cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device 'cuda': torch sees no GPU here; use --device cpu, or a build of torch with CUDA")
+        raise ConfigError(
+            "device 'cuda': torch sees no GPU here; use --device cpu, or a build of torch with CUDA"
+        )
     if on_cpu(name):
         return "cpu"
     if given := os.environ.get("ACCELERATE_TORCH_DEVICE"):  # Ray knows which one is this worker's
@@ -86,12 +98,14 @@ def train(
     Args:
         settings: of the run.
         path: the run folder.
-        pairs: first texts from a file; None has the untouched model write them under each player's persona.
+        pairs: first texts from a file; None has the untouched model write them under each player's
+            persona.
         if_exists: what to do with a run that is there.
         watch: who is told.
         device: ``cpu``, ``cuda`` or ``auto``.
         workers: this process among those that train together, see
-            :func:`~mirrorenv.preference.workers.joined_workers`. All call this with the same arguments.
+            :func:`~mirrorenv.preference.workers.joined_workers`. All call this with the same
+            arguments.
 
     Returns:
         the folder, finished.
@@ -102,17 +116,24 @@ def train(
     refuse_uneven(settings, workers.size)
     config, again = _config(settings, pairs), if_exists == "overwrite"
     known = workers.first(lambda: RunFolder.open(path) if (path / "run.json").is_file() else None)
-    if known is not None and not again and known.status == "finished" and _same(known, config, settings.seed):
+    if (
+        known is not None
+        and not again
+        and known.status == "finished"
+        and _same(known, config, settings.seed)
+    ):
         return known
 
     def opened() -> RunFolder:
         if again and known is not None:
-            (path / TEXTS).unlink(missing_ok=True)  # first, so that no run begins with another's texts
+            # first, so that no run begins with another's texts
+            (path / TEXTS).unlink(missing_ok=True)
         where = device_for(device) + (f", {workers.size} workers" if workers.size > 1 else "")
         return RunFolder.create(path, config, settings.seed, if_exists=if_exists, device=where)
 
     with ExitStack() as stack:
-        late = known is None or again  # then a model that cannot be loaded leaves no folder behind, and costs no run
+        # then a model that cannot be loaded leaves no folder behind, and costs no run
+        late = known is None or again
         if not late:
             folder = workers.first(opened)
         voices = stack.enter_context(voices_for(settings, device))
@@ -131,7 +152,8 @@ def _same(known: RunFolder, config: dict[str, Any], seed: int) -> bool:
 
 
 def _config(settings: PreferenceSettings, pairs: PairFile | None) -> dict[str, Any]:
-    """What a folder remembers of a run. What came later is left out at its default: older runs can be resumed."""
+    """What a folder remembers of a run. What came later is left out at its default: older runs can
+    be resumed."""
     config = settings.model_dump(mode="json")
     if config["learning"]["weights"] == "adapters":
         del config["learning"]["weights"]
@@ -149,7 +171,11 @@ def _reasons(folder: RunFolder, workers: Workers, watch: Watch) -> Iterator[None
             watch.note(f"interrupted. {_AGAIN}")
         if workers.leads:
             with suppress(MirrorError):  # where nothing can be written, the reason itself says so
-                folder.fail("interrupted from the keyboard" if interrupted else f"{type(error).__name__}: {error}")
+                folder.fail(
+                    "interrupted from the keyboard"
+                    if interrupted
+                    else f"{type(error).__name__}: {error}"
+                )
         raise
 
 

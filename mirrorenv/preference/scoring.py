@@ -1,4 +1,5 @@
-"""Every text under every model: the numbers that recognition and usefulness are made of. Needs torch.
+"""Every text under every model: the numbers that recognition and usefulness are made of. Needs
+torch.
 
 Shape legend: B lineups (a topic and a sample), N players, K = N slots (here in author order).
 """
@@ -35,7 +36,9 @@ Array = npt.NDArray[np.float64]
 Tokens = tuple[int, ...]
 Nats = dict[tuple[Tokens, Tokens], float]
 """Log-probability of a text after a prompt, by both."""
-_known: WeakKeyDictionary[Voices, dict[tuple[Tokens, tuple[Tokens, ...], float], list[float]]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Voices, dict[tuple[Tokens, tuple[Tokens, ...], float], list[float]]] = (
+    WeakKeyDictionary()
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Scored:
     """Log-probabilities of whole texts, in nats.
 
     Attributes:
-        by_player: (B, N, N) text of author k under player n's model, told nothing, at the temperature of sampling.
+        by_player: (B, N, N) text of author k under player n's model, told nothing, at the
+            temperature of sampling.
         untouched: (B, N) under the untouched model, told nothing, at the same temperature.
         lengths: (B, N) tokens.
     """
@@ -75,14 +79,17 @@ def tokens_of(model: LanguageModel, one: Text) -> tuple[int, ...]:
 
 
 def together(pairs: Iterable[tuple[Tokens, Tokens]]) -> dict[Tokens, list[Tokens]]:
-    """Prompts with all texts that are asked for after them, each once: what is read side by side."""
+    """Prompts with all texts that are asked for after them, each once: what is read side by
+    side."""
     found: dict[Tokens, dict[Tokens, None]] = {}
     for prompt, text in pairs:
         found.setdefault(prompt, {})[text] = None
     return {prompt: list(texts) for prompt, texts in found.items()}
 
 
-def nats_of(model: LanguageModel, asked: Mapping[Tokens, Sequence[Tokens]], temperature: float) -> Nats:
+def nats_of(
+    model: LanguageModel, asked: Mapping[Tokens, Sequence[Tokens]], temperature: float
+) -> Nats:
     """Log-probabilities of texts after prompts."""
     return {
         (prompt, text): nats
@@ -91,10 +98,14 @@ def nats_of(model: LanguageModel, asked: Mapping[Tokens, Sequence[Tokens]], temp
     }
 
 
-def untouched_nats(voices: Voices, asked: Mapping[Tokens, Sequence[Tokens]], temperature: float) -> Nats:
-    """The same under the untouched model. What was asked before in this very form is not computed again.
+def untouched_nats(
+    voices: Voices, asked: Mapping[Tokens, Sequence[Tokens]], temperature: float
+) -> Nats:
+    """The same under the untouched model. What was asked before in this very form is not computed
+    again.
 
-    In this very form: texts that are read side by side round together, and a resumed run must come to the same bytes.
+    In this very form: texts that are read side by side round together, and a resumed run must come
+    to the same bytes.
     """
     found: Nats = {}
     known = _known.setdefault(voices, {})
@@ -121,12 +132,17 @@ def lineups_of(texts: Sequence[Text], players: Sequence[str]) -> Lineups:
         if all((topic, sample, name) in found for name in players)
     ]
     if not full:
-        raise MirrorError("no topic has a text of every player, so there is no lineup to read; write more texts")
+        raise MirrorError(
+            "no topic has a text of every player, so there is no lineup to read; write more texts"
+        )
     return Lineups(tuple(topic for topic, _ in full), tuple(some for _, some in full))
 
 
 def score_lineups(
-    voices: Voices, lineups: Lineups, settings: PreferenceSettings, progress: Callable[[str, int, int], None]
+    voices: Voices,
+    lineups: Lineups,
+    settings: PreferenceSettings,
+    progress: Callable[[str, int, int], None],
 ) -> Scored:
     """Score every text under every model.
 
@@ -140,7 +156,9 @@ def score_lineups(
     by_player = np.zeros((len(lineups), size, size))
     tokens = [[tokens_of(voices.base, one) for one in some] for some in lineups.texts]
     prompts = [prompt_of(voices.base, topic, settings) for topic in lineups.topics]
-    asked = together((prompt, text) for prompt, some in zip(prompts, tokens, strict=True) for text in some)
+    asked = together(
+        (prompt, text) for prompt, some in zip(prompts, tokens, strict=True) for text in some
+    )
 
     def table(nats: Nats) -> Array:  # (B, N)
         rows = zip(prompts, tokens, strict=True)

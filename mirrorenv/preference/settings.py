@@ -31,7 +31,8 @@ __all__ = [
 Control = Literal["none", "same_prompt", "shuffled_ownership", "supervised", "reversed"]
 CONTROLS: tuple[str, ...] = ("none", "same_prompt", "shuffled_ownership", "supervised", "reversed")
 NOTHING_KEPT = (
-    "no round was better than the start and inside the bounds, so the voices are those of the untouched model; set "
+    "no round was better than the start and inside the bounds, so the voices are those of the "
+    "untouched model; set "
     "learning.learning_rate lower, loss.supervised or loss.beta higher, or the bounds wider"
 )
 """What a run says whose rounds all broke a bound, or were no better."""
@@ -44,20 +45,27 @@ class PlayerSettings(StrictModel):
     name: str = Field(pattern=_NAME)
     """Shown in tables."""
     persona: str = Field(default="", max_length=4000)
-    """What the untouched model is told when it writes this player's first texts. Tuned players are told nothing."""
+    """What the untouched model is told when it writes this player's first texts. Tuned players are
+    told nothing."""
 
 
 def _default_players() -> tuple[PlayerSettings, ...]:
-    return tuple(PlayerSettings(name=name, persona=PERSONAS[name][0]) for name in ("pirate", "professor", "teenager"))
+    return tuple(
+        PlayerSettings(name=name, persona=PERSONAS[name][0])
+        for name in ("pirate", "professor", "teenager")
+    )
 
 
 class DataSettings(StrictModel):
     """Who writes about what, and which topics are kept apart."""
 
-    players: tuple[PlayerSettings, ...] = Field(default_factory=_default_players, min_length=2, max_length=16)
+    players: tuple[PlayerSettings, ...] = Field(
+        default_factory=_default_players, min_length=2, max_length=16
+    )
     """N players; two or more, with different names."""
     topics: tuple[str, ...] = Field(default=("questions",), min_length=1)
-    """Topic packs: `questions` of this room, packs of the debate by name, or paths of TOML files."""
+    """Topic packs: `questions` of this room, packs of the debate by name, or paths of TOML
+    files."""
     most_topics: int = Field(default=0, ge=0)
     """Use only this many topics (0: all)."""
     tuning: float = Field(default=0.2, gt=0, lt=1)
@@ -67,16 +75,17 @@ class DataSettings(StrictModel):
     samples: int = Field(default=2, ge=1, le=64)
     """Texts of each player on each topic."""
     tokens: int = Field(default=96, ge=1, le=4096)
-    """Most tokens of a text. Small models seldom end by themselves unless the topic asks for little, as those of
-    `questions` do."""
+    """Most tokens of a text. Small models seldom end by themselves unless the topic asks for
+    little, as those of `questions` do."""
     temperature: float = Field(default=0.7, gt=0, le=5)
     """Of every text that is sampled; probabilities of texts are taken at the same temperature."""
     truncated: Literal["drop", "keep", "trim"] = "drop"
-    """Texts of the training set that did not end by themselves: `drop` leaves them out, `trim` cuts them after their
-    last whole sentence, `keep` uses them as far as they go. The data card counts them. Measured texts are never
-    touched."""
+    """Texts of the training set that did not end by themselves: `drop` leaves them out, `trim` cuts
+    them after their last whole sentence, `keep` uses them as far as they go. The data card counts
+    them. Measured texts are never touched."""
     neutral: str = Field(default="You are a helpful assistant.", max_length=4000)
-    """The system message of tuned players and of the untouched model that they are compared with."""
+    """The system message of tuned players and of the untouched model that they are compared
+    with."""
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -84,7 +93,9 @@ class DataSettings(StrictModel):
         if len(set(names)) != len(names):
             raise ValueError(f"two players share a name: {', '.join(names)}")
         if self.tuning + self.held_out >= 1:
-            raise ValueError("tuning and held_out leave no topic to train on; their sum must be below 1")
+            raise ValueError(
+                "tuning and held_out leave no topic to train on; their sum must be below 1"
+            )
         return self
 
 
@@ -92,14 +103,16 @@ class LossSettings(StrictModel):
     """What is minimised: own text against another's, on one topic."""
 
     kind: Literal["sigmoid", "normalised", "reference_free"] = "sigmoid"
-    """`sigmoid`: DPO (Rafailov et al. 2023). `normalised`: log-ratios per token, so that length does not decide.
-    `reference_free`: no untouched model in the margin."""
+    """`sigmoid`: DPO (Rafailov et al. 2023). `normalised`: log-ratios per token, so that length
+    does not decide. `reference_free`: no untouched model in the margin."""
     supervised: float = Field(default=0.2, ge=0)
-    """Weight of the log-likelihood of one's own text beside it; holds back likelihood displacement."""
+    """Weight of the log-likelihood of one's own text beside it; holds back likelihood
+    displacement."""
     beta: float = Field(default=0.1, gt=0)
     """KL weight: how strongly a voice is held to the untouched model."""
     kl_budget: float | None = Field(default=None, gt=0)
-    """Nats per token a voice may move from the untouched model; beta is adapted to it after every round."""
+    """Nats per token a voice may move from the untouched model; beta is adapted to it after every
+    round."""
 
 
 class LearningSettings(StrictModel):
@@ -160,7 +173,8 @@ class HeadSettings(StrictModel):
     """The road with a classifier."""
 
     generations: int = Field(default=8, ge=2)
-    """Texts on each topic that are compared with one another in a step of GRPO (Shao et al. 2024)."""
+    """Texts on each topic that are compared with one another in a step of GRPO (Shao et al.
+    2024)."""
     natural: float = Field(default=0.1, ge=0)
     """Weight of a text's mean log-probability under the untouched model beside log N + log q."""
 
@@ -175,12 +189,13 @@ class PreferenceSettings(StrictModel):
     seed: int = Field(default=0, ge=0)
     """Of topics, texts, adapters and data order."""
     road: Literal["pairs", "head"] = "pairs"
-    """`pairs`: own text preferred to another's. `head`: a classifier on each voice's hidden states learns who wrote
-    what, and being recognised by it is the reward of GRPO."""
+    """`pairs`: own text preferred to another's. `head`: a classifier on each voice's hidden states
+    learns who wrote what, and being recognised by it is the reward of GRPO."""
     control: Control = "none"
-    """`same_prompt`: all players are told the same, only their draws differ. `shuffled_ownership`: every training text
-    gets a random owner. `supervised`: the same number of steps on one's own text, and nobody else's. `reversed`: the
-    other's text is preferred, the direction of SPIN (Chen et al. 2024)."""
+    """`same_prompt`: all players are told the same, only their draws differ. `shuffled_ownership`:
+    every training text gets a random owner. `supervised`: the same number of steps on one's own
+    text, and nobody else's. `reversed`: the other's text is preferred, the direction of SPIN (Chen
+    et al. 2024)."""
     data: DataSettings = Field(default_factory=DataSettings)
     loss: LossSettings = LossSettings()
     head: HeadSettings = HeadSettings()
@@ -195,7 +210,10 @@ class PreferenceSettings(StrictModel):
 
     def persona(self, player: int) -> str:
         """What a player is told when it writes its first texts."""
-        return self.data.players[0 if self.control == "same_prompt" else player].persona or self.data.neutral
+        return (
+            self.data.players[0 if self.control == "same_prompt" else player].persona
+            or self.data.neutral
+        )
 
 
 def player_of_card(path: str | Path) -> dict[str, str]:
@@ -209,7 +227,9 @@ def player_of_card(path: str | Path) -> dict[str, str]:
 
 
 def load_settings(
-    files: Iterable[str | Path] = (), overrides: Iterable[str] = (), given: Mapping[str, Any] | None = None
+    files: Iterable[str | Path] = (),
+    overrides: Iterable[str] = (),
+    given: Mapping[str, Any] | None = None,
 ) -> PreferenceSettings:
     """Defaults, then files in order, then what is given, then ``a.b=c`` overrides.
 

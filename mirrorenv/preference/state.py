@@ -1,4 +1,5 @@
-"""What a run must remember between rounds, as safetensors and JSON; nothing is unpickled. Needs torch."""
+"""What a run must remember between rounds, as safetensors and JSON; nothing is unpickled. Needs
+torch."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class Progressed:
         betas: KL weight of each player.
         rates: step size of each player.
         best: round with the best recognition among the useful ones; 0 is the untouched population.
-        best_rank: its recognition, what decides where that is equal, and what is recognised of fresh texts.
+        best_rank: its recognition, what decides where that is equal, and what is recognised of
+            fresh texts.
         stale: rounds since.
         reference: usefulness of each player's first texts.
         optimisers: by player, None before its first step.
@@ -53,11 +55,19 @@ class Progressed:
 def save_round(folder: Path, voices: Voices, heads: Heads, state: Progressed) -> None:
     """Write a checkpoint into an empty folder."""
     save_file(
-        {f"{n}/{name}": tensor for n, some in enumerate(voices.states) for name, tensor in some.items()},
+        {
+            f"{n}/{name}": tensor
+            for n, some in enumerate(voices.states)
+            for name, tensor in some.items()
+        },
         folder / _ADAPTERS,
     )
     save_file(
-        {f"{n}/{name}": tensor.contiguous() for n, some in enumerate(heads.states) for name, tensor in some.items()},
+        {
+            f"{n}/{name}": tensor.contiguous()
+            for n, some in enumerate(heads.states)
+            for name, tensor in some.items()
+        },
         folder / _HEADS,
     )
     moments = {
@@ -82,7 +92,9 @@ def load_round(folder: Path, voices: Voices, heads: Heads) -> Progressed:
         verify_manifest(folder)
         plain, adapters = read_json(folder / _STATE), load_file(folder / _ADAPTERS)
         moments = load_file(folder / _OPTIMISERS)
-        states = [{name: adapters[f"{n}/{name}"] for name in voices.states[n]} for n in range(len(voices))]
+        states = [
+            {name: adapters[f"{n}/{name}"] for name in voices.states[n]} for n in range(len(voices))
+        ]
         kept: list[State] = [{} for _ in range(len(voices))]
         for key, tensor in load_file(folder / _HEADS).items():
             player, name = key.split("/")
@@ -96,10 +108,13 @@ def load_round(folder: Path, voices: Voices, heads: Heads) -> Progressed:
                     found.setdefault(int(index), {})[name] = tensor
             optimisers.append(found or None)
         state = Progressed(**plain, optimisers=optimisers)
-        state.versions = state.versions or [state.version] * len(voices)  # older runs took everybody back together
+        # older runs took everybody back together
+        state.versions = state.versions or [state.version] * len(voices)
     except MirrorError as error:
         raise CheckpointError(f"the checkpoint {folder} is damaged: {error}") from error
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise CheckpointError(f"the checkpoint {folder} does not fit this run: {error}; start it anew") from error
+        raise CheckpointError(
+            f"the checkpoint {folder} does not fit this run: {error}; start it anew"
+        ) from error
     voices.states, heads.states = states, kept
     return state

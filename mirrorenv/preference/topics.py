@@ -47,7 +47,8 @@ class TopicSplit:
         for split in SPLITS:
             if not getattr(self, split):
                 raise ConfigError(
-                    f"topics: none for '{split}'; give more topics, or larger shares for tuning and held_out"
+                    f"topics: none for '{split}'; give more topics, or larger shares for tuning "
+                    "and held_out"
                 )
 
     def __getitem__(self, split: Split) -> tuple[str, ...]:
@@ -76,7 +77,8 @@ def refuse_leaks(topics: Mapping[Split, Iterable[str]], place: str) -> None:
             other = seen.setdefault(normalised(topic), split)
             if other != split:
                 raise ConfigError(
-                    f"{place}: the topic '{topic[:80]}' leaks: it is in '{other}' and in '{split}'. What is measured "
+                    f"{place}: the topic '{topic[:80]}' leaks: it is in '{other}' and in "
+                    f"'{split}'. What is measured "
                     "must not have been trained on; keep it in one of them"
                 )
 
@@ -99,7 +101,9 @@ def topics_of(packs: Iterable[str]) -> list[str]:
     return list(found.values())
 
 
-def split_topics(topics: Iterable[str], tuning: float, held_out: float, seed: int, most: int = 0) -> TopicSplit:
+def split_topics(
+    topics: Iterable[str], tuning: float, held_out: float, seed: int, most: int = 0
+) -> TopicSplit:
     """Split topics by hash: the same topics and seed give the same split, whatever their order.
 
     Args:
@@ -114,14 +118,21 @@ def split_topics(topics: Iterable[str], tuning: float, held_out: float, seed: in
     """
     order = topic_order(topics, seed)[: most or None]
     if len(order) < 3:
-        raise ConfigError(f"topics: {len(order)} different ones, and three splits need at least one each; give more")
+        raise ConfigError(
+            f"topics: {len(order)} different ones, and three splits need at least one each; give "
+            "more"
+        )
     some = max(1, round(tuning * len(order)))
     kept = max(1, round(held_out * len(order)))
-    return TopicSplit(tuple(order[some + kept :]), tuple(order[:some]), tuple(order[some : some + kept]))
+    return TopicSplit(
+        tuple(order[some + kept :]), tuple(order[:some]), tuple(order[some : some + kept])
+    )
 
 
 def topic_order(topics: Iterable[str], seed: int) -> list[str]:
     """Different topics in the order in which splits take them: by hash."""
     unique = {normalised(topic): topic for topic in topics}
-    order = sorted(unique, key=lambda topic: blake2b(f"{seed}|{topic}".encode(), digest_size=8).digest())
+    order = sorted(
+        unique, key=lambda topic: blake2b(f"{seed}|{topic}".encode(), digest_size=8).digest()
+    )
     return [unique[topic] for topic in order]

@@ -1,9 +1,11 @@
-"""Whether texts are still worth reading: repetition, perplexity, relevance, length, instructions, distance.
+"""Whether texts are still worth reading: repetition, perplexity, relevance, length, instructions,
+distance.
 
-Formulas: distinct-n after Li et al. 2016; perplexity under the untouched model at temperature 1; relevance is the
-leave-one-out estimate of the mutual information of text and topic (L1Out; Poole et al. 2019): the own topic is not
-among those it is compared with, so that it does not level off at the log of how many they are; the distance is the
-Kullback-Leibler divergence per token at the temperature of sampling, from the texts' own log-probabilities.
+Formulas: distinct-n after Li et al. 2016; perplexity under the untouched model at temperature 1;
+relevance is the leave-one-out estimate of the mutual information of text and topic (L1Out; Poole et
+al. 2019): the own topic is not among those it is compared with, so that it does not level off at
+the log of how many they are; the distance is the Kullback-Leibler divergence per token at the
+temperature of sampling, from the texts' own log-probabilities.
 """
 
 from __future__ import annotations
@@ -41,26 +43,31 @@ INSTRUCTIONS: tuple[tuple[str, str], ...] = (
 
 
 def repetition(tokens: Sequence[int], size: int = 3) -> float:
-    """Share of a text's pieces of `size` tokens that were there before; 0 for a text without two such pieces."""
+    """Share of a text's pieces of `size` tokens that were there before; 0 for a text without two
+    such pieces."""
     pieces = [tuple(tokens[i : i + size]) for i in range(len(tokens) - size + 1)]
     return 1 - len(set(pieces)) / len(pieces) if len(pieces) > 1 else 0.0
 
 
 def distinct(texts: Sequence[Sequence[int]], size: int) -> float:
-    """Different pieces of `size` tokens over all such pieces, in all texts together; 0 if there is none."""
+    """Different pieces of `size` tokens over all such pieces, in all texts together; 0 if there is
+    none."""
     pieces = [tuple(one[i : i + size]) for one in texts for i in range(len(one) - size + 1)]
     return len(set(pieces)) / len(pieces) if pieces else 0.0
 
 
 def relevance(scores: Array, own: npt.ArrayLike) -> Array:
-    """(B,) nats: log p(text | its topic) minus the log mean of p(text | topic) over all other topics.
+    """(B,) nats: log p(text | its topic) minus the log mean of p(text | topic) over all other
+    topics.
 
     Args:
         scores: (B, M) log-probabilities of each text after each of M topics, two or more.
         own: (B,) which column is its own topic.
     """
     mine = np.arange(scores.shape[1]) == np.asarray(own)[:, None]  # (B, M)
-    others = np.logaddexp.reduce(np.where(mine, -np.inf, scores), axis=1) - math.log(scores.shape[1] - 1)
+    others = np.logaddexp.reduce(np.where(mine, -np.inf, scores), axis=1) - math.log(
+        scores.shape[1] - 1
+    )
     found: Array = scores[mine] - others
     return found
 
@@ -69,7 +76,10 @@ def follows(model: LanguageModel, neutral: str, tokens: int = 24) -> float:
     """Share of :data:`INSTRUCTIONS` that a model follows, taking the likeliest token each time."""
     from mirrorenv.llm.asking import Request
 
-    asked = [Request(model.chat([("system", neutral), ("user", one)]), tokens, 0.0, 0) for one, _ in INSTRUCTIONS]
+    asked = [
+        Request(model.chat([("system", neutral), ("user", one)]), tokens, 0.0, 0)
+        for one, _ in INSTRUCTIONS
+    ]
     answers = model.generate(asked)
     right = [
         re.search(pattern, answer.text, re.IGNORECASE) is not None
@@ -79,7 +89,11 @@ def follows(model: LanguageModel, neutral: str, tokens: int = 24) -> float:
 
 
 def usefulness(
-    tokens: Sequence[Sequence[int]], finished: Sequence[bool], plain: Array, drift: Array, relevant: Array
+    tokens: Sequence[Sequence[int]],
+    finished: Sequence[bool],
+    plain: Array,
+    drift: Array,
+    relevant: Array,
 ) -> dict[str, Any]:
     """The figures of one player's texts.
 

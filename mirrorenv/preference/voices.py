@@ -1,7 +1,8 @@
 """N voices on one base model: each a low-rank adapter, one of them in the model at a time.
 
-Needs torch, transformers and peft. Adapters are kept as plain tensors and copied in and out; the untouched model is the
-same module with its adapters switched off. Voices that are whole models are in :mod:`mirrorenv.preference.full_voices`.
+Needs torch, transformers and peft. Adapters are kept as plain tensors and copied in and out; the
+untouched model is the same module with its adapters switched off. Voices that are whole models are
+in :mod:`mirrorenv.preference.full_voices`.
 """
 
 from __future__ import annotations
@@ -56,22 +57,35 @@ class Voices:
     whole = False
 
     def __init__(
-        self, base: LanguageModel, players: Sequence[str], rank: int, targets: Sequence[str], seed: int
+        self,
+        base: LanguageModel,
+        players: Sequence[str],
+        rank: int,
+        targets: Sequence[str],
+        seed: int,
     ) -> None:
         self.base, self.players = base, tuple(players)
         config = LoraConfig(
-            r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules=list(targets), task_type="CAUSAL_LM"
+            r=rank,
+            lora_alpha=2 * rank,
+            lora_dropout=0.0,
+            target_modules=list(targets),
+            task_type="CAUSAL_LM",
         )
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # peft asks by a name that transformers has changed
+                # peft asks by a name that transformers has changed
+                warnings.simplefilter("ignore", FutureWarning)
                 self.model: Any = get_peft_model(base.model, config, adapter_name=ADAPTER)
         except ValueError as error:
             raise ConfigError(
-                f"learning.targets: the model '{base.name}' has no linear layers named {', '.join(targets)} ({error}); "
+                f"learning.targets: the model '{base.name}' has no linear layers named "
+                f"{', '.join(targets)} ({error}); "
                 "name the layers of its attention"
             ) from error
-        self.states: list[State] = [self._fresh(derived_seed(seed, "adapter", name)) for name in self.players]
+        self.states: list[State] = [
+            self._fresh(derived_seed(seed, "adapter", name)) for name in self.players
+        ]
         self._present: int | None = None
 
     def __len__(self) -> int:
@@ -97,7 +111,8 @@ class Voices:
         vars(self.model.get_base_model()).pop("forward", None)
 
     def only_voice(self) -> None:
-        """Undo what a trainer of TRL adds: a copy of the adapter to compare with; ours is the untouched model."""
+        """Undo what a trainer of TRL adds: a copy of the adapter to compare with; ours is the
+        untouched model."""
         if "ref" in self.model.peft_config:
             self.model.delete_adapter("ref")
         self.model.set_adapter(ADAPTER)
@@ -108,7 +123,8 @@ class Voices:
         self.model.save_pretrained(str(folder))
 
     def _fresh(self, seed: int) -> State:
-        """First weights: A uniform as for a linear layer, B zero, so that every voice begins as the untouched model."""
+        """First weights: A uniform as for a linear layer, B zero, so that every voice begins as the
+        untouched model."""
         draws = torch.Generator().manual_seed(seed)
         state = {}
         for name, weights in self.parameters().items():
@@ -123,11 +139,14 @@ class Voices:
 
     def take_out(self, player: int) -> None:
         """Keep the weights in the model as the player's."""
-        self.states[player] = {name: weights.detach().cpu().clone() for name, weights in self.parameters().items()}
+        self.states[player] = {
+            name: weights.detach().cpu().clone() for name, weights in self.parameters().items()
+        }
 
     @contextmanager
     def speaking(self, player: int | None) -> Iterator[LanguageModel]:
-        """The model as a player, or untouched for None. What it has read is forgotten afterwards."""
+        """The model as a player, or untouched for None. What it has read is forgotten
+        afterwards."""
         if player is None:
             with self.model.disable_adapter():
                 yield LanguageModel(self.model, self.base.tokenizer, self.base.name)

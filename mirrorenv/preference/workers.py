@@ -1,7 +1,9 @@
-"""Processes that tune one population together, launched by accelerate, torchrun or Ray; alone they are one.
+"""Processes that tune one population together, launched by accelerate, torchrun or Ray; alone they
+are one.
 
-Gradients travel through torch's own data parallelism, everything else as the two verbs below. Only the first worker
-touches files. What travels is pickled between processes of one run, and never read from a file.
+Gradients travel through torch's own data parallelism, everything else as the two verbs below. Only
+the first worker touches files. What travels is pickled between processes of one run, and never read
+from a file.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from mirrorenv.preference.settings import PreferenceSettings
 __all__ = ["ALONE", "Workers", "joined_workers", "launched", "on_cpu", "refuse_uneven"]
 
 T = TypeVar("T")
-_PATIENCE = timedelta(hours=12)  # one worker may measure for long; whoever dies is noticed by the launcher
+# one worker may measure for long; whoever dies is noticed by the launcher
+_PATIENCE = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class Workers:
         """Have the first worker do something, and all get what came of it.
 
         Raises:
-            Exception: whatever the first worker raised; in the others SystemExit, since it has been said once.
+            Exception: whatever the first worker raised; in the others SystemExit, since it has been
+                said once.
         """
         if self.size == 1:
             return work()
@@ -90,7 +94,8 @@ class Workers:
     def _attempted(work: Callable[[], T]) -> tuple[bool, Any]:
         try:
             return True, work()
-        except Exception as error:  # travels to all: a worker that went away would leave the others waiting
+        # travels to all: a worker that went away would leave the others waiting
+        except Exception as error:
             return False, error
 
     def _opened(self, attempt: tuple[bool, Any]) -> Any:
@@ -117,27 +122,31 @@ def joined_workers(device: str = "auto") -> Workers:
         device: ``cpu`` has them talk through gloo even where there are GPUs.
 
     Raises:
-        ConfigError: if the launcher was told to cut the model into shards: voices are copied in and out whole.
+        ConfigError: if the launcher was told to cut the model into shards: voices are copied in and
+            out whole.
     """
     if launched() == 1:
         return ALONE
     for name in ("FSDP", "DEEPSPEED", "MEGATRON_LM"):
         if os.environ.get(f"ACCELERATE_USE_{name}", "false").lower() == "true":
             raise ConfigError(
-                f"accelerate is set to {name}, and voices are trained by plain data parallelism (DDP): launch with "
+                f"accelerate is set to {name}, and voices are trained by plain data parallelism "
+                "(DDP): launch with "
                 "--multi_gpu, or with --cpu"
             )
     import torch
     from accelerate import PartialState
 
     near = int(os.environ.get("LOCAL_WORLD_SIZE") or 1)
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // near)))  # or accelerate warns
+    # or accelerate warns
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // near)))
     state = PartialState(cpu=on_cpu(device), timeout=_PATIENCE)
     return Workers(state.process_index, state.num_processes)
 
 
 def on_cpu(device: str = "auto") -> bool:
-    """Whether a process computes on the CPU: told so by the user or by accelerate, or because there is nothing else."""
+    """Whether a process computes on the CPU: told so by the user or by accelerate, or because there
+    is nothing else."""
     import torch
 
     told = os.environ.get("ACCELERATE_USE_CPU", "false").lower() == "true"

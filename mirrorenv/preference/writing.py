@@ -1,4 +1,5 @@
-"""Texts in batches, appended to a file as they are written; what is there already is not written again."""
+"""Texts in batches, appended to a file as they are written; what is there already is not written
+again."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Notebook", "generate"]
 
-_BATCH = 16  # texts written side by side, and appended together: a batch is there whole or not at all
+# texts written side by side, and appended together: a batch is there whole or not at all
+_BATCH = 16
 Progress = Callable[[str, int, int], None]
 
 
@@ -72,8 +74,9 @@ class Notebook:
             settings: of the run.
             progress: called with the number of texts done, after each batch.
         """
-        # Batches are cut before asking what is there, so that a resumed run computes the same batches; and each is
-        # written by one worker alone, so that any number of workers writes the same texts.
+        # Batches are cut before asking what is there, so that a resumed run computes the same
+        # batches; and each is written by one worker alone, so that any number of workers writes the
+        # same texts.
         batches = [wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH)]
         for start in range(0, len(batches), self.workers.size):
             missing = [
@@ -82,7 +85,9 @@ class Notebook:
             ]
             if any(missing):
                 mine = missing[self.workers.rank] if self.workers.rank < len(missing) else []
-                self._append(self.workers.each(partial(self._written, model, system, mine, settings)))
+                self._append(
+                    self.workers.each(partial(self._written, model, system, mine, settings))
+                )
             progress(min((start + self.workers.size) * _BATCH, len(wanted)))
         return [self._known[one.key] for one in wanted]
 
@@ -110,7 +115,16 @@ class Notebook:
             for one in some
         ]
         return [
-            Text(one.player, one.topic, one.split, text.text, text.tokens, text.finished, one.sample, one.round)
+            Text(
+                one.player,
+                one.topic,
+                one.split,
+                text.text,
+                text.tokens,
+                text.finished,
+                one.sample,
+                one.round,
+            )
             for one, text in zip(some, model.generate(asked), strict=True)
         ]
 
@@ -137,7 +151,8 @@ def generate(
         splits: which topics.
         samples: texts of each player on each topic.
         round: version of the voices, of all or of each; -1 for the first texts.
-        tuned: whether the players' adapters speak, told nothing; else the untouched model under each persona.
+        tuned: whether the players' adapters speak, told nothing; else the untouched model under
+            each persona.
         progress: called with (what, texts done, texts to do).
     """
     found = list[Text]()

@@ -1,4 +1,5 @@
-"""Training on Ray RLlib: the MirrorPPO algorithm, its runner and learner, and whole runs from one settings object."""
+"""Training on Ray RLlib: the MirrorPPO algorithm, its runner and learner, and whole runs from one
+settings object."""
 
 from __future__ import annotations
 
@@ -26,4 +27,6 @@ _HOME = {
 __all__ = list(_HOME)
 
 # A configuration can be read and checked without Ray.
-__getattr__ = lazily(__name__, _HOME, needs={"torch": "train", "ray.rllib": "train"}, light=("settings",))
+__getattr__ = lazily(
+    __name__, _HOME, needs={"torch": "train", "ray.rllib": "train"}, light=("settings",)
+)

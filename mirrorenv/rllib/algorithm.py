@@ -36,10 +36,10 @@ logger = logging.getLogger(__name__)
 class MirrorPPOConfig(PPOConfig):
     """Configuration of `MirrorPPO`.
 
-    >>> config = MirrorPPOConfig().environment("mirrorenv/ants-v0").mirror(weight=1.0, credit="author")
+    >>> config = MirrorPPOConfig().environment("mirrorenv/ants-v0").mirror(weight=1.0)
 
-    RLlib's own options hold for resources (`env_runners`, `learners`), `debugging(seed=...)` and `environment`. What is
-    learned and how is set by `mirror`, `population` and `learning`.
+    RLlib's own options hold for resources (`env_runners`, `learners`), `debugging(seed=...)` and
+    `environment`. What is learned and how is set by `mirror`, `population` and `learning`.
     """
 
     def __init__(self, algo_class: type | None = None) -> None:
@@ -56,28 +56,35 @@ class MirrorPPOConfig(PPOConfig):
         self.seed = 0
 
     def environment(self, *env: Any, **settings: Any) -> Self:
-        """RLlib's `environment`. Its `env` may also be any PettingZoo environment: a path, a class or a function.
+        """RLlib's `environment`. Its `env` may also be any PettingZoo environment: a path, a class
+        or a function.
 
-        >>> config = MirrorPPOConfig().environment("package.module:Env", env_config={"horizon": 100})
+        >>> config = MirrorPPOConfig()
+        >>> config.environment("package.module:Env", env_config={"horizon": 100})
         """
         given = {"env": environment_name(settings.pop("env"))} if "env" in settings else {}
         super().environment(*map(environment_name, env), **given, **settings)
         return self
 
     def mirror(self, **settings: Any) -> Self:
-        """Set the mirror reward: fields of `MirrorSettings` (weight, credit, timing, control, ...)."""
-        self.mirror_settings = MirrorSettings.checked({**self.mirror_settings.model_dump(), **settings}, "mirror")
+        """Set the mirror reward: fields of `MirrorSettings` (weight, credit, timing, control,
+        ...)."""
+        self.mirror_settings = MirrorSettings.checked(
+            {**self.mirror_settings.model_dump(), **settings}, "mirror"
+        )
         return self
 
     def population(self, **settings: Any) -> Self:
-        """Set who acts and recognises: fields of `PopulationSettings` (weights, trunk, hidden, observer, ...)."""
+        """Set who acts and recognises: fields of `PopulationSettings` (weights, trunk, hidden,
+        observer, ...)."""
         self.population_settings = PopulationSettings.checked(
             {**self.population_settings.model_dump(), **settings}, "population"
         )
         return self
 
     def learning(self, total_steps: int | None = None, **settings: Any) -> Self:
-        """Set the optimisation: fields of `LearningSettings`; `total_steps` ends the schedule of the mirror weight."""
+        """Set the optimisation: fields of `LearningSettings`; `total_steps` ends the schedule of
+        the mirror weight."""
         self.learning_settings = LearningSettings.checked(
             {**self.learning_settings.model_dump(), **settings}, "learning"
         )
@@ -91,21 +98,31 @@ class MirrorPPOConfig(PPOConfig):
             TypeError: if any option is given.
         """
         for name in ("model", "optimizer", "replay_buffer_config"):
-            settings.pop(name, None)  # Ray Tune hands these old-stack defaults back when it rebuilds a config
+            # Ray Tune hands these old-stack defaults back when it rebuilds a config
+            settings.pop(name, None)
         if settings:
             known = ", ".join(LearningSettings.model_fields)
             raise TypeError(
-                f"MirrorPPOConfig.training() does not know {', '.join(settings)}: use .learning(...) with {known}"
+                f"MirrorPPOConfig.training() does not know {', '.join(settings)}: use "
+                f".learning(...) with {known}"
             )
         return self
 
     def update_from_dict(self, config_dict: Mapping[str, Any]) -> Self:
-        """RLlib's own; the entries `mirror`, `population` and `learning` go to the methods of these names.
+        """RLlib's own; the entries `mirror`, `population` and `learning` go to the methods of these
+        names.
 
-        So a search space may vary them: ``{**config.to_dict(), "mirror": {"weight": tune.grid_search([0.0, 1.0])}}``.
+        So a search space may vary them: ``{**config.to_dict(), "mirror": {"weight":
+        tune.grid_search([0.0, 1.0])}}``.
         """
-        ours = {name: config_dict[name] for name in ("mirror", "population", "learning") if name in config_dict}
-        super().update_from_dict({name: value for name, value in config_dict.items() if name not in ours})
+        ours = {
+            name: config_dict[name]
+            for name in ("mirror", "population", "learning")
+            if name in config_dict
+        }
+        super().update_from_dict(
+            {name: value for name, value in config_dict.items() if name not in ours}
+        )
         for name, settings in ours.items():
             getattr(self, name)(**settings)
         return self
@@ -122,7 +139,9 @@ class MirrorPPOConfig(PPOConfig):
             module_class=PopulationModule,
             model_config={
                 "shape": population_shape(world).model_dump(),
-                "population": settle_neighbours(self.population_settings, self.mirror_settings, world).model_dump(),
+                "population": settle_neighbours(
+                    self.population_settings, self.mirror_settings, world
+                ).model_dump(),
                 "learning": self.learning_settings.model_dump(),
                 "seed": int(self.seed or 0),
                 "reward": self.mirror_settings.reward,
@@ -142,7 +161,8 @@ class MirrorPPOConfig(PPOConfig):
 
 
 class MirrorPPO(PPO):
-    """Sample whole episodes, pay for recognition, update actors and observers, send all weights to the runners."""
+    """Sample whole episodes, pay for recognition, update actors and observers, send all weights to
+    the runners."""
 
     @classmethod
     def get_default_config(cls) -> MirrorPPOConfig:
@@ -195,12 +215,19 @@ class MirrorPPO(PPO):
         sample = MultiAgentBatch({MODULE_ID: SampleBatch(batch)}, env_steps=steps)
         results = self._update(sample)
         self.metrics.aggregate(results, key="learners")
-        self.env_runner_group.sync_weights(from_worker_or_learner_group=self.learner_group, inference_only=False)
-        if self.config.num_env_runners:  # the driver's own copy, which evaluation and checkpoints read
-            state = self.learner_group.get_state(components="learner/rl_module")["learner"]["rl_module"]
+        self.env_runner_group.sync_weights(
+            from_worker_or_learner_group=self.learner_group, inference_only=False
+        )
+        # the driver's own copy, which evaluation and checkpoints read
+        if self.config.num_env_runners:
+            state = self.learner_group.get_state(components="learner/rl_module")["learner"][
+                "rl_module"
+            ]
             self.env_runner.multi_module.set_state(state)
         self.metrics.log_value(("env_runners", "num_env_steps_sampled"), steps, reduce="sum")
-        self.metrics.log_value(("env_runners", "num_env_steps_sampled_lifetime"), steps, reduce="lifetime_sum")
+        self.metrics.log_value(
+            ("env_runners", "num_env_steps_sampled_lifetime"), steps, reduce="lifetime_sum"
+        )
         for name, value in summary.items():
             self.metrics.log_value(("env_runners", name), value, window=1)
 
@@ -217,12 +244,14 @@ class MirrorPPO(PPO):
                 raise
             reason = str(error).strip().splitlines()[0]
             raise TrainingError(
-                f"a learner was lost in iteration {self.iteration + 1} ({type(error).__name__}: {reason}). "
+                f"a learner was lost in iteration {self.iteration + 1} ({type(error).__name__}: "
+                f"{reason}). "
                 "Start the run again: it goes on from its last checkpoint"
             ) from error
 
     def cleanup(self) -> None:
-        """Stop everything. Env runners hold nothing to give back, and RLlib would wait for ever for a frozen one."""
+        """Stop everything. Env runners hold nothing to give back, and RLlib would wait for ever for
+        a frozen one."""
         if getattr(self, "env_runner_group", None) is not None:
             self.env_runner_group._worker_manager.clear()
         super().cleanup()
@@ -230,7 +259,9 @@ class MirrorPPO(PPO):
     def _sample(self) -> Columns | None:
         """Episodes from every healthy runner; None if none arrived in this attempt."""
         learning: LearningSettings = self.config.learning_settings
-        episodes = np.arange(self._next_episode, self._next_episode + learning.episodes_per_iteration)
+        episodes = np.arange(
+            self._next_episode, self._next_episode + learning.episodes_per_iteration
+        )
         iteration, runners = self.iteration, self.config.num_env_runners
         if not runners:
             self._next_episode += len(episodes)
@@ -242,7 +273,9 @@ class MirrorPPO(PPO):
             return None
         self._next_episode += len(episodes)
         if len(parts) < runners:
-            logger.warning("iteration %d: samples from %d of %d env runners", iteration, len(parts), runners)
+            logger.warning(
+                "iteration %d: samples from %d of %d env runners", iteration, len(parts), runners
+            )
             lost = np.concatenate([share for index, share in shares.items() if index not in parts])
             again = zip(sorted(parts), np.array_split(lost, len(parts)), strict=True)
             replayed = self._ask({index: share for index, share in again if len(share)})
@@ -252,7 +285,8 @@ class MirrorPPO(PPO):
         return {name: np.concatenate([part[name] for part in arrived]) for name in arrived[0]}
 
     def _ask(self, shares: dict[int, NDArray[np.int64]]) -> dict[int, Columns]:
-        """Episodes by env runner, of those that answer; `shares` holds the ids that each is to play."""
+        """Episodes by env runner, of those that answer; `shares` holds the ids that each is to
+        play."""
         iteration = self.iteration
         answers = self.env_runner_group.foreach_env_runner(
             lambda runner: (
@@ -264,14 +298,16 @@ class MirrorPPO(PPO):
             timeout_seconds=self.config.sample_timeout_s,
         )
         for _, answer in answers:
-            if isinstance(answer, MirrorError):  # wrong in one runner, wrong in all: no retry heals a world
+            # wrong in one runner, wrong in all: no retry heals a world
+            if isinstance(answer, MirrorError):
                 raise answer
         return dict(answers)
 
-    # -- checkpoints ----------------------------------------------------------------------------------------------
+    # -- checkpoints -------------------------------------------------------------------------------
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """What Tune keeps: RLlib's own state to go on from, and the population to exchange, in safetensors and JSON."""
+        """What Tune keeps: RLlib's own state to go on from, and the population to exchange, in
+        safetensors and JSON."""
         super().save_checkpoint(checkpoint_dir)
         config = self.config
         about = {

@@ -26,8 +26,8 @@ __all__ = ["PopulationEnvRunner"]
 class PopulationEnvRunner(EnvRunner, Checkpointable):
     """Plays the episodes it is told to: their worlds follow from their ids, whoever plays them.
 
-    The agents' random choices follow from the run's seed, the iteration and the runner's share of the episodes, so a
-    run is repeatable for a given number of runners.
+    The agents' random choices follow from the run's seed, the iteration and the runner's share of
+    the episodes, so a run is repeatable for a given number of runners.
     """
 
     def __init__(self, *, config: Any, **kwargs: Any) -> None:
@@ -60,7 +60,9 @@ class PopulationEnvRunner(EnvRunner, Checkpointable):
         """
         run = int(self.config.seed or 0)
         choices = np.random.SeedSequence([run, iteration, int(episodes[0])])
-        generator = torch.Generator().manual_seed(int(choices.generate_state(1, np.uint64)[0] >> np.uint64(1)))
+        generator = torch.Generator().manual_seed(
+            int(choices.generate_state(1, np.uint64)[0] >> np.uint64(1))
+        )
         world = self._world(len(episodes))
         population = self.module.population
         experience = play(world, population, world_seeds(run, episodes), generator)
@@ -77,22 +79,27 @@ class PopulationEnvRunner(EnvRunner, Checkpointable):
         )
 
     def attempt(self, *, episodes: NDArray[np.int64], iteration: int) -> Columns | MirrorError:
-        """`sample`, with what went wrong as an answer: an exception would end this actor, and its reason with it."""
+        """`sample`, with what went wrong as an answer: an exception would end this actor, and its
+        reason with it."""
         try:
             return self.sample(episodes=episodes, iteration=iteration)
         except MirrorError as error:
             return type(error)(f"env runner {self.worker_index}: {error}")
         except Exception as error:
             where = f"env runner {self.worker_index}, iteration {iteration + 1}"
-            return TrainingError(f"{where}: {type(error).__name__}: {error}\n{traceback.format_exc()}")
+            return TrainingError(
+                f"{where}: {type(error).__name__}: {error}\n{traceback.format_exc()}"
+            )
 
     def _world(self, size: int) -> Any:
         if size not in self._worlds:
             world = make_world(self.config, size)
-            self._worlds[size] = WatchedWorld(world, world_name(self.config), self.config.step_timeout)
+            self._worlds[size] = WatchedWorld(
+                world, world_name(self.config), self.config.step_timeout
+            )
         return self._worlds[size]
 
-    # -- what RLlib asks of a runner ------------------------------------------------------------------------------
+    # -- what RLlib asks of a runner ---------------------------------------------------------------
 
     def get_spaces(self) -> dict[str, Any]:
         """Spaces of one agent, which are those of the module."""
@@ -109,7 +116,9 @@ class PopulationEnvRunner(EnvRunner, Checkpointable):
         if self.module is None:
             raise AssertionError("the population was not built")
 
-    def get_state(self, components: Any = None, *, not_components: Any = None, **kwargs: Any) -> dict[str, Any]:
+    def get_state(
+        self, components: Any = None, *, not_components: Any = None, **kwargs: Any
+    ) -> dict[str, Any]:
         """Weights, if asked for."""
         state: dict[str, Any] = {"weights_seq_no": self._weights_seq_no}
         if self._check_component(COMPONENT_RL_MODULE, components, not_components):

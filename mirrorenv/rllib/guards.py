@@ -1,7 +1,7 @@
 """What keeps an iteration honest: it ends with samples or with an error, never with neither.
 
-With its defaults RLlib 2.60 restarts failed env runners, forgives their failures, and reports an iteration in which all
-of them failed like any other (an empty result, no exception).
+With its defaults RLlib 2.60 restarts failed env runners, forgives their failures, and reports an
+iteration in which all of them failed like any other (an empty result, no exception).
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ _WAIT_SECONDS = 60.0  # for a runner to come back, after each attempt
 _LOOK_SECONDS = 0.5
 
 
-def until_sampled(algorithm: Any, sample: Callable[[], Sample | None], *, wait: float = _WAIT_SECONDS) -> Sample:
+def until_sampled(
+    algorithm: Any, sample: Callable[[], Sample | None], *, wait: float = _WAIT_SECONDS
+) -> Sample:
     """Ask for samples until there are some, waiting for failed env runners to come back in between.
 
     Args:

@@ -1,4 +1,5 @@
-"""The learner: an optimiser for who acts and one for who recognises, over minibatches of whole episodes.
+"""The learner: an optimiser for who acts and one for who recognises, over minibatches of whole
+episodes.
 
 A reward other than the mirror has a model, and that has a third.
 """
@@ -22,10 +23,12 @@ _SLICES = 1_000_003  # spreads (iteration, epoch) over the seeds of the minibatc
 
 
 class PopulationLearner(TorchLearner):
-    """Takes the loss from the module's training pass; RLlib keeps the learner group, DDP and checkpoints."""
+    """Takes the loss from the module's training pass; RLlib keeps the learner group, DDP and
+    checkpoints."""
 
     def configure_optimizers_for_module(self, module_id: str, config: Any = None) -> None:
-        """One Adam for actors and critics, one for the observer heads, one for a reward's model if there is one."""
+        """One Adam for actors and critics, one for the observer heads, one for a reward's model if
+        there is one."""
         learning = population_learning(self)
         observer = self._population_module().population.settings.observer
         for name, part in self._parts():
@@ -41,14 +44,19 @@ class PopulationLearner(TorchLearner):
                     lr_or_lr_schedule=rate,
                 )
 
-    def compute_loss_for_module(self, *, module_id: str, config: Any, batch: Any, fwd_out: Any) -> torch.Tensor:
+    def compute_loss_for_module(
+        self, *, module_id: str, config: Any, batch: Any, fwd_out: Any
+    ) -> torch.Tensor:
         """The loss was computed in the training pass, inside the DDP wrapper; log its parts."""
         self.metrics.log_dict(fwd_out["metrics"], key=module_id, window=None, reduce="mean")
         loss: torch.Tensor = fwd_out["loss"]
         return loss
 
-    def postprocess_gradients(self, gradients_dict: dict[Any, torch.Tensor]) -> dict[Any, torch.Tensor]:
-        """Clip the gradients of actors, observers and reward apart, so that no one's size throttles another.
+    def postprocess_gradients(
+        self, gradients_dict: dict[Any, torch.Tensor]
+    ) -> dict[Any, torch.Tensor]:
+        """Clip the gradients of actors, observers and reward apart, so that no one's size throttles
+        another.
 
         Raises:
             TrainingError: if a gradient is not finite (RLlib would set it to zero in silence).
@@ -58,12 +66,20 @@ class PopulationLearner(TorchLearner):
             with_gradient = [p for p in part.parameters() if p.grad is not None]
             norm = torch.nn.utils.clip_grad_norm_(with_gradient, limit)
             if not torch.isfinite(norm):
-                raise TrainingError(f"the {name}'s gradient is not finite: look for NaN or infinity in the world")
-        return {key: parameter.grad for key, parameter in self._params.items() if parameter.grad is not None}
+                raise TrainingError(
+                    f"the {name}'s gradient is not finite: look for NaN or infinity in the world"
+                )
+        return {
+            key: parameter.grad
+            for key, parameter in self._params.items()
+            if parameter.grad is not None
+        }
 
-    def _create_iterator_if_necessary(self, *, training_data: Any, **kwargs: Any) -> Iterator[MultiAgentBatch]:
-        # RLlib shuffles minibatches with NumPy's global state; here the order follows from seed and iteration alone,
-        # which makes a resumed run equal to an uninterrupted one.
+    def _create_iterator_if_necessary(
+        self, *, training_data: Any, **kwargs: Any
+    ) -> Iterator[MultiAgentBatch]:
+        # RLlib shuffles minibatches with NumPy's global state; here the order follows from seed and
+        # iteration alone, which makes a resumed run equal to an uninterrupted one.
         batch = self._make_batch_if_necessary(training_data=training_data)
         columns = dict(batch.policy_batches[MODULE_ID])
         iteration = int(columns.pop("iteration")[0])
@@ -89,7 +105,9 @@ class PopulationLearner(TorchLearner):
 
     def _population_module(self) -> PopulationModule:
         module = self.module[MODULE_ID]
-        inner: PopulationModule = module.unwrapped() if isinstance(module, TorchDDPRLModule) else module
+        inner: PopulationModule = (
+            module.unwrapped() if isinstance(module, TorchDDPRLModule) else module
+        )
         return inner
 
 

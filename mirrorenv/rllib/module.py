@@ -1,7 +1,7 @@
 """The population as one RLModule.
 
-One module and so one DistributedDataParallel wrapper: with a module for each agent, RLlib 2.60 pairs different modules'
-gradients across learners without an error.
+One module and so one DistributedDataParallel wrapper: with a module for each agent, RLlib 2.60
+pairs different modules' gradients across learners without an error.
 """
 
 from __future__ import annotations
@@ -30,27 +30,40 @@ class PopulationModule(TorchRLModule):
         config = self.model_config
         self.learning = LearningSettings(**config["learning"])
         self.population = Population(
-            PopulationShape(**config["shape"]), PopulationSettings(**config["population"]), config["seed"]
+            PopulationShape(**config["shape"]),
+            PopulationSettings(**config["population"]),
+            config["seed"],
         )
         self.reward = build_reward(
-            config.get("reward", "mirror"), self.population.shape, self.population.settings.observer, config["seed"]
+            config.get("reward", "mirror"),
+            self.population.shape,
+            self.population.settings.observer,
+            config["seed"],
         )
         self._choices = torch.Generator()
 
     def reseed(self, seed: int) -> None:
-        """Fix which slots and prefixes the next update reads; called before each, so that a resumed run agrees."""
+        """Fix which slots and prefixes the next update reads; called before each, so that a resumed
+        run agrees."""
         self._choices.manual_seed(seed)
 
     def _forward_train(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         output = self.population.actor.sequence(batch["observations"], batch["mask"])
         policy, metrics = ppo_loss(output, batch, self.learning)
-        reading = read_minibatch(self.population, batch, self.population.settings.observer, self._choices)
+        reading = read_minibatch(
+            self.population, batch, self.population.settings.observer, self._choices
+        )
         observers, observer_metrics = observer_loss(self.population, reading)
         metrics |= observer_metrics
         if self.reward is None:
             return {"loss": policy + observers, "metrics": metrics}
         reward = self.reward.loss(self.population, batch)
-        return {"loss": policy + observers + reward, "metrics": {**metrics, "reward_loss": reward.detach()}}
+        return {
+            "loss": policy + observers + reward,
+            "metrics": {**metrics, "reward_loss": reward.detach()},
+        }
 
     def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        raise NotImplementedError("a population acts through Population.actor.step, not through single observations")
+        raise NotImplementedError(
+            "a population acts through Population.actor.step, not through single observations"
+        )

@@ -1,10 +1,11 @@
 """Any PettingZoo ``ParallelEnv`` as RLlib's ``MultiAgentEnv``, for the algorithms that Ray ships.
 
-RLlib's own ``ParallelPettingZooEnv`` sets ``__all__`` only when all agents end in the same way. An episode in which one
-agent terminates and another is cut off in the same step then goes on with nobody alive. And an episode whose agents are
-all cut off is stored as terminated (RLlib 2.60 does so whenever every agent carries a flag of its own), so that the
-value of the last state is taken for zero. Both are put right here, and spaces that RLlib's default networks do not know
-are translated (:mod:`mirrorenv.rllib.plain_spaces`).
+RLlib's own ``ParallelPettingZooEnv`` sets ``__all__`` only when all agents end in the same way. An
+episode in which one agent terminates and another is cut off in the same step then goes on with
+nobody alive. And an episode whose agents are all cut off is stored as terminated (RLlib 2.60 does
+so whenever every agent carries a flag of its own), so that the value of the last state is taken for
+zero. Both are put right here, and spaces that RLlib's default networks do not know are translated
+(:mod:`mirrorenv.rllib.plain_spaces`).
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ def make_multi_agent_env(id: str, env_config: Mapping[str, Any]) -> PettingZooMu
 
     Args:
         id: a registered id, or ``"package.module:Env"``.
-        env_config: arguments of the world. What makes a :class:`~mirrorenv.MirrorTest` is played with its recognition
-            phase.
+        env_config: arguments of the world. What makes a :class:`~mirrorenv.MirrorTest` is played
+            with its recognition phase.
     """
     game = mirror_test_of(id, env_config)
     return PettingZooMultiAgentEnv(make(id, **dict(env_config)) if game is None else game, name=id)
@@ -41,10 +42,10 @@ def make_multi_agent_env(id: str, env_config: Mapping[str, Any]) -> PettingZooMu
 class PettingZooMultiAgentEnv(MultiAgentEnv):
     """A PettingZoo ``ParallelEnv`` as RLlib steps it.
 
-    Agents keep the environment's order. Observations that are neither vector nor image become one vector; actions keep
-    the form of a Dict or Tuple, with a vector for every Box in it. A ``reset`` without a seed draws the next one from a
-    generator that the last seed started, so that a seeded runner plays the same episodes again (RLlib seeds the first
-    reset only).
+    Agents keep the environment's order. Observations that are neither vector nor image become one
+    vector; actions keep the form of a Dict or Tuple, with a vector for every Box in it. A ``reset``
+    without a seed draws the next one from a generator that the last seed started, so that a seeded
+    runner plays the same episodes again (RLlib seeds the first reset only).
 
     Args:
         env: the environment.
@@ -53,13 +54,19 @@ class PettingZooMultiAgentEnv(MultiAgentEnv):
 
     def __init__(self, env: Any, name: str | None = None) -> None:
         self.env = env
-        self.name = name or str((getattr(env, "metadata", None) or {}).get("name") or type(env).__name__)
+        self.name = name or str(
+            (getattr(env, "metadata", None) or {}).get("name") or type(env).__name__
+        )
         self.render_mode = getattr(env, "render_mode", None)
         self.possible_agents = list(env.possible_agents)
         self.agents = list(self.possible_agents)
         where = {agent: f"{self.name}, agent '{agent}'" for agent in self.possible_agents}
-        self._sights = {agent: PlainSight(env.observation_space(agent), place) for agent, place in where.items()}
-        self._acts = {agent: PlainActs(env.action_space(agent), place) for agent, place in where.items()}
+        self._sights = {
+            agent: PlainSight(env.observation_space(agent), place) for agent, place in where.items()
+        }
+        self._acts = {
+            agent: PlainActs(env.action_space(agent), place) for agent, place in where.items()
+        }
         self.observation_spaces = {agent: sight.space for agent, sight in self._sights.items()}
         self.action_spaces = {agent: acts.space for agent, acts in self._acts.items()}
         self.observation_space = spaces.Dict(self.observation_spaces)
@@ -70,8 +77,11 @@ class PettingZooMultiAgentEnv(MultiAgentEnv):
         self._clock, self._seed = 0, 0
         super().__init__()
 
-    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[dict[Any, Any], dict[Any, Any]]:
-        """Start an episode; the seed of every reset decides the seeds of the unseeded ones after it."""
+    def reset(
+        self, *, seed: int | None = None, options: Any = None
+    ) -> tuple[dict[Any, Any], dict[Any, Any]]:
+        """Start an episode; the seed of every reset decides the seeds of the unseeded ones after
+        it."""
         if seed is not None:
             self._seeds = np.random.default_rng(seed)
         self._seed = int(seed if seed is not None else self._seeds.integers(_MAX_SEED))
@@ -87,13 +97,15 @@ class PettingZooMultiAgentEnv(MultiAgentEnv):
         """Let the live agents act.
 
         Returns:
-            observations, rewards, terminateds, truncateds and infos by agent. When nobody is left, ``__all__`` is True
-            in ``terminateds`` if all ended by themselves, else in ``truncateds``; then the agents that were cut off
-            carry no flag of their own, because RLlib would read a full set of flags as termination.
+            observations, rewards, terminateds, truncateds and infos by agent. When nobody is left,
+            ``__all__`` is True in ``terminateds`` if all ended by themselves, else in
+            ``truncateds``; then the agents that were cut off carry no flag of their own, because
+            RLlib would read a full set of flags as termination.
 
         Raises:
-            WorldError: if an observation or a reward is not finite, a reward is missing, somebody unknown or gone is
-                answered for, or an agent leaves without a flag. It names world, seed, step and agent.
+            WorldError: if an observation or a reward is not finite, a reward is missing, somebody
+                unknown or gone is answered for, or an agent leaves without a flag. It names world,
+                seed, step and agent.
         """
         self._clock += 1
         acted = list(action_dict)
@@ -108,7 +120,9 @@ class PettingZooMultiAgentEnv(MultiAgentEnv):
         cut = {agent for agent in acted if truncated.get(agent)} - ended
         left = set(acted) - set(self.env.agents) - ended - cut
         if left:
-            raise self._error(min(left, key=str), "is gone, but was neither terminated nor truncated")
+            raise self._error(
+                min(left, key=str), "is gone, but was neither terminated nor truncated"
+            )
         self._gone |= ended | cut
         self.agents = [agent for agent in self.env.agents if agent not in self._gone]
         over = not self.agents
@@ -116,7 +130,13 @@ class PettingZooMultiAgentEnv(MultiAgentEnv):
         flags_cut: dict[Any, bool] = {agent: agent in cut and not over for agent in acted}
         flags_ended["__all__"] = over and not cut
         flags_cut["__all__"] = over and bool(cut)
-        return seen, {a: float(r) for a, r in rewards.items()}, flags_ended, flags_cut, dict(infos or {})
+        return (
+            seen,
+            {a: float(r) for a, r in rewards.items()},
+            flags_ended,
+            flags_cut,
+            dict(infos or {}),
+        )
 
     def render(self) -> Any:
         """What the environment draws of itself."""
@@ -134,7 +154,9 @@ class PettingZooMultiAgentEnv(MultiAgentEnv):
             try:
                 seen[agent] = self._sights[agent].read(value)
             except (ValueError, TypeError) as error:
-                raise self._error(agent, f"the observation does not fit its space: {error}") from error
+                raise self._error(
+                    agent, f"the observation does not fit its space: {error}"
+                ) from error
         self._check("observation", seen)
         return seen
 
@@ -146,8 +168,13 @@ class PettingZooMultiAgentEnv(MultiAgentEnv):
                 raise self._error(agent, f"has a {what}, but had left the episode")
             if what == "reward" and np.ndim(value) != 0:
                 raise self._error(agent, f"the reward is not one number but {value!r}")
-            if isinstance(value, np.ndarray | np.number | float | int) and not np.isfinite(value).all():
+            if (
+                isinstance(value, np.ndarray | np.number | float | int)
+                and not np.isfinite(value).all()
+            ):
                 raise self._error(agent, f"the {what} is not finite")
 
     def _error(self, agent: Any, what: str) -> WorldError:
-        return WorldError(f"{self.name}, seed {self._seed}, step {self._clock}, agent '{agent}': {what}")
+        return WorldError(
+            f"{self.name}, seed {self._seed}, step {self._clock}, agent '{agent}': {what}"
+        )

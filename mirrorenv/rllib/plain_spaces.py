@@ -1,7 +1,8 @@
 """Somebody else's spaces as those that RLlib's default networks read and its distributions draw.
 
-RLlib 2.60 has no encoder for Dict, Tuple, Discrete and MultiDiscrete observations or a Box of two dimensions, and no
-distribution for MultiBinary, whole numbers in a Box, or a Box of more than one dimension.
+RLlib 2.60 has no encoder for Dict, Tuple, Discrete and MultiDiscrete observations or a Box of two
+dimensions, and no distribution for MultiBinary, whole numbers in a Box, or a Box of more than one
+dimension.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ Space = spaces.Space[Any]
 
 
 class PlainSight:
-    """What one agent is shown. A vector or an image stays as it is; anything else becomes one vector of float32.
+    """What one agent is shown. A vector or an image stays as it is; anything else becomes one
+    vector of float32.
 
     Args:
         native: the space of the environment.
@@ -56,7 +58,8 @@ class PlainSight:
 
 
 class PlainActs:
-    """What one agent does. Dict and Tuple keep their form; within them a Box becomes a vector, choices start at 0.
+    """What one agent does. Dict and Tuple keep their form; within them a Box becomes a vector,
+    choices start at 0.
 
     Args:
         native: the space of the environment.
@@ -73,7 +76,11 @@ class PlainActs:
         self.native = native
         self._parts: dict[Any, PlainActs] = {}
         if isinstance(native, spaces.Dict | spaces.Tuple):
-            named = native.spaces.items() if isinstance(native, spaces.Dict) else enumerate(native.spaces)
+            named = (
+                native.spaces.items()
+                if isinstance(native, spaces.Dict)
+                else enumerate(native.spaces)
+            )
             self._parts = {key: PlainActs(part, f"{where}, {key}") for key, part in named}
         self.space = self._plain(where)
 
@@ -92,7 +99,8 @@ class PlainActs:
         if isinstance(native, spaces.Box) and native.low.dtype.kind == "f":
             return spaces.Box(native.low.ravel(), native.high.ravel(), dtype=native.low.dtype.type)
         raise WorldError(
-            f"{where}: RLlib draws no actions from {native}. What works: Discrete, MultiDiscrete, MultiBinary, a Box "
+            f"{where}: RLlib draws no actions from {native}. What works: Discrete, MultiDiscrete, "
+            "MultiBinary, a Box "
             "of floats, and Dict or Tuple of these; let a wrapper turn it into one of them."
         )
 

@@ -19,7 +19,8 @@ __all__ = ["Resumed", "go_on", "save_checkpoint"]
 logger = logging.getLogger(__name__)
 
 _STATE = "training"  # folder of the state within a checkpoint
-_KEPT = ("env_runner", "learner_group", "training_iteration", "mirror_counters")  # of RLlib's state; no timers
+# of RLlib's state; no timers
+_KEPT = ("env_runner", "learner_group", "training_iteration", "mirror_counters")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Resumed:
 
 
 def save_checkpoint(folder: RunFolder, algorithm: MirrorPPO, about: dict[str, Any]) -> None:
-    """Write a checkpoint, whole or not at all: the population to exchange, and what only this run needs to go on."""
+    """Write a checkpoint, whole or not at all: the population to exchange, and what only this run
+    needs to go on."""
     with folder.new_checkpoint(algorithm.steps_done) as path:
         save_population(path, algorithm.population, about)
         state = algorithm.get_state()
@@ -46,8 +48,8 @@ def save_checkpoint(folder: RunFolder, algorithm: MirrorPPO, about: dict[str, An
 def go_on(folder: RunFolder, algorithm: MirrorPPO) -> Resumed | None:
     """Put the algorithm where the newest whole checkpoint was, and forget what was logged after it.
 
-    A checkpoint that is damaged, or whose rows of metrics or evaluations are missing, is passed over with a warning and
-    the one before it is taken.
+    A checkpoint that is damaged, or whose rows of metrics or evaluations are missing, is passed
+    over with a warning and the one before it is taken.
 
     Args:
         folder: the run.
@@ -64,10 +66,14 @@ def go_on(folder: RunFolder, algorithm: MirrorPPO) -> Resumed | None:
             continue
         algorithm.set_state(state)
         folder.rewind(algorithm.steps_done)
-        logger.warning("%s was cut short; going on after %d steps", folder.path, algorithm.steps_done)
+        logger.warning(
+            "%s was cut short; going on after %d steps", folder.path, algorithm.steps_done
+        )
         return resumed
     if folder.metrics() or folder.evaluations():
-        logger.warning("%s was cut short before it had a whole checkpoint; beginning anew", folder.path)
+        logger.warning(
+            "%s was cut short before it had a whole checkpoint; beginning anew", folder.path
+        )
     folder.rewind(-1)
     return None
 
@@ -83,7 +89,9 @@ def _read(folder: RunFolder, checkpoint: Path) -> tuple[Resumed, dict[str, Any]]
     steps, done = state["mirror_counters"]["steps"], state["training_iteration"]
     logged = [row["iteration"] for row in folder.metrics() if row["env_steps"] <= steps]
     if logged != list(range(1, done + 1)):
-        raise CheckpointError(f"metrics.jsonl lacks rows of the {done} iterations before {checkpoint}")
+        raise CheckpointError(
+            f"metrics.jsonl lacks rows of the {done} iterations before {checkpoint}"
+        )
     evaluation = [row for row in folder.evaluations() if row["env_steps"] == steps]
     if not evaluation:
         raise CheckpointError(f"evaluations.jsonl lacks the row of {checkpoint}")

@@ -1,4 +1,5 @@
-"""`rllib evaluate`: play a checkpoint's agents, print what they earn and how well they are recognised.
+"""`rllib evaluate`: play a checkpoint's agents, print what they earn and how well they are
+recognised.
 
 Only safetensors and JSON are read, and only npz and JSON written.
 """
@@ -46,7 +47,9 @@ class Limits:
 
     def reached(self, steps: int, episodes: int) -> bool:
         """Whether enough was played."""
-        return bool((self.steps and steps >= self.steps) or (self.episodes and episodes >= self.episodes))
+        return bool(
+            (self.steps and steps >= self.steps) or (self.episodes and episodes >= self.episodes)
+        )
 
     def episodes_at_most(self, horizon: int) -> int:
         """How many episodes of full length fit, at least one."""
@@ -62,9 +65,9 @@ class Rollouts:
         algorithm: "MirrorPPO" or "PPO".
         env: id of the world.
         agents: N names.
-        episodes: for each episode a dictionary by agent of observations (T + 1, *obs), or (T, *obs) from a population;
-            actions (T,) or (T, A), as the policy chose them, or a column ``actions.KEY`` for each part of a Dict;
-            rewards (T,); terminated and truncated.
+        episodes: for each episode a dictionary by agent of observations (T + 1, *obs), or (T, *obs)
+            from a population; actions (T,) or (T, A), as the policy chose them, or a column
+            ``actions.KEY`` for each part of a Dict; rewards (T,); terminated and truncated.
         recognition: top-1 and information of the learned observers, or None if there are none.
     """
 
@@ -76,12 +79,18 @@ class Rollouts:
 
     def returns(self) -> NDArray[np.float64]:
         """(E, N) returns of each agent in each episode; 0 for an agent that took no part."""
-        rows = [[float(one[a]["rewards"].sum()) if a in one else 0.0 for a in self.agents] for one in self.episodes]
+        rows = [
+            [float(one[a]["rewards"].sum()) if a in one else 0.0 for a in self.agents]
+            for one in self.episodes
+        ]
         return np.array(rows, np.float64).reshape(len(rows), len(self.agents))
 
     def steps(self) -> int:
         """Joint steps played."""
-        return sum(max((len(agent["rewards"]) for agent in one.values()), default=0) for one in self.episodes)
+        return sum(
+            max((len(agent["rewards"]) for agent in one.values()), default=0)
+            for one in self.episodes
+        )
 
     def summary(self) -> dict[str, Any]:
         """What is printed: means over episodes."""
@@ -105,12 +114,18 @@ def find_checkpoint(path: Path) -> Path:
     """
     if _is_checkpoint(path):
         return path
-    inside = sorted(one for one in path.rglob("checkpoint_*") if _is_checkpoint(one)) if path.is_dir() else []
+    inside = (
+        sorted(one for one in path.rglob("checkpoint_*") if _is_checkpoint(one))
+        if path.is_dir()
+        else []
+    )
     inside = inside or sorted(one for one in path.glob("checkpoints/*") if _is_checkpoint(one))
     if not inside:
         raise CheckpointError(
-            f"{path} is no checkpoint of this command: no population and no modules in it. Checkpoints of other "
-            "programs are not opened (RLlib's own are pickles). rllib train writes one at the end, and more with "
+            f"{path} is no checkpoint of this command: no population and no modules in it. "
+            "Checkpoints of other "
+            "programs are not opened (RLlib's own are pickles). rllib train writes one at the end, "
+            "and more with "
             "--checkpoint-freq"
         )
     return inside[-1]
@@ -121,8 +136,11 @@ def _is_checkpoint(path: Path) -> bool:
 
 
 def _population_folder(path: Path) -> Path | None:
-    """Where a checkpoint holds its population: below RLlib's, or at its top in a run folder of `mirrorenv train`."""
-    found = [one for one in (path / "population", path) if (one / "population.safetensors").is_file()]
+    """Where a checkpoint holds its population: below RLlib's, or at its top in a run folder of
+    `mirrorenv train`."""
+    found = [
+        one for one in (path / "population", path) if (one / "population.safetensors").is_file()
+    ]
     return found[0] if found else None
 
 
@@ -152,12 +170,17 @@ def roll_out(
     options = dict(config or {})
     unknown = set(options) - {"env_config", "seed", "explore"}
     if unknown:
-        raise ConfigError(f"--config: {sorted(unknown)} have no effect on evaluation; known: env_config, seed, explore")
+        raise ConfigError(
+            f"--config: {sorted(unknown)} have no effect on evaluation; known: env_config, seed, "
+            "explore"
+        )
     saved = "MirrorPPO" if checkpoint is not None and _population_folder(checkpoint) else "PPO"
     if checkpoint is not None and algorithm not in (None, saved):
         raise ConfigError(f"--algo {algorithm}: {checkpoint} was trained by {saved}")
     if checkpoint is None and (algorithm is None or env is None):
-        raise ConfigError("without a checkpoint an untrained algorithm is played: give --algo and --env")
+        raise ConfigError(
+            "without a checkpoint an untrained algorithm is played: give --algo and --env"
+        )
     chosen = algorithm or saved
     if chosen not in ("MirrorPPO", "PPO"):
         raise ConfigError(f"--algo {chosen}: known are MirrorPPO and PPO")
@@ -166,10 +189,16 @@ def roll_out(
 
 
 def _population_rollouts(
-    checkpoint: Path | None, limits: Limits, env: str | None, options: dict[str, Any], progress: Callable[..., None]
+    checkpoint: Path | None,
+    limits: Limits,
+    env: str | None,
+    options: dict[str, Any],
+    progress: Callable[..., None],
 ) -> Rollouts:
     if options.get("explore") is False:
-        raise ConfigError("--config explore=false: a population always draws its actions, as it was trained to")
+        raise ConfigError(
+            "--config explore=false: a population always draws its actions, as it was trained to"
+        )
     seed = int(options.get("seed", _DEFAULT_SEED))
     about: dict[str, Any] = {"world": env, "world_options": {}, "mirror": {}}
     population: Population | None = None
@@ -183,17 +212,23 @@ def _population_rollouts(
     if population is None:
         population = Population(population_shape(world), PopulationSettings(), seed)
     elif population_shape(world) != population.shape:
-        raise CheckpointError(f"the checkpoint {checkpoint} was trained with other agents or spaces than {id} has")
+        raise CheckpointError(
+            f"the checkpoint {checkpoint} was trained with other agents or spaces than {id} has"
+        )
     result = Rollouts("MirrorPPO", id, list(world.agents))
     generator = torch.Generator().manual_seed(seed)
     while len(result.episodes) < count:
         first = len(result.episodes)
         seeds = world_seeds(seed, np.arange(first, first + world.num_envs))
-        result.episodes += _by_agent(play(world, population, seeds, generator), world.agents)[: count - first]
+        result.episodes += _by_agent(play(world, population, seeds, generator), world.agents)[
+            : count - first
+        ]
         progress(result.steps(), len(result.episodes))
     held_out = make_batch(id, max(_SMALLEST, min(count, 256)), **world_options)
     mirror = MirrorSettings(**about["mirror"])
-    row = evaluate(population, held_out, world_spec=spec(id, **world_options), seed=seed, mirror=mirror)
+    row = evaluate(
+        population, held_out, world_spec=spec(id, **world_options), seed=seed, mirror=mirror
+    )
     result.recognition = {
         "episodes": row["episodes"],
         "chance": 1.0 / len(result.agents),
@@ -222,7 +257,11 @@ def _by_agent(experience: Any, agents: tuple[str, ...]) -> list[dict[str, dict[s
 
 
 def _stock_rollouts(
-    checkpoint: Path | None, limits: Limits, env: str | None, options: dict[str, Any], progress: Callable[..., None]
+    checkpoint: Path | None,
+    limits: Limits,
+    env: str | None,
+    options: dict[str, Any],
+    progress: Callable[..., None],
 ) -> Rollouts:
     seed, env_config = int(options.get("seed", _DEFAULT_SEED)), options.get("env_config", {})
     if checkpoint is None:
@@ -235,16 +274,21 @@ def _stock_rollouts(
     played = runner.env.envs[0].unwrapped
     if not explore and any(_mixes_numbers(space) for space in played.action_spaces.values()):
         raise ConfigError(
-            f"--config explore=false: RLlib 2.60 fails on {id}, whose actions are a Dict or Tuple with numbers in it "
-            "(its deterministic distribution has one log probability for each number). Leave explore=false out"
+            f"--config explore=false: RLlib 2.60 fails on {id}, whose actions are a Dict or Tuple "
+            "with numbers in it "
+            "(its deterministic distribution has one log probability for each number). Leave "
+            "explore=false out"
         )
     agents = [str(agent) for agent in played.possible_agents]
     result = Rollouts("PPO", id, agents)
     steps = 0
     while not limits.reached(steps, len(result.episodes)):
-        # One episode at a time: of several side by side, the short ones would come back first and too often.
+        # One episode at a time: of several side by side, the short ones would come back first and
+        # too often.
         (episode,) = runner.sample(num_episodes=1, explore=explore)
-        result.episodes.append({str(agent): _columns(part) for agent, part in episode.agent_episodes.items()})
+        result.episodes.append(
+            {str(agent): _columns(part) for agent, part in episode.agent_episodes.items()}
+        )
         steps += len(episode)
         progress(steps, len(result.episodes))
     return result
@@ -273,7 +317,11 @@ def _leaves(name: str, value: Any) -> dict[str, NDArray[Any]]:
     if not isinstance(value, Mapping | tuple):
         return {name: np.asarray(value)}
     parts = value.items() if isinstance(value, Mapping) else enumerate(value)
-    return {key: column for part, inner in parts for key, column in _leaves(f"{name}.{part}", inner).items()}
+    return {
+        key: column
+        for part, inner in parts
+        for key, column in _leaves(f"{name}.{part}", inner).items()
+    }
 
 
 def check_output(path: Path) -> None:
@@ -283,7 +331,9 @@ def check_output(path: Path) -> None:
         ConfigError: if the name does not end in .npz or .json, or its folder does not exist.
     """
     if path.suffix not in (".npz", ".json"):
-        raise ConfigError(f"--out {path}: no pickle is written. Name it .npz (NumPy arrays) or .json")
+        raise ConfigError(
+            f"--out {path}: no pickle is written. Name it .npz (NumPy arrays) or .json"
+        )
     if not path.parent.is_dir():
         raise ConfigError(f"--out {path}: there is no folder {path.parent}")
 
@@ -291,8 +341,9 @@ def check_output(path: Path) -> None:
 def write_rollouts(rollouts: Rollouts, path: Path) -> None:
     """Write every episode.
 
-    An ``.npz`` holds an array ``episode/agent/column`` for each, and ``summary``, a JSON string; ``numpy.load`` reads
-    it with its defaults, which allow no pickle. A ``.json`` holds the same as nested lists.
+    An ``.npz`` holds an array ``episode/agent/column`` for each, and ``summary``, a JSON string;
+    ``numpy.load`` reads it with its defaults, which allow no pickle. A ``.json`` holds the same as
+    nested lists.
 
     Raises:
         ShapeError: if an array holds objects.
@@ -311,7 +362,10 @@ def write_rollouts(rollouts: Rollouts, path: Path) -> None:
         np.savez_compressed(path, **everything)
         return
     episodes = [
-        {agent: {name: value.tolist() for name, value in columns.items()} for agent, columns in episode.items()}
+        {
+            agent: {name: value.tolist() for name, value in columns.items()}
+            for agent, columns in episode.items()
+        }
         for episode in rollouts.episodes
     ]
     path.write_text(json.dumps({"summary": summary, "episodes": episodes}), "utf-8")

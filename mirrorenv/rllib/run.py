@@ -1,4 +1,5 @@
-"""A training run: the algorithm, its run folder, its evaluations and its report, from one settings object."""
+"""A training run: the algorithm, its run folder, its evaluations and its report, from one settings
+object."""
 
 from __future__ import annotations
 
@@ -67,23 +68,30 @@ def default_run_path(settings: RunSettings) -> Path:
 
 def algorithm_config(settings: RunSettings) -> MirrorPPOConfig:
     """The RLlib configuration of a run."""
-    config: MirrorPPOConfig = MirrorPPOConfig().environment(settings.world, env_config=settings.world_options)
+    config: MirrorPPOConfig = MirrorPPOConfig().environment(
+        settings.world, env_config=settings.world_options
+    )
     config.mirror_settings = settings.mirror
     config.population_settings = settings.population
     config.learning_settings = settings.learning
     config.total_steps = settings.total_steps
     config.validate_world = settings.validate_world
     resources = settings.resources
-    config.env_runners(num_env_runners=resources.env_runners, sample_timeout_s=resources.sample_timeout)
+    config.env_runners(
+        num_env_runners=resources.env_runners, sample_timeout_s=resources.sample_timeout
+    )
     config.step_timeout = resources.step_timeout
-    config.learners(num_learners=resources.learners, num_gpus_per_learner=resources.gpus_per_learner)
+    config.learners(
+        num_learners=resources.learners, num_gpus_per_learner=resources.gpus_per_learner
+    )
     config.debugging(seed=settings.seed, log_level="ERROR")
     return config
 
 
 def start_ray(settings: RunSettings) -> None:
     """Start Ray in this process, or join a cluster; does nothing if it is already up."""
-    # RLlib's notes on its API stack are not the user's business (its import sets its own level, so this comes after).
+    # RLlib's notes on its API stack are not the user's business (its import sets its own level, so
+    # this comes after).
     for name in ("ray", "ray.rllib", "ray.tune"):
         logging.getLogger(name).setLevel(logging.ERROR)
     if ray.is_initialized():
@@ -97,17 +105,22 @@ def start_ray(settings: RunSettings) -> None:
 
 
 def train(
-    settings: RunSettings, path: Path, *, if_exists: IfExists = "resume", progress: Progress | None = None
+    settings: RunSettings,
+    path: Path,
+    *,
+    if_exists: IfExists = "resume",
+    progress: Progress | None = None,
 ) -> RunFolder:
     """Train a population and keep everything about it in a run folder.
 
-    A run that was cut short goes on from its last checkpoint and, on a CPU without actors, ends with the same weights
-    and metrics as an uninterrupted one. A finished run is returned as it is.
+    A run that was cut short goes on from its last checkpoint and, on a CPU without actors, ends
+    with the same weights and metrics as an uninterrupted one. A finished run is returned as it is.
 
     Args:
         settings: what to do.
         path: the run folder.
-        if_exists: "resume" (the same settings only), "refuse" or "overwrite" (see `RunFolder.create`).
+        if_exists: "resume" (the same settings only), "refuse" or "overwrite" (see
+            `RunFolder.create`).
         progress: called as the run goes on.
 
     Returns:
@@ -127,7 +140,11 @@ def train(
     torch.set_num_threads(1)
     progress = progress or Progress()
     folder = RunFolder.create(
-        path, settings.model_dump(mode="json"), settings.seed, device=_device(settings), if_exists=if_exists
+        path,
+        settings.model_dump(mode="json"),
+        settings.seed,
+        device=_device(settings),
+        if_exists=if_exists,
     )
     if folder.status == "finished":
         return folder
@@ -149,14 +166,16 @@ def _check_control(settings: RunSettings) -> None:
     known = spec(settings.world, **settings.world_options)
     if settings.mirror.control == "limit" and not known.slot_exchangeable:
         raise ConfigError(
-            f"mirror.control = limit pays what the exact limit believes, and {settings.world} has none: "
+            f"mirror.control = limit pays what the exact limit believes, and {settings.world} has "
+            "none: "
             f"{known.leaks or NOT_EXCHANGEABLE}. Use another control or world"
         )
 
 
 @contextmanager
 def _reasons(folder: RunFolder) -> Iterator[None]:
-    """Whatever ends the run early is put down in its folder, and is an error of ours if others raised it."""
+    """Whatever ends the run early is put down in its folder, and is an error of ours if others
+    raised it."""
     try:
         yield
     except BaseException as error:
@@ -164,7 +183,11 @@ def _reasons(folder: RunFolder) -> Iterator[None]:
         if interrupted:
             logger.warning("interrupted. %s", _AGAIN)
         with suppress(MirrorError):  # where nothing can be written, the reason itself says so
-            folder.fail("interrupted from the keyboard" if interrupted else f"{type(mirrored).__name__}: {mirrored}")
+            folder.fail(
+                "interrupted from the keyboard"
+                if interrupted
+                else f"{type(mirrored).__name__}: {mirrored}"
+            )
         if mirrored is error:
             raise
         raise mirrored from error
@@ -173,24 +196,35 @@ def _reasons(folder: RunFolder) -> Iterator[None]:
 def _as_ours(error: BaseException, folder: RunFolder) -> BaseException:
     """What Ray, TensorBoard and the disk raise, as an error that says what to do."""
     if isinstance(error, OSError | RunFolderError) and not folder.path.is_dir():
-        return RunFolderError(f"{folder.path} is gone: it was removed while the run wrote to it. Start the run again")
+        return RunFolderError(
+            f"{folder.path} is gone: it was removed while the run wrote to it. Start the run again"
+        )
     if isinstance(error, MirrorError):
         return error
     if isinstance(error, OSError):
         return RunFolderError(f"cannot write to {folder.path}: {error}. Free some space. {_AGAIN}")
     if isinstance(error, RayError):
         first = str(error).strip().splitlines()[0]
-        return TrainingError(f"a process of the run was lost ({type(error).__name__}: {first}). {_AGAIN}")
+        return TrainingError(
+            f"a process of the run was lost ({type(error).__name__}: {first}). {_AGAIN}"
+        )
     return error
 
 
 class _Loop:
     """The training loop and what it remembers between evaluations."""
 
-    def __init__(self, settings: RunSettings, folder: RunFolder, algorithm: MirrorPPO, progress: Progress) -> None:
+    def __init__(
+        self, settings: RunSettings, folder: RunFolder, algorithm: MirrorPPO, progress: Progress
+    ) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.settings, self.folder, self.algorithm, self.progress = settings, folder, algorithm, progress
+        self.settings, self.folder, self.algorithm, self.progress = (
+            settings,
+            folder,
+            algorithm,
+            progress,
+        )
         self.board = SummaryWriter(str(folder.tensorboard_path))
         world = make_batch(settings.world, settings.evaluation.episodes, **settings.world_options)
         world = validated(world, settings.world) if settings.validate_world else world
@@ -225,7 +259,10 @@ class _Loop:
         before, began = self.steps, time.perf_counter()
         result = self.algorithm.train()
         took = time.perf_counter() - began
-        runner, learner = result.get("env_runners", {}), result.get("learners", {}).get("default_policy", {})
+        runner, learner = (
+            result.get("env_runners", {}),
+            result.get("learners", {}).get("default_policy", {}),
+        )
         row = {
             "iteration": iteration,
             "env_steps": self.steps,
@@ -238,7 +275,8 @@ class _Loop:
             "env_steps_per_second": (self.steps - before) / took,
             **{name: _number(learner.get(key)) for key, name in _METRICS.items()},
         }
-        for name in ("reward_loss", "diversity"):  # of rewards with a model, and of policies whose distance is set
+        # of rewards with a model, and of policies whose distance is set
+        for name in ("reward_loss", "diversity"):
             if name in learner:
                 row[name] = _number(learner[name])
         self.folder.log_metrics(row)
@@ -290,7 +328,16 @@ def _number(value: Any) -> float | None:
 
 def _device(settings: RunSettings) -> str:
     resources = settings.resources
-    if resources.gpus_per_learner and not torch.cuda.is_available() and resources.address == "local":
-        raise TrainingError("resources.gpus_per_learner is set, but PyTorch sees no GPU here. Leave it at 0.")
+    if (
+        resources.gpus_per_learner
+        and not torch.cuda.is_available()
+        and resources.address == "local"
+    ):
+        raise TrainingError(
+            "resources.gpus_per_learner is set, but PyTorch sees no GPU here. Leave it at 0."
+        )
     kind = f"{resources.gpus_per_learner} GPU per learner" if resources.gpus_per_learner else "cpu"
-    return f"{kind}; {resources.env_runners} env runners, {resources.learners} learners; ray {resources.address}"
+    return (
+        f"{kind}; {resources.env_runners} env runners, {resources.learners} learners; ray "
+        f"{resources.address}"
+    )

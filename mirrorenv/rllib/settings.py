@@ -1,4 +1,5 @@
-"""The configuration of a training run: typed, resolved, and the same for the command line, files and Python."""
+"""The configuration of a training run: typed, resolved, and the same for the command line, files
+and Python."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ __all__ = ["EvaluationSettings", "ResourceSettings", "RunSettings", "load_settin
 
 
 class EvaluationSettings(StrictModel):
-    """How often and how well the population is measured. Measuring plays extra episodes, which are not trained on."""
+    """How often and how well the population is measured. Measuring plays extra episodes, which are
+    not trained on."""
 
     checkpoints: int = Field(default=10, ge=1)
     """Evaluations spread over the run, beside the one before training."""
@@ -36,9 +38,11 @@ class ResourceSettings(StrictModel):
     gpus_per_learner: float = Field(default=0, ge=0)
     """GPUs of each learner."""
     step_timeout: float = Field(default=300, ge=0)
-    """Seconds that one reset or step of a batch of worlds may take before the run stops; 0 waits for ever."""
+    """Seconds that one reset or step of a batch of worlds may take before the run stops; 0 waits
+    for ever."""
     sample_timeout: float = Field(default=3600, gt=0)
-    """Seconds to wait for the env runners of one iteration; who has not answered by then counts as lost."""
+    """Seconds to wait for the env runners of one iteration; who has not answered by then counts as
+    lost."""
     address: str = "local"
     """Ray cluster to use: "local" starts one in this process, "auto" or an address joins one."""
 
@@ -47,17 +51,18 @@ class RunSettings(StrictModel):
     """Everything that decides a run's result, and where it is computed."""
 
     world: str
-    """Id of a registered world, for example mirrorenv/ants-v0, or package.module:Env for a PettingZoo environment."""
+    """Id of a registered world, for example mirrorenv/ants-v0, or package.module:Env for a
+    PettingZoo environment."""
     world_options: dict[str, Any] = Field(default_factory=dict)
     """Arguments of the world."""
     seed: int = Field(default=0, ge=0)
     """Seed of weights, worlds, choices and shuffles."""
     total_steps: int = Field(default=150_000, ge=1)
-    """Environment steps to train for (joint steps, not agent steps), in whole iterations. These are planned with
-    episodes of full length: where episodes end early, fewer steps are taken."""
+    """Environment steps to train for (joint steps, not agent steps), in whole iterations. These are
+    planned with episodes of full length: where episodes end early, fewer steps are taken."""
     validate_world: bool = True
-    """Look at everything the world answers, in every step: shapes, finite numbers inside the space, nobody missing.
-    Environments of others are looked at in any case."""
+    """Look at everything the world answers, in every step: shapes, finite numbers inside the space,
+    nobody missing. Environments of others are looked at in any case."""
     mirror: MirrorSettings = MirrorSettings()
     population: PopulationSettings = PopulationSettings()
     learning: LearningSettings = LearningSettings()
@@ -76,7 +81,8 @@ def load_settings(
         overrides: strings such as ``"mirror.weight=0.5"``; values are read as YAML.
 
     Raises:
-        ConfigError: for an unreadable file, an unknown key (with the known and the closest ones) or a wrong value.
+        ConfigError: for an unreadable file, an unknown key (with the known and the closest ones) or
+            a wrong value.
     """
     given = {} if world is None else {"world": world}
     values = gather(files, overrides, given, example="mirror.weight=0.5")

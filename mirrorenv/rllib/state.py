@@ -1,8 +1,8 @@
 """RLlib's state of a run as safetensors and JSON, so that going on with a run unpickles nothing.
 
-A state is a tree of dicts, lists, tuples, numbers, strings and arrays: weights, optimisers, counters. Arrays go into
-one safetensors file by number; the rest is JSON, in which every container says what it is, since JSON has neither
-tuples nor keys that are numbers.
+A state is a tree of dicts, lists, tuples, numbers, strings and arrays: weights, optimisers,
+counters. Arrays go into one safetensors file by number; the rest is JSON, in which every container
+says what it is, since JSON has neither tuples nor keys that are numbers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from mirrorenv.errors import CheckpointError, MirrorError
-from mirrorenv.results import atomic_write_bytes, atomic_write_json, read_json, verify_manifest, write_manifest
+from mirrorenv.results import (
+    atomic_write_bytes,
+    atomic_write_json,
+    read_json,
+    verify_manifest,
+    write_manifest,
+)
 
 __all__ = ["has_state", "load_state", "save_state"]
 
@@ -36,7 +42,8 @@ def save_state(folder: Path, state: Any) -> None:
 
     Args:
         folder: made if missing.
-        state: dicts (keys: strings or integers), lists, tuples, None, bools, numbers, strings, arrays and tensors.
+        state: dicts (keys: strings or integers), lists, tuples, None, bools, numbers, strings,
+            arrays and tensors.
 
     Raises:
         CheckpointError: if it holds anything else.
@@ -78,12 +85,15 @@ def _encode(value: Any, arrays: Arrays, where: str) -> Any:
         arrays[name] = np.array(value, order="C")
         return {"array": name}
     if isinstance(value, dict) and all(isinstance(key, str | int) for key in value):
-        return {"dict": [[key, _encode(item, arrays, f"{where}.{key}")] for key, item in value.items()]}
+        return {
+            "dict": [[key, _encode(item, arrays, f"{where}.{key}")] for key, item in value.items()]
+        }
     if isinstance(value, list | tuple):
         kind = "tuple" if isinstance(value, tuple) else "list"
         return {kind: [_encode(item, arrays, f"{where}[{i}]") for i, item in enumerate(value)]}
     raise CheckpointError(
-        f"{where} is a {type(value).__name__}, which is not kept: a training state holds plain values"
+        f"{where} is a {type(value).__name__}, which is not kept: a training state holds plain "
+        "values"
     )
 
 

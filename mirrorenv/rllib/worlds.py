@@ -1,4 +1,5 @@
-"""Worlds as the trainer makes them: by id, by path, or by whatever makes a PettingZoo environment."""
+"""Worlds as the trainer makes them: by id, by path, or by whatever makes a PettingZoo
+environment."""
 
 from __future__ import annotations
 
@@ -21,23 +22,27 @@ _numbers = itertools.count()
 
 
 def environment_name(env: Any) -> Any:
-    """What an `AlgorithmConfig` can hold as its `env`: a function gets a name in Ray's registry, where actors find it.
+    """What an `AlgorithmConfig` can hold as its `env`: a function gets a name in Ray's registry,
+    where actors find it.
 
     Args:
         env: an id, a class (both are kept), or a function that makes an environment.
     """
     if isinstance(env, type) or not callable(env):
         return env
-    name = f"{getattr(env, '__module__', None)}.{getattr(env, '__qualname__', 'function')}-{next(_numbers)}"
+    module = getattr(env, "__module__", None)
+    name = f"{module}.{getattr(env, '__qualname__', 'function')}-{next(_numbers)}"
     register_env(name, env)
     return name
 
 
 def make_world(config: Any, num_envs: int) -> ArrayWorld:
-    """A batch of the world a `MirrorPPOConfig` names in `env` and `env_config`, validated unless it says otherwise.
+    """A batch of the world a `MirrorPPOConfig` names in `env` and `env_config`, validated unless it
+    says otherwise.
 
-    Registered worlds come first, then names given to `tune.register_env`. A class or function with one required
-    argument is called as RLlib does, with the whole `env_config`; any other with its entries as arguments.
+    Registered worlds come first, then names given to `tune.register_env`. A class or function with
+    one required argument is called as RLlib does, with the whole `env_config`; any other with its
+    entries as arguments.
 
     Raises:
         ConfigError: if no world is named.
@@ -47,14 +52,22 @@ def make_world(config: Any, num_envs: int) -> ArrayWorld:
     if env is None:
         raise ConfigError("no world given: name one, for example .environment('mirrorenv/ants-v0')")
     if isinstance(env, str) and not is_adhoc(env) and env not in registry():
-        env = _global_registry.get(ENV_CREATOR, env) if _global_registry.contains(ENV_CREATOR, env) else env
+        env = (
+            _global_registry.get(ENV_CREATOR, env)
+            if _global_registry.contains(ENV_CREATOR, env)
+            else env
+        )
     world = make_batch(env if isinstance(env, str) else _factory(env, options), num_envs, **options)
     return validated(world, world_name(config)) if config.validate_world else world
 
 
 def world_name(config: Any) -> str:
     """What messages call the world of an `AlgorithmConfig`."""
-    return config.env if isinstance(config.env, str) else f"{config.env.__module__}:{config.env.__qualname__}"
+    return (
+        config.env
+        if isinstance(config.env, str)
+        else f"{config.env.__module__}:{config.env.__qualname__}"
+    )
 
 
 def _factory(env: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
@@ -62,7 +75,11 @@ def _factory(env: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..
     if isinstance(env, type) and issubclass(env, ArrayWorld):
         return env
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    required = [p for p in inspect.signature(env).parameters.values() if p.default is p.empty and p.kind in positional]
+    required = [
+        p
+        for p in inspect.signature(env).parameters.values()
+        if p.default is p.empty and p.kind in positional
+    ]
     if len(required) != 1 or required[0].name in options:
         return env
 
@@ -71,5 +88,8 @@ def _factory(env: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..
     def with_config(**_: Any) -> Any:
         return make(dict(options))
 
-    with_config.__module__, with_config.__qualname__ = env.__module__, getattr(env, "__qualname__", "environment")
+    with_config.__module__, with_config.__qualname__ = (
+        env.__module__,
+        getattr(env, "__qualname__", "environment"),
+    )
     return with_config

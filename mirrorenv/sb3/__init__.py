@@ -1,4 +1,5 @@
-"""The Stable-Baselines3 face: worlds as a VecEnv by parameter sharing, and a callback that pays for recognition."""
+"""The Stable-Baselines3 face: worlds as a VecEnv by parameter sharing, and a callback that pays for
+recognition."""
 
 from __future__ import annotations
 
@@ -15,4 +16,6 @@ _HOME = {"MirrorCallback": "callback", "SharedPolicyVecEnv": "shared_policy", "v
 
 __all__ = list(_HOME)
 
-__getattr__ = lazily(__name__, _HOME, needs={"torch": "sb3", "stable_baselines3": "sb3", "safetensors": "sb3"})
+__getattr__ = lazily(
+    __name__, _HOME, needs={"torch": "sb3", "stable_baselines3": "sb3", "safetensors": "sb3"}
+)

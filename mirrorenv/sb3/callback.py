@@ -1,6 +1,8 @@
-"""MirrorCallback: observers beside a Stable-Baselines3 policy, trained on its rollouts and paying for recognition.
+"""MirrorCallback: observers beside a Stable-Baselines3 policy, trained on its rollouts and paying
+for recognition.
 
-Shape legend: E episodes, S steps of a rollout, T time (the horizon), R rows, N agents, K lineup slots, J observers.
+Shape legend: E episodes, S steps of a rollout, T time (the horizon), R rows, N agents, K lineup
+slots, J observers.
 """
 
 from __future__ import annotations
@@ -34,18 +36,21 @@ _GRAD_NORM = 0.5
 
 
 class MirrorCallback(BaseCallback):
-    """Trains one observer for each agent and pays the mirror reward into the rollout buffer of PPO or A2C.
+    """Trains one observer for each agent and pays the mirror reward into the rollout buffer of PPO
+    or A2C.
 
-    After each rollout the observers read every episode that it touched, from the episode's first step. What their
-    belief in the true author gained in each step is multiplied by the mirror weight and added to the rewards in the
-    buffer, and returns and advantages are computed again. Then the observers learn from the names.
+    After each rollout the observers read every episode that it touched, from the episode's first
+    step. What their belief in the true author gained in each step is multiplied by the mirror
+    weight and added to the rewards in the buffer, and returns and advantages are computed again.
+    Then the observers learn from the names.
 
-    Stable-Baselines3 has one critic with one discount factor, where MirrorPPO has a critic of its own for the mirror
-    reward that does not discount. With gamma below 1 evidence is worth more the earlier it comes, which buys
-    handshakes: set ``gamma=1`` where the world pays nothing, or as near as it allows.
+    Stable-Baselines3 has one critic with one discount factor, where MirrorPPO has a critic of its
+    own for the mirror reward that does not discount. With gamma below 1 evidence is worth more the
+    earlier it comes, which buys handshakes: set ``gamma=1`` where the world pays nothing, or as
+    near as it allows.
 
-    Logged: ``mirror/return`` (nats for each whole episode, unweighted), ``mirror/weight``, ``mirror/observer_loss``,
-    ``mirror/observer_accuracy``.
+    Logged: ``mirror/return`` (nats for each whole episode, unweighted), ``mirror/weight``,
+    ``mirror/observer_loss``, ``mirror/observer_accuracy``.
 
     Args:
         observer: how lineups are read; a head with weights of its own (``trunk="separate"``).
@@ -58,8 +63,10 @@ class MirrorCallback(BaseCallback):
         observers: a :class:`~mirrorenv.population.Population` of which only the heads are used.
 
     Raises:
-        ConfigError: when training starts, if the algorithm keeps no rollout buffer, the environment is not from
-            :func:`~mirrorenv.sb3.vec_env` with ``mirror=...``, or a setting needs the policies of MirrorPPO.
+        ConfigError: when training starts, if the algorithm keeps no rollout buffer, the environment
+            is not from
+            :func:`~mirrorenv.sb3.vec_env` with ``mirror=...``, or a setting needs the policies of
+            MirrorPPO.
     """
 
     observers: Population
@@ -76,31 +83,43 @@ class MirrorCallback(BaseCallback):
         super().__init__(verbose)
         if epochs < 1 or minibatch_episodes < 1:
             raise ConfigError(
-                f"MirrorCallback: epochs and minibatch_episodes must be at least 1, got {epochs}, {minibatch_episodes}"
+                f"MirrorCallback: epochs and minibatch_episodes must be at least 1, got {epochs}, "
+                f"{minibatch_episodes}"
             )
-        self.settings, self.epochs, self.minibatch_episodes = observer or ObserverSettings(), epochs, minibatch_episodes
+        self.settings, self.epochs, self.minibatch_episodes = (
+            observer or ObserverSettings(),
+            epochs,
+            minibatch_episodes,
+        )
         self._seed = seed
 
-    # -- what Stable-Baselines3 calls ---------------------------------------------------------------------------------
+    # -- what Stable-Baselines3 calls --------------------------------------------------------------
 
     def _init_callback(self) -> None:
         env = self.training_env.unwrapped
         if not isinstance(env, SharedPolicyVecEnv) or env.log is None or env.mirror is None:
             raise ConfigError(
-                "MirrorCallback: the environment must be mirrorenv.sb3.vec_env(id, num_envs, mirror={...})"
+                "MirrorCallback: the environment must be mirrorenv.sb3.vec_env(id, num_envs, "
+                "mirror={...})"
             )
         buffer = getattr(self.model, "rollout_buffer", None)
         if not isinstance(buffer, RolloutBuffer | DictRolloutBuffer):
             raise ConfigError(
-                f"MirrorCallback: {type(self.model).__name__} has no rollout buffer to pay into. Use PPO or A2C."
+                f"MirrorCallback: {type(self.model).__name__} has no rollout buffer to pay into. "
+                "Use PPO or A2C."
             )
         _check_settings(env.mirror, self.settings)
         self.env, self.mirror = env, env.mirror
         if not hasattr(self, "observers"):  # learn() may be called again
             shape = population_shape(self._world(1))
-            self.observers = Population(shape, PopulationSettings(hidden=1, observer=self.settings), self._seed)
+            self.observers = Population(
+                shape, PopulationSettings(hidden=1, observer=self.settings), self._seed
+            )
             if self.observers.observers.needs_own:
-                raise ConfigError(f"MirrorCallback: the head '{self.settings.head}' needs the policies of MirrorPPO")
+                raise ConfigError(
+                    f"MirrorCallback: the head '{self.settings.head}' needs the policies of "
+                    "MirrorPPO"
+                )
             self._optimizer = torch.optim.Adam(
                 self.observers.observers.parameters(), lr=self.settings.learning_rate, eps=1e-5
             )
@@ -117,10 +136,14 @@ class MirrorCallback(BaseCallback):
     def _on_rollout_end(self) -> None:
         assert self.env.log is not None
         segments = self.env.log.rollout()
-        experience, episodes = experience_of(segments), np.array([segment.episode for segment in segments])
+        experience, episodes = (
+            experience_of(segments),
+            np.array([segment.episode for segment in segments]),
+        )
         agents = self.env.num_agents
         permutation = lineup_permutations(self.env.run, episodes, "training", agents)  # (E, K)
-        paid = mirror_rewards(self.observers, experience, self.mirror, permutation, self._rng)  # (E, T, N)
+        # (E, T, N)
+        paid = mirror_rewards(self.observers, experience, self.mirror, permutation, self._rng)
         whole = np.array([segment.whole for segment in segments])
         if self.mirror.timing == "terminal":
             paid[~whole] = 0.0  # these will be paid when they end
@@ -132,17 +155,19 @@ class MirrorCallback(BaseCallback):
         if whole.any():
             self.logger.record("mirror/return", float(paid[whole].sum(1).mean()))
 
-    # -- paying and learning ------------------------------------------------------------------------------------------
+    # -- paying and learning -----------------------------------------------------------------------
 
     def mirror_weight(self) -> float:
-        """The weight of the mirror reward now; it moves to ``final_weight`` over the steps asked of ``learn``."""
+        """The weight of the mirror reward now; it moves to ``final_weight`` over the steps asked of
+        ``learn``."""
         if self.mirror.final_weight is None:
             return self.mirror.weight
         share = 1.0 - float(self.model._current_progress_remaining)
         return self.mirror.weight + share * (self.mirror.final_weight - self.mirror.weight)
 
     def _pay(self, segments: list[Segment], reward: NDArray[np.float32]) -> None:
-        """Add (E, T, N) to the rollout buffer, where rewards are (S, R * N), and compute the advantages again."""
+        """Add (E, T, N) to the rollout buffer, where rewards are (S, R * N), and compute the
+        advantages again."""
         buffer: RolloutBuffer = self.model.rollout_buffer  # type: ignore[attr-defined]
         agents = self.env.num_agents
         for segment, mine in zip(segments, reward, strict=True):
@@ -151,15 +176,22 @@ class MirrorCallback(BaseCallback):
             buffer.rewards[steps, columns] += mine[segment.before : segment.length]
         if not np.isfinite(buffer.rewards).all():
             raise TrainingError("a reward is not finite: does the world pay NaN or infinity?")
-        buffer.compute_returns_and_advantage(last_values=self.locals["values"], dones=self.locals["dones"])
+        buffer.compute_returns_and_advantage(
+            last_values=self.locals["values"], dones=self.locals["dones"]
+        )
         if not buffer.rewards.any():
-            # Nothing was paid, so nothing is better than anything else. What is left is the critic's own error, which
-            # PPO would standardise into a random walk of the policy: agents would part without any reward.
+            # Nothing was paid, so nothing is better than anything else. What is left is the
+            # critic's own error, which PPO would standardise into a random walk of the policy:
+            # agents would part without any reward.
             buffer.advantages[:] = 0.0
 
     def _learn(self, experience: Experience, permutation: NDArray[np.int64]) -> dict[str, float]:
         """Teach the observers who made what; the means of their metrics."""
-        names = self._rng.permutation(self.env.num_agents) if self.mirror.control == "shuffled_labels" else None
+        names = (
+            self._rng.permutation(self.env.num_agents)
+            if self.mirror.control == "shuffled_labels"
+            else None
+        )
         columns = {
             "observations": experience.observations,
             "actions": experience.actions,
@@ -167,7 +199,9 @@ class MirrorCallback(BaseCallback):
             "permutation": permutation,
             "labels": permutation if names is None else names[permutation],
         }
-        data = {name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()}
+        data = {
+            name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()
+        }
         parts: list[dict[str, float]] = []
         for _ in range(self.epochs):
             order = torch.randperm(len(permutation), generator=self._generator)
@@ -182,7 +216,7 @@ class MirrorCallback(BaseCallback):
                 parts.append({name: float(value) for name, value in metrics.items()})
         return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
 
-    # -- measuring ----------------------------------------------------------------------------------------------------
+    # -- measuring ---------------------------------------------------------------------------------
 
     def score(self, episodes: int = 256, seed: int = 0) -> Score:
         """How well the observers name who did what, on episodes that nobody was trained on.
@@ -201,13 +235,18 @@ class MirrorCallback(BaseCallback):
 
         ids = _HELD_OUT + seed * episodes + np.arange(episodes, dtype=np.int64)
         record = play_episodes(world, act, world_seeds(self.env.run, ids))
-        actions = record.actions if self.observers.shape.num_actions else self.env.as_read(record.actions)
+        actions = (
+            record.actions if self.observers.shape.num_actions else self.env.as_read(record.actions)
+        )
         seen = record.observations.reshape(*record.mask.shape, -1)
         held_out = HeldOut(_bare(seen, actions, record.rewards, record.mask), ids)
-        evidence = observer_evidence(self.observers, held_out, run=self.env.run)[:, -1]  # (E, J, K, N)
+        # (E, J, K, N)
+        evidence = observer_evidence(self.observers, held_out, run=self.env.run)[:, -1]
         belief = Belief(evidence.astype(np.float64))
         truth = np.broadcast_to(np.arange(belief.num_agents), belief.evidence.shape[:-1])
-        return score_belief(belief, truth, decode="marginals" if self.observers.observers.joint else "independent")
+        return score_belief(
+            belief, truth, decode="marginals" if self.observers.observers.joint else "independent"
+        )
 
     def _world(self, copies: int) -> ArrayWorld:
         assert self.env.make_batch is not None
@@ -219,21 +258,29 @@ def _check_settings(mirror: MirrorSettings, observer: ObserverSettings) -> None:
     if mirror.control == "limit":
         raise ConfigError("MirrorCallback: control='limit' needs the policies of MirrorPPO")
     if mirror.reward != "mirror":
-        raise ConfigError(f"MirrorCallback: it pays the mirror reward; for reward={mirror.reward!r} use MirrorPPO")
+        raise ConfigError(
+            f"MirrorCallback: it pays the mirror reward; for reward={mirror.reward!r} use MirrorPPO"
+        )
     if mirror.timing == "window":
         raise ConfigError(
-            "MirrorCallback: timing='window' needs whole episodes; use 'dense' or 'terminal', or MirrorPPO"
+            "MirrorCallback: timing='window' needs whole episodes; use 'dense' or 'terminal', or "
+            "MirrorPPO"
         )
     if observer.neighbours:
-        raise ConfigError("MirrorCallback: observers are shown everybody here; for neighbours use MirrorPPO")
+        raise ConfigError(
+            "MirrorCallback: observers are shown everybody here; for neighbours use MirrorPPO"
+        )
     if observer.trunk != "separate":
-        raise ConfigError("MirrorCallback: observers read with weights of their own here; use trunk='separate'")
+        raise ConfigError(
+            "MirrorCallback: observers read with weights of their own here; use trunk='separate'"
+        )
 
 
 def experience_of(segments: list[Segment]) -> Experience:
     """Episodes as a batch in author order, each as far as it has come."""
     columns = (
-        np.stack([getattr(s, name) for s in segments]) for name in ("observations", "actions", "rewards", "mask")
+        np.stack([getattr(s, name) for s in segments])
+        for name in ("observations", "actions", "rewards", "mask")
     )
     return _bare(*columns)
 
@@ -241,4 +288,13 @@ def experience_of(segments: list[Segment]) -> Experience:
 def _bare(observations: Any, actions: Any, rewards: Any, mask: Any) -> Experience:
     """Episodes without what only a policy gradient needs."""
     nothing = np.zeros_like(rewards)
-    return Experience(observations, actions, nothing, nothing, nothing, np.zeros_like(nothing[:, 0]), rewards, mask)
+    return Experience(
+        observations,
+        actions,
+        nothing,
+        nothing,
+        nothing,
+        np.zeros_like(nothing[:, 0]),
+        rewards,
+        mask,
+    )

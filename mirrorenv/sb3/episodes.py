@@ -1,4 +1,5 @@
-"""What a VecEnv remembers for its observers: every episode that the present rollout touched, from its first step.
+"""What a VecEnv remembers for its observers: every episode that the present rollout touched, from
+its first step.
 
 Shape legend: E episodes, T time (the horizon), N agents, D observation, A action.
 """
@@ -49,9 +50,15 @@ class EpisodeLog:
         action_size: A, or 0 for choices.
     """
 
-    def __init__(self, horizon: int, num_agents: int, observation_size: int, action_size: int) -> None:
+    def __init__(
+        self, horizon: int, num_agents: int, observation_size: int, action_size: int
+    ) -> None:
         lead = (horizon, num_agents)
-        self._shapes = ((*lead, observation_size), (*lead, action_size) if action_size else lead, lead)
+        self._shapes = (
+            (*lead, observation_size),
+            (*lead, action_size) if action_size else lead,
+            lead,
+        )
         self._discrete = not action_size
         self._open: dict[int, Segment] = {}
         self._closed: list[Segment] = []
@@ -61,7 +68,12 @@ class EpisodeLog:
         """An episode starts."""
         seen, done, lead = self._shapes
         actions = np.zeros(done, np.int64 if self._discrete else np.float32)
-        arrays = np.zeros(seen, np.float32), actions, np.zeros(lead, np.float32), np.zeros(lead, bool)
+        arrays = (
+            np.zeros(seen, np.float32),
+            actions,
+            np.zeros(lead, np.float32),
+            np.zeros(lead, bool),
+        )
         self._open[row] = Segment(row, episode, *arrays, first=self._step)
 
     def write(

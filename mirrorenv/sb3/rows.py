@@ -1,4 +1,5 @@
-"""One episode after the other of N agents, in the terms of Stable-Baselines3: arrays over agents, one end for all.
+"""One episode after the other of N agents, in the terms of Stable-Baselines3: arrays over agents,
+one end for all.
 
 Shape legend: N agents, D numbers in an observation, A in an action.
 """
@@ -53,12 +54,14 @@ class Row(Protocol):
 
 
 class WorldRow:
-    """An array world with B = 1. An agent that is out early repeats its last observation and earns nothing.
+    """An array world with B = 1. An agent that is out early repeats its last observation and earns
+    nothing.
 
     Args:
         world: one copy.
-        agent_id: tell the policy, which all agents share, who is acting: N numbers, one-hot, after the observation; or,
-            if that is no vector, a dictionary with ``observation`` and ``agent``.
+        agent_id: tell the policy, which all agents share, who is acting: N numbers, one-hot, after
+            the observation; or, if that is no vector, a dictionary with ``observation`` and
+            ``agent``.
     """
 
     def __init__(self, world: ArrayWorld, agent_id: bool) -> None:
@@ -73,7 +76,10 @@ class WorldRow:
         self._as_dict = agent_id and not self._as_vector
         self.observation_space: spaces.Space[Any] = sight
         if self._as_vector:
-            low, high = (np.concatenate([getattr(sight, end), getattr(names, end)]) for end in ("low", "high"))
+            low, high = (
+                np.concatenate([getattr(sight, end), getattr(names, end)])
+                for end in ("low", "high")
+            )
             self.observation_space = spaces.Box(low, high, dtype=np.float32)
         elif self._as_dict:
             self.observation_space = spaces.Dict({"observation": sight, "agent": names})
@@ -114,8 +120,9 @@ class WorldRow:
 class GameRow:
     """A :class:`~mirrorenv.envs.adapters.mirror_test.MirrorTest`, whose actions become one vector.
 
-    Stable-Baselines3 knows no Dict actions. The vector holds the act, then the evidence (slot by agent, flattened). A
-    choice among n is n numbers from -10 to 10, of which the largest counts; an act made of numbers runs from -1 to 1.
+    Stable-Baselines3 knows no Dict actions. The vector holds the act, then the evidence (slot by
+    agent, flattened). A choice among n is n numbers from -10 to 10, of which the largest counts; an
+    act made of numbers runs from -1 to 1.
 
     Args:
         env: the game; all agents have the same spaces.
@@ -129,7 +136,9 @@ class GameRow:
         agents = env.possible_agents
         self.env, self.num_agents, self.render_mode = env, len(agents), env.render_mode
         self._id = agent_id
-        sights, acts = ([of(agent) for agent in agents] for of in (env.observation_space, env.action_space))
+        sights, acts = (
+            [of(agent) for agent in agents] for of in (env.observation_space, env.action_space)
+        )
         if any(sight != sights[0] for sight in sights) or any(act != acts[0] for act in acts):
             raise ConfigError(f"{env.name}: agents with different spaces cannot share one policy")
         parts: dict[str, spaces.Space[Any]] = dict(sights[0].spaces)
@@ -142,7 +151,10 @@ class GameRow:
         bound = np.full(self._width + self.num_agents**2, EVIDENCE_BOUND, np.float32)
         low, high = -bound, bound.copy()
         if isinstance(self._writer.space, spaces.Box):
-            low[: self._width], high[: self._width] = self._writer.space.low, self._writer.space.high
+            low[: self._width], high[: self._width] = (
+                self._writer.space.low,
+                self._writer.space.high,
+            )
         self.action_space: spaces.Space[Any] = spaces.Box(low, high, dtype=np.float32)
 
     def reset(self, seed: int) -> Shown:
@@ -162,7 +174,9 @@ class GameRow:
         paid = np.array([rewards[agent] for agent in agents], np.float32)
         everybody, nobody = np.ones(self.num_agents, bool), np.zeros(self.num_agents, bool)
         told = [infos[agent] for agent in agents]
-        return RowStep(self._stack(observations), paid, everybody, not self.env.agents, nobody, told)
+        return RowStep(
+            self._stack(observations), paid, everybody, not self.env.agents, nobody, told
+        )
 
     def picture(self) -> NDArray[np.uint8] | None:
         """See :class:`Row`."""
@@ -171,4 +185,6 @@ class GameRow:
     def _stack(self, observations: dict[Any, dict[str, Any]]) -> Shown:
         shown = [observations[agent] for agent in self.env.possible_agents]
         stacked = {name: np.stack([one[name] for one in shown]) for name in shown[0]}
-        return {**stacked, "agent": np.eye(self.num_agents, dtype=np.float32)} if self._id else stacked
+        return (
+            {**stacked, "agent": np.eye(self.num_agents, dtype=np.float32)} if self._id else stacked
+        )

@@ -1,4 +1,5 @@
-"""A VecEnv whose sub-environments are agents: all share one policy, and those of one row one episode.
+"""A VecEnv whose sub-environments are agents: all share one policy, and those of one row one
+episode.
 
 Shape legend: R rows (copies of the world), N agents, A action dimensions.
 """
@@ -26,15 +27,16 @@ __all__ = ["SharedPolicyVecEnv"]
 class SharedPolicyVecEnv(VecEnv):
     """R rows of N agents as R * N sub-environments; sub-environment ``row * N + agent``.
 
-    A row begins its next episode as soon as its last one is over for everybody. An agent that is out earlier goes on as
-    a sub-environment that sees its last observation and earns nothing, so all N end in the same step. Episode e of a
-    run has the world's seed (run, e), whichever row plays it.
+    A row begins its next episode as soon as its last one is over for everybody. An agent that is
+    out earlier goes on as a sub-environment that sees its last observation and earns nothing, so
+    all N end in the same step. Episode e of a run has the world's seed (run, e), whichever row
+    plays it.
 
     Args:
         rows: what is played.
         seed: of the run; ``seed()`` sets another, from the next ``reset`` on.
-        bootstrap: say ``TimeLimit.truncated`` where the clock ended an episode, so that Stable-Baselines3 adds the
-            critic's value of what might have followed.
+        bootstrap: say ``TimeLimit.truncated`` where the clock ended an episode, so that
+            Stable-Baselines3 adds the critic's value of what might have followed.
         mirror: settings of the mirror reward that :class:`~mirrorenv.sb3.MirrorCallback` is to pay.
         log: where trajectories are written down for observers, if there are any.
         make_batch: makes so many copies of the world at once, to measure on.
@@ -60,7 +62,7 @@ class SharedPolicyVecEnv(VecEnv):
         self._began = time.time()
         super().__init__(count, rows[0].observation_space, rows[0].action_space)
 
-    # -- playing ------------------------------------------------------------------------------------------------------
+    # -- playing -----------------------------------------------------------------------------------
 
     def reset(self) -> Any:
         """Start an episode in every row."""
@@ -84,7 +86,11 @@ class SharedPolicyVecEnv(VecEnv):
         dones = np.zeros((len(self.rows), agents), bool)
         infos: list[dict[str, Any]] = []
         for index, row in enumerate(self.rows):
-            before = row.seen.reshape(agents, -1) if isinstance(row, WorldRow) and self.log is not None else None
+            before = (
+                row.seen.reshape(agents, -1)
+                if isinstance(row, WorldRow) and self.log is not None
+                else None
+            )
             step = row.step(joint[index])
             rewards[index], dones[index] = step.rewards, step.over
             if self.log is not None and before is not None:
@@ -118,7 +124,11 @@ class SharedPolicyVecEnv(VecEnv):
 
     def _summary(self, index: int) -> dict[str, float]:
         """What Stable-Baselines3's Monitor would say: return, length, seconds."""
-        return {"r": float(self._returns[index]), "l": int(self._lengths[index]), "t": time.time() - self._began}
+        return {
+            "r": float(self._returns[index]),
+            "l": int(self._lengths[index]),
+            "t": time.time() - self._began,
+        }
 
     def as_read(self, actions: NDArray[Any]) -> NDArray[Any]:
         """Actions as observers read them: choices as they are, numbers scaled to (-1, 1)."""
@@ -128,7 +138,7 @@ class SharedPolicyVecEnv(VecEnv):
             return scaled
         return actions
 
-    # -- the rest of the interface ------------------------------------------------------------------------------------
+    # -- the rest of the interface -----------------------------------------------------------------
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -139,14 +149,19 @@ class SharedPolicyVecEnv(VecEnv):
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         """An attribute of the row each sub-environment belongs to."""
-        return [getattr(self.rows[index // self.num_agents], attr_name) for index in self._get_indices(indices)]
+        return [
+            getattr(self.rows[index // self.num_agents], attr_name)
+            for index in self._get_indices(indices)
+        ]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         """Set an attribute of rows."""
         for index in self._get_indices(indices):
             setattr(self.rows[index // self.num_agents], attr_name, value)
 
-    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
+    def env_method(
+        self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any
+    ) -> list[Any]:
         """Call a method of the row each sub-environment belongs to."""
         rows = [self.rows[index // self.num_agents] for index in self._get_indices(indices)]
         return [getattr(row, method_name)(*args, **kwargs) for row in rows]
@@ -160,9 +175,16 @@ def _joined(parts: list[Shown]) -> Any:
     """Rows one after the other; a tuple of dictionaries key by key."""
     first = parts[0]
     if isinstance(first, dict):
-        return {name: np.concatenate([part[name] for part in parts if isinstance(part, dict)]) for name in first}
+        return {
+            name: np.concatenate([part[name] for part in parts if isinstance(part, dict)])
+            for name in first
+        }
     return np.concatenate([part for part in parts if not isinstance(part, dict)])
 
 
 def _of_one(shown: Shown, agent: int) -> Any:
-    return {name: part[agent] for name, part in shown.items()} if isinstance(shown, dict) else shown[agent]
+    return (
+        {name: part[agent] for name, part in shown.items()}
+        if isinstance(shown, dict)
+        else shown[agent]
+    )

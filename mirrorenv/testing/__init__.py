@@ -1,4 +1,5 @@
-"""For those who test checkers, trainers and adapters: environments whose faults are known by name."""
+"""For those who test checkers, trainers and adapters: environments whose faults are known by
+name."""
 
 from __future__ import annotations
 

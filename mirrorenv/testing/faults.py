@@ -1,6 +1,7 @@
 """Environments that are broken on purpose, one fault each: ``FAULTS`` lists them.
 
-Each bears the name of the check in :mod:`mirrorenv.envs.checks` that finds it; its docstring says what is wrong.
+Each bears the name of the check in :mod:`mirrorenv.envs.checks` that finds it; its docstring says
+what is wrong.
 """
 
 from __future__ import annotations

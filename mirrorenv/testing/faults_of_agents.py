@@ -22,7 +22,8 @@ __all__ = [
 
 @fault("agents-at-reset")
 class ForgetsToRefill(Flawless):
-    """Agents are listed once, when the environment is made: the second episode begins with nobody."""
+    """Agents are listed once, when the environment is made: the second episode begins with
+    nobody."""
 
     def __init__(self, max_cycles: int = 8) -> None:
         super().__init__(max_cycles)
@@ -32,7 +33,9 @@ class ForgetsToRefill(Flawless):
         """Everybody is shown something, and only those who are left take part."""
         answer = super().reset(seed)
         self.agents = self._there
-        return {agent: answer[0][agent] for agent in self.agents}, {agent: {} for agent in self.agents}
+        return {agent: answer[0][agent] for agent in self.agents}, {
+            agent: {} for agent in self.agents
+        }
 
     def step(self, actions: dict[str, Any]) -> Answer:
         """Those who end are struck off for ever."""
@@ -118,13 +121,16 @@ class KeepsTheDead(Flawless):
 
 @fault("mixed-ending")
 class OnlyUniformEndings(Flawless):
-    """The episode ends if all are terminated or all are truncated; but in the last step one is and the others are."""
+    """The episode ends if all are terminated or all are truncated; but in the last step one is and
+    the others are."""
 
     def step(self, actions: dict[str, Any]) -> Answer:
         """Ask the wrong question."""
         was = list(self.agents)
         answer = super().step(actions)
-        if self.clock == self.max_cycles and not (all(answer[2].values()) or all(answer[3].values())):
+        if self.clock == self.max_cycles and not (
+            all(answer[2].values()) or all(answer[3].values())
+        ):
             self.agents = was
         return answer
 
@@ -150,7 +156,9 @@ class JoinsLate(Flawless):
         """Three are there."""
         seen, infos = super().reset(seed)
         self.agents.remove("walker_3")
-        return {agent: seen[agent] for agent in self.agents}, {agent: infos[agent] for agent in self.agents}
+        return {agent: seen[agent] for agent in self.agents}, {
+            agent: infos[agent] for agent in self.agents
+        }
 
     def step(self, actions: dict[str, Any]) -> Answer:
         """One more from step 2 on."""

@@ -59,7 +59,10 @@ class NeverEnds(Flawless):
 
     def see(self, agent: str) -> Any:
         """The time of day instead of the time that is left."""
-        return np.array([self.place[self.index(agent)], self.rng.uniform(-1, 1), self.clock % 10 / 10], np.float32)
+        return np.array(
+            [self.place[self.index(agent)], self.rng.uniform(-1, 1), self.clock % 10 / 10],
+            np.float32,
+        )
 
 
 @fault("not-played-out")

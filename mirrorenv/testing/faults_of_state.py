@@ -78,7 +78,8 @@ class IgnoresTheSeed(Flawless):
 
 @fault("seed")
 class ForgetsTheSeed(Flawless):
-    """The seed decides the first three steps; then the generator is made anew. A test of one step cannot see it."""
+    """The seed decides the first three steps; then the generator is made anew. A test of one step
+    cannot see it."""
 
     def step(self, actions: dict[str, Any]) -> Answer:
         """Another generator from step 4 on."""
@@ -108,7 +109,11 @@ class RemembersTheLastEpisode(Flawless):
         """Every step pays a little less than the one before."""
         self.tired += 1
         answer = super().step(actions)
-        return (answer[0], {agent: reward - self.tired for agent, reward in answer[1].items()}, *answer[2:])
+        return (
+            answer[0],
+            {agent: reward - self.tired for agent, reward in answer[1].items()},
+            *answer[2:],
+        )
 
 
 @fault("state-exposed")
@@ -147,7 +152,11 @@ class SharesItsClock(Flawless):
         """Everybody's steps are counted together."""
         self.steps[0] += 1
         answer = super().step(actions)
-        return (answer[0], {agent: reward - self.steps[0] for agent, reward in answer[1].items()}, *answer[2:])
+        return (
+            answer[0],
+            {agent: reward - self.steps[0] for agent, reward in answer[1].items()},
+            *answer[2:],
+        )
 
 
 @fault("pickle")

@@ -145,7 +145,11 @@ class ArrayRewards(_Edited):
 
     def edit(self, answer: Answer) -> Any:
         """Wrap the numbers."""
-        return (answer[0], {agent: np.array([reward]) for agent, reward in answer[1].items()}, *answer[2:])
+        return (
+            answer[0],
+            {agent: np.array([reward]) for agent, reward in answer[1].items()},
+            *answer[2:],
+        )
 
 
 @fault("reward-finite")
@@ -154,7 +158,9 @@ class GivesALastReward(_Edited):
 
     def edit(self, answer: Answer) -> Any:
         """NaN where the flag is set."""
-        rewards = {agent: np.nan if answer[2][agent] else reward for agent, reward in answer[1].items()}
+        rewards = {
+            agent: np.nan if answer[2][agent] else reward for agent, reward in answer[1].items()
+        }
         return (answer[0], rewards, *answer[2:])
 
 
@@ -203,7 +209,12 @@ class FourAnswers(_Edited):
 
     def edit(self, answer: Answer) -> Any:
         """One dictionary less."""
-        return (answer[0], answer[1], {agent: answer[2][agent] or answer[3][agent] for agent in answer[2]}, answer[4])
+        return (
+            answer[0],
+            answer[1],
+            {agent: answer[2][agent] or answer[3][agent] for agent in answer[2]},
+            answer[4],
+        )
 
 
 @fault("crash")

@@ -1,4 +1,5 @@
-"""A small environment without a fault, from which the broken ones are made, and the list of these."""
+"""A small environment without a fault, from which the broken ones are made, and the list of
+these."""
 
 from __future__ import annotations
 
@@ -15,10 +16,11 @@ Answer = tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any], d
 
 
 class Flawless(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
-    """Four walkers on a line from -1 to 1, started at random; each sees its place, a gust of wind and the time.
+    """Four walkers on a line from -1 to 1, started at random; each sees its place, a gust of wind
+    and the time.
 
-    The first falls in step 3. In the last step, the second reaches its goal and the others run out of time, so that
-    an episode has an early death and a mixed ending.
+    The first falls in step 3. In the last step, the second reaches its goal and the others run out
+    of time, so that an episode has an early death and a mixed ending.
 
     Args:
         max_cycles: steps of an episode.
@@ -41,12 +43,16 @@ class Flawless(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         """0 left, 1 stay, 2 right."""
         return self._moves
 
-    def reset(self, seed: int | None = None, options: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def reset(
+        self, seed: int | None = None, options: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Start an episode."""
         self.rng = np.random.default_rng(seed)
         self.agents, self.clock = list(self.possible_agents), 0
         self.place = self.rng.uniform(-1, 1, len(self.agents))  # (N,)
-        return {agent: self.see(agent) for agent in self.agents}, {agent: {} for agent in self.agents}
+        return {agent: self.see(agent) for agent in self.agents}, {
+            agent: {} for agent in self.agents
+        }
 
     def step(self, actions: dict[str, Any]) -> Answer:
         """Everybody walks."""
@@ -78,12 +84,16 @@ class Flawless(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
 
     def ends(self, agent: str) -> bool:
         """Whether the agent's episode ends by itself."""
-        return (agent == "walker_0" and self.clock == 3) or (agent == "walker_1" and self.clock == self.max_cycles)
+        return (agent == "walker_0" and self.clock == 3) or (
+            agent == "walker_1" and self.clock == self.max_cycles
+        )
 
     def see(self, agent: str) -> Any:
         """What the agent sees: a fresh array."""
         wind = self.rng.uniform(-1, 1)
-        return np.array([self.place[self.index(agent)], wind, self.clock / self.max_cycles], np.float32)
+        return np.array(
+            [self.place[self.index(agent)], wind, self.clock / self.max_cycles], np.float32
+        )
 
 
 class Fault(NamedTuple):

@@ -1,7 +1,8 @@
 """Kill a training run from outside, again and again, and compare what it ends with.
 
-The run is a process of its own that gets SIGKILL: no handler, no hook, no goodbye. The killer looks at the run folder
-alone: to aim at moments that are short, and to say afterwards in which phase the process died.
+The run is a process of its own that gets SIGKILL: no handler, no hook, no goodbye. The killer looks
+at the run folder alone: to aim at moments that are short, and to say afterwards in which phase the
+process died.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ Say = Callable[[str], None]
 WALL_CLOCK = {"seconds", "env_steps_per_second"}
 """Columns that may differ: they are times."""
 AIMS = ("the training", "the training", "any time", "a checkpoint", "the report")
-"""What the kills are aimed at, in turn. The training: after a uniformly random one of the iterations that are left. Any
-time: uniform over the wall-clock length of the uninterrupted run."""
+"""What the kills are aimed at, in turn. The training: after a uniformly random one of the
+iterations that are left. Any time: uniform over the wall-clock length of the uninterrupted run."""
 
 _NO_RAY = "error: Ray did not start"
 _STARTS = 5  # of the uninterrupted run, where Ray does not come up
@@ -43,7 +44,9 @@ _LOOK_INTO = 0.02  # seconds between two looks into a file of it
 _PATIENCE = 600.0  # seconds that one run may take
 
 
-def train_command(path: Path, *changes: str, iterations: int = 40, checkpoints: int = 10) -> list[str]:
+def train_command(
+    path: Path, *changes: str, iterations: int = 40, checkpoints: int = 10
+) -> list[str]:
     """The command of a small run on a CPU without actors.
 
     Args:
@@ -62,7 +65,16 @@ def train_command(path: Path, *changes: str, iterations: int = 40, checkpoints: 
         *changes,
     ]
     options = [word for setting in settings for word in ("--set", setting)]
-    return [sys.executable, "-m", "mirrorenv", "train", "mirrorenv/ants-v0", *options, "--run", str(path)]
+    return [
+        sys.executable,
+        "-m",
+        "mirrorenv",
+        "train",
+        "mirrorenv/ants-v0",
+        *options,
+        "--run",
+        str(path),
+    ]
 
 
 @dataclass
@@ -79,7 +91,8 @@ class Proof:
         refusal: what the command answered when its configuration had changed; empty if it went on.
         whole_seconds: wall-clock length of the uninterrupted run.
         most_kills: of one run before it came to its end.
-        not_started: how often Ray did not come up in time by itself, which is no kill; the command was given again.
+        not_started: how often Ray did not come up in time by itself, which is no kill; the command
+            was given again.
     """
 
     kills: int = 0
@@ -95,11 +108,14 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Every killed run ended as the uninterrupted one did, and a changed configuration was refused."""
+        """Every killed run ended as the uninterrupted one did, and a changed configuration was
+        refused."""
         return bool(self.finished and self.identical == self.finished and self.refusal)
 
 
-def prove(kills: int, place: Path, seed: int = 0, say: Say = print, *, forked: bool = False, **size: int) -> Proof:
+def prove(
+    kills: int, place: Path, seed: int = 0, say: Say = print, *, forked: bool = False, **size: int
+) -> Proof:
     """Train once without interruption; then train, kill and start again with the same command.
 
     Args:
@@ -107,22 +123,32 @@ def prove(kills: int, place: Path, seed: int = 0, say: Say = print, *, forked: b
         place: an empty folder to work in, with a short path (Ray's sockets lie in it).
         seed: of the moments.
         say: told what happens, one line at a time.
-        forked: let one Ray stand all the while (without CPUs, so that it starts no workers), and start each run as a
-            fork of a process that has done the imports. Then a start takes a fraction, and more of the moments lie in
-            the training. The run itself is the same command.
+        forked: let one Ray stand all the while (without CPUs, so that it starts no workers), and
+            start each run as a fork of a process that has done the imports. Then a start takes a
+            fraction, and more of the moments lie in the training. The run itself is the same
+            command.
         **size: ``iterations`` and ``checkpoints`` of :func:`train_command`.
     """
     rng, proof = random.Random(seed), Proof()
-    environment = {**os.environ, "RAY_TMPDIR": str(place), "RAY_worker_niceness": "0", "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "RAY_TMPDIR": str(place),
+        "RAY_worker_niceness": "0",
+        "OMP_NUM_THREADS": "1",
+    }
     environment.pop("RAY_ADDRESS", None)
     if forked:
         os.environ.update(environment)
         with _ray() as address:
-            _run_to_the_end(_fork, train_command(place / "warm", f"resources.address={address}", **size), place)
+            _run_to_the_end(
+                _fork, train_command(place / "warm", f"resources.address={address}", **size), place
+            )
             changes = (f"resources.address={address}",)
             _kill_and_compare(proof, kills, place, rng, say, _fork, changes, size)
     else:
-        _kill_and_compare(proof, kills, place, rng, say, lambda c, log: _spawn(c, log, environment), (), size)
+        _kill_and_compare(
+            proof, kills, place, rng, say, lambda c, log: _spawn(c, log, environment), (), size
+        )
     return proof
 
 
@@ -164,7 +190,9 @@ def _kill_and_compare(
             proof.aims[str(aim)] += 1
             say(f"kill {proof.kills}: {phase} (aimed at {aim})")
             if not proof.refusal and (path / "run.json").is_file():
-                answer = _refusal(start, train_command(path, *changes, "mirror.weight=0.5", **size), place)
+                answer = _refusal(
+                    start, train_command(path, *changes, "mirror.weight=0.5", **size), place
+                )
                 proof.refusal = answer.replace(str(path), "RUN")
         if not killed:  # it came to its end before the chosen moment
             shutil.rmtree(path)
@@ -174,7 +202,10 @@ def _kill_and_compare(
         proof.identical += not found
         proof.differences += found
         proof.most_kills = max(proof.most_kills, killed)
-        say(f"run {proof.finished}: {killed} kills, then to its end, {'; '.join(found) or 'identical'}")
+        say(
+            f"run {proof.finished}: {killed} kills, then to its end, "
+            f"{'; '.join(found) or 'identical'}"
+        )
 
 
 @contextmanager
@@ -184,7 +215,9 @@ def _ray() -> Iterator[str]:
     from ray.cluster_utils import Cluster
 
     os.environ.setdefault("RAY_worker_niceness", "0")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+    )
     try:
         yield str(cluster.address)
     finally:
@@ -202,7 +235,10 @@ def differences(path: Path, whole: Path, *, report: bool = True) -> Iterator[str
     """
     ours, theirs = RunFolder.open(path), RunFolder.open(whole)
     for name, read in (("metrics", RunFolder.metrics), ("evaluations", RunFolder.evaluations)):
-        rows = [[{k: v for k, v in row.items() if k not in WALL_CLOCK} for row in read(run)] for run in (ours, theirs)]
+        rows = [
+            [{k: v for k, v in row.items() if k not in WALL_CLOCK} for row in read(run)]
+            for run in (ours, theirs)
+        ]
         if rows[0] != rows[1]:
             yield f"{path.name}: {name} differ"
     if ours.status != "finished":
@@ -212,8 +248,11 @@ def differences(path: Path, whole: Path, *, report: bool = True) -> Iterator[str
     names = [[checkpoint.name for checkpoint in run.checkpoints()] for run in (ours, theirs)]
     if names[0] != names[1]:
         yield f"{path.name}: checkpoints {names[0]} and not {names[1]}"
-    for name in ("population.safetensors", "training/state.safetensors"):  # weights; optimisers as well
-        if (ours.checkpoints()[-1] / name).read_bytes() != (theirs.checkpoints()[-1] / name).read_bytes():
+    # weights; optimisers as well
+    for name in ("population.safetensors", "training/state.safetensors"):
+        if (ours.checkpoints()[-1] / name).read_bytes() != (
+            theirs.checkpoints()[-1] / name
+        ).read_bytes():
             yield f"{path.name}: {name} differs"
 
 
@@ -256,7 +295,9 @@ class _Fork:
 
 def _fork(command: list[str], log: Path) -> _Run:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mirrorenv.cli.main", "mirrorenv.rllib.run", "mirrorenv.results.report.report"])
+    context.set_forkserver_preload(
+        ["mirrorenv.cli.main", "mirrorenv.rllib.run", "mirrorenv.results.report.report"]
+    )
     process = context.Process(target=_command_line, args=(command, log))
     process.start()
     return _Fork(process)
@@ -323,7 +364,9 @@ class _Moment:
         rng: draws the lots.
     """
 
-    def __init__(self, aim: str | None, path: Path, whole: float, iterations: int, rng: random.Random) -> None:
+    def __init__(
+        self, aim: str | None, path: Path, whole: float, iterations: int, rng: random.Random
+    ) -> None:
         self.aim, self.path, self.iterations, self.rng = aim, path, iterations, rng
         self.end = time.monotonic() + (rng.uniform(0, whole) if aim == "any time" else _PATIENCE)
         self.part = rng.random()  # of the iterations that are left
@@ -339,7 +382,9 @@ class _Moment:
             if self.aim == "the training":
                 self._look_at_metrics(process.pid)
             elif self.aim == "a checkpoint":
-                self.seen |= {entry.name for entry in (self.path / "checkpoints").glob(".*.partial")}
+                self.seen |= {
+                    entry.name for entry in (self.path / "checkpoints").glob(".*.partial")
+                }
                 if len(self.seen) >= self.unharmed:
                     self._within(0.02)
             elif self.aim == "the report" and _status(self.path) == "finished":
@@ -393,4 +438,9 @@ def _phase(path: Path, pid: int) -> str:
 
 def as_json(proof: Proof) -> dict[str, Any]:
     """The proof as plain JSON."""
-    return {**vars(proof), "phases": dict(proof.phases), "aims": dict(proof.aims), "holds": proof.holds}
+    return {
+        **vars(proof),
+        "phases": dict(proof.phases),
+        "aims": dict(proof.aims),
+        "holds": proof.holds,
+    }

@@ -1,4 +1,5 @@
-"""What happens to real runs, injected on purpose: each fault of a training run, and how to tell what became of it."""
+"""What happens to real runs, injected on purpose: each fault of a training run, and how to tell
+what became of it."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ __all__ = [
 Outcome = Literal["survived", "stopped", "silent"]
 
 ITERATIONS = 4
-"""Of :func:`small_run`; it measures and saves before the first, after the second and after the last."""
+"""Of :func:`small_run`; it measures and saves before the first, after the second and after the
+last."""
 
 
 @dataclass
@@ -51,7 +53,8 @@ class Happening:
         typed: whether that was an error of ours and not a traceback or a silent death.
         said: all that was logged or printed on the way.
         claims: what its run folder said of its status then; empty if it was gone or torn.
-        problem: what else went wrong, e.g. that the run, started again, did not end as an uninterrupted one.
+        problem: what else went wrong, e.g. that the run, started again, did not end as an
+            uninterrupted one.
     """
 
     folder: Path
@@ -66,8 +69,9 @@ class Verdict(NamedTuple):
     """The row of the table.
 
     Attributes:
-        outcome: "survived" (came to its end, with samples in every iteration, and said what happened), "stopped" (with
-            an error that names what it must), or "silent" for everything else.
+        outcome: "survived" (came to its end, with samples in every iteration, and said what
+            happened), "stopped" (with an error that names what it must), or "silent" for everything
+            else.
         line: the first line of the message.
         why: what was missing, for a silent one.
     """
@@ -85,7 +89,8 @@ class RunFault:
         name: its kind.
         where: where it is injected.
         wanted: what must become of the run.
-        says: regular expressions that the error (if stopped) or the log (if survived) must match, all of them.
+        says: regular expressions that the error (if stopped) or the log (if survived) must match,
+            all of them.
         happen: trains in a fresh folder, with the fault.
         slow: whether it takes more than about 3 s.
     """
@@ -141,7 +146,9 @@ def small_run(*changes: str, world: str = "mirrorenv.testing.flawless:Flawless")
 
 def trouble_run(what: str, *changes: str) -> Any:
     """`small_run` in :class:`~mirrorenv.testing.trouble.Trouble`."""
-    return small_run(f"world_options.what={what!r}", *changes, world="mirrorenv.testing.trouble:Trouble")
+    return small_run(
+        f"world_options.what={what!r}", *changes, world="mirrorenv.testing.trouble:Trouble"
+    )
 
 
 def attempt(settings: Any, path: Path, **options: Any) -> Happening:
@@ -170,7 +177,8 @@ class _PowerCut(BaseException):
 
 
 def cut_run(path: Path) -> Any:
-    """Train `small_run` and cut it in its third iteration, one after its second checkpoint; its settings."""
+    """Train `small_run` and cut it in its third iteration, one after its second checkpoint; its
+    settings."""
     from mirrorenv.rllib.run import Progress, train
 
     def cut(row: dict[str, Any]) -> None:

@@ -1,4 +1,5 @@
-"""Faults of the disk and of the run folder, and a run that is started again with something in it changed."""
+"""Faults of the disk and of the run folder, and a run that is started again with something in it
+changed."""
 
 from __future__ import annotations
 
@@ -12,7 +13,15 @@ from typing import Any
 from unittest.mock import patch
 
 from mirrorenv.results import RunFolder
-from mirrorenv.testing.run_faults import Happening, Outcome, attempt, attempt_again, cut_run, run_fault, small_run
+from mirrorenv.testing.run_faults import (
+    Happening,
+    Outcome,
+    attempt,
+    attempt_again,
+    cut_run,
+    run_fault,
+    small_run,
+)
 
 __all__ = ["foreign_pickle", "small_disk"]
 
@@ -50,7 +59,10 @@ def small_disk(place: Path, kilobytes: int) -> bool:
     place.mkdir(parents=True, exist_ok=True)
     mount = shutil.which("mount")
     command = [str(mount), "-t", "tmpfs", "-o", f"size={kilobytes}k", "mirrorenv", str(place)]
-    return mount is not None and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    return (
+        mount is not None
+        and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    )
 
 
 @run_fault(
@@ -64,9 +76,13 @@ def small_disk(place: Path, kilobytes: int) -> bool:
 def _small_disk(path: Path) -> Happening:
     place = path.with_name("disk")
     if not small_disk(place, 400):
-        return Happening(path, "skipped: no permission to mount", problem="skipped: no permission to mount")
+        return Happening(
+            path, "skipped: no permission to mount", problem="skipped: no permission to mount"
+        )
     try:
-        happening = attempt(small_run("total_steps=2560", "evaluation.checkpoints=40"), place / "run")
+        happening = attempt(
+            small_run("total_steps=2560", "evaluation.checkpoints=40"), place / "run"
+        )
         if happening.claims == "finished":
             happening.problem = "the disk was large enough"
         return happening
@@ -85,10 +101,12 @@ def _disappears(path: Path) -> Happening:
     return attempt(small_run(), path, progress=Progress(iteration=remove))
 
 
-# -- what a run finds when it is started again -------------------------------------------------------------------------
+# -- what a run finds when it is started again -----------------------------------------------------
 
 
-def _found(name: str, where: str, wanted: Outcome, *says: str) -> Callable[[Callable[[Path], None]], None]:
+def _found(
+    name: str, where: str, wanted: Outcome, *says: str
+) -> Callable[[Callable[[Path], None]], None]:
     """Register a change of the folder of a run that was cut short; then the same command."""
 
     def add(harm: Callable[[Path], None]) -> None:
@@ -129,12 +147,19 @@ def _changed_weights(path: Path) -> None:
     _change(_last(path) / _WEIGHTS)
 
 
-@_found("torn training state", "optimisers in the last checkpoint cut in half", "survived", *_BEFORE)
+@_found(
+    "torn training state", "optimisers in the last checkpoint cut in half", "survived", *_BEFORE
+)
 def _torn_state(path: Path) -> None:
     _cut(_last(path) / "training" / "state.safetensors")
 
 
-@_found("half a checkpoint", "a writer killed before it named the folder", "survived", "going on after 128 steps")
+@_found(
+    "half a checkpoint",
+    "a writer killed before it named the folder",
+    "survived",
+    "going on after 128 steps",
+)
 def _half(path: Path) -> None:
     partial = path / "checkpoints" / ".000000000192.partial"
     shutil.copytree(_last(path), partial)
@@ -157,13 +182,25 @@ def _torn_line(path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-20])
 
 
-@_found("lost metrics lines", "all but the first of metrics.jsonl", "survived", "lacks rows", "going on after 0 steps")
+@_found(
+    "lost metrics lines",
+    "all but the first of metrics.jsonl",
+    "survived",
+    "lacks rows",
+    "going on after 0 steps",
+)
 def _lost_lines(path: Path) -> None:
     file = path / "metrics.jsonl"
     file.write_text(file.read_text("utf-8").splitlines(keepends=True)[0], "utf-8")
 
 
-@_found("damaged metrics line", "first line of metrics.jsonl", "stopped", "metrics.jsonl, line 1: damaged", "restore")
+@_found(
+    "damaged metrics line",
+    "first line of metrics.jsonl",
+    "stopped",
+    "metrics.jsonl, line 1: damaged",
+    "restore",
+)
 def _damaged_line(path: Path) -> None:
     file = path / "metrics.jsonl"
     file.write_bytes(b"{" + file.read_bytes())
@@ -189,13 +226,22 @@ def foreign_pickle(mark: Path) -> bytes:
 
 
 @run_fault(
-    "foreign pickle", "wherever RLlib and torch look for one, in the run folder", "survived", "going on after 128"
+    "foreign pickle",
+    "wherever RLlib and torch look for one, in the run folder",
+    "survived",
+    "going on after 128",
 )
 def _foreign_pickle(path: Path) -> Happening:
     settings = cut_run(path)
     mark = path.with_name("loaded")
     last = _last(path)
-    names = ("algorithm_state.pkl", "class_and_ctor_args.pkl", "state.pkl", "module_state.pkl", "data.pkl")
+    names = (
+        "algorithm_state.pkl",
+        "class_and_ctor_args.pkl",
+        "state.pkl",
+        "module_state.pkl",
+        "data.pkl",
+    )
     for folder in (path, last, last / "training", last / "rllib", last / "rllib" / "learner_group"):
         folder.mkdir(exist_ok=True)
         for name in names:
@@ -206,7 +252,12 @@ def _foreign_pickle(path: Path) -> Happening:
     return happening
 
 
-@run_fault("weights replaced by a pickle", "the last checkpoint, manifest written anew", "survived", *_BEFORE)
+@run_fault(
+    "weights replaced by a pickle",
+    "the last checkpoint, manifest written anew",
+    "survived",
+    *_BEFORE,
+)
 def _pickle_as_weights(path: Path) -> Happening:
     from mirrorenv.results import write_manifest
 
@@ -221,7 +272,11 @@ def _pickle_as_weights(path: Path) -> Happening:
 
 
 @run_fault(
-    "changed configuration", "another mirror weight", "stopped", r"mirror\.weight = 1\.0, not 0\.5", "another folder"
+    "changed configuration",
+    "another mirror weight",
+    "stopped",
+    r"mirror\.weight = 1\.0, not 0\.5",
+    "another folder",
 )
 def _changed_configuration(path: Path) -> Happening:
     cut_run(path)

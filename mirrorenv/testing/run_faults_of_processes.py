@@ -26,34 +26,48 @@ from mirrorenv.testing.run_faults import (
 __all__: list[str] = []
 
 _PATIENCE = 300.0  # seconds for one command
-_CODES = (1, 130, -signal.SIGPROF)  # ways to end that are ours: could not be done, interrupted, the last resort
+# ways to end that are ours: could not be done, interrupted, the last resort
+_CODES = (1, 130, -signal.SIGPROF)
 _TROUBLE = r"mirrorenv\.testing\.trouble:Trouble"
 _RUNNERS = "resources.env_runners=2"
 
 
-# -- processes of their own: what the command line leaves behind -------------------------------------------------------
+# -- processes of their own: what the command line leaves behind -----------------------------------
 
 
 def here() -> str:
-    """The setting that lets a command join the Ray of this process: its start is no part of these faults."""
+    """The setting that lets a command join the Ray of this process: its start is no part of these
+    faults."""
     import ray
 
     return f"resources.address={ray.get_runtime_context().gcs_address}"
 
 
 def _hear_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it, and so would their children
+    # a shell's background jobs ignore it, and so would their children
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def start(settings: Any, path: Path) -> subprocess.Popen[str]:
     """``mirrorenv train`` as a user types it."""
     file = path.with_suffix(".json")
     file.write_text(settings.model_dump_json(), "utf-8")
-    command = [sys.executable, "-m", "mirrorenv", "train", "--config", str(file), "--run", str(path)]
+    command = [
+        sys.executable,
+        "-m",
+        "mirrorenv",
+        "train",
+        "--config",
+        str(file),
+        "--run",
+        str(path),
+    ]
     environment = {**os.environ, "RAY_worker_niceness": "0"}
     environment.pop("RAY_ADDRESS", None)
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True, preexec_fn=_hear_interrupts)
+    return subprocess.Popen(
+        command, env=environment, stdout=pipe, stderr=pipe, text=True, preexec_fn=_hear_interrupts
+    )
 
 
 def ended(process: subprocess.Popen[str], path: Path) -> Happening:
@@ -68,7 +82,13 @@ def ended(process: subprocess.Popen[str], path: Path) -> Happening:
     words = re.search(r"^(error: .*|interrupted.*|Stack \(most recent.*)", said, re.M)
     error = said[words.start() :] if words else said or "nothing was said"
     typed = words is not None and process.returncode in _CODES and not said.startswith("Traceback")
-    return Happening(path, f"exit code {process.returncode}: {error}", typed=typed, said=said, claims=status(path))
+    return Happening(
+        path,
+        f"exit code {process.returncode}: {error}",
+        typed=typed,
+        said=said,
+        claims=status(path),
+    )
 
 
 def command(settings: Any, path: Path) -> Happening:
@@ -76,7 +96,9 @@ def command(settings: Any, path: Path) -> Happening:
     return ended(start(settings, path), path)
 
 
-def when_training(process: subprocess.Popen[str], path: Path, then: Callable[[], None]) -> Happening:
+def when_training(
+    process: subprocess.Popen[str], path: Path, then: Callable[[], None]
+) -> Happening:
     """Do something to a command once its first iteration is logged."""
     end = time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < end:
@@ -98,7 +120,9 @@ def when_training(process: subprocess.Popen[str], path: Path, then: Callable[[],
     slow=True,
 )
 def _deaf(path: Path) -> Happening:
-    return command(trouble_run("never returns, deaf to signals", "resources.step_timeout=1", here()), path)
+    return command(
+        trouble_run("never returns, deaf to signals", "resources.step_timeout=1", here()), path
+    )
 
 
 @run_fault(
@@ -109,11 +133,18 @@ def _deaf(path: Path) -> Happening:
     slow=True,
 )
 def _alone(path: Path) -> Happening:
-    return command(trouble_run("never returns, holding the interpreter", "resources.step_timeout=1", here()), path)
+    return command(
+        trouble_run("never returns, holding the interpreter", "resources.step_timeout=1", here()),
+        path,
+    )
 
 
 @run_fault(
-    "ends its process", "environment, step 4; then the same command", "survived", "was cut short; going on", slow=True
+    "ends its process",
+    "environment, step 4; then the same command",
+    "survived",
+    "was cut short; going on",
+    slow=True,
 )
 def _exits(path: Path) -> Happening:
     settings = trouble_run("ends its process", f"world_options.once={path.parent / 'came'}", here())
@@ -132,15 +163,26 @@ def _signalled(number: signal.Signals) -> Callable[[Path], Happening]:
     return happen
 
 
-run_fault("SIGTERM", "the driver, while training", "stopped", "SIGTERM", "same command goes on", slow=True)(
-    _signalled(signal.SIGTERM)
-)
-run_fault("SIGINT", "the driver, while training", "stopped", "interrupted", "same command goes on", slow=True)(
-    _signalled(signal.SIGINT)
-)
+run_fault(
+    "SIGTERM", "the driver, while training", "stopped", "SIGTERM", "same command goes on", slow=True
+)(_signalled(signal.SIGTERM))
+run_fault(
+    "SIGINT",
+    "the driver, while training",
+    "stopped",
+    "interrupted",
+    "same command goes on",
+    slow=True,
+)(_signalled(signal.SIGINT))
 
 
-@run_fault("SIGKILL", "the driver, while training; then the same command", "survived", "was cut short", slow=True)
+@run_fault(
+    "SIGKILL",
+    "the driver, while training; then the same command",
+    "survived",
+    "was cut short",
+    slow=True,
+)
 def _killed(path: Path) -> Happening:
     settings = small_run(here())
     process = start(settings, path)
@@ -148,7 +190,7 @@ def _killed(path: Path) -> Happening:
     return attempt_again(settings, path)
 
 
-# -- Ray's actors ------------------------------------------------------------------------------------------------------
+# -- Ray's actors ----------------------------------------------------------------------------------
 
 
 def _before_iteration(number: int, harm: Callable[[Any], None]) -> Any:
@@ -166,7 +208,9 @@ def _before_iteration(number: int, harm: Callable[[Any], None]) -> Any:
 
 
 def _runner_pids(algorithm: Any) -> list[int]:
-    pids: list[int] = algorithm.env_runner_group.foreach_env_runner(lambda _: os.getpid(), local_env_runner=False)
+    pids: list[int] = algorithm.env_runner_group.foreach_env_runner(
+        lambda _: os.getpid(), local_env_runner=False
+    )
     return pids
 
 
@@ -196,7 +240,10 @@ def _raises_remotely(path: Path) -> Happening:
 )
 def _hangs_remotely(path: Path) -> Happening:
     return attempt(
-        trouble_run("never returns", _RUNNERS, "world_options.runners=true", "resources.step_timeout=1"), path
+        trouble_run(
+            "never returns", _RUNNERS, "world_options.runners=true", "resources.step_timeout=1"
+        ),
+        path,
     )
 
 
@@ -209,7 +256,9 @@ def _hangs_remotely(path: Path) -> Happening:
 )
 def _exits_remotely_once(path: Path) -> Happening:
     once = f"world_options.once={path.parent / 'came'}"
-    return attempt(trouble_run("ends its process", _RUNNERS, "world_options.runners=true", once), path)
+    return attempt(
+        trouble_run("ends its process", _RUNNERS, "world_options.runners=true", once), path
+    )
 
 
 @run_fault(
@@ -225,13 +274,27 @@ def _exits_remotely(path: Path) -> Happening:
     return attempt(trouble_run("ends its process", _RUNNERS, *changes), path)
 
 
-@run_fault("killed env runner", "SIGKILL to one of two", "survived", "samples from 1 of 2 env runners", slow=True)
+@run_fault(
+    "killed env runner",
+    "SIGKILL to one of two",
+    "survived",
+    "samples from 1 of 2 env runners",
+    slow=True,
+)
 def _killed_runner(path: Path) -> Happening:
-    with _before_iteration(3, lambda algorithm: os.kill(_runner_pids(algorithm)[0], signal.SIGKILL)):
+    with _before_iteration(
+        3, lambda algorithm: os.kill(_runner_pids(algorithm)[0], signal.SIGKILL)
+    ):
         return attempt(small_run(_RUNNERS), path)
 
 
-@run_fault("frozen env runner", "SIGSTOP to one of two", "survived", "samples from 1 of 2 env runners", slow=True)
+@run_fault(
+    "frozen env runner",
+    "SIGSTOP to one of two",
+    "survived",
+    "samples from 1 of 2 env runners",
+    slow=True,
+)
 def _frozen_runner(path: Path) -> Happening:
     frozen: list[int] = []
 
@@ -247,7 +310,14 @@ def _frozen_runner(path: Path) -> Happening:
             os.kill(pid, signal.SIGKILL)
 
 
-@run_fault("no samples", "every env runner answers nothing", "stopped", "no sample arrived", "iteration 3", slow=True)
+@run_fault(
+    "no samples",
+    "every env runner answers nothing",
+    "stopped",
+    "no sample arrived",
+    "iteration 3",
+    slow=True,
+)
 def _no_samples(path: Path) -> Happening:
     def silence(algorithm: Any) -> None:
         algorithm._ask = lambda shares: {}
@@ -256,7 +326,14 @@ def _no_samples(path: Path) -> Happening:
         return attempt(small_run(_RUNNERS), path)
 
 
-@run_fault("killed learner", "SIGKILL; then the same command", "stopped", "learner was lost", "iteration 4", slow=True)
+@run_fault(
+    "killed learner",
+    "SIGKILL; then the same command",
+    "stopped",
+    "learner was lost",
+    "iteration 4",
+    slow=True,
+)
 def _killed_learner(path: Path) -> Happening:
     def kill(algorithm: Any) -> None:
         for answer in algorithm.learner_group.foreach_learner(lambda _: os.getpid()):

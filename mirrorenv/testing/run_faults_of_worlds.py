@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mirrorenv.testing.run_faults import Happening, Outcome, attempt, run_fault, small_run, trouble_run
+from mirrorenv.testing.run_faults import (
+    Happening,
+    Outcome,
+    attempt,
+    run_fault,
+    small_run,
+    trouble_run,
+)
 
 __all__: list[str] = []
 
@@ -52,7 +59,9 @@ def _outside(path: Path) -> Happening:
     return attempt(trouble_run("observation outside its space"), path)
 
 
-def _ready_made(name: str, world: str, wanted: Outcome, *says: str, changes: tuple[str, ...] = ()) -> None:
+def _ready_made(
+    name: str, world: str, wanted: Outcome, *says: str, changes: tuple[str, ...] = ()
+) -> None:
     @run_fault(name, "environment", wanted, *says)
     def happen(path: Path) -> Happening:
         return attempt(small_run(*changes, world=f"mirrorenv.testing.{world}"), path)
@@ -66,8 +75,16 @@ _ready_made(
     "agent 'walker_0'",
     "without a termination or truncation flag",
 )
-_ready_made("agent comes back", "faults_of_agents:ComesBack", "stopped", "step 5, agent 'walker_0'", "What works")
-_ready_made("agent joins late", "faults_of_agents:JoinsLate", "stopped", "agent 'walker_3'", "What works")
+_ready_made(
+    "agent comes back",
+    "faults_of_agents:ComesBack",
+    "stopped",
+    "step 5, agent 'walker_0'",
+    "What works",
+)
+_ready_made(
+    "agent joins late", "faults_of_agents:JoinsLate", "stopped", "agent 'walker_3'", "What works"
+)
 _ready_made(
     "observation outside its space, array world",
     "faults_of_limits:ShowsItsRow",
@@ -78,7 +95,9 @@ _ready_made(
     "mirrorenv check",
 )
 _ready_made("agent dies early", "flawless:Flawless", "survived")
-_ready_made("never ends, no horizon", "faults_of_limits:NeverEnds", "stopped", "NeverEnds", "horizon")
+_ready_made(
+    "never ends, no horizon", "faults_of_limits:NeverEnds", "stopped", "NeverEnds", "horizon"
+)
 _ready_made(
     "never ends, horizon given",
     "faults_of_limits:NeverEnds",
@@ -87,17 +106,35 @@ _ready_made(
 )
 
 
-@run_fault("raises in reset", "environment, reset", "stopped", _TROUBLE, "seed", "step 0", _BRIDGE, _CHECK)
+@run_fault(
+    "raises in reset", "environment, reset", "stopped", _TROUBLE, "seed", "step 0", _BRIDGE, _CHECK
+)
 def _raises_in_reset(path: Path) -> Happening:
     return attempt(trouble_run("raises", "world_options.step=0"), path)
 
 
-@run_fault("raises in step, always", "environment, step 4", "stopped", _TROUBLE, "seed", "step 3", _BRIDGE, _CHECK)
+@run_fault(
+    "raises in step, always",
+    "environment, step 4",
+    "stopped",
+    _TROUBLE,
+    "seed",
+    "step 3",
+    _BRIDGE,
+    _CHECK,
+)
 def _raises(path: Path) -> Happening:
     return attempt(trouble_run("raises"), path)
 
 
-@run_fault("raises in step, once", "environment; then the same command", "stopped", _TROUBLE, _BRIDGE, _CHECK)
+@run_fault(
+    "raises in step, once",
+    "environment; then the same command",
+    "stopped",
+    _TROUBLE,
+    _BRIDGE,
+    _CHECK,
+)
 def _raises_once(path: Path) -> Happening:
     settings = trouble_run("raises", f"world_options.once={path.parent / 'came'}")
     first = attempt(settings, path)
@@ -105,6 +142,14 @@ def _raises_once(path: Path) -> Happening:
     return first
 
 
-@run_fault("never returns", "environment, step 4", "stopped", _TROUBLE, "step 4", "did not return", "trouble.py:")
+@run_fault(
+    "never returns",
+    "environment, step 4",
+    "stopped",
+    _TROUBLE,
+    "step 4",
+    "did not return",
+    "trouble.py:",
+)
 def _hangs(path: Path) -> Happening:
     return attempt(trouble_run("never returns", "resources.step_timeout=1"), path)

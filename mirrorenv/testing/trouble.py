@@ -1,4 +1,5 @@
-"""An environment that is flawless until a chosen step of a chosen episode, and then does what it is told to do."""
+"""An environment that is flawless until a chosen step of a chosen episode, and then does what it is
+told to do."""
 
 from __future__ import annotations
 
@@ -23,18 +24,34 @@ class Trouble(Flawless):
         what: a key of :data:`TROUBLES`.
         step: the step of an episode in which it comes; 0 for ``reset``.
         episode: the first episode of a copy in which it comes; the first is 1.
-        once: a file that remembers that it came, so that it never comes again; by default it comes in every episode.
-        runners: whether it comes in the processes of Ray's env runners alone, and never in the driver.
+        once: a file that remembers that it came, so that it never comes again; by default it comes
+            in every episode.
+        runners: whether it comes in the processes of Ray's env runners alone, and never in the
+            driver.
     """
 
     def __init__(
-        self, what: str, step: int = 4, episode: int = 2, once: str | None = None, *, runners: bool = False
+        self,
+        what: str,
+        step: int = 4,
+        episode: int = 2,
+        once: str | None = None,
+        *,
+        runners: bool = False,
     ) -> None:
         super().__init__()
-        self.what, self.when, self.first_episode, self.once, self.runners = what, step, episode, once, runners
+        self.what, self.when, self.first_episode, self.once, self.runners = (
+            what,
+            step,
+            episode,
+            once,
+            runners,
+        )
         self.episodes = 0
 
-    def reset(self, seed: int | None = None, options: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def reset(
+        self, seed: int | None = None, options: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Start an episode."""
         self.episodes += 1
         answer = super().reset(seed, options)
@@ -137,4 +154,5 @@ TROUBLES: dict[str, Callable[[Answer], None]] = {
     "never returns, holding the interpreter": _wait_alone,
     "ends its process": _exit,
 }
-"""What may happen, by name: each is handed the answer of ``step`` (of ``reset``, with three empty parts) to change."""
+"""What may happen, by name: each is handed the answer of ``step`` (of ``reset``, with three empty
+parts) to change."""

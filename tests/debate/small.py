@@ -30,9 +30,13 @@ def play(cards, *, run="test", game=0, name="default", **settings):
                 debate.paraphrase([f"in other words: {view.lineup[0].lower()}" for view in views])
                 continue
             who = [players[j] if j < len(players) else judge for j in debate.participants]
-            replies = [await getattr(one, phase)(view) for one, view in zip(who, views, strict=True)]
+            replies = [
+                await getattr(one, phase)(view) for one, view in zip(who, views, strict=True)
+            ]
             if phase == "recognise":
-                debate.recognise([verdict_of(reply, view) for reply, view in zip(replies, views, strict=True)])
+                debate.recognise(
+                    [verdict_of(reply, view) for reply, view in zip(replies, views, strict=True)]
+                )
             else:
                 getattr(debate, phase)([reply.text for reply in replies])
 

@@ -1,4 +1,5 @@
-"""An OpenAI-compatible server on loopback that does as it is told: answers, refuses, dawdles, forgets."""
+"""An OpenAI-compatible server on loopback that does as it is told: answers, refuses, dawdles,
+forgets."""
 
 from __future__ import annotations
 
@@ -15,17 +16,20 @@ class Stub:
     """What was asked, and what to answer.
 
     Attributes:
-        answer: from the body and the number of the request to (status, headers, body); a body of str is sent as it is.
+        answer: from the body and the number of the request to (status, headers, body); a body of
+            str is sent as it is.
         latency: seconds for each answer.
         requests: bodies in order; headers beside them.
         highest: most requests in hand at once.
     """
 
     def __init__(self) -> None:
-        self.answer: Callable[[dict[str, Any], int], tuple[int, dict[str, str], Any]] = lambda body, k: (
-            200,
-            {},
-            say("words"),
+        self.answer: Callable[[dict[str, Any], int], tuple[int, dict[str, str], Any]] = (
+            lambda body, k: (
+                200,
+                {},
+                say("words"),
+            )
         )
         self.latency = 0.0
         self.requests: list[dict[str, Any]] = []
@@ -36,8 +40,16 @@ class Stub:
 
 
 def say(text, usage=True, **more):
-    counted = {"usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}} if usage else {}
-    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+    counted = (
+        {"usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}}
+        if usage
+        else {}
+    )
+    choice = {
+        "index": 0,
+        "finish_reason": "stop",
+        "message": {"role": "assistant", "content": text},
+    }
     return {
         "id": "x",
         "object": "chat.completion",
@@ -93,7 +105,9 @@ def serving() -> Iterator[Stub]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     stub.url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
     thread.start()
     try:
         yield stub

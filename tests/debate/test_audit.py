@@ -32,7 +32,11 @@ def test_the_red_team_is_caught_and_plain_neighbours_are_not():
     audit = audit_game(game)
     assert "name" in audit[0][0] and "injection" in audit[1][0] and "copy" in audit[3][0]
     others = [
-        finding for line in audit for author in (1, 2) for finding in line[author] if finding in ("name", "injection")
+        finding
+        for line in audit
+        for author in (1, 2)
+        for finding in line[author]
+        if finding in ("name", "injection")
     ]
     assert not others
 
@@ -44,6 +48,8 @@ def test_a_dictated_verdict_is_read_and_followers_are_counted():
     rules = preset("default", {"num_players": 3, "rounds": 1, "judges": 0})
     game = Debate(rules, load_topics("neutral"))
     game.speak([order, "one thing", "other words"])
-    obeying, free = (read_verdict(text, 3, "labels") for text in (order, '{"A": "P1", "B": "P1", "C": "P1"}'))
+    obeying, free = (
+        read_verdict(text, 3, "labels") for text in (order, '{"A": "P1", "B": "P1", "C": "P1"}')
+    )
     game.recognise([obeying, obeying, free])  # the author's own verdict does not count
     assert captured_readers(game) == (2, 1)

@@ -1,4 +1,5 @@
-"""Agent cards say what is wrong with them; prompts say nothing about the machine and keep their wording by version."""
+"""Agent cards say what is wrong with them; prompts say nothing about the machine and keep their
+wording by version."""
 
 from __future__ import annotations
 
@@ -39,19 +40,31 @@ ENDPOINT = '[endpoint]\nmodel = "m"\nbase_url = "http://127.0.0.1:1/v1"\nprofile
         ('name = "a"\nplayer = "random"\nvoice = 3', "voice: Extra inputs"),
         ('name = "a"\nplayer = "random"\ntemprature = 0.3', "did you mean [endpoint] temperature?"),
         ('name = "a"\nplayer = "random"\nmemry = "full"', "did you mean memory?"),
-        ('name = "a"\nplayer = "endpoint"\n' + ENDPOINT.replace("/v1", "/v1?key=x"), "no user name and no query"),
+        (
+            'name = "a"\nplayer = "endpoint"\n' + ENDPOINT.replace("/v1", "/v1?key=x"),
+            "no user name and no query",
+        ),
         ('name = "a"\nplayer = "persona"\n[options]\nvoice = "cok"', "Did you mean cook"),
         ('name = "a"\nplayer = "endpoint"', "[endpoint]"),
         ('name = "a"\nplayer = "random"\n' + ENDPOINT, "[endpoint]"),
         ('name = "a"\nplayer = "endpoint"\n' + ENDPOINT.replace("http:", "ftp:"), "http://"),
-        ('name = "a"\nplayer = "endpoint"\n' + ENDPOINT.replace("//", "//me:secret@"), "no user name"),
-        ('name = "a"\nplayer = "endpoint"\n' + ENDPOINT.replace("compatible", "opnai"), "Did you mean openai"),
+        (
+            'name = "a"\nplayer = "endpoint"\n' + ENDPOINT.replace("//", "//me:secret@"),
+            "no user name",
+        ),
+        (
+            'name = "a"\nplayer = "endpoint"\n' + ENDPOINT.replace("compatible", "opnai"),
+            "Did you mean openai",
+        ),
         (
             'name = "a"\nplayer = "endpoint"\n' + ENDPOINT + 'key_env = "SURELY_NOT_SET_1"',
             "SURELY_NOT_SET_1 is not set",
         ),
         ('name = "a"\nplayer = "endpoint"\nreader = "schema"\n' + ENDPOINT, "no schema"),
-        ('name = "a"\nplayer = "random"\nabout = "sk-proj-abcdefghijklmnop1234"', "looks like a key"),
+        (
+            'name = "a"\nplayer = "random"\nabout = "sk-proj-abcdefghijklmnop1234"',
+            "looks like a key",
+        ),
         ("name = ", "cannot be read"),
     ],
 )
@@ -79,7 +92,9 @@ def every_view(**settings):
         yield from debate.views()
         debate.speak(one.texts)
         yield from debate.views()
-        debate.recognise([*one.verdicts, *[one.verdicts[0]] * (rules.num_readers - len(one.verdicts))])
+        debate.recognise(
+            [*one.verdicts, *[one.verdicts[0]] * (rules.num_readers - len(one.verdicts))]
+        )
         while debate.phase == "plan":
             yield from debate.views()
             debate.plan(one.plans[debate.step])
@@ -91,8 +106,14 @@ def test_no_prompt_holds_a_name_of_a_model_a_card_or_the_machine(form):
     for view in every_view(answer_format=form):
         prompt = prompt_for(view, model)
         text = prompt.system + "".join(prompt.turns)
-        assert "secret-model-name" not in text and len(prompt.turns) == 1 and "You like soup." in prompt.system
-        assert not any(value in text for name, value in os.environ.items() if len(value) > 12 and name != "PWD")
+        assert (
+            "secret-model-name" not in text
+            and len(prompt.turns) == 1
+            and "You like soup." in prompt.system
+        )
+        assert not any(
+            value in text for name, value in os.environ.items() if len(value) > 12 and name != "PWD"
+        )
         assert "{" not in prompt.system
 
 
@@ -102,7 +123,8 @@ def test_a_player_is_told_who_it_is_only_when_the_rules_say_so():
 
 
 def test_a_changed_prompt_is_a_new_season():
-    assert fingerprint() == "ae97046fe84529e8"  # results of other prompts are not comparable: say so in the changelog
+    # results of other prompts are not comparable: say so in the changelog
+    assert fingerprint() == "ae97046fe84529e8"
 
 
 def test_memory_of_a_card_goes_before_that_of_the_game():
@@ -116,7 +138,9 @@ def test_the_original_remembers_what_it_wrote_to_itself():
     rules = preset("original", {"rounds": 2})
     debate = Debate(rules, load_topics("neutral"))
     debate.speak(["a", "b", "c", "d"])
-    debate.recognise([play([card("random", f"r{i}") for i in range(4)], rounds=1).rounds[0].verdicts[0]] * 4)
+    debate.recognise(
+        [play([card("random", f"r{i}") for i in range(4)], rounds=1).rounds[0].verdicts[0]] * 4
+    )
     debate.plan(["be bold", "be shy", "be odd", "be kind"])
     debate.plan(["t1", "t2", "t3", "t4"])
     told = prompt_for(debate.view(1), card("random")).turns[0]

@@ -1,4 +1,5 @@
-"""The commands do what they say, end with the right code, and their pages hold hostile texts harmless."""
+"""The commands do what they say, end with the right code, and their pages hold hostile texts
+harmless."""
 
 from __future__ import annotations
 
@@ -33,18 +34,28 @@ def file(tmp_path):
 def test_a_new_user_goes_from_nothing_to_a_page(file, tmp_path):
     planned = json.loads(run("plan", file, *SMALL, "--json").stdout.splitlines()[-1])
     out = tmp_path / "run"
-    told = json.loads(run("run", file, "--out", out, *SMALL, "--json", "--quiet").stdout.splitlines()[-1])
-    assert told["complete"] and told["totals"]["calls"] == planned["games"] * planned["calls_a_game"] == 2 * 26
+    told = json.loads(
+        run("run", file, "--out", out, *SMALL, "--json", "--quiet").stdout.splitlines()[-1]
+    )
+    assert (
+        told["complete"]
+        and told["totals"]["calls"] == planned["games"] * planned["calls_a_game"] == 2 * 26
+    )
     assert (out / "index.html").is_file() and len(list((out / "games").glob("*.html"))) == 2
     table = json.loads(run("score", out, "--json").stdout.splitlines()[-1])
     assert table == told["scores"] and len(table["readers"]) == 6
     rated = json.loads(run("rate", out, "--bootstrap", "50", "--json").stdout.splitlines()[-1])
     assert rated["games"] == 2 and len(rated["players"]) == 6
     assert run("replay", out, "--game", 1).stdout == run("replay", out, "--game", 1).stdout
-    pairs = json.loads(run("export", out, tmp_path / "pairs.jsonl", "--json").stdout.splitlines()[-1])
+    pairs = json.loads(
+        run("export", out, tmp_path / "pairs.jsonl", "--json").stdout.splitlines()[-1]
+    )
     rows = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text().splitlines()]
     assert len(rows) == pairs["train"] + pairs["test"] > 20
-    assert rows[0].keys() >= {"prompt", "chosen", "rejected", "split"} and rows[0]["chosen"][0]["role"] == "assistant"
+    assert (
+        rows[0].keys() >= {"prompt", "chosen", "rejected", "split"}
+        and rows[0]["chosen"][0]["role"] == "assistant"
+    )
     split = {row["prompt"][0]["content"]: row["split"] for row in rows}
     assert all(split[row["prompt"][0]["content"]] == row["split"] for row in rows)
 
@@ -52,7 +63,10 @@ def test_a_new_user_goes_from_nothing_to_a_page(file, tmp_path):
 def test_a_spent_budget_ends_with_code_1_and_the_next_command(file, tmp_path):
     out = tmp_path / "run"
     stopped = run("run", file, "--out", out, *SMALL, "--max-calls", 10, code=1)
-    assert "--max-calls 10 is reached" in stopped.output and f"mirrorenv debate run {file}" in stopped.output
+    assert (
+        "--max-calls 10 is reached" in stopped.output
+        and f"mirrorenv debate run {file}" in stopped.output
+    )
     run("run", file, "--out", out, *SMALL, "--quiet")
 
 
@@ -65,7 +79,10 @@ def test_wrong_usage_is_named(file, tmp_path):
     run("plan", file, "--set", "rounds", code=2)
     run("check", file.parent / "agents" / "random.toml")
     (file.parent / "agents" / "random.toml").write_text('name = "x"')
-    assert "player: Field required" in run("check", file.parent / "agents" / "random.toml", code=1).output
+    assert (
+        "player: Field required"
+        in run("check", file.parent / "agents" / "random.toml", code=1).output
+    )
 
 
 def _empty_run(tmp_path):
@@ -84,14 +101,20 @@ def test_a_budget_in_money_needs_prices(file):
 
 def test_fake_plays_a_tournament_of_models_without_any(file, tmp_path):
     for name in ("sailor", "professor"):
-        endpoint = '[endpoint]\nmodel = "m"\nbase_url = "http://127.0.0.1:1/v1"\nkey_env = "SURELY_NOT_SET_2"\n'
+        endpoint = (
+            '[endpoint]\nmodel = "m"\nbase_url = "http://127.0.0.1:1/v1"\nkey_env = '
+            '"SURELY_NOT_SET_2"\n'
+        )
         price = "[price]\ninput = 1.0\noutput = 3.0\n"
-        (file.parent / "agents" / f"{name}.toml").write_text(f'name = "{name}"\nplayer = "endpoint"\n{endpoint}{price}')
+        (file.parent / "agents" / f"{name}.toml").write_text(
+            f'name = "{name}"\nplayer = "endpoint"\n{endpoint}{price}'
+        )
     planned = json.loads(run("plan", file, *SMALL, "--json").stdout.splitlines()[-1])
     assert planned["model_calls"] > 0 and planned["input_tokens"][0] < planned["input_tokens"][1]
     run("run", file, "--out", tmp_path / "run", "--fake", "--quiet", *SMALL)
     assert json.loads((tmp_path / "run" / "config.json").read_text())["fake"] is True
-    run("run", file, "--out", tmp_path / "run", "--quiet", *SMALL, code="error")  # a real one is another tournament
+    # a real one is another tournament
+    run("run", file, "--out", tmp_path / "run", "--quiet", *SMALL, code="error")
 
 
 class Tags(HTMLParser):
@@ -112,13 +135,27 @@ def test_hostile_texts_do_nothing_on_a_page(file, tmp_path):
         + '"\n'
     )
     out = tmp_path / "run"
-    run("run", file, "--out", out, "--quiet", "--games", 3, "--set", "rounds=2", "--set", "longest_text=100000")
+    run(
+        "run",
+        file,
+        "--out",
+        out,
+        "--quiet",
+        "--games",
+        3,
+        "--set",
+        "rounds=2",
+        "--set",
+        "longest_text=100000",
+    )
     pages = [out / "index.html", *(out / "games").glob("*.html")]
     for page in pages:
         text = page.read_text()
         tags = Tags()
         tags.feed(text)
         assert not tags.seen & {"script", "img", "iframe", "link", "object"} and not tags.handlers
-        assert text.count("</body>") == 1 and not re.search(r"[\x00-\x08\x1b\u202a-\u202e\u2066-\u2069]", text)
+        assert text.count("</body>") == 1 and not re.search(
+            r"[\x00-\x08\x1b\u202a-\u202e\u2066-\u2069]", text
+        )
         assert "default-src 'none'" in text and "http://" not in text and "https://" not in text
     assert any("&lt;script&gt;" in page.read_text() for page in pages)

@@ -20,7 +20,10 @@ def make(**more):
 def answers(env, text="words", evidence=None):
     count = len(env.possible_agents)
     given = np.zeros((count, count), np.float32)
-    return {a: {"text": text, "evidence": given if evidence is None else evidence[a]} for a in env.agents}
+    return {
+        a: {"text": text, "evidence": given if evidence is None else evidence[a]}
+        for a in env.agents
+    }
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -87,7 +90,9 @@ def test_knowing_pays_log_n_a_round_and_knowing_nothing_pays_nothing():
 def test_the_own_item_is_paid_apart():
     np.testing.assert_allclose(play(make(), only_itself), 0.0, atol=1e-12)
     np.testing.assert_allclose(play(make(self_weight=1.0), only_itself), 2 * np.log(3), atol=2e-3)
-    np.testing.assert_allclose(play(make(weight=0.0, legibility=1.0), knowing), 2 * np.log(3), atol=1e-6)
+    np.testing.assert_allclose(
+        play(make(weight=0.0, legibility=1.0), knowing), 2 * np.log(3), atol=1e-6
+    )
 
 
 def test_any_text_of_the_world_fits_the_space():
@@ -102,10 +107,20 @@ def test_any_text_of_the_world_fits_the_space():
 def test_the_lineup_is_shown_in_one_phase_only_and_history_names_authors():
     env = make()
     env.reset(seed=0)
-    seen, *_ = env.step({a: {**answers(env)[a], "text": f"I am text {i}"} for i, a in enumerate(env.agents)})
-    assert seen["P1"]["phase"] == 1 and sorted(seen["P2"]["lineup"]) == ["I am text 0", "I am text 1", "I am text 2"]
+    seen, *_ = env.step(
+        {a: {**answers(env)[a], "text": f"I am text {i}"} for i, a in enumerate(env.agents)}
+    )
+    assert seen["P1"]["phase"] == 1 and sorted(seen["P2"]["lineup"]) == [
+        "I am text 0",
+        "I am text 1",
+        "I am text 2",
+    ]
     seen, _, _, _, infos = env.step(answers(env))
-    assert seen["P1"]["phase"] == 2 and seen["P1"]["lineup"] == ("", "", "") and "seed" not in infos["P1"]
+    assert (
+        seen["P1"]["phase"] == 2
+        and seen["P1"]["lineup"] == ("", "", "")
+        and "seed" not in infos["P1"]
+    )
     assert "P3: I am text 2" in seen["P1"]["history"] and "permutation" in infos["P1"]["mirror"]
     seen, *_ = env.step(answers(env, "my note"))
     assert "Your notes: my note" in seen["P1"]["history"] and seen["P1"]["phase"] == 0
@@ -153,7 +168,9 @@ def test_two_to_ten_players_go_through_all_phases_and_end_after_the_last_round(c
     while env.agents:
         phases.append({int(one["phase"]) for one in seen.values()})
         assert all(env.observation_space(agent).contains(one) for agent, one in seen.items())
-        seen, rewards, terminated, truncated, _ = env.step({a: env.action_space(a).sample() for a in env.agents})
+        seen, rewards, terminated, truncated, _ = env.step(
+            {a: env.action_space(a).sample() for a in env.agents}
+        )
         assert len(rewards) == count and not any(truncated.values())
     assert phases == [{0}, {1}, {2}] * 2 and all(terminated.values()) and len(terminated) == count
 
@@ -174,7 +191,8 @@ def test_the_part_that_a_phase_does_not_read_changes_nothing(phase, ignored):
 
 
 @pytest.mark.parametrize(
-    ("name", "players", "steps"), [("default", 4, 8 * 3), ("original", 4, 11 * 3), ("local", 3, 4 * 3)]
+    ("name", "players", "steps"),
+    [("default", 4, 8 * 3), ("original", 4, 11 * 3), ("local", 3, 4 * 3)],
 )
 def test_presets_are_worlds_too(name, players, steps):
     env = mirrorenv.make("mirrorenv/debate-v0", preset=name)

@@ -21,7 +21,9 @@ from tests.debate.tiny import tiny_model
 def save_adapter(folder, seed, longest=4096):
     """An adapter with random weights on both sides, so that it changes what is said."""
     torch.manual_seed(seed)
-    tuned = get_peft_model(tiny_model(longest=longest).model, LoraConfig(r=2, target_modules=["q_proj", "v_proj"]))
+    tuned = get_peft_model(
+        tiny_model(longest=longest).model, LoraConfig(r=2, target_modules=["q_proj", "v_proj"])
+    )
     for name, parameter in tuned.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.5)
@@ -58,8 +60,13 @@ def test_each_adapter_is_loaded_once_and_has_a_queue_of_its_own(folder):
     for seed in (1, 2):
         save_adapter(folder / f"voice{seed}", seed)
     name = str(folder / "model")
-    engines = [engine_of(name, "float32", one) for one in ("", *(str(folder / f"voice{seed}") for seed in (1, 2)))]
-    assert len(set(map(id, engines))) == 3 and engines[1] is engine_of(name, "float32", str(folder / "voice1"))
+    engines = [
+        engine_of(name, "float32", one)
+        for one in ("", *(str(folder / f"voice{seed}") for seed in (1, 2)))
+    ]
+    assert len(set(map(id, engines))) == 3 and engines[1] is engine_of(
+        name, "float32", str(folder / "voice1")
+    )
     asked = Request((1, 2, 3), 12, 0.0, 0)
     assert len({engine.write(asked).result().tokens for engine in engines}) == 3
 
@@ -70,7 +77,9 @@ def test_a_card_names_its_adapter_and_a_missing_one_is_named(folder):
     player = make_player(AgentCard(name="a", player="local", options=options))
     player.connect({})
     assert player.engine() is engine_of(options["model"], "float32", options["adapter"])
-    lost = make_player(AgentCard(name="a", player="local", options={**options, "adapter": str(folder / "model")}))
+    lost = make_player(
+        AgentCard(name="a", player="local", options={**options, "adapter": str(folder / "model")})
+    )
     with pytest.raises(ConfigError, match=r"adapter .* no folder with an adapter_config.json"):
         lost.connect({})
 

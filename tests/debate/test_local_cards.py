@@ -1,4 +1,5 @@
-"""What can be said of local models without one: cards, what is missing, the limit's arithmetic, the command's start."""
+"""What can be said of local models without one: cards, what is missing, the limit's arithmetic, the
+command's start."""
 
 from __future__ import annotations
 
@@ -41,21 +42,29 @@ def test_wrong_options_are_named(options, said):
 
 
 def test_a_whole_number_is_a_temperature():
-    assert make_player(AgentCard(name="a", player="local", options={"temperature": 1})).options == LocalOptions(
-        temperature=1.0
-    )
+    assert make_player(
+        AgentCard(name="a", player="local", options={"temperature": 1})
+    ).options == LocalOptions(temperature=1.0)
 
 
 def test_capabilities_are_stated_and_readers_that_need_them_are_refused_elsewhere(tmp_path):
     assert TRANSFORMERS.sequence_logprobs and not TRANSFORMERS.grammar
     for reader in ("labels", "likelihood"):
         path = tmp_path / "card.toml"
-        endpoint = '[endpoint]\nmodel = "m"\nbase_url = "http://127.0.0.1:1/v1"\nprofile = "compatible"\n'
+        endpoint = (
+            '[endpoint]\nmodel = "m"\nbase_url = "http://127.0.0.1:1/v1"\nprofile = "compatible"\n'
+        )
         path.write_text(f'name = "a"\nplayer = "endpoint"\nreader = "{reader}"\n{endpoint}')
         assert any("player = 'local'" in problem for problem in card_problems(path))
         with pytest.raises(ConfigError, match="player = 'local'"):
-            make_player(AgentCard(name="a", player="endpoint", reader=reader,
-                                  endpoint=Endpoint(model="m", base_url="http://127.0.0.1:1/v1")))  # fmt: skip
+            make_player(
+                AgentCard(
+                    name="a",
+                    player="endpoint",
+                    reader=reader,
+                    endpoint=Endpoint(model="m", base_url="http://127.0.0.1:1/v1"),
+                )
+            )
 
 
 def missing(*names):
@@ -123,13 +132,16 @@ def test_the_starter_of_the_local_preset_has_four_personas_of_one_model(tmp_path
     tournament = load_tournament(file, games=4)
     assert {card.player for card in tournament.cards} == {"local"} and len(tournament.cards) == 4
     assert all(card_problems(path) == [] for path in (tmp_path / "start" / "agents").glob("*.toml"))
-    assert load_card(tmp_path / "start" / "agents" / "pirate.toml").persona.startswith("You are a pirate")
+    assert load_card(tmp_path / "start" / "agents" / "pirate.toml").persona.startswith(
+        "You are a pirate"
+    )
     assert tournament.config()["prompts"] == prompts_version(local=True) != prompts_version()
     assert {card.player for card in load_tournament(file, games=4, fake=True).cards} == {"persona"}
 
 
 def test_changed_prompts_of_local_models_are_a_new_season():
-    assert local_fingerprint() == "21254fd62abf4650"  # say so in the changelog: results do not compare
+    # say so in the changelog: results do not compare
+    assert local_fingerprint() == "21254fd62abf4650"
 
 
 def test_a_small_model_is_always_given_a_system_message_and_its_question_last():

@@ -1,4 +1,5 @@
-"""A model in this process writes and scores what the plain forward pass says, alone or in a batch."""
+"""A model in this process writes and scores what the plain forward pass says, alone or in a
+batch."""
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ def test_a_context_that_grows_is_read_on_from_where_it_was(model):
     text = (5, 6, 7)
     for extra in ((), (9,), (9, 10), (9, 10, 11, 12), (8,)):
         context = (*base, *extra)
-        assert model.score(context, [text])[0] == pytest.approx(brute(model, context, text), abs=1e-4)
+        assert model.score(context, [text])[0] == pytest.approx(
+            brute(model, context, text), abs=1e-4
+        )
 
 
 def test_all_next_tokens_together_have_probability_one(model):
@@ -60,7 +63,9 @@ def test_a_greedy_writer_has_one_possible_text(model):
     tokens = list(asked.prompt)
     with torch.inference_mode():
         for token in written:
-            assert token == int(model.model(torch.tensor([tokens]), use_cache=False).logits[0, -1].argmax())
+            assert token == int(
+                model.model(torch.tensor([tokens]), use_cache=False).logits[0, -1].argmax()
+            )
             tokens.append(token)
 
 
@@ -70,7 +75,9 @@ def test_a_text_does_not_depend_on_what_is_written_beside_it(model):
     assert [model.generate([one])[0].tokens for one in requests] == [one.tokens for one in together]
     for request, one in zip(requests, together, strict=True):
         assert len(one.tokens) <= request.tokens and one.finished == (one.tokens[-1] in model.ends)
-        assert sum(one.logprobs) == pytest.approx(brute(model, request.prompt, one.tokens), abs=1e-3)
+        assert sum(one.logprobs) == pytest.approx(
+            brute(model, request.prompt, one.tokens), abs=1e-3
+        )
 
 
 def test_draws_have_the_frequencies_of_their_temperature(model):
@@ -85,7 +92,8 @@ def test_draws_have_the_frequencies_of_their_temperature(model):
     expected, found = (np.append(v[often], v[~often].sum()) for v in (shares * draws, counts))
     statistic = float(((found - expected) ** 2 / expected).sum())
     freedom = len(expected) - 1
-    assert statistic < freedom + 4 * np.sqrt(2 * freedom)  # the seeds are fixed: it passes always or never
+    # the seeds are fixed: it passes always or never
+    assert statistic < freedom + 4 * np.sqrt(2 * freedom)
 
 
 def test_the_likeliest_tokens_are_told_in_order(model):
@@ -114,7 +122,8 @@ def test_a_base_model_gets_questions_and_answers_in_plain_words():
 
 def test_a_template_without_a_system_role_gets_it_with_the_first_question():
     strict = (
-        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}{{ messages[0]['content'] }}"
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}{{ "
+        "messages[0]['content'] }}"
     )
     ids = tiny_model(template=strict).chat([("system", "s"), ("user", "q")])
     assert tiny_model().words(ids) == "s\n\nq"
@@ -140,12 +149,19 @@ def test_what_is_asked_at_once_is_written_in_one_batch():
     waiting = [engine.write(Request((1, k), 3, 1.0, k)) for k in range(7)]
     counted = engine.compute(lambda model: model.name)
     gate.set()
-    assert counted.result(60) == "tiny" and [len(one.result(60).tokens) for one in waiting] and engine.batches == [7]
+    assert (
+        counted.result(60) == "tiny"
+        and [len(one.result(60).tokens) for one in waiting]
+        and engine.batches == [7]
+    )
 
 
 def test_one_bad_request_does_not_spoil_the_others_and_a_failed_load_reaches_everybody():
     engine = tiny_engine(longest=32)
-    good, bad = engine.write(Request((1, 2), 2, 1.0, 0)), engine.write(Request(tuple(range(40)), 2, 1.0, 0))
+    good, bad = (
+        engine.write(Request((1, 2), 2, 1.0, 0)),
+        engine.write(Request(tuple(range(40)), 2, 1.0, 0)),
+    )
     assert good.result(60).tokens and isinstance(bad.exception(60), MirrorError)
 
     def broken():

@@ -1,4 +1,5 @@
-"""Players, readers, the exact limit and the server of a local model, against brute force on random weights."""
+"""Players, readers, the exact limit and the server of a local model, against brute force on random
+weights."""
 
 from __future__ import annotations
 
@@ -22,7 +23,11 @@ from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.players import make_player, verdict_of
 from mirrorenv.debate.players.local import LocalPlayer
 from mirrorenv.debate.players.local_prompts import imitation, messages_for, speaking
-from mirrorenv.debate.players.local_readers import constrained_verdict, label_evidence, likelihood_evidence
+from mirrorenv.debate.players.local_readers import (
+    constrained_verdict,
+    label_evidence,
+    likelihood_evidence,
+)
 from mirrorenv.debate.playing import Budget, play_tournament
 from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.scoring.limits import LIMIT
@@ -40,7 +45,9 @@ SHORT = {"rounds": 2, "answer_tokens": 8, "notes_tokens": 6, "verdict_tokens": 6
 
 
 def local(name, reader="likelihood", **options):
-    return AgentCard(name=name, player="local", persona=f"You are {name}.", reader=reader, options=options)
+    return AgentCard(
+        name=name, player="local", persona=f"You are {name}.", reader=reader, options=options
+    )
 
 
 def debate_at_reading(rounds_before=2, **settings):
@@ -65,7 +72,11 @@ def test_likelihood_reading_is_the_likelihood_of_each_text_in_each_context(model
     found = likelihood_evidence(model, view, card, options)
     for slot, text in enumerate(view.lineup):
         for player in range(3):
-            said = messages_for(speaking(view), card, "short") if player == 1 else imitation(view, player, "short", 3)
+            said = (
+                messages_for(speaking(view), card, "short")
+                if player == 1
+                else imitation(view, player, "short", 3)
+            )
             expected = brute(model, model.chat(said), model.answer_tokens(text), 0.7)
             assert found[slot, player] == pytest.approx(expected, abs=1e-3)
     peer = imitation(view, 2, "short", 3)
@@ -89,7 +100,9 @@ def test_the_context_of_oneself_is_the_prompt_one_spoke_with():
 
 def test_a_tempered_text_counts_for_so_many_tokens(model):
     view, card = debate_at_reading(own_text="withheld").view(0), local("ann")
-    whole, part = (likelihood_evidence(model, view, card, LocalOptions(equivalent=e)) for e in (1e9, 3.0))
+    whole, part = (
+        likelihood_evidence(model, view, card, LocalOptions(equivalent=e)) for e in (1e9, 3.0)
+    )
     lengths = np.array([len(model.answer_tokens(text)) for text in view.lineup])
     np.testing.assert_allclose(part, whole * (3.0 / lengths)[:, None])
 
@@ -111,7 +124,10 @@ def test_a_reader_to_whom_nothing_was_revealed_cannot_tell_its_peers_apart(model
 
 def test_label_reading_is_the_likelihood_of_each_sentence(model):
     view, card = debate_at_reading().view(0), local("ann")
-    found, prompt = label_evidence(model, view, card, LocalOptions()), model.chat(messages_for(view, card, "short"))
+    found, prompt = (
+        label_evidence(model, view, card, LocalOptions()),
+        model.chat(messages_for(view, card, "short")),
+    )
     for slot, label in enumerate("ABC"):
         for player in range(3):
             said = model.answer_tokens(f"Text {label} was written by P{player + 1}.", ended=False)
@@ -133,7 +149,9 @@ def design(games=2, cards=None, **settings):
     rules = preset("local", {**SHORT, **settings})
     cards = cards or tuple(local(name) for name in ("ann", "bob", "eve", "joe"))
     judge = AgentCard(name="judge", player="stylometric")
-    return Tournament("t", 0, games, 4, rules, load_topics("neutral"), tuple(cards), judge, None, False)
+    return Tournament(
+        "t", 0, games, 4, rules, load_topics("neutral"), tuple(cards), judge, None, False
+    )
 
 
 def play(what, path, engine, budget=None):
@@ -150,7 +168,10 @@ def test_the_limit_is_bayes_rule_over_who_wrote_what(tmp_path, model):
     _, results = play(design(), tmp_path, engine)
     assert add_limits(results, engine) == 2 and add_limits(results, engine) == 0
     rows = [json.loads(line) for line in (tmp_path / LIMIT).read_text().splitlines()]
-    calls = {row["key"]: row["reply"] for row in map(json.loads, (tmp_path / CALLS).read_text().splitlines())}
+    calls = {
+        row["key"]: row["reply"]
+        for row in map(json.loads, (tmp_path / CALLS).read_text().splitlines())
+    }
     for row in rows:
         for number in range(2):
             spoken = [calls[f"g{row['game']:05d}/r{number:03d}/speak/p{seat}"] for seat in range(3)]
@@ -165,9 +186,17 @@ def test_the_limit_is_bayes_rule_over_who_wrote_what(tmp_path, model):
 
 def test_the_limit_waits_for_games_of_one_model_only(tmp_path):
     engine = tiny_engine()
-    mixed = (local("ann"), local("bob"), AgentCard(name="cook", player="persona", options={"voice": "cook"}))
+    mixed = (
+        local("ann"),
+        local("bob"),
+        AgentCard(name="cook", player="persona", options={"voice": "cook"}),
+    )
     _, results = play(design(games=1, cards=mixed), tmp_path, engine)
-    assert add_limits(results, engine) == 0 and results.limit() is None and "limit" not in write_scores(results)
+    assert (
+        add_limits(results, engine) == 0
+        and results.limit() is None
+        and "limit" not in write_scores(results)
+    )
 
 
 def test_a_tournament_is_resumed_without_a_call_and_ends_the_same(tmp_path):
@@ -195,7 +224,9 @@ def test_every_reader_plays_in_every_arm(tmp_path, reader, arm):
     cards = tuple(local(name, reader) for name in ("ann", "bob", "eve"))
     outcome, results = play(design(games=1, cards=cards, **arm), tmp_path, tiny_engine())
     verdicts = [verdict for one in results.game(0).rounds for verdict in one.verdicts]
-    assert outcome.finished == 1 and (reader == "words" or all(verdict.valid for verdict in verdicts))
+    assert outcome.finished == 1 and (
+        reader == "words" or all(verdict.valid for verdict in verdicts)
+    )
     assert outcome.totals.input > 0 and outcome.totals.estimated == 0
 
 
@@ -205,13 +236,15 @@ def test_players_of_a_phase_and_of_games_side_by_side_share_a_batch(tmp_path):
     assert max(engine.batches) >= 6  # of twelve: games drift apart while others write
 
 
-# -- serving ----------------------------------------------------------------------------------------------------------
+# -- serving ---------------------------------------------------------------------------------------
 
 
 @contextmanager
 def served(engine):
     server = server_of(engine, "tiny")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/v1"
@@ -228,7 +261,13 @@ def client():
 
 
 def ask(client, **more):
-    given = {"messages": [{"role": "user", "content": "hi"}], "model": "tiny", "max_tokens": 5, "seed": 3, **more}
+    given = {
+        "messages": [{"role": "user", "content": "hi"}],
+        "model": "tiny",
+        "max_tokens": 5,
+        "seed": 3,
+        **more,
+    }
     return client.chat.completions.create(**given)
 
 
@@ -239,7 +278,9 @@ def test_the_server_answers_as_the_model_does(client, model):
 
     prompt = model.chat([("system", "be kind"), ("user", "hi")])
     expected = model.generate([Request(prompt, 5, 0.5, 3)])[0]
-    assert found.choices[0].message.content == expected.text and found.usage.prompt_tokens == len(prompt)
+    assert found.choices[0].message.content == expected.text and found.usage.prompt_tokens == len(
+        prompt
+    )
     assert ask(client, messages=said, temperature=0.5).choices[0].message.content == expected.text
     assert client.models.list().data[0].id == "tiny"
 
@@ -248,12 +289,17 @@ def test_log_probabilities_are_told_where_they_are_asked_for(client):
     silent, told = ask(client), ask(client, logprobs=True, top_logprobs=3)
     assert silent.choices[0].logprobs is None
     content = told.choices[0].logprobs.content
-    assert len(content) == told.usage.completion_tokens and all(len(one.top_logprobs) == 3 for one in content)
+    assert len(content) == told.usage.completion_tokens and all(
+        len(one.top_logprobs) == 3 for one in content
+    )
     assert all(one.logprob <= one.top_logprobs[0].logprob + 1e-9 <= 1e-6 for one in content)
 
 
 def test_a_schema_of_enumerations_is_held_to(client):
-    schema = {"type": "object", "properties": {"A": {"enum": ["P1", "P2"]}, "B": {"enum": ["P1", "P2"]}}}
+    schema = {
+        "type": "object",
+        "properties": {"A": {"enum": ["P1", "P2"]}, "B": {"enum": ["P1", "P2"]}},
+    }
     form = {"type": "json_schema", "json_schema": {"name": "v", "schema": schema}}
     found = json.loads(ask(client, response_format=form).choices[0].message.content)
     assert found.keys() == {"A", "B"} and set(found.values()) <= {"P1", "P2"}
@@ -269,7 +315,10 @@ def test_a_schema_of_enumerations_is_held_to(client):
         ({"max_tokens": 0}, "max_tokens"),
         ({"messages": []}, "at least one message"),
         ({"messages": [{"role": "assistant", "content": "x"}]}, "user message must come last"),
-        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}, "content of text"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]},
+            "content of text",
+        ),
         ({"response_format": {"type": "json_object"}}, "enumerations"),
         ({"messages": [{"role": "user", "content": "x" * 5000}]}, "memory"),
     ],
@@ -297,10 +346,15 @@ def test_endpoint_players_play_on_the_served_model(tmp_path):
     pytest.importorskip("openai")
     with served(tiny_engine()) as url:
         cards = [
-            AgentCard(name=name, player="endpoint", reader="schema", persona=f"You are {name}.",
-                      endpoint=Endpoint(model="tiny", base_url=url, profile="mirrorenv"))
+            AgentCard(
+                name=name,
+                player="endpoint",
+                reader="schema",
+                persona=f"You are {name}.",
+                endpoint=Endpoint(model="tiny", base_url=url, profile="mirrorenv"),
+            )
             for name in ("ann", "bob", "eve")
-        ]  # fmt: skip
+        ]
         what = design(games=1, cards=cards, answer_format="labels")
         what.folder(tmp_path)
         outcome = asyncio.run(play_tournament(what, CallLog(tmp_path / CALLS), Budget()))

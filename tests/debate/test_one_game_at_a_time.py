@@ -19,7 +19,9 @@ GAMES = 4
 
 
 def test_no_more_than_a_game_is_held_beside_the_next(tmp_path, monkeypatch):
-    tournament = load_tournament(write_starter(tmp_path / "start", "default"), games=GAMES, overrides={"rounds": 1})
+    tournament = load_tournament(
+        write_starter(tmp_path / "start", "default"), games=GAMES, overrides={"rounds": 1}
+    )
     tournament.folder(tmp_path / "run")
     asyncio.run(play_tournament(tournament, CallLog(tmp_path / "run" / CALLS), Budget()))
     alive, most, reading = weakref.WeakSet(), [], report.recorded_game

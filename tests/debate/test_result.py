@@ -1,4 +1,5 @@
-"""A tournament becomes a result folder: a line for each reader, scores that are the tournament's, texts that fit."""
+"""A tournament becomes a result folder: a line for each reader, scores that are the tournament's,
+texts that fit."""
 
 from __future__ import annotations
 
@@ -20,8 +21,18 @@ from mirrorenv.results.runs.files import write_manifest
 def run(tmp_path_factory):
     """Six games of scripted players, exported."""
     folder = tmp_path_factory.mktemp("debate")
-    words = ["debate", "run", str(folder / "start" / "tournament.toml"), "--out", str(folder / "run"), "--quiet"]
-    for command in (["debate", "init", str(folder / "start")], [*words, "--games", "6", "--set", "rounds=2"]):
+    words = [
+        "debate",
+        "run",
+        str(folder / "start" / "tournament.toml"),
+        "--out",
+        str(folder / "run"),
+        "--quiet",
+    ]
+    for command in (
+        ["debate", "init", str(folder / "start")],
+        [*words, "--games", "6", "--set", "rounds=2"],
+    ):
         assert CliRunner().invoke(app, command).exit_code == 0
     done = CliRunner().invoke(app, ["results", "export", str(folder / "run")])
     assert done.exit_code == 0, done.output + str(done.exception)
@@ -59,9 +70,13 @@ def test_it_is_verified_and_shown(run):
 def test_texts_come_back_and_name_nobody(run, tmp_path):
     out = share_unlabelled(run / "result", tmp_path / "shared")
     steps, trials = (read_table(table_file(out, stem)) for stem in ("steps", "trials"))
-    assert set(steps) == {"trajectory", "text"} and all(isinstance(text, str) for text in steps["text"])
+    assert set(steps) == {"trajectory", "text"} and all(
+        isinstance(text, str) for text in steps["text"]
+    )
     assert trials["trajectories"].shape == (12, 4)
-    shown = {text for debate in open_results(run).games() for one in debate.rounds for text in one.shown}
+    shown = {
+        text for debate in open_results(run).games() for one in debate.rounds for text in one.shown
+    }
     assert set(steps["text"]) == shown
 
 
@@ -70,7 +85,9 @@ def test_a_better_verdict_is_found(run, tmp_path):
 
     folder = tmp_path / "copy"
     shutil.copytree(run / "result", folder)
-    beliefs = {name: column.copy() for name, column in read_table(table_file(folder, "beliefs")).items()}
+    beliefs = {
+        name: column.copy() for name, column in read_table(table_file(folder, "beliefs")).items()
+    }
     beliefs["evidence"][0] = np.roll(beliefs["evidence"][0], 1, axis=1) + np.arange(4)
     write_table(folder, "beliefs", beliefs)
     write_manifest(folder)

@@ -1,4 +1,5 @@
-"""The game keeps its rules: who sees what and when, what order, what a withheld text is, when it ends."""
+"""The game keeps its rules: who sees what and when, what order, what a withheld text is, when it
+ends."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ def advance(debate, texts=("a one", "b two", "c three", "d four")):
 @pytest.mark.parametrize("name", presets())
 def test_every_preset_is_valid_and_plays_to_its_end(name):
     rules = preset(name)
-    played = play([card("random", f"r{i}") for i in range(rules.num_players)], name=name, judges=rules.judges)
+    played = play(
+        [card("random", f"r{i}") for i in range(rules.num_players)], name=name, judges=rules.judges
+    )
     assert played.over and len(played.rounds) == rules.rounds
 
 
@@ -65,7 +68,9 @@ def test_readers_see_orders_of_their_own_unless_they_share_one():
     seen = {"observer": set(), "shared": set()}
     for shuffle in seen:
         for number in range(8):
-            debate = Debate(preset("default", {"shuffle": shuffle}), load_topics("neutral"), game=number)
+            debate = Debate(
+                preset("default", {"shuffle": shuffle}), load_topics("neutral"), game=number
+            )
             debate.speak(list("abcd"))
             seen[shuffle].add(len({tuple(one.permutation) for one in debate.rounds[0].reveals}))
     assert seen["shared"] == {1} and max(seen["observer"]) > 2
@@ -85,7 +90,11 @@ def test_a_player_is_told_its_index_at_the_start_or_after_a_round():
 
 
 def test_the_own_text_is_withheld_from_a_reader_that_must_not_copy():
-    for settings_, known in (({}, "b two"), ({"own_text": "withheld"}, None), ({"reader": "fresh"}, None)):
+    for settings_, known in (
+        ({}, "b two"),
+        ({"own_text": "withheld"}, None),
+        ({"reader": "fresh"}, None),
+    ):
         debate = game(**settings_)
         debate.speak(["a one", "b two", "c three", "d four"])
         assert debate.view(1).own_text == known
@@ -102,17 +111,25 @@ def test_a_fresh_reader_has_no_history_but_the_speaker_has():
 
 @pytest.mark.parametrize(
     ("memory", "held"), [("full", [0, 1, 2]), ("window", [1, 2]), ("notes", []), ("none", [])]
-)  # fmt: skip
+)
 def test_memory_decides_which_rounds_stay_in_the_context(memory, held):
     debate = game(memory=memory, rounds=4)
     for _ in range(3):
         advance(debate)
     view = debate.view(0)
-    assert [past.number for past in view.history] == held and len(view.record) == 3 and view.notes == "note"
+    assert (
+        [past.number for past in view.history] == held
+        and len(view.record) == 3
+        and view.notes == "note"
+    )
 
 
 def test_feedback_decides_what_is_revealed():
-    for feedback, authors, hits in (("full", True, True), ("own", False, True), ("none", False, False)):
+    for feedback, authors, hits in (
+        ("full", True, True),
+        ("own", False, True),
+        ("none", False, False),
+    ):
         debate = game(feedback=feedback)
         advance(debate)
         past = debate.view(1).record[0]
@@ -134,7 +151,14 @@ def test_an_unreadable_verdict_counts_no_hits_and_a_tie_is_shared():
     debate = game(judges=0)
     debate.speak(list("abcd"))
     truth = debate.rounds[0].reveals[0].permutation
-    debate.recognise([verdict_from_evidence(np.log(np.eye(4)[truth] + 1e-3)), Verdict(None, "?"), blank(4), blank(4)])
+    debate.recognise(
+        [
+            verdict_from_evidence(np.log(np.eye(4)[truth] + 1e-3)),
+            Verdict(None, "?"),
+            blank(4),
+            blank(4),
+        ]
+    )
     assert debate.rounds[0].hits == [4.0, 0.0, 1.0, 1.0]
 
 
@@ -163,7 +187,9 @@ def test_answers_out_of_turn_or_in_the_wrong_number_are_refused():
 
 def test_the_same_seed_plays_the_same_game_and_another_does_not():
     cast = [*voices("sailor", "poet"), card("random")]
-    assert play(cast).transcript() == play(cast).transcript() != play(cast, run="other").transcript()
+    assert (
+        play(cast).transcript() == play(cast).transcript() != play(cast, run="other").transcript()
+    )
 
 
 @pytest.mark.parametrize(
@@ -190,7 +216,9 @@ def test_settings_cannot_be_changed_and_unknown_presets_get_a_proposal():
 
 
 def test_every_topic_pack_of_the_package_loads_and_bad_ones_are_named(tmp_path):
-    assert {"neutral", "original"} <= set(topic_packs()) and len(load_topics("original").topics) == 11
+    assert {"neutral", "original"} <= set(topic_packs()) and len(
+        load_topics("original").topics
+    ) == 11
     for name in topic_packs():
         assert load_topics(name).about
     pack = tmp_path / "own.toml"

@@ -1,4 +1,5 @@
-"""Scores mean what they say: floors, ties, twins, withheld texts, unreadable verdicts; ratings find what was put in."""
+"""Scores mean what they say: floors, ties, twins, withheld texts, unreadable verdicts; ratings find
+what was put in."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def sheets(answer, games=6, texts=WORDS, **settings):
     rules = preset("default", {"rounds": 3, "judges": 1, "plan": (), "memory": "none", **settings})
     cards = tuple(AgentCard(name=f"c{k}", player="random") for k in range(4))
     judge = AgentCard(name="judge", player="random")
-    tournament = Tournament("t", 0, games, 1, rules, load_topics("neutral"), cards, judge, None, False)
+    tournament = Tournament(
+        "t", 0, games, 1, rules, load_topics("neutral"), cards, judge, None, False
+    )
     found = []
     for game in range(games):
         debate, rng = Debate(rules, tournament.topics, game=game), np.random.default_rng(game)
@@ -61,8 +64,16 @@ def guessing(reader, permutation, rng):
 
 def test_perfect_readers_get_everything_and_blank_ones_exactly_chance():
     for one in score_readers(sheets(knowing)):
-        assert one.peer_hits.value == one.kappa.value == one.exact.value == one.peer_hits_joint.value == 1.0
-        assert one.cohen_kappa == pytest.approx(1.0) and one.invalid == 0.0 and one.curve == [1.0] * 3
+        assert (
+            one.peer_hits.value
+            == one.kappa.value
+            == one.exact.value
+            == one.peer_hits_joint.value
+            == 1.0
+        )
+        assert (
+            one.cohen_kappa == pytest.approx(1.0) and one.invalid == 0.0 and one.curve == [1.0] * 3
+        )
         assert one.nats.value == pytest.approx(np.log(4), abs=0.01)
     for one in score_readers(sheets(blank)):
         assert one.peer_hits.value == pytest.approx(0.25) and one.nats.value == pytest.approx(0.0)
@@ -96,7 +107,9 @@ def test_twins_are_worth_the_mean_of_their_group_however_lucky_the_guess():
 
 def test_unreadable_verdicts_are_counted_apart_and_worth_the_floor_or_nothing():
     def broken(reader, permutation, rng):
-        return Verdict(None, "no JSON", tries=2) if reader == 0 else knowing(reader, permutation, rng)
+        return (
+            Verdict(None, "no JSON", tries=2) if reader == 0 else knowing(reader, permutation, rng)
+        )
 
     scores = score_readers(sheets(broken, games=8))
     for one in scores:
@@ -135,7 +148,9 @@ def test_planted_texts_are_left_out_of_the_clean_figure():
 
 def test_readers_that_could_be_equal_share_a_group():
     def mixed(reader, permutation, rng):
-        return knowing(reader, permutation, rng) if reader == 4 else guessing(reader, permutation, rng)
+        return (
+            knowing(reader, permutation, rng) if reader == 4 else guessing(reader, permutation, rng)
+        )
 
     scores = score_readers(sheets(mixed, games=10))
     assert scores[0].judge and tied_groups(scores) == [1, 2, 2, 2, 2]
@@ -146,14 +161,20 @@ def test_a_hundred_games_recover_skill_and_legibility():
     rating = true.rated(bootstrap=60)
     assert true.correlations(rating).keys() == {"reading", "legibility", "self"}
     assert min(true.correlations(rating).values()) > 0.95
-    assert any(rating.self_known) and rating.order()[0] in np.argsort(-true.reading)[:2] and min(rating.groups) == 1
+    assert (
+        any(rating.self_known)
+        and rating.order()[0] in np.argsort(-true.reading)[:2]
+        and min(rating.groups) == 1
+    )
 
 
 @pytest.mark.slow
 def test_a_self_advantage_is_reported_in_at_most_five_percent_of_null_tournaments():
     false = 0
     for seed in range(200):
-        false += any(simulate(np.random.default_rng(seed), 6, 20, null=True).rated(bootstrap=100).self_known)
+        false += any(
+            simulate(np.random.default_rng(seed), 6, 20, null=True).rated(bootstrap=100).self_known
+        )
     assert false <= 0.05 * 200 + 2 * np.sqrt(200 * 0.05 * 0.95)
 
 

@@ -1,4 +1,5 @@
-"""Every figure of the leaderboard, computed a second time from transcripts: plain loops, no shared code."""
+"""Every figure of the leaderboard, computed a second time from transcripts: plain loops, no shared
+code."""
 
 from __future__ import annotations
 
@@ -18,11 +19,17 @@ from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import Verdict, verdict_from_evidence
 
 N, ROUNDS, GAMES = 4, 3, 5
-TEXTS = ["an apple a day", "seven ships sailed north", "blue is a mood", "what a strange question to ask"]
+TEXTS = [
+    "an apple a day",
+    "seven ships sailed north",
+    "blue is a mood",
+    "what a strange question to ask",
+]
 
 
 def verdict(rng, permutation):
-    """Random evidence with a bent to the truth, so that no figure is trivial; some verdicts are unreadable."""
+    """Random evidence with a bent to the truth, so that no figure is trivial; some verdicts are
+    unreadable."""
     if rng.random() < 0.2:
         return Verdict(None, "no JSON", tries=2)
     table = rng.normal(size=(N, N)) + 1.2 * np.eye(N)[permutation]
@@ -32,11 +39,15 @@ def verdict(rng, permutation):
 def played(**settings):
     """Transcripts, the seats of each game, and what the package makes of them."""
     rules = preset(
-        "default", {"rounds": ROUNDS, "judges": 1, "plan": (), "memory": "none", "reread_rounds": 2} | settings
+        "default",
+        {"rounds": ROUNDS, "judges": 1, "plan": (), "memory": "none", "reread_rounds": 2}
+        | settings,
     )
     cards = tuple(AgentCard(name=f"c{k}", player="random") for k in range(6))
     judge = AgentCard(name="judge", player="random")
-    tournament = Tournament("t", 0, GAMES, 1, rules, load_topics("neutral"), cards, judge, None, False)
+    tournament = Tournament(
+        "t", 0, GAMES, 1, rules, load_topics("neutral"), cards, judge, None, False
+    )
     transcripts, sheets = [], []
     for game in range(GAMES):
         debate, rng = Debate(rules, tournament.topics, game=game), np.random.default_rng([game, 7])
@@ -48,8 +59,15 @@ def played(**settings):
             getattr(debate, reading)([verdict(rng, reveal.permutation) for reveal in reveals])
         transcripts.append(debate.transcript())
         sheets.append(sheet_of(tournament, debate))
-    readers = [[cards[card].name for card in tournament.seats(game)] + ["judge"] for game in range(GAMES)]
-    return transcripts, readers, {one.name: one for one in score_readers(sheets)}, rules.knows_own_item
+    readers = [
+        [cards[card].name for card in tournament.seats(game)] + ["judge"] for game in range(GAMES)
+    ]
+    return (
+        transcripts,
+        readers,
+        {one.name: one for one in score_readers(sheets)},
+        rules.knows_own_item,
+    )
 
 
 def softmax(row):
@@ -88,7 +106,10 @@ def reference(name, transcripts, readers, knows_own):
         free = knows_own or judge
         authors = list(range(N)) if free else others
         floor = 1 / len(authors) if judge or not free else 1 / (N - 1)
-        found = {key: [] for key in ("loose", "strict", "joint", "nats", "exact", "own", "alarm", "steady")}
+        found = {
+            key: []
+            for key in ("loose", "strict", "joint", "nats", "exact", "own", "alarm", "steady")
+        }
         curve, invalid, repaired = [], 0, 0
         for one in transcript["rounds"]:
             order, evidence = one["orders"][place], one["evidence"][place]
@@ -98,7 +119,9 @@ def reference(name, transcripts, readers, knows_own):
             table = by_author(order, evidence if valid else [[0.0] * N] * N)
             hits = []
             for n in others:
-                row = table[n] if free else [0.0 if m == place else p for m, p in enumerate(table[n])]
+                row = (
+                    table[n] if free else [0.0 if m == place else p for m, p in enumerate(table[n])]
+                )
                 row = [p / sum(row) for p in row]
                 tied = [m for m in range(N) if row[m] > max(row) - 1e-12]
                 right = (n in tied) / len(tied)
@@ -128,7 +151,9 @@ def reference(name, transcripts, readers, knows_own):
                 second = by_author(one["second_orders"][place], again)
                 found["steady"] += [float(argmax(table[n]) == argmax(second[n])) for n in others]
         games.append({key: np.mean(values) if values else None for key, values in found.items()})
-        games[-1].update(curve=curve, invalid=invalid / ROUNDS, repaired=repaired / ROUNDS, floor=floor)
+        games[-1].update(
+            curve=curve, invalid=invalid / ROUNDS, repaired=repaired / ROUNDS, floor=floor
+        )
 
     def mean(key):
         values = [game[key] for game in games if game[key] is not None]
@@ -136,7 +161,10 @@ def reference(name, transcripts, readers, knows_own):
 
     result = {key: mean(key) for key in games[0] if key != "curve"}
     result["curve"] = np.mean([game["curve"] for game in games], axis=0)
-    result["labels"], result["by_slot"] = np.mean(labels, axis=0), [np.mean(slots[k]) for k in range(N)]
+    result["labels"], result["by_slot"] = (
+        np.mean(labels, axis=0),
+        [np.mean(slots[k]) for k in range(N)],
+    )
     result["calibration"] = calibration(stated)
     return result
 
@@ -160,11 +188,17 @@ def test_every_figure_is_what_plain_loops_give(arm):
     for name, one in scores.items():
         want = reference(name, transcripts, readers, knows_own)
         got = {
-            "floor": one.floor, "loose": one.peer_hits.value, "strict": one.peer_hits_strict.value,
-            "joint": one.peer_hits_joint.value, "nats": one.nats.value, "exact": one.exact.value,
-            "invalid": one.invalid, "repaired": one.repaired, "calibration": one.calibration_error.value,
+            "floor": one.floor,
+            "loose": one.peer_hits.value,
+            "strict": one.peer_hits_strict.value,
+            "joint": one.peer_hits_joint.value,
+            "nats": one.nats.value,
+            "exact": one.exact.value,
+            "invalid": one.invalid,
+            "repaired": one.repaired,
+            "calibration": one.calibration_error.value,
             "steady": one.order_consistency.value,
-        }  # fmt: skip
+        }
         assert got == pytest.approx({key: want[key] for key in got}), name
         assert one.kappa.value == pytest.approx((want["loose"] - one.floor) / (1 - one.floor))
         for values, key in ((one.curve, "curve"), (one.by_slot, "by_slot"), (one.labels, "labels")):
@@ -172,7 +206,9 @@ def test_every_figure_is_what_plain_loops_give(arm):
         if name == "judge":
             assert one.self_hits is one.false_alarms is one.legibility is one.self_advantage is None
         else:
-            assert (one.self_hits.value, one.false_alarms.value) == pytest.approx((want["own"], want["alarm"]))
+            assert (one.self_hits.value, one.false_alarms.value) == pytest.approx(
+                (want["own"], want["alarm"])
+            )
 
 
 def test_cohens_kappa_is_that_of_a_table_of_true_and_named():
@@ -187,7 +223,9 @@ def test_cohens_kappa_is_that_of_a_table_of_true_and_named():
                     table[n, m] += 1 / len(tied)
     table /= table.sum()
     expected = sum(table[k].sum() * table[:, k].sum() for k in range(N))
-    assert scores["judge"].cohen_kappa == pytest.approx((np.trace(table) - expected) / (1 - expected))
+    assert scores["judge"].cohen_kappa == pytest.approx(
+        (np.trace(table) - expected) / (1 - expected)
+    )
 
 
 def test_legibility_is_what_the_other_players_made_of_ones_texts():

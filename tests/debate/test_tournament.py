@@ -1,4 +1,5 @@
-"""A tournament survives anything: kills, torn logs, full disks, budgets, two writers; and repeats no finished call."""
+"""A tournament survives anything: kills, torn logs, full disks, budgets, two writers; and repeats
+no finished call."""
 
 from __future__ import annotations
 
@@ -48,7 +49,11 @@ keys = calls_made
 def test_every_call_of_the_design_is_made_once(file, tmp_path):
     outcome, _ = play(file, tmp_path / "run")
     made = keys(tmp_path / "run")
-    assert outcome.finished == 3 and sum(made.values()) == 3 * 3 * (4 + 5 + 4) and set(made.values()) == {1}
+    assert (
+        outcome.finished == 3
+        and sum(made.values()) == 3 * 3 * (4 + 5 + 4)
+        and set(made.values()) == {1}
+    )
 
 
 def test_a_second_run_makes_no_call_and_changes_no_byte(file, tmp_path):
@@ -63,7 +68,9 @@ def test_a_longer_tournament_goes_on_where_the_shorter_one_ended(file, tmp_path)
     play(file, tmp_path / "run", games=2)
     play(file, tmp_path / "run", games=4)
     play(file, tmp_path / "other", games=4)
-    assert set(keys(tmp_path / "run").values()) == {1} and keys(tmp_path / "run") == keys(tmp_path / "other")
+    assert set(keys(tmp_path / "run").values()) == {1} and keys(tmp_path / "run") == keys(
+        tmp_path / "other"
+    )
     assert (tmp_path / "run" / SCORES).read_bytes() == (tmp_path / "other" / SCORES).read_bytes()
 
 
@@ -91,7 +98,10 @@ def test_a_torn_last_line_costs_one_call(file, tmp_path):
     (tmp_path / "run" / CALLS).write_bytes(whole[:-40])
     assert CallLog(tmp_path / "run" / CALLS).torn_bytes > 0
     outcome, _ = play(file, tmp_path / "run")
-    assert outcome.totals.calls == len(keys(tmp_path / "run")) and (tmp_path / "run" / SCORES).read_bytes() == table
+    assert (
+        outcome.totals.calls == len(keys(tmp_path / "run"))
+        and (tmp_path / "run" / SCORES).read_bytes() == table
+    )
 
 
 def test_a_damaged_line_is_named(file, tmp_path):
@@ -143,7 +153,11 @@ def test_a_run_that_was_killed_while_its_folder_was_made_starts_anew(file, tmp_p
 
 
 def test_two_writers_cannot_share_a_folder(tmp_path):
-    with only_writer(tmp_path), pytest.raises(RunFolderError, match="another process"), only_writer(tmp_path):
+    with (
+        only_writer(tmp_path),
+        pytest.raises(RunFolderError, match="another process"),
+        only_writer(tmp_path),
+    ):
         pass
 
 
@@ -155,7 +169,9 @@ def test_a_full_disk_stops_the_run_with_nothing_lost(file, tmp_path, monkeypatch
     def full(path, rows):
         nonlocal written
         if written >= 5:
-            raise RunFolderError(f"cannot append to {path}: No space left on device; free some space and run again")
+            raise RunFolderError(
+                f"cannot append to {path}: No space left on device; free some space and run again"
+            )
         written += 1
         real(path, rows)
 
@@ -182,9 +198,15 @@ def test_a_dead_player_ends_its_games_and_no_others(file, tmp_path):
 
     players = {card.name: make_player(card) for card in (*tournament.cards, tournament.judge)}
     outcome, results = play(file, tmp_path / "run", games=6, players={**players, "sailor": Dead()})
-    without = [g for g in range(6) if "sailor" not in [tournament.cards[c].name for c in tournament.seats(g)]]
+    without = [
+        g
+        for g in range(6)
+        if "sailor" not in [tournament.cards[c].name for c in tournament.seats(g)]
+    ]
     assert sorted(outcome.failures) == [g for g in range(6) if g not in without]
-    assert [sheet.game for sheet in results.sheets()] == without and outcome.totals.failures == len(outcome.failures)
+    assert [sheet.game for sheet in results.sheets()] == without and outcome.totals.failures == len(
+        outcome.failures
+    )
     outcome, _ = play(file, tmp_path / "run", games=6)
     assert outcome.finished == 6 and set(keys(tmp_path / "run").values()) == {1}
 
@@ -218,13 +240,18 @@ ARMS = {
 @pytest.mark.parametrize("arm", ARMS)
 def test_every_arm_is_one_setting_of_a_played_tournament(file, tmp_path, arm):
     (file.parent / "agents" / "writer.toml").write_text('name = "writer"\nplayer = "random"\n')
-    file.write_text(file.read_text().replace("# judge = ", 'paraphraser = "agents/writer.toml"\n# judge = '))
+    file.write_text(
+        file.read_text().replace("# judge = ", 'paraphraser = "agents/writer.toml"\n# judge = ')
+    )
     given = {"rounds": 2, **ARMS[arm]}
     outcome, results = play(file, tmp_path / "run", games=2, **given)
     judges, extra = given.get("judges", 1), {"paraphrased": 2 * 4, "read again": 5}.get(arm, 0)
     assert outcome.finished == 2 and outcome.totals.calls == 2 * (2 * (4 + 4 + judges + 4) + extra)
     table = json.loads((tmp_path / "run" / SCORES).read_text())
-    assert sum(one["judge"] for one in table["readers"]) == min(judges, 1) and plan_of(results.tournament).calls_a_game
+    assert (
+        sum(one["judge"] for one in table["readers"]) == min(judges, 1)
+        and plan_of(results.tournament).calls_a_game
+    )
     assert plan_of(results.tournament).calls_a_game * 2 == outcome.totals.calls
     players = [one for one in table["readers"] if not one["judge"]]
     assert all(one["floor"] == pytest.approx(1 / 3) for one in players)
@@ -239,16 +266,25 @@ def test_every_arm_is_one_setting_of_a_played_tournament(file, tmp_path, arm):
 
 def test_one_card_for_everyone_and_different_cards_are_both_a_tournament(file, tmp_path):
     same = '"agents/poet.toml", ' * 4
-    (file.parent / "agents" / "poet.toml").write_text('name = "poet"\nplayer = "persona"\n[options]\nvoice = "poet"\n')
+    (file.parent / "agents" / "poet.toml").write_text(
+        'name = "poet"\nplayer = "persona"\n[options]\nvoice = "poet"\n'
+    )
     text = file.read_text()
     start, end = text.index("players = ["), text.index("]\n", text.index("players = ["))
     (file.parent / "same.toml").write_text(text[:start] + f"players = [{same}" + text[end:])
     _, mixed = play(file, tmp_path / "mixed", games=4, rounds=4)
     _, alike = play(file.parent / "same.toml", tmp_path / "same", games=4, rounds=4)
-    hits = {name: [one.peer_hits.value for one in results.scores() if not one.judge and one.name != "copy-own"]
-            for name, results in (("mixed", mixed), ("same", alike))}  # fmt: skip
+    hits = {
+        name: [
+            one.peer_hits.value
+            for one in results.scores()
+            if not one.judge and one.name != "copy-own"
+        ]
+        for name, results in (("mixed", mixed), ("same", alike))
+    }
     assert {one.name for one in alike.scores()} == {"poet", "poet.2", "poet.3", "poet.4", "judge"}
-    assert max(hits["same"]) < 0.6 < max(hits["mixed"])  # one voice for all leaves nothing to read but luck
+    # one voice for all leaves nothing to read but luck
+    assert max(hits["same"]) < 0.6 < max(hits["mixed"])
 
 
 def test_seats_are_shared_out_evenly(file):
@@ -283,7 +319,9 @@ def test_the_planned_half_width_is_that_of_players_who_guess():
 )
 def test_a_wrong_tournament_is_refused_by_name(file, old, new, said):
     text = file.read_text()
-    file.write_text(text.replace(old, new) if old in text else text.replace('"agents/teenager.toml"', new))
+    file.write_text(
+        text.replace(old, new) if old in text else text.replace('"agents/teenager.toml"', new)
+    )
     with pytest.raises((ConfigError, KeyError), match=said):
         load_tournament(file)
 
@@ -321,5 +359,10 @@ def test_the_log_holds_what_was_asked_and_what_came_back(file, tmp_path):
     play(file, tmp_path / "run")
     rows = read_jsonl(tmp_path / "run" / CALLS).rows
     assert all(row["reply"]["text"] or row["reply"]["evidence"] for row in rows)
-    assert {row["agent"] for row in rows} >= {"sailor", "judge"} and isinstance(Path(rows[0]["key"]).name, str)
-    assert len({hashlib.sha256(json.dumps(row["reply"]).encode()).hexdigest() for row in rows}) > len(rows) / 2
+    assert {row["agent"] for row in rows} >= {"sailor", "judge"} and isinstance(
+        Path(rows[0]["key"]).name, str
+    )
+    assert (
+        len({hashlib.sha256(json.dumps(row["reply"]).encode()).hexdigest() for row in rows})
+        > len(rows) / 2
+    )

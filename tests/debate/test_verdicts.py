@@ -1,4 +1,5 @@
-"""A reader's words become evidence, whatever shape they come in; nothing in them crashes the game."""
+"""A reader's words become evidence, whatever shape they come in; nothing in them crashes the
+game."""
 
 from __future__ import annotations
 
@@ -67,7 +68,10 @@ def test_no_reply_crashes_the_parser(reply, form, count):
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["A", "B", "P1", "P2", "x"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["A", "B", "P1", "P2", "x"]), inner)
+    ),
 )
 
 
@@ -78,7 +82,9 @@ def test_no_json_crashes_the_parser(value):
 
 
 def test_stated_probabilities_are_kept_as_evidence():
-    found = read_verdict('{"A": {"P1": 0.75, "P2": 0.25}, "B": {"P1": 25, "P2": 75}}', 2, "matrix").array(2)
+    found = read_verdict(
+        '{"A": {"P1": 0.75, "P2": 0.25}, "B": {"P1": 25, "P2": 75}}', 2, "matrix"
+    ).array(2)
     shares = np.exp(found) / np.exp(found).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(shares, [[0.75, 0.25], [0.25, 0.75]], atol=1e-5)
 
@@ -92,7 +98,11 @@ def test_evidence_that_is_none_is_unreadable(wrong):
 
 def test_the_schema_accepts_exactly_the_asked_form():
     schema = verdict_schema(3, "labels")
-    assert schema["required"] == ["A", "B", "C"] and schema["properties"]["A"]["enum"] == ["P1", "P2", "P3"]
+    assert schema["required"] == ["A", "B", "C"] and schema["properties"]["A"]["enum"] == [
+        "P1",
+        "P2",
+        "P3",
+    ]
     assert verdict_schema(2, "matrix")["properties"]["B"]["required"] == ["P1", "P2"]
 
 
@@ -113,6 +123,13 @@ def test_the_arms_take_away_length_and_decoration():
 
 
 def test_texts_too_alike_to_tell_apart_form_a_group():
-    long = "The quick brown fox jumps over the lazy dog and goes home to sleep until the morning comes."
-    assert exchangeable([long, "other words entirely", long.upper() + "!", "third"]) == [[0, 2], [1], [3]]
+    long = (
+        "The quick brown fox jumps over the lazy dog and goes home to sleep until the morning "
+        "comes."
+    )
+    assert exchangeable([long, "other words entirely", long.upper() + "!", "third"]) == [
+        [0, 2],
+        [1],
+        [3],
+    ]
     assert exchangeable(["", ""]) == [[0, 1]]

@@ -1,4 +1,5 @@
-"""A causal language model of a few thousand random weights, made from a config: nothing is loaded from anywhere."""
+"""A causal language model of a few thousand random weights, made from a config: nothing is loaded
+from anywhere."""
 
 from __future__ import annotations
 
@@ -18,8 +19,13 @@ TEMPLATE = (
 def tiny_tokenizer(template=TEMPLATE):
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     made = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
-    made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<|start|>", eos_token="<|end|>")
+    made.pre_tokenizer, made.decoder = (
+        pre_tokenizers.ByteLevel(add_prefix_space=False),
+        decoders.ByteLevel(),
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=made, bos_token="<|start|>", eos_token="<|end|>"
+    )
     tokenizer.chat_template = template
     return tokenizer
 
@@ -27,10 +33,17 @@ def tiny_tokenizer(template=TEMPLATE):
 def tiny_model(seed=0, longest=4096, template=TEMPLATE):
     tokenizer = tiny_tokenizer(template)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=24, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=longest, eos_token_id=tokenizer.eos_token_id,
-        bos_token_id=tokenizer.bos_token_id, initializer_range=0.35,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        hidden_size=24,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=longest,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        initializer_range=0.35,
+    )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config)
@@ -43,7 +56,8 @@ def tiny_engine(**given):
 
 
 def brute(model, context, text, temperature=1.0):
-    """Nats of a text after a context: the whole sequence at once, no cache, no batch, no padding."""
+    """Nats of a text after a context: the whole sequence at once, no cache, no batch, no
+    padding."""
     with torch.inference_mode():
         logits = model.model(torch.tensor([[*context, *text]]), use_cache=False).logits[0].double()
     total = 0.0

@@ -1,7 +1,8 @@
-"""Pac-Men once more, in plain Python: maps drawn by hand, dictionaries for cells, one agent after the other.
+"""Pac-Men once more, in plain Python: maps drawn by hand, dictionaries for cells, one agent after
+the other.
 
-`#` wall, `.` floor, `s` starting cell, `o` floor where a dot may lie. Nothing here is shared with the fast world but
-the random draws: starting cells and fresh dots are handed over.
+`#` wall, `.` floor, `s` starting cell, `o` floor where a dot may lie. Nothing here is shared with
+the fast world but the random draws: starting cells and fresh dots are handed over.
 """
 
 from __future__ import annotations
@@ -74,14 +75,17 @@ class SlowPacmen:
         return self.map[cell[0]][cell[1]]
 
     def step(self, actions: list[int]) -> list[float]:
-        """Everyone moves, then everyone eats; returns each agent's own reward. All dots gone: `dots` stays empty."""
+        """Everyone moves, then everyone eats; returns each agent's own reward. All dots gone:
+        `dots` stays empty."""
         for i, action in enumerate(actions):
             if action in MOVES:
                 row, column = self.agents[i]
                 target = (row + MOVES[action][0], column + MOVES[action][1])
                 if self.letter(target) != "#":
                     self.agents[i] = target
-        eaters = {i for i, action in enumerate(actions) if action == 4 and self.agents[i] in self.dots}
+        eaters = {
+            i for i, action in enumerate(actions) if action == 4 and self.agents[i] in self.dots
+        }
         rewards = []
         for i in range(len(self.agents)):
             if i in eaters:

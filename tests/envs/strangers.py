@@ -10,13 +10,16 @@ from pettingzoo import AECEnv, ParallelEnv
 
 
 class Stranger(ParallelEnv):
-    """Agents see three random numbers and their clock; they are paid for their action. Only the clock ends it."""
+    """Agents see three random numbers and their clock; they are paid for their action. Only the
+    clock ends it."""
 
     metadata = {"name": "stranger", "render_modes": ["rgb_array"]}  # noqa: RUF012  (PettingZoo's own way)
     sight: Any = spaces.Box(-20, 20, (4,), np.float64)
     acts: Any = spaces.Discrete(3)
 
-    def __init__(self, num_agents_: int = 3, max_cycles: int = 6, render_mode: str | None = None) -> None:
+    def __init__(
+        self, num_agents_: int = 3, max_cycles: int = 6, render_mode: str | None = None
+    ) -> None:
         self.possible_agents = [f"one_{i}" for i in range(num_agents_)]
         self.max_cycles, self.render_mode = max_cycles, render_mode
         self.received: list[dict[str, Any]] = []
@@ -40,7 +43,9 @@ class Stranger(ParallelEnv):
         self.rng, self.clock = np.random.default_rng(seed), 0
         self.agents = list(self.possible_agents)
         self.received = []
-        return {agent: self.see(agent) for agent in self.agents}, {agent: {} for agent in self.agents}
+        return {agent: self.see(agent) for agent in self.agents}, {
+            agent: {} for agent in self.agents
+        }
 
     def step(self, actions: dict[str, Any]) -> Any:
         assert actions.keys() == set(self.agents)
@@ -63,7 +68,8 @@ class Stranger(ParallelEnv):
 
 
 class Dying(Stranger):
-    """Each agent dies with probability 1/5 in every step, so that lengths differ within and between episodes."""
+    """Each agent dies with probability 1/5 in every step, so that lengths differ within and between
+    episodes."""
 
     def ends(self, agent: str) -> bool:
         return bool(self.rng.random() < 0.2)
@@ -145,7 +151,11 @@ class Broken(Stranger):
         seen, paid, over, late, infos = super().step(actions)
         if self.clock == 2:
             self._break(seen, paid, over, late)
-        return (seen, paid, over, infos) if self.fault == "four answers" else (seen, paid, over, late, infos)
+        return (
+            (seen, paid, over, infos)
+            if self.fault == "four answers"
+            else (seen, paid, over, late, infos)
+        )
 
     def _break(self, seen: Any, paid: Any, over: Any, late: Any) -> None:
         match self.fault:

@@ -18,7 +18,13 @@ ALPHA = 1e-4  # seeds are fixed, so a law that holds passes for ever
 def test_the_hash_is_splitmix64():
     random = BatchRandom([0])
     random._keys[:] = 1234567  # the published sequence starts from a bare state
-    known = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821]
+    known = [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+        4593380528125082431,
+        16408922859458223821,
+    ]
     assert random.bits((5,))[0].tolist() == known
 
 
@@ -42,13 +48,16 @@ def test_rows_that_do_not_draw_do_not_advance():
     first = some.integers(1000, (4,), rows=np.array([2, 0]))
     expected = all_rows.integers(1000, (4,))
     np.testing.assert_array_equal(first, expected[[2, 0]])
-    np.testing.assert_array_equal(some.uniform((2,), rows=np.array([1])), BatchRandom([2]).uniform((2,)))
+    np.testing.assert_array_equal(
+        some.uniform((2,), rows=np.array([1])), BatchRandom([2]).uniform((2,))
+    )
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=8))
 def test_no_number_is_drawn_twice(draws):
-    """However the draws are cut up, and whoever draws, each row reads its own sequence once, in order."""
+    """However the draws are cut up, and whoever draws, each row reads its own sequence once, in
+    order."""
     random = BatchRandom([8, 9])
     read: list[list[int]] = [[], []]
     for size, both in draws:
@@ -66,9 +75,12 @@ def test_streams_of_one_seed_differ():
 
 @pytest.mark.parametrize("axis", ["rows", "time"])
 def test_uniform_over_rows_and_over_time(axis):
-    draws = BatchRandom(MANY).uniform() if axis == "rows" else BatchRandom([5]).uniform((20_000,))[0]
+    draws = (
+        BatchRandom(MANY).uniform() if axis == "rows" else BatchRandom([5]).uniform((20_000,))[0]
+    )
     assert stats.kstest(draws, "uniform").pvalue > ALPHA
-    assert abs(np.corrcoef(draws[:-1], draws[1:])[0, 1]) < 0.03  # neighbouring seeds, neighbouring counters
+    # neighbouring seeds, neighbouring counters
+    assert abs(np.corrcoef(draws[:-1], draws[1:])[0, 1]) < 0.03
 
 
 def test_uniform_keeps_to_its_bounds():
@@ -95,7 +107,10 @@ def test_normals_are_normal():
 
 @pytest.mark.parametrize("alpha", [0.3, 1.0, 10.0])
 def test_gammas_are_gamma(alpha):
-    assert stats.kstest(np.exp(BatchRandom(MANY).log_gamma(alpha)), stats.gamma(alpha).cdf).pvalue > ALPHA
+    assert (
+        stats.kstest(np.exp(BatchRandom(MANY).log_gamma(alpha)), stats.gamma(alpha).cdf).pvalue
+        > ALPHA
+    )
 
 
 def test_dirichlet_vectors_of_a_tiny_alpha_are_almost_one_hot():

@@ -1,4 +1,5 @@
-"""Watching an episode shows the episode that is played, and keeps it as a GIF that can be opened."""
+"""Watching an episode shows the episode that is played, and keeps it as a GIF that can be
+opened."""
 
 from __future__ import annotations
 
@@ -16,7 +17,11 @@ from mirrorenv.envs.drawing.film import Window, gif, watch
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
 
 TEAMS = [(id, name) for id, spec in registry().items() for name in spec.load_players()]
-WATCHED = [id for id, spec in registry().items() if spec.kind == "array" and "rgb_array" in spec.load().render_modes]
+WATCHED = [
+    id
+    for id, spec in registry().items()
+    if spec.kind == "array" and "rgb_array" in spec.load().render_modes
+]
 
 
 @pytest.mark.parametrize("id", WATCHED)
@@ -25,7 +30,9 @@ def test_what_is_watched_is_the_episode_that_is_played(id):
     frames = list(watch(world, UniformPolicy(world, 3), 7))
     record = play_episodes(world, UniformPolicy(world, 3), [7])
     assert [frame.step for frame in frames] == list(range(int(record.mask[0].any(1).sum()) + 1))
-    np.testing.assert_allclose(frames[-1].returns, record.rewards[0].astype(np.float64).sum(0), rtol=1e-6)
+    np.testing.assert_allclose(
+        frames[-1].returns, record.rewards[0].astype(np.float64).sum(0), rtol=1e-6
+    )
     assert any((frame.picture != frames[0].picture).any() for frame in frames[1:])
 
 
@@ -39,7 +46,13 @@ def test_a_world_without_a_picture_and_a_batch_cannot_be_watched():
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(1, 6), st.integers(1, 40), st.integers(1, 40), st.floats(0.5, 50.0), st.integers(0, 2**32))
+@given(
+    st.integers(1, 6),
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.floats(0.5, 50.0),
+    st.integers(0, 2**32),
+)
 def test_a_gif_opens_at_its_size_with_its_length(count, height, width, fps, seed):
     rng = np.random.default_rng(seed)
     pictures = [rng.integers(0, 256, (height, width, 3)).astype(np.uint8) for _ in range(count)]
@@ -50,7 +63,10 @@ def test_a_gif_opens_at_its_size_with_its_length(count, height, width, fps, seed
 
 def test_an_agent_keeps_its_colour_in_every_frame_of_a_gif():
     world = mirrorenv.make_batch("mirrorenv/pacmen-v0", 1)
-    pictures = [frame.picture for frame, _ in zip(watch(world, UniformPolicy(world), 0), range(12), strict=False)]
+    pictures = [
+        frame.picture
+        for frame, _ in zip(watch(world, UniformPolicy(world), 0), range(12), strict=False)
+    ]
     with Image.open(io.BytesIO(gif(pictures))) as image:
         for number, picture in enumerate(pictures):
             image.seek(number)
@@ -76,7 +92,8 @@ def test_what_cannot_become_a_gif_is_refused(pictures, fps, error):
 @pytest.mark.parametrize(("id", "name"), TEAMS)
 def test_a_scripted_team_stays_inside_the_action_space(id, name):
     world = mirrorenv.make_batch(id, 3)
-    record = play_episodes(world, registry()[id].load_players()[name](world), [0, 1, 2])  # step() checks the actions
+    # step() checks the actions
+    record = play_episodes(world, registry()[id].load_players()[name](world), [0, 1, 2])
     assert record.mask.any()
 
 
@@ -93,7 +110,10 @@ def test_a_scripted_team_stays_inside_the_action_space(id, name):
 def test_the_better_team_comes_last_and_earns_more(id, better, worse):
     players, world = registry()[id].load_players(), mirrorenv.make_batch(id, 32)
     assert list(players)[-1] == better
-    earned = {n: play_episodes(world, players[n](world), np.arange(32)).rewards.sum() for n in (better, worse)}
+    earned = {
+        n: play_episodes(world, players[n](world), np.arange(32)).rewards.sum()
+        for n in (better, worse)
+    }
     assert earned[better] > earned[worse]
 
 
@@ -101,7 +121,9 @@ def test_the_turn_seekers_earn_far_more_than_chance():
     world = mirrorenv.make_batch("mirrorenv/turn-v0", 16)
     seekers = registry()["mirrorenv/turn-v0"].load_players()["seekers"](world)
     earned = play_episodes(world, seekers, np.arange(16)).rewards[:, :, 0].sum(1).mean()
-    chance = play_episodes(world, UniformPolicy(world), np.arange(16)).rewards[:, :, 0].sum(1).mean()
+    chance = (
+        play_episodes(world, UniformPolicy(world), np.arange(16)).rewards[:, :, 0].sum(1).mean()
+    )
     assert earned > 100 > 0 > chance
 
 

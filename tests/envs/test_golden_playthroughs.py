@@ -1,8 +1,10 @@
-"""Whole episodes recorded once: a world that changes must get a new version, or a reason to rewrite its record.
+"""Whole episodes recorded once: a world that changes must get a new version, or a reason to rewrite
+its record.
 
     python -m tests.envs.test_golden_playthroughs  # writes the records anew
 
-The digest is taken over rounded numbers, so that it does not depend on the last bits of a platform's arithmetic.
+The digest is taken over rounded numbers, so that it does not depend on the last bits of a
+platform's arithmetic.
 """
 
 from __future__ import annotations
@@ -62,7 +64,9 @@ def test_the_recorded_episode_is_played_again(case):
 
 def test_every_record_belongs_to_a_world():
     assert {path.name for path in GOLDEN.glob("*.json")} == {
-        path_of(case).name for case in CASES if case.id in registry() and case.id.startswith("mirrorenv/")
+        path_of(case).name
+        for case in CASES
+        if case.id in registry() and case.id.startswith("mirrorenv/")
     }
 
 

@@ -1,4 +1,5 @@
-"""MirrorTest: any PettingZoo environment, with recognition as its last step, for trainers that know nothing of it."""
+"""MirrorTest: any PettingZoo environment, with recognition as its last step, for trainers that know
+nothing of it."""
 
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ def test_pettingzoos_own_tests_pass_without_a_warning(make: Any) -> None:
         parallel_seed_test(lambda: MirrorTest(make()), num_cycles=20)
 
 
-@pytest.mark.filterwarnings("ignore:Observation", "ignore:Action space")  # PettingZoo would rather have a Box
+# PettingZoo would rather have a Box
+@pytest.mark.filterwarnings("ignore:Observation", "ignore:Action space")
 def test_turn_by_turn_is_a_conversion_away_in_both_directions() -> None:
     from mpe2 import simple_spread_v3
     from pettingzoo.utils.conversions import aec_to_parallel
@@ -78,11 +80,15 @@ def test_turn_by_turn_is_a_conversion_away_in_both_directions() -> None:
 @pytest.mark.parametrize("make", CASES_HERE)
 def test_every_observation_is_in_its_space_and_all_agents_end_together(make: Any) -> None:
     env = seeded(MirrorTest(make()), 5)
-    before = {agent: (env.observation_space(agent), env.action_space(agent)) for agent in env.possible_agents}
+    before = {
+        agent: (env.observation_space(agent), env.action_space(agent))
+        for agent in env.possible_agents
+    }
     record = play(env, 3)
     for observations, _, (after, rewards, over, late, infos) in record:
         for answers in (observations, after, rewards, over, late, infos):
-            assert list(answers) == env.possible_agents  # nobody leaves early, and nobody comes back
+            # nobody leaves early, and nobody comes back
+            assert list(answers) == env.possible_agents
         for agent, (sight, acts) in before.items():
             assert observations[agent] in sight and after[agent] in sight
             assert env.observation_space(agent) is sight and env.action_space(agent) is acts
@@ -141,7 +147,11 @@ def test_before_the_end_it_is_the_environment_of_the_same_seed(make: Any) -> Non
         alive = list(bare.agents)
         for agent in env.possible_agents:
             assert observations[agent]["phase"] == (ACTING if agent in alive else WAITING)
-            assert not any(part.any() for name, part in observations[agent].items() if name.startswith("lineup"))
+            assert not any(
+                part.any()
+                for name, part in observations[agent].items()
+                if name.startswith("lineup")
+            )
             if isinstance(bare.observation_space(agent), spaces.Box):
                 expected = (
                     seen[agent]
@@ -174,16 +184,20 @@ def test_lineups_show_what_everybody_saw_and_did_each_in_its_own_order() -> None
             for t in range(lived):
                 author = names[n]
                 np.testing.assert_array_equal(
-                    shown["lineup_observations"][slot, t], record[t][0][author]["observation"].astype(np.float32)
+                    shown["lineup_observations"][slot, t],
+                    record[t][0][author]["observation"].astype(np.float32),
                 )
-                np.testing.assert_array_equal(shown["lineup_actions"][slot, t], np.eye(3)[record[t][1][author]["act"]])
+                np.testing.assert_array_equal(
+                    shown["lineup_actions"][slot, t], np.eye(3)[record[t][1][author]["act"]]
+                )
             assert not shown["lineup_observations"][slot, lived:].any()
     assert len(orders) > 1
 
 
 @pytest.mark.parametrize("make", CASES_HERE)
 def test_before_the_reveal_names_reach_nobody(make: Any) -> None:
-    """Before the last answer the trajectories are shown in slot order: undo that order, and no trace of it is left."""
+    """Before the last answer the trajectories are shown in slot order: undo that order, and no
+    trace of it is left."""
     shown, orders = [], []
     for run in ("one", "another"):
         env = seeded(MirrorTest(make(), run=run), 1)
@@ -197,9 +211,13 @@ def test_before_the_reveal_names_reach_nobody(make: Any) -> None:
             }
             for agent in env.possible_agents
         }
-        before = [(observations, answer[4]) for observations, _, answer in record[:-1]]  # with infos
+        # with infos
+        before = [(observations, answer[4]) for observations, _, answer in record[:-1]]
         assert not any(
-            secret in info for _, infos in before for info in infos.values() for secret in ("seed", "mirror")
+            secret in info
+            for _, infos in before
+            for info in infos.values()
+            for secret in ("seed", "mirror")
         )
         shown.append([*before, undone])
         orders.append([tuple(order[agent]) for agent in env.possible_agents])
@@ -213,7 +231,9 @@ def test_no_action_can_change_what_a_lineup_will_show_in_which_slot() -> None:
     for answers in range(4):
         env = seeded(MirrorTest(Stranger()), answers)
         reveal = play(env, 5)[-1][2][4]
-        orders.add(tuple(tuple(reveal[agent]["mirror"]["permutation"]) for agent in env.possible_agents))
+        orders.add(
+            tuple(tuple(reveal[agent]["mirror"]["permutation"]) for agent in env.possible_agents)
+        )
     assert len(orders) == 1
 
 
@@ -227,7 +247,10 @@ def answer_with(env: MirrorTest, evidence: Any) -> dict[Any, Any]:
 def knows(env: MirrorTest, seed: int, nats: float) -> Any:
     count = len(env.possible_agents)
     return lambda observer: (
-        nats * np.eye(count, dtype=np.float32)[lineup_permutations("mirror-test", [seed], observer, count)[0]]
+        nats
+        * np.eye(count, dtype=np.float32)[
+            lineup_permutations("mirror-test", [seed], observer, count)[0]
+        ]
     )
 
 
@@ -259,19 +282,26 @@ def test_legibility_pays_the_author_and_leaves_the_proper_score_alone() -> None:
     truth = np.stack([infos[agent]["mirror"]["permutation"] for agent in env.possible_agents])
     worth = recognition_worth(np.stack([given[j] for j in range(3)]), truth)  # (J, N)
     np.testing.assert_allclose(list(paid.values()), 0.5 * worth.mean(1) + 2.0 * worth.mean(0))
-    logs = np.minimum(worth - np.log(3), 0.0)[None, None]  # the same by the reward that our trainer pays
+    # the same by the reward that our trainer pays
+    logs = np.minimum(worth - np.log(3), 0.0)[None, None]
     alive = np.ones((1, 1, 3), bool)
-    observer, author = (mirror_reward(logs, alive, credit=c, timing="terminal")[0, 0] for c in ("observer", "author"))
+    observer, author = (
+        mirror_reward(logs, alive, credit=c, timing="terminal")[0, 0]
+        for c in ("observer", "author")
+    )
     np.testing.assert_allclose(list(paid.values()), 0.5 * observer + 2.0 * author, atol=1e-6)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 5), st.sampled_from(["log", "brier"]))
 def test_the_score_is_proper(seed: int, agents: int, score: Any) -> None:
-    """Whatever one believes, no other report is expected to earn more (log: of beliefs above the floor)."""
+    """Whatever one believes, no other report is expected to earn more (log: of beliefs above the
+    floor)."""
     rng = np.random.default_rng(seed)
     belief, other = rng.dirichlet(np.ones(agents) * 2, size=(2, agents))[:, None]  # (1, K, N) each
-    belief, other = (np.maximum(b, 1e-3) / np.maximum(b, 1e-3).sum(-1, keepdims=True) for b in (belief, other))
+    belief, other = (
+        np.maximum(b, 1e-3) / np.maximum(b, 1e-3).sum(-1, keepdims=True) for b in (belief, other)
+    )
 
     def expected(report: Any) -> float:
         # By slot: the mean over authors under `belief`, each slot alone.
@@ -280,7 +310,10 @@ def test_the_score_is_proper(seed: int, agents: int, score: Any) -> None:
             for author in range(agents):
                 truth = np.roll(np.arange(agents), slot - author)[None]  # puts `author` into `slot`
                 assert truth[0, slot] == author
-                total += belief[0, slot, author] * recognition_worth(np.log(report), truth, score=score)[0, author]
+                total += (
+                    belief[0, slot, author]
+                    * recognition_worth(np.log(report), truth, score=score)[0, author]
+                )
         return total
 
     assert expected(belief) >= expected(other) - 1e-9
@@ -288,7 +321,10 @@ def test_the_score_is_proper(seed: int, agents: int, score: Any) -> None:
 
 def test_marginals_read_the_lineup_as_a_whole() -> None:
     evidence = np.array([[[9.0, 0, 0], [0, 0, 0], [0, 0, 5]]])
-    worth = {d: recognition_worth(evidence, [[0, 1, 2]], decode=d)[0] for d in ("independent", "marginals")}
+    worth = {
+        d: recognition_worth(evidence, [[0, 1, 2]], decode=d)[0]
+        for d in ("independent", "marginals")
+    }
     assert worth["independent"][1] == pytest.approx(0.0) and worth["marginals"][1] > 0.9 * np.log(3)
     with pytest.raises(ConfigError, match="16 agents"):
         MirrorTest(Stranger(17), decode="marginals")
@@ -353,7 +389,9 @@ def test_malformed_evidence_names_the_agent_and_the_step(evidence: Any, said: st
         play(env, 4, lambda env: answer_with(env, lambda observer: evidence))
 
 
-@pytest.mark.parametrize("fault", ["no reward", "no flag", "no observation", "comes back", "joins late", "wrong shape"])
+@pytest.mark.parametrize(
+    "fault", ["no reward", "no flag", "no observation", "comes back", "joins late", "wrong shape"]
+)
 def test_a_broken_environment_is_named(fault: str) -> None:
     with pytest.raises(WorldError, match="one_1"):
         play(seeded(MirrorTest(Broken(fault)), 1), 1)

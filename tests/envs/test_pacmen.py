@@ -34,14 +34,17 @@ def dots_of(world: Pacmen, row: int) -> set[tuple[int, int]]:
 
 
 def agents_of(world: Pacmen, row: int) -> list[tuple[int, int]]:
-    return [(int(cell) // world.map.width, int(cell) % world.map.width) for cell in world.positions[row]]
+    return [
+        (int(cell) // world.map.width, int(cell) % world.map.width) for cell in world.positions[row]
+    ]
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("team", ["random", *PLAYERS])
 @pytest.mark.parametrize("num_agents", [4, 7])
 def test_the_fast_world_does_what_the_slow_one_does(size, team, num_agents):
-    """Step by step; the specialists and the crowd also see to it that dots are shared, and laid anew."""
+    """Step by step; the specialists and the crowd also see to it that dots are shared, and laid
+    anew."""
     rows = 3
     world = Pacmen(num_envs=rows, size=size, num_agents=num_agents, reward="agent")
     observations = world.reset(np.arange(rows))
@@ -93,12 +96,14 @@ def test_a_team_reward_is_the_scaled_sum_of_the_own_rewards():
 
 @pytest.mark.parametrize("size", SIZES)
 def test_scripted_teams_earn_the_anchor_returns(size):
-    """The reference values, far enough apart that 200 episodes of each tell every pair (see the benchmark)."""
+    """The reference values, far enough apart that 200 episodes of each tell every pair (see the
+    benchmark)."""
     anchors = {
         "tini": {"random": -6.91, "homogeneous": 20.1, "coordinated": 30.3, "specialists": 112.1},
         "small": {"random": -8.19, "homogeneous": 9.5, "coordinated": 20.5, "specialists": 108.7},
     }[size]
-    references = {"tini": (0.04, 3.0, 0.8, 0.5), "small": (0.03, 0.3, 0.6, 0.5)}[size]  # their standard errors
+    # their standard errors
+    references = {"tini": (0.04, 3.0, 0.8, 0.5), "small": (0.03, 0.3, 0.6, 0.5)}[size]
     world = Pacmen(num_envs=200, size=size)
     for (team, anchor), reference in zip(anchors.items(), references, strict=True):
         policy = UniformPolicy(world) if team == "random" else PLAYERS[team](world)
@@ -123,7 +128,15 @@ def test_coordinated_players_never_share_a_dot_and_specialists_keep_to_their_roo
 
 
 @pytest.mark.parametrize(
-    "kwargs", [{"size": "large"}, {"size": "huge"}, {"num_agents": 10}, {"num_agents": 0}, {"reward": "both"}], ids=str
+    "kwargs",
+    [
+        {"size": "large"},
+        {"size": "huge"},
+        {"num_agents": 10},
+        {"num_agents": 0},
+        {"reward": "both"},
+    ],
+    ids=str,
 )
 def test_wrong_arguments_are_named(kwargs):
     with pytest.raises(ConfigError, match=r"large|huge|agents|num_agents|reward"):

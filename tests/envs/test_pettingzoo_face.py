@@ -28,7 +28,8 @@ def test_pettingzoos_own_tests_pass_without_a_warning(case):
 
 
 @all_worlds
-@pytest.mark.filterwarnings("ignore:Observation")  # one number, or nothing to see: so it is in the smallest worlds
+# one number, or nothing to see: so it is in the smallest worlds
+@pytest.mark.filterwarnings("ignore:Observation")
 def test_turn_by_turn_is_a_conversion_away(case):
     api_test(parallel_to_aec(mirrorenv.make(case.id, **case.kwargs)), num_cycles=50)
 
@@ -121,11 +122,15 @@ def test_the_face_shows_one_copy():
 
 
 class Leavers(ArrayWorld):
-    """Agent i leaves after step i + 1: a world of somebody else's, in which agents end at different times."""
+    """Agent i leaves after step i + 1: a world of somebody else's, in which agents end at different
+    times."""
 
     def __init__(self) -> None:
         self.agents, self.num_envs, self.horizon = ("a", "b", "c"), 1, 3
-        self.observation_space, self.action_space = spaces.Box(0, 9, (1,)), spaces.Discrete(2, start=5)
+        self.observation_space, self.action_space = (
+            spaces.Box(0, 9, (1,)),
+            spaces.Discrete(2, start=5),
+        )
         self.received: list[list[int]] = []
 
     def reset(self, seeds):
@@ -150,4 +155,5 @@ def test_agents_may_leave_one_by_one():
         answers = env.step(dict.fromkeys(env.agents, 6))
         assert all(list(answer) == alive[-1] for answer in answers)
     assert alive == [["a", "b", "c"], ["b", "c"], ["c"]]
-    assert env.world.received == [[6, 6, 6], [5, 6, 6], [5, 5, 6]]  # an allowed action stands in for who has left
+    # an allowed action stands in for who has left
+    assert env.world.received == [[6, 6, 6], [5, 6, 6], [5, 5, 6]]

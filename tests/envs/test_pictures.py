@@ -8,7 +8,12 @@ import pytest
 import mirrorenv
 from mirrorenv.envs.drawing.canvas import Canvas, agent_colour, spread
 
-SPATIAL = ["mirrorenv/ants-v0", "mirrorenv/pacmen-v0", "mirrorenv/dispersion-v0", "mirrorenv/turn-v0"]
+SPATIAL = [
+    "mirrorenv/ants-v0",
+    "mirrorenv/pacmen-v0",
+    "mirrorenv/dispersion-v0",
+    "mirrorenv/turn-v0",
+]
 
 
 @pytest.mark.parametrize("id", SPATIAL)

@@ -15,10 +15,15 @@ from tests.envs.world_cases import CASES
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_record_replays(case):
-    """Feeding the recorded actions back gives the recorded observations and rewards, and the mask ends the episode."""
+    """Feeding the recorded actions back gives the recorded observations and rewards, and the mask
+    ends the episode."""
     world = case.batch(4)
     record = play_episodes(world, UniformPolicy(world), [5, 6, 7, 8])
-    assert record.num_episodes == 4 and record.horizon == world.horizon and record.num_agents == world.num_agents
+    assert (
+        record.num_episodes == 4
+        and record.horizon == world.horizon
+        and record.num_agents == world.num_agents
+    )
     seen = world.reset([5, 6, 7, 8])
     live = np.ones((4, world.num_agents), bool)
     for t in range(world.horizon):

@@ -1,4 +1,5 @@
-"""The registry: lazy, typed, open to other packages, and helpful when asked for what it does not have."""
+"""The registry: lazy, typed, open to other packages, and helpful when asked for what it does not
+have."""
 
 from __future__ import annotations
 
@@ -23,7 +24,17 @@ def _leave_the_registry_as_it_was(monkeypatch):
 
 
 def test_the_worlds_of_the_package_are_registered():
-    names = {"ants", "chain", "identity", "conformity", "dirichlet", "pacmen", "dispersion", "point", "turn"}
+    names = {
+        "ants",
+        "chain",
+        "identity",
+        "conformity",
+        "dirichlet",
+        "pacmen",
+        "dispersion",
+        "point",
+        "turn",
+    }
     assert {f"mirrorenv/{name}-v0" for name in names} <= mirrorenv.registry().keys()
 
 
@@ -35,11 +46,15 @@ def test_every_specification_is_filled_in_and_loads():
 def test_team_reward_says_what_the_world_pays():
     for id, spec in mirrorenv.registry().items():
         if spec.kind == "array":
-            assert (getattr(mirrorenv.make_batch(id, 1), "reward", None) == "team") == spec.team_reward
+            assert (
+                getattr(mirrorenv.make_batch(id, 1), "reward", None) == "team"
+            ) == spec.team_reward
 
 
 def test_an_unknown_id_gets_a_proposal():
-    with pytest.raises(UnknownNameError, match=r"unknown world 'ants-v0'\. Did you mean mirrorenv/ants-v0"):
+    with pytest.raises(
+        UnknownNameError, match=r"unknown world 'ants-v0'\. Did you mean mirrorenv/ants-v0"
+    ):
         mirrorenv.make("ants-v0")
     with pytest.raises(KeyError):  # it is a KeyError, too
         mirrorenv.spec("nothing-like-it/v9")
@@ -53,18 +68,24 @@ def test_an_unknown_argument_gets_a_proposal():
 
 
 def test_registered_arguments_apply_and_can_be_overridden():
-    mirrorenv.register("here/short-v1", "mirrorenv.envs.worlds.ants:Ants", kwargs={"horizon": 3, "length": 5})
+    mirrorenv.register(
+        "here/short-v1", "mirrorenv.envs.worlds.ants:Ants", kwargs={"horizon": 3, "length": 5}
+    )
     assert mirrorenv.make_batch("here/short-v1", 1).horizon == 3
     assert mirrorenv.make_batch("here/short-v1", 1, horizon=4).horizon == 4
 
 
-@pytest.mark.parametrize("id", ["ants-v0", "mirrorenv/ants", "mirrorenv/ants-vX", "a b/c-v0", "", "x/y/z-v0"])
+@pytest.mark.parametrize(
+    "id", ["ants-v0", "mirrorenv/ants", "mirrorenv/ants-vX", "a b/c-v0", "", "x/y/z-v0"]
+)
 def test_malformed_ids_are_refused(id):
     with pytest.raises(ConfigError, match="namespace/name-v0"):
         mirrorenv.register(id, "mirrorenv.envs.worlds.ants:Ants")
 
 
-@pytest.mark.parametrize("entry_point", ["mirrorenv.envs.worlds.ants", ":Ants", "mirrorenv.envs.worlds.ants:", ""])
+@pytest.mark.parametrize(
+    "entry_point", ["mirrorenv.envs.worlds.ants", ":Ants", "mirrorenv.envs.worlds.ants:", ""]
+)
 def test_malformed_entry_points_are_refused(entry_point):
     with pytest.raises(ConfigError, match="entry point"):
         mirrorenv.register("here/x-v0", entry_point)
@@ -72,12 +93,15 @@ def test_malformed_entry_points_are_refused(entry_point):
 
 def test_an_id_belongs_to_one_specification():
     mirrorenv.register("here/x-v0", "mirrorenv.envs.worlds.ants:Ants")
-    mirrorenv.register("here/x-v0", "mirrorenv.envs.worlds.ants:Ants")  # the same again, as a module reload would do
+    # the same again, as a module reload would do
+    mirrorenv.register("here/x-v0", "mirrorenv.envs.worlds.ants:Ants")
     with pytest.raises(ConfigError, match="registered already"):
         mirrorenv.register("here/x-v0", "mirrorenv.envs.worlds.pacmen:Pacmen")
 
 
-@pytest.mark.parametrize("entry_point", ["mirrorenv.envs.nowhere:Ants", "mirrorenv.envs.worlds.ants:Bees"])
+@pytest.mark.parametrize(
+    "entry_point", ["mirrorenv.envs.nowhere:Ants", "mirrorenv.envs.worlds.ants:Bees"]
+)
 def test_an_entry_point_that_leads_nowhere_is_named(entry_point):
     mirrorenv.register("here/gone-v0", entry_point)
     with pytest.raises(WorldError, match=f"here/gone-v0.*{entry_point}"):
@@ -104,7 +128,9 @@ def test_a_package_of_its_own_adds_worlds_and_a_broken_one_is_only_reported(monk
         mirrorenv.register("theirs/line-v0", "mirrorenv.envs.worlds.ants:Ants")
 
     points = [plugin("broken", broken), plugin("theirs", lambda: add)]
-    monkeypatch.setattr(module, "entry_points", lambda group: points if group == "mirrorenv.envs" else [])
+    monkeypatch.setattr(
+        module, "entry_points", lambda group: points if group == "mirrorenv.envs" else []
+    )
     monkeypatch.setattr(module, "_plugins_loaded", False)
     with pytest.warns(RuntimeWarning, match="'broken'.*no such simulator"):
         assert mirrorenv.make_batch("theirs/line-v0", 2).num_envs == 2
@@ -116,7 +142,8 @@ def test_an_installed_package_brings_its_worlds_by_its_entry_point(tmp_path):
     """As pip leaves a package behind: a module, and what its metadata says of it."""
     (tmp_path / "theirs_worlds.py").write_text(
         "import mirrorenv\n"
-        "mirrorenv.register('theirs/walk-v0', 'mirrorenv.envs.worlds.ants:Ants', kwargs={'num_agents': 3})\n"
+        "mirrorenv.register('theirs/walk-v0', 'mirrorenv.envs.worlds.ants:Ants', "
+        "kwargs={'num_agents': 3})\n"
     )
     metadata = tmp_path / "theirs-1.0.dist-info"
     metadata.mkdir()
@@ -127,7 +154,9 @@ def test_an_installed_package_brings_its_worlds_by_its_entry_point(tmp_path):
         "print(mirrorenv.registry()['theirs/walk-v0'].entry_point, mirrorenv.envs.broken_plugins())"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, env=environment
+    )
     assert done.stdout.split() == ["mirrorenv.envs.worlds.ants:Ants", "{}"], done.stderr
 
 
@@ -142,10 +171,15 @@ def test_plugins_wait_until_a_name_is_not_known(monkeypatch):
 
 def test_worlds_are_imported_when_made_and_heavy_packages_never():
     script = (
-        "import sys, mirrorenv; mirrorenv.registry(); assert 'mirrorenv.envs.worlds.ants' not in sys.modules;"
-        "mirrorenv.make('mirrorenv/ants-v0').reset(); assert 'mirrorenv.envs.worlds.ants' in sys.modules;"
+        "import sys, mirrorenv; mirrorenv.registry(); assert 'mirrorenv.envs.worlds.ants' not in "
+        "sys.modules;"
+        "mirrorenv.make('mirrorenv/ants-v0').reset(); assert 'mirrorenv.envs.worlds.ants' in "
+        "sys.modules;"
         "assert 'mirrorenv.envs.worlds.pacmen' not in sys.modules;"
-        "heavy = {'torch', 'ray', 'matplotlib', 'pandas'} & sys.modules.keys(); assert not heavy, heavy"
+        "heavy = {'torch', 'ray', 'matplotlib', 'pandas'} & sys.modules.keys(); assert not heavy, "
+        "heavy"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr

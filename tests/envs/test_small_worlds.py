@@ -28,7 +28,9 @@ def test_ants_start_in_the_middle_and_stop_at_the_ends():
     np.testing.assert_array_equal(seen[0], [[0.0, 1.0]] * 3)
     for _ in range(4):
         step = world.step(np.array([[0, 1, 2]]))
-    np.testing.assert_allclose(step.observations[0], [[-1, 5 / 9], [0, 5 / 9], [1, 5 / 9]], rtol=1e-6)
+    np.testing.assert_allclose(
+        step.observations[0], [[-1, 5 / 9], [0, 5 / 9], [1, 5 / 9]], rtol=1e-6
+    )
     assert (step.rewards == 0).all()
 
 
@@ -61,7 +63,9 @@ def test_ants_share_food_and_food_comes_back():
     assert (step.rewards == 0).all() and (world.food_cells == [0, 8]).all()
 
 
-@pytest.mark.parametrize("kwargs", [{"length": 1}, {"start": "left"}, {"food_items": 0}, {"horizon": 0}], ids=str)
+@pytest.mark.parametrize(
+    "kwargs", [{"length": 1}, {"start": "left"}, {"food_items": 0}, {"horizon": 0}], ids=str
+)
 def test_ants_name_a_wrong_argument(kwargs):
     with pytest.raises(ConfigError, match=next(iter(kwargs))):
         Ants(**kwargs)
@@ -77,7 +81,8 @@ def test_identity_pays_action_zero_once():
 
 @pytest.mark.parametrize(("num_agents", "reward"), [(2, 1.0), (2, 0.3), (4, 1.0), (8, 2.0)])
 def test_the_critical_weight_is_where_leaving_the_crowd_begins_to_pay(num_agents, reward):
-    """The exact observer by enumeration: agent 0 plays action 1 with probability p, all others play action 0."""
+    """The exact observer by enumeration: agent 0 plays action 1 with probability p, all others play
+    action 0."""
     weight = Identity(num_agents=num_agents, reward=reward).critical_weight
 
     def advantage(p: float, w: float) -> float:
@@ -111,7 +116,9 @@ def test_conformity_pays_the_share_of_the_others(data):
     total = np.zeros(num_agents)
     played = []
     for _ in range(horizon):
-        actions = data.draw(st.lists(st.integers(0, num_agents - 1), min_size=num_agents, max_size=num_agents))
+        actions = data.draw(
+            st.lists(st.integers(0, num_agents - 1), min_size=num_agents, max_size=num_agents)
+        )
         played.append(actions)
         total += world.step(np.array([actions])).rewards[0]
     for i in range(num_agents):
@@ -138,10 +145,14 @@ def test_conformity_needs_company_and_room_to_differ():
 @given(st.data(), st.integers(2, 5), st.sampled_from(["team", "agent"]))
 def test_the_chain_pays_gleaners_and_everybody_once_every_job_is_done(data, num_agents, reward):
     num_jobs = data.draw(st.integers(2, num_agents))
-    world = Chain(num_agents=num_agents, num_jobs=num_jobs, horizon=2, glean=0.25, harvest=3.0, reward=reward)
+    world = Chain(
+        num_agents=num_agents, num_jobs=num_jobs, horizon=2, glean=0.25, harvest=3.0, reward=reward
+    )
     world.reset([0])
     for _ in range(2):
-        jobs = data.draw(st.lists(st.integers(0, num_jobs - 1), min_size=num_agents, max_size=num_agents))
+        jobs = data.draw(
+            st.lists(st.integers(0, num_jobs - 1), min_size=num_agents, max_size=num_agents)
+        )
         step = world.step(np.array([jobs]))
         whole = set(jobs) == set(range(num_jobs))
         own = [0.25 * (job == 0) + 3.0 * whole for job in jobs]
@@ -150,7 +161,9 @@ def test_the_chain_pays_gleaners_and_everybody_once_every_job_is_done(data, num_
         assert (step.observations[0, :, 1] == whole).all()
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"num_agents": 5, "num_jobs": 3, "reward": "agent"}, {"num_agents": 2}])
+@pytest.mark.parametrize(
+    "kwargs", [{}, {"num_agents": 5, "num_jobs": 3, "reward": "agent"}, {"num_agents": 2}]
+)
 def test_the_chain_knows_what_a_crowd_a_division_and_chance_earn(kwargs):
     world = Chain(num_envs=4000, horizon=3, **kwargs)
     players = registry()["mirrorenv/chain-v0"].load_players()
@@ -189,11 +202,17 @@ def test_the_chain_names_a_wrong_argument(wrong, kwargs):
 
 def test_dirichlet_states_are_uniform_and_independent_of_everything():
     world = Dirichlet(num_envs=400, num_agents=3, num_states=4, horizon=10)
-    record = play_episodes(world, lambda seen, t: uniform_actions(world, 1, seed=t)[0], np.arange(400))
+    record = play_episodes(
+        world, lambda seen, t: uniform_actions(world, 1, seed=t)[0], np.arange(400)
+    )
     states = record.observations.argmax(axis=-1)  # (B, T, N)
-    assert set(np.unique(record.observations)) == {0.0, 1.0} and (record.observations.sum(axis=-1) == 1).all()
+    assert (
+        set(np.unique(record.observations)) == {0.0, 1.0}
+        and (record.observations.sum(axis=-1) == 1).all()
+    )
     assert stats.chisquare(np.bincount(states.ravel(), minlength=4)).pvalue > 1e-4
-    pairs = [states[:, 1:] * 4 + states[:, :-1], states[:, :, 1:] * 4 + states[:, :, :-1]]  # over time, over agents
+    # over time, over agents
+    pairs = [states[:, 1:] * 4 + states[:, :-1], states[:, :, 1:] * 4 + states[:, :, :-1]]
     pairs.append(states[:, 1:] * 5 + record.actions[:, :-1])  # over what was done before
     for pair, size in zip(pairs, (16, 16, 20), strict=True):
         assert stats.chisquare(np.bincount(pair.ravel(), minlength=size)).pvalue > 1e-4
@@ -221,7 +240,9 @@ def test_dirichlet_evidence_is_the_sum_of_log_probabilities():
         for k in range(2):
             for n in range(2):
                 total = sum(
-                    agents.log_probabilities[b, n, int(record.observations[b, t, k].argmax()), record.actions[b, t, k]]
+                    agents.log_probabilities[
+                        b, n, int(record.observations[b, t, k].argmax()), record.actions[b, t, k]
+                    ]
                     for t in range(6)
                 )
                 assert evidence[b, k, n] == pytest.approx(total)
@@ -272,7 +293,9 @@ def test_dispersion_moves_stop_at_the_border_and_observations_are_relative():
     np.testing.assert_allclose(seen[:, :2], [[1.0, 0.75], [-1.0, 0.0]])
     np.testing.assert_allclose(seen[:, 2], 34 / 40)
     for agent in range(2):
-        np.testing.assert_allclose(seen[agent, 3:7].reshape(2, 2) + seen[agent, :2], world.goals[0], atol=1e-6)
+        np.testing.assert_allclose(
+            seen[agent, 3:7].reshape(2, 2) + seen[agent, :2], world.goals[0], atol=1e-6
+        )
 
 
 def test_dispersion_goals_count_once_and_are_shared():
@@ -305,11 +328,14 @@ def test_dispersion_pays_a_division_of_labour():
     herd = play_episodes(world, GoalSeekers(world, split=False), np.arange(100))
     assert (split.returns() == 4).all() and split.lengths.max() <= 11
     assert herd.lengths.mean() > 2.5 * split.lengths.mean()
-    assert np.ptp(herd.observations[:, :, :, :2], axis=2).max() == 0  # one policy for all: they never part
+    # one policy for all: they never part
+    assert np.ptp(herd.observations[:, :, :, :2], axis=2).max() == 0
 
 
 @pytest.mark.parametrize(
-    "kwargs", [{"speed": 0.0}, {"goal_radius": 0.5}, {"goal_radius": 0.0}, {"reward": "own"}], ids=str
+    "kwargs",
+    [{"speed": 0.0}, {"goal_radius": 0.5}, {"goal_radius": 0.0}, {"reward": "own"}],
+    ids=str,
 )
 def test_dispersion_names_a_wrong_argument(kwargs):
     with pytest.raises(ConfigError, match=next(iter(kwargs))):

@@ -1,4 +1,5 @@
-"""Somebody else's environment as a batch: it plays what the copies play bare, and is refused in words that help.
+"""Somebody else's environment as a batch: it plays what the copies play bare, and is refused in
+words that help.
 
 Shapes: B batch, T time, N agents.
 """
@@ -23,8 +24,11 @@ from tests.envs.strangers import Dying, Many, Pictures, Roles, Stranger
 SEEDS = [7, 0, 2**31 - 1, 7]
 
 
-def play_bare(env: Any, seed: int, actions: Any, agents: list[Any], translate: Callable[[Any], Any] = int) -> Any:
-    """One episode as a PettingZoo user plays it: observations (T + 1, N), rewards and flags (T, N) or None."""
+def play_bare(
+    env: Any, seed: int, actions: Any, agents: list[Any], translate: Callable[[Any], Any] = int
+) -> Any:
+    """One episode as a PettingZoo user plays it: observations (T + 1, N), rewards and flags (T, N)
+    or None."""
     seen, _ = env.reset(seed=seed)
     observations, rewards, flags = [[seen[a] for a in agents]], [], []
     for joint in actions:
@@ -54,7 +58,9 @@ def compare(
     steps = [world.step(joint) for joint in actions]
     for row, seed in enumerate(seeds):
         env = make()
-        observations, rewards, flags = play_bare(env, seed, [a[row] for a in actions], env.possible_agents, translate)
+        observations, rewards, flags = play_bare(
+            env, seed, [a[row] for a in actions], env.possible_agents, translate
+        )
         last = [see(value) for value in observations[0]]
         np.testing.assert_array_equal(first[row], np.asarray(last, np.float32))
         dead = np.zeros((world.num_agents, 2), bool)
@@ -65,7 +71,9 @@ def compare(
                 if present:
                     last[i] = see(observations[t + 1][i])
                     dead[i] = flags[t][i]
-                np.testing.assert_array_equal(step.observations[row, i], np.asarray(last[i], np.float32))
+                np.testing.assert_array_equal(
+                    step.observations[row, i], np.asarray(last[i], np.float32)
+                )
                 assert step.rewards[row, i] == np.float32(rewards[t][i] if present else 0)
                 assert (step.terminated[row, i], step.truncated[row, i]) == tuple(dead[i])
 
@@ -103,11 +111,14 @@ def test_lengths_differ_between_agents_and_episodes_and_only_live_agents_act() -
         envs.append(Dying(max_cycles=12))
         return envs[-1]
 
-    record = play_episodes(mirrorenv.make_batch(make, 8), lambda seen, t: np.ones((8, 3), int), range(8))
+    record = play_episodes(
+        mirrorenv.make_batch(make, 8), lambda seen, t: np.ones((8, 3), int), range(8)
+    )
     lengths = record.mask.sum(axis=1)  # (B, N)
     assert len(np.unique(lengths)) > 3
     assert (lengths.min(axis=1) < lengths.max(axis=1)).any()
-    for row, env in enumerate(envs):  # each agent was given exactly as many actions as it lived steps
+    # each agent was given exactly as many actions as it lived steps
+    for row, env in enumerate(envs):
         given = [sum(agent in joint for joint in env.received) for agent in env.possible_agents]
         assert given == lengths[row].tolist()
 
@@ -165,11 +176,13 @@ def test_returned_arrays_belong_to_the_caller() -> None:
     assert len(truth) == 4
 
 
-# -- roles ------------------------------------------------------------------------------------------------------------
+# -- roles -----------------------------------------------------------------------------------------
 
 
 def test_agents_with_different_spaces_are_refused_with_what_would_work() -> None:
-    with pytest.raises(ConfigError, match=r"tell them apart.*agents=\['hunter_0', 'hunter_1'\].*pad=True"):
+    with pytest.raises(
+        ConfigError, match=r"tell them apart.*agents=\['hunter_0', 'hunter_1'\].*pad=True"
+    ):
         mirrorenv.make_batch(Roles, 2)
 
 
@@ -232,7 +245,7 @@ def test_different_action_spaces_are_refused_even_with_padding() -> None:
     assert "pad=True" not in str(refused.value)
 
 
-# -- actions ----------------------------------------------------------------------------------------------------------
+# -- actions ---------------------------------------------------------------------------------------
 
 
 def _given(acts: Any, ours: Any) -> Any:
@@ -253,7 +266,9 @@ def _given(acts: Any, ours: Any) -> Any:
 
 
 def test_every_number_of_a_flattened_choice_is_a_different_action() -> None:
-    nested = spaces.Dict({"b": spaces.Discrete(2, start=-1), "a": spaces.MultiDiscrete([2, 3], start=[1, 0])})
+    nested = spaces.Dict(
+        {"b": spaces.Discrete(2, start=-1), "a": spaces.MultiDiscrete([2, 3], start=[1, 0])}
+    )
     seen = {str(_given(nested, number)) for number in range(12)}
     assert len(seen) == 12
     assert _given(spaces.Discrete(3, start=5), 2) == 7
@@ -267,11 +282,13 @@ def test_boxes_are_scaled_to_the_bounds_of_each_entry() -> None:
     np.testing.assert_allclose(_given(uneven, np.float32([0, 0.5])), [[0.5, 4]])
     even = spaces.Box(0, 5, (2,), np.float64)
     np.testing.assert_allclose(_given(even, np.float32([1.5, 5])), [1.5, 5])
-    parts = _given(spaces.Tuple((spaces.Box(0, 1, (1,)), spaces.Box(-3, 3, (1, 1)))), np.float32([1, -1]))
+    parts = _given(
+        spaces.Tuple((spaces.Box(0, 1, (1,)), spaces.Box(-3, 3, (1, 1)))), np.float32([1, -1])
+    )
     np.testing.assert_allclose([parts[0][0], parts[1][0, 0]], [1, -3])
 
 
-# -- the doors --------------------------------------------------------------------------------------------------------
+# -- the doors -------------------------------------------------------------------------------------
 
 
 def test_make_gives_the_pettingzoo_face_of_the_same_episode() -> None:
@@ -315,7 +332,7 @@ def test_an_array_world_by_its_path_needs_no_registration() -> None:
         mirrorenv.make_batch("mirrorenv.envs.worlds.ants:Ants", 3, antennae=2)
 
 
-# -- environments of others -------------------------------------------------------------------------------------------
+# -- environments of others ------------------------------------------------------------------------
 
 OTHERS = [
     ("mpe2.simple_spread_v3:parallel_env", {}),
@@ -332,17 +349,24 @@ def test_environments_of_others_play_what_they_play_bare(id: str, kwargs: dict[s
     module, _, name = id.partition(":")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        factory = getattr(pytest.importorskip(module, reason=f"{module} is not installed", exc_type=ImportError), name)
+        factory = getattr(
+            pytest.importorskip(module, reason=f"{module} is not installed", exc_type=ImportError),
+            name,
+        )
         options = {"agents": ["adversary_0", "adversary_1", "adversary_2"]} if "tag" in id else {}
         world = mirrorenv.make_batch(id, 2, **kwargs, **options)
         if options:  # the hare's moves are ours to draw: only the start can be compared
             seen, _ = factory(**kwargs).reset(seed=4)
             first = world.reset([4, 5])
-            np.testing.assert_array_equal(first[0], np.stack([seen[agent] for agent in options["agents"]]))
+            np.testing.assert_array_equal(
+                first[0], np.stack([seen[agent] for agent in options["agents"]])
+            )
             return
         bare = getattr(importlib.import_module(module), "parallel_env")  # noqa: B009
         discrete = isinstance(world.action_space, spaces.Discrete)
-        compare(lambda: bare(**kwargs), world, [4, 5], translate=int if discrete else lambda move: move)
+        compare(
+            lambda: bare(**kwargs), world, [4, 5], translate=int if discrete else lambda move: move
+        )
 
 
 def test_padded_simple_tag_plays_what_it_plays_bare() -> None:

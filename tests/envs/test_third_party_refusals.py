@@ -1,4 +1,5 @@
-"""Environments of others that break their contract or cannot become arrays are refused in words that help."""
+"""Environments of others that break their contract or cannot become arrays are refused in words
+that help."""
 
 from __future__ import annotations
 
@@ -26,7 +27,10 @@ from tests.envs.strangers import Broken, Pictures, Roles, Stranger, Turns
         ("no reward", "step 2, agent 'one_1': has no reward"),
         ("no observation", "step 2, agent 'one_1': has no observation"),
         ("no flag", "step 2, agent 'one_1': has no termination flag"),
-        ("wrong shape", r"step 2, agent 'one_1': the observation does not fit its space: shape \(1,\)"),
+        (
+            "wrong shape",
+            r"step 2, agent 'one_1': the observation does not fit its space: shape \(1,\)",
+        ),
         ("no numbers", "step 2, agent 'one_1': the observation does not fit"),
         ("unknown agent", r"step 2: unknown agents \['nobody'\]"),
         ("vanishes", "step 2, agent 'one_1': left env.agents without"),
@@ -52,7 +56,9 @@ def test_observations_outside_their_space_are_used_and_said_once() -> None:
 
     world = mirrorenv.make_batch(Outside, 2)
     world.reset([1, 2])
-    with pytest.warns(RuntimeWarning, match="row 0, step 2, agent 'one_0': the observation is outside") as said:
+    with pytest.warns(
+        RuntimeWarning, match="row 0, step 2, agent 'one_0': the observation is outside"
+    ) as said:
         for _ in range(4):
             step = world.step(np.zeros((2, 3), int))
     assert len(said) == 1
@@ -64,7 +70,11 @@ def test_observations_outside_their_space_are_used_and_said_once() -> None:
     [
         (spaces.Text(5), None, "Text, which has no fixed size.*What works"),
         (spaces.Sequence(spaces.Discrete(2)), None, "Sequence, which has no fixed size"),
-        (spaces.Dict({"action_mask": spaces.MultiBinary(3), "observation": spaces.Discrete(2)}), None, "action_mask"),
+        (
+            spaces.Dict({"action_mask": spaces.MultiBinary(3), "observation": spaces.Discrete(2)}),
+            None,
+            "action_mask",
+        ),
         (None, spaces.MultiDiscrete([32, 64]), "2,048 combinations"),
         (None, spaces.Box(-np.inf, np.inf, (2,)), "finite bounds"),
         (None, spaces.Box(0, 5, (2,), np.int64), "MultiDiscrete for whole"),
@@ -76,7 +86,9 @@ def test_observations_outside_their_space_are_used_and_said_once() -> None:
     ],
 )
 def test_a_space_that_cannot_be_an_array_is_refused(sight: Any, acts: Any, says: str) -> None:
-    kind = type("Odd", (Stranger,), {"sight": sight or Stranger.sight, "acts": acts or Stranger.acts})
+    kind = type(
+        "Odd", (Stranger,), {"sight": sight or Stranger.sight, "acts": acts or Stranger.acts}
+    )
     with pytest.raises(WorldError, match=f"agent 'one_0'.*{says}"):
         mirrorenv.make_batch(kind, 1)
 

@@ -1,4 +1,5 @@
-"""Turn, checked by hand: who may act, what is fined, what is seen, and that its leak is where its page says."""
+"""Turn, checked by hand: who may act, what is fined, what is seen, and that its leak is where its
+page says."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def test_only_the_agent_whose_turn_it_is_moves_and_the_other_is_fined():
 
 def test_eating_the_key_pays_ten_brings_it_back_and_passes_the_turn():
     world = started()
-    assert world.step(np.array([[EAT, STAY]])).rewards.tolist() == [[0.0, 0.0]]  # no key here: for nothing
+    # no key here: for nothing
+    assert world.step(np.array([[EAT, STAY]])).rewards.tolist() == [[0.0, 0.0]]
     world.places[0, 0] = [2, 2]
     assert world.step(np.array([[EAT, EAT]])).rewards.tolist() == [[10.0, -1.0]]
     assert world.turn.tolist() == [1]
@@ -79,7 +81,9 @@ def test_corners_name_the_agents_in_the_first_observation_and_chance_does_not():
     assert abs(world.turn.mean() - 0.5) < 0.04
 
 
-@pytest.mark.parametrize("kwargs", [{"size": 1}, {"size": 2.0}, {"reward": "own"}, {"start": "middle"}], ids=str)
+@pytest.mark.parametrize(
+    "kwargs", [{"size": 1}, {"size": 2.0}, {"reward": "own"}, {"start": "middle"}], ids=str
+)
 def test_turn_names_a_wrong_argument(kwargs):
     with pytest.raises(ConfigError, match=next(iter(kwargs))):
         Turn(**kwargs)

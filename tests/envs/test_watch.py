@@ -40,19 +40,26 @@ def test_a_watched_world_answers_as_the_world_does() -> None:
         np.testing.assert_array_equal(left, right)
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="without signals the process ends instead")
+@pytest.mark.skipif(
+    not hasattr(signal, "SIGUSR2"), reason="without signals the process ends instead"
+)
 def test_a_late_step_names_world_seeds_step_and_the_line_and_the_next_one_is_fine() -> None:
     world = watched()
     step_that(world, lambda: time.sleep(60))
     began = time.monotonic()
-    with pytest.raises(WorldError, match=r"mirrorenv/ants-v0, seeds 5 to 7, step 1, .* within 0\.2 s, at .*test_watch"):
+    with pytest.raises(
+        WorldError,
+        match=r"mirrorenv/ants-v0, seeds 5 to 7, step 1, .* within 0\.2 s, at .*test_watch",
+    ):
         world.step(STAY)
     assert time.monotonic() - began < 30
     again = watched()
     again.step(STAY)
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="without signals the process ends instead")
+@pytest.mark.skipif(
+    not hasattr(signal, "SIGUSR2"), reason="without signals the process ends instead"
+)
 def test_an_environment_that_forgives_everything_is_interrupted_all_the_same() -> None:
     def forgiving() -> None:
         try:
@@ -86,7 +93,9 @@ def test_an_exception_becomes_an_error_with_the_next_command() -> None:
 
     world = watched()
     step_that(world, fail)
-    with pytest.raises(WorldError, match=r"step 1, .*ZeroDivisionError: 1/0.*`mirrorenv check mirrorenv/ants-v0`"):
+    with pytest.raises(
+        WorldError, match=r"step 1, .*ZeroDivisionError: 1/0.*`mirrorenv check mirrorenv/ants-v0`"
+    ):
         world.step(STAY)
 
 

@@ -1,4 +1,5 @@
-"""Any allowed arguments make a world that keeps its spaces and its clock; any others are refused by name."""
+"""Any allowed arguments make a world that keeps its spaces and its clock; any others are refused by
+name."""
 
 from __future__ import annotations
 
@@ -38,7 +39,12 @@ ARGUMENTS = {
         "horizon": steps,
         "reward": money,
     },
-    "mirrorenv/dirichlet-v0": {"num_agents": few, "num_states": few, "num_actions": few, "horizon": steps},
+    "mirrorenv/dirichlet-v0": {
+        "num_agents": few,
+        "num_states": few,
+        "num_actions": few,
+        "horizon": steps,
+    },
     "mirrorenv/dispersion-v0": {
         "num_agents": few,
         "horizon": steps,
@@ -67,14 +73,20 @@ ARGUMENTS = {
 
 def test_every_world_of_the_package_is_tried():
     worlds = mirrorenv.registry().items()
-    assert set(ARGUMENTS) == {id for id, spec in worlds if id.startswith("mirrorenv/") and spec.kind == "array"}
+    assert set(ARGUMENTS) == {
+        id for id, spec in worlds if id.startswith("mirrorenv/") and spec.kind == "array"
+    }
 
 
 @pytest.mark.parametrize("id", ARGUMENTS)
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_allowed_arguments_keep_the_contract(id, data):
-    kwargs = {name: data.draw(values, label=name) for name, values in ARGUMENTS[id].items() if data.draw(st.booleans())}
+    kwargs = {
+        name: data.draw(values, label=name)
+        for name, values in ARGUMENTS[id].items()
+        if data.draw(st.booleans())
+    }
     seeds = np.array(data.draw(st.lists(st.integers(0, 2**63 - 1), min_size=2, max_size=2)))
     world = mirrorenv.make_batch(id, 2, **kwargs)
     assert world.num_agents == kwargs.get("num_agents", world.num_agents) == len(set(world.agents))
@@ -101,15 +113,24 @@ WRONG = {int: ["3", 2.5, True, None], float: ["3", True, None], bool: ["yes", 1,
 
 def kinds(id):
     """The arguments of a world whose default is a number or a truth value, with that kind."""
-    defaults = {name: p.default for name, p in inspect.signature(mirrorenv.spec(id).load()).parameters.items()}
-    return {name: type(value) for name, value in defaults.items() if type(value) in WRONG and name != "num_envs"}
+    defaults = {
+        name: p.default
+        for name, p in inspect.signature(mirrorenv.spec(id).load()).parameters.items()
+    }
+    return {
+        name: type(value)
+        for name, value in defaults.items()
+        if type(value) in WRONG and name != "num_envs"
+    }
 
 
 @pytest.mark.parametrize("id", ARGUMENTS)
 def test_arguments_of_a_wrong_kind_are_refused_by_name(id):
     for name, kind in kinds(id).items():
         for value in WRONG[kind]:
-            with pytest.raises(ConfigError, match=rf"{id}: world argument '{name}' must be .*, got {value!r}"):
+            with pytest.raises(
+                ConfigError, match=rf"{id}: world argument '{name}' must be .*, got {value!r}"
+            ):
                 mirrorenv.make_batch(id, 2, **{name: value})
 
 

@@ -33,7 +33,12 @@ def test_shapes_dtypes_and_spaces_hold_for_a_whole_episode(case):
     joint = (len(SEEDS), world.num_agents)
     assert record.observations.shape[1:] == (*joint, *world.observation_space.shape)
     assert record.observations.dtype == np.float32 and record.rewards.dtype == np.float32
-    assert record.rewards.shape[1:] == record.terminated.shape[1:] == record.truncated.shape[1:] == joint
+    assert (
+        record.rewards.shape[1:]
+        == record.terminated.shape[1:]
+        == record.truncated.shape[1:]
+        == joint
+    )
     assert record.terminated.dtype == record.truncated.dtype == bool
     assert np.isfinite(record.rewards).all()
     low, high = world.observation_space.low, world.observation_space.high
@@ -77,7 +82,9 @@ def test_finished_rows_are_frozen_and_all_finish_by_the_horizon(case):
     for now, after in ((t, t + 1) for t in range(len(over) - 1)):
         done = over[now].all(axis=1)
         assert (over[now].any(axis=1) == done).all()
-        np.testing.assert_array_equal(record.observations[after + 1][done], record.observations[after][done])
+        np.testing.assert_array_equal(
+            record.observations[after + 1][done], record.observations[after][done]
+        )
         assert (record.rewards[after][done] == 0).all()
         np.testing.assert_array_equal(record.terminated[after][done], record.terminated[now][done])
         np.testing.assert_array_equal(record.truncated[after][done], record.truncated[now][done])
@@ -151,7 +158,8 @@ def test_state_if_offered_has_one_row_per_copy_and_follows_the_seed(case):
 
 
 STATE_BY_AGENT = {"Ants": "cells", "Pacmen": "positions", "Dispersion": "places"}
-DRAWN_BY_AGENT = {"Dirichlet"}  # exchangeable in law, but its draws belong to slots: tested where its states are
+# exchangeable in law, but its draws belong to slots: tested where its states are
+DRAWN_BY_AGENT = {"Dirichlet"}
 
 
 @all_worlds
@@ -175,9 +183,13 @@ def test_relabelling_the_agents_relabels_everything(case):
 
 @all_worlds
 def test_one_identical_action_for_all_from_one_place_keeps_all_alike(case):
-    """No observation tells agents apart whose places are the same: nothing in a world may depend on the index."""
+    """No observation tells agents apart whose places are the same: nothing in a world may depend on
+    the index."""
     world = case.batch(1)
-    if type(world).__name__ in ("Pacmen", "Dirichlet", "Turn") or case.kwargs.get("start") == "random":
+    if (
+        type(world).__name__ in ("Pacmen", "Dirichlet", "Turn")
+        or case.kwargs.get("start") == "random"
+    ):
         pytest.skip("the start differs between agents")
     actions = uniform_actions(world, world.horizon)[:, :, :1]
     record = play(world, np.array([1]), np.repeat(actions, world.num_agents, axis=2))
@@ -211,15 +223,23 @@ def test_actions_outside_the_space_get_a_typed_error(case, data):
         with pytest.raises(WorldError, match=rf"row {place[0]}, agent {place[1]}"):
             world.step(bad)
     elif kind == "shape":
-        wrong = data.draw(st.sampled_from([bad[:1], bad[:, :0], bad[0], bad[..., None], np.concatenate([bad, bad])]))
+        wrong = data.draw(
+            st.sampled_from(
+                [bad[:1], bad[:, :0], bad[0], bad[..., None], np.concatenate([bad, bad])]
+            )
+        )
         if wrong.shape != good.shape:
             with pytest.raises(ShapeError, match="shape"):
                 world.step(wrong)
     else:
-        wrong_dtype = data.draw(st.sampled_from([bool, "U3", object] + ([float] if good.dtype == np.int64 else [])))
+        wrong_dtype = data.draw(
+            st.sampled_from([bool, "U3", object] + ([float] if good.dtype == np.int64 else []))
+        )
         with pytest.raises(ShapeError, match="dtype"):
             world.step(np.zeros(good.shape, wrong_dtype))
-    for mine, clean in zip(world.step(good), play(case.batch(2), np.array([0, 1]), good[None])[0:1], strict=False):
+    for mine, clean in zip(
+        world.step(good), play(case.batch(2), np.array([0, 1]), good[None])[0:1], strict=False
+    ):
         np.testing.assert_array_equal(mine, clean[1])  # a refused action has moved nothing
 
 

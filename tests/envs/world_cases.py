@@ -1,4 +1,5 @@
-"""What the world tests iterate: every registered array world as it is, and the variants worth a test of their own."""
+"""What the world tests iterate: every registered array world as it is, and the variants worth a
+test of their own."""
 
 from __future__ import annotations
 
@@ -17,24 +18,40 @@ class Case(NamedTuple):
     kwargs: dict[str, Any]
 
     def __str__(self) -> str:
-        return "-".join([self.id.split("/")[1], *(f"{name}={value}" for name, value in self.kwargs.items())])
+        return "-".join(
+            [self.id.split("/")[1], *(f"{name}={value}" for name, value in self.kwargs.items())]
+        )
 
     def batch(self, num_envs: int) -> ArrayWorld:
         return mirrorenv.make_batch(self.id, num_envs, **self.kwargs)
 
 
 VARIANTS = [
-    Case("mirrorenv/ants-v0", {"start": "random", "see_others": True, "food": True, "food_items": 2, "length": 6}),
-    Case("mirrorenv/chain-v0", {"num_agents": 5, "num_jobs": 3, "horizon": 6, "harvest": 2.0, "reward": "agent"}),
+    Case(
+        "mirrorenv/ants-v0",
+        {"start": "random", "see_others": True, "food": True, "food_items": 2, "length": 6},
+    ),
+    Case(
+        "mirrorenv/chain-v0",
+        {"num_agents": 5, "num_jobs": 3, "horizon": 6, "harvest": 2.0, "reward": "agent"},
+    ),
     Case("mirrorenv/conformity-v0", {"num_agents": 3, "num_actions": 5, "horizon": 4}),
-    Case("mirrorenv/dispersion-v0", {"num_agents": 1, "goal_radius": 0.49, "horizon": 60, "time_penalty": 0.01}),
+    Case(
+        "mirrorenv/dispersion-v0",
+        {"num_agents": 1, "goal_radius": 0.49, "horizon": 60, "time_penalty": 0.01},
+    ),
     Case("mirrorenv/dispersion-v0", {"num_agents": 3, "goal_radius": 0.3, "reward": "agent"}),
     Case("mirrorenv/identity-v0", {"num_agents": 5, "num_actions": 3, "reward": 2.5}),
-    Case("mirrorenv/pacmen-v0", {"size": "small", "num_agents": 9, "reward": "agent", "reward_scale": 0.1}),
+    Case(
+        "mirrorenv/pacmen-v0",
+        {"size": "small", "num_agents": 9, "reward": "agent", "reward_scale": 0.1},
+    ),
     Case("mirrorenv/point-v0", {"num_agents": 2, "horizon": 5, "speed": 0.7}),
     Case("mirrorenv/turn-v0", {"size": 3, "horizon": 40, "reward": "agent", "start": "random"}),
 ]
-CASES = [Case(id, {}) for id, spec in mirrorenv.registry().items() if spec.kind == "array"] + VARIANTS
+CASES = [
+    Case(id, {}) for id, spec in mirrorenv.registry().items() if spec.kind == "array"
+] + VARIANTS
 WITHOUT_CHANCE = {"ants-v0", "chain-v0", "conformity-v0", "identity-v0", "point-v0"}
 """Worlds in which, as they are registered, the seed decides nothing."""
 
@@ -62,8 +79,12 @@ def play(world: ArrayWorld, seeds: npt.NDArray[np.int64], actions: npt.NDArray[A
     """All steps of the given actions, past the end of the episode if there are more."""
     first = world.reset(seeds)
     steps = [world.step(joint) for joint in actions]
-    observations, rewards, terminated, truncated = (np.stack(part) for part in zip(*steps, strict=True))
-    return Record(np.concatenate([first[None], observations]), actions, rewards, terminated, truncated)
+    observations, rewards, terminated, truncated = (
+        np.stack(part) for part in zip(*steps, strict=True)
+    )
+    return Record(
+        np.concatenate([first[None], observations]), actions, rewards, terminated, truncated
+    )
 
 
 def assert_same(one: Record, other: Record) -> None:

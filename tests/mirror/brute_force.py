@@ -40,7 +40,8 @@ def log_marginals(logs: FloatArray) -> FloatArray:
 
 
 def ryser_permanent(matrix: FloatArray) -> float:
-    """Permanent by inclusion and exclusion over column sets (Ryser): no recursion shared with the package."""
+    """Permanent by inclusion and exclusion over column sets (Ryser): no recursion shared with the
+    package."""
     n = len(matrix)
     total = 0.0
     for chosen in range(1, 1 << n):

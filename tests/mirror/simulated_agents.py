@@ -1,4 +1,5 @@
-"""Small worlds with a known truth: memoryless agents over a few actions, and everything about them enumerated."""
+"""Small worlds with a known truth: memoryless agents over a few actions, and everything about them
+enumerated."""
 
 from __future__ import annotations
 

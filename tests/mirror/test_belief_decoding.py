@@ -28,7 +28,12 @@ def test_rows_and_marginals_are_the_two_readings_of_one_evidence() -> None:
 def test_decoding_again_changes_nothing() -> None:
     once = Belief(EVIDENCE).decode()
     twice = once.decode().decode()
-    for again in (once.marginals(), twice.marginals(), once.independent(), np.exp(once.log_belief("marginals"))):
+    for again in (
+        once.marginals(),
+        twice.marginals(),
+        once.independent(),
+        np.exp(once.log_belief("marginals")),
+    ):
         np.testing.assert_allclose(again, Belief(EVIDENCE).marginals(), atol=1e-13)
 
 
@@ -61,7 +66,9 @@ def test_the_two_assignments_each_maximise_what_they_promise() -> None:
 
 def test_the_posterior_of_a_permutation_comes_from_the_evidence() -> None:
     truth = np.broadcast_to(np.array([2, 0, 3, 1]), (6, 2, 4))
-    np.testing.assert_allclose(Belief(EVIDENCE).log_posterior(truth), log_permutation_posterior(EVIDENCE, truth))
+    np.testing.assert_allclose(
+        Belief(EVIDENCE).log_posterior(truth), log_permutation_posterior(EVIDENCE, truth)
+    )
 
 
 @settings(max_examples=50)
@@ -71,7 +78,9 @@ def test_the_posterior_of_a_permutation_comes_from_the_evidence() -> None:
 )
 def test_a_constant_per_slot_is_no_evidence(evidence: np.ndarray, shift: np.ndarray) -> None:
     for decode in ("independent", "marginals"):
-        plain, shifted = (np.exp(Belief(logs).log_belief(decode)) for logs in (evidence, evidence + shift))  # type: ignore[arg-type]
+        plain, shifted = (
+            np.exp(Belief(logs).log_belief(decode)) for logs in (evidence, evidence + shift)
+        )  # type: ignore[arg-type]
         np.testing.assert_allclose(plain, shifted, atol=1e-9)
         np.testing.assert_allclose(plain.sum(axis=1), 1.0, atol=1e-9)
 

@@ -1,4 +1,5 @@
-"""The exact limit against Bayes' rule on a world small enough to enumerate, dynamics, starts and all."""
+"""The exact limit against Bayes' rule on a world small enough to enumerate, dynamics, starts and
+all."""
 
 from __future__ import annotations
 
@@ -17,19 +18,23 @@ FLIP = 0.2  # chance that what an agent saw of the other was wrong
 
 
 class Mirrors:
-    """Two agents, two steps, bits: each first acts on a random bit, then on a noisy view of what the other did.
+    """Two agents, two steps, bits: each first acts on a random bit, then on a noisy view of what
+    the other did.
 
-    policies (N, T, O, A) is the chance of action a on seeing o; start (N, O) the chance of the first bit.
+    policies (N, T, O, A) is the chance of action a on seeing o; start (N, O) the chance of the
+    first bit.
     """
 
     def __init__(self, seed: int, start: FloatArray | None = None) -> None:
         self.policies = np.random.default_rng(seed).dirichlet([0.5, 0.5], size=(2, 2, 2))
         self.start = np.full((2, 2), 0.5) if start is None else start
-        lineups = np.array(list(product((0, 1), repeat=8))).reshape(-1, 2, 2, 2)  # (256, [o, a], T, K)
+        # (256, [o, a], T, K)
+        lineups = np.array(list(product((0, 1), repeat=8))).reshape(-1, 2, 2, 2)
         self.seen, self.done = lineups[:, 0], lineups[:, 1]  # (256, T, K)
 
     def chance(self, authors: tuple[int, ...]) -> FloatArray:
-        """(256,) probability of every lineup if slot k was made by authors[k]: the whole generative model."""
+        """(256,) probability of every lineup if slot k was made by authors[k]: the whole generative
+        model."""
         total = np.ones(len(self.seen))
         for k, n in enumerate(authors):
             other = self.done[:, 0, 1 - k]
@@ -40,7 +45,8 @@ class Mirrors:
         return total
 
     def posterior(self) -> tuple[FloatArray, FloatArray]:
-        """(256, K, N) probability that slot k is agent n, and the (256,) probability of the lineup."""
+        """(256, K, N) probability that slot k is agent n, and the (256,) probability of the
+        lineup."""
         marginals = np.zeros((len(self.seen), 2, 2))
         for authors in permutations((0, 1)):
             for k, n in enumerate(authors):
@@ -57,18 +63,25 @@ class Mirrors:
 @pytest.mark.parametrize("seed", range(5))
 def test_the_limit_is_bayes_rule_though_agents_watch_one_another(seed: int) -> None:
     world = Mirrors(seed)
-    limit = exact_limit(world.log_probabilities(), np.ones((256, 2, 2), bool), slot_exchangeable=True)
+    limit = exact_limit(
+        world.log_probabilities(), np.ones((256, 2, 2), bool), slot_exchangeable=True
+    )
     assert limit.valid and limit.reason == ""
     np.testing.assert_allclose(limit.belief.marginals(), world.posterior()[0], atol=1e-12)
 
 
 def test_reading_one_trajectory_alone_is_not_the_limit() -> None:
-    """Two agents that always repeat, and always contradict, what they see: only together do they give it away."""
+    """Two agents that always repeat, and always contradict, what they see: only together do they
+    give it away."""
     world = Mirrors(0)
     repeat = np.array([[0.95, 0.05], [0.05, 0.95]])
-    world.policies = np.array([[np.full((2, 2), 0.5), repeat], [np.full((2, 2), 0.5), np.full((2, 2), 0.5)]])
+    world.policies = np.array(
+        [[np.full((2, 2), 0.5), repeat], [np.full((2, 2), 0.5), np.full((2, 2), 0.5)]]
+    )
     world.policies[1, 0] = [[0.9, 0.1], [0.9, 0.1]]
-    limit = exact_limit(world.log_probabilities(), np.ones((256, 2, 2), bool), slot_exchangeable=True)
+    limit = exact_limit(
+        world.log_probabilities(), np.ones((256, 2, 2), bool), slot_exchangeable=True
+    )
     chance = world.chance((0, 1))
     together, alone = (
         chance @ np.log(reading.diagonal(axis1=1, axis2=2)).mean(axis=1)
@@ -86,7 +99,9 @@ def test_no_belief_beats_the_limit_in_expectation() -> None:
     best = chance @ (posterior * np.log(marginals)).sum(axis=(1, 2))
     rng = np.random.default_rng(0)
     for _ in range(20):
-        other = Belief(np.log(marginals) + rng.normal(scale=0.3, size=marginals.shape)).independent()
+        other = Belief(
+            np.log(marginals) + rng.normal(scale=0.3, size=marginals.shape)
+        ).independent()
         assert chance @ (posterior * np.log(other)).sum(axis=(1, 2)) < best
 
 

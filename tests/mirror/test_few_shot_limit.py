@@ -1,4 +1,5 @@
-"""The few-shot limit: the Dirichlet-multinomial posterior, checked by urns, by sampling and by its two ends."""
+"""The few-shot limit: the Dirichlet-multinomial posterior, checked by urns, by sampling and by its
+two ends."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ counts = arrays(np.int64, (3, 2, 4), elements=st.integers(0, 6))  # (K or N, S, 
 
 
 def urn(now: FloatArray, past: FloatArray, alpha: float) -> float:
-    """Log probability of the counts, one action after the other, each from the agent's mean law so far."""
+    """Log probability of the counts, one action after the other, each from the agent's mean law so
+    far."""
     held = past + alpha
     total = 0.0
     for state, action in np.argwhere(now > 0):
@@ -30,17 +32,24 @@ def urn(now: FloatArray, past: FloatArray, alpha: float) -> float:
 
 @settings(max_examples=40)
 @given(now=counts, past=counts, alpha=st.sampled_from([0.1, 1.0, 7.0]))
-def test_evidence_is_that_of_drawing_from_an_urn(now: FloatArray, past: FloatArray, alpha: float) -> None:
+def test_evidence_is_that_of_drawing_from_an_urn(
+    now: FloatArray, past: FloatArray, alpha: float
+) -> None:
     belief = few_shot_limit(now, past, alpha)
-    expected = np.array([[urn(now[k], past[n].astype(float), alpha) for n in range(3)] for k in range(3)])
+    expected = np.array(
+        [[urn(now[k], past[n].astype(float), alpha) for n in range(3)] for k in range(3)]
+    )
     np.testing.assert_allclose(belief.evidence, expected, atol=1e-9)
-    np.testing.assert_allclose(belief.marginals(), np.exp(brute_force.log_marginals(expected)), atol=1e-9)
+    np.testing.assert_allclose(
+        belief.marginals(), np.exp(brute_force.log_marginals(expected)), atol=1e-9
+    )
 
 
 def test_evidence_is_the_likelihood_averaged_over_policies_that_fit_the_past() -> None:
     rng = np.random.default_rng(0)
     now, past = rng.integers(0, 3, size=(1, 2, 3)), rng.integers(0, 4, size=(1, 2, 3))
-    policies = np.stack([rng.dirichlet(past[0, s] + 0.5, size=200_000) for s in range(2)], axis=1)  # (M, S, A)
+    # (M, S, A)
+    policies = np.stack([rng.dirichlet(past[0, s] + 0.5, size=200_000) for s in range(2)], axis=1)
     likelihood = np.exp((now[0] * np.log(policies)).sum(axis=(1, 2)))
     error = likelihood.std() / np.sqrt(len(likelihood))
     found = float(np.exp(few_shot_limit(now, past, 0.5).evidence[0, 0]))
@@ -60,7 +69,10 @@ def test_with_an_endless_past_it_is_the_known_policy_limit() -> None:
     policies = rng.dirichlet(np.ones(5), size=(4, 3))  # (N, S, A)
     now = rng.integers(0, 3, size=(4, 3, 5))
     known = np.einsum("ksa,nsa->kn", now, np.log(policies))
-    gaps = [np.abs(few_shot_limit(now, policies * past, 1.0).evidence - known).max() for past in (1e2, 1e4, 1e8)]
+    gaps = [
+        np.abs(few_shot_limit(now, policies * past, 1.0).evidence - known).max()
+        for past in (1e2, 1e4, 1e8)
+    ]
     assert gaps[0] > gaps[1] > gaps[2] and gaps[2] < 1e-4
 
 

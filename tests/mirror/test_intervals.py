@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mirrorenv.errors import ConfigError, ShapeError
-from mirrorenv.mirror import Estimate, bootstrap_t_interval, jackknife_interval, rate_interval, t_interval
+from mirrorenv.mirror import (
+    Estimate,
+    bootstrap_t_interval,
+    jackknife_interval,
+    rate_interval,
+    t_interval,
+)
 
 samples = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30)
 
@@ -77,9 +83,12 @@ def test_bootstrap_t_of_three_values_is_the_enumeration_of_all_resamples() -> No
             resample = np.array(drawn)
             pivots.append((resample.mean() - values.mean()) / (resample.std(ddof=1) / math.sqrt(3)))
     assert len(pivots) == 24
-    low, high = sorted(pivots)[21], sorted(pivots)[2]  # the quantiles .9 and .1 lie within atoms of 3 in 24
+    # the quantiles .9 and .1 lie within atoms of 3 in 24
+    low, high = sorted(pivots)[21], sorted(pivots)[2]
     found = bootstrap_t_interval(values, np.random.default_rng(0), 0.8, resamples=20_000)
-    assert (found.low, found.high) == pytest.approx((values.mean() - low * error, values.mean() - high * error))
+    assert (found.low, found.high) == pytest.approx(
+        (values.mean() - low * error, values.mean() - high * error)
+    )
 
 
 def test_bootstrap_t_reaches_further_on_the_side_of_the_long_tail() -> None:
@@ -95,7 +104,10 @@ def test_intervals_over_few_seeds_cover_where_the_percentile_bootstrap_does_not(
     for _ in range(trials):
         values = rng.normal(size=n)
         low, high = np.quantile(rng.choice(values, size=(500, n)).mean(axis=1), [0.025, 0.975])
-        found = {"t": t_interval(values), "bootstrap-t": bootstrap_t_interval(values, rng, resamples=500)}
+        found = {
+            "t": t_interval(values),
+            "bootstrap-t": bootstrap_t_interval(values, rng, resamples=500),
+        }
         for name, estimate in found.items():
             hit[name] += estimate.low <= 0.0 <= estimate.high
         hit["percentile"] += low <= 0.0 <= high
@@ -105,7 +117,11 @@ def test_intervals_over_few_seeds_cover_where_the_percentile_bootstrap_does_not(
 
 def test_one_cluster_leaves_the_spread_unknown() -> None:
     rng = np.random.default_rng(0)
-    for found in (t_interval([3.0]), bootstrap_t_interval([3.0], rng), jackknife_interval(3.0, [3.0])):
+    for found in (
+        t_interval([3.0]),
+        bootstrap_t_interval([3.0], rng),
+        jackknife_interval(3.0, [3.0]),
+    ):
         assert (found.value, found.low, found.high, found.n) == (3.0, -math.inf, math.inf, 1)
         assert found.to_dict() == {"value": 3.0, "low": None, "high": None}
 

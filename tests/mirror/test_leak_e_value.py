@@ -1,4 +1,5 @@
-"""Learned above the limit: false alarms stay rare however often one looks, and a real leak is found."""
+"""Learned above the limit: false alarms stay rare however often one looks, and a real leak is
+found."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ from tests.mirror import brute_force
 FloatArray = npt.NDArray[np.float64]
 
 
-def lineups(rng: np.random.Generator, count: int, scale: float = 1.0) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+def lineups(
+    rng: np.random.Generator, count: int, scale: float = 1.0
+) -> tuple[FloatArray, npt.NDArray[np.int64]]:
     """(E, 3, 3) evidence, and a truth (E, 3) drawn from its exact posterior over permutations."""
     evidence = rng.normal(scale=scale, size=(count, 3, 3))
     orders = brute_force.all_orders(3)
@@ -36,7 +39,10 @@ def test_the_expected_e_value_under_the_limit_is_one(seed: int) -> None:
     rng = np.random.default_rng(seed)
     limit, learned = rng.dirichlet(np.ones(5)), rng.dirichlet(np.full(5, 0.3)) + 1e-12
     learned /= learned.sum()
-    values = [math.exp(likelihood_ratio_e_value([np.log(learned[n])], [np.log(limit[n])])) for n in range(5)]
+    values = [
+        math.exp(likelihood_ratio_e_value([np.log(learned[n])], [np.log(limit[n])]))
+        for n in range(5)
+    ]
     assert limit @ np.array(values) == pytest.approx(1.0, rel=1e-9)
 
 
@@ -47,9 +53,12 @@ def test_false_alarms_stay_below_alpha_even_when_looking_after_every_episode() -
     limit = of_truth(Belief(evidence).log_belief("marginals"), truth)
     # A learner that is right up to noise and temperature: the hardest to tell from a leak.
     learned = of_truth(
-        Belief(1.2 * evidence + rng.normal(scale=0.5, size=evidence.shape)).log_belief("marginals"), truth
+        Belief(1.2 * evidence + rng.normal(scale=0.5, size=evidence.shape)).log_belief("marginals"),
+        truth,
     )
-    steps = np.array([likelihood_ratio_e_value(q[None], p[None]) for q, p in zip(learned, limit, strict=True)])
+    steps = np.array(
+        [likelihood_ratio_e_value(q[None], p[None]) for q, p in zip(learned, limit, strict=True)]
+    )
     highest = steps.reshape(runs, episodes).cumsum(axis=1).max(axis=1)
     alarms = (highest >= log_e_threshold(alpha)).mean()
     assert alarms <= alpha + 2.5 * math.sqrt(alpha * (1 - alpha) / runs)
@@ -59,7 +68,8 @@ def test_false_alarms_stay_below_alpha_even_when_looking_after_every_episode() -
 def test_a_leak_is_found() -> None:
     rng = np.random.default_rng(1)
     evidence, truth = lineups(rng, 60)
-    hint = 1.5 * (truth[..., None] == np.arange(3))  # something beside the policies tells agents apart
+    # something beside the policies tells agents apart
+    hint = 1.5 * (truth[..., None] == np.arange(3))
     learned = of_truth(Belief(evidence + hint).log_belief("marginals"), truth)
     limit = of_truth(Belief(evidence).log_belief("marginals"), truth)
     assert likelihood_ratio_e_value(learned, limit) > log_e_threshold(0.01, tests=100)
@@ -72,7 +82,9 @@ def test_the_value_is_the_product_over_episodes_of_the_mean_over_slots_and_obser
     assert likelihood_ratio_e_value(learned, limit) == pytest.approx(by_hand)
     one_limit = limit[:, :1]
     full = np.broadcast_to(one_limit, learned.shape)
-    assert likelihood_ratio_e_value(learned, one_limit) == pytest.approx(likelihood_ratio_e_value(learned, full))
+    assert likelihood_ratio_e_value(learned, one_limit) == pytest.approx(
+        likelihood_ratio_e_value(learned, full)
+    )
 
 
 def test_the_limit_against_itself_says_nothing() -> None:
@@ -81,8 +93,13 @@ def test_the_limit_against_itself_says_nothing() -> None:
 
 
 def test_certainties_are_carried_through() -> None:
-    assert likelihood_ratio_e_value([[-np.inf, -np.inf], [-1.0, -1.0]], [[-1.0, -1.0]] * 2) == -math.inf
-    assert likelihood_ratio_e_value([[-np.inf, -1.0]], [[-1.0, -1.0]]) == pytest.approx(math.log(0.5))
+    assert (
+        likelihood_ratio_e_value([[-np.inf, -np.inf], [-1.0, -1.0]], [[-1.0, -1.0]] * 2)
+        == -math.inf
+    )
+    assert likelihood_ratio_e_value([[-np.inf, -1.0]], [[-1.0, -1.0]]) == pytest.approx(
+        math.log(0.5)
+    )
     assert likelihood_ratio_e_value([[-1.0]], [[-np.inf]]) == math.inf
     assert likelihood_ratio_e_value([[-1.0]], [[-2000.0]]) == pytest.approx(1999.0)
 

@@ -18,7 +18,14 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from mirrorenv.errors import ShapeError
-from mirrorenv.mirror import EpisodeBatch, Lineup, Reveal, Trajectory, lineup_permutations, shuffle_lineup
+from mirrorenv.mirror import (
+    EpisodeBatch,
+    Lineup,
+    Reveal,
+    Trajectory,
+    lineup_permutations,
+    shuffle_lineup,
+)
 
 N, T = 4, 7
 
@@ -43,14 +50,16 @@ def lineups(count: int, **kwargs: Any) -> Iterator[tuple[Lineup, Reveal]]:
 
 
 def reachable(start: object) -> Iterator[object]:
-    """Everything an observer can walk to: referents, attributes, array bases, what functions have closed over; not the
-    modules of the package itself."""
+    """Everything an observer can walk to: referents, attributes, array bases, what functions have
+    closed over; not the modules of the package itself."""
     seen: set[int] = set()
     keep: list[object] = []  # temporaries stay alive, so that no id is used twice
     stack: list[object] = [start]
     while stack:
         thing = stack.pop()
-        if id(thing) in seen or isinstance(thing, type | types.ModuleType | types.BuiltinFunctionType):
+        if id(thing) in seen or isinstance(
+            thing, type | types.ModuleType | types.BuiltinFunctionType
+        ):
             continue
         seen.add(id(thing))
         keep.append(thing)
@@ -63,7 +72,11 @@ def reachable(start: object) -> Iterator[object]:
             stack += [thing.base, thing.dtype.metadata]
         elif isinstance(thing, memoryview):
             stack.append(thing.obj)
-        stack += [getattr(thing, name, None) for name in vars(thing)] if hasattr(thing, "__dict__") else []
+        stack += (
+            [getattr(thing, name, None) for name in vars(thing)]
+            if hasattr(thing, "__dict__")
+            else []
+        )
         stack += [getattr(thing, name, None) for name in getattr(type(thing), "__slots__", ())]
 
 
@@ -81,21 +94,27 @@ def test_the_walk_would_find_a_permutation_that_was_left_in_reach() -> None:
     lineup, reveal = next(lineups(1))
     assert any(gives_away(thing, reveal) for thing in reachable([lineup, {"notes": (reveal,)}]))
     hidden = reveal.permutation.copy()
-    assert any(gives_away(thing, reveal) for thing in reachable([lineup, hidden[1:]]))  # through the view's base
+    # through the view's base
+    assert any(gives_away(thing, reveal) for thing in reachable([lineup, hidden[1:]]))
     assert any(gives_away(thing, reveal) for thing in reachable(np.argsort(hidden).tolist()))
-    assert any(gives_away(thing, reveal) for thing in reachable([lineup, lambda: hidden]))  # closed over
-    assert any(gives_away(thing, reveal) for thing in reachable(lambda slot, order=hidden: order[slot]))
+    # closed over
+    assert any(gives_away(thing, reveal) for thing in reachable([lineup, lambda: hidden]))
+    assert any(
+        gives_away(thing, reveal) for thing in reachable(lambda slot, order=hidden: order[slot])
+    )
 
 
 def test_nothing_reachable_from_a_lineup_is_its_permutation() -> None:
     for lineup, reveal in lineups(30):
         found = [thing for thing in reachable(lineup) if gives_away(thing, reveal)]
         assert not found
-        assert sum(isinstance(thing, np.ndarray) for thing in reachable(lineup)) >= 2 * N  # the walk does reach arrays
+        # the walk does reach arrays
+        assert sum(isinstance(thing, np.ndarray) for thing in reachable(lineup)) >= 2 * N
 
 
 def twins() -> Iterator[tuple[Lineup, Lineup, Reveal, Reveal]]:
-    """Two lineups that show the same in every slot, made by different authors in another episode."""
+    """Two lineups that show the same in every slot, made by different authors in another
+    episode."""
     for episode in range(1, 8):
         one, first = shuffle_lineup(trajectories(), run="secret", episode=0, observer=0)
         second = lineup_permutations("secret", [episode], 0, N)[0]
@@ -105,8 +124,11 @@ def twins() -> Iterator[tuple[Lineup, Lineup, Reveal, Reveal]]:
 
 
 def everything_said(lineup: Lineup) -> list[object]:
-    """All that can be read off a lineup without looking at memory: every byte of its pickles, its text, its parts."""
-    said: list[object] = [pickle.dumps(lineup, protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    """All that can be read off a lineup without looking at memory: every byte of its pickles, its
+    text, its parts."""
+    said: list[object] = [
+        pickle.dumps(lineup, protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
+    ]
     for one in lineup.trajectories:
         for array in (one.observations, one.actions):
             file = io.BytesIO()
@@ -123,7 +145,11 @@ def test_lineups_that_show_the_same_are_the_same_in_every_byte_whoever_the_autho
     assert differing >= 5  # or nothing was tested
 
 
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])  # noqa: S301
+def pickled(one: Any) -> Any:
+    return pickle.loads(pickle.dumps(one))  # noqa: S301
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
 def test_a_copy_of_a_lineup_leads_nowhere_either(copied: Any) -> None:
     for lineup, reveal in lineups(10):
         assert not [thing for thing in reachable(copied(lineup)) if gives_away(thing, reveal)]
@@ -147,11 +173,15 @@ def test_no_array_in_a_lineup_is_a_view_of_the_record() -> None:
 
 
 @pytest.mark.parametrize("lengths", [(T,) * N, (7, 5, 6, 3)])
-def test_memory_addresses_follow_the_slots_whoever_the_authors_are(lengths: tuple[int, ...]) -> None:
+def test_memory_addresses_follow_the_slots_whoever_the_authors_are(
+    lengths: tuple[int, ...],
+) -> None:
     by_object = 0
     for lineup, reveal in lineups(240, lengths=lengths):
         for name in ("observations", "actions"):
-            addresses = [getattr(one, name).__array_interface__["data"][0] for one in lineup.trajectories]
+            addresses = [
+                getattr(one, name).__array_interface__["data"][0] for one in lineup.trajectories
+            ]
             assert addresses == sorted(addresses)
         ids = np.argsort([id(one) for one in lineup.trajectories])
         by_object += int((ids == reveal.permutation).all())
@@ -161,7 +191,8 @@ def test_memory_addresses_follow_the_slots_whoever_the_authors_are(lengths: tupl
 def test_all_slots_have_one_layout() -> None:
     record = list(trajectories())
     record[2] = Trajectory(
-        np.asfortranarray(record[2].observations.astype(np.float64)), record[2].actions.astype(np.int32)
+        np.asfortranarray(record[2].observations.astype(np.float64)),
+        record[2].actions.astype(np.int32),
     )
     lineup, _ = shuffle_lineup(record, run=1, episode=2, observer=3)
     for name in ("observations", "actions"):
@@ -185,12 +216,17 @@ def test_the_reveal_names_each_slots_author() -> None:
     record = trajectories(lengths=(7, 5, 6, 3))
     lineup, reveal = shuffle_lineup(record, run="r", episode=9, observer="third")
     for slot in range(len(lineup)):
-        np.testing.assert_array_equal(lineup[slot].observations, record[reveal.author(slot)].observations)
+        np.testing.assert_array_equal(
+            lineup[slot].observations, record[reveal.author(slot)].observations
+        )
         assert reveal.slot(reveal.author(slot)) == slot
 
 
 def test_texts_travel_through_a_lineup() -> None:
-    record = [Trajectory(np.array(["q", "why"]), np.array(text)) for text in (["a", "b"], ["longer text", "c"])]
+    record = [
+        Trajectory(np.array(["q", "why"]), np.array(text))
+        for text in (["a", "b"], ["longer text", "c"])
+    ]
     lineup, reveal = shuffle_lineup(record, run=0, episode=0, observer=0)
     for slot in range(2):
         assert lineup[slot].actions.tolist() == record[reveal.author(slot)].actions.tolist()
@@ -234,7 +270,9 @@ def test_every_row_is_a_permutation_and_stands_alone(
 ) -> None:
     found = lineup_permutations(run, np.array(episodes, np.int64), observer, agents)
     assert found.dtype == np.int64 and found.shape == (len(episodes), agents)
-    np.testing.assert_array_equal(np.sort(found, axis=1), np.broadcast_to(np.arange(agents), found.shape))
+    np.testing.assert_array_equal(
+        np.sort(found, axis=1), np.broadcast_to(np.arange(agents), found.shape)
+    )
     for row, episode in zip(found, episodes, strict=True):
         np.testing.assert_array_equal(lineup_permutations(run, [episode], observer, agents)[0], row)
 
@@ -248,7 +286,10 @@ def test_global_random_state_is_untouched() -> None:
 def test_what_cannot_be_shuffled_is_refused() -> None:
     with pytest.raises(ShapeError, match="at least one"):
         shuffle_lineup([], run=0, episode=0, observer=0)
-    odd = [Trajectory(np.zeros((2, 3)), np.zeros(2, int)), Trajectory(np.zeros((2, 4)), np.zeros(2, int))]
+    odd = [
+        Trajectory(np.zeros((2, 3)), np.zeros(2, int)),
+        Trajectory(np.zeros((2, 4)), np.zeros(2, int)),
+    ]
     with pytest.raises(ShapeError, match="observations differ"):
         shuffle_lineup(odd, run=0, episode=0, observer=0)
     with pytest.raises(ShapeError, match="1-D integers"):

@@ -1,4 +1,5 @@
-"""The room's benchmarks run, speak JSON, and the simulation behind the table meets closed forms and the reference."""
+"""The room's benchmarks run, speak JSON, and the simulation behind the table meets closed forms and
+the reference."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 @pytest.fixture(scope="module")
 def table() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("dirichlet_table", BENCHMARKS / "dirichlet_table.py")
+    spec = importlib.util.spec_from_file_location(
+        "dirichlet_table", BENCHMARKS / "dirichlet_table.py"
+    )
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -25,18 +28,22 @@ def table() -> ModuleType:
 
 
 @pytest.mark.parametrize(
-    ("script", "keys"), [("dirichlet_table", {"known", "few_shot"}), ("permutation_speed", {"rows"})]
+    ("script", "keys"),
+    [("dirichlet_table", {"known", "few_shot"}), ("permutation_speed", {"rows"})],
 )
 def test_the_scripts_run_and_speak_json(script: str, keys: set[str]) -> None:
     command = [sys.executable, str(BENCHMARKS / f"{script}.py"), "--smoke", "--json"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=BENCHMARKS.parent).stdout
+    printed = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=BENCHMARKS.parent
+    ).stdout
     found = json.loads(printed)
     assert keys <= set(found)
     assert all(found[key] for key in keys)
 
 
 def test_two_agents_and_one_step_meet_the_closed_form(table: ModuleType) -> None:
-    """Best guess between two known laws after one step: 1/2 + total variation / 2, in each of the visited states."""
+    """Best guess between two known laws after one step: 1/2 + total variation / 2, in each of the
+    visited states."""
     rng = np.random.default_rng(0)
     policies = rng.dirichlet(np.ones(table.ACTIONS), size=(1, 2, table.STATES))
     variation = np.abs(policies[0, 0] - policies[0, 1]).sum(axis=1).mean() / 2
@@ -46,7 +53,9 @@ def test_two_agents_and_one_step_meet_the_closed_form(table: ModuleType) -> None
 
 
 @pytest.mark.parametrize(("agents", "alpha", "steps"), [(2, 1, 5), (4, 10, 20)])
-def test_rows_of_the_recorded_table_are_reproduced(table: ModuleType, agents: int, alpha: int, steps: int) -> None:
+def test_rows_of_the_recorded_table_are_reproduced(
+    table: ModuleType, agents: int, alpha: int, steps: int
+) -> None:
     row = table.known_row(agents, alpha, steps, matches=1500, seed=0)
     assert all(row["inside"].values()), row
 

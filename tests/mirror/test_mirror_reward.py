@@ -1,4 +1,5 @@
-"""The mirror reward: anchored at chance, exactly conserved over time, and never worth ending an episode for."""
+"""The mirror reward: anchored at chance, exactly conserved over time, and never worth ending an
+episode for."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ CREDITS = ("author", "team", "observer", "self", "adversarial")
 FloatArray = npt.NDArray[np.float64]
 
 
-def beliefs(seed: int, batch: int = 3, time: int = 9, agents: int = 4) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+def beliefs(
+    seed: int, batch: int = 3, time: int = 9, agents: int = 4
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """Random log beliefs (B, T, J, N) and a mask in which agents stop at different times."""
     rng = np.random.default_rng(seed)
     logs = np.log(rng.dirichlet(np.ones(agents), size=(batch, time, agents))[..., :agents])
@@ -33,7 +36,9 @@ def options(credit: str, agents: int = 4) -> dict[str, Any]:
     return {"credit": credit, **teams}
 
 
-def by_hand(logs: FloatArray, mask: npt.NDArray[np.bool_], credit: str, floor: float = 1e-4) -> FloatArray:
+def by_hand(
+    logs: FloatArray, mask: npt.NDArray[np.bool_], credit: str, floor: float = 1e-4
+) -> FloatArray:
     """(B, N) what each agent is owed in the end, written out in loops."""
     batch, _, observers, agents = logs.shape
     owed = np.zeros((batch, agents))
@@ -66,12 +71,21 @@ def test_every_credit_pays_what_its_formula_says(credit: str) -> None:
 
 
 @settings(max_examples=40)
-@given(seed=st.integers(0, 10**6), credit=st.sampled_from(CREDITS), time=st.integers(1, 40), agents=st.integers(2, 5))
-def test_increments_sum_to_the_terminal_payment_undiscounted(seed: int, credit: str, time: int, agents: int) -> None:
+@given(
+    seed=st.integers(0, 10**6),
+    credit=st.sampled_from(CREDITS),
+    time=st.integers(1, 40),
+    agents=st.integers(2, 5),
+)
+def test_increments_sum_to_the_terminal_payment_undiscounted(
+    seed: int, credit: str, time: int, agents: int
+) -> None:
     logs, mask = beliefs(seed, time=time, agents=agents)
     dense = mirror_reward(logs, mask, timing="dense", **options(credit, agents))
     terminal = mirror_reward(logs, mask, timing="terminal", **options(credit, agents))
-    np.testing.assert_allclose(dense.sum(axis=1, dtype=np.float64), terminal.sum(axis=1), atol=1e-6 * time)
+    np.testing.assert_allclose(
+        dense.sum(axis=1, dtype=np.float64), terminal.sum(axis=1), atol=1e-6 * time
+    )
     last = mask & ~np.concatenate([mask[:, 1:], np.zeros_like(mask[:, :1])], axis=1)
     assert (terminal[~last] == 0).all() and (dense[~mask] == 0).all()
 
@@ -80,12 +94,18 @@ def test_increments_sum_to_the_terminal_payment_undiscounted(seed: int, credit: 
 @pytest.mark.parametrize("credit", CREDITS)
 def test_chance_pays_nothing(credit: str, timing: Any) -> None:
     logs, mask = beliefs(2)
-    reward = mirror_reward(np.full_like(logs, np.log(1 / 4)), mask, timing=timing, **options(credit))
+    reward = mirror_reward(
+        np.full_like(logs, np.log(1 / 4)), mask, timing=timing, **options(credit)
+    )
     np.testing.assert_allclose(reward, 0.0, atol=1e-6)
 
 
 @settings(max_examples=40)
-@given(seed=st.integers(0, 10**6), credit=st.sampled_from(CREDITS[:4]), floor=st.sampled_from([1e-6, 1e-4, 0.1, 0.25]))
+@given(
+    seed=st.integers(0, 10**6),
+    credit=st.sampled_from(CREDITS[:4]),
+    floor=st.sampled_from([1e-6, 1e-4, 0.1, 0.25]),
+)
 def test_the_total_lies_between_the_floor_and_log_n(seed: int, credit: str, floor: float) -> None:
     logs, mask = beliefs(seed)
     logs[0, -3:] = -np.inf  # an observer that is certain and wrong
@@ -115,12 +135,15 @@ def test_adversarial_credit_wants_team_mates_to_know_and_opponents_not_to() -> N
     liked = mirror_reward(logs, mask, credit="adversarial", teams=teams)[0, 0]
     logs[0, 0, 2, 0] = np.log(0.9)  # now an opponent does as well
     even = mirror_reward(logs, mask, credit="adversarial", teams=teams)[0, 0]
-    assert liked[0] == pytest.approx(np.log(0.9 * 4) / 2) and even[0] == pytest.approx(0.0, abs=1e-6)
+    assert liked[0] == pytest.approx(np.log(0.9 * 4) / 2) and even[0] == pytest.approx(
+        0.0, abs=1e-6
+    )
     assert (liked[1:] == 0).all()
 
 
 def test_an_agent_that_stops_early_still_receives_what_it_shares_in() -> None:
-    """Agent 0 stops after one step; what others learn about agent 1 later reaches it at that step."""
+    """Agent 0 stops after one step; what others learn about agent 1 later reaches it at that
+    step."""
     logs = np.log(np.array([0.5, 0.6, 0.9])).reshape(1, 3, 1, 1) * np.ones((1, 3, 2, 2))
     mask = np.array([[[True, True], [False, True], [False, True]]])
     reward = mirror_reward(logs, mask, credit="team")
@@ -142,7 +165,9 @@ def test_a_window_pays_only_what_was_learned_inside_it() -> None:
 
 
 @given(
-    seed=st.integers(0, 10**6), size=st.integers(1, 12), lengths=st.lists(st.integers(1, 10), min_size=1, max_size=6)
+    seed=st.integers(0, 10**6),
+    size=st.integers(1, 12),
+    lengths=st.lists(st.integers(1, 10), min_size=1, max_size=6),
 )
 def test_windows_fit_into_their_episodes(seed: int, size: int, lengths: list[int]) -> None:
     windows = random_windows(np.random.default_rng(seed), lengths, size)
@@ -160,20 +185,24 @@ def test_windows_reach_every_place_equally() -> None:
 def drift(policies: FloatArray, steps: int, floor: float, exponent: float = 1.0) -> float:
     """Least expected gain, over every author and every prefix, from playing on to the end.
 
-    Exact: all trajectories are enumerated. The observer's evidence is the true log-likelihood times an exponent: 1 is
-    calibrated, more is overconfident.
+    Exact: all trajectories are enumerated. The observer's evidence is the true log-likelihood times
+    an exponent: 1 is calibrated, more is overconfident.
     """
     agents, actions = policies.shape
     trajectories = every_trajectory(actions, steps)  # (M, T)
-    every = np.repeat(trajectories[:, :, None], agents, axis=2)  # (M, T, N) as if made by each agent in turn
+    # (M, T, N) as if made by each agent in turn
+    every = np.repeat(trajectories[:, :, None], agents, axis=2)
     evidence = exponent * log_probabilities(policies, every).cumsum(axis=1)  # (M, T, N, N)
     belief = log_softmax(evidence).diagonal(axis1=2, axis2=3)[:, :, None]  # (M, T, J = 1, N)
     paid = mirror_reward(belief, np.ones(every.shape, bool), floor=floor).astype(np.float64)
-    value = np.concatenate([np.zeros((len(every), 1, agents)), paid.cumsum(axis=1)], axis=1)  # (M, T + 1, N)
-    chance = np.exp(log_probabilities(policies, every).diagonal(axis1=2, axis2=3).sum(axis=1))  # (M, N)
+    # (M, T + 1, N)
+    value = np.concatenate([np.zeros((len(every), 1, agents)), paid.cumsum(axis=1)], axis=1)
+    # (M, N)
+    chance = np.exp(log_probabilities(policies, every).diagonal(axis1=2, axis2=3).sum(axis=1))
     worst = np.inf
     for known in range(steps):
-        blocks = actions ** (steps - known)  # trajectories that share the first `known` actions are neighbours
+        # trajectories that share the first `known` actions are neighbours
+        blocks = actions ** (steps - known)
         weight = chance.reshape(-1, blocks, agents)
         gain = (value[:, -1] - value[:, known]).reshape(-1, blocks, agents)
         worst = min(worst, float(((weight * gain).sum(axis=1) / weight.sum(axis=1)).min()))
@@ -183,7 +212,9 @@ def drift(policies: FloatArray, steps: int, floor: float, exponent: float = 1.0)
 @pytest.mark.parametrize("floor", [1e-4, 0.05, 0.2])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_calibrated_observer_never_makes_an_early_end_pay(seed: int, floor: float) -> None:
-    policies = np.random.default_rng(seed).dirichlet(np.full(3, (0.3, 1.0, 3.0, 10.0)[seed]), size=3)
+    policies = np.random.default_rng(seed).dirichlet(
+        np.full(3, (0.3, 1.0, 3.0, 10.0)[seed]), size=3
+    )
     assert drift(policies, steps=6, floor=floor) > -1e-5
 
 
@@ -193,7 +224,8 @@ def test_an_overconfident_observer_does_make_an_early_end_pay() -> None:
 
 
 def test_flooring_increments_instead_would_make_the_sum_differ() -> None:
-    """The reason why the belief is floored: its increments still add up, floored increments would not."""
+    """The reason why the belief is floored: its increments still add up, floored increments would
+    not."""
     logs = np.log(np.array([0.5, 1e-9, 0.9])).reshape(1, 3, 1, 1) * np.ones((1, 3, 2, 2))
     mask = np.ones((1, 3, 2), bool)
     dense = mirror_reward(logs, mask, floor=0.01)
@@ -207,7 +239,9 @@ def test_an_agent_that_never_acted_is_paid_nothing_and_leaves_others_alone() -> 
     mask[0, :, 2] = False
     logs[0, :, :, 2] = np.nan
     reward = mirror_reward(logs, mask)
-    assert np.isfinite(reward).all() and (reward[0, :, 2] == 0).all() and (reward[0, :, 1] != 0).any()
+    assert (
+        np.isfinite(reward).all() and (reward[0, :, 2] == 0).all() and (reward[0, :, 1] != 0).any()
+    )
 
 
 def test_what_happens_after_the_end_is_not_read() -> None:
@@ -215,7 +249,8 @@ def test_what_happens_after_the_end_is_not_read() -> None:
     spoiled = np.where(mask[:, :, None], logs, np.nan)
     for credit in CREDITS:
         np.testing.assert_array_equal(
-            mirror_reward(spoiled, mask, **options(credit)), mirror_reward(logs, mask, **options(credit))
+            mirror_reward(spoiled, mask, **options(credit)),
+            mirror_reward(logs, mask, **options(credit)),
         )
 
 
@@ -266,7 +301,9 @@ def test_beliefs_that_are_none_are_refused() -> None:
         with pytest.raises(ShapeError, match="episode 1, step 0, observer 2, agent 3"):
             mirror_reward(wrong, mask)
     with pytest.raises(ShapeError, match="hole in time"):
-        mirror_reward(logs, np.roll(np.arange(9)[None, :, None] < 4, 2, axis=1) & np.ones((3, 9, 4), bool))
+        mirror_reward(
+            logs, np.roll(np.arange(9)[None, :, None] < 4, 2, axis=1) & np.ones((3, 9, 4), bool)
+        )
     with pytest.raises(ShapeError, match="mask must be bool"):
         mirror_reward(logs, mask[:, :3])
     with pytest.raises(ConfigError, match="at least 1"):

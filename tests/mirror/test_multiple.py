@@ -1,4 +1,5 @@
-"""Holm's correction: by hand, against his own procedure step by step, and between what bounds it."""
+"""Holm's correction: by hand, against his own procedure step by step, and between what bounds
+it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Lineups over a neighbourhood: who is shown to whom, what that gives away, and the exact limit that includes it."""
+"""Lineups over a neighbourhood: who is shown to whom, what that gives away, and the exact limit
+that includes it."""
 
 from __future__ import annotations
 
@@ -73,35 +74,46 @@ def test_the_chance_of_being_chosen_is_what_the_lots_say(case: Any) -> None:
         centre = whom[b, j, slot]
         others = [n for n in range(agents) if n != centre]
         best = sorted(gaps[b, centre, n] for n in others)[:k]
-        sets = [s for s in itertools.combinations(others, k) if sorted(gaps[b, centre, list(s)]) == best]
+        sets = [
+            s for s in itertools.combinations(others, k) if sorted(gaps[b, centre, list(s)]) == best
+        ]
         shown = tuple(n for n in whom[b, j].tolist() if n != centre)
         assert found[b, j, slot] == pytest.approx((shown in sets) / len(sets))
     own = (whom == np.arange(agents)[None, :, None]).argmax(axis=2)
-    assert (np.take_along_axis(found, own[..., None], axis=2) > 0).all()  # it was shown, so it was possible
+    # it was shown, so it was possible
+    assert (np.take_along_axis(found, own[..., None], axis=2) > 0).all()
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 6), st.integers(0, 10**6))
 def test_the_neighbourhood_of_all_is_the_ordinary_lineup(agents: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    gaps, logs = rng.random((3, agents, agents)), np.log(rng.dirichlet(np.ones(agents), size=(3, 4, agents)))
+    gaps, logs = (
+        rng.random((3, agents, agents)),
+        np.log(rng.dirichlet(np.ones(agents), size=(3, 4, agents))),
+    )
     mask = np.ones((3, 4, agents), bool)
     whom = nearest_agents(gaps, agents - 1, run=0, episodes=np.arange(3))
     near = neighbourhood_limit(logs, mask, gaps, whom, slot_exchangeable=True)
     every = exact_limit(logs, mask, slot_exchangeable=True)
     for j in range(agents):
-        np.testing.assert_allclose(near.belief.marginals()[:, j], every.belief.marginals(), atol=1e-12)
+        np.testing.assert_allclose(
+            near.belief.marginals()[:, j], every.belief.marginals(), atol=1e-12
+        )
     evidence = rng.normal(size=(3, agents, agents, agents))
     np.testing.assert_array_equal(neighbourhood_evidence(evidence, whom), evidence)
     truth = np.broadcast_to(np.arange(agents), whom.shape)
-    assert score_belief(Belief(evidence), truth).self_dprime is not None  # observer j is candidate j
+    # observer j is candidate j
+    assert score_belief(Belief(evidence), truth).self_dprime is not None
 
 
 def walkers(episodes: int, agents: int, steps: int, seed: int) -> tuple[Any, Any, Any]:
-    """Agents on a line, each with a habit: (B, T, N, N) log probabilities, distances with ties, mask."""
+    """Agents on a line, each with a habit: (B, T, N, N) log probabilities, distances with ties,
+    mask."""
     rng = np.random.default_rng(seed)
     habits = rng.dirichlet(np.ones(3), size=agents)  # (N, A)
-    moves = (rng.random((episodes, steps, agents))[..., None] > habits.cumsum(1)[:, :2]).sum(-1)  # (B, T, N)
+    # (B, T, N)
+    moves = (rng.random((episodes, steps, agents))[..., None] > habits.cumsum(1)[:, :2]).sum(-1)
     logs = np.log(habits)[:, moves].transpose(1, 2, 3, 0)  # (B, T, K, N)
     mask = np.ones(moves.shape, bool)
     places = (moves - 1).cumsum(axis=1)[..., None]
@@ -110,12 +122,14 @@ def walkers(episodes: int, agents: int, steps: int, seed: int) -> tuple[Any, Any
 
 @pytest.mark.parametrize(("agents", "k"), [(4, 1), (4, 2), (5, 3)])
 def test_the_limit_is_calibrated_and_knows_who_stands_in_the_middle(agents: int, k: int) -> None:
-    """An exact posterior q of the truth n satisfies E[q(n)] = E[sum of q^2], here for the slot that is one's own."""
+    """An exact posterior q of the truth n satisfies E[q(n)] = E[sum of q^2], here for the slot that
+    is one's own."""
     logs, gaps, mask = walkers(8_000, agents, 3, seed=1)
     whom = nearest_agents(gaps, k, run=3, episodes=np.arange(len(gaps)))
     limit = neighbourhood_limit(logs, mask, gaps, whom, slot_exchangeable=True)
     assert limit.valid
-    own = (whom == np.arange(agents)[None, :, None]).argmax(axis=2)[..., None]  # (B, J, 1) which candidate is oneself
+    # (B, J, 1) which candidate is oneself
+    own = (whom == np.arange(agents)[None, :, None]).argmax(axis=2)[..., None]
 
     def of_oneself(belief: Belief) -> tuple[Any, Any]:
         """(B, J) belief in one's own slot, and (B, J, K) in every slot, that it is one's own."""
@@ -146,7 +160,8 @@ def test_beliefs_scores_and_rewards_are_those_of_a_lineup_of_k() -> None:
     coin = score_belief(Belief(np.zeros_like(evidence)), order)
     assert coin.information.value == pytest.approx(0.0) and coin.top1.value == pytest.approx(1 / 3)
 
-    own = np.einsum("bjkk->bjk", Belief(evidence).log_belief())  # (B, J, K) belief in each candidate's own slot
+    # (B, J, K) belief in each candidate's own slot
+    own = np.einsum("bjkk->bjk", Belief(evidence).log_belief())
     author = np.full((300, 1, 6, 6), np.nan)
     np.put_along_axis(author[:, 0], whom, own, axis=2)  # what nobody was shown stays NaN
     paid = mirror_reward(author, mask[:, :1], seen=seen_by(whom))[:, 0]  # (B, N)
@@ -155,7 +170,9 @@ def test_beliefs_scores_and_rewards_are_those_of_a_lineup_of_k() -> None:
         worth = [np.log(3) + max(author[b, 0, j, n], np.log(1e-4)) for j in witnesses]
         assert paid[b, n] == pytest.approx(np.mean(worth), abs=1e-6)
     team = mirror_reward(author, mask[:, :1], seen=seen_by(whom), credit="team")[:, 0]
-    np.testing.assert_allclose(team, np.broadcast_to(paid.mean(1, keepdims=True), paid.shape), atol=1e-6)
+    np.testing.assert_allclose(
+        team, np.broadcast_to(paid.mean(1, keepdims=True), paid.shape), atol=1e-6
+    )
 
 
 def test_seen_by_all_is_the_reward_as_it_was() -> None:
@@ -176,7 +193,8 @@ def test_seen_by_all_is_the_reward_as_it_was() -> None:
 
 
 def test_distances_count_the_steps_lived_together() -> None:
-    places = np.array([[[0.0], [1.0], [5.0]], [[0.0], [3.0], [9.0]], [[0.0], [9.0], [9.0]]])[None]  # (1, T, N, 1)
+    # (1, T, N, 1)
+    places = np.array([[[0.0], [1.0], [5.0]], [[0.0], [3.0], [9.0]], [[0.0], [9.0], [9.0]]])[None]
     mask = np.array([[True, True, True], [True, True, False], [True, False, False]])[None]
     gaps = mean_distance(places, mask)
     np.testing.assert_allclose(gaps[0], [[0, 2, 5], [2, 0, 4], [5, 4, 0]])
@@ -200,6 +218,9 @@ def test_wrong_arrays_are_refused() -> None:
     with pytest.raises(ShapeError, match="evidence must be"):
         neighbourhood_evidence(np.zeros((1, 2, 3, 3)), [[[0, 1], [0, 1], [0, 2]]])
     assert not neighbourhood_limit(
-        np.zeros((2, 1, 3, 3)), np.ones((2, 1, 3), bool), gaps, nearest_agents(gaps, 1, run=0, episodes=[0, 1]),
+        np.zeros((2, 1, 3, 3)),
+        np.ones((2, 1, 3), bool),
+        gaps,
+        nearest_agents(gaps, 1, run=0, episodes=[0, 1]),
         slot_exchangeable=False,
-    ).valid  # fmt: skip
+    ).valid

@@ -1,4 +1,5 @@
-"""Exact sums over permutations: against brute force, against known permanents, and under every symmetry."""
+"""Exact sums over permutations: against brute force, against known permanents, and under every
+symmetry."""
 
 from __future__ import annotations
 
@@ -54,9 +55,12 @@ def test_batches_agree_with_brute_force(agents: int, scale: float) -> None:
 
 
 def test_differences_of_hundreds_of_nats_do_not_underflow() -> None:
-    # Two orders of equal weight; every entry of the first is 700 nats below every entry of the others.
+    # Two orders of equal weight; every entry of the first is 700 nats below every entry of the
+    # others.
     logs = np.array([[-700.0, -700.0, -5000.0], [700.0, 700.0, -5000.0], [0.0, 0.0, 900.0]])
-    np.testing.assert_allclose(permutation_marginals(logs), [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0, 0, 1]], atol=1e-12)
+    np.testing.assert_allclose(
+        permutation_marginals(logs), [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0, 0, 1]], atol=1e-12
+    )
     assert np.isfinite(log_permutation_marginals(logs)).all()
     assert log_permutation_sum(logs) == pytest.approx(900 + math.log(2))
 
@@ -77,7 +81,8 @@ def test_permanents_of_known_matrices(agents: int) -> None:
     derangements = round(math.factorial(agents) / math.e)
     assert log_permutation_sum(no_fixed_point) == pytest.approx(math.log(derangements))
     distance = np.abs(np.subtract.outer(np.arange(agents), np.arange(agents)))
-    neighbours = np.where(distance <= 1, 0.0, -np.inf)  # permanent of the tridiagonal of ones: a Fibonacci number
+    # permanent of the tridiagonal of ones: a Fibonacci number
+    neighbours = np.where(distance <= 1, 0.0, -np.inf)
     fibonacci = [1, 1]
     while len(fibonacci) <= agents:
         fibonacci.append(fibonacci[-1] + fibonacci[-2])
@@ -87,7 +92,9 @@ def test_permanents_of_known_matrices(agents: int) -> None:
 @pytest.mark.parametrize("agents", [7, 9, 11])
 def test_larger_sums_agree_with_inclusion_and_exclusion(agents: int) -> None:
     matrix = np.random.default_rng(agents).uniform(0.5, 1.5, size=(agents, agents))
-    assert math.exp(log_permutation_sum(np.log(matrix))) == pytest.approx(brute_force.ryser_permanent(matrix), rel=1e-7)
+    assert math.exp(log_permutation_sum(np.log(matrix))) == pytest.approx(
+        brute_force.ryser_permanent(matrix), rel=1e-7
+    )
 
 
 @pytest.mark.parametrize("agents", [8, 13, 16])
@@ -113,11 +120,15 @@ def test_marginals_are_doubly_stochastic(logs: FloatArray) -> None:
 
 @settings(max_examples=60)
 @given(logs=evidence(7), data=st.data())
-def test_shifting_whole_rows_or_columns_changes_nothing(logs: FloatArray, data: st.DataObject) -> None:
+def test_shifting_whole_rows_or_columns_changes_nothing(
+    logs: FloatArray, data: st.DataObject
+) -> None:
     shift = st.lists(st.floats(-1000, 1000), min_size=len(logs), max_size=len(logs))
     rows, columns = np.array(data.draw(shift)), np.array(data.draw(shift))
     shifted = logs + rows[:, None] + columns
-    np.testing.assert_allclose(permutation_marginals(shifted), permutation_marginals(logs), atol=1e-9)
+    np.testing.assert_allclose(
+        permutation_marginals(shifted), permutation_marginals(logs), atol=1e-9
+    )
     assert log_permutation_sum(shifted) == pytest.approx(
         float(log_permutation_sum(logs)) + rows.sum() + columns.sum(), abs=1e-8
     )
@@ -125,11 +136,15 @@ def test_shifting_whole_rows_or_columns_changes_nothing(logs: FloatArray, data: 
 
 @settings(max_examples=60)
 @given(logs=evidence(7), data=st.data())
-def test_reordering_slots_or_agents_reorders_the_marginals(logs: FloatArray, data: st.DataObject) -> None:
+def test_reordering_slots_or_agents_reorders_the_marginals(
+    logs: FloatArray, data: st.DataObject
+) -> None:
     rows = np.array(data.draw(st.permutations(range(len(logs)))))
     columns = np.array(data.draw(st.permutations(range(len(logs)))))
     marginals = permutation_marginals(logs)
-    np.testing.assert_allclose(permutation_marginals(logs[rows][:, columns]), marginals[rows][:, columns], atol=1e-11)
+    np.testing.assert_allclose(
+        permutation_marginals(logs[rows][:, columns]), marginals[rows][:, columns], atol=1e-11
+    )
     np.testing.assert_allclose(permutation_marginals(logs.T), marginals.T, atol=1e-11)
 
 
@@ -154,7 +169,9 @@ def test_impossible_pairs_get_no_probability_and_the_rest_stays_exact() -> None:
     assert np.isneginf(log_permutation_marginals(logs)[np.isneginf(logs)]).all()
 
 
-@pytest.mark.parametrize("function", [permutation_marginals, log_permutation_sum, most_probable_permutation])
+@pytest.mark.parametrize(
+    "function", [permutation_marginals, log_permutation_sum, most_probable_permutation]
+)
 def test_what_has_no_answer_is_refused(function: object) -> None:
     assert callable(function)
     for bad in (np.nan, np.inf):

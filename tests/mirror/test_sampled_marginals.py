@@ -10,7 +10,9 @@ from mirrorenv.mirror import permutation_marginals, sampled_marginals
 
 
 @pytest.mark.parametrize(("agents", "scale"), [(3, 1.0), (6, 3.0), (8, 0.5), (8, 2.0), (8, 8.0)])
-def test_samples_agree_with_the_exact_marginals_within_their_error(agents: int, scale: float) -> None:
+def test_samples_agree_with_the_exact_marginals_within_their_error(
+    agents: int, scale: float
+) -> None:
     rng = np.random.default_rng([agents, int(10 * scale)])
     logs = rng.normal(scale=scale, size=(4, agents, agents))
     exact = permutation_marginals(logs)
@@ -55,14 +57,16 @@ def test_twenty_agents_with_a_known_answer() -> None:
 
 
 def test_orders_that_no_move_connects_are_weighed_rightly() -> None:
-    """Either everyone stays or everyone moves on by one, 2 nats likelier, and nothing cheap lies between."""
+    """Either everyone stays or everyone moves on by one, 2 nats likelier, and nothing cheap lies
+    between."""
     logs = np.full((8, 8), -30.0)
     slots = np.arange(8)
     logs[slots, slots] = 0.0
     logs[slots, (slots + 1) % 8] = 2.0 / 8
     found, error = sampled_marginals(logs, 512, np.random.default_rng(8))
     assert permutation_marginals(logs)[0, 0] == pytest.approx(1 / (1 + np.exp(2.0)), abs=1e-6)
-    assert abs(found[0, 0] - 0.119) < 4 * error[0, 0] and error[0, 0] < 0.04  # unweighted it is 0.45
+    # unweighted it is 0.45
+    assert abs(found[0, 0] - 0.119) < 4 * error[0, 0] and error[0, 0] < 0.04
 
 
 def test_impossible_pairs_and_huge_differences_are_sampled_too() -> None:

@@ -1,4 +1,5 @@
-"""The score: every figure against loops written from its definition, at its anchors, and blind to the slots' order."""
+"""The score: every figure against loops written from its definition, at its anchors, and blind to
+the slots' order."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ B, J, N = 30, 4, 4
 
 def shuffles(batch: int = B, observers: int = J, agents: int = N) -> IntArray:
     """(B, J, K) every observer its own lineup."""
-    return np.stack([lineup_permutations("t", np.arange(batch), j, agents) for j in range(observers)], axis=1)
+    return np.stack(
+        [lineup_permutations("t", np.arange(batch), j, agents) for j in range(observers)], axis=1
+    )
 
 
 def noisy(seed: int = 0, strength: float = 1.5) -> tuple[FloatArray, IntArray]:
@@ -45,7 +48,8 @@ def noisy(seed: int = 0, strength: float = 1.5) -> tuple[FloatArray, IntArray]:
 
 
 def in_time(seed: int = 0, steps: int = 20) -> tuple[FloatArray, IntArray, BoolArray]:
-    """Evidence over time (B, T, J, K, N) of the exact limit, shown to each observer in its own order."""
+    """Evidence over time (B, T, J, K, N) of the exact limit, shown to each observer in its own
+    order."""
     rng = np.random.default_rng(seed)
     policies = rng.dirichlet(np.ones(4), size=N)
     lengths = rng.integers(steps // 2, steps + 1, size=(B, N))
@@ -53,8 +57,12 @@ def in_time(seed: int = 0, steps: int = 20) -> tuple[FloatArray, IntArray, BoolA
     logs = log_probabilities(policies, play(rng, policies, B, steps))
     authors = cumulative_evidence(logs, mask)  # (B, T, N, N) in author order
     truth = shuffles()
-    shown = np.stack([np.take_along_axis(authors, truth[:, None, j, :, None], axis=2) for j in range(J)], axis=2)
-    alive = np.stack([np.take_along_axis(mask, truth[:, None, j], axis=2) for j in range(J)], axis=2)
+    shown = np.stack(
+        [np.take_along_axis(authors, truth[:, None, j, :, None], axis=2) for j in range(J)], axis=2
+    )
+    alive = np.stack(
+        [np.take_along_axis(mask, truth[:, None, j], axis=2) for j in range(J)], axis=2
+    )
     return shown, truth, alive
 
 
@@ -81,7 +89,8 @@ def test_joint_verdicts_come_from_the_posterior_over_permutations() -> None:
     assert score.exact is not None and score.exact.value == pytest.approx(np.mean(whole))
     assert score.expected_right.value == pytest.approx(np.mean(number))
     alone = score_belief(Belief(evidence), truth)
-    assert alone.exact is not None and score.exact.value > alone.exact.value  # knowing that each made one helps
+    # knowing that each made one helps
+    assert alone.exact is not None and score.exact.value > alone.exact.value
 
 
 @pytest.mark.parametrize("decode", ["independent", "marginals"])
@@ -89,12 +98,15 @@ def test_information_is_log_n_plus_the_mean_log_belief_in_the_author(decode: Any
     evidence, truth = noisy()
     logs = Belief(evidence).log_belief(decode)
     per_episode = [
-        math.log(N) + np.mean([logs[b, j, k, truth[b, j, k]] for j in range(J) for k in range(N)]) for b in range(B)
+        math.log(N) + np.mean([logs[b, j, k, truth[b, j, k]] for j in range(J) for k in range(N)])
+        for b in range(B)
     ]
     score = score_belief(Belief(evidence), truth, decode=decode)
     assert score.information.value == pytest.approx(np.mean(per_episode))
     expected = t_interval(per_episode)
-    assert (score.information.low, score.information.high) == pytest.approx((expected.low, expected.high))
+    assert (score.information.low, score.information.high) == pytest.approx(
+        (expected.low, expected.high)
+    )
     assert score.effective_agents.value == pytest.approx(math.exp(np.mean(per_episode)))
     np.testing.assert_allclose(episode_information(logs, truth), per_episode)
 
@@ -107,7 +119,9 @@ def test_joint_information_is_of_whole_permutations() -> None:
     for decode in ("independent", "marginals"):
         score = score_belief(Belief(evidence), truth, decode=decode)  # type: ignore[arg-type]
         assert score.joint_information is not None
-        assert score.joint_information.value == pytest.approx(math.log(math.factorial(N)) + np.mean(logs))
+        assert score.joint_information.value == pytest.approx(
+            math.log(math.factorial(N)) + np.mean(logs)
+        )
 
 
 def test_brier_and_calibration_follow_their_definitions() -> None:
@@ -120,7 +134,9 @@ def test_brier_and_calibration_follow_their_definitions() -> None:
         right.append(belief[place].argmax() == truth[place])
     order = np.argsort(stated)
     bins = np.array_split(order, 15)
-    error = sum(abs(np.array(stated)[bin].sum() - np.array(right)[bin].sum()) for bin in bins) / len(stated)
+    error = sum(
+        abs(np.array(stated)[bin].sum() - np.array(right)[bin].sum()) for bin in bins
+    ) / len(stated)
     score = score_belief(Belief(2.5 * evidence), truth)
     assert score.brier.value == pytest.approx(np.mean(squared))
     assert score.calibration_error.value == pytest.approx(error, abs=1e-9)
@@ -136,7 +152,9 @@ def test_a_calibrated_belief_has_a_small_calibration_error() -> None:
     picked = (weights.cumsum(axis=1) < rng.random((4000, 1))).sum(axis=1)
     truth = orders[picked][:, None]
     calibrated = score_belief(Belief(evidence), truth, decode="marginals").calibration_error.value
-    sharpened = score_belief(Belief(2 * evidence), truth, decode="marginals").calibration_error.value
+    sharpened = score_belief(
+        Belief(2 * evidence), truth, decode="marginals"
+    ).calibration_error.value
     assert calibrated < 0.03 < 0.05 < sharpened
 
 
@@ -154,7 +172,11 @@ def test_self_figures_follow_signal_detection() -> None:
         known_by = [np.mean((verdict[:, i] == j)[truth[:, i] == j]) for i in range(J)]
         advantages.append(known_by[j] - np.mean([known_by[i] for i in range(J) if i != j]))
     score = score_belief(Belief(evidence), truth)
-    assert score.self_dprime is not None and score.self_criterion is not None and score.self_advantage is not None
+    assert (
+        score.self_dprime is not None
+        and score.self_criterion is not None
+        and score.self_advantage is not None
+    )
     assert score.self_dprime.value == pytest.approx(np.mean(dprimes))
     assert score.self_criterion.value == pytest.approx(np.mean(criteria))
     assert score.self_advantage.value == pytest.approx(np.mean(advantages), abs=1e-12)
@@ -162,7 +184,15 @@ def test_self_figures_follow_signal_detection() -> None:
 
 
 def test_intervals_are_as_wide_as_figures_vary_from_run_to_run() -> None:
-    names = ("top1", "information", "self_dprime", "self_criterion", "calibration_error", "brier", "efficiency")
+    names = (
+        "top1",
+        "information",
+        "self_dprime",
+        "self_criterion",
+        "calibration_error",
+        "brier",
+        "efficiency",
+    )
     values: dict[str, list[float]] = {name: [] for name in names}
     widths: dict[str, list[float]] = {name: [] for name in names}
     for seed in range(60):
@@ -172,7 +202,8 @@ def test_intervals_are_as_wide_as_figures_vary_from_run_to_run() -> None:
         for name in names:
             figure = getattr(score, name)
             values[name].append(figure.value)
-            widths[name].append((figure.high - figure.low) / (2 * 2.045))  # t quantile at 29 degrees of freedom
+            # t quantile at 29 degrees of freedom
+            widths[name].append((figure.high - figure.low) / (2 * 2.045))
     for name in names:
         assert np.mean(widths[name]) == pytest.approx(np.std(values[name], ddof=1), rel=0.35), name
 
@@ -192,15 +223,21 @@ def test_an_agent_that_knows_itself_better_shows_a_self_advantage() -> None:
 def test_chance_scores_chance_even_in_author_order(decode: Any, ordered: bool) -> None:
     batch = 400
     truth = np.broadcast_to(np.arange(N), (batch, J, N)) if ordered else shuffles(batch)
-    score = score_belief(Belief(np.zeros((batch, J, N, N))), truth, decode=decode, limit_information=np.zeros(batch))
+    score = score_belief(
+        Belief(np.zeros((batch, J, N, N))), truth, decode=decode, limit_information=np.zeros(batch)
+    )
     assert score.top1.value == pytest.approx(1 / N)
     assert score.information.value == pytest.approx(0.0, abs=1e-12)
-    assert score.joint_information is not None and score.joint_information.value == pytest.approx(0.0, abs=1e-12)
+    assert score.joint_information is not None and score.joint_information.value == pytest.approx(
+        0.0, abs=1e-12
+    )
     assert score.effective_agents.value == pytest.approx(1.0)
     assert score.brier.value == pytest.approx(1 - 1 / N)
     assert score.calibration_error.value == pytest.approx(0.0, abs=1e-9)
     assert score.self_dprime is not None and score.self_dprime.value == pytest.approx(0.0, abs=0.01)
-    assert score.self_advantage is not None and score.self_advantage.value == pytest.approx(0.0, abs=1e-12)
+    assert score.self_advantage is not None and score.self_advantage.value == pytest.approx(
+        0.0, abs=1e-12
+    )
     assert score.expected_right.value == pytest.approx(1.0, abs=0.12)
     chance = 1 / math.factorial(N) if decode == "marginals" else N**-N
     assert score.exact is not None and score.exact.value == pytest.approx(chance, abs=0.02)
@@ -228,7 +265,10 @@ def test_the_order_of_the_slots_does_not_matter(seed: int, decode: Any) -> None:
     limit = np.full(B, 1.0) + 0.1 * np.arange(B)
     first = score_belief(Belief(evidence), truth, decode=decode, limit_information=limit).to_dict()
     second = score_belief(
-        Belief(moved), np.take_along_axis(truth, shuffle, axis=2), decode=decode, limit_information=limit
+        Belief(moved),
+        np.take_along_axis(truth, shuffle, axis=2),
+        decode=decode,
+        limit_information=limit,
     ).to_dict()
     for name, found in first.items():
         assert (found is None) == (second[name] is None)
@@ -242,14 +282,18 @@ def test_efficiency_is_the_ratio_of_information_on_the_same_episodes() -> None:
     score = score_belief(Belief(shown[:, -1]), truth, limit_information=limit)
     assert score.efficiency is not None
     assert score.efficiency.value == pytest.approx(score.information.value / limit.mean())
-    assert score.efficiency.value < 1.0 and score.efficiency.low < score.efficiency.value < score.efficiency.high
+    assert (
+        score.efficiency.value < 1.0
+        and score.efficiency.low < score.efficiency.value < score.efficiency.high
+    )
     full = score_belief(Belief(shown[:, -1]), truth, decode="marginals", limit_information=limit)
     assert full.efficiency is not None and full.efficiency.value == pytest.approx(1.0)
 
 
 def test_efficiency_against_almost_no_information_is_undefined() -> None:
     evidence, truth = noisy()
-    for limit in (np.full(B, 0.005), np.where(np.arange(B) % 2, 3.0, -2.5)):  # tiny; large but not clear of zero
+    # tiny; large but not clear of zero
+    for limit in (np.full(B, 0.005), np.where(np.arange(B) % 2, 3.0, -2.5)):
         score = score_belief(Belief(evidence), truth, limit_information=limit)
         assert score.efficiency is None and score.to_dict()["efficiency"] is None
 
@@ -268,7 +312,9 @@ def test_time_to_identify_is_counted_step_by_step() -> None:
                     first = t + 1
                     break
             steps.append(first)
-        score = score_belief(Belief(shown[:, -1]), truth, decode=decode, evidence_over_time=shown, mask=alive)  # type: ignore[arg-type]
+        score = score_belief(
+            Belief(shown[:, -1]), truth, decode=decode, evidence_over_time=shown, mask=alive
+        )  # type: ignore[arg-type]
         assert score.time_to_identify is not None
         assert score.time_to_identify.value == pytest.approx(np.mean(steps))
 
@@ -279,9 +325,14 @@ def test_even_evidence_has_a_handshake_index_of_one_tenth() -> None:
         per_step = 0.2 * (truth[:, None, ..., None] == np.arange(N)) * np.ones((B, steps, J, N, N))
         alive = np.ones((B, steps, J, N), bool)
         score = score_belief(
-            Belief(per_step.sum(axis=1)), truth, evidence_over_time=per_step.cumsum(axis=1), mask=alive
+            Belief(per_step.sum(axis=1)),
+            truth,
+            evidence_over_time=per_step.cumsum(axis=1),
+            mask=alive,
         )
-        assert score.handshake_index is not None and score.handshake_index.value == pytest.approx(0.1)
+        assert score.handshake_index is not None and score.handshake_index.value == pytest.approx(
+            0.1
+        )
 
 
 def test_a_secret_sign_at_the_start_shows_in_the_handshake_index() -> None:
@@ -289,14 +340,20 @@ def test_a_secret_sign_at_the_start_shows_in_the_handshake_index() -> None:
     per_step = (truth[:, None, ..., None] == np.arange(N)) * np.ones((B, 40, J, N, N)) * 0.01
     per_step[:, :2] *= 300.0
     mask = np.ones((B, 40, N), bool)  # one mask for all observers
-    score = score_belief(Belief(per_step.sum(axis=1)), truth, evidence_over_time=per_step.cumsum(axis=1), mask=mask)
-    assert score.handshake_index is not None and score.handshake_index.value == pytest.approx(6.02 / 6.38)
+    score = score_belief(
+        Belief(per_step.sum(axis=1)), truth, evidence_over_time=per_step.cumsum(axis=1), mask=mask
+    )
+    assert score.handshake_index is not None and score.handshake_index.value == pytest.approx(
+        6.02 / 6.38
+    )
 
 
 def test_without_evidence_time_figures_are_undefined() -> None:
     truth = shuffles()
     nothing = np.zeros((B, 5, J, N, N))
-    score = score_belief(Belief(nothing[:, -1]), truth, evidence_over_time=nothing, mask=np.ones((B, 5, J, N), bool))
+    score = score_belief(
+        Belief(nothing[:, -1]), truth, evidence_over_time=nothing, mask=np.ones((B, 5, J, N), bool)
+    )
     assert score.time_to_identify is None and score.handshake_index is None
     assert {"time_to_identify", "handshake_index"} <= set(score.undefined)
 
@@ -325,7 +382,9 @@ def test_matrices_average_beliefs_by_true_author() -> None:
 def test_a_judge_from_outside_has_no_self() -> None:
     evidence, truth = noisy()
     score = score_belief(Belief(evidence[:, :1]), truth[:, :1])
-    assert score.self_dprime is None and score.self_criterion is None and score.self_advantage is None
+    assert (
+        score.self_dprime is None and score.self_criterion is None and score.self_advantage is None
+    )
     assert "observer j to be agent j" in score.undefined["self_dprime"]
 
 
@@ -353,7 +412,11 @@ def test_a_decoded_belief_scores_like_its_marginals() -> None:
 def test_a_score_goes_to_json_whole() -> None:
     shown, truth, alive = in_time()
     score = score_belief(
-        Belief(shown[:, -1]), truth, limit_information=np.ones(B), evidence_over_time=shown, mask=alive
+        Belief(shown[:, -1]),
+        truth,
+        limit_information=np.ones(B),
+        evidence_over_time=shown,
+        mask=alive,
     )
     found = json.loads(json.dumps(score.to_dict(), allow_nan=False))
     assert list(found) == [name for name in Score.__dataclass_fields__ if name != "undefined"]
@@ -364,7 +427,11 @@ def test_a_score_goes_to_json_whole() -> None:
 def test_one_episode_scores_without_intervals() -> None:
     shown, truth, alive = in_time()
     score = score_belief(
-        Belief(shown[:1, -1]), truth[:1], limit_information=[1.0], evidence_over_time=shown[:1], mask=alive[:1]
+        Belief(shown[:1, -1]),
+        truth[:1],
+        limit_information=[1.0],
+        evidence_over_time=shown[:1],
+        mask=alive[:1],
     )
     assert math.isfinite(score.information.value) and score.information.low == -math.inf
     json.dumps(score.to_dict(), allow_nan=False)

@@ -1,4 +1,5 @@
-"""Episodes and trajectories: what they accept, what they refuse, and that single agents come out whole."""
+"""Episodes and trajectories: what they accept, what they refuse, and that single agents come out
+whole."""
 
 from __future__ import annotations
 
@@ -51,7 +52,10 @@ def test_selection_and_concatenation_give_back_the_same_episodes() -> None:
 
 
 def test_continuous_actions_are_accepted() -> None:
-    assert batch(actions=np.zeros((B, T, N, 2), np.float32)).trajectory(1, 0).actions.shape == (T, 2)
+    assert batch(actions=np.zeros((B, T, N, 2), np.float32)).trajectory(1, 0).actions.shape == (
+        T,
+        2,
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,7 +86,9 @@ def test_a_number_that_is_not_finite_is_refused_where_it_counts_and_ignored_wher
     observations[0, 4, 1, 2] = np.nan  # after the agent's last step
     batch(observations=observations)
     observations[0, 2, 1, 2] = np.nan
-    with pytest.raises(ShapeError, match="observations is not finite in episode 0, step 2, agent 1"):
+    with pytest.raises(
+        ShapeError, match="observations is not finite in episode 0, step 2, agent 1"
+    ):
         batch(observations=observations)
 
 

@@ -18,12 +18,16 @@ from mirrorenv.population.population import Population
 from mirrorenv.population.settings import ObserverSettings, PopulationSettings, PopulationShape
 
 AGENTS, SEEN, CHOICES = 3, 4, 5
-DISCRETE = PopulationShape(num_agents=AGENTS, observation_size=SEEN, num_actions=CHOICES, action_size=0)
+DISCRETE = PopulationShape(
+    num_agents=AGENTS, observation_size=SEEN, num_actions=CHOICES, action_size=0
+)
 CONTINUOUS = PopulationShape(num_agents=AGENTS, observation_size=SEEN, num_actions=0, action_size=2)
 BLIND = PopulationShape(num_agents=AGENTS, observation_size=0, num_actions=CHOICES, action_size=0)
 
 # (trunk, weights, what the observer reads through)
-PLANNERS = list(itertools.product(("mlp", "gru"), ("separate", "shared"), ("separate", "shared", "stopped")))
+PLANNERS = list(
+    itertools.product(("mlp", "gru"), ("separate", "shared"), ("separate", "shared", "stopped"))
+)
 
 
 def population(
@@ -39,7 +43,9 @@ def population(
 ) -> Population:
     """A population with 8 units a layer whose policies differ (gain 1)."""
     reader = ObserverSettings(head=head, trunk=reads, hidden=8, **observer)
-    settings = PopulationSettings(trunk=trunk, weights=weights, hidden=8, initial_gain=gain, observer=reader)
+    settings = PopulationSettings(
+        trunk=trunk, weights=weights, hidden=8, initial_gain=gain, observer=reader
+    )
     return Population(shape, settings, seed)
 
 
@@ -63,7 +69,9 @@ def some_episodes(
     return observations, torch.tanh(torch.randn(*lead, shape.action_size, generator=generator))
 
 
-def lineup_of(model: Population, observations: Tensor, actions: Tensor, mask: Tensor | None = None) -> LineupTensors:
+def lineup_of(
+    model: Population, observations: Tensor, actions: Tensor, mask: Tensor | None = None
+) -> LineupTensors:
     """The episodes as a lineup in the order given."""
     shown = torch.ones(observations.shape[:3]) if mask is None else mask
     return LineupTensors(observations, model.action_features(actions), shown)
@@ -72,11 +80,16 @@ def lineup_of(model: Population, observations: Tensor, actions: Tensor, mask: Te
 def some_experience(
     model: Population, batch: int = 5, time: int = 7, seed: int = 0, *, ragged: bool = True
 ) -> Experience:
-    """Random episodes with the columns a learner needs; agents of one episode end at different times if ragged."""
+    """Random episodes with the columns a learner needs; agents of one episode end at different
+    times if ragged."""
     rng = np.random.default_rng(seed)
     observations, actions = some_episodes(batch, time, model.shape, seed)
     lead = (batch, time, model.shape.num_agents)
-    lengths = rng.integers(1, time + 1, size=(batch, model.shape.num_agents)) if ragged else np.full(lead[::2], time)
+    lengths = (
+        rng.integers(1, time + 1, size=(batch, model.shape.num_agents))
+        if ragged
+        else np.full(lead[::2], time)
+    )
     with torch.no_grad():
         output = model.actor.sequence(observations)
         log_p = output.distribution.log_probability(actions)

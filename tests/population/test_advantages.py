@@ -23,17 +23,23 @@ def case(seed: int, batch: int = 3, time: int = 6, agents: int = 2) -> dict[str,
     }
 
 
-def by_definition(rewards: np.ndarray, values: np.ndarray, last: float, gamma: float, lam: float) -> np.ndarray:
+def by_definition(
+    rewards: np.ndarray, values: np.ndarray, last: float, gamma: float, lam: float
+) -> np.ndarray:
     """One agent's advantages over its live steps: sum over l of (gamma lam)^l delta[t + l]."""
     length = len(rewards)
     following = np.append(values[1:], last)
     delta = rewards + gamma * following - values
-    return np.array([sum((gamma * lam) ** (s - t) * delta[s] for s in range(t, length)) for t in range(length)])
+    return np.array(
+        [sum((gamma * lam) ** (s - t) * delta[s] for s in range(t, length)) for t in range(length)]
+    )
 
 
 @given(st.integers(0, 10_000), unit, unit, st.booleans())
 @settings(deadline=None, max_examples=60)
-def test_they_are_the_weighted_sum_of_all_later_surprises(seed: int, gamma: float, lam: float, cut: bool) -> None:
+def test_they_are_the_weighted_sum_of_all_later_surprises(
+    seed: int, gamma: float, lam: float, cut: bool
+) -> None:
     given_ = case(seed)
     last = given_.pop("last_value")
     advantage, target = advantages(**given_, last_value=last if cut else None, gamma=gamma, lam=lam)
@@ -60,7 +66,9 @@ def test_what_happens_after_an_agent_has_ended_does_not_matter() -> None:
     changed["rewards"][~given_["mask"]] += 100.0
     changed["values"][~given_["mask"]] -= 100.0
     for one, other in zip(
-        advantages(**given_, gamma=0.9, lam=0.8), advantages(**changed, gamma=0.9, lam=0.8), strict=True
+        advantages(**given_, gamma=0.9, lam=0.8),
+        advantages(**changed, gamma=0.9, lam=0.8),
+        strict=True,
     ):
         np.testing.assert_array_equal(one, other)
 
@@ -68,6 +76,8 @@ def test_what_happens_after_an_agent_has_ended_does_not_matter() -> None:
 def test_a_perfect_critic_leaves_no_advantage() -> None:
     rewards = np.ones((1, 4, 1), np.float32)
     values = np.array([4.0, 3.0, 2.0, 1.0], np.float32).reshape(1, 4, 1)
-    advantage, target = advantages(rewards, values, np.ones((1, 4, 1), bool), last_value=None, gamma=1.0, lam=0.95)
+    advantage, target = advantages(
+        rewards, values, np.ones((1, 4, 1), bool), last_value=None, gamma=1.0, lam=0.95
+    )
     assert advantage == pytest.approx(np.zeros((1, 4, 1)))
     assert target == pytest.approx(values)

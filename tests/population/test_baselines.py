@@ -1,4 +1,5 @@
-"""Observers that are not trained with the population: what they can and cannot see, against closed forms."""
+"""Observers that are not trained with the population: what they can and cannot see, against closed
+forms."""
 
 from __future__ import annotations
 
@@ -11,7 +12,12 @@ from scipy import stats
 
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror import Belief, EpisodeBatch
-from mirrorenv.population.observers.baselines import BASELINES, ActionHistogram, FirstObservation, ObservationClassifier
+from mirrorenv.population.observers.baselines import (
+    BASELINES,
+    ActionHistogram,
+    FirstObservation,
+    ObservationClassifier,
+)
 from mirrorenv.population.observers.baselines.eoi import eoi_loss
 
 AGENTS, CHOICES = 3, 4
@@ -19,15 +25,26 @@ QUICK: dict[str, dict[str, Any]] = {"eoi": {"updates": 200, "rows": 128, "learni
 
 
 def episodes(
-    batch: int = 60, time: int = 8, *, start: float = 0.0, place: float = 0.0, habit: float = 0.0, seed: int = 0
+    batch: int = 60,
+    time: int = 8,
+    *,
+    start: float = 0.0,
+    place: float = 0.0,
+    habit: float = 0.0,
+    seed: int = 0,
 ) -> EpisodeBatch:
-    """Noise, in which the author shows in the first observation, in later ones, or in the actions, as much as asked."""
+    """Noise, in which the author shows in the first observation, in later ones, or in the actions,
+    as much as asked."""
     rng = np.random.default_rng(seed)
     names = np.arange(AGENTS)
     seen = rng.normal(size=(batch, time, AGENTS, 2))
     seen[:, 0, :, 0] += start * names
     seen[:, 1:, :, 0] += place * names
-    done = np.where(rng.random((batch, time, AGENTS)) < habit, names, rng.integers(CHOICES, size=(batch, time, AGENTS)))
+    done = np.where(
+        rng.random((batch, time, AGENTS)) < habit,
+        names,
+        rng.integers(CHOICES, size=(batch, time, AGENTS)),
+    )
     return EpisodeBatch(
         observations=seen.astype(np.float32),
         actions=done,
@@ -57,7 +74,8 @@ SEES = {
 def test_each_sees_what_it_looks_at_and_nothing_else(name: str, sign: str) -> None:
     found = top1(name, **{sign: SIGNS[sign]})
     if sign in SEES[name]:
-        assert found > (0.6 if (name, sign) == ("eoi", "start") else 0.9)  # one telling step among eight
+        # one telling step among eight
+        assert found > (0.6 if (name, sign) == ("eoi", "start") else 0.9)
     else:
         assert abs(found - 1 / AGENTS) < 0.12
 
@@ -75,7 +93,9 @@ def test_evidence_follows_the_trajectory_and_not_its_place(name: str) -> None:
     )
     assert observer.evidence(record).shape == (5, AGENTS, AGENTS)
     assert observer.evidence(record).dtype == np.float64
-    np.testing.assert_allclose(observer.evidence(moved), observer.evidence(record)[:, order], atol=1e-5)
+    np.testing.assert_allclose(
+        observer.evidence(moved), observer.evidence(record)[:, order], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -112,11 +132,18 @@ def test_continuous_actions_are_counted_by_a_gaussian_for_each_agent() -> None:
     rng = np.random.default_rng(0)
 
     def moves(batch: int) -> EpisodeBatch:
-        done = rng.normal([0.0, 0.5, -0.5], [0.1, 0.3, 0.1], size=(batch, 6, 2, 3)).swapaxes(2, 3).astype(np.float32)
+        done = (
+            rng.normal([0.0, 0.5, -0.5], [0.1, 0.3, 0.1], size=(batch, 6, 2, 3))
+            .swapaxes(2, 3)
+            .astype(np.float32)
+        )
         lead = done.shape[:3]
         seen = np.zeros((*lead, 1), np.float32)
         return EpisodeBatch(
-            observations=seen, actions=done, rewards=np.zeros(lead, np.float32), mask=np.ones(lead, bool)
+            observations=seen,
+            actions=done,
+            rewards=np.zeros(lead, np.float32),
+            mask=np.ones(lead, bool),
         )
 
     past, now = moves(200), moves(50)
@@ -126,7 +153,9 @@ def test_continuous_actions_are_counted_by_a_gaussian_for_each_agent() -> None:
     assert (evidence.argmax(-1) == np.arange(3)).mean() > 0.95
     mine = past.actions[:, :, 1].reshape(-1, 2).astype(np.float64)
     distribution = stats.norm(mine.mean(0), mine.std(0))
-    assert evidence[0, 2, 1] == pytest.approx(distribution.logpdf(now.actions[0, :, 2]).sum(), rel=1e-4)
+    assert evidence[0, 2, 1] == pytest.approx(
+        distribution.logpdf(now.actions[0, :, 2]).sum(), rel=1e-4
+    )
 
 
 def test_the_first_glance_is_honest_about_how_little_it_knows() -> None:
@@ -139,13 +168,21 @@ def test_the_first_glance_is_honest_about_how_little_it_knows() -> None:
 @pytest.mark.parametrize(("beta_1", "beta_2"), [(0.0, 0.0), (0.0, 0.2), (0.3, 0.1)])
 def test_eois_loss_is_the_published_one(beta_1: float, beta_2: float) -> None:
     rng = np.random.default_rng(0)
-    logits, nearby, authors = rng.normal(size=(6, 3)), rng.normal(size=(6, 3)), rng.integers(3, size=6)
+    logits, nearby, authors = (
+        rng.normal(size=(6, 3)),
+        rng.normal(size=(6, 3)),
+        rng.integers(3, size=6),
+    )
     p, near = (np.exp(x) / np.exp(x).sum(1, keepdims=True) for x in (logits, nearby))
 
     def cross_entropy(y: np.ndarray, q: np.ndarray) -> float:
         return float(-(y * np.log(q)).sum(1).mean())
 
-    expected = cross_entropy(np.eye(3)[authors], p) + beta_1 * cross_entropy(near, p) + beta_2 * cross_entropy(p, p)
+    expected = (
+        cross_entropy(np.eye(3)[authors], p)
+        + beta_1 * cross_entropy(near, p)
+        + beta_2 * cross_entropy(p, p)
+    )
     found = eoi_loss(*(torch.from_numpy(x) for x in (logits, nearby, authors)), beta_1, beta_2)
     assert found.item() == pytest.approx(expected)
 

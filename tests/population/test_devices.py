@@ -1,6 +1,7 @@
 """Everything a learner computes stays on the device of its batch.
 
-PyTorch's meta device stands in for a GPU: it refuses to mix with tensors made on the CPU, as a GPU does.
+PyTorch's meta device stands in for a GPU: it refuses to mix with tensors made on the CPU, as a GPU
+does.
 """
 
 from __future__ import annotations
@@ -20,8 +21,12 @@ SHAPE = PopulationShape(num_agents=3, observation_size=2, num_actions=4, action_
 @pytest.mark.parametrize("trunk", ["mlp", "gru"])
 @pytest.mark.parametrize("head", sorted(HEADS))
 @pytest.mark.parametrize("reads_with", ["separate", "shared"])
-def test_an_update_makes_no_tensor_on_the_cpu(weights: str, trunk: str, head: str, reads_with: str) -> None:
-    settings = PopulationSettings(weights=weights, trunk=trunk, observer={"head": head, "trunk": reads_with})  # type: ignore[arg-type]
+def test_an_update_makes_no_tensor_on_the_cpu(
+    weights: str, trunk: str, head: str, reads_with: str
+) -> None:
+    settings = PopulationSettings(
+        weights=weights, trunk=trunk, observer={"head": head, "trunk": reads_with}
+    )  # type: ignore[arg-type]
     population = Population(SHAPE, settings).to("meta")
 
     def column(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -31,7 +36,9 @@ def test_an_update_makes_no_tensor_on_the_cpu(weights: str, trunk: str, head: st
     batch = {name: column(5, 6, 3) for name in names}
     batch |= {"observations": column(5, 6, 3, 2), "actions": column(5, 6, 3, dtype=torch.int64)}
     batch |= {name: column(5, 3, dtype=torch.int64) for name in ("permutation", "labels")}
-    acting, _ = ppo_loss(population.actor.sequence(batch["observations"]), batch, LearningSettings())
+    acting, _ = ppo_loss(
+        population.actor.sequence(batch["observations"]), batch, LearningSettings()
+    )
     reading = read_minibatch(population, batch, settings.observer, torch.Generator())
     recognising, _ = observer_loss(population, reading)
     (acting + recognising).backward()

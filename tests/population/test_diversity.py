@@ -21,7 +21,9 @@ CONTINUOUS = PopulationShape(num_agents=AGENTS, observation_size=SEEN, num_actio
 KINDS = list(itertools.product((DISCRETE, CONTINUOUS), ("mlp", "gru")))
 
 
-def population(shape: PopulationShape, trunk: str, desired: float | None, seed: int = 0) -> Population:
+def population(
+    shape: PopulationShape, trunk: str, desired: float | None, seed: int = 0
+) -> Population:
     settings = PopulationSettings(trunk=trunk, hidden=8, initial_gain=1.0, diversity=desired)  # type: ignore[arg-type]
     return Population(shape, settings, seed)
 
@@ -40,7 +42,9 @@ def test_diversity_is_the_mean_distance_that_a_loop_finds(discrete: bool) -> Non
     told = []
     for b, t in zip(*np.nonzero(mask), strict=True):
         rows = outputs[b, t] - outputs[b, t].mean(-1, keepdims=True) * discrete
-        told += [np.linalg.norm(rows[i] - rows[j]) for i, j in itertools.combinations(range(AGENTS), 2)]
+        told += [
+            np.linalg.norm(rows[i] - rows[j]) for i, j in itertools.combinations(range(AGENTS), 2)
+        ]
     found = neural_diversity(torch.from_numpy(outputs), torch.from_numpy(mask), discrete=discrete)
     assert float(found) == pytest.approx(np.mean(told))
 
@@ -53,24 +57,30 @@ def test_a_constant_added_to_all_logits_is_no_diversity() -> None:
 
 @pytest.mark.parametrize(("shape", "trunk"), KINDS)
 @pytest.mark.parametrize("desired", [0.0, 0.5, 3.0])
-def test_policies_lie_as_far_apart_as_asked(shape: PopulationShape, trunk: str, desired: float) -> None:
+def test_policies_lie_as_far_apart_as_asked(
+    shape: PopulationShape, trunk: str, desired: float
+) -> None:
     actor, seen = population(shape, trunk, desired).actor, histories()
     said = actor.sequence(seen, EVERYTHING).diversity  # the first measurement is taken whole
-    found = neural_diversity(actor.replay(seen).outputs.detach(), EVERYTHING, discrete=bool(shape.num_actions))
-    assert said is not None
-    assert float(found) == pytest.approx(desired, rel=1e-3, abs=1e-5) and float(said) == pytest.approx(
-        float(found), abs=1e-5
+    found = neural_diversity(
+        actor.replay(seen).outputs.detach(), EVERYTHING, discrete=bool(shape.num_actions)
     )
+    assert said is not None
+    assert float(found) == pytest.approx(desired, rel=1e-3, abs=1e-5) and float(
+        said
+    ) == pytest.approx(float(found), abs=1e-5)
 
 
 def test_learning_cannot_level_the_policies() -> None:
-    """Their loss asks them to be alike, as loudly as it can; their distance stays what it was set to."""
+    """Their loss asks them to be alike, as loudly as it can; their distance stays what it was set
+    to."""
     actor, seen = population(DISCRETE, "mlp", 2.0).actor, histories()
     adam = torch.optim.Adam(actor.parameters(), lr=0.02)
     for _ in range(150):
         output = actor.sequence(seen, EVERYTHING)
         adam.zero_grad()
-        (-output.distribution.outputs.log_softmax(-1)[..., 0].mean()).backward()  # everybody to the first action
+        # everybody to the first action
+        (-output.distribution.outputs.log_softmax(-1)[..., 0].mean()).backward()
         adam.step()
     output = actor.sequence(seen, EVERYTHING)
     assert output.diversity is not None and float(output.diversity) == pytest.approx(2.0, rel=0.1)
@@ -104,7 +114,9 @@ def test_the_estimate_follows_slowly_and_is_kept_in_checkpoints(tmp_path: Path) 
     assert before < float(actor.common.estimate) < 1.5 * before
     save_population(tmp_path / "c", made, {"world": "w"})
     again, _ = load_population(tmp_path / "c")
-    torch.testing.assert_close(again.actor.replay(histories()).outputs, actor.replay(histories()).outputs)
+    torch.testing.assert_close(
+        again.actor.replay(histories()).outputs, actor.replay(histories()).outputs
+    )
 
 
 def test_everybody_learns_the_common_part() -> None:
@@ -113,7 +125,8 @@ def test_everybody_learns_the_common_part() -> None:
     assert actor.common is not None and actor.common.policy.weight.grad is not None
     assert actor.common.policy.weight.grad.abs().sum() > 0
     own = actor.policy.weight.grad
-    assert own is not None and (own.abs().sum((1, 2)) > 0).all()  # apart from the others is also where they are
+    # apart from the others is also where they are
+    assert own is not None and (own.abs().sum((1, 2)) > 0).all()
 
 
 def test_without_the_setting_nothing_is_common_and_shared_weights_are_refused() -> None:

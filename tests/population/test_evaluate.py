@@ -1,4 +1,5 @@
-"""One evaluation: whose heads read whom, who is still who, and a limit that is called exact only where it is."""
+"""One evaluation: whose heads read whom, who is still who, and a limit that is called exact only
+where it is."""
 
 from __future__ import annotations
 
@@ -47,8 +48,11 @@ def test_the_lagged_classifier_is_the_earlier_heads_on_todays_agents() -> None:
     final = observer_evidence(before, held_out, run=3)[:, -1]  # (B, J, N, N) in author order
     right = (final.argmax(axis=-1) == np.arange(4)).mean(axis=(1, 2))
     assert row["lagged_top1"]["value"] == pytest.approx(t_interval(right).value)
-    assert row["lagged_top1"]["value"] != measured(today, previous=checkpoint)["lagged_top1"]["value"]
-    assert measured(today, lagging=today)["lagged_top1"] == row["learned"]["top1"]  # its own heads: no lag, no loss
+    assert (
+        row["lagged_top1"]["value"] != measured(today, previous=checkpoint)["lagged_top1"]["value"]
+    )
+    # its own heads: no lag, no loss
+    assert measured(today, lagging=today)["lagged_top1"] == row["learned"]["top1"]
     assert measured(today)["lagged_top1"] is None
 
 
@@ -80,7 +84,9 @@ def test_a_world_whose_slots_are_not_exchangeable_gets_a_limit_that_says_why_it_
     row = measured(model, world_spec=replace(spec(ANTS), slot_exchangeable=False))
     assert not row["limit_valid"] and "slots are not exchangeable" in row["limit_reason"]
     row = measured(model, world_spec=spec("mirrorenv/turn-v0"))
-    assert not row["limit_valid"] and row["limit_reason"].startswith("start corners name the agents")
+    assert not row["limit_valid"] and row["limit_reason"].startswith(
+        "start corners name the agents"
+    )
 
 
 def test_the_command_calls_a_limit_exact_only_where_it_is(
@@ -93,7 +99,11 @@ def test_the_command_calls_a_limit_exact_only_where_it_is(
         made = Population(population_shape(make_batch(world, 1)), PopulationSettings(hidden=8))
         about = {"world": world, "world_options": {}, "mirror": {}}
         save_population(tmp_path / world, made, about)
-        monkeypatch.setattr(sys, "argv", ["mirrorenv", "evaluate", str(tmp_path / world), "--episodes", "8", "--json"])
+        monkeypatch.setattr(
+            sys,
+            "argv",
+            ["mirrorenv", "evaluate", str(tmp_path / world), "--episodes", "8", "--json"],
+        )
         with pytest.raises(SystemExit) as ended:
             main()
         answer = capsys.readouterr()

@@ -1,4 +1,5 @@
-"""A trained population becomes a result folder with the scores of its evaluation, and anybody can verify it."""
+"""A trained population becomes a result folder with the scores of its evaluation, and anybody can
+verify it."""
 
 from __future__ import annotations
 
@@ -20,11 +21,21 @@ from mirrorenv.results import ResultFolder, RunFolder, verify_result
 def run_folder(path, world, *, finish=True, **observer):
     """A run folder with an untrained, distinguishable population."""
     shape = population_shape(make_batch(world, 2))
-    settings = PopulationSettings(hidden=8, initial_gain=1.0, observer=ObserverSettings(hidden=8, **observer))
+    settings = PopulationSettings(
+        hidden=8, initial_gain=1.0, observer=ObserverSettings(hidden=8, **observer)
+    )
     population = Population(shape, settings, seed=3)
-    about = {"world": world, "world_options": {}, "seed": 3, "env_steps": 100, "mirror": MirrorSettings().model_dump()}
+    about = {
+        "world": world,
+        "world_options": {},
+        "seed": 3,
+        "env_steps": 100,
+        "mirror": MirrorSettings().model_dump(),
+    }
     mirror = {"weight": 0.5, "credit": "author", "timing": "dense"}
-    run = RunFolder.create(path, {"world": world, "mirror": mirror, "population": {"weights": "separate"}}, seed=3)
+    run = RunFolder.create(
+        path, {"world": world, "mirror": mirror, "population": {"weights": "separate"}}, seed=3
+    )
     with run.new_checkpoint(100) as folder:
         save_population(folder, population, about)
     if finish:
@@ -32,12 +43,19 @@ def run_folder(path, world, *, finish=True, **observer):
     return population
 
 
-@pytest.mark.parametrize("world", ["mirrorenv/ants-v0", "mirrorenv/dispersion-v0", "mirrorenv/turn-v0"])
+@pytest.mark.parametrize(
+    "world", ["mirrorenv/ants-v0", "mirrorenv/dispersion-v0", "mirrorenv/turn-v0"]
+)
 def test_scores_are_those_of_the_evaluation_and_the_world_plays_again(tmp_path, world):
     population = run_folder(tmp_path / "run", world)
     out = export_run(tmp_path / "run", tmp_path / "result", episodes=16, seed=5)
     row = evaluate(
-        population, make_batch(world, 16), world_spec=spec(world), seed=5, mirror=MirrorSettings(), baselines=False
+        population,
+        make_batch(world, 16),
+        world_spec=spec(world),
+        seed=5,
+        mirror=MirrorSettings(),
+        baselines=False,
     )
     (held,) = ResultFolder.open(out).scores()
     readers = {"learned": "learned", "learned joint": "learned_joint", "limit": "limit"}
@@ -50,7 +68,11 @@ def test_scores_are_those_of_the_evaluation_and_the_world_plays_again(tmp_path, 
                 continue
             for end in ("value", "low", "high"):
                 if expected[end] is not None:
-                    assert found[end] == pytest.approx(expected[end], rel=1e-4, abs=1e-5), (reader, name, end)
+                    assert found[end] == pytest.approx(expected[end], rel=1e-4, abs=1e-5), (
+                        reader,
+                        name,
+                        end,
+                    )
     assert held["figures"]["return"]["value"] == pytest.approx(row["return"]["value"], abs=1e-5)
     said = verify_result(out)
     assert any("played again" in line for line in said.checks), said
@@ -59,7 +81,9 @@ def test_scores_are_those_of_the_evaluation_and_the_world_plays_again(tmp_path, 
 def test_the_command_writes_into_the_run_and_links_its_report(tmp_path):
     run_folder(tmp_path / "run", "mirrorenv/ants-v0")
     (tmp_path / "run" / "report.html").write_text("a report")
-    done = CliRunner().invoke(app, ["results", "export", str(tmp_path / "run"), "--episodes", "8", "--small", "--npz"])
+    done = CliRunner().invoke(
+        app, ["results", "export", str(tmp_path / "run"), "--episodes", "8", "--small", "--npz"]
+    )
     assert done.exit_code == 0, done.output + str(done.exception)
     folder = ResultFolder.open(tmp_path / "run" / "result")
     assert folder.result.links == {"report": "../report.html"}
@@ -68,7 +92,10 @@ def test_the_command_writes_into_the_run_and_links_its_report(tmp_path):
     assert not any("time_to_identify" in figure.name for figure in folder.result.figures)
     verify_result(folder.path)
     out = tmp_path / "board.html"
-    assert CliRunner().invoke(app, ["board", "build", str(folder.path), "--out", str(out)]).exit_code == 0
+    assert (
+        CliRunner().invoke(app, ["board", "build", str(folder.path), "--out", str(out)]).exit_code
+        == 0
+    )
     assert 'href="run/report.html"' in out.read_text("utf-8")
 
 

@@ -27,11 +27,17 @@ from tests.population.small import (
 )
 
 SHAPES = {"discrete": DISCRETE, "continuous": CONTINUOUS, "blind": BLIND}
-READERS = [("gru", "separate", "separate"), ("gru", "separate", "shared"), ("mlp", "shared", "stopped")]
+READERS = [
+    ("gru", "separate", "separate"),
+    ("gru", "separate", "shared"),
+    ("mlp", "shared", "stopped"),
+]
 every_head = pytest.mark.parametrize("head", HEADS)
 
 
-def ready(head: str, kind: tuple[str, str, str] = READERS[0], shape: PopulationShape = DISCRETE) -> Population:
+def ready(
+    head: str, kind: tuple[str, str, str] = READERS[0], shape: PopulationShape = DISCRETE
+) -> Population:
     made = population(*kind, head=head, shape=shape, layers=2)
     loud(made)
     return made
@@ -39,7 +45,9 @@ def ready(head: str, kind: tuple[str, str, str] = READERS[0], shape: PopulationS
 
 def ragged(batch: int, time: int, seed: int = 0) -> Tensor:
     """(B, T, K) mask of slots that end at different times, all after at least one step."""
-    lengths = torch.randint(1, time + 1, (batch, 1, AGENTS), generator=torch.Generator().manual_seed(seed))
+    lengths = torch.randint(
+        1, time + 1, (batch, 1, AGENTS), generator=torch.Generator().manual_seed(seed)
+    )
     return (torch.arange(time)[None, :, None] < lengths).float()
 
 
@@ -73,17 +81,23 @@ def test_permuting_the_slots_permutes_the_evidence_and_changes_nothing_else(
     lineup = lineup_of(model, *some_episodes(), ragged(4, 6))
     order = torch.tensor([2, 0, 1])
     shuffled = LineupTensors(*(part[:, :, order] for part in lineup))
-    torch.testing.assert_close(read(model, shuffled), read(model, lineup)[:, :, :, order], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        read(model, shuffled), read(model, lineup)[:, :, :, order], atol=1e-4, rtol=1e-4
+    )
 
 
 @every_head
 @pytest.mark.parametrize("kind", READERS, ids="-".join)
-def test_evidence_after_a_step_does_not_depend_on_later_steps(head: str, kind: tuple[str, str, str]) -> None:
+def test_evidence_after_a_step_does_not_depend_on_later_steps(
+    head: str, kind: tuple[str, str, str]
+) -> None:
     model = ready(head, kind)
     (observations, actions), (others, moves) = some_episodes(seed=0), some_episodes(seed=1)
     before = torch.arange(observations.shape[1])[None, :, None] < 3
     changed = lineup_of(
-        model, torch.where(before[..., None], observations, others), torch.where(before, actions, moves)
+        model,
+        torch.where(before[..., None], observations, others),
+        torch.where(before, actions, moves),
     )
     now, other = read(model, lineup_of(model, observations, actions)), read(model, changed)
     torch.testing.assert_close(now[:, :3], other[:, :3])
@@ -96,7 +110,10 @@ def test_evidence_after_a_step_does_not_know_how_long_the_episode_will_be(head: 
     observations, actions = some_episodes()
     mask = torch.ones(actions.shape)
     mask[:, 3:, 1:] = 0.0
-    whole, ended = (read(model, lineup_of(model, observations, actions, m)) for m in (torch.ones(mask.shape), mask))
+    whole, ended = (
+        read(model, lineup_of(model, observations, actions, m))
+        for m in (torch.ones(mask.shape), mask)
+    )
     torch.testing.assert_close(whole[:, :3], ended[:, :3])
 
 
@@ -107,11 +124,16 @@ def test_padded_steps_change_nothing(head: str, kind: tuple[str, str, str]) -> N
     (observations, actions), (others, moves) = some_episodes(seed=0), some_episodes(seed=1)
     mask = ragged(*observations.shape[:2])
     filled = lineup_of(
-        model, torch.where(mask[..., None] > 0, observations, others), torch.where(mask > 0, actions, moves), mask
+        model,
+        torch.where(mask[..., None] > 0, observations, others),
+        torch.where(mask > 0, actions, moves),
+        mask,
     )
     now, other = read(model, lineup_of(model, observations, actions, mask)), read(model, filled)
     torch.testing.assert_close(now, other)
-    longer = LineupTensors(*(torch.cat([part, part], 1) for part in lineup_of(model, observations, actions, mask)))
+    longer = LineupTensors(
+        *(torch.cat([part, part], 1) for part in lineup_of(model, observations, actions, mask))
+    )
     longer.mask[:, observations.shape[1] :] = 0.0
     torch.testing.assert_close(read(model, longer)[:, : observations.shape[1]], now)
 
@@ -140,11 +162,17 @@ def test_a_slot_without_a_single_step_is_anybodys(head: str) -> None:
 
 @every_head
 @pytest.mark.parametrize(("trunk", "weights", "reads"), PLANNERS)
-def test_the_authors_name_never_reaches_an_observer(head: str, trunk: str, weights: str, reads: str) -> None:
-    """Three agents do exactly the same: whoever is shown in whichever slot, the evidence is one and the same."""
+def test_the_authors_name_never_reaches_an_observer(
+    head: str, trunk: str, weights: str, reads: str
+) -> None:
+    """Three agents do exactly the same: whoever is shown in whichever slot, the evidence is one and
+    the same."""
     model = ready(head, (trunk, weights, reads))
     observations, actions = some_episodes()
-    alike, moves = observations[:, :, :1].expand(-1, -1, AGENTS, -1), actions[:, :, :1].expand(-1, -1, AGENTS)
+    alike, moves = (
+        observations[:, :, :1].expand(-1, -1, AGENTS, -1),
+        actions[:, :, :1].expand(-1, -1, AGENTS),
+    )
     mask = torch.ones(moves.shape)
     found = []
     for order in ([0, 1, 2], [1, 2, 0], [2, 1, 0]):
@@ -159,7 +187,8 @@ def test_the_authors_name_never_reaches_an_observer(head: str, trunk: str, weigh
 @pytest.mark.parametrize("reads", ["shared", "stopped"])
 @pytest.mark.parametrize("trunk", ["mlp", "gru"])
 def test_a_shared_trunk_is_read_without_the_index(trunk: str, reads: str, head: str) -> None:
-    """What the shared network makes of an index sits behind the trunk: changing it leaves every observer alone."""
+    """What the shared network makes of an index sits behind the trunk: changing it leaves every
+    observer alone."""
     model = ready(head, (trunk, "shared", reads))
     observations, actions = some_episodes()
     lineup = lineup_of(model, observations, actions)
@@ -175,13 +204,21 @@ def test_a_shared_trunk_is_read_without_the_index(trunk: str, reads: str, head: 
 @every_head
 @pytest.mark.parametrize("reads", ["separate", "shared", "stopped"])
 @pytest.mark.parametrize("weights", ["separate", "shared"])
-def test_the_heads_loss_reaches_the_policys_trunk_only_where_it_is_shared(weights: str, reads: str, head: str) -> None:
+def test_the_heads_loss_reaches_the_policys_trunk_only_where_it_is_shared(
+    weights: str, reads: str, head: str
+) -> None:
     model = ready(head, ("gru", weights, reads))
     observations, actions = some_episodes()
     batch = minibatch(observations, actions)
-    loss, _ = observer_loss(model, read_minibatch(model, batch, model.settings.observer, torch.Generator()))
+    loss, _ = observer_loss(
+        model, read_minibatch(model, batch, model.settings.observer, torch.Generator())
+    )
     loss.backward()
-    touched = {name for name, p in model.actor.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    touched = {
+        name
+        for name, p in model.actor.named_parameters()
+        if p.grad is not None and p.grad.abs().sum() > 0
+    }
     assert bool(touched) is (reads == "shared")
     assert all(name.startswith("trunk.") for name in touched)
     assert all(p.grad is not None for p in model.observers.parameters())
@@ -211,14 +248,20 @@ def test_every_observer_learns_from_its_own_loss_alone(head: str) -> None:
 
 @pytest.mark.parametrize("head", ["likelihood", "likelihood_gru"])
 @pytest.mark.parametrize(("trunk", "weights", "reads"), PLANNERS)
-def test_the_likelihood_heads_know_their_own_policy_exactly(head: str, trunk: str, weights: str, reads: str) -> None:
+def test_the_likelihood_heads_know_their_own_policy_exactly(
+    head: str, trunk: str, weights: str, reads: str
+) -> None:
     model = ready(head, (trunk, weights, reads))
     observations, actions = some_episodes()
     evidence = read(model, lineup_of(model, observations, actions))
     policies = model.actor.replay_log_probability(observations, actions).cumsum(1)  # (B, T, K, N)
     for j in range(AGENTS):
-        torch.testing.assert_close(evidence[:, :, j, :, j], policies[:, :, :, j], atol=1e-4, rtol=1e-4)
-        assert not torch.allclose(evidence[:, :, j, :, (j + 1) % AGENTS], policies[:, :, :, (j + 1) % AGENTS])
+        torch.testing.assert_close(
+            evidence[:, :, j, :, j], policies[:, :, :, j], atol=1e-4, rtol=1e-4
+        )
+        assert not torch.allclose(
+            evidence[:, :, j, :, (j + 1) % AGENTS], policies[:, :, :, (j + 1) % AGENTS]
+        )
 
 
 def test_the_likelihood_head_asks_for_the_own_policy() -> None:
@@ -238,8 +281,12 @@ def test_the_loss_of_padding_is_nothing(head: str) -> None:
     model = ready(head)
     observations, actions = some_episodes()
     authors, mask = torch.arange(AGENTS).expand(len(actions), -1), torch.ones(actions.shape)
-    short = model.observers.loss(read(model, lineup_of(model, observations, actions, mask)), authors, mask)
-    doubled = LineupTensors(*(torch.cat([part, part], 1) for part in lineup_of(model, observations, actions, mask)))
+    short = model.observers.loss(
+        read(model, lineup_of(model, observations, actions, mask)), authors, mask
+    )
+    doubled = LineupTensors(
+        *(torch.cat([part, part], 1) for part in lineup_of(model, observations, actions, mask))
+    )
     doubled.mask[:, actions.shape[1] :] = 0.0
     long = model.observers.loss(read(model, doubled), authors, doubled.mask)
     torch.testing.assert_close(short, long)

@@ -1,4 +1,5 @@
-"""Heads that really learn: plain differences at once, faint ones up to the exact limit and not beyond."""
+"""Heads that really learn: plain differences at once, faint ones up to the exact limit and not
+beyond."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ def habits() -> Tables:
 
 def faint(seed: int = 0) -> Tables:
     """Dirichlet-like agents that are hard to tell apart."""
-    return Tables(torch.randn(3, 3, 3, generator=torch.Generator().manual_seed(seed)).mul(0.5).log_softmax(-1))
+    return Tables(
+        torch.randn(3, 3, 3, generator=torch.Generator().manual_seed(seed)).mul(0.5).log_softmax(-1)
+    )
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -49,7 +52,9 @@ def test_agents_that_are_one_and_the_same_teach_nothing(head: str) -> None:
 
 def test_the_likelihood_head_recognises_itself_before_it_has_learned_anything() -> None:
     agents = habits()
-    head = build_head(agents.shape(), ObserverSettings(head="likelihood"), 64, torch.Generator().manual_seed(0))
+    head = build_head(
+        agents.shape(), ObserverSettings(head="likelihood"), 64, torch.Generator().manual_seed(0)
+    )
     lineup, authors, log_p = agents.play(200, 10, torch.Generator().manual_seed(1))
     with torch.no_grad():
         belief = head.evidence(lineup, own=log_p.transpose(2, 3))[:, -1].softmax(-1)  # (B, J, K, N)
@@ -60,14 +65,19 @@ def test_the_likelihood_head_recognises_itself_before_it_has_learned_anything() 
 
 
 def test_only_attention_sees_what_lies_in_the_comparison() -> None:
-    """Author n is the slot with the n-th largest value; a shift common to the lineup makes values alone useless."""
+    """Author n is the slot with the n-th largest value; a shift common to the lineup makes values
+    alone useless."""
     shape = PopulationShape(num_agents=3, observation_size=1, num_actions=2, action_size=0)
     generator = torch.Generator().manual_seed(0)
 
     def lineups(count: int) -> tuple[LineupTensors, torch.Tensor]:
-        values = torch.rand(count, 1, 3, generator=generator) + 3 * torch.randn(count, 1, 1, generator=generator)
+        values = torch.rand(count, 1, 3, generator=generator) + 3 * torch.randn(
+            count, 1, 1, generator=generator
+        )
         authors = values[:, 0].argsort(-1).argsort(-1)
-        return LineupTensors(values[..., None], torch.zeros(count, 1, 3, 2), torch.ones(count, 1, 3)), authors
+        return LineupTensors(
+            values[..., None], torch.zeros(count, 1, 3, 2), torch.ones(count, 1, 3)
+        ), authors
 
     right = {}
     for name in ("joint", "additive"):
@@ -81,6 +91,8 @@ def test_only_attention_sees_what_lies_in_the_comparison() -> None:
             optimizer.step()
         lineup, authors = lineups(500)
         with torch.no_grad():
-            right[name] = (head.evidence(lineup)[:, -1].argmax(-1) == authors[:, None]).float().mean().item()
+            right[name] = (
+                (head.evidence(lineup)[:, -1].argmax(-1) == authors[:, None]).float().mean().item()
+            )
     assert right["joint"] > 0.7
     assert right["additive"] < 0.5

@@ -41,7 +41,9 @@ def test_reading_alike_is_every_network_on_the_same_rows() -> None:
     given = rows(ROWS)
     expected = layer(given.expand(STACK, -1, -1))  # (S, R, outputs)
     torch.testing.assert_close(layer.columns_alike(given).transpose(1, 2), expected)
-    torch.testing.assert_close(layer.columns(given.t().expand(STACK, -1, -1)).transpose(1, 2), expected)
+    torch.testing.assert_close(
+        layer.columns(given.t().expand(STACK, -1, -1)).transpose(1, 2), expected
+    )
 
 
 def test_initial_weights_are_orthogonal_times_the_gain_and_differ_between_networks() -> None:
@@ -52,7 +54,9 @@ def test_initial_weights_are_orthogonal_times_the_gain_and_differ_between_networ
 
 
 @pytest.mark.parametrize("kind", [StackedGRU, StackedMLP])
-def test_initial_weights_follow_from_the_generator_alone(kind: type[StackedGRU] | type[StackedMLP]) -> None:
+def test_initial_weights_follow_from_the_generator_alone(
+    kind: type[StackedGRU] | type[StackedMLP],
+) -> None:
     before = torch.random.get_rng_state()
     first, second = kind(2, FEATURES, HIDDEN, generator(4)), kind(2, FEATURES, HIDDEN, generator(4))
     assert torch.equal(before, torch.random.get_rng_state())
@@ -80,25 +84,39 @@ def test_stacked_gru_is_torchs_gru_forward_and_backward() -> None:
     (hidden * pull).sum().backward()
     for index in range(STACK):
         gru = torch_gru(network, index)
-        embedded = torch.relu(F.linear(given[index], network.embed.weight[index].T, network.embed.bias[index, 0]))
+        embedded = torch.relu(
+            F.linear(given[index], network.embed.weight[index].T, network.embed.bias[index, 0])
+        )
         reference, _ = gru(embedded.detach())
         (reference * pull[index]).sum().backward()
         torch.testing.assert_close(hidden[index], reference, atol=1e-5, rtol=1e-4)
         assert network.recurrent.grad is not None and network.bias.grad is not None
         assert network.input.weight.grad is not None
-        torch.testing.assert_close(network.recurrent.grad[index].T, gru.weight_hh_l0.grad, atol=1e-4, rtol=1e-4)
-        torch.testing.assert_close(network.bias.grad[index, 0], gru.bias_hh_l0.grad, atol=1e-4, rtol=1e-4)
-        torch.testing.assert_close(network.input.weight.grad[index].T, gru.weight_ih_l0.grad, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            network.recurrent.grad[index].T, gru.weight_hh_l0.grad, atol=1e-4, rtol=1e-4
+        )
+        torch.testing.assert_close(
+            network.bias.grad[index, 0], gru.bias_hh_l0.grad, atol=1e-4, rtol=1e-4
+        )
+        torch.testing.assert_close(
+            network.input.weight.grad[index].T, gru.weight_ih_l0.grad, atol=1e-4, rtol=1e-4
+        )
 
 
 def test_the_hand_written_backward_pass_agrees_with_finite_differences() -> None:
-    shapes = ((2, 4, 3, 9), (2, 3, 9), (2, 1, 9), (2, 3, 3))  # gates, recurrent, bias, start for H = 3
-    given = [torch.randn(*shape, dtype=torch.float64, generator=generator(3), requires_grad=True) for shape in shapes]
+    # gates, recurrent, bias, start for H = 3
+    shapes = ((2, 4, 3, 9), (2, 3, 9), (2, 1, 9), (2, 3, 3))
+    given = [
+        torch.randn(*shape, dtype=torch.float64, generator=generator(3), requires_grad=True)
+        for shape in shapes
+    ]
     assert torch.autograd.gradcheck(_GatedRecurrence.apply, given)
 
 
 @pytest.mark.parametrize("kind", [StackedGRU, StackedMLP])
-def test_stepping_is_the_sequence_forward_and_backward(kind: type[StackedGRU] | type[StackedMLP]) -> None:
+def test_stepping_is_the_sequence_forward_and_backward(
+    kind: type[StackedGRU] | type[StackedMLP],
+) -> None:
     network = build(kind)
     given = rows(STACK, TIME, ROWS)
     whole = network.sequence(given)
@@ -117,7 +135,9 @@ def test_stepping_is_the_sequence_forward_and_backward(kind: type[StackedGRU] | 
 
 
 @pytest.mark.parametrize("kind", [StackedGRU, StackedMLP])
-def test_one_networks_gradient_never_touches_anothers_weights(kind: type[StackedGRU] | type[StackedMLP]) -> None:
+def test_one_networks_gradient_never_touches_anothers_weights(
+    kind: type[StackedGRU] | type[StackedMLP],
+) -> None:
     network = build(kind)
     network.sequence(rows(STACK, TIME, ROWS))[1].square().sum().backward()
     for parameter in network.parameters():

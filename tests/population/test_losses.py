@@ -30,7 +30,9 @@ def minibatch(model: Population, **options: Any) -> dict[str, Tensor]:
         rng=np.random.default_rng(0),
     )
     columns["advantage"] = weigh_advantages(columns, 1.0)
-    return {name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()}
+    return {
+        name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()
+    }
 
 
 def ready(**options: Any) -> Population:
@@ -75,13 +77,16 @@ def test_at_the_first_epoch_the_gradient_is_the_policy_gradient() -> None:
     output = model.actor.sequence(batch["observations"])
     loss, _ = ppo_loss(output, batch, settings)
     surrogate = torch.autograd.grad(loss, model.actor.policy.weight)[0]
-    log_p = model.actor.sequence(batch["observations"]).distribution.log_probability(batch["actions"])
+    log_p = model.actor.sequence(batch["observations"]).distribution.log_probability(
+        batch["actions"]
+    )
     plain = -(log_p * batch["advantage"] * batch["mask"]).sum() / batch["mask"].sum()
     torch.testing.assert_close(surrogate, torch.autograd.grad(plain, model.actor.policy.weight)[0])
 
 
 @pytest.mark.parametrize(
-    ("moved", "advantage", "slope"), [(1.5, 1.0, 0.0), (1.5, -1.0, 1.5), (0.5, 1.0, -0.5), (0.5, -1.0, 0.0)]
+    ("moved", "advantage", "slope"),
+    [(1.5, 1.0, 0.0), (1.5, -1.0, 1.5), (0.5, 1.0, -0.5), (0.5, -1.0, 0.0)],
 )
 def test_a_probability_that_moved_too_far_the_right_way_is_pushed_no_further(
     moved: float, advantage: float, slope: float
@@ -91,7 +96,9 @@ def test_a_probability_that_moved_too_far_the_right_way_is_pushed_no_further(
     batch["advantage"] = torch.full_like(batch["advantage"], advantage)
     log_ratio = torch.full_like(batch["advantage"], float(np.log(moved))).requires_grad_()
     loss, metrics = ppo_loss(
-        output_like(model, batch, log_ratio), batch, LearningSettings(clip=0.2, entropy=0.0, value_weight=0.0)
+        output_like(model, batch, log_ratio),
+        batch,
+        LearningSettings(clip=0.2, entropy=0.0, value_weight=0.0),
     )
     ends = min(moved * advantage, float(np.clip(moved, 0.8, 1.2)) * advantage)
     assert metrics["policy_loss"].item() == pytest.approx(-ends, abs=1e-4)
@@ -130,7 +137,9 @@ def test_steps_that_never_happened_weigh_nothing() -> None:
 
 
 def reading(model: Population, batch: dict[str, Tensor], seed: int = 0) -> Any:
-    return read_minibatch(model, batch, model.settings.observer, torch.Generator().manual_seed(seed))
+    return read_minibatch(
+        model, batch, model.settings.observer, torch.Generator().manual_seed(seed)
+    )
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -148,7 +157,10 @@ def test_observers_are_shown_every_slot_and_prefix_with_the_right_names(head: st
 
 @pytest.mark.parametrize("head", [head for head in HEADS if head != "joint"])
 def test_a_random_part_of_slots_and_prefixes_is_part_of_the_whole(head: str) -> None:
-    whole, part = ready(head=head, slots_per_update=0), ready(head=head, slots_per_update=2, prefixes_per_update=3)
+    whole, part = (
+        ready(head=head, slots_per_update=0),
+        ready(head=head, slots_per_update=2, prefixes_per_update=3),
+    )
     batch = minibatch(whole)
     everything, some = reading(whole, batch), reading(part, batch)
     assert some.evidence.shape[:4] == (len(batch["mask"]), 3, AGENTS, 2)
@@ -157,7 +169,9 @@ def test_a_random_part_of_slots_and_prefixes_is_part_of_the_whole(head: str) -> 
     prefixes = torch.randperm(batch["mask"].shape[1], generator=generator)[:3].sort().values
     torch.testing.assert_close(some.labels, everything.labels[:, slots])
     torch.testing.assert_close(some.mask, everything.mask[:, prefixes][:, :, slots])
-    torch.testing.assert_close(some.evidence, everything.evidence[:, prefixes][:, :, :, slots], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        some.evidence, everything.evidence[:, prefixes][:, :, :, slots], atol=1e-4, rtol=1e-4
+    )
 
 
 def test_a_reader_of_whole_lineups_is_always_shown_all_slots() -> None:
@@ -170,6 +184,8 @@ def test_observers_at_chance_lose_the_log_of_the_number_of_agents() -> None:
     found = reading(model, minibatch(model))
     loss, metrics = observer_loss(model, found._replace(evidence=torch.zeros_like(found.evidence)))
     assert loss.item() == pytest.approx(np.log(AGENTS), abs=1e-5)
-    sure = 50.0 * torch.nn.functional.one_hot(found.labels, AGENTS)[:, None, None].expand(found.evidence.shape)
+    sure = 50.0 * torch.nn.functional.one_hot(found.labels, AGENTS)[:, None, None].expand(
+        found.evidence.shape
+    )
     loss, metrics = observer_loss(model, found._replace(evidence=sure.float()))
     assert loss.item() == pytest.approx(0.0, abs=1e-5) and metrics["observer_accuracy"] == 1.0

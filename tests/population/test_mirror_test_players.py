@@ -1,4 +1,5 @@
-"""Our own trainer takes MirrorTest off; what it trained goes back into the game and earns its score."""
+"""Our own trainer takes MirrorTest off; what it trained goes back into the game and earns its
+score."""
 
 from __future__ import annotations
 
@@ -15,31 +16,47 @@ from mirrorenv.population.experience import play, population_shape, world_seeds
 from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.mirror_test import play_mirror_test
 from mirrorenv.population.population import Population
-from mirrorenv.population.settings import LearningSettings, MirrorSettings, ObserverSettings, PopulationSettings
+from mirrorenv.population.settings import (
+    LearningSettings,
+    MirrorSettings,
+    ObserverSettings,
+    PopulationSettings,
+)
 from mirrorenv.population.train_batch import train_batch, weigh_advantages
 
 EPISODES = 64
 
 
 def game(**arguments: Any) -> Any:
-    return mirrorenv.MirrorTest(mirrorenv.make("mirrorenv/ants-v0", num_agents=3, horizon=10), **arguments)
+    return mirrorenv.MirrorTest(
+        mirrorenv.make("mirrorenv/ants-v0", num_agents=3, horizon=10), **arguments
+    )
 
 
 def trained(iterations: int) -> Population:
     """The bare loop, in the environment as a stranger's: made from the wrapped one."""
     with pytest.warns(UserWarning, match="taken off"):
         world = mirrorenv.make_batch(game, EPISODES)
-    settings, learning = PopulationSettings(hidden=32, observer=ObserverSettings(hidden=32)), LearningSettings()
+    settings, learning = (
+        PopulationSettings(hidden=32, observer=ObserverSettings(hidden=32)),
+        LearningSettings(),
+    )
     population = Population(population_shape(world), settings)
     parts = ((population.actor, learning.learning_rate), (population.observers, 3e-3))
-    optimizer = torch.optim.Adam([{"params": part.parameters(), "lr": rate} for part, rate in parts])
+    optimizer = torch.optim.Adam(
+        [{"params": part.parameters(), "lr": rate} for part, rate in parts]
+    )
     generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
     for iteration in range(iterations):
         episodes = np.arange(EPISODES) + EPISODES * iteration
         record = play(world, population, world_seeds(0, episodes), generator)
-        columns = train_batch(population, record, MirrorSettings(), learning, run=0, episodes=episodes, rng=rng)
+        columns = train_batch(
+            population, record, MirrorSettings(), learning, run=0, episodes=episodes, rng=rng
+        )
         columns["advantage"] = weigh_advantages(columns, 1.0)
-        batch = {name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()}
+        batch = {
+            name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()
+        }
         for rows in [*torch.arange(EPISODES).split(16)] * 4:
             part = {name: column[rows] for name, column in batch.items()}
             loss, _ = ppo_loss(population.actor.sequence(part["observations"]), part, learning)
@@ -57,7 +74,8 @@ def test_what_our_trainer_learned_earns_the_score_in_the_game() -> None:
     after = play_mirror_test(trained(10), env, list(range(30)))
     assert after.recognition.mean() > 0.6 * math.log(3)
     assert after.top1.mean() > 0.75
-    paid = after.recognition + 0.5 * after.recognition.mean(axis=1, keepdims=True)  # ants earn nothing else
+    # ants earn nothing else
+    paid = after.recognition + 0.5 * after.recognition.mean(axis=1, keepdims=True)
     assert after.returns.sum() == pytest.approx(paid.sum())
 
 

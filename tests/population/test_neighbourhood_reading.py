@@ -1,4 +1,5 @@
-"""Heads that read neighbourhoods say about each trajectory what they would say in the whole lineup."""
+"""Heads that read neighbourhoods say about each trajectory what they would say in the whole
+lineup."""
 
 from __future__ import annotations
 
@@ -28,17 +29,22 @@ def test_a_neighbourhood_is_rows_and_columns_of_the_whole(head: str) -> None:
     model = population(head=head, shape=SHAPE)
     loud(model.observers)
     observations, actions = some_episodes(batch=4, time=6, shape=SHAPE)
-    mask = (torch.arange(6)[None, :, None] < torch.tensor([6, 3, 5, 1, 4])).float().expand(4, -1, -1)
+    mask = (
+        (torch.arange(6)[None, :, None] < torch.tensor([6, 3, 5, 1, 4])).float().expand(4, -1, -1)
+    )
     whom, order, authors = neighbourhood(4)
     near = read_neighbourhood(model, observations, actions, mask, authors, torch.from_numpy(whom))
-    whole = model.evidence(lineup_of(model, observations, actions, mask))  # (B, T, J, N, N), in agent order
+    # (B, T, J, N, N), in agent order
+    whole = model.evidence(lineup_of(model, observations, actions, mask))
     for t in (0, 3, 5):
         expected = neighbourhood_evidence(whole[:, t].detach().double().numpy(), whom)
         expected = np.take_along_axis(expected, order[..., None], axis=2)
         np.testing.assert_allclose(near[:, t].detach().numpy(), expected, atol=1e-4)
     loss = neighbourhood_loss(near, torch.from_numpy(order), torch.ones(near.shape[:4]))
     log_belief = near.detach().log_softmax(-1).numpy()
-    right = np.take_along_axis(log_belief, np.broadcast_to(order[:, None, ..., None], (*near.shape[:4], 1)), axis=4)
+    right = np.take_along_axis(
+        log_belief, np.broadcast_to(order[:, None, ..., None], (*near.shape[:4], 1)), axis=4
+    )
     assert loss.item() == pytest.approx(-right.mean(), rel=1e-5)
     loss.backward()
     assert all(parameter.grad is not None for parameter in model.observers.parameters())

@@ -19,8 +19,18 @@ from mirrorenv.population.neighbourhood import own_log_belief, settle_neighbours
 from mirrorenv.population.observers import HEADS
 from mirrorenv.population.observers.baselines import BASELINES
 from mirrorenv.population.population import Population
-from mirrorenv.population.settings import LearningSettings, MirrorSettings, ObserverSettings, PopulationSettings
-from mirrorenv.population.train_batch import Columns, author_log_belief, train_batch, weigh_advantages
+from mirrorenv.population.settings import (
+    LearningSettings,
+    MirrorSettings,
+    ObserverSettings,
+    PopulationSettings,
+)
+from mirrorenv.population.train_batch import (
+    Columns,
+    author_log_belief,
+    train_batch,
+    weigh_advantages,
+)
 from tests.population.small import loud
 
 EPISODES = 64
@@ -35,18 +45,24 @@ def quick_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ants(agents: int, copies: int = EPISODES, **options: Any) -> ArrayWorld:
     return make_batch(
-        "mirrorenv/ants-v0", copies, **{"num_agents": agents, "horizon": 12, "start": "random", **options}
+        "mirrorenv/ants-v0",
+        copies,
+        **{"num_agents": agents, "horizon": 12, "start": "random", **options},
     )
 
 
-def settled(world: ArrayWorld, mirror: MirrorSettings | None = None, **observer: Any) -> PopulationSettings:
+def settled(
+    world: ArrayWorld, mirror: MirrorSettings | None = None, **observer: Any
+) -> PopulationSettings:
     settings = PopulationSettings(
         hidden=16, observer=ObserverSettings(**{"hidden": 16, "slots_per_update": 0, **observer})
     )
     return settle_neighbours(settings, mirror or MirrorSettings(), world)
 
 
-def twins(world: ArrayWorld, neighbours: int, head: str = "additive") -> tuple[Population, Population]:
+def twins(
+    world: ArrayWorld, neighbours: int, head: str = "additive"
+) -> tuple[Population, Population]:
     """The same weights, once shown everybody and once shown neighbours."""
     shape = population_shape(world)
     both = [Population(shape, settled(world, head=head, neighbours=k)) for k in (0, neighbours)]
@@ -59,11 +75,15 @@ def columns_of(population: Population, world: ArrayWorld, seed: int = 0, **mirro
     episodes = np.arange(world.num_envs)
     record = play(world, population, world_seeds(0, episodes), torch.Generator().manual_seed(0))
     settings, rng = MirrorSettings(**mirror), np.random.default_rng(seed)
-    return train_batch(population, record, settings, LearningSettings(), run=0, episodes=episodes, rng=rng)
+    return train_batch(
+        population, record, settings, LearningSettings(), run=0, episodes=episodes, rng=rng
+    )
 
 
 def tensors(columns: Columns) -> dict[str, torch.Tensor]:
-    return {name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()}
+    return {
+        name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()
+    }
 
 
 @pytest.mark.parametrize("head", ["additive", "gru"])
@@ -81,7 +101,10 @@ def test_with_all_others_as_neighbours_reward_and_loss_are_the_ordinary_ones(hea
         np.testing.assert_allclose(one["mirror_return"], other["mirror_return"], atol=1e-4)
         np.testing.assert_allclose(one["mirror_advantage"], other["mirror_advantage"], atol=1e-4)
         losses = [
-            observer_loss(model, read_minibatch(model, tensors(made), model.settings.observer, torch.Generator()))
+            observer_loss(
+                model,
+                read_minibatch(model, tensors(made), model.settings.observer, torch.Generator()),
+            )
             for model, made in ((everybody, one), (near, other))
         ]
         assert losses[0][0].item() == pytest.approx(losses[1][0].item(), rel=1e-4)
@@ -93,13 +116,19 @@ def test_with_all_others_as_neighbours_the_evaluation_is_the_ordinary_one() -> N
     world = ants(4, 32)
     rows = [
         evaluate(
-            model, world, world_spec=spec("mirrorenv/ants-v0"), seed=3, mirror=MirrorSettings(), previous=model,
+            model,
+            world,
+            world_spec=spec("mirrorenv/ants-v0"),
+            seed=3,
+            mirror=MirrorSettings(),
+            previous=model,
             baselines=True,
         )
         for model in twins(world, 3)
-    ]  # fmt: skip
+    ]
     ordinary, near = rows
-    assert near["baselines"].pop("policies_without_places") == near["limit"]  # everybody shown: places say nothing
+    # everybody shown: places say nothing
+    assert near["baselines"].pop("policies_without_places") == near["limit"]
 
     def compare(one: Any, other: Any, at: str) -> None:
         if isinstance(one, dict):
@@ -107,11 +136,14 @@ def test_with_all_others_as_neighbours_the_evaluation_is_the_ordinary_one() -> N
             for key in one:
                 compare(one[key], other[key], f"{at}.{key}")
         elif isinstance(one, (list, float)):
-            np.testing.assert_allclose(np.array(one, float), np.array(other, float), atol=1e-4, err_msg=at)
+            np.testing.assert_allclose(
+                np.array(one, float), np.array(other, float), atol=1e-4, err_msg=at
+            )
         else:
             assert one == other, at
 
-    for left_out in ("self_dprime", "self_criterion", "self_advantage"):  # one limit for all has no self
+    # one limit for all has no self
+    for left_out in ("self_dprime", "self_criterion", "self_advantage"):
         for row in rows:
             row["limit"].pop(left_out)
             for score in row["baselines"].values():
@@ -129,7 +161,8 @@ def test_beliefs_are_those_about_everybody_cut_down_to_who_was_shown() -> None:
     belief = own_log_belief(near, record, shown)
     straight = np.tile(np.arange(7), (8, 1))
     with torch.no_grad():
-        whole = author_log_belief(everybody, record, straight)  # (B, T, J, N): log softmax over all seven
+        # (B, T, J, N): log softmax over all seven
+        whole = author_log_belief(everybody, record, straight)
     assert belief.shape == whole.shape
     seen = np.broadcast_to(shown.seen[:, None], belief.shape)
     assert (belief[~seen] == 0).all()
@@ -152,7 +185,9 @@ def test_false_names_are_one_false_naming_for_the_whole_batch() -> None:
     made = columns_of(near, world, control="shuffled_labels")
     naming = set(zip(made["permutation"].flat, made["labels"].flat, strict=True))
     assert len(naming) == 6 and any(truth != name for truth, name in naming)
-    np.testing.assert_array_equal(made["mirror_advantage"], columns_of(near, world)["mirror_advantage"])
+    np.testing.assert_array_equal(
+        made["mirror_advantage"], columns_of(near, world)["mirror_advantage"]
+    )
 
 
 def test_random_prefixes_are_read_like_all() -> None:
@@ -163,7 +198,10 @@ def test_random_prefixes_are_read_like_all() -> None:
     part_of = near.settings.observer.model_copy(update={"prefixes_per_update": 3})
     part = read_minibatch(near, batch, part_of, torch.Generator().manual_seed(0))
     assert whole.evidence.shape == (8, 12, 5, 3, 3) and part.evidence.shape == (8, 3, 5, 3, 3)
-    assert all(any(torch.equal(part.evidence[:, p], whole.evidence[:, t]) for t in range(12)) for p in range(3))
+    assert all(
+        any(torch.equal(part.evidence[:, p], whole.evidence[:, t]) for t in range(12))
+        for p in range(3)
+    )
 
 
 def test_agents_learn_to_be_known_by_their_neighbours() -> None:
@@ -179,7 +217,9 @@ def test_agents_learn_to_be_known_by_their_neighbours() -> None:
     for iteration in range(12):
         episodes = np.arange(EPISODES) + EPISODES * iteration
         record = play(world, population, world_seeds(0, episodes), generator)
-        columns = train_batch(population, record, MirrorSettings(), learning, run=0, episodes=episodes, rng=rng)
+        columns = train_batch(
+            population, record, MirrorSettings(), learning, run=0, episodes=episodes, rng=rng
+        )
         columns["advantage"] = weigh_advantages(columns, 1.0)
         returns.append(float(columns["mirror_return"].mean()))
         batch = tensors(columns)
@@ -204,7 +244,12 @@ def test_large_populations_are_measured_in_small_lineups(agents: int) -> None:
     population = Population(population_shape(world), settled(world, neighbours=3))
     loud(population)
     row = evaluate(
-        population, world, world_spec=spec("mirrorenv/ants-v0"), seed=0, mirror=MirrorSettings(), baselines=True
+        population,
+        world,
+        world_spec=spec("mirrorenv/ants-v0"),
+        seed=0,
+        mirror=MirrorSettings(),
+        baselines=True,
     )
     assert (row["num_agents"], row["lineup_size"]) == (agents, 4)
     assert row["baselines"]["chance"]["top1"]["value"] == pytest.approx(0.25)
@@ -216,7 +261,9 @@ def test_large_populations_are_measured_in_small_lineups(agents: int) -> None:
     assert np.isnan(matrix).any() and np.nanmin(matrix) >= 0 and np.nanmax(matrix) <= 1
     np.testing.assert_allclose(np.array(row["confusion"]).sum(1), 1.0, atol=1e-6)
     assert len(row["evidence_over_time"]["limit"]) == 6
-    assert row["evidence_over_time"]["limit"][-1] == pytest.approx(row["limit"]["information"]["value"], abs=1e-9)
+    assert row["evidence_over_time"]["limit"][-1] == pytest.approx(
+        row["limit"]["information"]["value"], abs=1e-9
+    )
 
 
 @pytest.mark.parametrize(
@@ -228,12 +275,18 @@ def test_large_populations_are_measured_in_small_lineups(agents: int) -> None:
         ({"neighbours": 2, "trunk": "stopped"}, {}, "cannot read neighbourhoods"),
         ({"neighbours": 2}, {"credit": "observer"}, "mirror.credit = observer"),
         ({"neighbours": 2}, {"credit": "self"}, "mirror.credit = self"),
-        ({"neighbours": 2}, {"credit": "adversarial", "teams": (0, 0, 0, 1, 1, 1)}, "mirror.credit = adversarial"),
+        (
+            {"neighbours": 2},
+            {"credit": "adversarial", "teams": (0, 0, 0, 1, 1, 1)},
+            "mirror.credit = adversarial",
+        ),
         ({"neighbours": 2}, {"control": "limit"}, "mirror.control = limit"),
         ({"neighbours": 2}, {"observers_per_author": 2}, "mirror.observers_per_author = 2"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(observer: dict[str, Any], mirror: dict[str, Any], says: str) -> None:
+def test_settings_that_make_no_sense_are_refused(
+    observer: dict[str, Any], mirror: dict[str, Any], says: str
+) -> None:
     with pytest.raises(ConfigError) as refused:
         settled(ants(6, 1), MirrorSettings(**mirror), **observer)
     assert says in str(refused.value)
@@ -253,7 +306,9 @@ def test_heads_of_whole_lineups_are_refused_at_the_start(head: str) -> None:
             settled(ants(6, 1), head=head, neighbours=2)
 
 
-@pytest.mark.parametrize("world_id", [id for id, known in registry().items() if known.kind == "array"])
+@pytest.mark.parametrize(
+    "world_id", [id for id, known in registry().items() if known.kind == "array"]
+)
 def test_every_world_knows_its_place_or_asks_for_it(world_id: str) -> None:
     world = make_batch(world_id, 1)
     size = population_shape(world).observation_size
@@ -264,4 +319,5 @@ def test_every_world_knows_its_place_or_asks_for_it(world_id: str) -> None:
         with pytest.raises(ConfigError, match="does not say where an agent is"):
             settled(world, neighbours=1)
     if size:
-        assert settled(world, neighbours=1, place=(size - 1,)).observer.place == (size - 1,)  # the user's word counts
+        # the user's word counts
+        assert settled(world, neighbours=1, place=(size - 1,)).observer.place == (size - 1,)

@@ -21,7 +21,8 @@ from mirrorenv.population.settings import PopulationSettings
 
 
 class Countdown(ArrayWorld):
-    """Agent 0 ends at step 2, agent 1 is cut off at step 4, agent 2 at the horizon; the observation is the step."""
+    """Agent 0 ends at step 2, agent 1 is cut off at step 4, agent 2 at the horizon; the observation
+    is the step."""
 
     def __init__(self, num_envs: int = 2, horizon: int = 6, space: Any = None) -> None:
         self.agents, self.num_envs, self.horizon = ("a", "b", "c"), num_envs, horizon
@@ -45,7 +46,9 @@ class Countdown(ArrayWorld):
 
 
 def ready(world: ArrayWorld, trunk: str = "gru", seed: int = 0) -> Population:
-    return Population(population_shape(world), PopulationSettings(trunk=trunk, initial_gain=1.0), seed)
+    return Population(
+        population_shape(world), PopulationSettings(trunk=trunk, initial_gain=1.0), seed
+    )
 
 
 def test_every_agent_is_recorded_until_its_own_end() -> None:
@@ -74,7 +77,9 @@ def test_only_who_was_cut_off_has_a_value_to_come(trunk: str) -> None:
 def test_an_early_end_of_all_is_padded_to_the_horizon() -> None:
     class Short(Countdown):
         def step(self, actions: Any) -> Step:
-            return super().step(actions)._replace(terminated=np.full((self.num_envs, 3), self.t >= 3))
+            return (
+                super().step(actions)._replace(terminated=np.full((self.num_envs, 3), self.t >= 3))
+            )
 
     world = Short()
     record = play(world, ready(world), np.arange(2), torch.Generator().manual_seed(0))
@@ -107,7 +112,9 @@ def test_continuous_actions_are_recorded_in_minus_one_to_one_and_played_within_b
 def test_the_same_seeds_give_the_same_episodes_and_leave_the_global_state_alone() -> None:
     world = make_batch("mirrorenv/ants-v0", num_envs=4)
     before = torch.random.get_rng_state()
-    records = [play(world, ready(world), np.arange(4), torch.Generator().manual_seed(s)) for s in (0, 0, 1)]
+    records = [
+        play(world, ready(world), np.arange(4), torch.Generator().manual_seed(s)) for s in (0, 0, 1)
+    ]
     np.testing.assert_array_equal(records[0].actions, records[1].actions)
     assert not np.array_equal(records[0].actions, records[2].actions)
     assert torch.equal(before, torch.random.get_rng_state())
@@ -120,7 +127,8 @@ def test_world_seeds_are_distinct_for_every_run_and_episode() -> None:
 
 
 @pytest.mark.parametrize(
-    "space", [spaces.MultiDiscrete([2, 2]), spaces.Box(-np.inf, np.inf, (2,)), spaces.Discrete(3, start=1)]
+    "space",
+    [spaces.MultiDiscrete([2, 2]), spaces.Box(-np.inf, np.inf, (2,)), spaces.Discrete(3, start=1)],
 )
 def test_an_action_space_nobody_can_act_in_is_refused_by_name(space: Any) -> None:
     with pytest.raises(WorldError, match="Countdown"):

@@ -1,4 +1,5 @@
-"""The whole loop without Ray: ants that nobody can tell apart become recognisable to each other within seconds."""
+"""The whole loop without Ray: ants that nobody can tell apart become recognisable to each other
+within seconds."""
 
 from __future__ import annotations
 
@@ -13,13 +14,20 @@ from mirrorenv.population.experience import play, population_shape, world_seeds
 from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.population import Population
 from mirrorenv.population.rewards import REWARDS, build_reward
-from mirrorenv.population.settings import LearningSettings, MirrorSettings, ObserverSettings, PopulationSettings
+from mirrorenv.population.settings import (
+    LearningSettings,
+    MirrorSettings,
+    ObserverSettings,
+    PopulationSettings,
+)
 from mirrorenv.population.train_batch import limit_author_log_belief, train_batch, weigh_advantages
 
 EPISODES = 64
 
 
-def train(head: str, weight: float, iterations: int = 12, paid: str = "mirror") -> tuple[list[float], list[float]]:
+def train(
+    head: str, weight: float, iterations: int = 12, paid: str = "mirror"
+) -> tuple[list[float], list[float]]:
     """Mirror return and exact limit in nats, mean over agents, for each iteration."""
     world = make_batch("mirrorenv/ants-v0", num_envs=EPISODES, horizon=12)
     settings = PopulationSettings(hidden=32, observer=ObserverSettings(head=head, hidden=32))
@@ -28,7 +36,10 @@ def train(head: str, weight: float, iterations: int = 12, paid: str = "mirror") 
         torch.optim.Adam(part.parameters(), lr=rate)
         for part, rate in ((population.actor, learning.learning_rate), (population.observers, 3e-3))
     ]
-    reward, mirror = build_reward(paid, population.shape, settings.observer), MirrorSettings(reward=paid)
+    reward, mirror = (
+        build_reward(paid, population.shape, settings.observer),
+        MirrorSettings(reward=paid),
+    )
     if reward is not None:
         optimizers.append(torch.optim.Adam(reward.parameters(), lr=3e-3))
     generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
@@ -40,8 +51,12 @@ def train(head: str, weight: float, iterations: int = 12, paid: str = "mirror") 
         columns = train_batch(population, record, mirror, learning, reward=reward, **keys)
         columns["advantage"] = weigh_advantages(columns, weight)
         returns.append(float(columns["mirror_return"].mean()))
-        limits.append(math.log(4) + float(limit_author_log_belief(population, record)[:, -1].mean()))
-        batch = {name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()}
+        limits.append(
+            math.log(4) + float(limit_author_log_belief(population, record)[:, -1].mean())
+        )
+        batch = {
+            name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()
+        }
         for _ in range(4):
             for rows in torch.split(torch.randperm(EPISODES, generator=generator), 32):
                 part = {name: column[rows] for name, column in batch.items()}

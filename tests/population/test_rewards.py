@@ -1,4 +1,5 @@
-"""Intrinsic rewards beside the mirror: closed forms, discounts, and agents that part because of them."""
+"""Intrinsic rewards beside the mirror: closed forms, discounts, and agents that part because of
+them."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def built(name: str, shape=DISCRETE) -> IntrinsicReward:
 
 def as_batch(experience: Experience) -> dict[str, torch.Tensor]:
     arrays = {name: getattr(experience, name) for name in ("observations", "actions")}
-    return {name: torch.from_numpy(a) for name, a in arrays.items()} | {"mask": torch.from_numpy(experience.mask) * 1.0}
+    return {name: torch.from_numpy(a) for name, a in arrays.items()} | {
+        "mask": torch.from_numpy(experience.mask) * 1.0
+    }
 
 
 def test_the_mirror_has_no_model():
@@ -42,7 +45,9 @@ def test_a_classifier_that_knows_nobody_pays_chance(name, paid):
     experience = some_experience(model)
     torch.nn.init.zeros_(reward.classifier.output.weight)
     time = experience.mask.shape[1]
-    np.testing.assert_allclose(reward.pay(model, experience), np.where(experience.mask, paid / time, 0.0), atol=1e-6)
+    np.testing.assert_allclose(
+        reward.pay(model, experience), np.where(experience.mask, paid / time, 0.0), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", ["eoi", "diayn"])
@@ -50,7 +55,11 @@ def test_classifiers_pay_what_the_paper_says_at_every_step(name):
     model, reward = population(), built(name)
     loud(reward)
     experience = some_experience(model)
-    paid, trunk, output = reward.pay(model, experience), reward.classifier.trunk, reward.classifier.output
+    paid, trunk, output = (
+        reward.pay(model, experience),
+        reward.classifier.trunk,
+        reward.classifier.output,
+    )
     for b, t, n in np.argwhere(experience.mask):
         x = experience.observations[b, t, n]
         for layer, squash in ((trunk.first, np.tanh), (trunk.second, np.tanh), (output, np.array)):
@@ -77,8 +86,11 @@ def test_cds_pays_for_what_the_others_would_not_have_done(shape):
     for network in (reward.named, reward.nameless):  # both predict nothing: their errors cancel
         torch.nn.init.zeros_(network.output.weight)
     experience = some_experience(model, ragged=False)
-    observations, actions = (torch.from_numpy(x) for x in (experience.observations, experience.actions))
-    log_p = model.actor.replay_log_probability(observations, actions).detach().double()  # (B, T, K, N)
+    observations, actions = (
+        torch.from_numpy(x) for x in (experience.observations, experience.actions)
+    )
+    # (B, T, K, N)
+    log_p = model.actor.replay_log_probability(observations, actions).detach().double()
     own = torch.diagonal(log_p, dim1=2, dim2=3)
     wanted = (own.exp() / log_p.exp().mean(3)).log().numpy()
     paid = reward.pay(model, experience) * experience.mask.shape[1]
@@ -115,10 +127,15 @@ def test_every_reward_fits_every_world(name, shape):
     optimizer = torch.optim.Adam(reward.parameters(), lr=1e-2)
     reward.loss(model, as_batch(experience)).backward()
     optimizer.step()
-    assert shape is BLIND or any((p != q).any() for p, q in zip(reward.parameters(), before, strict=True))
+    assert shape is BLIND or any(
+        (p != q).any() for p, q in zip(reward.parameters(), before, strict=True)
+    )
     paid = reward.pay(model, experience)
-    assert paid.shape == experience.mask.shape and np.isfinite(paid).all() and paid.dtype == np.float32
-    assert all(p.grad is None for p in model.parameters())  # nobody acts differently for the model's loss
+    assert (
+        paid.shape == experience.mask.shape and np.isfinite(paid).all() and paid.dtype == np.float32
+    )
+    # nobody acts differently for the model's loss
+    assert all(p.grad is None for p in model.parameters())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -132,7 +149,9 @@ def test_every_reward_fits_an_episode_of_one_step(name):
 
 def batch_of(experience, model, mirror, reward=None):
     keys = {"run": 0, "episodes": np.arange(len(experience.mask)), "rng": np.random.default_rng(3)}
-    return train_batch(model, experience, mirror, LearningSettings(gamma=0.9), reward=reward, **keys)
+    return train_batch(
+        model, experience, mirror, LearningSettings(gamma=0.9), reward=reward, **keys
+    )
 
 
 def test_what_is_no_mirror_is_discounted_and_goes_on_where_the_clock_cut_it_off():
@@ -142,7 +161,9 @@ def test_what_is_no_mirror_is_discounted_and_goes_on_where_the_clock_cut_it_off(
     experience = Experience(**{**vars(experience), "last_mirror_value": last})
     columns = batch_of(experience, model, MirrorSettings(reward="eoi"), reward)
     values = {"last_value": last, "gamma": 0.9, "lam": 0.95}
-    wanted, _ = advantages(reward.pay(model, experience), experience.mirror_value, experience.mask, **values)
+    wanted, _ = advantages(
+        reward.pay(model, experience), experience.mirror_value, experience.mask, **values
+    )
     np.testing.assert_array_equal(columns["mirror_advantage"], wanted)
     plain = batch_of(experience, model, MirrorSettings())
     for name in ("environment_advantage", "environment_target", "permutation", "labels"):
@@ -154,7 +175,9 @@ def test_noise_in_its_place_has_its_variance():
     loud(reward)
     experience = some_experience(model, batch=400)
     paid = reward.pay(model, experience)
-    noise = batch_of(experience, model, MirrorSettings(reward="diayn", control="random_reward"), reward)
+    noise = batch_of(
+        experience, model, MirrorSettings(reward="diayn", control="random_reward"), reward
+    )
     spread = noise["mirror_return"].std() / math.sqrt(experience.mask.sum(1).mean())
     assert spread == pytest.approx(paid[experience.mask].std(), rel=0.1)
 
@@ -162,7 +185,12 @@ def test_noise_in_its_place_has_its_variance():
 def test_names_and_settings_that_do_not_fit_are_refused():
     with pytest.raises(UnknownNameError, match="eoi"):
         check_reward(MirrorSettings(reward="eio"), N)
-    for settings in ({"credit": "team"}, {"timing": "terminal"}, {"control": "limit"}, {"control": "shuffled_labels"}):
+    for settings in (
+        {"credit": "team"},
+        {"timing": "terminal"},
+        {"control": "limit"},
+        {"control": "shuffled_labels"},
+    ):
         with pytest.raises(ValidationError, match="is of the mirror reward"):
             MirrorSettings(reward="eoi", **settings)
     with pytest.raises(ConfigError, match=r"mirror.*timing = 'terminal' is of the mirror reward"):

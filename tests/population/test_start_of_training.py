@@ -1,4 +1,5 @@
-"""Before training nobody is to be told apart: that is what the small gain of the last policy layer is for."""
+"""Before training nobody is to be told apart: that is what the small gain of the last policy layer
+is for."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def limit(trunk: str, weights: str, gain: float, episodes: int = 48) -> tuple[Es
 def test_with_the_default_gain_nobody_is_identifiable(trunk: str, weights: str) -> None:
     information, top1 = limit(trunk, weights, gain=PopulationSettings().initial_gain)
     assert abs(information.value) < 0.01  # nats, of log 4 = 1.386
-    assert abs(top1.value - 1 / AGENTS) < 0.1  # half the width of the interval on 48 episodes is about 0.07
+    # half the width of the interval on 48 episodes is about 0.07
+    assert abs(top1.value - 1 / AGENTS) < 0.1
 
 
 @pytest.mark.parametrize("trunk", ["mlp", "gru"])

@@ -11,7 +11,12 @@ import torch
 import mirrorenv
 from mirrorenv.population.experience import play, population_shape, world_seeds
 from mirrorenv.population.population import Population
-from mirrorenv.population.settings import LearningSettings, MirrorSettings, ObserverSettings, PopulationSettings
+from mirrorenv.population.settings import (
+    LearningSettings,
+    MirrorSettings,
+    ObserverSettings,
+    PopulationSettings,
+)
 from mirrorenv.population.train_batch import train_batch, weigh_advantages
 from tests.envs.strangers import Dying, Many
 
@@ -51,10 +56,16 @@ def test_policies_move_towards_what_simple_spread_pays() -> None:
     experience, columns, population = one_batch(world, 8)
     assert experience.observations.shape == (8, 10, 3, 18)
     advantage = torch.from_numpy(weigh_advantages(columns, 1.0))
-    observations, actions = torch.from_numpy(experience.observations), torch.from_numpy(experience.actions)
+    observations, actions = (
+        torch.from_numpy(experience.observations),
+        torch.from_numpy(experience.actions),
+    )
 
     def gain() -> torch.Tensor:
-        return (population.actor.sequence(observations).distribution.log_probability(actions) * advantage).mean()
+        return (
+            population.actor.sequence(observations).distribution.log_probability(actions)
+            * advantage
+        ).mean()
 
     optimizer = torch.optim.Adam(population.parameters(), 1e-2)
     before = gain().item()

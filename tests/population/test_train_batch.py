@@ -53,7 +53,9 @@ def columns(model: Population, experience: Experience, *, seed: int = 0, **mirro
 
 def paid(model: Population, experience: Experience, **mirror: Any) -> np.ndarray:
     """The mirror reward itself (B, T, N), undone from the advantages of a blind critic."""
-    blind = Experience(**{**vars(experience), "mirror_value": np.zeros_like(experience.mirror_value)})
+    blind = Experience(
+        **{**vars(experience), "mirror_value": np.zeros_like(experience.mirror_value)}
+    )
     settings = LearningSettings(gae_lambda=0.0)
     made = train_batch(
         model,
@@ -79,8 +81,14 @@ def test_beliefs_in_the_author_are_the_ones_read_off_an_unshuffled_lineup(head: 
     np.testing.assert_allclose(found, author_log_belief(made, record, straight), atol=1e-4)
     tensors = [torch.from_numpy(x) for x in (record.observations, record.actions, record.mask)]
     with torch.no_grad():
-        evidence = made.evidence(lineup_tensors(made, *tensors, torch.from_numpy(straight))).double()
-    belief = permutation_marginals(evidence.numpy()) if made.observers.joint else evidence.softmax(-1).numpy()
+        evidence = made.evidence(
+            lineup_tensors(made, *tensors, torch.from_numpy(straight))
+        ).double()
+    belief = (
+        permutation_marginals(evidence.numpy())
+        if made.observers.joint
+        else evidence.softmax(-1).numpy()
+    )
     np.testing.assert_allclose(found, np.log(np.diagonal(belief, axis1=3, axis2=4)), atol=1e-4)
 
 
@@ -100,22 +108,31 @@ def test_dense_rewards_of_an_episode_sum_to_the_terminal_reward(
     dense = paid(model, experience, credit=credit, timing="dense", teams=teams)
     terminal = paid(model, experience, credit=credit, timing="terminal", teams=teams)
     np.testing.assert_allclose(dense.sum(1), terminal.sum(1), atol=1e-4)
-    assert (np.count_nonzero(dense, axis=1) > 1).any() and (np.count_nonzero(terminal, axis=1) == 1).all()
+    assert (np.count_nonzero(dense, axis=1) > 1).any() and (
+        np.count_nonzero(terminal, axis=1) == 1
+    ).all()
     assert not dense[~experience.mask].any()
 
 
-def test_the_reward_is_the_mirrors_own_on_the_heads_beliefs(model: Population, experience: Experience) -> None:
+def test_the_reward_is_the_mirrors_own_on_the_heads_beliefs(
+    model: Population, experience: Experience
+) -> None:
     made = columns(model, experience)
     belief = author_log_belief(model, experience, made["permutation"])
-    np.testing.assert_allclose(made["mirror_return"], mirror_reward(belief, experience.mask).sum(1), atol=1e-4)
-    np.testing.assert_allclose(paid(model, experience), mirror_reward(belief, experience.mask), atol=1e-5)
+    np.testing.assert_allclose(
+        made["mirror_return"], mirror_reward(belief, experience.mask).sum(1), atol=1e-4
+    )
+    np.testing.assert_allclose(
+        paid(model, experience), mirror_reward(belief, experience.mask), atol=1e-5
+    )
 
 
 def test_a_window_pays_only_inside_and_inside_the_episode(model: Population) -> None:
     record = some_experience(model, batch=40, time=12)
     inside = paid(model, record, timing="window", window=2)
     dense = paid(model, record, timing="dense")
-    assert (np.count_nonzero(inside, axis=1) <= 3).all()  # two increments, and the rest of a shared credit at the end
+    # two increments, and the rest of a shared credit at the end
+    assert (np.count_nonzero(inside, axis=1) <= 3).all()
     assert (np.count_nonzero(inside, axis=(1, 2)) > 0).all()
     assert np.count_nonzero(inside) < np.count_nonzero(dense)
 
@@ -125,21 +142,29 @@ def test_columns_are_whole_episodes_in_author_order_with_shuffles_kept_apart(
 ) -> None:
     made = columns(model, experience)
     np.testing.assert_array_equal(made["observations"], experience.observations)
-    np.testing.assert_array_equal(made["permutation"], lineup_permutations(7, np.arange(5) + 100, "training", AGENTS))
+    np.testing.assert_array_equal(
+        made["permutation"], lineup_permutations(7, np.arange(5) + 100, "training", AGENTS)
+    )
     np.testing.assert_array_equal(made["labels"], made["permutation"])
     np.testing.assert_allclose(made["environment_return"], experience.rewards.sum(1), rtol=1e-5)
 
 
-def test_shuffled_labels_are_one_false_naming_for_the_whole_batch(model: Population, experience: Experience) -> None:
+def test_shuffled_labels_are_one_false_naming_for_the_whole_batch(
+    model: Population, experience: Experience
+) -> None:
     truth = columns(model, experience)
     namings = set()
     for seed in range(8):
         made = columns(model, experience, seed=seed, control="shuffled_labels")
-        naming = {(int(n), int(name)) for n, name in zip(made["permutation"].flat, made["labels"].flat, strict=True)}
+        naming = {
+            (int(n), int(name))
+            for n, name in zip(made["permutation"].flat, made["labels"].flat, strict=True)
+        }
         assert len(naming) == AGENTS  # a function of the true author
         assert sorted(name for _, name in naming) == list(range(AGENTS))
         namings.add(tuple(sorted(naming)))
-        np.testing.assert_array_equal(made["mirror_advantage"], truth["mirror_advantage"])  # paid by the true names
+        # paid by the true names
+        np.testing.assert_array_equal(made["mirror_advantage"], truth["mirror_advantage"])
     assert len(namings) > 2
 
 
@@ -152,7 +177,9 @@ def test_random_reward_is_noise_of_the_same_size(model: Population) -> None:
     assert not noise[~record.mask].any()
 
 
-def test_the_limit_in_place_of_learned_beliefs_is_the_posterior_given_the_whole_lineup(model: Population) -> None:
+def test_the_limit_in_place_of_learned_beliefs_is_the_posterior_given_the_whole_lineup(
+    model: Population,
+) -> None:
     record = some_experience(model)
     with torch.no_grad():
         log_p = model.actor.replay_log_probability(
@@ -163,20 +190,29 @@ def test_the_limit_in_place_of_learned_beliefs_is_the_posterior_given_the_whole_
     marginals = permutation_marginals(live[:, : after + 1].sum(1))  # (B, K, N)
     found = limit_author_log_belief(model, record)
     assert found.shape == (*record.mask.shape[:2], 1, AGENTS)
-    np.testing.assert_allclose(found[:, after, 0], np.log(np.diagonal(marginals, axis1=1, axis2=2)), atol=1e-4)
+    np.testing.assert_allclose(
+        found[:, after, 0], np.log(np.diagonal(marginals, axis1=1, axis2=2)), atol=1e-4
+    )
     everyone = np.broadcast_to(found, (*found.shape[:2], AGENTS, AGENTS))
     expected = mirror_reward(everyone, record.mask)
     np.testing.assert_allclose(paid(model, record, control="limit"), expected, atol=1e-4)
 
 
-def test_paying_by_a_few_observers_is_paying_by_those_alone(model: Population, experience: Experience) -> None:
+def test_paying_by_a_few_observers_is_paying_by_those_alone(
+    model: Population, experience: Experience
+) -> None:
     belief = author_log_belief(model, experience, columns(model, experience)["permutation"])
     found = paid(model, experience, observers_per_author=2, floor=0.3)
-    pairs = [mirror_reward(belief[:, :, list(j)], experience.mask, floor=0.3) for j in ((0, 1), (0, 2), (1, 2))]
+    pairs = [
+        mirror_reward(belief[:, :, list(j)], experience.mask, floor=0.3)
+        for j in ((0, 1), (0, 2), (1, 2))
+    ]
     assert min(np.abs(found - each).max() for each in pairs) < 1e-5
 
 
-def test_weighed_advantages_are_standardised_for_each_agent(model: Population, experience: Experience) -> None:
+def test_weighed_advantages_are_standardised_for_each_agent(
+    model: Population, experience: Experience
+) -> None:
     made = columns(model, experience)
     total = weigh_advantages(made, 0.7)
     for n in range(AGENTS):
@@ -185,7 +221,9 @@ def test_weighed_advantages_are_standardised_for_each_agent(model: Population, e
         assert mine.std() == pytest.approx(1.0, abs=1e-4)
     assert not total[~experience.mask].any()
     raw = made["environment_advantage"] + 0.7 * made["mirror_advantage"]
-    correlation = np.corrcoef(total[:, :, 0][experience.mask[:, :, 0]], raw[:, :, 0][experience.mask[:, :, 0]])
+    correlation = np.corrcoef(
+        total[:, :, 0][experience.mask[:, :, 0]], raw[:, :, 0][experience.mask[:, :, 0]]
+    )
     assert correlation[0, 1] == pytest.approx(1.0, abs=1e-5)
 
 
@@ -205,7 +243,8 @@ def test_a_world_that_pays_nan_is_named(model: Population, experience: Experienc
 def test_the_mirrors_critic_is_undiscounted_and_stops_at_the_end_while_the_environments_goes_on(
     model: Population, experience: Experience
 ) -> None:
-    """At lambda 1 a target is the return to go: here of the mirror's rewards, whatever the environment's gamma is."""
+    """At lambda 1 a target is the return to go: here of the mirror's rewards, whatever the
+    environment's gamma is."""
     made = train_batch(
         model,
         experience,
@@ -219,7 +258,8 @@ def test_the_mirrors_critic_is_undiscounted_and_stops_at_the_end_while_the_envir
     to_go = np.where(experience.mask, rewards[:, ::-1].cumsum(1)[:, ::-1], 0.0)
     np.testing.assert_allclose(made["mirror_target"], to_go, atol=1e-4)
     np.testing.assert_allclose(made["mirror_target"][:, 0], made["mirror_return"], atol=1e-4)
-    for b, n in np.ndindex(experience.last_value.shape):  # the environment's: discounted, and cut off rather than ended
+    # the environment's: discounted, and cut off rather than ended
+    for b, n in np.ndindex(experience.last_value.shape):
         expected = float(experience.last_value[b, n])
         for t in reversed(range(int(experience.mask[b, :, n].sum()))):
             expected = float(experience.rewards[b, t, n]) + 0.5 * expected
@@ -229,7 +269,9 @@ def test_the_mirrors_critic_is_undiscounted_and_stops_at_the_end_while_the_envir
 def test_the_environments_reward_is_scaled_for_learning_and_reported_unscaled(
     model: Population, experience: Experience
 ) -> None:
-    blind = Experience(**{**vars(experience), "environment_value": np.zeros_like(experience.mirror_value)})
+    blind = Experience(
+        **{**vars(experience), "environment_value": np.zeros_like(experience.mirror_value)}
+    )
     blind = Experience(**{**vars(blind), "last_value": np.zeros_like(experience.last_value)})
     made = train_batch(
         model,

@@ -37,7 +37,10 @@ def lineup(made: Population, seen: int, done: int) -> LineupTensors:
 def test_evidence_moves_with_what_is_read_and_with_nothing_else(head: str, reads: str) -> None:
     made = reader(head, reads)
     first = made.evidence(lineup(made, 0, 0))
-    other_actions, other_observations = made.evidence(lineup(made, 0, 1)), made.evidence(lineup(made, 1, 0))
+    other_actions, other_observations = (
+        made.evidence(lineup(made, 0, 1)),
+        made.evidence(lineup(made, 1, 0)),
+    )
     assert torch.equal(first, other_actions) == (reads == "observations")
     assert torch.equal(first, other_observations) == (reads == "actions")
 
@@ -48,7 +51,9 @@ def test_observers_of_neighbours_are_shown_the_same_part(reads: str) -> None:
     made = reader("additive", reads)
     (observations, actions), (others, deeds) = some_episodes(seed=0), some_episodes(seed=1)
     mask = torch.ones(actions.shape)
-    authors = torch.stack([torch.tensor([j, (j + 1) % AGENTS]) for j in range(AGENTS)]).expand(len(actions), -1, -1)
+    authors = torch.stack([torch.tensor([j, (j + 1) % AGENTS]) for j in range(AGENTS)]).expand(
+        len(actions), -1, -1
+    )
 
     def read(seen: torch.Tensor, done: torch.Tensor) -> torch.Tensor:
         return read_neighbourhood(made, seen, done, mask, authors, authors)
@@ -60,8 +65,11 @@ def test_observers_of_neighbours_are_shown_the_same_part(reads: str) -> None:
 
 @pytest.mark.parametrize("reads", ["observations", "actions"])
 @pytest.mark.parametrize(
-    "observer", [{"head": "likelihood"}, {"head": "likelihood_gru"}, {"trunk": "shared"}, {"trunk": "stopped"}]
+    "observer",
+    [{"head": "likelihood"}, {"head": "likelihood_gru"}, {"trunk": "shared"}, {"trunk": "stopped"}],
 )
-def test_a_head_that_reads_with_a_policy_needs_the_whole_trajectory(reads: str, observer: dict[str, str]) -> None:
+def test_a_head_that_reads_with_a_policy_needs_the_whole_trajectory(
+    reads: str, observer: dict[str, str]
+) -> None:
     with pytest.raises(ConfigError, match=f"reads = '{reads}' needs a head"):
         ObserverSettings.checked({"reads": reads, **observer})

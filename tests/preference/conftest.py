@@ -17,5 +17,6 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_tiny_model(tmp_path_factory.mktemp("tiny"))
     import trl  # noqa: F401  (imported here, so that it is among what is frozen)
 
-    gc.freeze()  # every training collects garbage, and should not walk through all that is imported each time
+    # every training collects garbage, and should not walk through all that is imported each time
+    gc.freeze()
     return folder

@@ -1,4 +1,5 @@
-"""A run that is killed with SIGKILL again and again and started with the same command, beside one left in peace."""
+"""A run that is killed with SIGKILL again and again and started with the same command, beside one
+left in peace."""
 
 from __future__ import annotations
 
@@ -21,7 +22,12 @@ from trl import DPOTrainer  # noqa: F401
 from mirrorenv.cli.main import main
 from tests.preference.small import differing, small_settings
 
-_CHANGES = ("learning.rounds=3", "learning.steps=6", "data.most_topics=12", "measure.instructions=true")
+_CHANGES = (
+    "learning.rounds=3",
+    "learning.steps=6",
+    "data.most_topics=12",
+    "measure.instructions=true",
+)
 
 
 @dataclass
@@ -64,13 +70,16 @@ def _moments(run: Path, draws: random.Random) -> dict[str, Callable[[], bool]]:
         "while texts were written": lambda: _size(run / "texts.jsonl") > texts + more,
         "after a row, while training or measuring": after_a_row,
         "while a checkpoint was written": lambda: any(run.glob("checkpoints/.*.partial/*")),
-        "while a file was replaced": lambda: _size(run / "run.json") > 0 and any(run.glob(".*.tmp")),
+        "while a file was replaced": lambda: (
+            _size(run / "run.json") > 0 and any(run.glob(".*.tmp"))
+        ),
         "while voices were written": lambda: any(run.glob("voices/*/*")),
     }
 
 
 def _start(settings: Path, run: Path) -> BaseProcess:
-    """`mirrorenv prefer train` in a process of its own, forked so that torch is not imported again each time."""
+    """`mirrorenv prefer train` in a process of its own, forked so that torch is not imported again
+    each time."""
     process = multiprocessing.get_context("fork").Process(target=_command, args=(settings, run))
     process.start()
     return process
@@ -78,11 +87,22 @@ def _start(settings: Path, run: Path) -> BaseProcess:
 
 def _command(settings: Path, run: Path) -> None:
     torch.set_num_threads(1)  # threads of the parent are not there any more
-    sys.argv = ["mirrorenv", "prefer", "train", "--config", str(settings), "--run", str(run), "--quiet"]
+    sys.argv = [
+        "mirrorenv",
+        "prefer",
+        "train",
+        "--config",
+        str(settings),
+        "--run",
+        str(run),
+        "--quiet",
+    ]
     main()
 
 
-def prove_resume(place: Path, model: Path, kills: int, *, seed: int = 0, say: Callable[[str], None] = print) -> Proof:
+def prove_resume(
+    place: Path, model: Path, kills: int, *, seed: int = 0, say: Callable[[str], None] = print
+) -> Proof:
     """Kill and start again until there were so many kills; then let it end, and compare.
 
     Args:
@@ -101,7 +121,8 @@ def prove_resume(place: Path, model: Path, kills: int, *, seed: int = 0, say: Ca
         process = _start(settings, run)
         if proof.kills < kills:
             known = _moments(run, draws)
-            left = left or draws.sample(sorted(known), len(known))  # every kind once before any comes twice
+            # every kind once before any comes twice
+            left = left or draws.sample(sorted(known), len(known))
             moment = left.pop()
             while process.is_alive() and not known[moment]():
                 time.sleep(0.002)

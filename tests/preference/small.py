@@ -15,7 +15,8 @@ LETTERS = {"ann": "aeiouy", "bob": "bcdfgh", "eve": "qrstvw"}
 
 
 def small_settings(model: Path, *changes: str, **given: Any) -> PreferenceSettings:
-    """A run of seconds: bounds are wide, since random weights write nothing useful to begin with."""
+    """A run of seconds: bounds are wide, since random weights write nothing useful to begin
+    with."""
     return load_settings(
         overrides=[
             f"model={model}",
@@ -43,7 +44,8 @@ def small_settings(model: Path, *changes: str, **given: Any) -> PreferenceSettin
 
 
 def first_texts(players: tuple[str, ...] = ("ann", "bob"), topics: int = 10) -> PairFile:
-    """Players that use different letters: what they wrote gives them away to anybody who knows them."""
+    """Players that use different letters: what they wrote gives them away to anybody who knows
+    them."""
     split = split_topics([f"t{number}?" for number in range(topics)], 0.3, 0.3, 0)
     draws = np.random.default_rng(0)
     texts = [
@@ -61,7 +63,12 @@ class Killed(BaseException):
 
 def content(path: Path) -> dict[str, bytes]:
     """All that a run leaves that must not depend on how often it was killed."""
-    files = [path / "evaluations.jsonl", path / "metrics.jsonl", path / "texts.jsonl", path / "data_card.json"]
+    files = [
+        path / "evaluations.jsonl",
+        path / "metrics.jsonl",
+        path / "texts.jsonl",
+        path / "data_card.json",
+    ]
     files += [*path.glob("checkpoints/*/*"), *path.glob("voices/*/*.safetensors")]
     return {str(one.relative_to(path)): one.read_bytes() for one in files if one.is_file()}
 

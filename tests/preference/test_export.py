@@ -1,4 +1,5 @@
-"""A tuned population as a result folder: recomputed by strangers, damage found, on the board beside others."""
+"""A tuned population as a result folder: recomputed by strangers, damage found, on the board beside
+others."""
 
 from __future__ import annotations
 
@@ -28,10 +29,13 @@ from tests.results.results_of_ants import table_folder
 
 @pytest.fixture(scope="module")
 def run(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    settings = small_settings(tiny_model, "learning.rounds=1", "learning.steps=12", "learning.on_policy=false")
+    settings = small_settings(
+        tiny_model, "learning.rounds=1", "learning.steps=12", "learning.on_policy=false"
+    )
     path = tmp_path_factory.mktemp("runs") / "tuned"
     found = train(settings, path, pairs=first_texts())
-    assert found.evaluations()[-1]["best"] == 1  # voices that are one model would look alike under any change
+    # voices that are one model would look alike under any change
+    assert found.evaluations()[-1]["best"] == 1
     return found
 
 
@@ -59,7 +63,11 @@ def test_a_stranger_recomputes_hits_nats_and_own_over_other(result: Path) -> Non
 
 @pytest.mark.parametrize(
     ("table", "column", "named"),
-    [("beliefs", "evidence", "nats"), ("episodes", "own", "own"), ("labels", "agent", "(hits|nats|own)")],
+    [
+        ("beliefs", "evidence", "nats"),
+        ("episodes", "own", "own"),
+        ("labels", "agent", "(hits|nats|own)"),
+    ],
 )
 def test_a_number_changed_with_its_manifest_is_found_by_recomputation(
     result: Path, tmp_path: Path, table: str, column: str, named: str
@@ -87,8 +95,12 @@ def test_an_unfinished_run_is_refused(run: RunFolder, tmp_path: Path) -> None:
         export_preference(copy, tmp_path / "out")
 
 
-def test_the_command_exports_and_the_board_keeps_kinds_apart(run: RunFolder, tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["results", "export", str(run.path), "--condition", "tuned", "--npz"])
+def test_the_command_exports_and_the_board_keeps_kinds_apart(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(
+        app, ["results", "export", str(run.path), "--condition", "tuned", "--npz"]
+    )
     assert done.exit_code == 0, done.output
     ours = run.path / "result"
     table_folder(tmp_path / "other", {"scripted": {0: [1.0], 1: [2.0]}})

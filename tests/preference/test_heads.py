@@ -1,4 +1,5 @@
-"""The road with a classifier: heads learn who wrote what, and being recognised by them sets voices apart."""
+"""The road with a classifier: heads learn who wrote what, and being recognised by them sets voices
+apart."""
 
 from __future__ import annotations
 
@@ -21,13 +22,21 @@ from tests.preference.tiny_model import make_tiny_model
 def _head_settings(model: Path, *changes: str) -> PreferenceSettings:
     layers = "[q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj]"
     return small_settings(
-        model, "road=head", "data.samples=8", "measure.samples=8", "learning.rank=8", "learning.steps=8",
-        f"learning.targets={layers}", "learning.patience=9", *changes,
-    )  # fmt: skip
+        model,
+        "road=head",
+        "data.samples=8",
+        "measure.samples=8",
+        "learning.rank=8",
+        "learning.steps=8",
+        f"learning.targets={layers}",
+        "learning.patience=9",
+        *changes,
+    )
 
 
 def test_being_recognised_by_heads_is_a_reward_that_sets_voices_apart(tmp_path: Path) -> None:
-    """Nobody has a persona: what tells the voices apart at the end was not there at the beginning."""
+    """Nobody has a persona: what tells the voices apart at the end was not there at the
+    beginning."""
     (tmp_path / "model").mkdir()
     model = make_tiny_model(tmp_path / "model", spread=0.2)
     folder = train(_head_settings(model, "learning.rounds=2", "head.natural=0.0"), tmp_path / "run")
@@ -40,7 +49,9 @@ def test_being_recognised_by_heads_is_a_reward_that_sets_voices_apart(tmp_path: 
 
 
 @pytest.mark.slow
-def test_a_killed_run_on_the_road_with_heads_comes_to_the_same_bytes(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_killed_run_on_the_road_with_heads_comes_to_the_same_bytes(
+    tiny_model: Path, tmp_path: Path
+) -> None:
     settings = _head_settings(tiny_model, "data.samples=2", "measure.samples=1", "learning.steps=2")
     train(settings, tmp_path / "whole")
 
@@ -56,7 +67,9 @@ def test_a_killed_run_on_the_road_with_heads_comes_to_the_same_bytes(tiny_model:
 
 def test_heads_learn_who_wrote_what_and_know_nothing_before() -> None:
     heads = Heads(3)
-    states = torch.eye(3).repeat(8, 1) + 0.01 * torch.randn(24, 3, generator=torch.Generator().manual_seed(0))
+    states = torch.eye(3).repeat(8, 1) + 0.01 * torch.randn(
+        24, 3, generator=torch.Generator().manual_seed(0)
+    )
     assert torch.allclose(heads.log_belief(0, states).exp(), torch.full((24, 3), 1 / 3))
     heads.learn(0, states, [0, 1, 2] * 8)
     assert (heads.log_belief(0, states).argmax(dim=1) == torch.tensor([0, 1, 2] * 8)).all()

@@ -1,4 +1,5 @@
-"""SIGKILL at any moment, and the same command: the run comes to the bytes of one that nobody disturbed."""
+"""SIGKILL at any moment, and the same command: the run comes to the bytes of one that nobody
+disturbed."""
 
 from __future__ import annotations
 

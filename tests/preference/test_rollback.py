@@ -26,24 +26,35 @@ def test_only_who_breaks_a_bound_goes_back_and_a_killed_run_comes_to_the_same(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rounds, "beyond_bound", ann_breaks_once)
-    settings, given = small_settings(tiny_model, "learning.rounds=2", "learning.patience=9"), first_texts()
+    settings, given = (
+        small_settings(tiny_model, "learning.rounds=2", "learning.patience=9"),
+        first_texts(),
+    )
     notes: list[str] = []
     folder = train(settings, tmp_path / "whole", pairs=given, watch=Watch(note=notes.append))
 
     tried = [row for row in folder.evaluations() if row.get("rolled_back")]
     stayed = [row for row in folder.evaluations() if row.get("without")]
     assert [row["iteration"] for row in tried] == [row["iteration"] for row in stayed] == [1, 2]
-    assert "round 1 is rolled back: ann" in notes[0] and notes[0].endswith("the others keep what they learned")
+    assert "round 1 is rolled back: ann" in notes[0] and notes[0].endswith(
+        "the others keep what they learned"
+    )
     # What ann says is what she said before the round; what bob says is new, and is what was tried.
     begun = folder.evaluations()[0]["fresh"]["useful"]
     for before, after in zip(tried, stayed, strict=True):
         assert after["fresh"]["useful"]["ann"]["length"] == begun["ann"]["length"]
         assert after["fresh"]["useful"]["ann"]["kl"] == 0.0
         assert after["fresh"]["useful"]["bob"] == before["fresh"]["useful"]["bob"]
-    start, one, two = (load_file(folder.checkpoint_path(3 * n) / "adapters.safetensors") for n in range(3))
+    start, one, two = (
+        load_file(folder.checkpoint_path(3 * n) / "adapters.safetensors") for n in range(3)
+    )
     for name, weights in start.items():
         assert not name.startswith("0/") or (weights.equal(one[name]) and weights.equal(two[name]))
-    assert any(not start[name].equal(one[name]) and not one[name].equal(two[name]) for name in start if name[0] == "1")
+    assert any(
+        not start[name].equal(one[name]) and not one[name].equal(two[name])
+        for name in start
+        if name[0] == "1"
+    )
     state = json.loads((folder.checkpoint_path(6) / "state.json").read_text())
     assert state["versions"] == [0, 2] and state["betas"] == [0.4, 0.1]
     assert state["rates"] == pytest.approx([0.005, 0.02])

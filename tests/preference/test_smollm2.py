@@ -25,17 +25,26 @@ def test_the_built_in_model_is_tuned_for_a_few_steps(tmp_path: Path) -> None:
     except MissingExtraError as error:
         pytest.skip(str(error))
     small = [
-        "data.players=[{name: ann, persona: You are a bored teenager.}, {name: bob, persona: You are a professor.}]",
-        "data.most_topics=5", "data.samples=1", "data.tokens=64", "learning.rounds=1",
-        "learning.steps=2", "learning.pairs=2", "measure.relevance_topics=2", "bound.perplexity=1e9",
-        "bound.repetition=1", "bound.relevance=0",
-    ]  # fmt: skip
+        "data.players=[{name: ann, persona: You are a bored teenager.}, {name: bob, persona: You "
+        "are a professor.}]",
+        "data.most_topics=5",
+        "data.samples=1",
+        "data.tokens=64",
+        "learning.rounds=1",
+        "learning.steps=2",
+        "learning.pairs=2",
+        "measure.relevance_topics=2",
+        "bound.perplexity=1e9",
+        "bound.repetition=1",
+        "bound.relevance=0",
+    ]
     command = ["prefer", "train", "--run", str(tmp_path / "run"), "--json", "--quiet"]
     done = CliRunner().invoke(app, [*command, *(word for one in small for word in ("--set", one))])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout.strip().splitlines()[-1])
     first = json.loads((tmp_path / "run" / "evaluations.jsonl").read_text().splitlines()[0])
-    assert first["instructions"]["untouched"] >= 0.4  # a model that follows nothing was loaded wrongly
+    # a model that follows nothing was loaded wrongly
+    assert first["instructions"]["untouched"] >= 0.4
     assert first["first"]["before"]["sum"]["joint"]["value"] == 0.5
     assert 1 < found["first_texts"]["ann"]["perplexity"] < 200
     assert list((tmp_path / "run" / "voices" / "bob").glob("*.safetensors"))

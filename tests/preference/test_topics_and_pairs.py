@@ -1,4 +1,5 @@
-"""Topics are split before anything is written; pair files that cannot be learned from are refused in plain words."""
+"""Topics are split before anything is written; pair files that cannot be learned from are refused
+in plain words."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ from mirrorenv.preference.pairs import Text, kept_texts, pair_rows, read_pairs, 
 from mirrorenv.preference.topics import SPLITS, TopicSplit, normalised, split_topics, topics_of
 
 
-def row(topic: str, author: str | None, peer: str | None, split: str | None = None) -> dict[str, Any]:
+def row(
+    topic: str, author: str | None, peer: str | None, split: str | None = None
+) -> dict[str, Any]:
     found: dict[str, Any] = {
         "prompt": [{"role": "user", "content": topic}],
         "chosen": [{"role": "assistant", "content": f"{author or 'self'} on {topic}"}],
@@ -36,7 +39,9 @@ def written(path: Path, rows: list[Any]) -> Path:
 
 @given(
     st.lists(
-        st.text(alphabet="abcdefgh ", min_size=1, max_size=6).filter(lambda t: t.strip()), min_size=1, max_size=40
+        st.text(alphabet="abcdefgh ", min_size=1, max_size=6).filter(lambda t: t.strip()),
+        min_size=1,
+        max_size=40,
     ),
     st.integers(0, 5),
     st.floats(0.05, 0.45),
@@ -64,8 +69,14 @@ def test_a_topic_in_two_splits_leaks_even_if_written_otherwise() -> None:
 
 
 def test_packs_are_read_by_name_and_unknown_ones_refused() -> None:
-    assert len(topics_of(["questions"])) == len({normalised(topic) for topic in topics_of(["questions"])}) >= 40
-    assert len(topics_of(["questions", "preferences", "preferences"])) == len(topics_of(["questions", "preferences"]))
+    assert (
+        len(topics_of(["questions"]))
+        == len({normalised(topic) for topic in topics_of(["questions"])})
+        >= 40
+    )
+    assert len(topics_of(["questions", "preferences", "preferences"])) == len(
+        topics_of(["questions", "preferences"])
+    )
     with pytest.raises(UnknownNameError, match="questions"):
         topics_of(["question"])
 
@@ -82,15 +93,25 @@ def test_what_is_empty_cut_short_or_said_twice_is_dropped_and_counted() -> None:
     ]
     # "hello" is a's twice: a duplicate of itself; "both say" is everybody's.
     kept, dropped = kept_texts(texts)
-    assert [(one.player, one.topic, one.text) for one in kept] == [("a", "t", "hello"), ("b", "u", "hello")]
+    assert [(one.player, one.topic, one.text) for one in kept] == [
+        ("a", "t", "hello"),
+        ("b", "u", "hello"),
+    ]
     assert (dropped.empty, dropped.truncated, dropped.duplicates) == (1, 1, 3)
     assert len(kept_texts(texts, "keep")[0]) == 3
 
 
 def test_a_written_file_is_read_back(tmp_path: Path) -> None:
-    texts = [Text(name, topic, split, f"{name} on {topic}")
-             for split, topic in zip(SPLITS, ("x", "y", "z"), strict=True) for name in ("a", "b", "c")]  # fmt: skip
-    assert write_pairs(tmp_path / "pairs.jsonl", texts, "be nice") == {"train": 6, "tuning": 6, "held_out": 6}
+    texts = [
+        Text(name, topic, split, f"{name} on {topic}")
+        for split, topic in zip(SPLITS, ("x", "y", "z"), strict=True)
+        for name in ("a", "b", "c")
+    ]
+    assert write_pairs(tmp_path / "pairs.jsonl", texts, "be nice") == {
+        "train": 6,
+        "tuning": 6,
+        "held_out": 6,
+    }
     found = read_pairs(tmp_path / "pairs.jsonl")
     assert found.players == ("a", "b", "c") and found.topics == TopicSplit(("x",), ("y",), ("z",))
     assert {(one.player, one.topic, one.split, one.text) for one in found.texts} == {
@@ -113,10 +134,24 @@ def test_the_export_of_a_real_tournament_is_read(tmp_path: Path) -> None:
     from mirrorenv.cli.main import app
 
     runner = CliRunner()
-    for command in (["init", "d"], ["run", "d/tournament.toml", "--out", "d/run", "--games", "2", "-q"]):
-        done = runner.invoke(app, ["debate", *(word.replace("d/", f"{tmp_path}/d/") if word.startswith("d/") else
-                                               word.replace("d", f"{tmp_path}/d") if word == "d" else word
-                                               for word in command)])  # fmt: skip
+    for command in (
+        ["init", "d"],
+        ["run", "d/tournament.toml", "--out", "d/run", "--games", "2", "-q"],
+    ):
+        done = runner.invoke(
+            app,
+            [
+                "debate",
+                *(
+                    word.replace("d/", f"{tmp_path}/d/")
+                    if word.startswith("d/")
+                    else word.replace("d", f"{tmp_path}/d")
+                    if word == "d"
+                    else word
+                    for word in command
+                ),
+            ],
+        )
         assert done.exit_code == 0, done.output
     from mirrorenv.debate.output.export import write_pairs as export
     from mirrorenv.debate.output.report import open_results
@@ -130,8 +165,14 @@ def test_the_export_of_a_real_tournament_is_read(tmp_path: Path) -> None:
     ("rows", "said"),
     [
         ([], "is empty"),
-        ([{"prompt": "x", "chosen": "y", "rejected": "z"}], "line 1: 'prompt' must be a list of messages"),
-        ([{**row("t", "a", "b"), "chosen": [{"role": "user", "content": "x"}]}], "role 'assistant'"),
+        (
+            [{"prompt": "x", "chosen": "y", "rejected": "z"}],
+            "line 1: 'prompt' must be a list of messages",
+        ),
+        (
+            [{**row("t", "a", "b"), "chosen": [{"role": "user", "content": "x"}]}],
+            "role 'assistant'",
+        ),
         ([row("t", "a", "a")], "one-sided, 'a' wrote both"),
         ([row(f"t{n}", "a", "b") for n in range(9)], "one-sided: 'b' is only ever rejected"),
         ([row(f"t{n}", None, None) for n in range(9)], "one-sided: 'other' is only ever rejected"),
@@ -141,7 +182,7 @@ def test_the_export_of_a_real_tournament_is_read(tmp_path: Path) -> None:
         ([*both("t", "train"), *both("u", "test")], "one training topic"),
         ([*both("t"), *both("u")], "three splits need at least one each"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_learned_from_is_refused(tmp_path: Path, rows: list[Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         read_pairs(written(tmp_path / "pairs.jsonl", rows))
@@ -170,7 +211,11 @@ def test_a_player_whose_texts_are_all_somebody_elses_too_is_one_sided(tmp_path: 
 
 
 def test_pairs_are_own_against_other_on_one_topic() -> None:
-    texts = [Text("a", "t", "train", "1"), Text("b", "t", "train", "2"), Text("a", "u", "train", "3")]
+    texts = [
+        Text("a", "t", "train", "1"),
+        Text("b", "t", "train", "2"),
+        Text("a", "u", "train", "3"),
+    ]
     rows = pair_rows(texts)
     assert [(one["author"], one["peer"]) for one in rows] == [("a", "b"), ("b", "a")]
     assert rows[0]["chosen"][0]["content"] == "1" and rows[0]["rejected"][0]["content"] == "2"

@@ -1,4 +1,5 @@
-"""A population on a tiny model: it learns its own voice, resumes to the same bytes, and rolls back what collapses."""
+"""A population on a tiny model: it learns its own voice, resumes to the same bytes, and rolls back
+what collapses."""
 
 from __future__ import annotations
 
@@ -28,16 +29,22 @@ from tests.preference.small import Killed, differing, first_texts, small_setting
 
 
 @pytest.fixture(scope="module")
-def learned(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, list[str]]:
+def learned(
+    tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[RunFolder, list[str]]:
     """A run from a pair file that is long enough to learn, and the stages it went through."""
-    settings = small_settings(tiny_model, "learning.rounds=3", "learning.steps=8", "learning.on_policy=false")
+    settings = small_settings(
+        tiny_model, "learning.rounds=3", "learning.steps=8", "learning.on_policy=false"
+    )
     stages: list[str] = []
     watch = Watch(stage=lambda what, done, of: stages.append(what))
     path = tmp_path_factory.mktemp("runs") / "learned"
     return train(settings, path, pairs=first_texts(), watch=watch), stages
 
 
-def test_voices_learn_to_know_their_own_texts_on_topics_they_never_saw(learned: tuple[RunFolder, list[str]]) -> None:
+def test_voices_learn_to_know_their_own_texts_on_topics_they_never_saw(
+    learned: tuple[RunFolder, list[str]],
+) -> None:
     row = learned[0].evaluations()[-1]
     assert row["split"] == "held_out"
     first = row["first"]
@@ -64,13 +71,21 @@ def test_a_run_leaves_weights_that_peft_loads_and_a_page_that_needs_nothing_else
             assert (tuned(ids).logits - moved).abs().max() > 1e-3
     assert not list(folder.path.rglob("*.bin")) and not list(folder.path.rglob("*.pt"))
     page = write_report(folder.path).read_text()
-    for needed in ("Recognition against usefulness", "On held-out topics", "ann", "bob", "exact limit"):
+    for needed in (
+        "Recognition against usefulness",
+        "On held-out topics",
+        "ann",
+        "bob",
+        "exact limit",
+    ):
         assert needed in page
     assert "http://" not in page and "https://" not in page and "<script" not in page
     assert summary(folder.evaluations())["best_round"] >= 1
 
 
-def test_the_base_model_is_left_as_it_was(learned: tuple[RunFolder, list[str]], tiny_model: Path) -> None:
+def test_the_base_model_is_left_as_it_was(
+    learned: tuple[RunFolder, list[str]], tiny_model: Path
+) -> None:
     from transformers import AutoModelForCausalLM
 
     ids = torch.tensor([[3, 20, 30, 40]])
@@ -79,11 +94,17 @@ def test_the_base_model_is_left_as_it_was(learned: tuple[RunFolder, list[str]], 
         assert torch.equal(load_model(str(tiny_model)).model(ids).logits, fresh)
 
 
-@pytest.mark.parametrize("share", [0.5, *(pytest.param(share, marks=pytest.mark.slow) for share in (0.1, 0.9))])
-def test_a_killed_run_comes_to_the_same_bytes(tiny_model: Path, tmp_path: Path, share: float) -> None:
+@pytest.mark.parametrize(
+    "share", [0.5, *(pytest.param(share, marks=pytest.mark.slow) for share in (0.1, 0.9))]
+)
+def test_a_killed_run_comes_to_the_same_bytes(
+    tiny_model: Path, tmp_path: Path, share: float
+) -> None:
     settings = small_settings(tiny_model)
     stages: list[str] = []
-    train(settings, tmp_path / "whole", watch=Watch(stage=lambda what, done, of: stages.append(what)))
+    train(
+        settings, tmp_path / "whole", watch=Watch(stage=lambda what, done, of: stages.append(what))
+    )
     left = round(share * len(stages))
 
     def kill(what: str, done: int, of: int) -> None:
@@ -99,7 +120,9 @@ def test_a_killed_run_comes_to_the_same_bytes(tiny_model: Path, tmp_path: Path, 
     assert differing(tmp_path / "whole", tmp_path / "killed") == []
 
 
-def test_a_run_killed_after_its_last_row_does_not_write_it_twice(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_run_killed_after_its_last_row_does_not_write_it_twice(
+    tiny_model: Path, tmp_path: Path
+) -> None:
     settings = small_settings(tiny_model, "learning.rounds=1")
 
     def kill(row: dict[str, Any]) -> None:
@@ -112,7 +135,9 @@ def test_a_run_killed_after_its_last_row_does_not_write_it_twice(tiny_model: Pat
     assert [row["split"] for row in folder.evaluations()] == ["tuning", "tuning", "held_out"]
 
 
-def test_memory_that_runs_out_is_answered_with_what_to_lower(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_that_runs_out_is_answered_with_what_to_lower(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from trl import DPOTrainer
 
     def full(self: Any) -> None:
@@ -120,13 +145,20 @@ def test_memory_that_runs_out_is_answered_with_what_to_lower(tiny_model: Path, m
 
     monkeypatch.setattr(DPOTrainer, "train", full)
     settings = small_settings(tiny_model)
-    with voices_for(settings) as voices, pytest.raises(TrainingError, match=r"out of memory.*learning\.pairs"):
+    with (
+        voices_for(settings) as voices,
+        pytest.raises(TrainingError, match=r"out of memory.*learning\.pairs"),
+    ):
         texts = [one for one in first_texts().texts if one.split == "train"]
         pairs = pairs_for(voices, 0, texts, settings, 1)
-        train_player(voices, 0, pairs, settings, beta=0.1, learning_rate=0.1, round=1, optimiser=None)
+        train_player(
+            voices, 0, pairs, settings, beta=0.1, learning_rate=0.1, round=1, optimiser=None
+        )
 
 
-def test_generation_that_was_cut_short_goes_on_and_another_one_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+def test_generation_that_was_cut_short_goes_on_and_another_one_is_refused(
+    tiny_model: Path, tmp_path: Path
+) -> None:
     settings = small_settings(tiny_model)
     generate_pairs(settings, tmp_path / "whole")
 
@@ -145,18 +177,26 @@ def test_generation_that_was_cut_short_goes_on_and_another_one_is_refused(tiny_m
         generate_pairs(small_settings(tiny_model, "seed=1"), tmp_path / "cut")
 
 
-def test_a_round_that_breaks_a_bound_is_rolled_back_and_said_so(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_round_that_breaks_a_bound_is_rolled_back_and_said_so(
+    tiny_model: Path, tmp_path: Path
+) -> None:
     settings = small_settings(
-        tiny_model, "bound.perplexity=1.0001", "learning.learning_rate=0.3", "learning.steps=6", "loss.supervised=0",
+        tiny_model,
+        "bound.perplexity=1.0001",
+        "learning.learning_rate=0.3",
+        "learning.steps=6",
+        "loss.supervised=0",
         "learning.rounds=3",
-    )  # fmt: skip
+    )
     notes: list[str] = []
     folder = train(settings, tmp_path / "run", pairs=first_texts(), watch=Watch(note=notes.append))
     rows = folder.evaluations()
     rolled = [row for row in rows if row.get("rolled_back")]
     assert rolled and "perplexity" in notes[0] and "rolled back" in notes[0]
     number = rolled[0]["iteration"]
-    first, broken = (folder.checkpoint_path(n * 6) / "adapters.safetensors" for n in (number - 1, number))
+    first, broken = (
+        folder.checkpoint_path(n * 6) / "adapters.safetensors" for n in (number - 1, number)
+    )
     assert first.read_bytes() == broken.read_bytes()
     state = json.loads((folder.checkpoint_path(number * 6) / "state.json").read_text())
     assert max(state["betas"]) == 0.2 and min(state["rates"]) == pytest.approx(0.15)
@@ -165,38 +205,56 @@ def test_a_round_that_breaks_a_bound_is_rolled_back_and_said_so(tiny_model: Path
 
 def test_the_margin_is_measured_from_the_untouched_model(tiny_model: Path) -> None:
     """TRL's log-probabilities and ours are of one text: an untrained voice has no margin."""
-    settings = small_settings(tiny_model, "learning.steps=1", "learning.learning_rate=1e-12", "loss.supervised=0")
+    settings = small_settings(
+        tiny_model, "learning.steps=1", "learning.learning_rate=1e-12", "loss.supervised=0"
+    )
     with voices_for(settings) as voices:
         texts = [one for one in first_texts().texts if one.split == "train"]
         pairs = pairs_for(voices, 0, texts, settings, 1)
         found, _ = train_player(
             voices, 0, pairs, settings, beta=1.0, learning_rate=1e-12, round=1, optimiser=None
-        )  # fmt: skip
+        )
     assert abs(found["margin"]) < 1e-4
-    assert found["chosen"] == pytest.approx(sum(one.chosen_reference for one in pairs) / len(pairs), abs=1e-3)
+    assert found["chosen"] == pytest.approx(
+        sum(one.chosen_reference for one in pairs) / len(pairs), abs=1e-3
+    )
     assert found["loss"] == pytest.approx(0.6931, abs=1e-3)
 
 
 def test_a_loss_without_reference_starts_from_the_texts_own_probabilities(tiny_model: Path) -> None:
-    settings = small_settings(tiny_model, "loss.kind=reference_free", "loss.supervised=0", "learning.steps=1")
+    settings = small_settings(
+        tiny_model, "loss.kind=reference_free", "loss.supervised=0", "learning.steps=1"
+    )
     with voices_for(settings) as voices:
-        pairs = pairs_for(voices, 0, [one for one in first_texts().texts if one.split == "train"], settings, 1)
-        found, _ = train_player(voices, 0, pairs, settings, beta=1.0, learning_rate=1e-12, round=1, optimiser=None)
+        pairs = pairs_for(
+            voices, 0, [one for one in first_texts().texts if one.split == "train"], settings, 1
+        )
+        found, _ = train_player(
+            voices, 0, pairs, settings, beta=1.0, learning_rate=1e-12, round=1, optimiser=None
+        )
     gap = sum(one.chosen_reference - one.rejected_reference for one in pairs) / len(pairs)
     assert found["margin"] == pytest.approx(gap, abs=1e-3)
 
 
 @pytest.mark.parametrize(
     ("change", "better"),
-    [("loss.kind=normalised", True), ("loss.kind=reference_free", True), ("control=supervised", True),
-     ("control=reversed", False)],
-)  # fmt: skip
-def test_losses_and_controls_move_the_margin_as_they_should(tiny_model: Path, change: str, better: bool) -> None:
+    [
+        ("loss.kind=normalised", True),
+        ("loss.kind=reference_free", True),
+        ("control=supervised", True),
+        ("control=reversed", False),
+    ],
+)
+def test_losses_and_controls_move_the_margin_as_they_should(
+    tiny_model: Path, change: str, better: bool
+) -> None:
     settings = small_settings(tiny_model, change, "learning.steps=6")
     texts = [one for one in first_texts().texts if one.split == "train"]
     with voices_for(settings) as voices:
         pairs = pairs_for(voices, 0, texts, settings, 1)
-        train_player(voices, 0, pairs, settings, beta=0.5, learning_rate=0.02, round=1, optimiser=None)
+        train_player(
+            voices, 0, pairs, settings, beta=0.5, learning_rate=0.02, round=1, optimiser=None
+        )
         own, other = ("ann", "bob") if better else ("bob", "ann")
 
         def mean(name: str, player: int | None) -> float:
@@ -204,7 +262,10 @@ def test_losses_and_controls_move_the_margin_as_they_should(tiny_model: Path, ch
 
             some = [one for one in texts if one.player == name]
             with voices.speaking(player) as model:
-                return sum(model.score(prompt_of(model, t.topic, settings), [tokens_of(model, t)])[0] for t in some)
+                return sum(
+                    model.score(prompt_of(model, t.topic, settings), [tokens_of(model, t)])[0]
+                    for t in some
+                )
 
         assert mean(own, 0) - mean(other, 0) > mean(own, None) - mean(other, None)
 
@@ -222,7 +283,10 @@ def test_shuffled_ownership_keeps_the_texts_and_deals_the_names(tiny_model: Path
 
 def test_same_prompt_tells_everybody_the_same() -> None:
     players = "data.players=[{name: ann, persona: x}, {name: bob, persona: y}]"
-    apart, alike = (small_settings(Path("m"), players, f"control={control}") for control in ("none", "same_prompt"))
+    apart, alike = (
+        small_settings(Path("m"), players, f"control={control}")
+        for control in ("none", "same_prompt")
+    )
     assert apart.persona(1) == "y" and alike.persona(1) == alike.persona(0) == "x"
 
 
@@ -234,15 +298,25 @@ def test_the_kl_weight_follows_its_budget(moved: float, beta: float) -> None:
 def test_bounds_name_player_figure_and_limit() -> None:
     def useful(repetition: float, perplexity: float, relevance: float) -> dict[str, Any]:
         return {
-            "ann": {"repetition": {"value": repetition}, "perplexity": perplexity, "relevance": {"value": relevance}}
+            "ann": {
+                "repetition": {"value": repetition},
+                "perplexity": perplexity,
+                "relevance": {"value": relevance},
+            }
         }
 
-    bound = small_settings(Path("m"), "bound.repetition=0.05", "bound.perplexity=1.5", "bound.relevance=0.9").bound
+    bound = small_settings(
+        Path("m"), "bound.repetition=0.05", "bound.perplexity=1.5", "bound.relevance=0.9"
+    ).bound
     first = useful(0.1, 10.0, 0.5)
     assert beyond_bound(useful(0.14, 14.0, 0.46), first, bound) == {}
     found = beyond_bound(useful(0.2, 16.0, 0.4), first, bound)
     assert found == {
-        "ann": ["repetition 0.2 is above 0.15", "perplexity 16 is above 15", "relevance 0.4 is below 0.45"]
+        "ann": [
+            "repetition 0.2 is above 0.15",
+            "perplexity 16 is above 15",
+            "relevance 0.4 is below 0.45",
+        ]
     }
 
 
@@ -252,16 +326,22 @@ def test_nothing_usable_to_train_on_is_said(tiny_model: Path) -> None:
         voices_for(settings) as voices,
         pytest.raises(TrainingError, match=r"usable text of 'ann'.*data\.truncated=trim"),
     ):
-        pairs_for(voices, 0, [one for one in first_texts().texts if one.player == "bob"], settings, 1)
+        pairs_for(
+            voices, 0, [one for one in first_texts().texts if one.player == "bob"], settings, 1
+        )
 
 
 def test_a_model_without_such_layers_is_refused(tiny_model: Path) -> None:
-    said = pytest.raises(ConfigError, match=r"learning.targets: the model .* has no linear layers named nothing")
+    said = pytest.raises(
+        ConfigError, match=r"learning.targets: the model .* has no linear layers named nothing"
+    )
     with said, voices_for(small_settings(tiny_model, "learning.targets=[nothing]")):
         pass
 
 
-def test_another_configuration_does_not_resume(learned: tuple[RunFolder, list[str]], tiny_model: Path) -> None:
+def test_another_configuration_does_not_resume(
+    learned: tuple[RunFolder, list[str]], tiny_model: Path
+) -> None:
     with pytest.raises(RunFolderError, match=r"learning\.on_policy"):
         train(small_settings(tiny_model), learned[0].path, pairs=first_texts())
 
@@ -269,36 +349,79 @@ def test_another_configuration_does_not_resume(learned: tuple[RunFolder, list[st
 def _options(model: Path) -> list[str]:
     players = "data.players=[{name: ann}, {name: bob}]"
     given = [
-        players, "data.neutral=n", "data.tokens=8", "data.samples=1", "data.truncated=keep", "data.most_topics=9",
-        "learning.rounds=1", "learning.steps=2", "learning.rank=2", "measure.instructions=false",
-        "measure.relevance_topics=2", "bound.perplexity=1e9", "bound.repetition=1", "bound.relevance=0",
-    ]  # fmt: skip
+        players,
+        "data.neutral=n",
+        "data.tokens=8",
+        "data.samples=1",
+        "data.truncated=keep",
+        "data.most_topics=9",
+        "learning.rounds=1",
+        "learning.steps=2",
+        "learning.rank=2",
+        "measure.instructions=false",
+        "measure.relevance_topics=2",
+        "bound.perplexity=1e9",
+        "bound.repetition=1",
+        "bound.relevance=0",
+    ]
     return ["--model", str(model), *(word for one in given for word in ("--set", one))]
 
 
 def test_the_commands_generate_train_and_report(tiny_model: Path, tmp_path: Path) -> None:
     runner = CliRunner()
-    made = runner.invoke(app, ["prefer", "generate", "--out", str(tmp_path / "d"), *_options(tiny_model), "--json"])
+    made = runner.invoke(
+        app, ["prefer", "generate", "--out", str(tmp_path / "d"), *_options(tiny_model), "--json"]
+    )
     assert made.exit_code == 0, made.output
     told = json.loads(made.stdout.strip().splitlines()[-1])
     card = json.loads((tmp_path / "d" / "data_card.json").read_text())
-    assert told["card"] == card and set(card["texts"]) == {"ann", "bob"} and card["style"]["chance"] == 0.5
-    command = ["prefer", "train", "--run", str(tmp_path / "run"), "--pairs", str(tmp_path / "d" / "pairs.jsonl")]
+    assert (
+        told["card"] == card
+        and set(card["texts"]) == {"ann", "bob"}
+        and card["style"]["chance"] == 0.5
+    )
+    command = [
+        "prefer",
+        "train",
+        "--run",
+        str(tmp_path / "run"),
+        "--pairs",
+        str(tmp_path / "d" / "pairs.jsonl"),
+    ]
     done = runner.invoke(app, [*command, *_options(tiny_model), "--json", "--quiet"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout.strip().splitlines()[-1])
     assert set(found["useful"]) == {"ann", "bob"} and Path(found["report"]).is_file()
-    assert runner.invoke(app, ["prefer", "report", str(tmp_path / "run")]).stdout.strip() == found["report"]
+    assert (
+        runner.invoke(app, ["prefer", "report", str(tmp_path / "run")]).stdout.strip()
+        == found["report"]
+    )
 
 
-def test_the_demo_tunes_three_voices_and_says_which_page_to_open(tiny_model: Path, tmp_path: Path) -> None:
-    small = [f"model={tiny_model}", "data.tokens=8", "data.truncated=keep", "learning.steps=1", "learning.rounds=1"]
-    command = ["prefer", "demo", "--out", str(tmp_path / "run"), *(word for one in small for word in ("--set", one))]
+def test_the_demo_tunes_three_voices_and_says_which_page_to_open(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    small = [
+        f"model={tiny_model}",
+        "data.tokens=8",
+        "data.truncated=keep",
+        "learning.steps=1",
+        "learning.rounds=1",
+    ]
+    command = [
+        "prefer",
+        "demo",
+        "--out",
+        str(tmp_path / "run"),
+        *(word for one in small for word in ("--set", one)),
+    ]
     done = CliRunner().invoke(app, [*command, "--json"])
     assert done.exit_code == 0, done.output
     page = Path(json.loads(done.stdout.strip().splitlines()[-1])["report"])
     assert page.is_file() and page.resolve().as_uri() in done.output
-    assert {"pirate", "professor", "teenager"} == {one.name for one in (tmp_path / "run" / "voices").iterdir()}
+    assert {"pirate", "professor", "teenager"} == {
+        one.name for one in (tmp_path / "run" / "voices").iterdir()
+    }
 
 
 @pytest.mark.parametrize(

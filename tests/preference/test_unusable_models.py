@@ -39,8 +39,12 @@ def _torn_weights(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
 
 
-@pytest.mark.parametrize("spoil", [_nothing, _no_config, _strange_kind, _no_tokenizer, _no_weights, _torn_weights])
-def test_a_folder_that_is_no_model_is_named(tiny_model: Path, tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize(
+    "spoil", [_nothing, _no_config, _strange_kind, _no_tokenizer, _no_weights, _torn_weights]
+)
+def test_a_folder_that_is_no_model_is_named(
+    tiny_model: Path, tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
     folder = tmp_path / "model"
     shutil.copytree(tiny_model, folder)
     spoil(folder)

@@ -1,4 +1,5 @@
-"""Several workers do what one would: the same texts to the byte, the same weights within rounding, one set of files."""
+"""Several workers do what one would: the same texts to the byte, the same weights within rounding,
+one set of files."""
 
 from __future__ import annotations
 
@@ -38,7 +39,9 @@ def furthest(one: Path, other: Path) -> float:
     assert folders == sorted(path.name for path in (other / "checkpoints").iterdir())
     found = 0.0
     for name in folders:
-        first, second = (load_file(run / "checkpoints" / name / "adapters.safetensors") for run in (one, other))
+        first, second = (
+            load_file(run / "checkpoints" / name / "adapters.safetensors") for run in (one, other)
+        )
         assert first.keys() == second.keys()
         found = max(found, *(float((first[key] - second[key]).abs().max()) for key in first))
     return found
@@ -48,12 +51,18 @@ def assert_alike(one: Path, other: Path) -> None:
     """Two runs with different numbers of workers."""
     assert (one / "texts.jsonl").read_bytes() == (other / "texts.jsonl").read_bytes()
     assert furthest(one, other) < 1e-5
-    assert [row["split"] for row in RunFolder.open(other).evaluations()] == ["tuning", "tuning", "tuning", "held_out"]
+    assert [row["split"] for row in RunFolder.open(other).evaluations()] == [
+        "tuning",
+        "tuning",
+        "tuning",
+        "held_out",
+    ]
     assert len(RunFolder.open(other).metrics()) == 3
 
 
 def test_two_workers_train_like_one_with_all_pairs(tiny_model: Path, tmp_path: Path) -> None:
-    """Texts of the second round differ in length, so that a mean over each worker's tokens would be another one."""
+    """Texts of the second round differ in length, so that a mean over each worker's tokens would be
+    another one."""
     settings = small_settings(tiny_model, "loss.supervised=1.0")
     train(settings, tmp_path / "one")
 
@@ -66,11 +75,15 @@ def test_two_workers_train_like_one_with_all_pairs(tiny_model: Path, tmp_path: P
     assert RunFolder.open(tmp_path / "two").info["device"] == "cpu, 2 workers"
     moved = load_file(tmp_path / "one" / "checkpoints" / "000000000006" / "adapters.safetensors")
     first = load_file(tmp_path / "one" / "checkpoints" / "000000000000" / "adapters.safetensors")
-    assert max(float((moved[key] - first[key]).abs().max()) for key in first) > 0.01  # far beyond rounding
+    # far beyond rounding
+    assert max(float((moved[key] - first[key]).abs().max()) for key in first) > 0.01
 
 
-def test_two_workers_take_the_road_with_heads_and_end_with_the_same_voices(tiny_model: Path, tmp_path: Path) -> None:
-    """Each draws texts of its own for GRPO, so it is no run of one worker; but voices agree, since gradients do."""
+def test_two_workers_take_the_road_with_heads_and_end_with_the_same_voices(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    """Each draws texts of its own for GRPO, so it is no run of one worker; but voices agree, since
+    gradients do."""
     settings = small_settings(tiny_model, "road=head", "head.generations=4", "learning.pairs=4")
 
     def work(workers: Workers) -> None:
@@ -78,11 +91,18 @@ def test_two_workers_take_the_road_with_heads_and_end_with_the_same_voices(tiny_
             heads, start = Heads(2), list(voices.states)
             teach(voices, heads, first_texts().texts, settings)
             state = Progressed([0.1] * 2, [0.02] * 2, versions=[0] * 2, optimisers=[None] * 2)
-            improve_by_heads(voices, heads, topics_for(settings).train, settings, state, 1, SILENT.stage, workers)
-            moved = [float((now[name] - was[name]).abs().max())
-                     for now, was in zip(voices.states, start, strict=True) for name in was]  # fmt: skip
+            improve_by_heads(
+                voices, heads, topics_for(settings).train, settings, state, 1, SILENT.stage, workers
+            )
+            moved = [
+                float((now[name] - was[name]).abs().max())
+                for now, was in zip(voices.states, start, strict=True)
+                for name in was
+            ]
             assert max(moved) > 1e-3
-            found = workers.each(lambda: [{name: one.tolist() for name, one in now.items()} for now in voices.states])
+            found = workers.each(
+                lambda: [{name: one.tolist() for name, one in now.items()} for now in voices.states]
+            )
             assert found[0] == found[1]
 
     assert together(work, tmp_path) == [0, 0]
@@ -101,7 +121,11 @@ def test_what_the_first_worker_raises_ends_all_and_is_said_once(tmp_path: Path) 
 
 
 def test_alone_the_verbs_are_plain_calls() -> None:
-    assert ALONE.first(lambda: 1) == 1 and ALONE.each(lambda: 2) == [2] and ALONE.share([1, 2, 3]) == [1, 2, 3]
+    assert (
+        ALONE.first(lambda: 1) == 1
+        and ALONE.each(lambda: 2) == [2]
+        and ALONE.share([1, 2, 3]) == [1, 2, 3]
+    )
     assert Workers(1, 3).share(list(range(7))) == [1, 4]
     with pytest.raises(TrainingError):
         ALONE.first(lambda: (_ for _ in ()).throw(TrainingError("x")))
@@ -117,7 +141,9 @@ def test_what_workers_cannot_do_is_refused(tmp_path: Path, monkeypatch: pytest.M
         with pytest.raises(ConfigError, match="torch sees no GPU here"):
             device_for("cuda")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    done = CliRunner().invoke(app, ["prefer", "train", "--run", str(tmp_path / "run"), "--workers", "2"])
+    done = CliRunner().invoke(
+        app, ["prefer", "train", "--run", str(tmp_path / "run"), "--workers", "2"]
+    )
     assert "a launcher has started some already" in str(done.exception)
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     with pytest.raises(ConfigError, match="accelerate is set to FSDP"):
@@ -137,12 +163,25 @@ def test_the_command_trains_with_two_workers(tiny_model: Path, tmp_path: Path, b
     settings = small_settings(tiny_model)
     train(settings, tmp_path / "one")
     command = [*_options(settings, tmp_path / "settings.json"), "--run", str(tmp_path / "two")]
-    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+    launch = [
+        "-m",
+        "accelerate.commands.launch",
+        "--cpu",
+        "--num_processes",
+        "2",
+        "--num_machines",
+        "1",
+    ]
     words = [*launch, *command] if by == "accelerate" else [*command, "--workers", "2"]
     done = subprocess.run(
-        [sys.executable, *words], cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-        timeout=280, check=False,
-    )  # fmt: skip
+        [sys.executable, *words],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.strip().splitlines()
     assert len(lines) == 1 and json.loads(lines[0])["rounds"] == 2  # one worker speaks
@@ -151,12 +190,20 @@ def test_the_command_trains_with_two_workers(tiny_model: Path, tmp_path: Path, b
 
 
 @pytest.mark.slow
-def test_what_a_worker_on_ray_says_is_what_the_command_says(tiny_model: Path, tmp_path: Path) -> None:
+def test_what_a_worker_on_ray_says_is_what_the_command_says(
+    tiny_model: Path, tmp_path: Path
+) -> None:
     pytest.importorskip("ray", reason="needs the extra train")
     settings = small_settings(tiny_model, "learning.targets=[no_such_layer]")
-    words = [*_options(settings, tmp_path / "settings.json"), "--run", str(tmp_path / "run"), "--workers", "2"]
+    words = [
+        *_options(settings, tmp_path / "settings.json"),
+        "--run",
+        str(tmp_path / "run"),
+        "--workers",
+        "2",
+    ]
     done = subprocess.run(
         [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=280, check=False
-    )  # fmt: skip
+    )
     assert done.returncode == 1
     assert "error: learning.targets: the model" in done.stderr and "Traceback" not in done.stderr

@@ -1,4 +1,5 @@
-"""Two workers in two processes of this machine, for tests: forked, so that nothing is imported again."""
+"""Two workers in two processes of this machine, for tests: forked, so that nothing is imported
+again."""
 
 from __future__ import annotations
 
@@ -27,9 +28,14 @@ def together(work: Callable[[Workers], None], folder: Path, size: int = 2) -> li
         from accelerate.state import AcceleratorState, GradientState
 
         os.environ |= {
-            "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size),
-            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
-        }  # fmt: skip
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": str(size),
+            "LOCAL_WORLD_SIZE": str(size),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            "OMP_NUM_THREADS": "1",
+        }
         torch.set_num_threads(1)  # threads of the parent are not there any more
         AcceleratorState._reset_state(True)  # what the parent, who is alone, has found out
         GradientState._reset_state()

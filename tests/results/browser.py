@@ -1,4 +1,5 @@
-"""Headless Chromium for tests and benchmarks that look at a page; both do without where there is none."""
+"""Headless Chromium for tests and benchmarks that look at a page; both do without where there is
+none."""
 
 from __future__ import annotations
 
@@ -16,23 +17,47 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 def chromium() -> str | None:
     """Path of a Chromium, or None; the variable CHROMIUM names one."""
-    return os.environ.get("CHROMIUM") or next((found for name in NAMES if (found := shutil.which(name))), None)
+    return os.environ.get("CHROMIUM") or next(
+        (found for name in NAMES if (found := shutil.which(name))), None
+    )
 
 
 def axe_source() -> str | None:
-    """The text of axe-core's ``axe.min.js``; the variable AXE_CORE names the file or the package's folder."""
+    """The text of axe-core's ``axe.min.js``; the variable AXE_CORE names the file or the package's
+    folder."""
     named = os.environ.get("AXE_CORE")
-    path = Path(named) / "axe.min.js" if named and Path(named).is_dir() else Path(named) if named else None
+    path = (
+        Path(named) / "axe.min.js"
+        if named and Path(named).is_dir()
+        else Path(named)
+        if named
+        else None
+    )
     return path.read_text("utf-8") if path is not None and path.is_file() else None
 
 
-def run(path: Path, *flags: str, width: int = 1280, dark: bool = False, timeout: float = 120) -> str:
+def run(
+    path: Path, *flags: str, width: int = 1280, dark: bool = False, timeout: float = 120
+) -> str:
     """Open a page and return the document after its scripts have run."""
     program = chromium()
     assert program is not None
-    command = [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--dump-dom"]
-    command += [f"--blink-settings=preferredColorScheme={0 if dark else 1}", f"--window-size={width},1000", *flags]
-    done = subprocess.run([*command, path.resolve().as_uri()], capture_output=True, timeout=timeout, check=True)
+    command = [
+        program,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--dump-dom",
+    ]
+    command += [
+        f"--blink-settings=preferredColorScheme={0 if dark else 1}",
+        f"--window-size={width},1000",
+        *flags,
+    ]
+    done = subprocess.run(
+        [*command, path.resolve().as_uri()], capture_output=True, timeout=timeout, check=True
+    )
     return done.stdout.decode("utf-8", "replace")
 
 

@@ -1,4 +1,5 @@
-"""Small result folders for tests: scripted ants with habits, read by an observer that knows the habits."""
+"""Small result folders for tests: scripted ants with habits, read by an observer that knows the
+habits."""
 
 from __future__ import annotations
 
@@ -37,10 +38,14 @@ def tables(count: int = 12, seed: int = 0, **options: Any) -> dict[str, Any]:
     steps = np.log(HABITS).T[record.actions]  # (B, T, N, N)
     over_time = steps.cumsum(axis=1)[:, :, None]  # (B, T, 1, N, N)
     final = over_time[:, -1]
-    return population_tables(record, seeds, {"learned": 0.5 * final, "limit": final}, {"learned": 0.5 * over_time})
+    return population_tables(
+        record, seeds, {"learned": 0.5 * final, "limit": final}, {"learned": 0.5 * over_time}
+    )
 
 
-def about(seed: int = 0, *, condition: str = "habits", suite: SuiteMark | None = None, **changes: Any) -> Result:
+def about(
+    seed: int = 0, *, condition: str = "habits", suite: SuiteMark | None = None, **changes: Any
+) -> Result:
     """What result.json says of it."""
     content: dict[str, Any] = {
         "kind": "population",
@@ -64,7 +69,9 @@ def about(seed: int = 0, *, condition: str = "habits", suite: SuiteMark | None =
     return Result(**{**content, **changes})
 
 
-def population_folder(path: Path, seed: int = 0, *, count: int = 12, form: Any = "auto", **words: Any) -> Path:
+def population_folder(
+    path: Path, seed: int = 0, *, count: int = 12, form: Any = "auto", **words: Any
+) -> Path:
     """A whole population result."""
     write_result(path, about(seed, **words), tables(count, seed), form=form)
     return path
@@ -88,16 +95,24 @@ def table_folder(
         for number, value in enumerate(drawn)
     ]
     entry, seed, number, value = (np.array(column) for column in zip(*rows, strict=True))
-    compared = {} if reference is None else {"measured": Reference(value=reference, source="closed form")}
+    compared = (
+        {} if reference is None else {"measured": Reference(value=reference, source="closed form")}
+    )
     result = Result(
         kind="table",
         title="a table",
         world=world,
-        entries=tuple(Entry(condition=name, agents="simulated", references=compared) for name in values),
+        entries=tuple(
+            Entry(condition=name, agents="simulated", references=compared) for name in values
+        ),
         figures=(Figure(name="measured", title="Measured", better=better),),
         seeds=tuple(next(iter(values.values()))),
         suite=suite,
         **changes,
     )
-    write_result(path, result, {"episodes": {"entry": entry, "seed": seed, "episode": number, "measured": value}})
+    write_result(
+        path,
+        result,
+        {"episodes": {"entry": entry, "seed": seed, "episode": number, "measured": value}},
+    )
     return path

@@ -66,14 +66,18 @@ def score(top1: float, agents: int, half: float = 0.02) -> dict[str, Any]:
     }
 
 
-def evaluation(index: int, count: int, agents: int = 4, horizon: int = 50, final: float = 0.95) -> dict[str, Any]:
+def evaluation(
+    index: int, count: int, agents: int = 4, horizon: int = 50, final: float = 0.95
+) -> dict[str, Any]:
     """Evaluation `index` of `count`, learning along a sigmoid."""
     rng = np.random.default_rng(index)
     progress = 1 / (1 + math.exp(-(index - count * 0.4) * 10 / count)) if index else 0.0
     chance = 1 / agents
     limit = chance + 0.02 + (final + 0.02 - chance - 0.02) * progress
     learned = chance + (limit - chance) * (0.98 if index else 0.0)
-    mixing = np.full((agents, agents), (1 - learned) / (agents - 1)) * rng.uniform(0.7, 1.3, (agents, agents))
+    mixing = np.full((agents, agents), (1 - learned) / (agents - 1)) * rng.uniform(
+        0.7, 1.3, (agents, agents)
+    )
     np.fill_diagonal(mixing, 0)
     mixing *= (1 - learned) / np.maximum(mixing.sum(1, keepdims=True), 1e-9)
     np.fill_diagonal(mixing, learned)
@@ -98,7 +102,9 @@ def evaluation(index: int, count: int, agents: int = 4, horizon: int = 50, final
         "persistence": min(1.0, 0.4 + 0.6 * progress) if index else None,
         "return": estimate(3.0 + 2.0 * progress, 0.3),
         "mirror_return": estimate(learned_score["information"]["value"], 0.03),
-        "recognition_matrix": (learned + rng.uniform(-0.04, 0.04, (agents, agents))).clip(0, 1).tolist(),
+        "recognition_matrix": (learned + rng.uniform(-0.04, 0.04, (agents, agents)))
+        .clip(0, 1)
+        .tolist(),
         "confusion": mixing.tolist(),
         "evidence_over_time": {
             "learned": (learned_score["information"]["value"] * time**0.5).tolist(),
@@ -130,7 +136,13 @@ def metrics_row(index: int, count: int) -> dict[str, Any]:
 
 
 def make_run(
-    path: Path, *, weight: float = 1.0, seed: int = 3, count: int = 12, agents: int = 4, final: float = 0.95
+    path: Path,
+    *,
+    weight: float = 1.0,
+    seed: int = 3,
+    count: int = 12,
+    agents: int = 4,
+    final: float = 0.95,
 ) -> RunFolder:
     """A finished synthetic run."""
     run = RunFolder.create(path, config(weight, seed), seed, device="cpu, 2 threads")

@@ -1,4 +1,5 @@
-"""The leaderboard shows what may be compared, beside its intervals; a submission that is not fit is refused by name."""
+"""The leaderboard shows what may be compared, beside its intervals; a submission that is not fit is
+refused by name."""
 
 from __future__ import annotations
 
@@ -60,7 +61,9 @@ def site(tmp_path):
     for seed, value in enumerate((1.0, 1.2, 1.1)):
         folder = tmp_path / "results" / "small" / "one" / f"seed{seed}"
         table_folder(
-            folder, {"mirror": {seed: [value, value]}, "control": {seed: [0.1 * value]}}, suite=suite.mark("one")
+            folder,
+            {"mirror": {seed: [value, value]}, "control": {seed: [0.1 * value]}},
+            suite=suite.mark("one"),
         )
     return tmp_path
 
@@ -80,9 +83,14 @@ def test_seeds_of_one_condition_are_one_line(site):
 
 def test_overlapping_lines_share_a_group(tmp_path):
     made = table_folder(
-        tmp_path / "r", {"a": {0: [1.0], 1: [3.0]}, "b": {0: [1.5], 1: [2.0]}, "c": {0: [90.0], 1: [90.1]}}
+        tmp_path / "r",
+        {"a": {0: [1.0], 1: [3.0]}, "b": {0: [1.5], 1: [2.0]}, "c": {0: [90.0], 1: [90.1]}},
     )
-    assert [(line.condition, line.group) for line in lines_of(made)] == [("c", 1), ("a", 2), ("b", 2)]
+    assert [(line.condition, line.group) for line in lines_of(made)] == [
+        ("c", 1),
+        ("a", 2),
+        ("b", 2),
+    ]
 
 
 def test_a_single_run_keeps_its_own_kind_of_interval_and_no_group(tmp_path):
@@ -101,14 +109,18 @@ def test_a_seed_that_is_there_twice_is_an_error(site):
 
 def test_settings_that_differ_make_two_lines(tmp_path):
     for seed, steps in enumerate((100, 200)):
-        table_folder(tmp_path / str(seed), {"mirror": {seed: [1.0]}}, config={"steps": steps, "seed": seed})
+        table_folder(
+            tmp_path / str(seed), {"mirror": {seed: [1.0]}}, config={"steps": steps, "seed": seed}
+        )
     assert [line.seeds for line in lines_of(tmp_path)] == [(0,), (1,)]
 
 
 def test_suite_versions_never_share_a_table(site):
     newer = suite_file(site, version=2)
     table_folder(site / "results" / "newer", {"mirror": {0: [5.0]}}, suite=newer.mark("one"))
-    table_folder(site / "results" / "smoke", {"mirror": {0: [5.0]}}, suite=newer.mark("one", smoke=True))
+    table_folder(
+        site / "results" / "smoke", {"mirror": {0: [5.0]}}, suite=newer.mark("one", smoke=True)
+    )
     table_folder(site / "results" / "none", {"mirror": {0: [5.0]}})
     sections = collect(result_folders([site / "results"]), find_suites(site))
     assert [len(section.lines) for section in sections] == [2, 1, 1, 1]
@@ -127,10 +139,17 @@ def test_a_damaged_folder_is_on_no_board(site):
 def test_words_and_estimates_do_not_change_the_hash_and_rows_do(tmp_path):
     first = suite_file(tmp_path)
     assert suite_file(tmp_path, seconds=5.0).hash == first.hash
-    assert suite_file(tmp_path, text=SUITE.replace("A small suite", "Another title")).hash == first.hash
+    assert (
+        suite_file(tmp_path, text=SUITE.replace("A small suite", "Another title")).hash
+        == first.hash
+    )
     grouped = SUITE.replace('row = "one"', 'row = "one"\nprimary = "measured"')
     assert grouped != SUITE and suite_file(tmp_path, text=grouped).hash == first.hash
-    for old, new in (("seeds = 3", "seeds = 4"), ('"nobody"', '"somebody"'), ("identity-v0", "identity-v1")):
+    for old, new in (
+        ("seeds = 3", "seeds = 4"),
+        ('"nobody"', '"somebody"'),
+        ("identity-v0", "identity-v1"),
+    ):
         assert suite_file(tmp_path, text=SUITE.replace(old, new)).hash != first.hash
     assert suite_file(tmp_path, version=2).hash != first.hash
 
@@ -168,11 +187,15 @@ def test_a_row_may_ask_for_seeds_from_a_later_one_on(tmp_path):
     suite = suite_file(tmp_path, text=SUITE.replace("seeds = 3", "seeds = 3\nfirst_seed = 20"))
     assert [seeds for _, seeds in suite.rows[0].pieces()] == [(20,), (21,), (22,)]
     for seed in (20, 22):
-        table_folder(tmp_path / f"results/one/seed{seed}", {"mirror": {seed: [1.0]}}, suite=suite.mark("one"))
+        table_folder(
+            tmp_path / f"results/one/seed{seed}", {"mirror": {seed: [1.0]}}, suite=suite.mark("one")
+        )
     with pytest.raises(ResultError, match="row 'one' lacks seed 21 of 3"):
         check_submission(tmp_path / "results", {"small": suite})
     for seed in (21, 0):
-        table_folder(tmp_path / f"results/one/seed{seed}", {"mirror": {seed: [1.0]}}, suite=suite.mark("one"))
+        table_folder(
+            tmp_path / f"results/one/seed{seed}", {"mirror": {seed: [1.0]}}, suite=suite.mark("one")
+        )
     with pytest.raises(ResultError, match="row 'one' has seeds 20 to 22, and this is seed 0"):
         check_submission(tmp_path / "results", {"small": suite})
 
@@ -180,13 +203,17 @@ def test_a_row_may_ask_for_seeds_from_a_later_one_on(tmp_path):
 def test_naming_the_usual_first_seed_changes_no_hash(tmp_path):
     said = suite_file(tmp_path, text=SUITE.replace("seeds = 3", "seeds = 3\nfirst_seed = 0"))
     assert said.hash == suite_file(tmp_path).hash
-    assert said.hash != suite_file(tmp_path, text=SUITE.replace("seeds = 3", "seeds = 3\nfirst_seed = 1")).hash
+    assert (
+        said.hash
+        != suite_file(tmp_path, text=SUITE.replace("seeds = 3", "seeds = 3\nfirst_seed = 1")).hash
+    )
 
 
 def test_a_changed_suite_is_refused_by_name(site):
     suite_file(site, text=SUITE.replace("seeds = 3", "seeds = 4"))
     with pytest.raises(
-        ResultError, match=r"was made with suite 'small' version 1, hash \w{12}; here it is version 1, hash"
+        ResultError,
+        match=r"was made with suite 'small' version 1, hash \w{12}; here it is version 1, hash",
     ):
         check_submission(site / "results/small", find_suites(site))
 
@@ -206,12 +233,20 @@ def test_tampering_is_refused_by_name(site):
         ({"smoke": True}, "is a smoke run"),
         ({"seed": 7}, "row 'one' has seeds 0 to 2, and this is seed 7"),
         ({"seed": 1}, "both hold seed 1"),
-        ({"world": "mirrorenv/ants-v0"}, "is of mirrorenv/ants-v0, but row 'one' is of mirrorenv/identity-v0"),
+        (
+            {"world": "mirrorenv/ants-v0"},
+            "is of mirrorenv/ants-v0, but row 'one' is of mirrorenv/identity-v0",
+        ),
     ],
 )
 def test_a_result_that_is_none_of_the_suite_is_refused(site, change, said):
     mark = find_suites(site)["small"].mark(change.pop("mark", "one"), change.pop("smoke", False))
-    table_folder(site / "results/small/extra", {"mirror": {change.pop("seed", 5): [1.0]}}, suite=mark, **change)
+    table_folder(
+        site / "results/small/extra",
+        {"mirror": {change.pop("seed", 5): [1.0]}},
+        suite=mark,
+        **change,
+    )
     with pytest.raises(ResultError, match=said):
         check_submission(site / "results/small", find_suites(site))
 
@@ -246,7 +281,9 @@ def test_links_lead_to_what_is_there_and_nowhere_else(tmp_path):
 
 def test_a_new_user_builds_and_checks(site, tmp_path):
     out = tmp_path / "page" / "board.html"
-    done = CliRunner().invoke(app, ["board", "build", str(site / "results"), "--out", str(out), "--json"])
+    done = CliRunner().invoke(
+        app, ["board", "build", str(site / "results"), "--out", str(out), "--json"]
+    )
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout.splitlines()[-1])["lines"] == 2
     assert (

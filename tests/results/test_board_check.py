@@ -1,4 +1,5 @@
-"""What a submission says of itself is compared with its suite, and what cannot be checked is said."""
+"""What a submission says of itself is compared with its suite, and what cannot be checked is
+said."""
 
 from __future__ import annotations
 
@@ -34,9 +35,17 @@ def site(tmp_path):
     for seed in range(3):
         folder = tmp_path / "results" / f"seed{seed}"
         table_folder(
-            folder, {"mirror": {seed: [0.5, 0.6 + 0.1 * seed]}}, suite=suite.mark("one"), world_options={"n": 2}
+            folder,
+            {"mirror": {seed: [0.5, 0.6 + 0.1 * seed]}},
+            suite=suite.mark("one"),
+            world_options={"n": 2},
         )
-        change(folder, lambda result: result["entries"][0].update(references={"return": {"value": 3.0, "source": "x"}}))
+        change(
+            folder,
+            lambda result: result["entries"][0].update(
+                references={"return": {"value": 3.0, "source": "x"}}
+            ),
+        )
     return tmp_path
 
 
@@ -58,7 +67,10 @@ def test_what_could_not_be_checked_is_counted(site):
     found = dict(check(site).unchecked)
     assert set(found.values()) == {1, 3}
     change(site / "results" / "ants", lambda result: result.update(world="somewhere/else-v0"))
-    assert any("'somewhere/else-v0' is not installed here" in reason for reason in dict(check(site).unchecked))
+    assert any(
+        "'somewhere/else-v0' is not installed here" in reason
+        for reason in dict(check(site).unchecked)
+    )
     done = CliRunner().invoke(app, ["board", "check", str(site / "results"), "--json"])
     assert done.exit_code == 0 and "not checked  the world was not played again" in done.stderr
     assert 3 in json.loads(done.stdout)["unchecked"].values()
@@ -67,12 +79,27 @@ def test_what_could_not_be_checked_is_counted(site):
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        (lambda r: r["entries"][0]["references"]["return"].update(value=9.0), "seed1: what it is compared with: says"),
-        (lambda r: r["entries"][0].update(references={}), "what it is compared with: says {}, but row 'one' says"),
+        (
+            lambda r: r["entries"][0]["references"]["return"].update(value=9.0),
+            "seed1: what it is compared with: says",
+        ),
+        (
+            lambda r: r["entries"][0].update(references={}),
+            "what it is compared with: says {}, but row 'one' says",
+        ),
         (lambda r: r.update(world_options={"n": 99}), "the world's options: says {'n': 99}"),
-        (lambda r: r["figures"][0].update(better="low"), "'measured', better: says 'low', but .*seed0 says 'high'"),
-        (lambda r: r["figures"][0].update(share=True), "measured, low: says .*, but the tables give 0.0"),
-        (lambda r: r["figures"][0].update(over_seeds="median"), "'measured', over_seeds: says 'median'"),
+        (
+            lambda r: r["figures"][0].update(better="low"),
+            "'measured', better: says 'low', but .*seed0 says 'high'",
+        ),
+        (
+            lambda r: r["figures"][0].update(share=True),
+            "measured, low: says .*, but the tables give 0.0",
+        ),
+        (
+            lambda r: r["figures"][0].update(over_seeds="median"),
+            "'measured', over_seeds: says 'median'",
+        ),
     ],
 )
 def test_a_false_description_is_refused_by_name(site, how, said):
@@ -84,8 +111,12 @@ def test_a_false_description_is_refused_by_name(site, how, said):
 def test_another_condition_is_refused_by_name(site):
     mark = find_suites(site)["small"].mark("one")
     shutil.rmtree(site / "results" / "seed1")
-    table_folder(site / "results" / "seed1", {"no mirror": {1: [9.0]}}, suite=mark, world_options={"n": 2})
-    with pytest.raises(ResultError, match="the condition: says 'no mirror', but row 'one' says 'mirror'"):
+    table_folder(
+        site / "results" / "seed1", {"no mirror": {1: [9.0]}}, suite=mark, world_options={"n": 2}
+    )
+    with pytest.raises(
+        ResultError, match="the condition: says 'no mirror', but row 'one' says 'mirror'"
+    ):
         check(site)
 
 
@@ -115,21 +146,29 @@ def test_suites_are_found_beside_every_folder(site, tmp_path):
     population_folder(tmp_path / "elsewhere" / "ants")
     out = tmp_path / "board.html"
     for folders in (("elsewhere", "results"), ("results", "elsewhere")):
-        done = CliRunner().invoke(app, ["board", "build", *(str(tmp_path / one) for one in folders), "--out", str(out)])
+        done = CliRunner().invoke(
+            app, ["board", "build", *(str(tmp_path / one) for one in folders), "--out", str(out)]
+        )
         assert done.exit_code == 0 and "not known here" not in out.read_text("utf-8")
 
 
 @pytest.mark.parametrize("command", [["build"], ["check"]])
 def test_a_folder_without_suites_is_refused(site, tmp_path, command):
     for name, said in (("nowhere", "there is no such folder"), ("results", "holds no suite")):
-        done = CliRunner().invoke(app, ["board", *command, str(site / "results"), "--suites", str(tmp_path / name)])
+        done = CliRunner().invoke(
+            app, ["board", *command, str(site / "results"), "--suites", str(tmp_path / name)]
+        )
         assert isinstance(done.exception, ConfigError) and said in str(done.exception)
 
 
 def test_what_is_no_result_is_named_for_what_it_is(tmp_path):
     (tmp_path / "file").write_text("x")
     share_unlabelled(population_folder(tmp_path / "ants"), tmp_path / "riddle")
-    for name, said in (("nowhere", "does not exist"), ("file", "is a file"), ("riddle", "a riddle without labels")):
+    for name, said in (
+        ("nowhere", "does not exist"),
+        ("file", "is a file"),
+        ("riddle", "a riddle without labels"),
+    ):
         with pytest.raises(MirrorError, match=f"{name} .*{said}|{name} {said}"):
             verify_result(tmp_path / name)
 
@@ -140,5 +179,7 @@ def test_a_manifest_that_leads_elsewhere_is_refused_by_its_own_name(tmp_path):
     held = json.loads(path.read_text("utf-8"))
     held["files"]["../../etc/passwd"] = {"bytes": 1, "sha256": "0" * 64}
     path.write_text(json.dumps(held, indent=2) + "\n", "utf-8")
-    with pytest.raises(ResultError, match=r"the manifest names '\.\./\.\./etc/passwd', which is missing"):
+    with pytest.raises(
+        ResultError, match=r"the manifest names '\.\./\.\./etc/passwd', which is missing"
+    ):
         verify_result(folder)

@@ -1,4 +1,5 @@
-"""Names from results cannot act on the leaderboard; where there is a Chromium, its buttons work and axe is content."""
+"""Names from results cannot act on the leaderboard; where there is a Chromium, its buttons work and
+axe is content."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from tests.results.test_report import Page
 TAGS = set(
     re.findall(
         r"\w+",
-        "html head meta title style body main header p h1 h2 div label select option input button section table thead "
+        "html head meta title style body main header p h1 h2 div label select option input button "
+        "section table thead "
         "tbody tr th td small span a wbr footer script",
     )
 )
@@ -33,8 +35,12 @@ MARKDOWN = {
 }
 EVIL = {**HOSTILE, **MARKDOWN}
 
-needs_chromium = pytest.mark.skipif(chromium() is None, reason="no Chromium on the path, and CHROMIUM names none")
-needs_axe = pytest.mark.skipif(chromium() is None or axe_source() is None, reason="AXE_CORE names no axe-core")
+needs_chromium = pytest.mark.skipif(
+    chromium() is None, reason="no Chromium on the path, and CHROMIUM names none"
+)
+needs_axe = pytest.mark.skipif(
+    chromium() is None or axe_source() is None, reason="AXE_CORE names no axe-core"
+)
 
 
 def page_of(folder, evil="plain", links=None):
@@ -47,7 +53,8 @@ def page_of(folder, evil="plain", links=None):
     return out, markdown(sections, folder / "board.md")
 
 
-@pytest.mark.parametrize("kind", [kind for kind in EVIL if kind != "surrogate"])  # which no result.json can hold
+# which no result.json can hold
+@pytest.mark.parametrize("kind", [kind for kind in EVIL if kind != "surrogate"])
 def test_hostile_names_stay_text(tmp_path, kind):
     evil = EVIL[kind]
     links = {evil[:40]: f"https://example.org/{evil[:100]}", "bad": evil[:100]}
@@ -57,7 +64,9 @@ def test_hostile_names_stay_text(tmp_path, kind):
     assert {tag for tag, _ in page.tags} <= TAGS
     for tag, attributes in page.tags:
         assert not [name for name in attributes if name.startswith("on")]
-        assert attributes.get("href", "https://example.org/").startswith("https://example.org/"), tag
+        assert attributes.get("href", "https://example.org/").startswith("https://example.org/"), (
+            tag
+        )
         assert "src" not in attributes
     assert len(re.findall(r"<script", text)) == 2, "the data and the page's own"
     for mark in "\u202e\u2066\u200f\x00\x1b\x85\u2028":
@@ -85,7 +94,11 @@ def test_only_the_scripts_own_hash_may_run(tmp_path):
 @needs_chromium
 def test_hostile_names_do_not_act_in_a_browser(tmp_path):
     out, _ = page_of(tmp_path, HOSTILE["attribute"] + HOSTILE["script"])
-    found = ask(out, "return { title: document.title, images: document.images.length, rows: table0.rows.length };")
+    found = ask(
+        out,
+        "return { title: document.title, images: document.images.length, rows: table0.rows.length "
+        "};",
+    )
     assert found == {"title": "Leaderboard", "images": 0, "rows": 3}
 
 
@@ -103,11 +116,14 @@ def test_sorting_filtering_and_downloading_work(tmp_path):
         HTMLAnchorElement.prototype.click = function () { saved.name = this.download; };
         const head = document.querySelectorAll('#table0 thead th')[2];
         const told = { start: names() };
-        head.firstElementChild.click(); told.down = names(); told.said = head.getAttribute('aria-sort');
+        head.firstElementChild.click(); told.down = names();
+        told.said = head.getAttribute('aria-sort');
         head.firstElementChild.click(); told.up = names();
         search.value = 'OTHER'; search.dispatchEvent(new Event('input')); told.searched = names();
         told.status = document.getElementById('status').textContent;
-        const asked = (words) => { search.value = words; search.dispatchEvent(new Event('input')); return names(); };
+        const asked = (words) => {
+          search.value = words; search.dispatchEvent(new Event('input')); return names();
+        };
         told.agents = asked('SIMULATED'); told.title = asked('outside of suites');
         told.nothing = asked('zzz'); told.hidden = document.querySelector('section').hidden;
         search.value = ''; search.dispatchEvent(new Event('input'));
@@ -117,11 +133,21 @@ def test_sorting_filtering_and_downloading_work(tmp_path):
         """,
     )
     assert (found["start"], found["down"], found["up"]) == ([7.25, 1.5], [7.25, 1.5], [1.5, 7.25])
-    assert found["said"] == "descending" and found["searched"] == [7.25] and found["status"] == "1 of 2 lines"
+    assert (
+        found["said"] == "descending"
+        and found["searched"] == [7.25]
+        and found["status"] == "1 of 2 lines"
+    )
     rows = list(csv.DictReader(io.StringIO(found["csv"])))
     assert found["csvName"] == "board.csv" and len(rows) == 2
-    assert all(not row[name].startswith(("=", "+", "@")) for row in rows for name in ("world", "condition"))
-    assert (found["agents"], found["title"], found["nothing"]) == ([1.5, 7.25], [1.5, 7.25], []) and found["hidden"]
+    assert all(
+        not row[name].startswith(("=", "+", "@")) for row in rows for name in ("world", "condition")
+    )
+    assert (found["agents"], found["title"], found["nothing"]) == (
+        [1.5, 7.25],
+        [1.5, 7.25],
+        [],
+    ) and found["hidden"]
     held = json.loads(found["json"])
     assert [row["value"] for row in held] == [1.5, 7.25], "in the order that was chosen"
     assert {row["interval_over"] for row in held} == {"seeds"}

@@ -13,15 +13,32 @@ from scipy import stats
 
 from mirrorenv.errors import ConfigError, RunFolderError
 from mirrorenv.results.runs.run_folder import RunFolder
-from mirrorenv.results.stats.compare import format_table, paired, read_results, summarise, varying_keys
+from mirrorenv.results.stats.compare import (
+    format_table,
+    paired,
+    read_results,
+    summarise,
+    varying_keys,
+)
 
 WITH, WITHOUT = [0.95, 0.93, 0.97, 0.60, 0.94], [0.41, 0.38, 0.44, 0.40, 0.35]
 
 
-def _run(path: Path, seed: int, weight: float, top1: Any, *, finish: bool = True, steps: int = 100) -> Path:
+def _run(
+    path: Path, seed: int, weight: float, top1: Any, *, finish: bool = True, steps: int = 100
+) -> Path:
     run = RunFolder.create(path, {"world": "w", "seed": seed, "mirror": {"weight": weight}}, seed)
-    run.log_evaluation({"iteration": 0, "env_steps": 0, "learned": {"top1": {"value": 0.99}}, "return": 1.0})
-    run.log_evaluation({"iteration": 1, "env_steps": steps, "learned": {"top1": {"value": top1}}, "return": 1.0 + seed})
+    run.log_evaluation(
+        {"iteration": 0, "env_steps": 0, "learned": {"top1": {"value": 0.99}}, "return": 1.0}
+    )
+    run.log_evaluation(
+        {
+            "iteration": 1,
+            "env_steps": steps,
+            "learned": {"top1": {"value": top1}},
+            "return": 1.0 + seed,
+        }
+    )
     if finish:
         run.finish()
     return path
@@ -30,13 +47,18 @@ def _run(path: Path, seed: int, weight: float, top1: Any, *, finish: bool = True
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
     made = [_run(tmp_path / f"on{seed}", seed, 1.0, value) for seed, value in enumerate(WITH)]
-    return made + [_run(tmp_path / f"off{seed}", seed, 0.0, value) for seed, value in enumerate(WITHOUT)]
+    return made + [
+        _run(tmp_path / f"off{seed}", seed, 0.0, value) for seed, value in enumerate(WITHOUT)
+    ]
 
 
 def test_conditions_are_what_the_configurations_differ_in(paths: list[Path]) -> None:
     results = read_results(paths)
     assert varying_keys(results) == ("mirror.weight",)
-    assert [row.condition for row in summarise(results, "learned.top1")] == ["mirror.weight=1.0", "mirror.weight=0.0"]
+    assert [row.condition for row in summarise(results, "learned.top1")] == [
+        "mirror.weight=1.0",
+        "mirror.weight=0.0",
+    ]
     assert [row.condition for row in summarise(results[:5], "learned.top1")] == ["all runs"]
 
 
@@ -57,13 +79,18 @@ def test_pairs_are_formed_by_seed(paths: list[Path]) -> None:
     differences = np.subtract(WITH, WITHOUT)
     test = stats.ttest_rel(WITH, WITHOUT).confidence_interval()
     assert row.t is not None
-    assert (row.t.value, row.t.low, row.t.high) == pytest.approx((differences.mean(), test.low, test.high))
+    assert (row.t.value, row.t.low, row.t.high) == pytest.approx(
+        (differences.mean(), test.low, test.high)
+    )
     assert list(row.values.values()) == pytest.approx(differences)
     assert row.unmatched == ()
 
 
 def test_seeds_without_a_partner_or_a_figure_are_named(tmp_path: Path) -> None:
-    on = [_run(tmp_path / f"on{seed}", seed, 1.0, value) for seed, value in ((1, 0.9), (2, None), (3, 0.8), (4, 0.7))]
+    on = [
+        _run(tmp_path / f"on{seed}", seed, 1.0, value)
+        for seed, value in ((1, 0.9), (2, None), (3, 0.8), (4, 0.7))
+    ]
     off = [_run(tmp_path / f"off{seed}", seed, 0.0, 0.5) for seed in (1, 2, 3, 5)]
     results = read_results(on + off)
     row = paired(results, "learned.top1", "mirror.weight=1.0", "mirror.weight=0.0")
@@ -83,8 +110,14 @@ def test_a_figure_nobody_has_is_unknown_and_not_zero(paths: list[Path]) -> None:
 
 def test_one_seed_has_no_interval(tmp_path: Path) -> None:
     rows = summarise(read_results([_run(tmp_path / "run", 0, 1.0, 0.9)]), "learned.top1")
-    assert format_table(rows).endswith("| all runs | learned.top1 | 1 | 0.900 | unknown | unknown |")
-    assert json.loads(format_table(rows, "json"))[0]["t"] == {"value": 0.9, "low": None, "high": None}
+    assert format_table(rows).endswith(
+        "| all runs | learned.top1 | 1 | 0.900 | unknown | unknown |"
+    )
+    assert json.loads(format_table(rows, "json"))[0]["t"] == {
+        "value": 0.9,
+        "low": None,
+        "high": None,
+    }
 
 
 def test_an_unfinished_run_is_an_error_unless_allowed(tmp_path: Path, paths: list[Path]) -> None:

@@ -1,7 +1,9 @@
-"""Intervals over seeds and within a run are never taken for one another; statistics agree with other implementations.
+"""Intervals over seeds and within a run are never taken for one another; statistics agree with
+other implementations.
 
-`rliable` 1.2 asks for `arch` below 8, which the pins do not hold, so its formulas are derived again here, from the
-paper (Agarwal et al., NeurIPS 2021) and in another way than the package computes them.
+`rliable` 1.2 asks for `arch` below 8, which the pins do not hold, so its formulas are derived again
+here, from the paper (Agarwal et al., NeurIPS 2021) and in another way than the package computes
+them.
 """
 
 from __future__ import annotations
@@ -17,7 +19,13 @@ from scipy import stats
 
 from mirrorenv.errors import ConfigError, ShapeError
 from mirrorenv.mirror import Estimate, bootstrap_t_interval, t_interval
-from mirrorenv.results.stats.estimates import OverSeeds, WithinRun, compare_with, over_seeds, tied_groups
+from mirrorenv.results.stats.estimates import (
+    OverSeeds,
+    WithinRun,
+    compare_with,
+    over_seeds,
+    tied_groups,
+)
 from mirrorenv.results.stats.statistics import (
     interquartile_mean,
     median,
@@ -32,7 +40,12 @@ values = st.lists(st.floats(-100, 100), min_size=1, max_size=12)
 def bootstrap(sample, statistic, **options):
     """SciPy's percentile bootstrap."""
     found = stats.bootstrap(
-        (np.asarray(sample),), statistic, n_resamples=4000, method="percentile", rng=np.random.default_rng(0), **options
+        (np.asarray(sample),),
+        statistic,
+        n_resamples=4000,
+        method="percentile",
+        rng=np.random.default_rng(0),
+        **options,
     )
     return found.confidence_interval
 
@@ -44,7 +57,8 @@ def test_the_interquartile_interval_agrees_with_scipys_bootstrap(count):
     theirs = bootstrap(sample, lambda x, axis: stats.trim_mean(x, 0.25, axis=axis))
     assert theirs.low < ours.value < theirs.high
     width = theirs.high - theirs.low
-    wide = 1.6 if count < 20 else 1.2  # a percentile bootstrap of few runs is too narrow, which is why ours is another
+    # a percentile bootstrap of few runs is too narrow, which is why ours is another
+    wide = 1.6 if count < 20 else 1.2
     assert 0.8 * width < ours.high - ours.low < wide * width
 
 
@@ -53,7 +67,9 @@ def test_mean_intervals_agree_with_scipys_bootstrap(count):
     sample = np.random.default_rng(count).exponential(size=count)
     theirs = bootstrap(sample, np.mean)
     for ours in (t_interval(sample), bootstrap_t_interval(sample, np.random.default_rng(1))):
-        assert ours.low == pytest.approx(theirs.low, abs=0.12) and ours.high == pytest.approx(theirs.high, abs=0.2)
+        assert ours.low == pytest.approx(theirs.low, abs=0.12) and ours.high == pytest.approx(
+            theirs.high, abs=0.2
+        )
     studentised = bootstrap_t_interval(sample, np.random.default_rng(1))
     skew = (studentised.high - studentised.value) / (studentised.value - studentised.low)
     assert skew > 1.1, "a skewed sample has a longer upper arm"
@@ -62,8 +78,8 @@ def test_mean_intervals_agree_with_scipys_bootstrap(count):
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(-100, 100), min_size=4, max_size=12).filter(lambda x: len(x) % 4 == 0))
 def test_rliables_interquartile_mean_again(sample):
-    # rliable: scipy.stats.trim_mean(scores, 0.25); for a multiple of four that is the mean of what lies between the
-    # quartiles, found here by leaving out each end's quarter through ranks.
+    # rliable: scipy.stats.trim_mean(scores, 0.25); for a multiple of four that is the mean of what
+    # lies between the quartiles, found here by leaving out each end's quarter through ranks.
     rank = stats.rankdata(sample, method="ordinal")
     quarter = len(sample) // 4
     inner = [x for x, r in zip(sample, rank, strict=True) if quarter < r <= len(sample) - quarter]
@@ -75,13 +91,16 @@ def test_rliables_interquartile_mean_again(sample):
 def test_rliables_probability_of_improvement_again(ours, theirs):
     # rliable: the Mann-Whitney U statistic over the number of pairs.
     u, _ = stats.mannwhitneyu(ours, theirs, alternative="greater", method="asymptotic")
-    assert probability_of_improvement(ours, theirs).value == pytest.approx(u / (len(ours) * len(theirs)))
+    assert probability_of_improvement(ours, theirs).value == pytest.approx(
+        u / (len(ours) * len(theirs))
+    )
 
 
 @settings(max_examples=60, deadline=None)
 @given(values, values)
 def test_rliables_performance_profile_again(sample, thresholds):
-    # rliable: the mean over runs of [score > tau], which is one minus the empirical distribution function.
+    # rliable: the mean over runs of [score > tau], which is one minus the empirical distribution
+    # function.
     share, low, high = performance_profile(sample, thresholds)
     ecdf = stats.ecdf(sample).cdf.evaluate(thresholds)
     np.testing.assert_allclose(share, 1.0 - ecdf, atol=1e-12)
@@ -96,7 +115,9 @@ def test_the_median_is_the_median_and_its_ends_are_runs(sample):
     if len(sample) < 6:
         assert math.isinf(found.low) and math.isinf(found.high)
     else:
-        assert found.low in sample and found.high in sample and found.low <= found.value <= found.high
+        assert (
+            found.low in sample and found.high in sample and found.low <= found.value <= found.high
+        )
 
 
 def test_the_interval_of_the_median_is_that_of_the_sign_test():
@@ -107,7 +128,10 @@ def test_the_interval_of_the_median_is_that_of_the_sign_test():
         # moved past the end by one run, the sign test rejects; at the end it does not
         assert stats.binomtest(24 - inside - 1, 24, 0.5, alternative="less").pvalue <= 0.025
         assert stats.binomtest(24 - inside, 24, 0.5, alternative="less").pvalue > 0.025
-    held = [one.low <= 0 <= one.high for one in map(median, np.random.default_rng(1).normal(size=(2000, 10)))]
+    held = [
+        one.low <= 0 <= one.high
+        for one in map(median, np.random.default_rng(1).normal(size=(2000, 10)))
+    ]
     assert np.mean(held) > 0.95  # exact: 0.979
 
 
@@ -122,7 +146,10 @@ def test_an_interval_within_one_run_ranks_nobody():
 
 
 def test_low_is_better_where_it_is():
-    cells = {"far": over_seeds({0: 5.0, 1: 5.1, 2: 4.9}), "near": over_seeds({0: 1.0, 1: 1.1, 2: 0.9})}
+    cells = {
+        "far": over_seeds({0: 5.0, 1: 5.1, 2: 4.9}),
+        "near": over_seeds({0: 1.0, 1: 1.1, 2: 0.9}),
+    }
     assert tied_groups(cells) == [["far"], ["near"]]
     assert tied_groups(cells, better="low") == [["near"], ["far"]]
 
@@ -131,7 +158,9 @@ def test_seeds_are_put_together_as_asked():
     sample = {0: 1.0, 1: 2.0, 2: 10.0, 3: 3.0, 4: 2.5, 5: 2.2}
     assert over_seeds(sample).estimate == t_interval(list(sample.values()))
     assert over_seeds(sample, how="median").estimate.value == pytest.approx(2.35)
-    assert over_seeds(sample, how="interquartile mean").estimate == interquartile_mean(list(sample.values()))
+    assert over_seeds(sample, how="interquartile mean").estimate == interquartile_mean(
+        list(sample.values())
+    )
     assert over_seeds({0: 1.0, 1: 1.0}, share=True).estimate.low == pytest.approx(0.025**0.5)
     with pytest.raises(ConfigError):
         over_seeds(sample, how="best")
@@ -150,7 +179,9 @@ def test_conditions_are_compared_seed_by_seed_with_holms_correction():
     assert 0.3 < first.improvement.value < 0.9, "unpaired, the same luck hides much of it"
     raw = [stats.ttest_rel(list(one.values()), list(luck)).pvalue for one in (better, other)]
     assert [first.p_value, second.p_value] == pytest.approx(raw)
-    assert [first.corrected, second.corrected] == pytest.approx([2 * raw[0], max(raw[1], 2 * raw[0])])
+    assert [first.corrected, second.corrected] == pytest.approx(
+        [2 * raw[0], max(raw[1], 2 * raw[0])]
+    )
 
 
 def test_seeds_without_a_partner_are_said_and_left_out():
@@ -166,7 +197,10 @@ def test_seeds_without_a_partner_are_said_and_left_out():
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(st.floats(-5, 5), st.floats(0, 3)), min_size=1, max_size=9))
 def test_tied_groups_are_the_connected_overlaps(drawn):
-    made = {str(i): Estimate(value, value - half, value + half, 5, "test") for i, (value, half) in enumerate(drawn)}
+    made = {
+        str(i): Estimate(value, value - half, value + half, 5, "test")
+        for i, (value, half) in enumerate(drawn)
+    }
     groups = {frozenset(group) for group in tied_ranks(made)}
     apart = {name: {name} for name in made}
     for one, other in itertools.combinations(made, 2):

@@ -32,8 +32,17 @@ from mirrorenv.results.runs.files import (
 )
 
 TEXT = st.text(st.characters(), max_size=20)  # lone surrogates and controls included
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.floats(width=32).map(np.float32)
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4))
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | TEXT
+    | st.floats(width=32).map(np.float32)
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4)
+)
 ROWS = st.dictionaries(TEXT, VALUES, max_size=5)
 
 WRITER = """
@@ -41,7 +50,8 @@ WRITER = """
     from mirrorenv.results.runs.files import append_jsonl, atomic_write_json
     folder, count = sys.argv[1], 0
     while True:
-        atomic_write_json(os.path.join(folder, "state.json"), {"count": count, "rows": [count] * 5000})
+        rows = [count] * 5000
+        atomic_write_json(os.path.join(folder, "state.json"), {"count": count, "rows": rows})
         append_jsonl(os.path.join(folder, "rows.jsonl"), {"count": count, "padding": "x" * 2000})
         os.write(1, b".")  # one dot for each row that was promised to be safe
         count += 1
@@ -61,7 +71,10 @@ def test_rows_come_back_as_they_were_written(
 
 def test_numbers_that_json_lacks_are_written_as_null(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
-    append_jsonl(path, {"a": math.nan, "b": [math.inf, np.float32("-inf"), 1.5], "c": np.array([[1.0, np.nan]])})
+    append_jsonl(
+        path,
+        {"a": math.nan, "b": [math.inf, np.float32("-inf"), 1.5], "c": np.array([[1.0, np.nan]])},
+    )
     assert path.read_text() == '{"a": null, "b": [null, null, 1.5], "c": [[1.0, null]]}\n'
 
 
@@ -80,7 +93,8 @@ def test_a_line_cut_anywhere_costs_that_line_only(tmp_path: Path) -> None:
     ends = [position for position, byte in enumerate(whole, start=1) if byte == ord("\n")]
     for cut in range(len(whole) + 1):
         path.write_bytes(whole[:cut])
-        kept = sum(end <= cut for end in ends) + (cut + 1 in ends)  # a row that lost its newline only is whole
+        # a row that lost its newline only is whole
+        kept = sum(end <= cut for end in ends) + (cut + 1 in ends)
         found = read_jsonl(path)
         assert [row["index"] for row in found.rows] == list(range(kept))
         assert (found.torn_bytes > 0) == (cut not in ends and cut + 1 not in ends and cut != 0)
@@ -88,7 +102,9 @@ def test_a_line_cut_anywhere_costs_that_line_only(tmp_path: Path) -> None:
         assert [row["index"] for row in read_jsonl(path).rows] == [*range(kept), 99]
 
 
-@pytest.mark.parametrize("damage", [b"\xff\xfe\n", b"{]\n", b"[1]\n", b"\n", b'{"a": NaN}\n', b"[" * 100_000 + b"\n"])
+@pytest.mark.parametrize(
+    "damage", [b"\xff\xfe\n", b"{]\n", b"[1]\n", b"\n", b'{"a": NaN}\n', b"[" * 100_000 + b"\n"]
+)
 def test_damage_elsewhere_is_an_error_that_names_the_line(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b'{"a": 1}\n' + damage + b'{"a": 2}\n')
@@ -110,7 +126,9 @@ def test_a_damaged_object_is_an_error(tmp_path: Path, content: bytes) -> None:
         read_json(path)
 
 
-def test_a_file_of_absurd_size_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_absurd_size_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(files, "MAX_BYTES", 10)
     (tmp_path / "rows.jsonl").write_text('{"a": "long enough"}\n')
     with pytest.raises(RunFolderError, match="larger than"):
@@ -118,10 +136,17 @@ def test_a_file_of_absurd_size_is_refused_unread(tmp_path: Path, monkeypatch: py
 
 
 def test_a_writer_killed_at_any_moment_leaves_whole_files(tmp_path: Path) -> None:
-    state, rows, promised, delays = tmp_path / "state.json", tmp_path / "rows.jsonl", 0, random.Random(7)
+    state, rows, promised, delays = (
+        tmp_path / "state.json",
+        tmp_path / "rows.jsonl",
+        0,
+        random.Random(7),
+    )
     for _ in range(12):
         writer = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(WRITER), str(tmp_path)], stdout=subprocess.PIPE, cwd=Path.cwd()
+            [sys.executable, "-c", textwrap.dedent(WRITER), str(tmp_path)],
+            stdout=subprocess.PIPE,
+            cwd=Path.cwd(),
         )
         assert writer.stdout is not None
         promised += len(os.read(writer.stdout.fileno(), 1))  # it is at work now
@@ -162,7 +187,9 @@ def test_a_full_disk_is_a_typed_error_and_leaves_the_old_content(
         with pytest.raises(RunFolderError, match=r"cannot write .*state\.json.*free some space"):
             atomic_write_text(state, "something new")
         _full_after(room, patch)
-        with pytest.raises(RunFolderError, match=r"cannot append to .*rows\.jsonl.*free some space"):
+        with pytest.raises(
+            RunFolderError, match=r"cannot append to .*rows\.jsonl.*free some space"
+        ):
             append_jsonl(rows, {"index": 1})
     assert state.read_text() == "old"
     assert read_jsonl(rows) == ([{"index": 0}], 0)

@@ -33,7 +33,8 @@ HOSTILE = {
 TAGS = set(
     re.findall(
         r"\w+",
-        "html head meta title style body main header p span h1 h2 h3 strong div ul li dl dt dd details summary section "
+        "html head meta title style body main header p span h1 h2 h3 strong div ul li dl dt dd "
+        "details summary section "
         "figure picture source img figcaption table thead tbody tr th td small footer",
     )
 )
@@ -47,7 +48,9 @@ def _assert_harmless(text: str) -> Page:
     assert {tag for tag, _ in page.tags} <= TAGS
     for _, attributes in page.tags:
         assert not [name for name in attributes if name.startswith("on") and name != "open"]
-        assert all(attributes.get(name, "data:").startswith("data:") for name in ("src", "href", "srcset"))
+        assert all(
+            attributes.get(name, "data:").startswith("data:") for name in ("src", "href", "srcset")
+        )
     for mark in "\u202e\u2066\u200f\x00\x1b\x85\u2028":
         assert mark not in text
     text.encode("utf-8")
@@ -55,14 +58,18 @@ def _assert_harmless(text: str) -> Page:
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_hostile_strings_stay_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_hostile_strings_stay_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     monkeypatch.setattr(plots, "DPI", 40)
     evil = HOSTILE[kind]
     row: dict[str, Any] = {"iteration": 0, "env_steps": 0, "num_agents": 4}
     row["learned"] = {**score(0.5, 4), evil: {"value": 1.0}, "exact": evil}
     row["baselines"] = {evil: score(0.4, 4)}
     row["return"] = {"value": evil, "low": evil}
-    run = RunFolder.create(tmp_path / "run", {**config(), "world": evil, evil: {evil: [evil]}}, 3, device=evil)
+    run = RunFolder.create(
+        tmp_path / "run", {**config(), "world": evil, evil: {evil: [evil]}}, 3, device=evil
+    )
     run.log_evaluation(row)
     run.fail(evil)
     with warnings.catch_warnings():
@@ -76,7 +83,9 @@ def test_hostile_strings_stay_text(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_the_page_forbids_scripts_and_requests() -> None:
     page = Page(document("title", "<p>body</p>"))
-    policies = [attributes["content"] for tag, attributes in page.tags if "http-equiv" in attributes]
+    policies = [
+        attributes["content"] for tag, attributes in page.tags if "http-equiv" in attributes
+    ]
     assert len(policies) == 1
     assert "default-src 'none'" in policies[0]
     assert "script-src" not in policies[0]
@@ -93,7 +102,9 @@ def test_any_text_is_harmless_everywhere(one: str, two: str) -> None:
 @settings(deadline=None)
 def test_escaping_keeps_ordinary_text(text: str) -> None:
     ordinary = "".join(mark for mark in text if mark.isprintable())
-    assert Page(f"<p>{escape(ordinary)}</p>").text == (ordinary if len(ordinary) <= 400 else ordinary[:399] + "…")
+    assert Page(f"<p>{escape(ordinary)}</p>").text == (
+        ordinary if len(ordinary) <= 400 else ordinary[:399] + "…"
+    )
 
 
 @given(st.text(st.characters()), st.integers(3, 40))

@@ -1,4 +1,5 @@
-"""The coverage benchmark sees what is known: t covers normal seeds, percentile bootstraps do not."""
+"""The coverage benchmark sees what is known: t covers normal seeds, percentile bootstraps do
+not."""
 
 from __future__ import annotations
 

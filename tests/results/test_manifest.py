@@ -63,7 +63,8 @@ def test_a_manifest_cannot_point_outside_its_folder(folder: Path, name: str) -> 
 
 
 @pytest.mark.parametrize(
-    "content", ["{}", "[]", '{"algorithm": "md5", "files": {}}', '{"algorithm": "sha256", "files": 3}']
+    "content",
+    ["{}", "[]", '{"algorithm": "md5", "files": {}}', '{"algorithm": "sha256", "files": 3}'],
 )
 def test_something_else_is_not_a_manifest(folder: Path, content: str) -> None:
     (folder / "manifest.json").write_text(content)

@@ -1,4 +1,5 @@
-"""The marl-eval export holds to what that package documents, and marl-eval itself reads it where it is installed."""
+"""The marl-eval export holds to what that package documents, and marl-eval itself reads it where it
+is installed."""
 
 from __future__ import annotations
 
@@ -18,29 +19,48 @@ STEPS = (0, 100, 250)
 
 
 def a_run(
-    path: Path, seed: int, weight: float, *, world: str = "mirrorenv/ants-v0", hidden: Any = 64, steps: Any = STEPS
+    path: Path,
+    seed: int,
+    weight: float,
+    *,
+    world: str = "mirrorenv/ants-v0",
+    hidden: Any = 64,
+    steps: Any = STEPS,
 ) -> Path:
     """A finished run whose first evaluation knows no mirror return, as real ones do."""
-    settings = {"world": world, "seed": seed, "mirror": {"weight": weight}, "population": {"hidden": hidden}}
+    settings = {
+        "world": world,
+        "seed": seed,
+        "mirror": {"weight": weight},
+        "population": {"hidden": hidden},
+    }
     run = RunFolder.create(path, settings, seed)
     for number, step in enumerate(steps):
         row = {"iteration": number, "env_steps": step, "return": weight + step + seed}
-        row |= {"learned": {"top1": {"value": 0.25 * number}, "information": {"value": 0.1 * number}}}
+        row |= {
+            "learned": {"top1": {"value": 0.25 * number}, "information": {"value": 0.1 * number}}
+        }
         run.log_evaluation(row if number == 0 else row | {"mirror_return": 0.5})
     run.finish()
     return path
 
 
 def grid(folder: Path, **changes: Any) -> list[Path]:
-    return [a_run(folder / f"{w}-{seed}", seed, w, hidden=[64, 32 + int(w)], **changes) for w in (0.0, 1.0)
-            for seed in (3, 4)]  # fmt: skip
+    return [
+        a_run(folder / f"{w}-{seed}", seed, w, hidden=[64, 32 + int(w)], **changes)
+        for w in (0.0, 1.0)
+        for seed in (3, 4)
+    ]
 
 
 def assert_as_documented(data: dict[str, Any]) -> None:
-    """The structure in marl-eval's README, and the notes on it: equal counts, equal metrics, no commas in names."""
+    """The structure in marl-eval's README, and the notes on it: equal counts, equal metrics, no
+    commas in names."""
     for tasks in data.values():
         assert len({frozenset(algorithms) for algorithms in tasks.values()}) == 1
-        runs = [list(seeds.values()) for algorithms in tasks.values() for seeds in algorithms.values()]
+        runs = [
+            list(seeds.values()) for algorithms in tasks.values() for seeds in algorithms.values()
+        ]
         assert len({len(one) for one in runs}) == 1
         assert all("," not in name for algorithms in tasks.values() for name in algorithms)
         metrics = set()
@@ -51,22 +71,33 @@ def assert_as_documented(data: dict[str, Any]) -> None:
             assert counts == sorted(counts) and all(type(count) is int for count in counts)
             for place in run.values():
                 values = {name: value for name, value in place.items() if name != "step_count"}
-                assert values and all(isinstance(one, list) and type(one[0]) is float for one in values.values())
+                assert values and all(
+                    isinstance(one, list) and type(one[0]) is float for one in values.values()
+                )
                 metrics.add(frozenset(values))
         assert len(metrics) == 1 and len({len(run) for some in runs for run in some}) == 1
 
 
 def test_the_command_writes_what_marl_eval_documents(tmp_path):
     out = tmp_path / "found.json"
-    done = CliRunner().invoke(app, ["results", "marl-eval", *map(str, grid(tmp_path)), "--out", str(out)])
+    done = CliRunner().invoke(
+        app, ["results", "marl-eval", *map(str, grid(tmp_path)), "--out", str(out)]
+    )
     assert done.exit_code == 0, done.output
     data = json.loads(out.read_text("utf-8"))
     assert_as_documented(data)
     (task,) = data["mirrorenv"].values()
-    assert sorted(task) == ["mirror.weight=0.0; population.hidden=[64; 32]",
-                            "mirror.weight=1.0; population.hidden=[64; 33]"]  # fmt: skip
+    assert sorted(task) == [
+        "mirror.weight=0.0; population.hidden=[64; 32]",
+        "mirror.weight=1.0; population.hidden=[64; 33]",
+    ]
     run = task["mirror.weight=1.0; population.hidden=[64; 33]"]["seed_4"]
-    assert run["step_2"] == {"step_count": 250, "return": [255.0], "top1": [0.5], "information": [0.2]}
+    assert run["step_2"] == {
+        "step_count": 250,
+        "return": [255.0],
+        "top1": [0.5],
+        "information": [0.2],
+    }
     assert run["absolute_metrics"]["return"] == [255.0]
 
 
@@ -77,7 +108,10 @@ def test_a_figure_some_evaluation_lacks_is_in_none(tmp_path):
 
 @pytest.mark.parametrize(
     ("more", "what"),
-    [({"seed": 5}, r"same seeds .*\[3, 4, 5\]"), ({"seed": 3, "steps": (0, 9), "weight": 0.5}, "same (seeds|evaluat)")],
+    [
+        ({"seed": 5}, r"same seeds .*\[3, 4, 5\]"),
+        ({"seed": 3, "steps": (0, 9), "weight": 0.5}, "same (seeds|evaluat)"),
+    ],
 )
 def test_what_marl_eval_cannot_aggregate_is_refused_by_name(tmp_path, more, what):
     runs = grid(tmp_path)
@@ -93,18 +127,25 @@ def test_runs_of_unequal_length_are_refused(tmp_path):
 
 
 def test_a_condition_missing_in_one_world_is_refused(tmp_path):
-    other = [a_run(tmp_path / f"other{seed}", seed, 0.0, hidden=[64, 32], world="mirrorenv/turn-v0") for seed in (3, 4)]
+    other = [
+        a_run(tmp_path / f"other{seed}", seed, 0.0, hidden=[64, 32], world="mirrorenv/turn-v0")
+        for seed in (3, 4)
+    ]
     with pytest.raises(RunFolderError, match="same conditions"):
         marl_eval_of_runs([*grid(tmp_path), *other])
 
 
 def test_marl_eval_itself_finds_nothing_to_complain_of(tmp_path):
     diagnose = pytest.importorskip(
-        "marl_eval.utils.diagnose_data_errors", reason="marl-eval (id-marl-eval, pins pandas 1.4.4) is not importable"
+        "marl_eval.utils.diagnose_data_errors",
+        reason="marl-eval (id-marl-eval, pins pandas 1.4.4) is not importable",
     )
     processing = pytest.importorskip("marl_eval.utils.data_processing_utils")
     data = marl_eval_of_runs(grid(tmp_path))
     assert all(diagnose.DiagnoseData(raw_data=data).check_data().values())
     processed = processing.data_process_pipeline(raw_data=data, metrics_to_normalize=["return"])
     matrices, _ = processing.create_matrices_for_rliable(processed, "mirrorenv", ["return"])
-    assert matrices["mean_top1"]["mirror.weight=1.0; population.hidden=[64; 33]"].tolist() == [[0.5], [0.5]]
+    assert matrices["mean_top1"]["mirror.weight=1.0; population.hidden=[64; 33]"].tolist() == [
+        [0.5],
+        [0.5],
+    ]

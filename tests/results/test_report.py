@@ -26,7 +26,15 @@ from mirrorenv.results.report.sections import row_by_row, score_table, tiles
 from mirrorenv.results.report.words import headline, percent, plain
 from mirrorenv.results.runs.record import Record
 from mirrorenv.results.runs.run_folder import RunFolder
-from tests.results.synthetic import SCORE_FIELDS, config, estimate, evaluation, make_run, metrics_row, score
+from tests.results.synthetic import (
+    SCORE_FIELDS,
+    config,
+    estimate,
+    evaluation,
+    make_run,
+    metrics_row,
+    score,
+)
 
 VOID = {"meta", "img", "source", "br", "wbr", "hr", "link", "input"}
 PICTURES = {name for entries in CHARTS.values() for name, _, _ in entries}
@@ -85,8 +93,8 @@ def test_a_whole_run_gives_a_whole_page(tmp_path: Path) -> None:
     assert {picture.stem for picture in (tmp_path / "run" / "plots").glob("*.png")} == PICTURES
     assert "Missing or to keep in mind" not in page.text
     assert (
-        "After 150,000 environment steps, an agent's trajectory is attributed to its author 95 % of the time"
-        in page.text
+        "After 150,000 environment steps, an agent's trajectory is attributed to its author 95 % "
+        "of the time" in page.text
     )
     assert "(95 % interval 93 to 97 %; chance 25 %)" in page.text
     assert "Without the mirror reward it is 42 % (40 to 44 %) after 150,000 steps." in page.text
@@ -95,7 +103,9 @@ def test_a_whole_run_gives_a_whole_page(tmp_path: Path) -> None:
     pictures = [attributes for tag, attributes in page.tags if tag == "img"]
     assert len(pictures) == len(PICTURES)
     assert all(len(attributes["alt"]) > 40 for attributes in pictures)
-    assert sum(tag == "source" for tag, _ in page.tags) == len(PICTURES), "each picture also has a dark form"
+    assert sum(tag == "source" for tag, _ in page.tags) == len(PICTURES), (
+        "each picture also has a dark form"
+    )
     for _, attributes in page.tags:
         for name in ("src", "srcset", "href", "data", "action", "poster", "background"):
             assert attributes.get(name, "data:").startswith("data:"), "nothing is fetched"
@@ -116,9 +126,15 @@ def test_a_whole_run_gives_a_whole_page(tmp_path: Path) -> None:
             [{"iteration": 9, "env_steps": 9, "learned": score(0.5, 4)}],
             "The evaluations hold no figures of the exact limit",
         ),
-        ([{"iteration": 9, "env_steps": 9, "limit": score(0.5, 4)}], "There is no evaluation before training"),
+        (
+            [{"iteration": 9, "env_steps": 9, "limit": score(0.5, 4)}],
+            "There is no evaluation before training",
+        ),
         ([{"iteration": 0, "env_steps": 0}], "the evaluation holds no recognition figure"),
-        ([dict.fromkeys(evaluation(0, 5)) | {"iteration": 1, "env_steps": 9}], "do not say how many agents"),
+        (
+            [dict.fromkeys(evaluation(0, 5)) | {"iteration": 1, "env_steps": 9}],
+            "do not say how many agents",
+        ),
     ],
     ids=["none", "before training", "learned only", "limit only", "empty", "nulls"],
 )
@@ -142,9 +158,14 @@ def test_a_failed_run_says_why_and_a_torn_line_is_mentioned(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("key", sorted(set(evaluation(0, 5)) - {"iteration", "env_steps"}))
 def test_any_key_may_be_absent(key: str) -> None:
-    rows = [{name: value for name, value in evaluation(index, 5).items() if name != key} for index in range(5)]
+    rows = [
+        {name: value for name, value in evaluation(index, 5).items() if name != key}
+        for index in range(5)
+    ]
     record = Record.of(rows, [metrics_row(index, 5) for index in range(5)])
-    charts = {name: maker(record, None) for entries in CHARTS.values() for name, _, maker in entries}
+    charts = {
+        name: maker(record, None) for entries in CHARTS.values() for name, _, maker in entries
+    }
     assert sum(chart is None for chart in charts.values()) <= 1
     assert headline(record)
     assert score_table(record) and tiles(record) and row_by_row(record)
@@ -173,15 +194,20 @@ def test_a_run_that_is_no_fair_comparison_is_named(tmp_path: Path) -> None:
     other = _run(tmp_path / "other", [], mirror={"weight": 0.5}, total_steps=7)
     text = _page(write_report(run.path, other.path)).text
     assert "The run drawn as mirror weight 0 has mirror weight 0.50." in text
-    assert "differs from this one in more than the weight: mirror.credit, mirror.timing, total_steps." in text
+    assert (
+        "differs from this one in more than the weight: mirror.credit, mirror.timing, total_steps."
+        in text
+    )
     with pytest.raises(RunFolderError, match="not a run folder"):
         write_report(run.path, tmp_path / "nowhere")
 
 
 def test_learned_above_the_limit_is_called_out_at_the_corrected_threshold(tmp_path: Path) -> None:
     rows = [{"iteration": i, "env_steps": 10 * i, "log_e_value": -1.0} for i in range(4)]
-    for value, said in ((math.log(4 / 0.05) + 0.01, "above the exact limit after 20 steps"),
-                        (math.log(4 / 0.05) - 0.01, "No evidence at any of 4 checkpoints")):  # fmt: skip
+    for value, said in (
+        (math.log(4 / 0.05) + 0.01, "above the exact limit after 20 steps"),
+        (math.log(4 / 0.05) - 0.01, "No evidence at any of 4 checkpoints"),
+    ):
         changed = copy.deepcopy(rows)
         changed[2]["log_e_value"] = value
         run = _run(tmp_path / f"{value}", changed)
@@ -189,8 +215,22 @@ def test_learned_above_the_limit_is_called_out_at_the_corrected_threshold(tmp_pa
 
 
 def test_a_limit_that_does_not_hold_is_not_called_exact(tmp_path: Path) -> None:
-    row = {**evaluation(3, 4), "limit_valid": False, "limit_reason": "a seat gives the agent away", "log_e_value": 99.0}
-    kept = ("iteration", "env_steps", "num_agents", "limit", "limit_valid", "limit_reason", "log_e_value", "learned")
+    row = {
+        **evaluation(3, 4),
+        "limit_valid": False,
+        "limit_reason": "a seat gives the agent away",
+        "log_e_value": 99.0,
+    }
+    kept = (
+        "iteration",
+        "env_steps",
+        "num_agents",
+        "limit",
+        "limit_valid",
+        "limit_reason",
+        "log_e_value",
+        "learned",
+    )
     run = _run(tmp_path / "run", [{key: row[key] for key in kept}])
     text = _page(write_report(run.path)).text.split("What this page cannot say")[0]
     assert "The limit is not exact in this world (a seat gives the agent away)" in text
@@ -212,7 +252,9 @@ def test_the_headline_compares_with_chance(low: float, high: float, said: str | 
     row["learned"] = {"top1": {"value": (low + high) / 2, "low": low, "high": high}}
     text = " ".join(headline(Record.of([row])))
     assert text.startswith("After 1,234 environment steps")
-    verdicts = [words for words in ("not distinguishable from chance", "below chance") if words in text]
+    verdicts = [
+        words for words in ("not distinguishable from chance", "below chance") if words in text
+    ]
     assert verdicts == ([said] if said else [])
 
 
@@ -227,7 +269,14 @@ def test_the_table_shows_every_score_of_every_reader() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0 %"), (0.004, "0.4 %"), (0.996, "99.6 %"), (1.0, "100 %"), (0.254, "25 %"), (-0.1, "\N{MINUS SIGN}10 %")],
+    [
+        (0.0, "0 %"),
+        (0.004, "0.4 %"),
+        (0.996, "99.6 %"),
+        (1.0, "100 %"),
+        (0.254, "25 %"),
+        (-0.1, "\N{MINUS SIGN}10 %"),
+    ],
 )
 def test_percentages_never_round_to_a_false_certainty(value: float, text: str) -> None:
     assert percent(value) == text.replace(" ", "\N{NO-BREAK SPACE}")
@@ -235,7 +284,14 @@ def test_percentages_never_round_to_a_false_certainty(value: float, text: str) -
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (1.234, "1.23"), (-0.004, "0"), (18.04, "18.0"), (12345.6, "12,346"), (3e7, "3.00e+07")],
+    [
+        (0, "0"),
+        (1.234, "1.23"),
+        (-0.004, "0"),
+        (18.04, "18.0"),
+        (12345.6, "12,346"),
+        (3e7, "3.00e+07"),
+    ],
 )
 def test_numbers_read_well(value: float, text: str) -> None:
     assert plain(value) == text
@@ -243,15 +299,25 @@ def test_numbers_read_well(value: float, text: str) -> None:
 
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
-        ["value", "low", "high", "top1", "information", "learned", "limit", "x"]), inner, max_size=4),
-)  # fmt: skip
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["value", "low", "high", "top1", "information", "learned", "limit", "x"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+)
 ANY_ROW = st.fixed_dictionaries({}, optional=dict.fromkeys(evaluation(0, 2), JUNK))
 
 
 @given(st.lists(ANY_ROW, max_size=3), st.lists(ANY_ROW, max_size=2))
 @settings(max_examples=40, deadline=None)
-def test_no_row_whatsoever_stops_the_report(rows: list[dict[str, Any]], other: list[dict[str, Any]]) -> None:
+def test_no_row_whatsoever_stops_the_report(
+    rows: list[dict[str, Any]], other: list[dict[str, Any]]
+) -> None:
     record, weight0 = Record.of(rows, rows), Record.of(other)
     text = headline(record, weight0)
     assert text and all(isinstance(sentence, str) for sentence in text)
@@ -278,5 +344,6 @@ def test_absurd_numbers_can_be_drawn(value: float) -> None:
             chart = maker(record, None)
             if chart is not None:
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # labels of that length leave no room for the lines
+                    # labels of that length leave no room for the lines
+                    warnings.simplefilter("ignore")
                     assert plots.png(chart.draw(plots.LIGHT)).startswith(b"\x89PNG")

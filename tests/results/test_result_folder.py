@@ -1,4 +1,5 @@
-"""A result folder is recomputed from end to end, and whatever was changed in it is found and named."""
+"""A result folder is recomputed from end to end, and whatever was changed in it is found and
+named."""
 
 from __future__ import annotations
 
@@ -61,8 +62,12 @@ def test_scores_are_those_of_the_episodes(made):
     rows, (scores,) = folder.tables()["episodes"], folder.scores()
     nats = scores["figures"]["learned.information"]
     expected = t_interval(rows["learned.nats"])
-    assert (nats["value"], nats["low"], nats["high"]) == pytest.approx((expected.value, expected.low, expected.high))
-    assert scores["figures"]["learned.top1"]["value"] == pytest.approx(rows["learned.credit"].mean())
+    assert (nats["value"], nats["low"], nats["high"]) == pytest.approx(
+        (expected.value, expected.low, expected.high)
+    )
+    assert scores["figures"]["learned.top1"]["value"] == pytest.approx(
+        rows["learned.credit"].mean()
+    )
     record, _ = episodes()
     assert scores["figures"]["return"]["value"] == pytest.approx(record.returns().mean())
     assert {one["episodes"] for one in scores["figures"].values() if one} <= {12}
@@ -104,7 +109,9 @@ def test_a_missing_file_is_named(copy, name):
 
 def test_a_folder_of_several_results_is_sent_to_board_check(tmp_path):
     table_folder(tmp_path / "suite/one/seed0", {"a": {0: [1.0]}})
-    with pytest.raises(ResultError, match="suite is no result but holds some; 'mirrorenv board check"):
+    with pytest.raises(
+        ResultError, match="suite is no result but holds some; 'mirrorenv board check"
+    ):
         verify_result(tmp_path / "suite")
 
 
@@ -131,7 +138,9 @@ def test_a_better_score_is_found_even_with_a_fitting_manifest(copy, end):
     held[end] = "trust me" if end == "method" else held[end] + 1
     atomic_write_json(copy / "scores.json", scores)
     write_manifest(copy)
-    with pytest.raises(ResultError, match=rf"learned\.information, {end}: says .* but the tables give"):
+    with pytest.raises(
+        ResultError, match=rf"learned\.information, {end}: says .* but the tables give"
+    ):
         verify_result(copy)
 
 
@@ -154,7 +163,9 @@ def test_changed_rows_are_found(copy, column):
         verify_result(copy)
 
 
-@pytest.mark.parametrize(("column", "said"), [("actions", "what was seen"), ("observations", "what was seen")])
+@pytest.mark.parametrize(
+    ("column", "said"), [("actions", "what was seen"), ("observations", "what was seen")]
+)
 def test_an_invented_trajectory_is_found_by_playing_the_world_again(tmp_path, column, said):
     held = tables()
     held["steps"][column] = held["steps"][column].copy()
@@ -177,7 +188,11 @@ def test_another_world_seed_is_found(tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"length": 10**9}, "out of any range"), ({"num_agents": 3}, "4"), ({"colour": 1}, "world argument 'colour'")],
+    [
+        ({"length": 10**9}, "out of any range"),
+        ({"num_agents": 3}, "4"),
+        ({"colour": 1}, "world argument 'colour'"),
+    ],
 )
 def test_a_world_that_does_not_fit_is_refused(tmp_path, options, said):
     write_result(tmp_path / "result", about(world_options=options), tables())
@@ -188,7 +203,9 @@ def test_a_world_that_does_not_fit_is_refused(tmp_path, options, said):
 def test_code_is_run_only_if_it_is_named(tmp_path):
     write_result(tmp_path / "one", about(world="tests.no_such_module:Env"), tables())
     found = verify_result(tmp_path / "one")
-    assert any("name it to run it: --world tests.no_such_module:Env" in line for line in found.unchecked)
+    assert any(
+        "name it to run it: --world tests.no_such_module:Env" in line for line in found.unchecked
+    )
     with pytest.raises(ResultError, match="no_such_module"):
         verify_result(tmp_path / "one", world="tests.no_such_module:Env")
     write_result(tmp_path / "two", about(world_options={"others": "os:system"}), tables())
@@ -233,7 +250,11 @@ def test_tables_that_do_not_fit_together_are_refused(copy, stem, change, said):
         ("seeds", [0, 0], "twice"),
         ("kind", "spell", "kind"),
         ("surprise", 1, "surprise"),
-        ("readers", [{"name": "x", "stream": "none", "decode": "independent"}], "none of the streams"),
+        (
+            "readers",
+            [{"name": "x", "stream": "none", "decode": "independent"}],
+            "none of the streams",
+        ),
     ],
 )
 def test_a_malformed_description_is_refused_by_name(copy, key, value, said):
@@ -249,7 +270,8 @@ def test_names_of_authors_are_in_the_labels_only(made):
     assert (np.diff(steps["trajectory"].astype(float)) > 0).all()
     assert (np.diff(trials["trajectories"].astype(float), axis=1) > 0).all()
     record, _ = episodes(40)
-    rank = np.argsort(np.argsort(opaque_ids(record), axis=1), axis=1)  # (B, N) place of each agent among the ids
+    # (B, N) place of each agent among the ids
+    rank = np.argsort(np.argsort(opaque_ids(record), axis=1), axis=1)
     assert (np.abs((rank == 0).mean(axis=0) - 0.25) < 0.25).all()  # three standard errors are 0.2
 
 
@@ -270,8 +292,15 @@ def test_a_shared_set_holds_nothing_that_names_an_author(made, tmp_path, form):
     labels = read_table(table_file(made[form], "labels"))
     for lineup in trials["trajectories"]:  # it is a lineup: one episode, every agent once
         rows = np.isin(labels["trajectory"], lineup)
-        assert len(set(labels["trial"][rows].tolist())) == 1 and sorted(labels["agent"][rows]) == [0, 1, 2, 3]
-    assert (np.diff(trials["trajectories"][:, 0].astype(float)) > 0).all(), "the order of lineups tells nothing"
+        assert len(set(labels["trial"][rows].tolist())) == 1 and sorted(labels["agent"][rows]) == [
+            0,
+            1,
+            2,
+            3,
+        ]
+    assert (np.diff(trials["trajectories"][:, 0].astype(float)) > 0).all(), (
+        "the order of lineups tells nothing"
+    )
     with pytest.raises(ResultError, match="not empty"):
         share_unlabelled(made[form], out)
 
@@ -295,7 +324,10 @@ def test_a_folder_is_not_overwritten_unasked(made, tmp_path):
 
 def test_a_table_result_is_recomputed_from_its_rows(tmp_path):
     folder = table_folder(tmp_path / "table", {"a": {0: [1.0, 3.0], 1: [2.0, 4.0]}})
-    assert [row["figures"]["measured"]["value"] for row in ResultFolder.open(folder).scores()] == [2.0, 3.0]
+    assert [row["figures"]["measured"]["value"] for row in ResultFolder.open(folder).scores()] == [
+        2.0,
+        3.0,
+    ]
     assert "2 scores recomputed" in verify_result(folder).checks[-1]
     edit(folder, "episodes", lambda rows: rows["measured"].__setitem__(0, 9.0))
     with pytest.raises(ResultError, match=r"measured, value: says 2\.0, but the tables give 6\.0"):

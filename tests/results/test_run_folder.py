@@ -1,4 +1,5 @@
-"""A run folder says what it holds, refuses another run's configuration, and keeps whole checkpoints only."""
+"""A run folder says what it holds, refuses another run's configuration, and keeps whole checkpoints
+only."""
 
 from __future__ import annotations
 
@@ -15,7 +16,11 @@ from mirrorenv.errors import RunFolderError
 from mirrorenv.results.runs.files import verify_manifest
 from mirrorenv.results.runs.run_folder import RunFolder, first_difference
 
-CONFIG = {"world": "mirrorenv/ants-v0", "mirror": {"weight": 1.0, "credit": "author"}, "total_steps": 100}
+CONFIG = {
+    "world": "mirrorenv/ants-v0",
+    "mirror": {"weight": 1.0, "credit": "author"},
+    "total_steps": 100,
+}
 
 
 @pytest.fixture
@@ -27,7 +32,11 @@ def test_what_was_created_is_what_is_opened(run: RunFolder) -> None:
     again = RunFolder.open(run.path)
     assert again.config == CONFIG
     assert again.info == run.info
-    assert (again.info["seed"], again.info["device"], again.status) == (3, "cpu, 2 threads", "running")
+    assert (again.info["seed"], again.info["device"], again.status) == (
+        3,
+        "cpu, 2 threads",
+        "running",
+    )
     assert again.info["versions"]["numpy"] == np.__version__
     assert again.info["versions"]["python"] == sys.version.split()[0]
 
@@ -35,16 +44,25 @@ def test_what_was_created_is_what_is_opened(run: RunFolder) -> None:
 def test_status_moves_with_the_run(run: RunFolder) -> None:
     run.fail("no sample arrived for 10 iterations")
     failed = RunFolder.open(run.path)
-    assert (failed.status, failed.info["reason"]) == ("failed", "no sample arrived for 10 iterations")
+    assert (failed.status, failed.info["reason"]) == (
+        "failed",
+        "no sample arrived for 10 iterations",
+    )
     resumed = RunFolder.create(run.path, CONFIG, 3, if_exists="resume")
-    assert (resumed.status, resumed.info["reason"], resumed.info["ended"]) == ("running", None, None)
+    assert (resumed.status, resumed.info["reason"], resumed.info["ended"]) == (
+        "running",
+        None,
+        None,
+    )
     resumed.finish()
     assert RunFolder.open(run.path).status == "finished"
     assert RunFolder.open(run.path).info["created"] == run.info["created"]
 
 
 def test_rows_are_appended_and_come_back(run: RunFolder) -> None:
-    run.log_metrics({"iteration": 0, "env_steps": np.int64(10), "top1": np.float32(0.5), "kl": float("nan")})
+    run.log_metrics(
+        {"iteration": 0, "env_steps": np.int64(10), "top1": np.float32(0.5), "kl": float("nan")}
+    )
     run.log_metrics({"iteration": 1, "env_steps": 20, "top1": 0.75})
     run.log_evaluation({"iteration": 0, "env_steps": 0, "recognition_matrix": np.eye(2)})
     assert [row["top1"] for row in run.metrics()] == [0.5, 0.75]
@@ -59,7 +77,8 @@ def test_an_infinite_e_value_is_not_lost(run: RunFolder, sign: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "row", [{}, {"iteration": 0}, {"iteration": True, "env_steps": 1}, {"iteration": 0, "env_steps": 1.5}]
+    "row",
+    [{}, {"iteration": 0}, {"iteration": True, "env_steps": 1}, {"iteration": 0, "env_steps": 1.5}],
 )
 def test_a_row_that_cannot_be_placed_is_refused(run: RunFolder, row: dict[str, Any]) -> None:
     for log in (run.log_metrics, run.log_evaluation):
@@ -84,7 +103,9 @@ def test_an_unfinished_line_is_left_out_and_noted_once(run: RunFolder) -> None:
 def test_another_configuration_is_refused_by_its_first_differing_key(run: RunFolder) -> None:
     other = {**CONFIG, "mirror": {"weight": 0.5, "credit": "team"}}
     for choice in ("refuse", "resume"):
-        with pytest.raises(RunFolderError, match=r"mirror\.credit .*'author'.*'team'.*choose another folder"):
+        with pytest.raises(
+            RunFolderError, match=r"mirror\.credit .*'author'.*'team'.*choose another folder"
+        ):
             RunFolder.create(run.path, other, 3, if_exists=choice)  # type: ignore[arg-type]
     with pytest.raises(RunFolderError, match="seed"):
         RunFolder.create(run.path, CONFIG, 4, if_exists="resume")
@@ -107,7 +128,11 @@ def test_overwriting_removes_the_old_run_and_nothing_else(run: RunFolder) -> Non
     (run.path / "notes.txt").write_text("mine")
     fresh = RunFolder.create(run.path, {"world": "other"}, 5, if_exists="overwrite")
     assert fresh.metrics() == fresh.checkpoints() == []
-    assert sorted(path.name for path in run.path.iterdir()) == ["config.json", "notes.txt", "run.json"]
+    assert sorted(path.name for path in run.path.iterdir()) == [
+        "config.json",
+        "notes.txt",
+        "run.json",
+    ]
 
 
 @pytest.mark.parametrize("choice", ["refuse", "resume", "overwrite"])
@@ -148,11 +173,19 @@ def test_rewinding_drops_rows_after_a_checkpoint(run: RunFolder) -> None:
         run.log_metrics({"iteration": steps, "env_steps": steps})
         run.log_evaluation({"iteration": steps, "env_steps": steps})
     run.rewind(20)
-    assert [row["env_steps"] for row in run.metrics()] == [row["env_steps"] for row in run.evaluations()] == [10, 20]
+    assert (
+        [row["env_steps"] for row in run.metrics()]
+        == [row["env_steps"] for row in run.evaluations()]
+        == [10, 20]
+    )
 
 
 def test_first_difference_is_the_first_in_order_and_none_for_equals() -> None:
-    assert first_difference({"b": 1, "a": {"x": 1, "y": 2}}, {"b": 2, "a": {"x": 1, "y": 3}}) == ("a.y", 2, 3)
+    assert first_difference({"b": 1, "a": {"x": 1, "y": 2}}, {"b": 2, "a": {"x": 1, "y": 3}}) == (
+        "a.y",
+        2,
+        3,
+    )
     assert first_difference({"a": 1}, {}) == ("a", 1, "(absent)")
     assert first_difference({"a": {"x": 1}}, {"a": {"x": 2}}, ignore=["a.x"]) is None
     assert first_difference({"a": [1]}, {"a": [1]}) is None
@@ -177,7 +210,8 @@ def test_files_are_readable_without_this_package(run: RunFolder) -> None:
 
 
 def test_a_folder_whose_making_was_killed_is_made_again(run: RunFolder) -> None:
-    (run.path / "run.json").rename(run.path / ".run.json.0a1b2c3d.tmp")  # killed between writing and naming
+    # killed between writing and naming
+    (run.path / "run.json").rename(run.path / ".run.json.0a1b2c3d.tmp")
     again = RunFolder.create(run.path, CONFIG, 3, if_exists="resume")
     assert again.status == "running"
 

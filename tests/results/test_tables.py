@@ -39,7 +39,11 @@ def test_a_table_comes_back_as_it_was_written(tmp_path_factory, data, rows, form
 @pytest.mark.parametrize("form", FORMS)
 def test_a_flipped_bit_is_never_read_as_another_number(tmp_path, form):
     rng = np.random.default_rng(0)
-    table = {"a": rng.normal(size=(40, 3)), "b": np.arange(40), "words": [f"word {k}" for k in range(40)]}
+    table = {
+        "a": rng.normal(size=(40, 3)),
+        "b": np.arange(40),
+        "words": [f"word {k}" for k in range(40)],
+    }
     path = write_table(tmp_path, "one", table, form)
     good = path.read_bytes()
     for position in rng.integers(len(good), size=150):
@@ -78,7 +82,13 @@ def test_what_would_fill_the_memory_is_refused_before_it_is_unpacked(tmp_path, m
 
 @pytest.mark.parametrize(
     "table",
-    [{}, {"a": np.zeros(2), "b": np.zeros(3)}, {"a": np.array(["x"])}, {"a": np.zeros((2, 0))}, {"a": ["\ud800"]}],
+    [
+        {},
+        {"a": np.zeros(2), "b": np.zeros(3)},
+        {"a": np.array(["x"])},
+        {"a": np.zeros((2, 0))},
+        {"a": ["\ud800"]},
+    ],
 )
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_no_table_is_refused(tmp_path, table, form):

@@ -28,7 +28,11 @@ def loaded(name: str) -> Any:
 def commands(text: str) -> list[list[str]]:
     """Words of every `mirrorenv train` in a text, comments and continued lines included."""
     joined = re.sub(r"\\\n\s*(#\s*)?|\n\s+(?=--)", " ", text)
-    return [line.split("mirrorenv train ", 1)[1].split() for line in joined.splitlines() if "mirrorenv train " in line]
+    return [
+        line.split("mirrorenv train ", 1)[1].split()
+        for line in joined.splitlines()
+        if "mirrorenv train " in line
+    ]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -43,12 +47,17 @@ def test_the_settings_in_every_file_exist(path: Path) -> None:
     for words in found:
         sets = [value for flag, value in pairwise(words) if flag == "--set"]
         assert any(value.startswith("resources.address=") for value in sets) or "seed=3" in sets
-        filled = [re.sub(r'"?\$[a-z]+(?::\$?\w+)?"?', "10.0.0.1:6379", value) for value in sets]  # as the shell does
-        load_settings("mirrorenv/ants-v0", (), [re.sub(r'"?\$[A-Z]+"?', "1", value) for value in filled])
+        # as the shell does
+        filled = [re.sub(r'"?\$[a-z]+(?::\$?\w+)?"?', "10.0.0.1:6379", value) for value in sets]
+        load_settings(
+            "mirrorenv/ants-v0", (), [re.sub(r'"?\$[A-Z]+"?', "1", value) for value in filled]
+        )
 
 
 def test_the_file_for_ray_up_follows_rays_schema() -> None:
-    schema = json.loads((Path(ray.__file__).parent / "autoscaler" / "ray-schema.json").read_text("utf-8"))
+    schema = json.loads(
+        (Path(ray.__file__).parent / "autoscaler" / "ray-schema.json").read_text("utf-8")
+    )
     cluster = loaded("ray-up.yaml")
     jsonschema.validate(cluster, schema)
     assert cluster["head_node_type"] in cluster["available_node_types"]
@@ -66,10 +75,19 @@ def test_the_rayjob_has_what_kuberay_requires() -> None:
     job = loaded("kuberay-rayjob.yaml")
     assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
     assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", job["metadata"]["name"])
-    known = {"entrypoint", "shutdownAfterJobFinishes", "ttlSecondsAfterFinished", "backoffLimit", "rayClusterSpec"}
+    known = {
+        "entrypoint",
+        "shutdownAfterJobFinishes",
+        "ttlSecondsAfterFinished",
+        "backoffLimit",
+        "rayClusterSpec",
+    }
     assert set(job["spec"]) == known
     cluster = job["spec"]["rayClusterSpec"]
-    groups = [("head", cluster["headGroupSpec"]), *(("worker", group) for group in cluster["workerGroupSpecs"])]
+    groups = [
+        ("head", cluster["headGroupSpec"]),
+        *(("worker", group) for group in cluster["workerGroupSpecs"]),
+    ]
     for kind, group in groups:
         pod = group["template"]["spec"]
         (container,) = pod["containers"]
@@ -94,12 +112,16 @@ def test_shell_scripts_parse(name: str, tmp_path: Path) -> None:
     if bash is None:
         pytest.skip("no bash here")
     texts = (
-        [loaded(name)[part] for part in ("setup", "run")] if name.endswith("yaml") else [(CLUSTER / name).read_text()]
+        [loaded(name)[part] for part in ("setup", "run")]
+        if name.endswith("yaml")
+        else [(CLUSTER / name).read_text()]
     )
     for text in texts:
         script = tmp_path / "script"
         script.write_text(text)
-        checked = subprocess.run([bash, "-n", str(script)], capture_output=True, text=True, check=False)
+        checked = subprocess.run(
+            [bash, "-n", str(script)], capture_output=True, text=True, check=False
+        )
         assert checked.returncode == 0, checked.stderr
 
 
@@ -109,7 +131,9 @@ def test_the_slurm_script_asks_for_what_it_uses() -> None:
     options = dict(re.findall(r"^#SBATCH --([a-z-]+)(?:=(.+))?$", text, re.M))
     assert options["ntasks-per-node"] == "1"  # one Ray on each node
     assert {"nodes", "cpus-per-task", "mem", "time"} <= options.keys()
-    first_command = next(i for i, line in enumerate(text.splitlines()) if line and not line.startswith("#"))
+    first_command = next(
+        i for i, line in enumerate(text.splitlines()) if line and not line.startswith("#")
+    )
     last_option = max(i for i, line in enumerate(text.splitlines()) if line.startswith("#SBATCH"))
     assert last_option < first_command  # Slurm reads none after the first command
     assert "RAY_AUTH_MODE=token" in text

@@ -21,18 +21,22 @@ from mirrorenv.rllib.command.experiments import Experiment, read_experiments
 from mirrorenv.rllib.command.options import GONE
 from tests.test_docs import _shown_commands
 
-# Every option of `rllib` in Ray 2.40, the last one with the code of its command (2.41 has the script without it).
-RAY_TRAIN = """--algo --run -a -r --env -e --config -c --stop -s --experiment-name -n --num-samples --checkpoint-freq
---checkpoint-at-end --no-checkpoint-at-end --storage-path --restore --resources-per-trial --keep-checkpoints-num
---checkpoint-score-attr --log-info -v --log-debug -vv --framework --trace --no-trace --local-mode --no-local-mode
---ray-address --ray-ui --no-ray-ui --ray-num-cpus --ray-num-gpus --ray-num-nodes --ray-object-store-memory --resume
+# Every option of `rllib` in Ray 2.40, the last one with the code of its command (2.41 has the
+# script without it).
+RAY_TRAIN = """--algo --run -a -r --env -e --config -c --stop -s --experiment-name -n --num-samples
+--checkpoint-freq --checkpoint-at-end --no-checkpoint-at-end --storage-path --restore
+--resources-per-trial --keep-checkpoints-num --checkpoint-score-attr --log-info -v --log-debug
+-vv --framework --trace --no-trace --local-mode --no-local-mode --ray-address --ray-ui
+--no-ray-ui --ray-num-cpus --ray-num-gpus --ray-num-nodes --ray-object-store-memory --resume
 --no-resume --scheduler --scheduler-config --local-dir --upload-dir"""
-RAY_FILE = """--stop -s --env -e --checkpoint-freq --checkpoint-at-end --no-checkpoint-at-end --keep-checkpoints-num
---checkpoint-score-attr --log-info -v --log-debug -vv --framework --trace --no-trace --wandb-key --wandb-project
---wandb-run-name --local-mode --no-local-mode --ray-address --ray-ui --no-ray-ui --ray-num-cpus --ray-num-gpus
---ray-num-nodes --ray-object-store-memory --resume --no-resume --scheduler --scheduler-config"""
-RAY_EVALUATE = """--algo --run -a -r --env -e --local-mode --no-local-mode --render --no-render --steps --episodes --out
---config -c --save-info --no-save-info --use-shelve --no-use-shelve --track-progress --no-track-progress"""
+RAY_FILE = """--stop -s --env -e --checkpoint-freq --checkpoint-at-end --no-checkpoint-at-end
+--keep-checkpoints-num --checkpoint-score-attr --log-info -v --log-debug -vv --framework
+--trace --no-trace --wandb-key --wandb-project --wandb-run-name --local-mode --no-local-mode
+--ray-address --ray-ui --no-ray-ui --ray-num-cpus --ray-num-gpus --ray-num-nodes
+--ray-object-store-memory --resume --no-resume --scheduler --scheduler-config"""
+RAY_EVALUATE = """--algo --run -a -r --env -e --local-mode --no-local-mode --render --no-render
+--steps --episodes --out --config -c --save-info --no-save-info --use-shelve --no-use-shelve
+--track-progress --no-track-progress"""
 
 FIRST = ("--algo", "MirrorPPO", "--env", "mirrorenv/ants-v0")
 
@@ -60,8 +64,14 @@ def checked(**fields: Any) -> Experiment:
 def test_every_option_of_rays_command_is_known(name: str, options: str) -> None:
     top: Any = typer.main.get_command(command.app)
     train = top.commands["train"]
-    one = {"train": train, "evaluate": top.commands["evaluate"], "file": train.commands["file"]}[name]
-    known = {option for parameter in one.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    one = {"train": train, "evaluate": top.commands["evaluate"], "file": train.commands["file"]}[
+        name
+    ]
+    known = {
+        option
+        for parameter in one.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
     assert not set(options.split()) - known
 
 
@@ -106,11 +116,17 @@ def test_every_refused_option_exists_and_says_what_to_do_instead() -> None:
         (("train",), "no algorithm given: --algo MirrorPPO"),
         (("train", "--algo", "MirrorPPO"), "no environment given"),
         (("train", "--algo", "DQN", "--env", "mirrorenv/ants-v0"), "register_worlds"),
-        (("train", "--algo", "PPO", "--env", "mirrorenv/antz-v0"), "Did you mean mirrorenv/ants-v0"),
+        (
+            ("train", "--algo", "PPO", "--env", "mirrorenv/antz-v0"),
+            "Did you mean mirrorenv/ants-v0",
+        ),
         (("train", *FIRST, "--config", "{weight: 1}"), "--config is not valid JSON"),
         (("train", *FIRST, "--stop", "[1]"), "--stop must be a JSON object"),
         (("train", *FIRST, "--stop", '{"reward": 1}'), "--stop 'reward' is never reported"),
-        (("train", *FIRST, "--ray-address", "auto", "--ray-num-cpus", "2"), "give one or the other"),
+        (
+            ("train", *FIRST, "--ray-address", "auto", "--ray-num-cpus", "2"),
+            "give one or the other",
+        ),
         (("train", "file", "nothing.yaml"), "cannot read nothing.yaml"),
         (("train", "file", "https://example.org/x.yaml"), "files are not fetched"),
         (("train", "file", "x.toml"), "ends in .yaml, .yml or .py"),
@@ -132,7 +148,11 @@ def test_a_mistake_is_answered_with_its_remedy(words: tuple[str, ...], says: str
         ("PPO", {"multiagent": {}}, "policies"),
         ("PPO", {"mirror": {"weight": 1}}, "--algo MirrorPPO"),
         ("PPO", {"framework": "tf2"}, "only torch"),
-        ("PPO", {"num_learners": 2, "policies": ["ant_0", "ant_1", "ant_2", "ant_3"]}, "without an error"),
+        (
+            "PPO",
+            {"num_learners": 2, "policies": ["ant_0", "ant_1", "ant_2", "ant_3"]},
+            "without an error",
+        ),
         ("MirrorPPO", {"lr": 0.1}, "learning.learning_rate"),
         ("MirrorPPO", {"num_sgd_iter": 3}, "learning.epochs"),
         ("MirrorPPO", {"mirror": {"wieght": 1}}, "wieght"),
@@ -143,7 +163,9 @@ def test_a_mistake_is_answered_with_its_remedy(words: tuple[str, ...], says: str
     ],
     ids=lambda x: str(x)[:30],
 )
-def test_a_wrong_setting_is_refused_before_anything_starts(algorithm: str, config: dict[str, Any], says: str) -> None:
+def test_a_wrong_setting_is_refused_before_anything_starts(
+    algorithm: str, config: dict[str, Any], says: str
+) -> None:
     with pytest.raises(MirrorError) as refusal:
         checked(algorithm=algorithm, config=config)
     assert says in str(refusal.value)
@@ -151,36 +173,63 @@ def test_a_wrong_setting_is_refused_before_anything_starts(algorithm: str, confi
 
 def test_old_names_are_translated_and_said() -> None:
     heard: list[str] = []
-    config = {"num_workers": 2, "sgd_minibatch_size": 64, "model": {"fcnet_hiddens": [8]}, "framework": "torch"}
+    config = {
+        "num_workers": 2,
+        "sgd_minibatch_size": 64,
+        "model": {"fcnet_hiddens": [8]},
+        "framework": "torch",
+    }
     today = current_names("PPO", config, heard.append)
-    assert today == {"num_env_runners": 2, "minibatch_size": 64, "model_config": {"fcnet_hiddens": [8]}}
+    assert today == {
+        "num_env_runners": 2,
+        "minibatch_size": 64,
+        "model_config": {"fcnet_hiddens": [8]},
+    }
     assert len(heard) == 3
     built = algorithm_config("PPO", "mirrorenv/ants-v0", {}, today)
     assert (built.num_env_runners, built.minibatch_size) == (2, 64)
     experiment = Experiment.checked(
-        heard.append, name="x", algorithm="PPO", env="mirrorenv/ants-v0", config={}, stop={"timesteps_total": 5}
+        heard.append,
+        name="x",
+        algorithm="PPO",
+        env="mirrorenv/ants-v0",
+        config={},
+        stop={"timesteps_total": 5},
     )
     assert experiment.stop == {"env_runners/num_env_steps_sampled_lifetime": 5}
     assert "timesteps_total" in heard[-1]
 
 
 def test_settings_reach_the_algorithm() -> None:
-    config = {"mirror": {"weight": 0.5}, "population": {"hidden": 8}, "learning": {"epochs": 2}, "seed": 7}
-    built = algorithm_config("MirrorPPO", "mirrorenv/ants-v0", {"horizon": 4}, {**config, "total_steps": 99})
+    config = {
+        "mirror": {"weight": 0.5},
+        "population": {"hidden": 8},
+        "learning": {"epochs": 2},
+        "seed": 7,
+    }
+    built = algorithm_config(
+        "MirrorPPO", "mirrorenv/ants-v0", {"horizon": 4}, {**config, "total_steps": 99}
+    )
     assert (built.mirror_settings.weight, built.population_settings.hidden) == (0.5, 8)
     assert (built.learning_settings.epochs, built.seed, built.total_steps) == (2, 7, 99)
     assert built.env_config == {"horizon": 4}
 
 
 def test_grid_searches_span_every_combination() -> None:
-    config = {"lr": {"grid_search": [1, 2]}, "mirror": {"weight": {"grid_search": [3, 4, 5]}, "floor": 0.1}, "seed": 0}
+    config = {
+        "lr": {"grid_search": [1, 2]},
+        "mirror": {"weight": {"grid_search": [3, 4, 5]}, "floor": 0.1},
+        "seed": 0,
+    }
     found = [(one["lr"], one["mirror"]["weight"]) for one in variants(config)]
     assert sorted(found) == [(lr, weight) for lr in (1, 2) for weight in (3, 4, 5)]
 
 
 def test_no_stop_is_said() -> None:
     heard: list[str] = []
-    Experiment.checked(heard.append, name="x", algorithm="PPO", env="mirrorenv/ants-v0", config={}, stop={})
+    Experiment.checked(
+        heard.append, name="x", algorithm="PPO", env="mirrorenv/ants-v0", config={}, stop={}
+    )
     assert "until it is interrupted" in heard[0]
 
 
@@ -200,9 +249,18 @@ def test_a_yaml_file_holds_experiments_by_name(tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
     file.write_text(YAML)
     first, second = read_experiments(file, silent, storage_path="here")
-    assert (first.algorithm, first.num_samples, first.checkpoint_freq, first.keep_checkpoints_num) == ("PPO", 2, 1, 4)
+    assert (
+        first.algorithm,
+        first.num_samples,
+        first.checkpoint_freq,
+        first.keep_checkpoints_num,
+    ) == ("PPO", 2, 1, 4)
     assert first.config["env_config"] == {"horizon": 8}
-    assert (second.name, second.env, second.config["mirror"]) == ("second", "mirrorenv/pacmen-v0", {"weight": 0})
+    assert (second.name, second.env, second.config["mirror"]) == (
+        "second",
+        "mirrorenv/pacmen-v0",
+        {"weight": 0},
+    )
     assert read_experiments(file, silent, "mirrorenv/pacmen-v0")[0].env == "mirrorenv/pacmen-v0"
     json.dumps(vars(first))  # an experiment is data
 
@@ -213,7 +271,10 @@ def test_a_yaml_file_holds_experiments_by_name(tmp_path: Path) -> None:
         ("- a\n", "holds no experiments"),
         ("x: {env: mirrorenv/ants-v0}", "no algorithm"),
         ("x: {run: PPO, env: mirrorenv/ants-v0, search_alg: random}", "search_alg"),
-        ("x: {run: PPO, env: mirrorenv/ants-v0, checkpoint_config: {often: 1}}", "checkpoint_frequency"),
+        (
+            "x: {run: PPO, env: mirrorenv/ants-v0, checkpoint_config: {often: 1}}",
+            "checkpoint_frequency",
+        ),
         ("x: !!python/object/apply:os.getcwd []", "cannot read"),
     ],
 )
@@ -234,9 +295,21 @@ stop = {{"training_iteration": 2}}
 @pytest.mark.parametrize(
     ("module", "cls", "more", "algorithm", "holds"),
     [
-        ("mirrorenv.rllib", "MirrorPPOConfig", ".mirror(weight=0.5)", "MirrorPPO", {"mirror": {"weight": 0.5}}),
+        (
+            "mirrorenv.rllib",
+            "MirrorPPOConfig",
+            ".mirror(weight=0.5)",
+            "MirrorPPO",
+            {"mirror": {"weight": 0.5}},
+        ),
         ("ray.rllib.algorithms.ppo", "PPOConfig", ".training(lr=0.1)", "PPO", {"lr": 0.1}),
-        ("ray.rllib.algorithms.ppo", "PPOConfig", ".callbacks(on_train_result=print)", "PPO", "would lose"),
+        (
+            "ray.rllib.algorithms.ppo",
+            "PPOConfig",
+            ".callbacks(on_train_result=print)",
+            "PPO",
+            "would lose",
+        ),
         ("ray.rllib.algorithms.dqn", "DQNConfig", "", "DQN", "drives MirrorPPO and PPO"),
     ],
 )
@@ -250,21 +323,35 @@ def test_a_python_file_sets_config(
             read_experiments(file, silent)
         return
     (experiment,) = read_experiments(file, silent)
-    assert (experiment.name, experiment.algorithm, experiment.stop) == ("mine", algorithm, {"training_iteration": 2})
+    assert (experiment.name, experiment.algorithm, experiment.stop) == (
+        "mine",
+        algorithm,
+        {"training_iteration": 2},
+    )
     assert experiment.config["env_config"] == {"horizon": 8}
     assert holds.items() <= experiment.config.items()
 
 
-@pytest.mark.parametrize(("version", "brings"), [("2.40.0", True), ("2.41.0", True), ("2.60.0", False)])
+@pytest.mark.parametrize(
+    ("version", "brings"), [("2.40.0", True), ("2.41.0", True), ("2.60.0", False)]
+)
 def test_a_ray_that_brings_its_own_command_is_not_shadowed(
     monkeypatch: pytest.MonkeyPatch, version: str, brings: bool
 ) -> None:
     points = [importlib.metadata.EntryPoint("ray", "ray.scripts.scripts:main", "console_scripts")]
     if brings:
-        points.append(importlib.metadata.EntryPoint("rllib", "ray.rllib.scripts:cli [rllib]", "console_scripts"))
-    monkeypatch.setattr(command, "distribution", lambda name: SimpleNamespace(version=version, entry_points=points))
+        points.append(
+            importlib.metadata.EntryPoint(
+                "rllib", "ray.rllib.scripts:cli [rllib]", "console_scripts"
+            )
+        )
+    monkeypatch.setattr(
+        command, "distribution", lambda name: SimpleNamespace(version=version, entry_points=points)
+    )
     if brings:
-        with pytest.raises(MirrorError, match=rf"Ray {version} has an rllib command of its own.*pip install"):
+        with pytest.raises(
+            MirrorError, match=rf"Ray {version} has an rllib command of its own.*pip install"
+        ):
             command.check_not_shadowing()
     else:
         command.check_not_shadowing()
@@ -277,7 +364,11 @@ def test_commands_on_the_pages_exist_with_their_options() -> None:
     for page, words in shown:
         one = top.commands[words[0]]
         one = one.commands[words[1]] if words[0] == "train" and words[1] == "file" else one
-        known = {option for parameter in one.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        known = {
+            option
+            for parameter in one.params
+            for option in (*parameter.opts, *parameter.secondary_opts)
+        }
         unknown = [word for word in words if word.startswith("--") and word not in known]
         assert not unknown, f"{page}: rllib {words[0]} has no option {unknown}"
 
@@ -290,8 +381,15 @@ def test_a_checkpoint_of_stock_ppo_runs_no_code_that_it_names(tmp_path: Path) ->
     folder = tmp_path / "modules"
     folder.mkdir()
     (folder / "modules.safetensors").write_bytes(save({}))
-    about = {"env": "tests.rllib.no_such_module:run", "env_config": {}, "policies": ["shared"], "model_config": {}}
+    about = {
+        "env": "tests.rllib.no_such_module:run",
+        "env_config": {},
+        "policies": ["shared"],
+        "model_config": {},
+    }
     (folder / "config.json").write_text(json.dumps(about))
     write_manifest(folder, ["modules.safetensors", "config.json"])
     assert "--env tests.rllib.no_such_module:run" in refused("evaluate", str(tmp_path))
-    assert "No module named" in refused("evaluate", str(tmp_path), "--env", "tests.rllib.no_such_module:run")
+    assert "No module named" in refused(
+        "evaluate", str(tmp_path), "--env", "tests.rllib.no_such_module:run"
+    )

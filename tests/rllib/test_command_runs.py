@@ -27,10 +27,23 @@ SMALL = {
 }
 
 
-def train_words(algorithm: str, folder: Path, *more: str, env: str = "mirrorenv/ants-v0", **config: Any) -> list[str]:
+def train_words(
+    algorithm: str, folder: Path, *more: str, env: str = "mirrorenv/ants-v0", **config: Any
+) -> list[str]:
     settings = {**SMALL[algorithm], "env_config": {"horizon": 8}, **config}
     where = ("--storage-path", str(folder), "--experiment-name", "it")
-    return ["train", "--algo", algorithm, "--env", env, "--config", json.dumps(settings), *where, "--json", *more]
+    return [
+        "train",
+        "--algo",
+        algorithm,
+        "--env",
+        env,
+        "--config",
+        json.dumps(settings),
+        *where,
+        "--json",
+        *more,
+    ]
 
 
 def ran(*words: str) -> dict[str, Any]:
@@ -47,7 +60,9 @@ def failed(*words: str) -> MirrorError:
 
 
 @pytest.fixture(scope="module", params=["MirrorPPO", "PPO"])
-def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, Any]:
+def trained(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path, Any]:
     """(algorithm, storage path, outcome) of one small run each."""
     folder = tmp_path_factory.mktemp(request.param)
     answer = ran(*train_words(request.param, folder, "--stop", '{"training_iteration": 2}'))
@@ -69,12 +84,22 @@ def test_a_checkpoint_is_evaluated_and_its_episodes_written(
 ) -> None:
     algorithm, folder, _ = trained
     out = tmp_path / f"episodes{suffix}"
-    summary = ran("evaluate", str(folder / "it"), "--episodes", "8", "--out", str(out), "--track-progress", "--json")
+    summary = ran(
+        "evaluate",
+        str(folder / "it"),
+        "--episodes",
+        "8",
+        "--out",
+        str(out),
+        "--track-progress",
+        "--json",
+    )
     assert (summary["algorithm"], summary["episodes"], summary["env_steps"]) == (algorithm, 8, 64)
     assert (summary["recognition"] is not None) == (algorithm == "MirrorPPO")
     if summary["recognition"]:
         assert 0 <= summary["recognition"]["top1"]["value"] <= 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == [out.name]  # the progress file is gone
+    # the progress file is gone
+    assert sorted(path.name for path in tmp_path.iterdir()) == [out.name]
     if suffix == ".npz":
         with np.load(out) as arrays:  # NumPy's default: no pickle
             assert arrays["7/ant_3/actions"].shape == (8,)
@@ -83,12 +108,18 @@ def test_a_checkpoint_is_evaluated_and_its_episodes_written(
         assert len(json.loads(out.read_text())["episodes"]) == 8
 
 
-def test_an_evaluation_follows_from_its_seed_and_agrees_with_the_checkpoint(trained: tuple[str, Path, Any]) -> None:
+def test_an_evaluation_follows_from_its_seed_and_agrees_with_the_checkpoint(
+    trained: tuple[str, Path, Any],
+) -> None:
     algorithm, folder, _ = trained
     other = {"PPO": "MirrorPPO", "MirrorPPO": "PPO"}[algorithm]
-    assert f"was trained by {algorithm}" in str(failed("evaluate", str(folder / "it"), "--algo", other))
+    assert f"was trained by {algorithm}" in str(
+        failed("evaluate", str(folder / "it"), "--algo", other)
+    )
     assert isinstance(failed("evaluate", str(folder / "it"), "--config", '{"lr": 1}'), ConfigError)
-    assert isinstance(failed("evaluate", str(folder / "it"), "--env", "mirrorenv/pacmen-v0"), MirrorError)
+    assert isinstance(
+        failed("evaluate", str(folder / "it"), "--env", "mirrorenv/pacmen-v0"), MirrorError
+    )
 
 
 def test_one_changed_byte_is_noticed(trained: tuple[str, Path, Any]) -> None:
@@ -104,7 +135,9 @@ def test_one_changed_byte_is_noticed(trained: tuple[str, Path, Any]) -> None:
         weights.write_bytes(whole)
 
 
-def test_nothing_is_resumed_that_is_not_there_or_not_the_same(trained: tuple[str, Path, Any], tmp_path: Path) -> None:
+def test_nothing_is_resumed_that_is_not_there_or_not_the_same(
+    trained: tuple[str, Path, Any], tmp_path: Path
+) -> None:
     algorithm, folder, _ = trained
     stop = ("--stop", '{"training_iteration": 2}')
     assert isinstance(failed(*train_words(algorithm, tmp_path, *stop, "--resume")), RunFolderError)
@@ -115,18 +148,34 @@ def test_nothing_is_resumed_that_is_not_there_or_not_the_same(trained: tuple[str
 @pytest.mark.slow
 def test_a_grid_search_trains_every_value(tmp_path: Path) -> None:
     file = tmp_path / "sweep.yaml"
-    config = {**SMALL["MirrorPPO"], "env_config": {"horizon": 8}, "mirror": {"weight": {"grid_search": [0.0, 1.0]}}}
-    experiment = {"run": "MirrorPPO", "env": "mirrorenv/ants-v0", "stop": {"training_iteration": 1}, "config": config}
+    config = {
+        **SMALL["MirrorPPO"],
+        "env_config": {"horizon": 8},
+        "mirror": {"weight": {"grid_search": [0.0, 1.0]}},
+    }
+    experiment = {
+        "run": "MirrorPPO",
+        "env": "mirrorenv/ants-v0",
+        "stop": {"training_iteration": 1},
+        "config": config,
+    }
     file.write_text(json.dumps({"sweep": experiment}))  # JSON is YAML
-    trials = ran("train", "file", str(file), "--storage-path", str(tmp_path / "runs"), "--json")["trials"]
+    trials = ran("train", "file", str(file), "--storage-path", str(tmp_path / "runs"), "--json")[
+        "trials"
+    ]
     assert [trial["status"] for trial in trials] == ["TERMINATED"] * 2
-    about = [json.loads((Path(t["checkpoint"]) / "population" / "config.json").read_text())["run"] for t in trials]
+    about = [
+        json.loads((Path(t["checkpoint"]) / "population" / "config.json").read_text())["run"]
+        for t in trials
+    ]
     assert sorted(one["mirror"]["weight"] for one in about) == [0.0, 1.0]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "good"), [("MirrorPPO", 2), ("PPO", 8)])
-def test_a_run_that_failed_says_so_and_goes_on_with_resume(algorithm: str, good: int, tmp_path: Path) -> None:
+def test_a_run_that_failed_says_so_and_goes_on_with_resume(
+    algorithm: str, good: int, tmp_path: Path
+) -> None:
     broken = tmp_path / "broken"
     words = train_words(
         algorithm,
@@ -143,19 +192,31 @@ def test_a_run_that_failed_says_so_and_goes_on_with_resume(algorithm: str, good:
     (trial,) = ran(*words, "--resume")["trials"]
     assert (trial["status"], trial["iterations"]) == ("TERMINATED", 3)
     lines = (Path(trial["folder"]) / "result.json").read_text().splitlines()
-    assert [json.loads(line)["training_iteration"] for line in lines] == [1, 2, 3]  # none again, none left out
+    # none again, none left out
+    assert [json.loads(line)["training_iteration"] for line in lines] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("algorithm", ["MirrorPPO", "PPO"])
 def test_untrained_agents_can_be_evaluated(algorithm: str) -> None:
-    words = ("evaluate", "--algo", algorithm, "--env", "mirrorenv/ants-v0", "--episodes", "8", "--json")
+    words = (
+        "evaluate",
+        "--algo",
+        algorithm,
+        "--env",
+        "mirrorenv/ants-v0",
+        "--episodes",
+        "8",
+        "--json",
+    )
     assert ran(*words)["episodes"] == 8
 
 
 @pytest.mark.parametrize(
     ("steps", "episodes", "expected"), [(100, 0, 4), (0, 7, 7), (100, 2, 2), (1, 0, 1), (64, 3, 2)]
 )
-def test_evaluation_stops_at_whichever_limit_is_first(steps: int, episodes: int, expected: int) -> None:
+def test_evaluation_stops_at_whichever_limit_is_first(
+    steps: int, episodes: int, expected: int
+) -> None:
     assert Limits(steps, episodes).episodes_at_most(horizon=32) == expected
 
 

@@ -27,7 +27,9 @@ def algorithm(group: Group) -> Any:
         return []
 
     config = SimpleNamespace(num_env_runners=2)
-    return SimpleNamespace(config=config, iteration=4, env_runner_group=group, restore_env_runners=restore)
+    return SimpleNamespace(
+        config=config, iteration=4, env_runner_group=group, restore_env_runners=restore
+    )
 
 
 def test_samples_that_arrive_late_are_still_this_iterations_samples() -> None:

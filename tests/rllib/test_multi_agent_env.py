@@ -1,4 +1,5 @@
-"""The adapter for RLlib's own algorithms: every world, every way to end, and what RLlib's own adapter gets wrong."""
+"""The adapter for RLlib's own algorithms: every world, every way to end, and what RLlib's own
+adapter gets wrong."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def played(env: Any, seed: int = 0, limit: int = 500) -> MultiAgentEpisode:
     for i, space in enumerate(spaces.values()):
         space.seed(int(rng.integers(2**31)) + i)
     episode = MultiAgentEpisode(
-        observation_space={agent: env.get_observation_space(agent) for agent in env.possible_agents},
+        observation_space={
+            agent: env.get_observation_space(agent) for agent in env.possible_agents
+        },
         action_space=spaces,
         agent_to_module_mapping_fn=lambda agent, episode: "shared",
     )
@@ -47,7 +50,10 @@ def played(env: Any, seed: int = 0, limit: int = 500) -> MultiAgentEpisode:
 
 
 def flags(episode: MultiAgentEpisode) -> dict[str, tuple[bool, bool]]:
-    return {agent: (bool(e.is_terminated), bool(e.is_truncated)) for agent, e in episode.agent_episodes.items()}
+    return {
+        agent: (bool(e.is_terminated), bool(e.is_truncated))
+        for agent, e in episode.agent_episodes.items()
+    }
 
 
 @pytest.mark.parametrize("id", ARRAY_WORLDS)
@@ -65,8 +71,11 @@ def test_every_array_world_is_registered_and_plays_an_episode(id: str) -> None:
 
 def test_agents_that_are_all_cut_off_are_truncated_and_not_terminated() -> None:
     assert set(flags(played(PettingZooMultiAgentEnv(Stranger()))).values()) == {(False, True)}
-    # Why there is an adapter of ours: RLlib's calls this end a termination, and so drops the value of the last state.
-    assert {ended for ended, _ in flags(played(ParallelPettingZooEnv(Stranger()))).values()} == {True}
+    # Why there is an adapter of ours: RLlib's calls this end a termination, and so drops the value
+    # of the last state.
+    assert {ended for ended, _ in flags(played(ParallelPettingZooEnv(Stranger()))).values()} == {
+        True
+    }
 
 
 def test_an_end_of_two_kinds_ends_the_episode_and_keeps_the_kinds() -> None:
@@ -86,7 +95,9 @@ def test_every_agent_keeps_the_end_it_had(seed: int, agents: int, steps: int) ->
 
         def step(self, actions: dict[str, Any]) -> Any:
             answer = super().step(actions)
-            self.truth |= {a: (answer[2][a], answer[3][a]) for a in answer[2] if answer[2][a] or answer[3][a]}
+            self.truth |= {
+                a: (answer[2][a], answer[3][a]) for a in answer[2] if answer[2][a] or answer[3][a]
+            }
             return answer
 
     env = Watched(agents, max_cycles=steps)
@@ -116,7 +127,8 @@ def test_a_broken_contract_names_world_step_and_agent(env: Any, says: str) -> No
 def test_a_seeded_environment_plays_the_same_episodes_again() -> None:
     def seeds(first: int) -> list[int]:
         env = _global_registry.get(ENV_CREATOR, "mirrorenv/ants-v0")({})
-        resets = [env.reset(seed=first), *(env.reset() for _ in range(3))]  # RLlib seeds the first alone
+        # RLlib seeds the first alone
+        resets = [env.reset(seed=first), *(env.reset() for _ in range(3))]
         return [infos["ant_0"]["seed"] for _, infos in resets]
 
     register_worlds()
@@ -127,7 +139,12 @@ def test_a_seeded_environment_plays_the_same_episodes_again() -> None:
 
 def test_separate_policies_and_several_learners_are_refused() -> None:
     agents = [f"ant_{i}" for i in range(4)]
-    assert stock_config("mirrorenv/ants-v0", {}, policies=agents, settings={"num_learners": 1}).num_learners == 1
+    assert (
+        stock_config(
+            "mirrorenv/ants-v0", {}, policies=agents, settings={"num_learners": 1}
+        ).num_learners
+        == 1
+    )
     with pytest.raises(ConfigError, match="different policies without an error"):
         stock_config("mirrorenv/ants-v0", {}, policies=agents, settings={"num_learners": 2})
     with pytest.raises(ConfigError, match="one for each agent"):

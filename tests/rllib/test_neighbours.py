@@ -29,7 +29,9 @@ def few(*overrides: str) -> RunSettings:
     return load_settings("mirrorenv/ants-v0", (), (*SMALL, *overrides))
 
 
-def test_a_run_with_neighbours_is_told_on_a_page_and_goes_on_where_it_was_cut(tmp_path: Path) -> None:
+def test_a_run_with_neighbours_is_told_on_a_page_and_goes_on_where_it_was_cut(
+    tmp_path: Path,
+) -> None:
     whole = train(few(), tmp_path / "whole")
     last = whole.evaluations()[-1]
     assert (last["num_agents"], last["lineup_size"]) == (24, 4)
@@ -53,7 +55,10 @@ def test_a_run_with_neighbours_is_told_on_a_page_and_goes_on_where_it_was_cut(tm
     resumed = train(few(), tmp_path / "cut")
     timing = {"seconds", "env_steps_per_second"}
     for read in (RunFolder.metrics, RunFolder.evaluations):
-        ours, theirs = ([{k: v for k, v in r.items() if k not in timing} for r in read(f)] for f in (resumed, whole))
+        ours, theirs = (
+            [{k: v for k, v in r.items() if k not in timing} for r in read(f)]
+            for f in (resumed, whole)
+        )
         assert ours == theirs
     ends = [folder.checkpoints()[-1] / "population.safetensors" for folder in (resumed, whole)]
     assert ends[0].read_bytes() == ends[1].read_bytes()
@@ -61,11 +66,15 @@ def test_a_run_with_neighbours_is_told_on_a_page_and_goes_on_where_it_was_cut(tm
 
 @pytest.mark.slow
 def test_two_env_runners_send_whole_iterations_of_neighbourhoods() -> None:
-    config = MirrorPPOConfig().environment("mirrorenv/ants-v0", env_config={"num_agents": 6, "horizon": 4})
+    config = MirrorPPOConfig().environment(
+        "mirrorenv/ants-v0", env_config={"num_agents": 6, "horizon": 4}
+    )
     config.population(hidden=8, observer={"neighbours": 2, "hidden": 8})
-    algorithm = config.learning(episodes_per_iteration=8, minibatch_episodes=8, epochs=1).env_runners(
-        num_env_runners=2
-    ).build_algo()  # fmt: skip
+    algorithm = (
+        config.learning(episodes_per_iteration=8, minibatch_episodes=8, epochs=1)
+        .env_runners(num_env_runners=2)
+        .build_algo()
+    )
     try:
         result = algorithm.train()
         assert result["env_runners"]["num_env_steps_sampled_lifetime"] == 32
@@ -77,7 +86,11 @@ def test_two_env_runners_send_whole_iterations_of_neighbourhoods() -> None:
 @pytest.mark.parametrize(
     ("world", "override", "says"),
     [
-        ("mirrorenv/pacmen-v0", "population.observer.neighbours=1", "does not say where an agent is"),
+        (
+            "mirrorenv/pacmen-v0",
+            "population.observer.neighbours=1",
+            "does not say where an agent is",
+        ),
         ("mirrorenv/ants-v0", "population.observer.neighbours=4", "too many"),
         ("mirrorenv/ants-v0", "population.observer={neighbours: 1, head: joint}", "'joint'"),
     ],

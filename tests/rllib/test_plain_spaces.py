@@ -1,4 +1,5 @@
-"""Spaces of others as RLlib's default networks know them: nothing is lost going in, everything is legal coming out."""
+"""Spaces of others as RLlib's default networks know them: nothing is lost going in, everything is
+legal coming out."""
 
 from __future__ import annotations
 
@@ -15,11 +16,17 @@ from ray.rllib.core.models.catalog import Catalog
 from mirrorenv.errors import WorldError
 from mirrorenv.rllib.plain_spaces import PlainActs, PlainSight
 
-_boxes = st.lists(st.integers(1, 3), max_size=4).map(lambda shape: spaces.Box(-2, 3, tuple(shape), np.float32))
-_choices = st.builds(lambda n, start: spaces.Discrete(n, start=start), st.integers(1, 4), st.integers(-2, 2))
+_boxes = st.lists(st.integers(1, 3), max_size=4).map(
+    lambda shape: spaces.Box(-2, 3, tuple(shape), np.float32)
+)
+_choices = st.builds(
+    lambda n, start: spaces.Discrete(n, start=start), st.integers(1, 4), st.integers(-2, 2)
+)
 _several = st.lists(st.integers(1, 3), min_size=1, max_size=3).map(spaces.MultiDiscrete)
 _grids = st.builds(
-    lambda rows, start: spaces.MultiDiscrete(np.full((rows, 2), 3), start=np.full((rows, 2), start)),
+    lambda rows, start: spaces.MultiDiscrete(
+        np.full((rows, 2), 3), start=np.full((rows, 2), start)
+    ),
     st.integers(1, 2),
     st.integers(-1, 1),
 )
@@ -56,7 +63,10 @@ def test_what_is_seen_is_a_vector_or_an_image_with_the_same_numbers(native: Any,
 
 
 def test_every_value_of_a_choice_can_be_drawn() -> None:
-    acts = PlainActs(spaces.Dict({"turn": spaces.Discrete(3, start=-1), "lamps": spaces.MultiBinary(2)}), "somewhere")
+    acts = PlainActs(
+        spaces.Dict({"turn": spaces.Discrete(3, start=-1), "lamps": spaces.MultiBinary(2)}),
+        "somewhere",
+    )
     written = [acts.write({"turn": turn, "lamps": np.array([1, 0])}) for turn in range(3)]
     assert [one["turn"] for one in written] == [-1, 0, 1]
     assert written[0]["lamps"].tolist() == [1, 0]

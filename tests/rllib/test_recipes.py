@@ -50,15 +50,25 @@ def test_a_checkpoint_is_measured_against_limit_and_baselines(
         assert name in printed
 
 
-def test_a_world_of_ones_own_is_trained_and_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_world_of_ones_own_is_trained_and_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.syspath_prepend(str(TRAINING))
     small = ("evaluation.checkpoints=1", "evaluation.episodes=8", "evaluation.baselines=false")
-    words = ["--steps", "3072", "--out", str(tmp_path / "meeting"), *(f"--set={one}" for one in small)]
+    words = [
+        "--steps",
+        "3072",
+        "--out",
+        str(tmp_path / "meeting"),
+        *(f"--set={one}" for one in small),
+    ]
     report = recipe("own_world").main(words)
     assert "Meeting" in report.read_text("utf-8")
 
 
-def test_the_world_in_the_recipe_passes_pettingzoos_own_test(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_world_in_the_recipe_passes_pettingzoos_own_test(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from pettingzoo.test import parallel_api_test
 
     parallel_api_test(recipe("own_world").Meeting(), num_cycles=40)
@@ -66,7 +76,19 @@ def test_the_world_in_the_recipe_passes_pettingzoos_own_test(monkeypatch: pytest
 
 @pytest.mark.slow
 def test_the_sweep_trains_each_weight_and_seed(tmp_path: Path) -> None:
-    words = ["--weights", "0", "1", "--seeds", "1", "--iterations", "1", "--episodes", "8", "--out", str(tmp_path)]
+    words = [
+        "--weights",
+        "0",
+        "1",
+        "--seeds",
+        "1",
+        "--iterations",
+        "1",
+        "--episodes",
+        "8",
+        "--out",
+        str(tmp_path),
+    ]
     rows: list[dict[str, Any]] = recipe("tune_sweep").main(words)
     assert [row["weight"] for row in rows] == [0.0, 1.0]
     assert {row["env_steps"] for row in rows} == {8 * 32}

@@ -1,4 +1,5 @@
-"""A run that is killed with SIGKILL from outside and started again ends with the bits of an uninterrupted one."""
+"""A run that is killed with SIGKILL from outside and started again ends with the bits of an
+uninterrupted one."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from mirrorenv.testing.kills import AIMS, prove
 @pytest.mark.slow
 @pytest.mark.ray
 def test_three_kills_change_nothing() -> None:
-    with tempfile.TemporaryDirectory(prefix="mr", ignore_cleanup_errors=True) as place:  # short: sockets lie in it
+    # short: sockets lie in it
+    with tempfile.TemporaryDirectory(prefix="mr", ignore_cleanup_errors=True) as place:
         proof = prove(3, Path(place), seed=1, iterations=8, checkpoints=4)
     assert proof.kills >= 3
     assert not proof.differences

@@ -1,4 +1,5 @@
-"""Every fault of a run that we know how to inject: survived and said, or stopped with an error that names it."""
+"""Every fault of a run that we know how to inject: survived and said, or stopped with an error that
+names it."""
 
 from __future__ import annotations
 
@@ -62,7 +63,12 @@ def test_the_judge_takes_no_word_for_it(tmp_path: Path) -> None:
     assert judge(fault, Happening(tmp_path, "World: bad")).outcome == "silent"
     assert judge(fault, Happening(tmp_path, "step 4", typed=False)).outcome == "silent"
     assert judge(fault, Happening(tmp_path, "step 4", claims="finished")).outcome == "silent"
-    assert judge(fault, Happening(tmp_path, "step 4", problem="the same command did not go on")).outcome == "silent"
+    assert (
+        judge(
+            fault, Happening(tmp_path, "step 4", problem="the same command did not go on")
+        ).outcome
+        == "silent"
+    )
 
 
 def test_a_training_state_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -77,7 +83,9 @@ def test_a_training_state_comes_back_as_it_was(tmp_path: Path) -> None:
     }
     save_state(tmp_path, state)
     back = load_state(tmp_path)
-    np.testing.assert_array_equal(back["steps"][0].pop("exp_avg"), np.arange(6, dtype=np.float32).reshape(2, 3))
+    np.testing.assert_array_equal(
+        back["steps"][0].pop("exp_avg"), np.arange(6, dtype=np.float32).reshape(2, 3)
+    )
     np.testing.assert_array_equal(back["weights"], np.ones((2, 2), np.float32))
     assert back["scalar"].shape == ()
     assert back["steps"] == {0: {"step": 2.0}}
@@ -99,7 +107,10 @@ def test_the_pickle_of_these_tests_would_do_harm_if_it_were_loaded(tmp_path: Pat
 @pytest.mark.parametrize("others", [None, "os:system"])
 def test_a_checkpoint_cannot_make_us_run_a_function_of_its_choice(others: str | None) -> None:
     world = "subprocess:getoutput" if others is None else "mirrorenv/ants-v0"
-    about = {"world": world, "world_options": {"cmd": "touch loaded"} if others is None else {"others": others}}
+    about = {
+        "world": world,
+        "world_options": {"cmd": "touch loaded"} if others is None else {"others": others},
+    }
     with pytest.raises(CheckpointError, match="names code to run"):
         world_of(about)
     with pytest.raises(CheckpointError, match="name the world"):

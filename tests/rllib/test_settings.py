@@ -1,4 +1,5 @@
-"""A run's configuration: what is wrong with it is said by name, and files, arguments and overrides agree."""
+"""A run's configuration: what is wrong with it is said by name, and files, arguments and overrides
+agree."""
 
 from __future__ import annotations
 
@@ -15,15 +16,23 @@ from mirrorenv.rllib.settings import RunSettings, load_settings
 def test_defaults_need_only_a_world() -> None:
     settings = load_settings("mirrorenv/ants-v0")
     assert settings == RunSettings(world="mirrorenv/ants-v0")
-    assert (settings.seed, settings.mirror.weight, settings.population.weights) == (0, 1.0, "separate")
+    assert (settings.seed, settings.mirror.weight, settings.population.weights) == (
+        0,
+        1.0,
+        "separate",
+    )
 
 
 def test_later_sources_win_and_leave_the_rest(tmp_path: Path) -> None:
     toml = tmp_path / "a.toml"
-    toml.write_text('world = "mirrorenv/pacmen-v0"\nseed = 3\n[mirror]\nweight = 0.5\ncredit = "team"\n')
+    toml.write_text(
+        'world = "mirrorenv/pacmen-v0"\nseed = 3\n[mirror]\nweight = 0.5\ncredit = "team"\n'
+    )
     yaml = tmp_path / "b.yaml"
     yaml.write_text("mirror:\n  weight: 0.7\nworld_options: {size: small}\n")
-    settings = load_settings(None, [toml, yaml], ["mirror.weight=2", "population.observer.hidden=32"])
+    settings = load_settings(
+        None, [toml, yaml], ["mirror.weight=2", "population.observer.hidden=32"]
+    )
     assert settings.world == "mirrorenv/pacmen-v0"
     assert settings.seed == 3
     assert settings.world_options == {"size": "small"}
@@ -73,7 +82,10 @@ def test_the_python_face_refuses_a_wrong_setting_in_the_same_words() -> None:
     config = MirrorPPOConfig()
     for call, says in (
         (lambda: config.mirror(wieght=1), "unknown setting 'mirror.wieght'"),
-        (lambda: config.population(observer={"hedd": "gru"}), "unknown setting 'population.observer.hedd'"),
+        (
+            lambda: config.population(observer={"hedd": "gru"}),
+            "unknown setting 'population.observer.hedd'",
+        ),
         (lambda: config.learning(epochs=0), "setting 'learning.epochs' = 0"),
     ):
         with pytest.raises(ConfigError) as refused:
@@ -99,7 +111,13 @@ def test_no_world_at_all_is_refused_with_an_example() -> None:
         load_settings()
 
 
-@given(st.floats(0, 100), st.integers(0, 2**31 - 1), st.sampled_from(["author", "team", "observer", "self"]))
+@given(
+    st.floats(0, 100),
+    st.integers(0, 2**31 - 1),
+    st.sampled_from(["author", "team", "observer", "self"]),
+)
 def test_resolved_settings_survive_json(weight: float, seed: int, credit: str) -> None:
-    settings = RunSettings(world="mirrorenv/ants-v0", seed=seed, mirror={"weight": weight, "credit": credit})  # type: ignore[arg-type]
+    settings = RunSettings(
+        world="mirrorenv/ants-v0", seed=seed, mirror={"weight": weight, "credit": credit}
+    )  # type: ignore[arg-type]
     assert RunSettings(**settings.model_dump(mode="json")) == settings

@@ -1,4 +1,5 @@
-"""RLlib's own PPO plays a MirrorTest as any other game: it reads the lineup, gives evidence and is paid for it."""
+"""RLlib's own PPO plays a MirrorTest as any other game: it reads the lineup, gives evidence and is
+paid for it."""
 
 from __future__ import annotations
 
@@ -45,12 +46,22 @@ def test_the_game_keeps_its_recognition_phase_and_its_dictionary_of_actions() ->
 
 
 def taught(name: str, iterations: int) -> float:
-    """Nats that an agent's own recognition is worth after training, on 60 episodes nobody was trained on."""
+    """Nats that an agent's own recognition is worth after training, on 60 episodes nobody was
+    trained on."""
     settings = {
-        "lr": 3e-3, "gamma": 1.0, "train_batch_size_per_learner": 240, "minibatch_size": 120, "num_epochs": 6,
-        "num_envs_per_env_runner": 8, "vf_loss_coeff": 0.5, "seed": 0, "log_level": "ERROR",
-    }  # fmt: skip
-    config = stock_config(f"{HERE}:{name}", {}, model_config={"fcnet_hiddens": [32]}, settings=settings)
+        "lr": 3e-3,
+        "gamma": 1.0,
+        "train_batch_size_per_learner": 240,
+        "minibatch_size": 120,
+        "num_epochs": 6,
+        "num_envs_per_env_runner": 8,
+        "vf_loss_coeff": 0.5,
+        "seed": 0,
+        "log_level": "ERROR",
+    }
+    config = stock_config(
+        f"{HERE}:{name}", {}, model_config={"fcnet_hiddens": [32]}, settings=settings
+    )
     algorithm = config.build_algo()
     try:
         for _ in range(iterations):
@@ -68,7 +79,9 @@ def test_it_learns_to_recognise_where_that_is_possible_and_only_there() -> None:
 
 def test_evidence_without_its_noise_is_refused_where_rllib_fails() -> None:
     with pytest.raises(ConfigError, match="Leave explore=false out"):
-        roll_out(None, Limits(0, 1), algorithm="PPO", env=f"{HERE}:heard", config={"explore": False})
+        roll_out(
+            None, Limits(0, 1), algorithm="PPO", env=f"{HERE}:heard", config={"explore": False}
+        )
 
 
 def test_played_episodes_keep_act_and_evidence_apart(tmp_path: Path) -> None:

@@ -32,9 +32,13 @@ def test_every_way_to_name_an_environment_makes_its_world() -> None:
         "path": configured("tests.envs.strangers:Stranger", num_agents_=4),
         "class": configured(Stranger, num_agents_=4),
         "function": configured(lambda: Stranger(4)),
-        "keyword": MirrorPPOConfig().environment(env=lambda count=2: Stranger(count), env_config={"count": 4}),
+        "keyword": MirrorPPOConfig().environment(
+            env=lambda count=2: Stranger(count), env_config={"count": 4}
+        ),
         "rllib's class": configured(Configured, agents_wanted=4),
-        "rllib's function": configured(lambda config: Stranger(config["agents_wanted"]), agents_wanted=4),
+        "rllib's function": configured(
+            lambda config: Stranger(config["agents_wanted"]), agents_wanted=4
+        ),
         "tune": configured("strangers", agents_wanted=4),
     }
     for way, config in ways.items():

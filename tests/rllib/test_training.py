@@ -1,4 +1,5 @@
-"""Training through RLlib: it learns, it is repeatable, learners agree, and nothing fails in silence."""
+"""Training through RLlib: it learns, it is repeatable, learners agree, and nothing fails in
+silence."""
 
 from __future__ import annotations
 
@@ -12,7 +13,13 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mirrorenv.errors import CheckpointError, RunFolderError, TrainingError, UnknownNameError, WorldError
+from mirrorenv.errors import (
+    CheckpointError,
+    RunFolderError,
+    TrainingError,
+    UnknownNameError,
+    WorldError,
+)
 from mirrorenv.population.checkpoint import load_population
 from mirrorenv.results import RunFolder, write_report
 from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
@@ -38,7 +45,10 @@ def weights(algorithm: MirrorPPO) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return train(ants("total_steps=57344", "evaluation.baselines=true"), tmp_path_factory.mktemp("runs") / "ants")
+    return train(
+        ants("total_steps=57344", "evaluation.baselines=true"),
+        tmp_path_factory.mktemp("runs") / "ants",
+    )
 
 
 def test_four_agents_become_recognisable(finished_run: RunFolder) -> None:
@@ -58,14 +68,24 @@ def test_a_run_folder_holds_what_is_needed_to_tell_the_run_again(finished_run: R
     assert rows[-1]["env_steps"] == finished_run.evaluations()[-1]["env_steps"] == 57344
     assert finished_run.config["world"] == "mirrorenv/ants-v0"
     board = EventAccumulator(str(finished_run.tensorboard_path)).Reload()
-    assert set(board.Tags()["scalars"]) >= {"train/mirror_return", "learned/top1", "limit/top1", "limit/information"}
+    assert set(board.Tags()["scalars"]) >= {
+        "train/mirror_return",
+        "learned/top1",
+        "limit/top1",
+        "limit/information",
+    }
     assert [event.step for event in board.Scalars("learned/top1")] == [0, 57344]
-    assert finished_run.info["seed"] == 0 and {"mirrorenv", "ray", "torch"} <= finished_run.info["versions"].keys()
+    assert (
+        finished_run.info["seed"] == 0
+        and {"mirrorenv", "ray", "torch"} <= finished_run.info["versions"].keys()
+    )
     page = write_report(finished_run.path).read_text("utf-8")
     assert "mirrorenv/ants-v0" in page
 
 
-def test_a_checkpoint_plays_on_and_a_damaged_one_is_refused(finished_run: RunFolder, tmp_path: Path) -> None:
+def test_a_checkpoint_plays_on_and_a_damaged_one_is_refused(
+    finished_run: RunFolder, tmp_path: Path
+) -> None:
     checkpoint = finished_run.checkpoints()[-1]
     population, about = load_population(checkpoint)
     assert about["world"] == "mirrorenv/ants-v0"
@@ -85,7 +105,8 @@ def test_without_the_mirror_reward_ants_stay_alike(tmp_path: Path) -> None:
     folder = train(ants("total_steps=32768", "mirror.weight=0"), tmp_path / "off")
     last = folder.evaluations()[-1]
     assert abs(last["learned"]["top1"]["value"] - 0.25) < 0.08
-    assert last["limit"]["information"]["value"] < 0.02  # not only unrecognised: there is nothing to recognise
+    # not only unrecognised: there is nothing to recognise
+    assert last["limit"]["information"]["value"] < 0.02
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
@@ -112,7 +133,10 @@ def test_two_learners_hold_equal_weights_and_two_runners_send_whole_iterations()
         states = [
             result.get()
             for result in algorithm.learner_group.foreach_learner(
-                lambda learner: {n: p.detach().numpy() for n, p in learner.module["default_policy"].named_parameters()}
+                lambda learner: {
+                    n: p.detach().numpy()
+                    for n, p in learner.module["default_policy"].named_parameters()
+                }
             )
         ]
         assert len(states) == 2
@@ -120,7 +144,10 @@ def test_two_learners_hold_equal_weights_and_two_runners_send_whole_iterations()
             np.testing.assert_array_equal(states[0][name], states[1][name], err_msg=name)
         after = weights(algorithm)  # the driver's copy follows the learners
         assert any(not torch.equal(before[name], after[name]) for name in before)
-        learned = {name.removeprefix("module.").removeprefix("population."): w for name, w in states[0].items()}
+        learned = {
+            name.removeprefix("module.").removeprefix("population."): w
+            for name, w in states[0].items()
+        }
         for name, tensor in after.items():
             np.testing.assert_array_equal(tensor.numpy(), learned[name], err_msg=name)
     finally:
@@ -128,7 +155,12 @@ def test_two_learners_hold_equal_weights_and_two_runners_send_whole_iterations()
 
 
 def test_set_diversity_is_one_scale_for_learners_runners_and_the_driver() -> None:
-    config = small_config().population(diversity=2.0).learners(num_learners=2).env_runners(num_env_runners=1)
+    config = (
+        small_config()
+        .population(diversity=2.0)
+        .learners(num_learners=2)
+        .env_runners(num_env_runners=1)
+    )
     algorithm = config.build_algo()
     try:
         for _ in range(2):
@@ -138,10 +170,15 @@ def test_set_diversity_is_one_scale_for_learners_runners_and_the_driver() -> Non
             common = getattr(module, "module", module).population.actor.common
             return float(common.estimate)
 
-        held = [result.get() for result in algorithm.learner_group.foreach_learner(
-            lambda learner: estimate(learner.module["default_policy"]))]  # fmt: skip
+        held = [
+            result.get()
+            for result in algorithm.learner_group.foreach_learner(
+                lambda learner: estimate(learner.module["default_policy"])
+            )
+        ]
         sampling = algorithm.env_runner_group.foreach_env_runner(
-            lambda runner: float(runner.module.population.actor.common.estimate), local_env_runner=False
+            lambda runner: float(runner.module.population.actor.common.estimate),
+            local_env_runner=False,
         )
         common = algorithm.population.actor.common
         assert common is not None and held[0] == float(common.estimate) == sampling[0] > 0
@@ -191,7 +228,8 @@ def test_rllib_options_that_would_be_ignored_are_refused() -> None:
         MirrorPPOConfig().training(lr=1e-3)
 
 
-@pytest.mark.parametrize("reward", ["mirror", "eoi"])  # a reward with a model of its own goes on with it
+# a reward with a model of its own goes on with it
+@pytest.mark.parametrize("reward", ["mirror", "eoi"])
 def test_a_run_that_was_cut_short_ends_as_if_it_had_not_been(tmp_path: Path, reward: str) -> None:
     settings = ants(
         "total_steps=4096",
@@ -209,11 +247,17 @@ def test_a_run_that_was_cut_short_ends_as_if_it_had_not_been(tmp_path: Path, rew
     with pytest.raises(KeyboardInterrupt):
         train(settings, tmp_path / "cut", progress=Progress(iteration=cut))
     interrupted = RunFolder.open(tmp_path / "cut")
-    assert (interrupted.status, interrupted.info["reason"]) == ("failed", "interrupted from the keyboard")
+    assert (interrupted.status, interrupted.info["reason"]) == (
+        "failed",
+        "interrupted from the keyboard",
+    )
     resumed = train(settings, tmp_path / "cut")
     timing = {"seconds", "env_steps_per_second"}
     for read in (RunFolder.metrics, RunFolder.evaluations):
-        ours, theirs = ([{k: v for k, v in r.items() if k not in timing} for r in read(f)] for f in (resumed, whole))
+        ours, theirs = (
+            [{k: v for k, v in r.items() if k not in timing} for r in read(f)]
+            for f in (resumed, whole)
+        )
         assert ours == theirs
     ends = [folder.checkpoints()[-1] / "population.safetensors" for folder in (resumed, whole)]
     assert ends[0].read_bytes() == ends[1].read_bytes()
@@ -253,4 +297,10 @@ def test_the_mirror_weight_follows_its_schedule() -> None:
 
 def test_metrics_are_json_lines(finished_run: RunFolder) -> None:
     for line in (finished_run.path / "metrics.jsonl").read_text("utf-8").splitlines():
-        assert set(json.loads(line)) >= {"iteration", "env_steps", "return", "mirror_return", "observer_loss"}
+        assert set(json.loads(line)) >= {
+            "iteration",
+            "env_steps",
+            "return",
+            "mirror_return",
+            "observer_loss",
+        }

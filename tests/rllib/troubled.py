@@ -1,4 +1,5 @@
-"""Environments for the tests of stock RLlib: agents that end in different ways, and worlds that break."""
+"""Environments for the tests of stock RLlib: agents that end in different ways, and worlds that
+break."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ class MixedEnd(Stranger):
 
 
 class Breaking(Stranger):
-    """Raises in the fourth step of its episodes after the first `good` ones, while the file `flag` exists."""
+    """Raises in the fourth step of its episodes after the first `good` ones, while the file `flag`
+    exists."""
 
     def __init__(self, flag: str, good: int = 0, max_cycles: int = 6) -> None:
         super().__init__(3, max_cycles)

@@ -1,4 +1,5 @@
-"""Stable-Baselines3 learns: ants to be recognised, paid by the callback; and to recognise, in a MirrorTest."""
+"""Stable-Baselines3 learns: ants to be recognised, paid by the callback; and to recognise, in a
+MirrorTest."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ from tests.envs.strangers import Dying
 from tests.population.small import loud
 from tests.sb3.voices import Voices
 
-pytest.importorskip("stable_baselines3", reason="needs the extra 'sb3': pip install 'mirrorenv[sb3]'")
+pytest.importorskip(
+    "stable_baselines3", reason="needs the extra 'sb3': pip install 'mirrorenv[sb3]'"
+)
 
 from stable_baselines3 import A2C, DQN, PPO
 
@@ -29,12 +32,21 @@ from mirrorenv.sb3.callback import experience_of
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def ants(steps: int, rows: int = 64, horizon: int = 12, seed: int = 0, **mirror: Any) -> tuple[PPO, MirrorCallback]:
+def ants(
+    steps: int, rows: int = 64, horizon: int = 12, seed: int = 0, **mirror: Any
+) -> tuple[PPO, MirrorCallback]:
     env = vec_env("mirrorenv/ants-v0", rows, mirror=mirror, horizon=horizon, seed=seed)
     model = PPO(
-        "MlpPolicy", env, n_steps=horizon, batch_size=512, n_epochs=4, learning_rate=2e-3, gamma=1.0, ent_coef=0.01,
+        "MlpPolicy",
+        env,
+        n_steps=horizon,
+        batch_size=512,
+        n_epochs=4,
+        learning_rate=2e-3,
+        gamma=1.0,
+        ent_coef=0.01,
         seed=seed,
-    )  # fmt: skip
+    )
     callback = MirrorCallback(seed=seed)
     model.learn(steps * env.num_agents, callback=callback)
     return model, callback
@@ -66,7 +78,14 @@ def test_a_stock_algorithm_learns_to_recognise_in_a_mirror_test() -> None:
     def top1(heard: bool) -> tuple[float, float]:
         env = vec_env(lambda: mirrorenv.MirrorTest(Voices(2, heard)), 16, agent_id=False)
         model = PPO(
-            "MultiInputPolicy", env, n_steps=12, batch_size=192, n_epochs=4, learning_rate=2e-3, gamma=1.0, seed=0
+            "MultiInputPolicy",
+            env,
+            n_steps=12,
+            batch_size=192,
+            n_epochs=4,
+            learning_rate=2e-3,
+            gamma=1.0,
+            seed=0,
         )
         model.learn(3_500)
         env.seed(10**6)
@@ -74,7 +93,9 @@ def test_a_stock_algorithm_learns_to_recognise_in_a_mirror_test() -> None:
         for _ in range(30):
             observations, _, _, infos = env.step(model.predict(observations, deterministic=True)[0])
             told += [info["mirror"] for info in infos if "mirror" in info]
-        return float(np.mean([t["top1"] for t in told])), float(np.mean([t["recognition"] for t in told]))
+        return float(np.mean([t["top1"] for t in told])), float(
+            np.mean([t["recognition"] for t in told])
+        )
 
     right, score = top1(heard=True)
     assert right > 0.85 and score > 0.3
@@ -83,7 +104,8 @@ def test_a_stock_algorithm_learns_to_recognise_in_a_mirror_test() -> None:
 
 
 def test_rewards_reach_the_step_they_belong_to_across_rollouts() -> None:
-    """With observers that do not change, what the buffer is paid over an episode's rollouts is its mirror return."""
+    """With observers that do not change, what the buffer is paid over an episode's rollouts is its
+    mirror return."""
     env = vec_env("mirrorenv/ants-v0", 3, horizon=10, mirror={"weight": 2.0})
     model = PPO("MlpPolicy", env, n_steps=7, batch_size=84, seed=0)  # 7 steps of episodes of 10
 
@@ -111,9 +133,15 @@ def test_rewards_reach_the_step_they_belong_to_across_rollouts() -> None:
             segment = [s for (r, _), s in sorted(whole.items()) if r == row][number]
             order = lineup_permutations(0, [segment.episode], "training", 4)
             due = mirror_rewards(
-                callback.observers, experience_of([segment]), env.mirror, order, np.random.default_rng(0)
+                callback.observers,
+                experience_of([segment]),
+                env.mirror,
+                order,
+                np.random.default_rng(0),
             )
-            np.testing.assert_allclose(paid[number * 10 : number * 10 + 10, row], 2.0 * due[0], atol=1e-5)
+            np.testing.assert_allclose(
+                paid[number * 10 : number * 10 + 10, row], 2.0 * due[0], atol=1e-5
+            )
 
 
 def test_terminal_payment_waits_for_the_end() -> None:
@@ -132,7 +160,9 @@ def test_terminal_payment_waits_for_the_end() -> None:
     assert (np.abs(flat[last]).sum() > 0) and not flat[~last].any()
 
 
-@pytest.mark.parametrize("mirror", [{"credit": "team"}, {"control": "shuffled_labels"}, {"final_weight": 0.0}, {}])
+@pytest.mark.parametrize(
+    "mirror", [{"credit": "team"}, {"control": "shuffled_labels"}, {"final_weight": 0.0}, {}]
+)
 def test_settings_of_the_mirror_are_obeyed_on_a_world_of_ones_own(mirror: Any) -> None:
     env = vec_env(lambda: Dying(3, 9), 4, mirror=mirror)
     model = PPO("MlpPolicy", env, n_steps=16, batch_size=96, n_epochs=1, seed=0)
@@ -149,10 +179,17 @@ def test_what_the_callback_cannot_do_is_refused() -> None:
     with pytest.raises(ConfigError, match="mirror="):
         PPO("MlpPolicy", plain, n_steps=8, batch_size=32).learn(8, callback=MirrorCallback())
     with pytest.raises(ConfigError, match="PPO or A2C"):
-        DQN("MlpPolicy", vec_env("mirrorenv/ants-v0", 1, mirror={}), buffer_size=10).learn(8, callback=MirrorCallback())
+        DQN("MlpPolicy", vec_env("mirrorenv/ants-v0", 1, mirror={}), buffer_size=10).learn(
+            8, callback=MirrorCallback()
+        )
     for mirror, observer in (
-        ({"control": "limit"}, {}), ({"timing": "window"}, {}), ({}, {"trunk": "shared"}), ({}, {"head": "likelihood"}),
-    ):  # fmt: skip
-        model = PPO("MlpPolicy", vec_env("mirrorenv/ants-v0", 1, mirror=mirror), n_steps=8, batch_size=32)
+        ({"control": "limit"}, {}),
+        ({"timing": "window"}, {}),
+        ({}, {"trunk": "shared"}),
+        ({}, {"head": "likelihood"}),
+    ):
+        model = PPO(
+            "MlpPolicy", vec_env("mirrorenv/ants-v0", 1, mirror=mirror), n_steps=8, batch_size=32
+        )
         with pytest.raises(ConfigError, match=r"MirrorPPO|trunk"):
             model.learn(8, callback=MirrorCallback(ObserverSettings(**observer)))

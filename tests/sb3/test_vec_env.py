@@ -14,7 +14,9 @@ from mirrorenv.population.experience import world_seeds
 from tests.envs.strangers import Dying, Pictures, Stranger
 from tests.envs.world_cases import CASES
 
-pytest.importorskip("stable_baselines3", reason="needs the extra 'sb3': pip install 'mirrorenv[sb3]'")
+pytest.importorskip(
+    "stable_baselines3", reason="needs the extra 'sb3': pip install 'mirrorenv[sb3]'"
+)
 
 from mirrorenv.sb3 import SharedPolicyVecEnv, vec_env
 
@@ -27,7 +29,11 @@ def random_actions(env: SharedPolicyVecEnv) -> Any:
 
 def seen_by(observations: Any, env: SharedPolicyVecEnv) -> Any:
     """(R, N, *obs) of the world, without ids."""
-    observations = observations["observation"] if isinstance(observations, dict) else observations[:, : -env.num_agents]
+    observations = (
+        observations["observation"]
+        if isinstance(observations, dict)
+        else observations[:, : -env.num_agents]
+    )
     return observations.reshape(len(env.rows), env.num_agents, *observations.shape[1:])
 
 
@@ -103,12 +109,22 @@ def test_agents_of_a_row_end_together_and_the_dead_earn_nothing() -> None:
             assert info["episode"]["r"] >= 2 * info["episode"]["l"]
     assert waited
     for segment in env.log.rollout():
-        assert segment.mask.sum() < 3 * segment.length or segment.length == 1 or segment.mask[: segment.length].all()
-        assert (segment.rewards[segment.mask] >= 2).all() and not segment.rewards[~segment.mask].any()
+        assert (
+            segment.mask.sum() < 3 * segment.length
+            or segment.length == 1
+            or segment.mask[: segment.length].all()
+        )
+        assert (segment.rewards[segment.mask] >= 2).all() and not segment.rewards[
+            ~segment.mask
+        ].any()
 
 
 def test_the_clock_is_bootstrapped_from_only_without_a_lineup() -> None:
-    for options, told in (({}, True), ({"mirror": {}}, False), ({"mirror": {}, "bootstrap": True}, True)):
+    for options, told in (
+        ({}, True),
+        ({"mirror": {}}, False),
+        ({"mirror": {}, "bootstrap": True}, True),
+    ):
         env = vec_env("mirrorenv/ants-v0", 1, horizon=2, **options)
         env.reset()
         env.step(np.ones(4, int))
@@ -129,13 +145,18 @@ def test_the_log_holds_every_episode_of_the_rollout_from_its_start() -> None:
             observations = env.step(actions)[0]
         counted = np.zeros((7, 2), int)
         for segment in log.rollout():
-            start = rollout * 7 + segment.first - segment.before  # global step at which the episode began
+            # global step at which the episode began
+            start = rollout * 7 + segment.first - segment.before
             for t in range(segment.length):
                 seen, done = history[start + t]
-                np.testing.assert_array_equal(segment.observations[t], seen_by(seen, env)[segment.row])
+                np.testing.assert_array_equal(
+                    segment.observations[t], seen_by(seen, env)[segment.row]
+                )
                 np.testing.assert_array_equal(segment.actions[t], done.reshape(2, 4)[segment.row])
             assert segment.whole == (segment.length == 5) and start % 5 == 0
-            counted[segment.first : segment.first + segment.length - segment.before, segment.row] += 1
+            counted[
+                segment.first : segment.first + segment.length - segment.before, segment.row
+            ] += 1
         assert (counted == 1).all()
 
 
@@ -158,7 +179,9 @@ def test_a_mirror_test_is_played_with_its_recognition_phase() -> None:
     phases = []
     for _ in range(40):
         for index in range(6):
-            assert {name: part[index] for name, part in observations.items()} in env.observation_space
+            assert {
+                name: part[index] for name, part in observations.items()
+            } in env.observation_space
         phases.append(observations["phase"].reshape(2, 3))
         observations, rewards, dones, infos = env.step(random_actions(env))
         recognising = phases[-1] == 2
@@ -176,4 +199,6 @@ def test_the_largest_number_is_the_choice_and_the_rest_is_the_evidence() -> None
     assert env.rows[0].env.env.received == [{"one_0": 2, "one_1": 0}]  # type: ignore[attr-defined]
     infos = env.step(np.stack([vector, vector]))[3]
     expected = np.exp([[3.0, 4], [5, 6]])
-    np.testing.assert_allclose(infos[0]["mirror"]["belief"], expected / expected.sum(1, keepdims=True))
+    np.testing.assert_allclose(
+        infos[0]["mirror"]["belief"], expected / expected.sum(1, keepdims=True)
+    )

@@ -1,4 +1,5 @@
-"""A world whose agents can be told apart from the start: each hears its own voice. What it does has no effect."""
+"""A world whose agents can be told apart from the start: each hears its own voice. What it does has
+no effect."""
 
 from __future__ import annotations
 
@@ -31,7 +32,11 @@ class Voices(ParallelEnv):
         return dict(zip(self.possible_agents, heard.astype(np.float32), strict=True))
 
     def reset(self, seed: int | None = None, options: Any = None) -> Any:
-        self._random, self._clock, self.agents = np.random.default_rng(seed), 0, list(self.possible_agents)
+        self._random, self._clock, self.agents = (
+            np.random.default_rng(seed),
+            0,
+            list(self.possible_agents),
+        )
         return self._hear(), {agent: {} for agent in self.agents}
 
     def step(self, actions: Any) -> Any:

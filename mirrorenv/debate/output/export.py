@@ -16,10 +16,11 @@ __all__ = ["pairs_of", "write_pairs"]
 
 
 def pairs_of(results: Results, held_out: float = 0.25) -> Iterator[dict[str, Any]]:
-    """Rows ``{prompt, chosen, rejected, split, author, peer, game, round}`` in the conversational form that TRL loads.
+    """Rows ``{prompt, chosen, rejected, split, author, peer, game, round}`` in the conversational
+    form that TRL loads.
 
-    Topics are held out whole, by hash: a topic is either trained on or tested on. Texts that are empty or too alike to
-    tell apart make no pair. One game is held at a time.
+    Topics are held out whole, by hash: a topic is either trained on or tested on. Texts that are
+    empty or too alike to tell apart make no pair. One game is held at a time.
 
     Args:
         results: of a tournament.

@@ -11,7 +11,13 @@ from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.playing import recorded_game
 from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.scoring.conduct import Conduct, ConductTally
-from mirrorenv.debate.scoring.limits import LimitScore, LimitTally, known_limits, limit_evidence, limit_sheet
+from mirrorenv.debate.scoring.limits import (
+    LimitScore,
+    LimitTally,
+    known_limits,
+    limit_evidence,
+    limit_sheet,
+)
 from mirrorenv.debate.scoring.rating import ItemCounts
 from mirrorenv.debate.scoring.scores import ReaderScore, ScoreTally
 from mirrorenv.debate.scoring.sheets import GameSheet, sheet_of
@@ -28,7 +34,12 @@ class _Tally:
     """What is kept of all finished games: numbers, no texts."""
 
     def __init__(self, results: Results) -> None:
-        self.scores, self.items, self.conduct, self.limit = ScoreTally(), ItemCounts(), ConductTally(), LimitTally()
+        self.scores, self.items, self.conduct, self.limit = (
+            ScoreTally(),
+            ItemCounts(),
+            ConductTally(),
+            LimitTally(),
+        )
         limits = known_limits(results.path)
         for debate in results.games():
             sheet = sheet_of(results.tournament, debate)
@@ -40,7 +51,8 @@ class _Tally:
 
 
 class Results:
-    """A tournament that was played, at least in part. Games are read one at a time, and only numbers are kept.
+    """A tournament that was played, at least in part. Games are read one at a time, and only
+    numbers are kept.
 
     Attributes:
         path: the run folder.
@@ -66,15 +78,21 @@ class Results:
         Raises:
             RunFolderError: if it has not been played to its end.
         """
-        debate = recorded_game(self.tournament, self.log, number) if number < self.tournament.games else None
+        debate = (
+            recorded_game(self.tournament, self.log, number)
+            if number < self.tournament.games
+            else None
+        )
         if debate is None:
             raise RunFolderError(
-                f"{self.path}: game {number} is not finished; 'mirrorenv debate run' with the same tournament goes on"
+                f"{self.path}: game {number} is not finished; 'mirrorenv debate run' with the same "
+                "tournament goes on"
             )
         return debate
 
     def sheets(self) -> _Sheets:
-        """The numbers of the finished games in order: iterated anew each time, one game at a time."""
+        """The numbers of the finished games in order: iterated anew each time, one game at a
+        time."""
         return _Sheets(self)
 
     def _all(self) -> _Tally:
@@ -131,7 +149,8 @@ def open_results(folder: str | Path) -> Results:
 
 
 def tied_groups(scores: list[ReaderScore]) -> list[int]:
-    """The group of each reader, from 1: a new one begins where a reader's interval lies wholly below the group's best.
+    """The group of each reader, from 1: a new one begins where a reader's interval lies wholly
+    below the group's best.
 
     Nobody is ranked above another on a difference that could be chance.
     """
@@ -146,7 +165,8 @@ def tied_groups(scores: list[ReaderScore]) -> list[int]:
 
 
 def write_scores(results: Results) -> dict[str, Any]:
-    """Compute the leaderboard and write ``scores.json``: the same bytes for the same games, however they came about."""
+    """Compute the leaderboard and write ``scores.json``: the same bytes for the same games, however
+    they came about."""
     scores = results.scores()
     table = {
         "tournament": results.tournament.name,
@@ -155,7 +175,8 @@ def write_scores(results: Results) -> dict[str, Any]:
         "of": results.tournament.games,
         "prompts": results.tournament.config()["prompts"],
         "readers": [
-            {"group": group, **score.to_dict()} for group, score in zip(tied_groups(scores), scores, strict=True)
+            {"group": group, **score.to_dict()}
+            for group, score in zip(tied_groups(scores), scores, strict=True)
         ],
     }
     if scores:

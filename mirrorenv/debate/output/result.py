@@ -1,10 +1,13 @@
-"""A result folder from a tournament: texts, lineups, verdicts, and a row of figures for each game and reader.
+"""A result folder from a tournament: texts, lineups, verdicts, and a row of figures for each game
+and reader.
 
-Every reader is a line of the leaderboard. Its row of a game is what `score_readers` says of that game alone, so the
-mean over games is the tournament's score. Two columns are recomputed by whoever verifies the folder, from lineups,
-verdicts and labels: ``hits`` and ``nats``, of all texts including one's own.
+Every reader is a line of the leaderboard. Its row of a game is what `score_readers` says of that
+game alone, so the mean over games is the tournament's score. Two columns are recomputed by whoever
+verifies the folder, from lineups, verdicts and labels: ``hits`` and ``nats``, of all texts
+including one's own.
 
-Games are read one at a time. The tables are held whole until they are written: texts, evidence and figures.
+Games are read one at a time. The tables are held whole until they are written: texts, evidence and
+figures.
 
 Shape legend: K = N slots and players.
 """
@@ -40,10 +43,31 @@ FIGURES = (
         better="high",
         share=True,
     ),
-    Figure(name="kappa", title="Kappa", about="peers recognised, above what guessing gives", better="high"),
-    Figure(name="self_hits", title="Own recognised", about="its own text given to itself", better="high", share=True),
-    Figure(name="legibility", title="Legibility", about="its texts given to it by the other players", share=True),
-    Figure(name="self_advantage", title="Self-advantage", about="own recognised minus legibility", better="high"),
+    Figure(
+        name="kappa",
+        title="Kappa",
+        about="peers recognised, above what guessing gives",
+        better="high",
+    ),
+    Figure(
+        name="self_hits",
+        title="Own recognised",
+        about="its own text given to itself",
+        better="high",
+        share=True,
+    ),
+    Figure(
+        name="legibility",
+        title="Legibility",
+        about="its texts given to it by the other players",
+        share=True,
+    ),
+    Figure(
+        name="self_advantage",
+        title="Self-advantage",
+        about="own recognised minus legibility",
+        better="high",
+    ),
     Figure(
         name="peer_hits_strict",
         title="Peers, strict",
@@ -51,7 +75,12 @@ FIGURES = (
         better="high",
         share=True,
     ),
-    Figure(name="peer_nats", title="Information (nats)", about="log score on the texts of others", better="high"),
+    Figure(
+        name="peer_nats",
+        title="Information (nats)",
+        about="log score on the texts of others",
+        better="high",
+    ),
     Figure(
         name="hits",
         title="All recognised",
@@ -65,7 +94,12 @@ _SCORED = ("peer_hits", "kappa", "self_hits", "legibility", "self_advantage", "p
 
 
 def export_tournament(
-    results: Results, out: str | Path, *, suite: SuiteMark | None = None, form: Form = "auto", overwrite: bool = False
+    results: Results,
+    out: str | Path,
+    *,
+    suite: SuiteMark | None = None,
+    form: Form = "auto",
+    overwrite: bool = False,
 ) -> Path:
     """Write the finished games of a tournament as a result folder.
 
@@ -116,7 +150,8 @@ def _kind(player: str) -> str:
 
 
 def _key(results: Results) -> bytes:
-    """A hash of all shown texts: trajectories are named by it, so that nobody can guess an author from a number."""
+    """A hash of all shown texts: trajectories are named by it, so that nobody can guess an author
+    from a number."""
     key, found = blake2b(digest_size=32), False
     for debate in results.games():
         found = True
@@ -151,7 +186,9 @@ class _Columns:
         names += [tournament.judge.name] * tournament.settings.judges
         for number, one in enumerate(debate.rounds):
             ids = [_id(self.key, debate.game, number, seat) for seat in range(len(one.shown))]
-            self.texts += [(ids[seat], text, seat, debate.game, number) for seat, text in enumerate(one.shown)]
+            self.texts += [
+                (ids[seat], text, seat, debate.game, number) for seat, text in enumerate(one.shown)
+            ]
             for reader, (reveal, verdict) in enumerate(zip(one.reveals, one.verdicts, strict=True)):
                 self.shown.append(np.array([ids[seat] for seat in reveal.permutation], np.uint64))
                 self.readers.append((self.place[names[reader]], debate.game, reader))
@@ -168,11 +205,25 @@ class _Columns:
         trial = np.arange(len(self.shown))
         return {
             "steps": {"trajectory": np.array(ids, np.uint64), "text": words},
-            "trials": {"trial": trial, "trajectories": np.array(self.shown), "entry": entry, "episode": episode},
-            "beliefs": {"trial": trial, "stream": 0 * trial, "observer": observer, "evidence": np.array(self.evidence)},
-            "labels": {"trajectory": np.array(ids, np.uint64), "agent": np.array(seats), "episode": np.array(game),
-                       "round": np.array(rounds)},
-        }  # fmt: skip
+            "trials": {
+                "trial": trial,
+                "trajectories": np.array(self.shown),
+                "entry": entry,
+                "episode": episode,
+            },
+            "beliefs": {
+                "trial": trial,
+                "stream": 0 * trial,
+                "observer": observer,
+                "evidence": np.array(self.evidence),
+            },
+            "labels": {
+                "trajectory": np.array(ids, np.uint64),
+                "agent": np.array(seats),
+                "episode": np.array(game),
+                "round": np.array(rounds),
+            },
+        }
 
     def episodes(self, tables: dict[str, Table]) -> Table:
         """``episodes``: what a game says of each of its readers."""
@@ -196,4 +247,6 @@ def _links(run: Path, out: Path) -> dict[str, str]:
     if out.resolve().parent != run.resolve():
         return {}
     found = {"report": "../index.html", "transcripts": "../games"}
-    return {words: link for words, link in found.items() if (run / link.removeprefix("../")).exists()}
+    return {
+        words: link for words, link in found.items() if (run / link.removeprefix("../")).exists()
+    }

@@ -1,7 +1,9 @@
-"""Pages to look at: one for the tournament, one for each game. Self-contained, no script, nothing fetched.
+"""Pages to look at: one for the tournament, one for each game. Self-contained, no script, nothing
+fetched.
 
 What players wrote is hostile until shown otherwise: it passes through
-:func:`mirrorenv.results.report.page.escape`, which also makes direction marks and control characters visible.
+:func:`mirrorenv.results.report.page.escape`, which also makes direction marks and control
+characters visible.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ __all__ = ["game_page", "tournament_page", "write_pages"]
 _RESAMPLES = 200
 _LONGEST = 20_000  # characters of one text on a page
 _STYLE = """
-blockquote { margin: 0.3em 0; padding-left: 0.8em; border-left: 3px solid rgba(128, 128, 128, 0.4); }
+blockquote {
+  margin: 0.3em 0; padding-left: 0.8em; border-left: 3px solid rgba(128, 128, 128, 0.4);
+}
 .scroll + .note { margin-top: 1.5em; }
 .right { background: rgba(70, 130, 220, 0.35); padding: 0 0.4em; }
 """
@@ -35,7 +39,8 @@ _WRAP = "white-space: pre-wrap; overflow-wrap: anywhere"
 
 
 def write_pages(results: Results) -> Path:
-    """Write ``index.html`` and ``games/game-NNNNN.html`` into the run folder; one game is held at a time.
+    """Write ``index.html`` and ``games/game-NNNNN.html`` into the run folder; one game is held at a
+    time.
 
     Returns:
         path of the tournament's page.
@@ -66,7 +71,8 @@ def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:
     tournament, scores, totals = results.tournament, results.scores(), results.log.totals
     settings = tournament.settings
     head = f"<h1>{escape(tournament.name)}</h1>" + paragraph(
-        f"{len(links)} of {tournament.games} games of {settings.num_players} players and {settings.rounds} rounds, "
+        f"{len(links)} of {tournament.games} games of {settings.num_players} players and "
+        f"{settings.rounds} rounds, "
         f"topics: {tournament.topics.title}. "
         + ("Scripted players stand in for the models. " if tournament.fake else "")
         + f"{totals.calls:,} calls, {totals.input + totals.output:,} tokens"
@@ -78,12 +84,25 @@ def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:
     if scores:
         limit = results.limit()
         body += [_leaderboard(scores, limit), _ratings(results), _matrix(results)]
-        body += [_curves(scores, limit, settings.feedback), _habits(scores), _conduct(results, scores)]
-    games = "".join(f'<li><a href="{escape(href)}">game {number}</a></li>' for number, href in links)
-    body.append(section("Games", f"<ul>{games}</ul>" if games else paragraph("No game is finished yet.")))
+        body += [
+            _curves(scores, limit, settings.feedback),
+            _habits(scores),
+            _conduct(results, scores),
+        ]
+    games = "".join(
+        f'<li><a href="{escape(href)}">game {number}</a></li>' for number, href in links
+    )
+    body.append(
+        section("Games", f"<ul>{games}</ul>" if games else paragraph("No game is finished yet."))
+    )
     rules = settings.model_dump(mode="json")
     rows = [[escape(name), escape(value)] for name, value in rules.items()]
-    body.append(section("Rules", details("All settings", table(["setting", "value"], rows, "Settings of the game"))))
+    body.append(
+        section(
+            "Rules",
+            details("All settings", table(["setting", "value"], rows, "Settings of the game")),
+        )
+    )
     return document(f"Debate: {tournament.name}", "".join(body), style=_STYLE)
 
 
@@ -107,15 +126,28 @@ def _leaderboard(scores: list[ReaderScore], limit: LimitScore | None) -> str:
     if limit is not None:
         known = [_estimate(limit.peer_hits), f"{limit.floor:.3f}", _estimate(limit.kappa)]
         rows.insert(0, [escape(NAME), "-", *known, "-", "-", "-", "-", _estimate(limit.nats), "-"])
-    heads = ["reader", "group", "peer hits", "floor", "kappa", "joint", "self", "known by others", "self-advantage",
-             "nats", "unreadable"]  # fmt: skip
+    heads = [
+        "reader",
+        "group",
+        "peer hits",
+        "floor",
+        "kappa",
+        "joint",
+        "self",
+        "known by others",
+        "self-advantage",
+        "nats",
+        "unreadable",
+    ]
     lead = (
-        "Peer hits are texts of others named rightly. Readers of one group could be equal: their intervals overlap. "
+        "Peer hits are texts of others named rightly. Readers of one group could be equal: their "
+        "intervals overlap. "
         "The own item is apart, because a reader that sees its own text may simply compare strings."
     )
     if limit is not None:
         lead += (
-            f" The limit, known for {limit.games} games, is what Bayes' rule makes of the true prompts of all players, "
+            f" The limit, known for {limit.games} games, is what Bayes' rule makes of the true "
+            "prompts of all players, "
             "which no reader has."
         )
     caption = "95 % intervals in brackets, games as clusters"
@@ -128,12 +160,19 @@ def _ratings(results: Results) -> str:
     rating = results.items().rated(bootstrap=_RESAMPLES, seed=results.tournament.seed)
     rows = [[escape(name), group, *cells] for group, name, *cells in rating.rows()]
     lead = (
-        "Logits above the guessing floor, from a crossed model of readers and authors: how well a player reads, how "
-        "easily it is read, and what it gains on its own text. Readers of one group could be equal. Who still has its "
-        "own text at hand knows itself by comparing strings; it has to read itself where that is withheld."
+        "Logits above the guessing floor, from a crossed model of readers and authors: how well a "
+        "player reads, how "
+        "easily it is read, and what it gains on its own text. Readers of one group could be "
+        "equal. Who still has its "
+        "own text at hand knows itself by comparing strings; it has to read itself where that is "
+        "withheld."
     )
     heads = ["player", "group", "reads", "is read", "knows itself", "shown at 5 %"]
-    return section("Ratings", table(heads, rows, f"95 % intervals in brackets, {_RESAMPLES} resamples of games"), lead)
+    return section(
+        "Ratings",
+        table(heads, rows, f"95 % intervals in brackets, {_RESAMPLES} resamples of games"),
+        lead,
+    )
 
 
 def _matrix(results: Results) -> str:
@@ -142,14 +181,26 @@ def _matrix(results: Results) -> str:
     wrote = [items.readers.index(author) for author in items.authors]
     rows = []
     for name, hits, times in zip(items.readers, right[:, wrote], asked[:, wrote], strict=True):
-        cells = (_shade(hit / count) if count else "" for hit, count in zip(hits, times, strict=True))
+        cells = (
+            _shade(hit / count) if count else "" for hit, count in zip(hits, times, strict=True)
+        )
         rows.append([escape(name), *cells])
-    lead = "Row: who reads. Column: who wrote. Share of texts given to their author; the own item in its own column."
-    return section("Reader by author", table(["reader", *items.authors], rows, "Share of texts named rightly"), lead)
+    lead = (
+        "Row: who reads. Column: who wrote. Share of texts given to their author; the own item in "
+        "its own column."
+    )
+    return section(
+        "Reader by author",
+        table(["reader", *items.authors], rows, "Share of texts named rightly"),
+        lead,
+    )
 
 
 def _shade(share: float) -> str:
-    return f'<span style="background: rgba(70, 130, 220, {0.6 * share:.2f}); padding: 0 0.4em">{share:.2f}</span>'
+    return (
+        f'<span style="background: rgba(70, 130, 220, {0.6 * share:.2f}); padding: 0 '
+        f'0.4em">{share:.2f}</span>'
+    )
 
 
 def _curves(scores: list[ReaderScore], limit: LimitScore | None, feedback: str) -> str:
@@ -159,9 +210,14 @@ def _curves(scores: list[ReaderScore], limit: LimitScore | None, feedback: str) 
         rows.insert(0, [escape(NAME), *(_shade(value) for value in limit.curve)])
     heads = ["reader", *(str(number) for number in range(1, rounds + 1))]
     nats = [[escape(one.name), *(f"{value:+.2f}" for value in one.nats_curve)] for one in scores]
-    told = {"full": "Authors are revealed after each round.", "own": "After each round a player is told its own hits.",
-            "none": "Nothing is revealed."}[feedback]  # fmt: skip
-    tables = table(heads, rows, "Peer hits by round") + table(heads, nats, "Evidence by round: nats on peers' texts")
+    told = {
+        "full": "Authors are revealed after each round.",
+        "own": "After each round a player is told its own hits.",
+        "none": "Nothing is revealed.",
+    }[feedback]
+    tables = table(heads, rows, "Peer hits by round") + table(
+        heads, nats, "Evidence by round: nats on peers' texts"
+    )
     return section("Learning", tables, told)
 
 
@@ -180,15 +236,30 @@ def _habits(scores: list[ReaderScore]) -> str:
         ]
         for one in scores
     ]
-    heads = ["reader", "calibration error", "Cohen's kappa", "whole lineup", "fits inverse better", "second try",
-             "same in another order", "hits by slot", "names given"]  # fmt: skip
-    lead = "Habits that are no recognition: a favoured place in the lineup, a favoured name, the other convention."
+    heads = [
+        "reader",
+        "calibration error",
+        "Cohen's kappa",
+        "whole lineup",
+        "fits inverse better",
+        "second try",
+        "same in another order",
+        "hits by slot",
+        "names given",
+    ]
+    lead = (
+        "Habits that are no recognition: a favoured place in the lineup, a favoured name, the "
+        "other convention."
+    )
     return section("Habits", table(heads, rows, "All shares"), lead)
 
 
 def _conduct(results: Results, scores: list[ReaderScore]) -> str:
     conduct = results.conduct()
-    rows = [[escape(one.name), _estimate(one.peer_hits), _estimate(one.peer_hits_clean)] for one in scores]
+    rows = [
+        [escape(one.name), _estimate(one.peer_hits), _estimate(one.peer_hits_clean)]
+        for one in scores
+    ]
     lead = (
         f"The audit marked {conduct.flagged} of {conduct.texts} texts: "
         + ", ".join(f"{name} {count}" for name, count in conduct.findings.items())
@@ -197,7 +268,10 @@ def _conduct(results: Results, scores: list[ReaderScore]) -> str:
     if conduct.success is None:
         lead += "No text dictated a verdict."
     else:
-        lead += f"Of {conduct.orders} verdicts dictated to readers, {conduct.followed} were given to the letter."
+        lead += (
+            f"Of {conduct.orders} verdicts dictated to readers, {conduct.followed} were given to "
+            "the letter."
+        )
     heads = ["reader", "peer hits", "without marked texts"]
     return section("Leaks and orders", table(heads, rows, "Texts of others named rightly"), lead)
 
@@ -211,11 +285,17 @@ def game_page(tournament: Tournament, debate: Debate) -> str:
     body = [
         f"<h1>Game {debate.game}</h1>",
         '<p><a href="../index.html">The tournament</a></p>',
-        paragraph("Seats: " + ", ".join(who[:count]) + (f". Read by {', '.join(judges)}." if judges else ".")),
+        paragraph(
+            "Seats: "
+            + ", ".join(who[:count])
+            + (f". Read by {', '.join(judges)}." if judges else ".")
+        ),
     ]
     body += [
         section(f"Round {number}", _round(one, found, who, count), one.topic)
-        for number, (one, found) in enumerate(zip(debate.rounds, audit_game(debate), strict=True), 1)
+        for number, (one, found) in enumerate(
+            zip(debate.rounds, audit_game(debate), strict=True), 1
+        )
     ]
     return document(f"{tournament.name}: game {debate.game}", "".join(body), style=_STYLE)
 
@@ -223,25 +303,44 @@ def game_page(tournament: Tournament, debate: Debate) -> str:
 def _round(one: Round, audit: list[tuple[str, ...]], who: list[str], count: int) -> str:
     parts = []
     for author, (text, shown) in enumerate(zip(one.texts, one.shown, strict=True)):
-        also = "" if shown == text else f'<p class="note">shown as</p><blockquote>{_text(shown)}</blockquote>'
-        marked = f'<p class="note">audit: {escape(", ".join(audit[author]))}</p>' if audit[author] else ""
-        parts.append(f"<h3>{escape(who[author])}</h3><blockquote>{_text(text)}</blockquote>{also}{marked}")
+        also = (
+            ""
+            if shown == text
+            else f'<p class="note">shown as</p><blockquote>{_text(shown)}</blockquote>'
+        )
+        marked = (
+            f'<p class="note">audit: {escape(", ".join(audit[author]))}</p>'
+            if audit[author]
+            else ""
+        )
+        parts.append(
+            f"<h3>{escape(who[author])}</h3><blockquote>{_text(text)}</blockquote>{also}{marked}"
+        )
     rows = []
     for reader, (verdict, reveal) in enumerate(zip(one.verdicts, one.reveals, strict=True)):
         if verdict.evidence is None:
-            rows.append([escape(who[reader]), *[""] * count, escape(f"unreadable: {verdict.problem}")])
+            rows.append(
+                [escape(who[reader]), *[""] * count, escape(f"unreadable: {verdict.problem}")]
+            )
             continue
         belief = Belief(verdict.array(count)).independent()
         slots = np.argsort(reveal.permutation)
-        cells = [_named(belief[slot], author, labels(count)[slot]) for author, slot in enumerate(slots)]
+        cells = [
+            _named(belief[slot], author, labels(count)[slot]) for author, slot in enumerate(slots)
+        ]
         rows.append([escape(who[reader]), *cells, f"{one.hits[reader]:g} of {count}"])
     heads = ["reader", *(f"text of {name}" for name in names(count)), "right"]
     parts.append(
-        table(heads, rows, "Verdicts: who was named, how sure, and under which letter the reader saw the text")
+        table(
+            heads,
+            rows,
+            "Verdicts: who was named, how sure, and under which letter the reader saw the text",
+        )
     )
     for step, texts in one.plans.items():
         told = "".join(
-            f"<h3>{escape(who[player])}</h3><blockquote>{_text(text)}</blockquote>" for player, text in enumerate(texts)
+            f"<h3>{escape(who[player])}</h3><blockquote>{_text(text)}</blockquote>"
+            for player, text in enumerate(texts)
         )
         parts.append(details(f"What they wrote afterwards: {step.replace('_', ' ')}", told))
     return "".join(parts)

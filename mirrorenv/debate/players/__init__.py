@@ -1,4 +1,5 @@
-"""Players. One file and one ``register(...)`` each; a file is imported when its player is first made."""
+"""Players. One file and one ``register(...)`` each; a file is imported when its player is first
+made."""
 
 from __future__ import annotations
 
@@ -54,7 +55,10 @@ def register(name: str, entry_point: str, description: str, *, is_model: bool = 
     """
     new = PlayerKind(name, entry_point, is_model, description)
     if _KINDS.setdefault(name, new) != new:
-        raise ConfigError(f"player '{name}' is registered already, by '{_KINDS[name].entry_point}'; take another name")
+        raise ConfigError(
+            f"player '{name}' is registered already, by '{_KINDS[name].entry_point}'; take another "
+            "name"
+        )
 
 
 def player_kinds() -> dict[str, PlayerKind]:
@@ -77,12 +81,46 @@ def make_player(card: AgentCard) -> Player:
     return made
 
 
-register("random", "mirrorenv.debate.players.chance_player:RandomPlayer", "Guesses by chance; the zero of the rating.")
+register(
+    "random",
+    "mirrorenv.debate.players.chance_player:RandomPlayer",
+    "Guesses by chance; the zero of the rating.",
+)
 register("constant", "mirrorenv.debate.players.constant:Constant", "Gives the same answer always.")
-register("copy-own", "mirrorenv.debate.players.copy_own:CopyOwn", "Finds its own text by comparing strings, no more.")
-register("inverse", "mirrorenv.debate.players.inverse:Inverse", "Reads by style, answers in the other convention.")
-register("stylometric", "mirrorenv.debate.players.stylometric:Stylometric", "A style classifier trained as it goes.")
-register("persona", "mirrorenv.debate.players.persona:Persona", "One of several scripted voices; reads by style.")
-register("red-team", "mirrorenv.debate.players.red_team:RedTeam", "Claims identities, gives orders, breaks formats.")
-register("endpoint", "mirrorenv.debate.players.endpoint:EndpointPlayer", "Any OpenAI-compatible server.", is_model=True)
-register("local", "mirrorenv.debate.players.local:LocalPlayer", "A language model in this process.", is_model=True)
+register(
+    "copy-own",
+    "mirrorenv.debate.players.copy_own:CopyOwn",
+    "Finds its own text by comparing strings, no more.",
+)
+register(
+    "inverse",
+    "mirrorenv.debate.players.inverse:Inverse",
+    "Reads by style, answers in the other convention.",
+)
+register(
+    "stylometric",
+    "mirrorenv.debate.players.stylometric:Stylometric",
+    "A style classifier trained as it goes.",
+)
+register(
+    "persona",
+    "mirrorenv.debate.players.persona:Persona",
+    "One of several scripted voices; reads by style.",
+)
+register(
+    "red-team",
+    "mirrorenv.debate.players.red_team:RedTeam",
+    "Claims identities, gives orders, breaks formats.",
+)
+register(
+    "endpoint",
+    "mirrorenv.debate.players.endpoint:EndpointPlayer",
+    "Any OpenAI-compatible server.",
+    is_model=True,
+)
+register(
+    "local",
+    "mirrorenv.debate.players.local:LocalPlayer",
+    "A language model in this process.",
+    is_model=True,
+)

@@ -35,7 +35,8 @@ class Usage:
     Attributes:
         input: tokens read, over all tries.
         output: tokens written, over all tries.
-        estimated: True if the server did not say and the numbers are a guess of four characters a token.
+        estimated: True if the server did not say and the numbers are a guess of four characters a
+            token.
     """
 
     input: int = 0
@@ -84,14 +85,17 @@ class Reply:
 
 @runtime_checkable
 class Player(Protocol):
-    """Answers views. One object serves every seat of its card, so it keeps nothing between calls."""
+    """Answers views. One object serves every seat of its card, so it keeps nothing between
+    calls."""
 
     async def speak(self, view: View) -> Reply:
-        """A text on ``view.topic``; in the phase ``paraphrase``, ``view.lineup[0]`` in other words."""
+        """A text on ``view.topic``; in the phase ``paraphrase``, ``view.lineup[0]`` in other
+        words."""
         ...
 
     async def recognise(self, view: View) -> Reply:
-        """A verdict on ``view.lineup``, in words of ``view.settings.answer_format`` or as evidence."""
+        """A verdict on ``view.lineup``, in words of ``view.settings.answer_format`` or as
+        evidence."""
         ...
 
     async def plan(self, view: View) -> Reply:
@@ -107,6 +111,9 @@ def verdict_of(reply: Reply, view: View) -> Verdict:
 
 
 def chance(view: View, salt: str = "") -> np.random.Generator:
-    """A generator for one answer: the same for the same call of the same tournament, whatever runs beside it."""
+    """A generator for one answer: the same for the same call of the same tournament, whatever runs
+    beside it."""
     text = f"{view.seed}|{view.key}|{view.sample}|{salt}"
-    return np.random.default_rng(int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little"))
+    return np.random.default_rng(
+        int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little")
+    )

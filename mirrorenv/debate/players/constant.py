@@ -17,7 +17,8 @@ class Constant(Scripted):
     """Says one sentence and names the players in one order, whatever it is shown.
 
     Args:
-        card: options ``text``, what it says; ``order``, the players by number from 1 (default 1, 2, 3, ...).
+        card: options ``text``, what it says; ``order``, the players by number from 1 (default 1, 2,
+            3, ...).
 
     Raises:
         ConfigError: if the order holds something else than whole numbers from 1.
@@ -28,7 +29,9 @@ class Constant(Scripted):
     def __init__(self, card: AgentCard) -> None:
         super().__init__(card)
         order = self.options["order"]
-        if order is not None and not (isinstance(order, list) and all(type(n) is int and n > 0 for n in order)):
+        if order is not None and not (
+            isinstance(order, list) and all(type(n) is int and n > 0 for n in order)
+        ):
             remedy = "must be numbers from 1, e.g. [2, 1, 3]"
             raise ConfigError(f"agent '{card.name}': options.order {remedy}, got {order!r}")
 
@@ -40,5 +43,7 @@ class Constant(Scripted):
         """(K, N) the order, cut or filled up to the number of players."""
         count = view.settings.num_players
         given = [number - 1 for number in self.options["order"] or [] if number <= count][:count]
-        order = given + [player for player in range(count) if player not in given][: count - len(given)]
+        order = (
+            given + [player for player in range(count) if player not in given][: count - len(given)]
+        )
         return np.eye(count)[order]

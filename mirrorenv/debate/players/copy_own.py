@@ -1,4 +1,5 @@
-"""Finds its own text by comparing strings and knows nothing else: the floor of every claim to self-recognition."""
+"""Finds its own text by comparing strings and knows nothing else: the floor of every claim to
+self-recognition."""
 
 from __future__ import annotations
 
@@ -14,13 +15,18 @@ __all__ = ["CopyOwn"]
 
 
 class CopyOwn(Scripted):
-    """Gives its own text to itself and shuffles the others; without its text or index it guesses."""
+    """Gives its own text to itself and shuffles the others; without its text or index it
+    guesses."""
 
     def belief(self, view: View) -> npt.NDArray[np.float64]:
         """(K, N) a permutation."""
         count = view.settings.num_players
         order = chance(view, "order").permutation(count)
-        if view.me is not None and view.own_text is not None and (slot := own_slot(view)) is not None:
+        if (
+            view.me is not None
+            and view.own_text is not None
+            and (slot := own_slot(view)) is not None
+        ):
             taken = int(np.flatnonzero(order == view.me)[0])
             order[[slot, taken]] = order[[taken, slot]]
         return np.eye(count)[order]

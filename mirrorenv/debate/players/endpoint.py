@@ -1,7 +1,9 @@
-"""A language model behind any OpenAI-compatible endpoint: Chat Completions or, where its profile says so, Responses.
+"""A language model behind any OpenAI-compatible endpoint: Chat Completions or, where its profile
+says so, Responses.
 
-The SDK's own retries are off. There is one retry layer, here, so that every try, wait and refusal is in the log.
-The key is read from the environment when the player is made, and taken out of everything before it is written.
+The SDK's own retries are off. There is one retry layer, here, so that every try, wait and refusal
+is in the log. The key is read from the environment when the player is made, and taken out of
+everything before it is written.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ class _Passing(Exception):
 
 
 def messages_of(prompt: Prompt, roles: str) -> list[dict[str, str]]:
-    """The prompt as messages: at most one instruction first, then user and assistant in strict turn.
+    """The prompt as messages: at most one instruction first, then user and assistant in strict
+    turn.
 
     Args:
         prompt: what is sent.
@@ -60,7 +63,9 @@ def messages_of(prompt: Prompt, roles: str) -> list[dict[str, str]]:
         turns[0] = f"{prompt.system}\n\n{turns[0]}"
     else:
         first = [{"role": roles, "content": prompt.system}]
-    return first + [{"role": ("user", "assistant")[k % 2], "content": turn} for k, turn in enumerate(turns)]
+    return first + [
+        {"role": ("user", "assistant")[k % 2], "content": turn} for k, turn in enumerate(turns)
+    ]
 
 
 class EndpointPlayer:
@@ -80,14 +85,21 @@ class EndpointPlayer:
             raise ConfigError(f"agent '{card.name}': an endpoint player needs the table [endpoint]")
         self.card, self.endpoint = card, card.endpoint
         self.profile: Profile = profile(self.endpoint.profile)
-        if card.reader in ("labels", "likelihood") and not self.profile.capabilities.sequence_logprobs:
-            raise ConfigError(f"agent '{card.name}': reader '{card.reader}' needs a local model (player = 'local')")
+        if (
+            card.reader in ("labels", "likelihood")
+            and not self.profile.capabilities.sequence_logprobs
+        ):
+            raise ConfigError(
+                f"agent '{card.name}': reader '{card.reader}' needs a local model (player = "
+                "'local')"
+            )
         self._openai: Any = require("openai", "llm")
         variable = self.endpoint.key_env
         self._key = os.environ.get(variable, "") if variable else ""
         if variable and not self._key:
             raise ConfigError(
-                f"agent '{card.name}': the environment variable {variable} is not set; it must hold the key"
+                f"agent '{card.name}': the environment variable {variable} is not set; it must "
+                "hold the key"
             )
         self._client: Any = None
         self._gate: Gate | None = None
@@ -120,7 +132,9 @@ class EndpointPlayer:
         """A verdict, as its card's ``reader`` says."""
         form: dict[str, Any] = {}
         if self.card.reader == "schema" and view.settings.answer_format != "order":
-            form = self._schema(verdict_schema(view.settings.num_players, view.settings.answer_format))
+            form = self._schema(
+                verdict_schema(view.settings.num_players, view.settings.answer_format)
+            )
         return await self._ask(view, view.settings.verdict_tokens, form)
 
     def _schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +157,10 @@ class EndpointPlayer:
             body["temperature"] = self.endpoint.temperature
         if self.endpoint.top_p is not None:
             body["top_p"] = self.endpoint.top_p
-        return {**(body if self.profile.api == "chat" else to_responses(body)), **self.endpoint.extra_body}
+        return {
+            **(body if self.profile.api == "chat" else to_responses(body)),
+            **self.endpoint.extra_body,
+        }
 
     async def _ask(self, view: View, tokens: int, form: Mapping[str, Any] | None = None) -> Reply:
         body = self.request(view, tokens, form or {})
@@ -155,10 +172,14 @@ class EndpointPlayer:
                 raise CallFailed(gate.closed, tuple(attempts))
             try:
                 async with gate.slot():
-                    response = await self._send(body, self.endpoint.timeouts.get(view.phase, self.endpoint.timeout))
+                    response = await self._send(
+                        body, self.endpoint.timeouts.get(view.phase, self.endpoint.timeout)
+                    )
             except _Passing as error:
                 wait = self._wait(attempt, error)
-                attempts.append({"error": str(error), "status": error.status, "wait": round(wait, 3)})
+                attempts.append(
+                    {"error": str(error), "status": error.status, "wait": round(wait, 3)}
+                )
                 if attempt == self.endpoint.retries or wait > self.endpoint.longest_wait:
                     break
                 if error.status == 429:
@@ -168,13 +189,17 @@ class EndpointPlayer:
             gate.went_well()
             return self._reply(body, response, tuple(attempts))
         last = attempts[-1]
-        said = f"agent '{self.card.name}' at {self.endpoint.base_url}: {last['error']}, after {len(attempts)} tries"
+        said = (
+            f"agent '{self.card.name}' at {self.endpoint.base_url}: {last['error']}, after "
+            f"{len(attempts)} tries"
+        )
         if last["status"] is None:  # nobody there: the other calls need not find out for themselves
             gate.close(said)
         raise CallFailed(said, tuple(attempts))
 
     def _wait(self, attempt: int, error: _Passing) -> float:
-        """Seconds: what the server asks for, else doubling, spread so that not all come back at once."""
+        """Seconds: what the server asks for, else doubling, spread so that not all come back at
+        once."""
         if error.wait is not None:
             return error.wait
         spread = random.Random(os.urandom(8)).uniform(0.5, 1.0)
@@ -189,8 +214,12 @@ class EndpointPlayer:
         """
         if self._client is None:
             address = self.endpoint.base_url
-            self._client = self._openai.AsyncOpenAI(api_key=self._key or "none", base_url=address, max_retries=0)
-        try:  # the client's own door for a body as it is: checking it against types took a third of a call's CPU time
+            self._client = self._openai.AsyncOpenAI(
+                api_key=self._key or "none", base_url=address, max_retries=0
+            )
+        # the client's own door for a body as it is: checking it against types took a third of a
+        # call's CPU time
+        try:
             raw = await self._client.post(
                 PATHS[self.profile.api], cast_to=object, body=body, options={"timeout": seconds}
             )
@@ -223,15 +252,25 @@ class EndpointPlayer:
         return text.replace(self._key, "***") if self._key else text
 
     def _reply(
-        self, body: Mapping[str, Any], response: Mapping[str, Any], attempts: tuple[Mapping[str, Any], ...]
+        self,
+        body: Mapping[str, Any],
+        response: Mapping[str, Any],
+        attempts: tuple[Mapping[str, Any], ...],
     ) -> Reply:
         text = text_of(response, self.profile.api)
         sent = {"url": f"{self.endpoint.base_url}{PATHS[self.profile.api]}", "body": dict(body)}
-        return Reply(text, request=sent, response=response, usage=_usage(body, text, response), attempts=attempts)
+        return Reply(
+            text,
+            request=sent,
+            response=response,
+            usage=_usage(body, text, response),
+            attempts=attempts,
+        )
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the server asks for, as a number or as a date (RFC 9110, 10.2.3); None if it does not say."""
+    """Seconds that the server asks for, as a number or as a date (RFC 9110, 10.2.3); None if it
+    does not say."""
     for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         try:
             asked = float(headers[name]) * scale

@@ -1,4 +1,5 @@
-"""Reads well and answers in the other convention: text of each player instead of player of each text."""
+"""Reads well and answers in the other convention: text of each player instead of player of each
+text."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ __all__ = ["Inverse"]
 class Inverse(Scripted):
     """Finds the best assignment by style and gives its inverse.
 
-    A perfect reader of this kind looks mediocre, not wrong: with four players half its items are right by accident.
+    A perfect reader of this kind looks mediocre, not wrong: with four players half its items are
+    right by accident.
     """
 
     def belief(self, view: View) -> npt.NDArray[np.float64]:

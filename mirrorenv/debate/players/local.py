@@ -1,4 +1,5 @@
-"""A language model in this process: writes in batches with all players of its model, and reads as its card says."""
+"""A language model in this process: writes in batches with all players of its model, and reads as
+its card says."""
 
 from __future__ import annotations
 
@@ -9,7 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.players.base import CallFailed, Reply, Usage, chance
 from mirrorenv.debate.players.local_prompts import messages_for
-from mirrorenv.debate.players.local_readers import constrained_verdict, label_evidence, likelihood_evidence, tokens_read
+from mirrorenv.debate.players.local_readers import (
+    constrained_verdict,
+    label_evidence,
+    likelihood_evidence,
+    tokens_read,
+)
 from mirrorenv.debate.rules import View
 from mirrorenv.errors import ConfigError, MirrorError, MissingExtraError
 from mirrorenv.llm.asking import Generated, Request
@@ -76,7 +82,9 @@ class LocalPlayer:
                 )
             )
             return Reply(text, request={"reader": "schema"}, usage=Usage(read, len(text) // 4))
-        evidence_of = {"labels": label_evidence, "likelihood": likelihood_evidence}[self.card.reader]
+        evidence_of = {"labels": label_evidence, "likelihood": likelihood_evidence}[
+            self.card.reader
+        ]
         evidence, read = await self._compute(
             lambda model: (
                 evidence_of(model, view, self.card, self.options),
@@ -92,10 +100,18 @@ class LocalPlayer:
         prompt = await self._compute(lambda model: model.chat(messages))
         asked = Request(prompt, tokens, self.options.temperature, seed)
         written: Generated = await self._wait(self.engine().write(asked))
-        request = {"model": self.options.model, "messages": [list(one) for one in messages], "tokens": tokens,
-                   "temperature": self.options.temperature, "seed": seed}  # fmt: skip
-        response = {"tokens": list(written.tokens), "finished": written.finished,
-                    "nats": round(sum(written.logprobs), 4)}  # fmt: skip
+        request = {
+            "model": self.options.model,
+            "messages": [list(one) for one in messages],
+            "tokens": tokens,
+            "temperature": self.options.temperature,
+            "seed": seed,
+        }
+        response = {
+            "tokens": list(written.tokens),
+            "finished": written.finished,
+            "nats": round(sum(written.logprobs), 4),
+        }
         usage = Usage(len(prompt), len(written.tokens))
         return Reply(written.text, request=request, response=response, usage=usage)
 
@@ -109,4 +125,6 @@ class LocalPlayer:
         except (ConfigError, MissingExtraError, CallFailed):
             raise
         except MirrorError as error:
-            raise CallFailed(f"agent '{self.card.name}': {error}", ({"error": str(error)},)) from error
+            raise CallFailed(
+                f"agent '{self.card.name}': {error}", ({"error": str(error)},)
+            ) from error

@@ -1,22 +1,28 @@
-"""Readers of a local model beside its own words: every one gives evidence, slot by player, for a belief.
+"""Readers of a local model beside its own words: every one gives evidence, slot by player, for a
+belief.
 
-==============  =====================================================================================================
+==============  ====================================================================================
 reader          evidence
-==============  =====================================================================================================
-``schema``      none of its own: the answer in words, held to the JSON form by choosing the likeliest allowed one
-``labels``      log-probability of the sentence "Text A was written by P2.", for each text and player
-``likelihood``  log-probability of the text itself in the context of each player: what it answered in revealed rounds
-==============  =====================================================================================================
+==============  ====================================================================================
+``schema``      none of its own: the answer in words, held to the JSON form by choosing the
+                likeliest allowed one
+``labels``      log-probability of the sentence "Text A was written by P2.", for each text and
+                player
+``likelihood``  log-probability of the text itself in the context of each player: what it answered
+                in revealed rounds
+==============  ====================================================================================
 
-Likelihood reading is the language-model form of policy-likelihood matching: a player's context is its policy, and a
-text is attributed to the policy that makes it most probable. A reader's own context is known to it: it is its own
-prompt, exactly. Peers it knows by what was revealed, and by nothing in the first round or as a fresh reader: then all
-of them share one context and the evidence does not tell them apart. Of temperatures it knows its own and takes the
-others to have the same. A term that depends on the text alone, such as its likelihood in a neutral context, cancels in
-a belief.
+Likelihood reading is the language-model form of policy-likelihood matching: a player's context is
+its policy, and a text is attributed to the policy that makes it most probable. A reader's own
+context is known to it: it is its own prompt, exactly. Peers it knows by what was revealed, and by
+nothing in the first round or as a fresh reader: then all of them share one context and the evidence
+does not tell them apart. Of temperatures it knows its own and takes the others to have the same. A
+term that depends on the text alone, such as its likelihood in a neutral context, cancels in a
+belief.
 
-A context that only imitates a player makes sums over tokens far too sure of themselves, so a text counts for
-``equivalent`` tokens at most: its log-likelihoods are divided by its length and multiplied by that number.
+A context that only imitates a player makes sums over tokens far too sure of themselves, so a text
+counts for ``equivalent`` tokens at most: its log-likelihoods are divided by its length and
+multiplied by that number.
 
 Shape legend: K lineup slots, N players.
 """
@@ -43,10 +49,13 @@ if TYPE_CHECKING:
 __all__ = ["constrained_verdict", "held_to", "label_evidence", "likelihood_evidence", "tokens_read"]
 
 Floats = npt.NDArray[np.float64]
-_ROUNDS = 3  # of a player's answers that its imitation holds: what fits before reading costs more than writing
+# of a player's answers that its imitation holds: what fits before reading costs more than writing
+_ROUNDS = 3
 
 
-def held_to(model: LanguageModel, messages: Messages, template: Sequence[tuple[str, Sequence[Any]]]) -> str:
+def held_to(
+    model: LanguageModel, messages: Messages, template: Sequence[tuple[str, Sequence[Any]]]
+) -> str:
     """A JSON object, key by key: of the allowed continuations the likeliest, the first on ties.
 
     Args:
@@ -56,34 +65,48 @@ def held_to(model: LanguageModel, messages: Messages, template: Sequence[tuple[s
     """
     prompt, done = model.chat(messages), dict[str, Any]()
     for key, values in template:
-        texts = [json.dumps({**done, key: value})[:-1] for value in values]  # without the closing brace
+        # without the closing brace
+        texts = [json.dumps({**done, key: value})[:-1] for value in values]
         scores = model.score(prompt, [model.answer_tokens(text, ended=False) for text in texts])
         done[key] = values[int(np.argmax(scores))]
     return json.dumps(done)
 
 
-def constrained_verdict(model: LanguageModel, view: View, card: AgentCard, options: LocalOptions) -> str:
+def constrained_verdict(
+    model: LanguageModel, view: View, card: AgentCard, options: LocalOptions
+) -> str:
     """A JSON verdict that names one player for each text."""
     count = view.settings.num_players
-    return held_to(model, messages_for(view, card, options.prompt), [(text, names(count)) for text in labels(count)])
+    return held_to(
+        model,
+        messages_for(view, card, options.prompt),
+        [(text, names(count)) for text in labels(count)],
+    )
 
 
-def label_evidence(model: LanguageModel, view: View, card: AgentCard, options: LocalOptions) -> Floats:
+def label_evidence(
+    model: LanguageModel, view: View, card: AgentCard, options: LocalOptions
+) -> Floats:
     """(K, N) nats of "Text A was written by P2." as the answer, each text asked for alone."""
     count = view.settings.num_players
     prompt = model.chat(messages_for(view, card, options.prompt))
-    said = [f"Text {label} was written by {name}." for label in labels(count) for name in names(count)]
+    said = [
+        f"Text {label} was written by {name}." for label in labels(count) for name in names(count)
+    ]
     scores = model.score(prompt, [model.answer_tokens(text, ended=False) for text in said])
     return np.array(scores).reshape(count, count)
 
 
-def likelihood_evidence(model: LanguageModel, view: View, card: AgentCard, options: LocalOptions) -> Floats:
+def likelihood_evidence(
+    model: LanguageModel, view: View, card: AgentCard, options: LocalOptions
+) -> Floats:
     """(K, N) nats of each text in the context of each player, tempered; see the module.
 
     The own text, where the reader may see it, is found by comparing strings, as anybody would.
     """
     count = view.settings.num_players
-    answers = [model.answer_tokens(text, ended=_ended(model, text, view)) for text in view.lineup]  # K texts
+    # K texts
+    answers = [model.answer_tokens(text, ended=_ended(model, text, view)) for text in view.lineup]
     evidence = np.empty((count, count))
     for player in range(count):
         if player == view.me:
@@ -95,16 +118,21 @@ def likelihood_evidence(model: LanguageModel, view: View, card: AgentCard, optio
     evidence *= np.minimum(1.0, options.equivalent / lengths)[:, None]
     if view.me is not None and view.own_text in view.lineup:
         slot = view.lineup.index(view.own_text)
-        evidence[slot], evidence[:, view.me] = -EVIDENCE_BOUND, evidence.max(axis=1) - EVIDENCE_BOUND
+        evidence[slot], evidence[:, view.me] = (
+            -EVIDENCE_BOUND,
+            evidence.max(axis=1) - EVIDENCE_BOUND,
+        )
         evidence[slot, view.me] = 0.0
     return evidence
 
 
 def _ended(model: LanguageModel, text: str, view: View) -> bool:
-    """Whether a text was ended by its writer, as far as its length tells: a cut one lacks the end mark."""
+    """Whether a text was ended by its writer, as far as its length tells: a cut one lacks the end
+    mark."""
     return len(model.answer_tokens(text, ended=False)) < view.settings.answer_tokens - 1
 
 
 def tokens_read(model: LanguageModel, view: View, card: AgentCard, options: LocalOptions) -> int:
-    """Tokens of the lineup and the question: what a reader is counted for, however often it goes over them."""
+    """Tokens of the lineup and the question: what a reader is counted for, however often it goes
+    over them."""
     return len(model.chat(messages_for(view, card, options.prompt)))

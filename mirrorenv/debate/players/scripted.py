@@ -1,4 +1,5 @@
-"""What players that are no models share: a plain voice, and verdicts written in the form that is asked for."""
+"""What players that are no models share: a plain voice, and verdicts written in the form that is
+asked for."""
 
 from __future__ import annotations
 
@@ -35,11 +36,17 @@ _REASONS = (
     "Most of it is luck.",
     "I changed my mind about it last year.",
 )
-_ENDINGS = ("That is all.", "So I stay with it.", "Ask me again tomorrow.", "I would do it the same way again.")
+_ENDINGS = (
+    "That is all.",
+    "So I stay with it.",
+    "Ask me again tomorrow.",
+    "I would do it the same way again.",
+)
 
 
 def write_verdict(belief: npt.ArrayLike, answer_format: str) -> str:
-    """A belief (K, N) in the form that is asked for: all of it, or the likeliest player of each text, first on ties."""
+    """A belief (K, N) in the form that is asked for: all of it, or the likeliest player of each
+    text, first on ties."""
     shares = np.asarray(belief, np.float64)
     players, texts = names(shares.shape[1]), labels(shares.shape[0])
     best = [int(row.argmax()) for row in shares]
@@ -47,7 +54,10 @@ def write_verdict(belief: npt.ArrayLike, answer_format: str) -> str:
         return ", ".join(str(player + 1) for player in best)
     if answer_format == "labels":
         return json.dumps({text: players[player] for text, player in zip(texts, best, strict=True)})
-    rows = [{player: round(float(share), 4) for player, share in zip(players, row, strict=True)} for row in shares]
+    rows = [
+        {player: round(float(share), 4) for player, share in zip(players, row, strict=True)}
+        for row in shares
+    ]
     return json.dumps(dict(zip(texts, rows, strict=True)))
 
 
@@ -68,8 +78,13 @@ class Scripted:
         for name in card.options:
             if name not in self.OPTIONS:
                 if not self.OPTIONS:
-                    raise ConfigError(f"agent '{card.name}': the player '{card.player}' has no options, got '{name}'")
-                raise ConfigError(f"agent '{card.name}': {unknown_name('option', name, self.OPTIONS)}")
+                    raise ConfigError(
+                        f"agent '{card.name}': the player '{card.player}' has no options, got "
+                        f"'{name}'"
+                    )
+                raise ConfigError(
+                    f"agent '{card.name}': {unknown_name('option', name, self.OPTIONS)}"
+                )
         self.options = {**self.OPTIONS, **card.options}
 
     async def speak(self, view: View) -> Reply:
@@ -89,7 +104,9 @@ class Scripted:
     def text(self, view: View) -> str:
         """What it says: three stock sentences, drawn anew each time."""
         rng = chance(view)
-        return " ".join(str(part[rng.integers(len(part))]) for part in (_OPENINGS, _REASONS, _ENDINGS))
+        return " ".join(
+            str(part[rng.integers(len(part))]) for part in (_OPENINGS, _REASONS, _ENDINGS)
+        )
 
     def belief(self, view: View) -> npt.NDArray[np.float64]:
         """(K, N) probabilities: here equal ones."""

@@ -1,4 +1,5 @@
-"""A classifier of style that no model is needed for, trained on the rounds revealed so far and on nothing else."""
+"""A classifier of style that no model is needed for, trained on the rounds revealed so far and on
+nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from mirrorenv.debate.texts import words
 
 __all__ = ["Stylometric", "style_evidence"]
 
-_EQUIVALENT = 12.0  # independent observations a text of any length counts for: its pieces overlap and repeat
+# independent observations a text of any length counts for: its pieces overlap and repeat
+_EQUIVALENT = 12.0
 _PRIOR = 0.5  # added to each count (Krichevsky and Trofimov 1981)
 
 
@@ -28,12 +30,14 @@ def _features(text: str) -> Counter[str]:
     return found
 
 
-def style_evidence(lineup: tuple[str, ...], record: tuple[PastRound, ...], num_players: int) -> npt.NDArray[np.float64]:
+def style_evidence(
+    lineup: tuple[str, ...], record: tuple[PastRound, ...], num_players: int
+) -> npt.NDArray[np.float64]:
     """(K, N) nats: naive Bayes over pieces of three letters and words, tempered.
 
-    A text's log-likelihood is divided by its number of features and counted as twelve observations, since overlapping
-    pieces are far from independent. Rounds whose authors were not revealed teach nothing; before the first revealed one
-    the evidence is zero.
+    A text's log-likelihood is divided by its number of features and counted as twelve observations,
+    since overlapping pieces are far from independent. Rounds whose authors were not revealed teach
+    nothing; before the first revealed one the evidence is zero.
     """
     counts: list[Counter[str]] = [Counter() for _ in range(num_players)]
     for past in record:
@@ -49,7 +53,8 @@ def style_evidence(lineup: tuple[str, ...], record: tuple[PastRound, ...], num_p
         weight = _EQUIVALENT / sum(features.values())
         for author in range(num_players):
             logs = (
-                times * math.log((counts[author][name] + _PRIOR) / totals[author]) for name, times in features.items()
+                times * math.log((counts[author][name] + _PRIOR) / totals[author])
+                for name, times in features.items()
             )
             evidence[slot, author] = weight * math.fsum(logs)
     evidence -= evidence.max(axis=1, keepdims=True)
@@ -57,7 +62,8 @@ def style_evidence(lineup: tuple[str, ...], record: tuple[PastRound, ...], num_p
 
 
 class Stylometric(Scripted):
-    """Speaks plainly and attributes by style. It does not use its knowledge of what it wrote itself."""
+    """Speaks plainly and attributes by style. It does not use its knowledge of what it wrote
+    itself."""
 
     async def recognise(self, view: View) -> Reply:
         """Its evidence, in numbers."""

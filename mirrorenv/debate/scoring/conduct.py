@@ -1,4 +1,5 @@
-"""What was tried in a tournament, beside recognising: findings of the audit, and orders that texts gave to readers."""
+"""What was tried in a tournament, beside recognising: findings of the audit, and orders that texts
+gave to readers."""
 
 from __future__ import annotations
 
@@ -40,13 +41,19 @@ class Conduct:
     def lines(self) -> list[str]:
         """In words: what the audit found, and what orders achieved."""
         parts = [f"{name} {count}" for name, count in self.findings.items() if count]
-        found = f"audit     {self.flagged} of {self.texts} texts" + (f": {', '.join(parts)}" if parts else "")
+        found = f"audit     {self.flagged} of {self.texts} texts" + (
+            f": {', '.join(parts)}" if parts else ""
+        )
         if self.success is None:
             return [found, "orders    no text dictated a verdict"]
         rate = f"{self.success.value:.3f}"
         if self.success.n > 1:
             rate += f" [{self.success.low:.3f}, {self.success.high:.3f}]"
-        return [found, f"orders    {self.followed} of {self.orders} dictated verdicts were given to the letter: {rate}"]
+        return [
+            found,
+            f"orders    {self.followed} of {self.orders} dictated verdicts were given to the "
+            f"letter: {rate}",
+        ]
 
 
 class ConductTally:
@@ -72,4 +79,6 @@ class ConductTally:
     def conduct(self) -> Conduct:
         """What was tried so far."""
         success = rate_interval(list(self._shares)) if self._shares else None
-        return Conduct(self._texts, self._flagged, dict(self._findings), self._orders, self._followed, success)
+        return Conduct(
+            self._texts, self._flagged, dict(self._findings), self._orders, self._followed, success
+        )

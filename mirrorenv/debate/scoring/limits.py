@@ -1,16 +1,20 @@
-"""The exact limit of a tournament: what a reader would score that knew the true context of every player.
+"""The exact limit of a tournament: what a reader would score that knew the true context of every
+player.
 
-For players that are one local model, the probability that player n would have written text k is known: it is the
-product of the probabilities of its tokens after n's true prompt, at the temperature it was drawn at. Bayes' rule over
-who wrote what, each author once, gives the best belief there can be. No reader knows that much, so in expectation none
-lies above it; one that reliably does has found a leak. (The tokens as drawn are used, which tell no less than the text
-that readers see.)
+For players that are one local model, the probability that player n would have written text k is
+known: it is the product of the probabilities of its tokens after n's true prompt, at the
+temperature it was drawn at. Bayes' rule over who wrote what, each author once, gives the best
+belief there can be. No reader knows that much, so in expectation none lies above it; one that
+reliably does has found a leak. (The tokens as drawn are used, which tell no less than the text that
+readers see.)
 
-The limit takes every seat in turn: it knows the own item of that seat, as a reader does that may compare strings, and
-is scored on its peers by the same code as the readers. In arms that withhold the own text it is an upper line still.
+The limit takes every seat in turn: it knows the own item of that seat, as a reader does that may
+compare strings, and is scored on its peers by the same code as the readers. In arms that withhold
+the own text it is an upper line still.
 
-``limit.jsonl`` holds one row a game, ``{"game", "evidence": R x N x N nats, text by author}``; it is computed after the
-games by :mod:`mirrorenv.debate.scoring.local_limit`, and read without a model.
+``limit.jsonl`` holds one row a game, ``{"game", "evidence": R x N x N nats, text by author}``; it
+is computed after the games by :mod:`mirrorenv.debate.scoring.local_limit`, and read without a
+model.
 
 Shape legend: R rounds, N players, K = N slots.
 """
@@ -33,7 +37,16 @@ from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import verdict_from_evidence
 from mirrorenv.mirror import Estimate, log_permutation_marginals, rate_interval, t_interval
 
-__all__ = ["LIMIT", "NAME", "LimitScore", "LimitTally", "known_limits", "limit_evidence", "limit_sheet", "seat_belief"]
+__all__ = [
+    "LIMIT",
+    "NAME",
+    "LimitScore",
+    "LimitTally",
+    "known_limits",
+    "limit_evidence",
+    "limit_sheet",
+    "seat_belief",
+]
 
 LIMIT = "limit.jsonl"
 NAME = "limit (omniscient)"
@@ -46,7 +59,9 @@ def known_limits(folder: Path) -> dict[int, int]:
     Raises:
         RunFolderError: if the file is damaged elsewhere than in an unfinished last line.
     """
-    rows = rows_of(folder / LIMIT, lambda row: row["game"] + len(row["evidence"]), "it is computed again")
+    rows = rows_of(
+        folder / LIMIT, lambda row: row["game"] + len(row["evidence"]), "it is computed again"
+    )
     return {int(row["game"]): place for place, row in rows}
 
 
@@ -64,7 +79,9 @@ def seat_belief(evidence: Sequence[Sequence[float | None]], seat: int) -> npt.ND
         evidence: (N, N) nats, text by author, texts in author order; None for what cannot be.
         seat: of the reader.
     """
-    table = np.array([[-_NEVER if value is None else max(value, -_NEVER) for value in row] for row in evidence])
+    table = np.array(
+        [[-_NEVER if value is None else max(value, -_NEVER) for value in row] for row in evidence]
+    )
     table[seat], table[:, seat] = -2 * _NEVER, -2 * _NEVER
     table[seat, seat] = 0.0
     found: npt.NDArray[np.float64] = log_permutation_marginals(table)
@@ -86,8 +103,11 @@ def limit_sheet(tournament: Tournament, debate: Debate, evidence: list[Any]) -> 
             played.verdicts[seat] = verdict_from_evidence(beliefs[seat][reveal.permutation])
     sheet = sheet_of(tournament, debate)
     arrays = {name: value for name, value in vars(sheet).items() if isinstance(value, np.ndarray)}
-    players: dict[str, Any] = {name: arrays[name][:, :count] for name in arrays.keys() - {"alike", "flagged"}}
-    return replace(sheet, readers=(NAME,) * count, knows_own=True, **players)  # judges are no part of the limit
+    players: dict[str, Any] = {
+        name: arrays[name][:, :count] for name in arrays.keys() - {"alike", "flagged"}
+    }
+    # judges are no part of the limit
+    return replace(sheet, readers=(NAME,) * count, knows_own=True, **players)
 
 
 @dataclass(frozen=True)
@@ -99,7 +119,8 @@ class LimitScore:
         floor: chance for a peer's text.
         peer_hits: texts of peers whose most probable author is the true one.
         kappa: peer hits above the floor.
-        nats: log posterior of the true author on peers' texts, above chance among all players; at most log N.
+        nats: log posterior of the true author on peers' texts, above chance among all players; at
+            most log N.
         exact: whole lineups right.
         curve: peer hits by round.
     """
@@ -114,7 +135,10 @@ class LimitScore:
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
-        return {name: value.to_dict() if isinstance(value, Estimate) else value for name, value in vars(self).items()}
+        return {
+            name: value.to_dict() if isinstance(value, Estimate) else value
+            for name, value in vars(self).items()
+        }
 
 
 class LimitTally:
@@ -144,7 +168,8 @@ class LimitTally:
             return None
         hits, floor = rate_interval(list(self._hits)), 1.0 / (self._count - 1)
         low, value, high = (
-            (end - floor) / (1.0 - floor) if floor < 1.0 else 0.0 for end in (hits.low, hits.value, hits.high)
+            (end - floor) / (1.0 - floor) if floor < 1.0 else 0.0
+            for end in (hits.low, hits.value, hits.high)
         )
         return LimitScore(
             games=games,

@@ -1,4 +1,5 @@
-"""Computes the exact limit of finished games: every text's probability under every player's true prompt."""
+"""Computes the exact limit of finished games: every text's probability under every player's true
+prompt."""
 
 from __future__ import annotations
 
@@ -27,14 +28,19 @@ Spoken = list[list[tuple[View, AgentCard, Reply]]]
 
 
 def has_limit(results: Results, game: int) -> bool:
-    """Whether all seats of a game are one local model with one adapter or none, so that the limit can be computed."""
+    """Whether all seats of a game are one local model with one adapter or none, so that the limit
+    can be computed."""
     cards = [results.tournament.cards[card] for card in results.tournament.seats(game)]
-    models = {tuple(card.options.get(name) for name in ("model", "dtype", "adapter")) for card in cards}
+    models = {
+        tuple(card.options.get(name) for name in ("model", "dtype", "adapter")) for card in cards
+    }
     return all(card.player == "local" for card in cards) and len(models) == 1
 
 
 def add_limits(
-    results: Results, engine: Engine | None = None, progress: Callable[[int, int], None] = lambda done, of: None
+    results: Results,
+    engine: Engine | None = None,
+    progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> int:
     """Compute the limit of every finished game that lacks it, one row of ``limit.jsonl`` each.
 
@@ -70,7 +76,8 @@ def add_limits(
 
 
 def game_limit(model: LanguageModel, spoken: Spoken) -> list[list[list[float | None]]]:
-    """R x N x N nats, text by author, rounded to 1e-4; None for what a greedy player would not have written."""
+    """R x N x N nats, text by author, rounded to 1e-4; None for what a greedy player would not have
+    written."""
     found = []
     for seats in spoken:
         texts = [tuple((reply.response or {})["tokens"]) for _, _, reply in seats]
@@ -80,7 +87,9 @@ def game_limit(model: LanguageModel, spoken: Spoken) -> list[list[list[float | N
             context = model.chat(messages_for(view, card, options.prompt))
             columns.append(model.score(context, texts, options.temperature))
         table = [[round(columns[n][k], 4) for n in range(len(seats))] for k in range(len(seats))]
-        found.append([[None if value == -float("inf") else value for value in row] for row in table])
+        found.append(
+            [[None if value == -float("inf") else value for value in row] for row in table]
+        )
     return found
 
 
@@ -106,7 +115,8 @@ def _spoken(results: Results, game: int) -> Spoken | None:
         debate = asyncio.run(play_game(results.tournament, game, call))
     except NotRecorded:
         return None
-    seats, keys = results.tournament.settings.num_players, sorted(call.spoken)  # round by round, seat by seat
+    # round by round, seat by seat
+    seats, keys = results.tournament.settings.num_players, sorted(call.spoken)
     assert len(keys) == seats * len(debate.rounds)
     rows = [call.spoken[key] for key in keys]
     return [rows[start : start + seats] for start in range(0, len(rows), seats)]

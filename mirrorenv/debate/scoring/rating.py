@@ -1,10 +1,11 @@
 """Who reads well, who is read easily, who knows itself: a crossed logistic model.
 
-``P(reader i names author j) = c + (1 - c) logistic(base + r_i + l_j + s_i [i = j])`` with c = 1/N, what guessing gives,
-and ridge penalties, fitted by Fisher scoring on credits by reader and author. It is the Rasch model (Rasch 1960) with
-Birnbaum's guessing floor (1968) and a term for the self. Without the floor, guessers in the field bend the scale, and
-good readers of marked authors look as if they knew themselves. Intervals resample whole games, because the verdicts of
-a game share its texts. Elo and TrueSkill are not used: nobody has to lose for another to win.
+``P(reader i names author j) = c + (1 - c) logistic(base + r_i + l_j + s_i [i = j])`` with c = 1/N,
+what guessing gives, and ridge penalties, fitted by Fisher scoring on credits by reader and author.
+It is the Rasch model (Rasch 1960) with Birnbaum's guessing floor (1968) and a term for the self.
+Without the floor, guessers in the field bend the scale, and good readers of marked authors look as
+if they knew themselves. Intervals resample whole games, because the verdicts of a game share its
+texts. Elo and TrueSkill are not used: nobody has to lose for another to win.
 
 Shape legend: P players (cards, judges included as readers), G games.
 """
@@ -28,7 +29,9 @@ from mirrorenv.mirror import Estimate, holm
 __all__ = ["ItemCounts", "Rating", "fit_rating", "rate_counts", "rate_sheets"]
 
 Floats = npt.NDArray[np.float64]
-_RIDGE = 0.05  # penalty on squared skill and legibility: barely any, since what it takes off them looks like a self
+# penalty on squared skill and legibility: barely any, since what it takes off them looks like a
+# self
+_RIDGE = 0.05
 _RIDGE_SELF = 0.5  # penalty on the squared self term: about one pseudo-observation
 
 
@@ -41,7 +44,8 @@ class Rating:
         reading: skill as a reader, mean zero.
         legibility: ease of being read, mean zero; None for a judge.
         self_term: what is added on the own item; None for a judge.
-        self_known: whether the self term is above zero at 5 % over all players together (Holm 1979).
+        self_known: whether the self term is above zero at 5 % over all players together (Holm
+            1979).
         groups: readers that could be equal share a group, from 1.
         games: how many.
     """
@@ -56,10 +60,14 @@ class Rating:
 
     def order(self) -> list[int]:
         """Players, the best reader first."""
-        return sorted(range(len(self.players)), key=lambda i: (-round(self.reading[i].value, 9), self.players[i]))
+        return sorted(
+            range(len(self.players)),
+            key=lambda i: (-round(self.reading[i].value, 9), self.players[i]),
+        )
 
     def rows(self, digits: int = 2) -> list[list[str]]:
-        """For a table: group, player, reading, legibility, self term, whether a self-advantage is shown."""
+        """For a table: group, player, reading, legibility, self term, whether a self-advantage is
+        shown."""
 
         def cell(one: Estimate | None) -> str:
             if one is None:
@@ -67,10 +75,16 @@ class Rating:
             return f"{one.value:+.{digits}f} [{one.low:+.{digits}f}, {one.high:+.{digits}f}]"
 
         return [
-            [str(self.groups[i]), self.players[i], cell(self.reading[i]), cell(self.legibility[i]),
-             cell(self.self_term[i]), "yes" if self.self_known[i] else "no"]
+            [
+                str(self.groups[i]),
+                self.players[i],
+                cell(self.reading[i]),
+                cell(self.legibility[i]),
+                cell(self.self_term[i]),
+                "yes" if self.self_known[i] else "no",
+            ]
             for i in self.order()
-        ]  # fmt: skip
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """All figures, the best reader first."""
@@ -79,11 +93,16 @@ class Rating:
             return None if one is None else one.to_dict()
 
         players = [
-            {"player": self.players[i], "group": self.groups[i], "reading": plain(self.reading[i]),
-             "legibility": plain(self.legibility[i]), "self": plain(self.self_term[i]),
-             "self_advantage": self.self_known[i]}
+            {
+                "player": self.players[i],
+                "group": self.groups[i],
+                "reading": plain(self.reading[i]),
+                "legibility": plain(self.legibility[i]),
+                "self": plain(self.self_term[i]),
+                "self_advantage": self.self_known[i],
+            }
             for i in self.order()
-        ]  # fmt: skip
+        ]
         return {"games": self.games, "players": players}
 
 
@@ -130,7 +149,13 @@ def fit_rating(right: Floats, asked: Floats, floor: float, start: Floats | None 
 
 
 def rate_counts(
-    names: tuple[str, ...], right: Floats, asked: Floats, *, floor: float, bootstrap: int = 400, seed: int = 0
+    names: tuple[str, ...],
+    right: Floats,
+    asked: Floats,
+    *,
+    floor: float,
+    bootstrap: int = 400,
+    seed: int = 0,
 ) -> Rating:
     """Rate players from counts by game.
 
@@ -171,18 +196,26 @@ def rate_counts(
     selves = range(1 + 2 * players, 1 + 3 * players)
     items = np.maximum(np.einsum("gpp->p", asked), 1.0)
     predicted = np.clip(np.einsum("gpp->p", right) / items - gain, 0.0, 1.0)
-    # Where all own items are right, resampling sees no spread; what the prediction itself leaves to chance still holds.
+    # Where all own items are right, resampling sees no spread; what the prediction itself leaves to
+    # chance still holds.
     binomial = predicted * (1.0 - predicted) / items
-    spread_of_gain = np.sqrt(np.maximum(gains.var(axis=0, ddof=1) * games / (games - 1), 0.0) + binomial)
+    spread_of_gain = np.sqrt(
+        np.maximum(gains.var(axis=0, ddof=1) * games / (games - 1), 0.0) + binomial
+    )
     scores = [float(g / e) if e > 0 else 0.0 for g, e in zip(gain, spread_of_gain, strict=True)]
-    seated = (np.einsum("gpp->gp", asked) > 0).sum(axis=0)  # games that say anything about the self of each
-    chances = [float(student.sf(score, max(1, seated[i] - 1))) if own[i] else 1.0 for i, score in enumerate(scores)]
+    # games that say anything about the self of each
+    seated = (np.einsum("gpp->gp", asked) > 0).sum(axis=0)
+    chances = [
+        float(student.sf(score, max(1, seated[i] - 1))) if own[i] else 1.0
+        for i, score in enumerate(scores)
+    ]
     rated = [estimate(1 + i, float(reading.mean())) for i in range(players)]
     return Rating(
         players=names,
         reading=tuple(rated),
         legibility=tuple(
-            estimate(1 + players + i, float(legible[writes].mean())) if writes[i] else None for i in range(players)
+            estimate(1 + players + i, float(legible[writes].mean())) if writes[i] else None
+            for i in range(players)
         ),
         self_term=tuple(estimate(k, 0.0) if own[i] else None for i, k in enumerate(selves)),
         self_known=_known(chances, own),
@@ -194,12 +227,14 @@ def rate_counts(
 def _self_gain(right: Floats, asked: Floats, floor: float, start: Floats) -> Floats:
     """(P,) own items right beyond what peers' items predict of such a reader and such an author.
 
-    A difference of shares, not of logits: near certainty logits are too skewed for a t test, and it found something
-    in twice as many null tournaments as it may.
+    A difference of shares, not of logits: near certainty logits are too skewed for a t test, and it
+    found something in twice as many null tournaments as it may.
     """
     players = len(right)
     peers = 1.0 - np.eye(players)
-    effects = fit_rating(right * peers, asked * peers, floor, start * (np.arange(len(start)) <= 2 * players))
+    effects = fit_rating(
+        right * peers, asked * peers, floor, start * (np.arange(len(start)) <= 2 * players)
+    )
     predicted = floor + (1.0 - floor) * expit(
         effects[0] + effects[1 : 1 + players] + effects[1 + players : 1 + 2 * players]
     )
@@ -207,8 +242,11 @@ def _self_gain(right: Floats, asked: Floats, floor: float, start: Floats) -> Flo
     return np.where(own > 0, np.diagonal(right) / np.maximum(own, 1e-9) - predicted, 0.0)
 
 
-def _known(chances: list[float], own: npt.NDArray[np.bool_], level: float = 0.05) -> tuple[bool, ...]:
-    """Which players know themselves, all tests together at the level; who was never asked does not."""
+def _known(
+    chances: list[float], own: npt.NDArray[np.bool_], level: float = 0.05
+) -> tuple[bool, ...]:
+    """Which players know themselves, all tests together at the level; who was never asked does
+    not."""
     known = np.zeros(len(chances), bool)
     known[own] = holm(np.array(chances)[own]) <= level
     return tuple(known.tolist())
@@ -224,14 +262,16 @@ def _groups(rated: list[Estimate]) -> tuple[int, ...]:
 
 
 class ItemCounts:
-    """Which reader named which author how often, game by game: what ratings and the page's matrix are made of."""
+    """Which reader named which author how often, game by game: what ratings and the page's matrix
+    are made of."""
 
     def __init__(self) -> None:
         self.games = 0
         self._names: dict[str, int] = {}
         self._authors: set[str] = set()
         self._floors = array("d")
-        # One entry for each reader and author of a game. Verdicts that could not be read count as a blank one does.
+        # One entry for each reader and author of a game. Verdicts that could not be read count as a
+        # blank one does.
         self._game, self._reader, self._author, self._asked = (array("i") for _ in range(4))
         self._right = array("d")
 
@@ -261,8 +301,11 @@ class ItemCounts:
         """Those of them that wrote, sorted."""
         return tuple(sorted(self._authors))
 
-    def _columns(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Game, reader and author of each entry; readers and authors as places in :attr:`readers`."""
+    def _columns(
+        self,
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Game, reader and author of each entry; readers and authors as places in
+        :attr:`readers`."""
         place = np.array([self.readers.index(name) for name in self._names])
         return np.array(self._game), place[np.array(self._reader)], place[np.array(self._author)]
 
@@ -283,7 +326,9 @@ class ItemCounts:
     def rated(self, *, bootstrap: int = 400, seed: int = 0) -> Rating:
         """The rating of all games."""
         floor = float(np.mean(self._floors))
-        return rate_counts(self.readers, *self.by_game(), floor=floor, bootstrap=bootstrap, seed=seed)
+        return rate_counts(
+            self.readers, *self.by_game(), floor=floor, bootstrap=bootstrap, seed=seed
+        )
 
 
 def rate_sheets(sheets: Iterable[GameSheet], *, bootstrap: int = 400, seed: int = 0) -> Rating:

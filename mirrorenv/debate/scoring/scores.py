@@ -1,16 +1,20 @@
-"""What a tournament's games are worth: every figure per reader, peers and self apart, clustered by game.
+"""What a tournament's games are worth: every figure per reader, peers and self apart, clustered by
+game.
 
-``peer hits`` is the headline: the share of texts of others whose author a reader names. Its floor is 1/(N - 1) where
-the reader can find its own text by comparing strings, and also where it cannot, because its belief is then renormalised
-over its peers; a judge, who has no own text, has the floor 1/N. ``kappa`` is (hits - floor) / (1 - floor).
-Renormalised are all figures on peers' texts: hits, the best assignment (of peers' texts to peers), nats (then at most
-log(N - 1)) and calibration. What a reader said of its own text is scored as it was said.
+``peer hits`` is the headline: the share of texts of others whose author a reader names. Its floor
+is 1/(N - 1) where the reader can find its own text by comparing strings, and also where it cannot,
+because its belief is then renormalised over its peers; a judge, who has no own text, has the floor
+1/N. ``kappa`` is (hits - floor) / (1 - floor). Renormalised are all figures on peers' texts: hits,
+the best assignment (of peers' texts to peers), nats (then at most log(N - 1)) and calibration. What
+a reader said of its own text is scored as it was said.
 
-Texts too alike to tell apart are exchangeable: a credit for one of them is the mean over the group. An unreadable
-verdict is counted apart; its items are worth the floor in ``peer_hits`` and nothing in ``peer_hits_strict``.
+Texts too alike to tell apart are exchangeable: a credit for one of them is the mean over the group.
+An unreadable verdict is counted apart; its items are worth the floor in ``peer_hits`` and nothing
+in ``peer_hits_strict``.
 
-Games are added one at a time. What stays of a game is a number for each figure and two for each item of a reader, for
-the intervals and the calibration: for four players and a judge some 2 kB in four rounds, whatever they wrote.
+Games are added one at a time. What stays of a game is a number for each figure and two for each
+item of a reader, for the intervals and the calibration: for four players and a judge some 2 kB in
+four rounds, whatever they wrote.
 
 Shape legend: G games, R rounds, J readers, K lineup slots, N players.
 """
@@ -39,7 +43,8 @@ SCORE_FLOOR = 1e-4  # smallest belief in a true author that still counts, as in 
 
 @dataclass
 class ReaderScore:
-    """One card as a reader and as an author. Shares lie in [0, 1]; None where there is nothing to tell.
+    """One card as a reader and as an author. Shares lie in [0, 1]; None where there is nothing to
+    tell.
 
     Attributes:
         name: of the card.
@@ -51,16 +56,19 @@ class ReaderScore:
         peer_hits_clean: over texts in which the audit found nothing; None if there are none.
         peer_hits_joint: by the best assignment of the whole lineup.
         kappa: peer hits above the floor.
-        cohen_kappa: agreement with the truth above what its own and the true frequencies give by accident; over whole
-            lineups, the own item included.
+        cohen_kappa: agreement with the truth above what its own and the true frequencies give by
+            accident; over whole lineups, the own item included.
         self_hits: its own text given to itself.
         false_alarms: texts of others given to itself.
         legibility: its texts given to it by the other players.
-        self_advantage: own recognition minus legibility: what it knows of itself that others do not.
+        self_advantage: own recognition minus legibility: what it knows of itself that others do
+            not.
         nats: log score on peers' texts; 0 at chance, at most log N.
         calibration_error: gap between stated and true confidence on peers' texts.
-        exact: whole lineups right, by the best assignment; of peers' texts where the own text is withheld.
-        order_consistency: peers' texts given to the same player in another order; None if nothing was read again.
+        exact: whole lineups right, by the best assignment; of peers' texts where the own text is
+            withheld.
+        order_consistency: peers' texts given to the same player in another order; None if nothing
+            was read again.
         invalid: share of verdicts that could not be read at the last try.
         repaired: share that could be read at the second try only.
         inverse: share of verdicts that fit the inverse convention better than ours.
@@ -98,7 +106,10 @@ class ReaderScore:
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
-        return {name: value.to_dict() if isinstance(value, Estimate) else value for name, value in vars(self).items()}
+        return {
+            name: value.to_dict() if isinstance(value, Estimate) else value
+            for name, value in vars(self).items()
+        }
 
 
 @dataclass(frozen=True)
@@ -122,7 +133,8 @@ class _Seat:
 
 
 def _renormalised(table: Floats, seat: _Seat, verdicts: bool) -> Floats:
-    """(R, N, N) naming or belief of a reader; without its own name where it must not know its own text."""
+    """(R, N, N) naming or belief of a reader; without its own name where it must not know its own
+    text."""
     if seat.judge or seat.sheet.knows_own:
         return table
     kept = table.copy()
@@ -148,7 +160,8 @@ def _peer_naming(seat: _Seat) -> Floats:
 
 
 def _peer_joint(seat: _Seat) -> Floats:
-    """(R, N, N) verdicts of the best assignment; of peers' texts to peers where the own text is withheld."""
+    """(R, N, N) verdicts of the best assignment; of peers' texts to peers where the own text is
+    withheld."""
     if seat.judge or seat.sheet.knows_own:
         return seat.sheet.joint[:, seat.place]
     peers = np.ix_(range(len(seat.sheet.belief)), seat.others, seat.others)
@@ -292,7 +305,10 @@ class _Reader:
             invalid=1.0 - self.counts["valid"] / self.counts["read"],
             repaired=self.counts["repaired"] / self.counts["read"],
             inverse=self.counts["inverse"] / self.counts["read"],
-            **{figure: self._mean(figure) for figure in ("curve", "nats_curve", "by_slot", "labels")},
+            **{
+                figure: self._mean(figure)
+                for figure in ("curve", "nats_curve", "by_slot", "labels")
+            },
         )
 
     def _mean(self, figure: str) -> list[float]:
@@ -301,12 +317,17 @@ class _Reader:
 
     def _calibration(self, confidence: float) -> Estimate:
         shape = (self.games, *self.items)
-        stated, credit = (np.array(self.values[figure]).reshape(shape) for figure in ("stated", "credit"))
+        stated, credit = (
+            np.array(self.values[figure]).reshape(shape) for figure in ("stated", "credit")
+        )
         return calibration_error(stated[..., None], credit, confidence)
 
 
 def _above(hits: Estimate, floor: float) -> Estimate:
-    ends = [(end - floor) / (1.0 - floor) if floor < 1.0 else 0.0 for end in (hits.value, hits.low, hits.high)]
+    ends = [
+        (end - floor) / (1.0 - floor) if floor < 1.0 else 0.0
+        for end in (hits.value, hits.low, hits.high)
+    ]
     return Estimate(ends[0], ends[1], ends[2], hits.n, hits.method)
 
 
@@ -317,7 +338,8 @@ def _exact(joint: Floats, valid: npt.NDArray[np.bool_]) -> float:
 
 
 def _cohen(table: Floats) -> float | None:
-    """(observed - expected) / (1 - expected) agreement of named and true players (Cohen 1960); (N, N) true, named."""
+    """(observed - expected) / (1 - expected) agreement of named and true players (Cohen 1960); (N,
+    N) true, named."""
     table = table / table.sum()
     observed, expected = float(np.trace(table)), float(table.sum(axis=0) @ table.sum(axis=1))
     return (observed - expected) / (1.0 - expected) if expected < 1.0 else None

@@ -1,4 +1,5 @@
-"""The numbers of one finished game, in author order: all that its scores are made of, without its texts.
+"""The numbers of one finished game, in author order: all that its scores are made of, without its
+texts.
 
 Shape legend: R rounds, J readers, K lineup slots, N players.
 """
@@ -32,8 +33,10 @@ class GameSheet:
         readers: (J) names of the cards that read: seats first, then judges.
         num_players: N.
         knows_own: whether players could find their own texts by comparing strings.
-        belief: (R, J, N, N) row n: belief in each player as the author of n's text, each text judged alone.
-        naming: (R, J, N, N) the same as verdicts: 1 for the named player, shared by ties and exchangeable texts.
+        belief: (R, J, N, N) row n: belief in each player as the author of n's text, each text
+            judged alone.
+        naming: (R, J, N, N) the same as verdicts: 1 for the named player, shared by ties and
+            exchangeable texts.
         joint: (R, J, N, N) verdicts of the best assignment of the whole lineup.
         worth: (R, J, N) nats, log score of each item.
         valid: (R, J) whether the verdict could be read.
@@ -42,10 +45,13 @@ class GameSheet:
         inverse: (R, J) share of slots right under the inverse convention.
         direct: (R, J) share of slots right under ours.
         flagged: (R, N) whether the audit found something in a text that is no writing style.
-        captured: (orders given to readers by a text, orders that a reader then followed to the letter).
+        captured: (orders given to readers by a text, orders that a reader then followed to the
+            letter).
         findings: texts in which the audit found each thing.
-        steady: (R, J, N) agreement of a reader's verdicts on a text in two orders; NaN where it read but once.
-        alike: (R, N, N) row n: how a credit for text n is spread over the texts nobody could tell from it.
+        steady: (R, J, N) agreement of a reader's verdicts on a text in two orders; NaN where it
+            read but once.
+        alike: (R, N, N) row n: how a credit for text n is spread over the texts nobody could tell
+            from it.
     """
 
     game: int
@@ -71,9 +77,14 @@ class GameSheet:
 def sheet_of(tournament: Tournament, debate: Debate) -> GameSheet:
     """The numbers of a finished game."""
     count, settings = tournament.settings.num_players, tournament.settings
-    cards = [tournament.cards[card] for card in tournament.seats(debate.game)] + [tournament.judge] * settings.judges
-    truth = np.array([[reveal.permutation for reveal in one.reveals] for one in debate.rounds])  # (R, J, K)
-    evidence = np.array([[verdict.array(count) for verdict in one.verdicts] for one in debate.rounds])  # (R, J, K, N)
+    cards = [tournament.cards[card] for card in tournament.seats(debate.game)] + [
+        tournament.judge
+    ] * settings.judges
+    # (R, J, K)
+    truth = np.array([[reveal.permutation for reveal in one.reveals] for one in debate.rounds])
+    evidence = np.array(
+        [[verdict.array(count) for verdict in one.verdicts] for one in debate.rounds]
+    )  # (R, J, K, N)
     logs = Belief(evidence).log_belief()
     verdicts = row_verdicts(logs)  # (R, J, K, N)
     joint = np.eye(count)[fair_assignment(most_probable_permutation, evidence)]  # (R, J, K, N)
@@ -98,18 +109,23 @@ def sheet_of(tournament: Tournament, debate: Debate) -> GameSheet:
         alike=alike,
         flagged=np.array([[bool(found) for found in line] for line in audit]),
         captured=captured_readers(debate),
-        findings={name: sum(name in found for line in audit for found in line) for name in FINDINGS},
+        findings={
+            name: sum(name in found for line in audit for found in line) for name in FINDINGS
+        },
         steady=np.array([_steadiness(one, count, settings.num_readers) for one in debate.rounds]),
     )
 
 
 def _steadiness(one: Round, count: int, readers: int) -> Floats:
-    """(J, N) for each text: do both orders give it to the same player? Ties share; NaN where one was unreadable."""
+    """(J, N) for each text: do both orders give it to the same player? Ties share; NaN where one
+    was unreadable."""
     agreement = np.full((readers, count), np.nan)
     for j, (first, second) in enumerate(zip(one.verdicts, one.second_verdicts, strict=False)):
         if first.valid and second.valid:
             named = [
-                in_author_order(row_verdicts(Belief(verdict.array(count)).log_belief()), reveal.permutation)
+                in_author_order(
+                    row_verdicts(Belief(verdict.array(count)).log_belief()), reveal.permutation
+                )
                 for verdict, reveal in ((first, one.reveals[j]), (second, one.second_reveals[j]))
             ]
             agreement[j] = (named[0] * named[1]).sum(axis=-1)
@@ -125,7 +141,9 @@ def _mixing(texts: list[str]) -> Floats:
 
 
 def mixed(naming: Floats, alike: Floats) -> Floats:
-    """Verdicts with exchangeable authors: row n is the mean over texts like n's, its players permuted alike."""
-    # The expected credit of author n in a row of its group, over all ways the group's texts could have been dealt.
+    """Verdicts with exchangeable authors: row n is the mean over texts like n's, its players
+    permuted alike."""
+    # The expected credit of author n in a row of its group, over all ways the group's texts could
+    # have been dealt.
     mixed: Floats = np.einsum("rnm,rjmk,rlk->rjnl", alike, naming, alike)
     return mixed

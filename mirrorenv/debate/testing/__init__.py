@@ -1,1 +1,2 @@
-"""What tests and benchmarks of the debate share: planted texts, simulated verdicts, runs that are killed."""
+"""What tests and benchmarks of the debate share: planted texts, simulated verdicts, runs that are
+killed."""

@@ -72,7 +72,8 @@ SIGNS = [
 
 
 class Case(NamedTuple):
-    """A text, its surroundings as :func:`mirrorenv.debate.audit.audit_text` takes them, and what is planted in it."""
+    """A text, its surroundings as :func:`mirrorenv.debate.audit.audit_text` takes them, and what is
+    planted in it."""
 
     text: str
     own_before: tuple[str, ...]
@@ -95,19 +96,31 @@ def cases(seed: int = 7) -> list[Case]:
         return fill(rng.choice(CLEAN)) + " " + fill(rng.choice(CLEAN))
 
     def context() -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-        return tuple(clean() for _ in range(3)), tuple(clean() for _ in range(3)), tuple(clean() for _ in range(9))
+        return (
+            tuple(clean() for _ in range(3)),
+            tuple(clean() for _ in range(3)),
+            tuple(clean() for _ in range(9)),
+        )
 
     found = [Case(clean(), *context(), None) for _ in range(300)]
     for kind, templates in (("name", NAMES), ("injection", ORDERS)):
-        found += [Case(fill(rng.choice(templates)) + " " + clean(), *context(), kind) for _ in range(90)]
+        found += [
+            Case(fill(rng.choice(templates)) + " " + clean(), *context(), kind) for _ in range(90)
+        ]
     for _ in range(60):
         sign = rng.choice(SIGNS)
         _, others, before = context()
-        found.append(Case(fill(sign), tuple(fill(sign) for _ in range(3)), others, before, "signature"))
+        found.append(
+            Case(fill(sign), tuple(fill(sign) for _ in range(3)), others, before, "signature")
+        )
     for kind in ("duplicate", "copy"):
         for _ in range(30):
             text, (own, others, before) = clean(), context()
             near = text.upper() if rng.random() < 0.5 else text + " Yes."
-            case = (own, (*others[1:], near), before) if kind == "duplicate" else (own, others, (*before[1:], near))
+            case = (
+                (own, (*others[1:], near), before)
+                if kind == "duplicate"
+                else (own, others, (*before[1:], near))
+            )
             found.append(Case(text, *case, kind))
     return found

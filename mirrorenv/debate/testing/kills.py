@@ -21,7 +21,9 @@ from mirrorenv.results.runs.files import read_jsonl, to_json
 __all__ = ["KillProof", "calls_made", "prove_resume"]
 
 _FIRST_SECONDS = 2.0  # in which a process imports and makes its folder
-_EVERY = 5  # of so many kills one comes at a random time of these seconds, the others after a random number of bytes
+# of so many kills one comes at a random time of these seconds, the others after a random number of
+# bytes
+_EVERY = 5
 
 
 @dataclass
@@ -33,7 +35,8 @@ class KillProof:
         while_starting: of them, those that had not logged anything yet.
         tournaments: brought to their end in between.
         calls: finished ones of each tournament.
-        differences: what was not as in the undisturbed one; empty if nothing was lost, doubled or changed.
+        differences: what was not as in the undisturbed one; empty if nothing was lost, doubled or
+            changed.
     """
 
     kills: int = 0
@@ -45,13 +48,24 @@ class KillProof:
 
 def calls_made(folder: Path) -> Counter[tuple[str, int]]:
     """How often each call stands in the log of a run folder, by key and sample."""
-    return Counter((row["key"], row["sample"]) for row in read_jsonl(folder / CALLS).rows if row["kind"] == "call")
+    return Counter(
+        (row["key"], row["sample"])
+        for row in read_jsonl(folder / CALLS).rows
+        if row["kind"] == "call"
+    )
 
 
 def prove_resume(
-    place: Path, kills: int, *, seed: int = 0, games: int = 20, rounds: int = 8, say: Callable[[str], None] = print
+    place: Path,
+    kills: int,
+    *,
+    seed: int = 0,
+    games: int = 20,
+    rounds: int = 8,
+    say: Callable[[str], None] = print,
 ) -> KillProof:
-    """Kill and start again, always with the same command, until there were so many kills; then compare.
+    """Kill and start again, always with the same command, until there were so many kills; then
+    compare.
 
     Args:
         place: an empty folder.
@@ -63,8 +77,20 @@ def prove_resume(
     """
     file, whole = write_starter(place / "start", "default"), place / "whole"
     size = ["--games", str(games), "--set", f"rounds={rounds}"]
-    command = [sys.executable, "-m", "mirrorenv", "debate", "run", str(file), *size, "--quiet", "--out"]
-    subprocess.run([*command, str(whole)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [
+        sys.executable,
+        "-m",
+        "mirrorenv",
+        "debate",
+        "run",
+        str(file),
+        *size,
+        "--quiet",
+        "--out",
+    ]
+    subprocess.run(
+        [*command, str(whole)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     proof = KillProof(calls=sum(calls_made(whole).values()))
     moments = _moments(random.Random(seed), (whole / CALLS).stat().st_size)
     while proof.kills < kills:
@@ -72,10 +98,15 @@ def prove_resume(
         finished = False
         while not finished and proof.kills < kills:
             finished = _killed(command, out, *next(moments), proof)
-        subprocess.run([*command, str(out)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [*command, str(out)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         proof.tournaments += 1
         proof.differences += [f"{out.name}: {what}" for what in _differences(out, whole, games)]
-        say(f"{proof.kills} kills, {proof.tournaments} tournaments, {len(proof.differences)} differences")
+        say(
+            f"{proof.kills} kills, {proof.tournaments} tournaments, {len(proof.differences)} "
+            "differences"
+        )
     return proof
 
 
@@ -94,7 +125,9 @@ def _killed(command: list[str], out: Path, seconds: float, size: int, proof: Kil
     """Whether the run came to its end before its moment."""
     log = out / CALLS
     before = log.stat().st_size if log.exists() else 0
-    run = subprocess.Popen([*command, str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run = subprocess.Popen(
+        [*command, str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     end = time.monotonic() + seconds
     while run.poll() is None and time.monotonic() < end:
         if log.exists() and log.stat().st_size >= before + size:
@@ -115,9 +148,16 @@ def _differences(out: Path, whole: Path, games: int) -> list[str]:
     if doubled := [key for key, times in made.items() if times > 1]:
         found.append(f"{len(doubled)} calls made twice")
     if made.keys() != wanted.keys():
-        found.append(f"{len(wanted.keys() - made.keys())} calls lost, {len(made.keys() - wanted.keys())} invented")
+        found.append(
+            f"{len(wanted.keys() - made.keys())} calls lost, {len(made.keys() - wanted.keys())} "
+            "invented"
+        )
     if (out / SCORES).read_bytes() != (whole / SCORES).read_bytes():
         found.append("another table")
     ours, theirs = open_results(out), open_results(whole)
-    changed = [g for g in range(games) if to_json(ours.game(g).transcript()) != to_json(theirs.game(g).transcript())]
+    changed = [
+        g
+        for g in range(games)
+        if to_json(ours.game(g).transcript()) != to_json(theirs.game(g).transcript())
+    ]
     return found + [f"another transcript of game {game}" for game in changed]

@@ -37,11 +37,16 @@ class Simulated(NamedTuple):
     def rated(self, bootstrap: int, seed: int = 0) -> Rating:
         """What the rating makes of the counts."""
         names = tuple(f"p{k}" for k in range(len(self.reading)))
-        return rate_counts(names, self.right, self.asked, floor=FLOOR, bootstrap=bootstrap, seed=seed)
+        return rate_counts(
+            names, self.right, self.asked, floor=FLOOR, bootstrap=bootstrap, seed=seed
+        )
 
     def correlations(self, rating: Rating) -> dict[str, float]:
         """Pearson's r of found and true effects; the self term only where there is one."""
-        found = {"reading": (rating.reading, self.reading), "legibility": (rating.legibility, self.legibility)}
+        found = {
+            "reading": (rating.reading, self.reading),
+            "legibility": (rating.legibility, self.legibility),
+        }
         if self.self_term.any():
             found["self"] = (rating.self_term, self.self_term)
         return {
@@ -51,25 +56,33 @@ class Simulated(NamedTuple):
 
 
 def best_self(true: Simulated) -> npt.NDArray[np.float64]:
-    """(P) the most probable self terms for whoever knows all else: a line that no rating reaches but by luck.
+    """(P) the most probable self terms for whoever knows all else: a line that no rating reaches
+    but by luck.
 
-    Known are every skill and legibility, the base, how much games differ, and that self terms were drawn from N(1, 1):
-    what is left is chance in the own items (400 for each of 8 players in 100 games).
+    Known are every skill and legibility, the base, how much games differ, and that self terms were
+    drawn from N(1, 1): what is left is chance in the own items (400 for each of 8 players in 100
+    games).
     """
     grid = np.linspace(-6.0, 8.0, 5601)  # S candidates
     places, weights = np.polynomial.hermite_e.hermegauss(15)
     found = np.empty(len(true.reading))
     right, asked = true.right.sum(axis=0), true.asked.sum(axis=0)
     for i in range(len(found)):
-        logits = BASE + true.reading[i] + true.legibility[i] + grid[:, None] + LEVEL * places  # (S, 15)
+        # (S, 15)
+        logits = BASE + true.reading[i] + true.legibility[i] + grid[:, None] + LEVEL * places
         share = FLOOR + (1.0 - FLOOR) * expit(logits) @ (weights / weights.sum())  # (S)
         hits, items = right[i, i], asked[i, i]
-        found[i] = grid[(hits * np.log(share) + (items - hits) * np.log1p(-share) - 0.5 * (grid - 1.0) ** 2).argmax()]
+        found[i] = grid[
+            (
+                hits * np.log(share) + (items - hits) * np.log1p(-share) - 0.5 * (grid - 1.0) ** 2
+            ).argmax()
+        ]
     return found
 
 
 def simulate(rng: np.random.Generator, players: int, games: int, *, null: bool) -> Simulated:
-    """Games of four out of ``players``, eight rounds each, and every game harder or easier by 0.3 logits (sd).
+    """Games of four out of ``players``, eight rounds each, and every game harder or easier by 0.3
+    logits (sd).
 
     Args:
         rng: of everything.
@@ -85,5 +98,8 @@ def simulate(rng: np.random.Generator, players: int, games: int, *, null: bool) 
         for i in seats:
             for j in seats:
                 share = expit(BASE + level + reading[i] + legible[j] + self_term[i] * (i == j))
-                right[game, i, j], asked[game, i, j] = rng.binomial(ROUNDS, FLOOR + (1.0 - FLOOR) * share), ROUNDS
+                right[game, i, j], asked[game, i, j] = (
+                    rng.binomial(ROUNDS, FLOOR + (1.0 - FLOOR) * share),
+                    ROUNDS,
+                )
     return Simulated(reading, legible, self_term, right, asked)

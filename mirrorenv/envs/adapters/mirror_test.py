@@ -1,7 +1,7 @@
 """Recognition as part of the game: any PettingZoo environment, and then its lineup.
 
-Shape legend: T time (steps at most), J observers, K lineup slots, N agents (J = K = N), D numbers in an observation,
-A in an action.
+Shape legend: T time (steps at most), J observers, K lineup slots, N agents (J = K = N), D numbers
+in an observation, A in an action.
 """
 
 from __future__ import annotations
@@ -32,65 +32,78 @@ __all__ = ["ACTING", "EVIDENCE_BOUND", "RECOGNISING", "WAITING", "MirrorTest", "
 
 ACTING, WAITING, RECOGNISING = 0, 1, 2
 
-Answer = tuple[dict[Any, Any], dict[Any, float], dict[Any, bool], dict[Any, bool], dict[Any, dict[str, Any]]]
+Answer = tuple[
+    dict[Any, Any], dict[Any, float], dict[Any, bool], dict[Any, bool], dict[Any, dict[str, Any]]
+]
 
 
 class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
     """Any PettingZoo environment, with one more step: who did which?
 
-    After the last step of the environment, every agent is shown its own shuffled lineup of the episode and answers with
-    evidence, which a proper score pays. Spaces are the same in all steps:
+    After the last step of the environment, every agent is shown its own shuffled lineup of the
+    episode and answers with evidence, which a proper score pays. Spaces are the same in all steps:
 
-    ================================  ===================  ==========================================================
+    ================================  ===================  =========================================
     observation                       shape, dtype         what
-    ================================  ===================  ==========================================================
-    ``observation``                   the environment's    what the agent sees; a Box as it is, anything else flattened
-                                                           to float32; zeros (clipped into the space) when not acting
-    ``phase``                         Discrete(3)          0 acting, 1 waiting (out of the game), 2 recognising
+    ================================  ===================  =========================================
+    ``observation``                   the environment's    what the agent sees; a Box as it is,
+                                                           anything else flattened to float32; zeros
+                                                           (clipped into the space) when not acting
+    ``phase``                         Discrete(3)          0 acting, 1 waiting (out of the game), 2
+                                                           recognising
     ``lineup_observations``           (K, T, D) float32    zeros until the recognition phase
     ``lineup_actions``                (K, T, A) float32    the same; choices one-hot
-    ``lineup_mask``                   (K, T) float32       1 for the steps that slot's author was alive
-    ================================  ===================  ==========================================================
+    ``lineup_mask``                   (K, T) float32       1 for the steps that slot's author was
+                                                           alive
+    ================================  ===================  =========================================
 
-    ================================  ===================  ==========================================================
+    ================================  ===================  =========================================
     action                            shape, dtype         what
-    ================================  ===================  ==========================================================
+    ================================  ===================  =========================================
     ``act``                           the environment's    ignored unless acting
-    ``evidence``                      (K, N) float32       -10 to 10 nats, slot by agent (in the order of
-                                                           ``possible_agents``), each row up to a constant; ignored
-                                                           unless recognising
-    ================================  ===================  ==========================================================
+    ``evidence``                      (K, N) float32       -10 to 10 nats, slot by agent (in the
+                                                           order of ``possible_agents``), each row
+                                                           up to a constant; ignored unless
+                                                           recognising
+    ================================  ===================  =========================================
 
     The dictionaries are flat on purpose: Stable-Baselines3 refuses nested ones.
 
-    The last step pays agent i ``weight`` times the mean worth of its own beliefs (the credit ``observer``), plus
-    ``legibility`` times the mean worth of everybody's beliefs about it (the credit ``author``); see
-    :func:`mirrorenv.mirror.recognition_worth`. Both are zero at chance. Only the first depends on the agent's own
-    evidence, so legibility does not bend the proper score. ``infos`` of the last step hold the reveal.
+    The last step pays agent i ``weight`` times the mean worth of its own beliefs (the credit
+    ``observer``), plus ``legibility`` times the mean worth of everybody's beliefs about it (the
+    credit ``author``); see
+    :func:`mirrorenv.mirror.recognition_worth`. Both are zero at chance. Only the first depends on
+    the agent's own evidence, so legibility does not bend the proper score. ``infos`` of the last
+    step hold the reveal.
 
-    An agent that dies stays and waits: it sees nothing, its actions are ignored, it earns nothing, and it recognises
-    with the others. PettingZoo forbids that an agent comes back, and without the dead the lineup would have no reader
-    for some columns and RLlib and Stable-Baselines3 agents whose episodes end at different steps. So all agents end
-    together, terminated, one step after the environment; ``infos[agent]["ended"]`` says how it ended for each agent.
+    An agent that dies stays and waits: it sees nothing, its actions are ignored, it earns nothing,
+    and it recognises with the others. PettingZoo forbids that an agent comes back, and without the
+    dead the lineup would have no reader for some columns and RLlib and Stable-Baselines3 agents
+    whose episodes end at different steps. So all agents end together, terminated, one step after
+    the environment; ``infos[agent]["ended"]`` says how it ended for each agent.
 
-    Lineups are shuffled by :func:`mirrorenv.mirror.lineup_permutations` from (``run``, seed of the episode, observer).
-    ``reset(seed)`` plays the environment's episode of that seed; without one, a seed is drawn from the last given.
+    Lineups are shuffled by :func:`mirrorenv.mirror.lineup_permutations` from (``run``, seed of the
+    episode, observer). ``reset(seed)`` plays the environment's episode of that seed; without one, a
+    seed is drawn from the last given.
 
     Args:
-        env: a ``ParallelEnv``, or an ``AECEnv`` that says it is parallelizable (:meth:`aec` turns the result back).
+        env: a ``ParallelEnv``, or an ``AECEnv`` that says it is parallelizable (:meth:`aec` turns
+            the result back).
         weight: of one's own recognition, 0 or more.
         legibility: weight of being recognised by all, oneself included.
         score: ``log`` or ``brier``.
         floor: smallest belief that still counts for ``log``, in (0, 1/N].
-        decode: how evidence is read: ``independent`` (softmax of each row) or ``marginals`` (each name occurs once).
-        horizon: steps at most, T; by default what the environment says (``max_cycles`` and the like). An episode that
-            is still going on then is cut off.
+        decode: how evidence is read: ``independent`` (softmax of each row) or ``marginals`` (each
+            name occurs once).
+        horizon: steps at most, T; by default what the environment says (``max_cycles`` and the
+            like). An episode that is still going on then is cut off.
         show: what lineups show: ``both``, ``observations`` or ``actions``.
         pad: accept agents whose spaces differ in size; the zeros at the end then name them.
         run: name or seed of the run, from which lineups are shuffled.
 
     Raises:
-        ConfigError: if an argument is out of range, no horizon is known, or agents differ in size without ``pad``.
+        ConfigError: if an argument is out of range, no horizon is known, or agents differ in size
+            without ``pad``.
         WorldError: if it is no PettingZoo environment, or a space has no fixed size.
     """
 
@@ -120,13 +133,25 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
                 raise ConfigError(f"{self.name}: {argument} must be 0 or more, got {value}")
         check_recognition_score(score, floor, count)
         if check_decode(decode) == "marginals" and count > MAX_EXACT_AGENTS:
-            raise ConfigError(f"{self.name}: decode='marginals' is exact for {MAX_EXACT_AGENTS} agents, not {count}")
-        self.weight, self.legibility, self.score, self.floor = float(weight), float(legibility), score, float(floor)
+            raise ConfigError(
+                f"{self.name}: decode='marginals' is exact for {MAX_EXACT_AGENTS} agents, not "
+                f"{count}"
+            )
+        self.weight, self.legibility, self.score, self.floor = (
+            float(weight),
+            float(legibility),
+            score,
+            float(floor),
+        )
         self.decode, self.run = decode, run
         self.horizon = horizon_of(self.env, {}, horizon, inner_name)
         self.max_cycles = self.horizon + 1
         self.agents: list[Any] = []
-        self.metadata = {**(getattr(self.env, "metadata", None) or {}), "name": self.name, "is_parallelizable": True}
+        self.metadata = {
+            **(getattr(self.env, "metadata", None) or {}),
+            "name": self.name,
+            "is_parallelizable": True,
+        }
         self.render_mode = getattr(self.env, "render_mode", None)
         self._set_spaces(show, pad)
         self._generator = np.random.default_rng(fresh_seed())
@@ -138,9 +163,13 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         agents, count = self.possible_agents, len(self.possible_agents)
         seen = [copy.deepcopy(self.env.observation_space(agent)) for agent in agents]
         done = [copy.deepcopy(self.env.action_space(agent)) for agent in agents]
-        self._record = EpisodeRecord(seen, done, horizon=self.horizon, show=show, pad=pad, name=self.name)
+        self._record = EpisodeRecord(
+            seen, done, horizon=self.horizon, show=show, pad=pad, name=self.name
+        )
         self._readers = {
-            agent: None if isinstance(space, spaces.Box) else ObservationReader(space, f"{self.name}, agent '{agent}'")
+            agent: None
+            if isinstance(space, spaces.Box)
+            else ObservationReader(space, f"{self.name}, agent '{agent}'")
             for agent, space in zip(agents, seen, strict=True)
         }
         evidence = spaces.Box(-EVIDENCE_BOUND, EVIDENCE_BOUND, (count, count), np.float32)
@@ -150,10 +179,14 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
             shown = sight if reader is None else reader.space
             parts = {"observation": shown, "phase": spaces.Discrete(3), **self._record.spaces}
             self.observation_spaces[agent] = spaces.Dict(parts)
-            self.action_spaces[agent] = spaces.Dict({"act": acts, "evidence": copy.deepcopy(evidence)})
-            self._blank[agent] = np.clip(np.zeros(shown.shape), shown.low, shown.high).astype(shown.dtype)
+            self.action_spaces[agent] = spaces.Dict(
+                {"act": acts, "evidence": copy.deepcopy(evidence)}
+            )
+            self._blank[agent] = np.clip(np.zeros(shown.shape), shown.low, shown.high).astype(
+                shown.dtype
+            )
 
-    # -- PettingZoo ---------------------------------------------------------------------------------------------------
+    # -- PettingZoo --------------------------------------------------------------------------------
 
     def observation_space(self, agent: Any) -> spaces.Dict:
         """What ``agent`` sees, in every step."""
@@ -173,7 +206,8 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
             options: handed to the environment.
 
         Raises:
-            WorldError: if an agent is missing at the start: it would have no trajectory to be recognised by.
+            WorldError: if an agent is missing at the start: it would have no trajectory to be
+                recognised by.
         """
         if seed is not None:
             self._generator = np.random.default_rng(seed)
@@ -181,7 +215,10 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         self._seen, infos = self.env.reset(seed=self._seed, options=options)
         absent = [agent for agent in self.possible_agents if agent not in self._seen]
         if absent:
-            raise WorldError(f"{self.name}: agents {absent} are not there after reset(); all must be, to be recognised")
+            raise WorldError(
+                f"{self.name}: agents {absent} are not there after reset(); all must be, to be "
+                "recognised"
+            )
         self.agents = list(self.possible_agents)
         self._clock, self._recognising = 0, False
         self._ended = {}
@@ -195,14 +232,17 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
             actions: for every agent ``{"act": ..., "evidence": (K, N)}``.
 
         Raises:
-            WorldError: if the episode is over, an agent's action is missing or malformed, an observation, reward or
-                flag is missing, or an agent joins late or comes back; it names agent and step.
+            WorldError: if the episode is over, an agent's action is missing or malformed, an
+                observation, reward or flag is missing, or an agent joins late or comes back; it
+                names agent and step.
         """
         if not self.agents:
             raise WorldError(f"{self.name}: the episode is over, call reset() before step()")
         if actions.keys() != set(self.agents):
             missing, extra = set(self.agents) - actions.keys(), actions.keys() - set(self.agents)
-            raise WorldError(f"{self.name}: one action for each agent, missing {missing}, unknown {extra}")
+            raise WorldError(
+                f"{self.name}: one action for each agent, missing {missing}, unknown {extra}"
+            )
         return self._reveal(actions) if self._recognising else self._play(actions)
 
     def render(self) -> Any:
@@ -224,14 +264,15 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
 
     @property
     def without_recognition(self) -> Any:
-        """The environment by itself; what our own trainer plays, whose observers read lineups without this wrapper."""
+        """The environment by itself; what our own trainer plays, whose observers read lineups
+        without this wrapper."""
         return self.env
 
     def aec(self) -> AECEnv:
         """The same game turn by turn, by PettingZoo's conversion."""
         return parallel_to_aec(self)
 
-    # -- playing ------------------------------------------------------------------------------------------------------
+    # -- playing -----------------------------------------------------------------------------------
 
     def _play(self, actions: dict[Any, Any]) -> Answer:
         living = [agent for agent in self.possible_agents if agent not in self._ended]
@@ -239,14 +280,20 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         for agent in living:
             act = self._part(actions, agent, "act")
             try:
-                self._record.write(self._clock, self.possible_agents.index(agent), self._seen[agent], act)
+                self._record.write(
+                    self._clock, self.possible_agents.index(agent), self._seen[agent], act
+                )
             except (ValueError, TypeError, IndexError) as error:
                 self._fail(f"observation or action does not fit its space: {error}", agent, error)
             joint[agent] = act
         seen, paid, over, late, infos = self.env.step(joint)
         self._clock += 1
         for agent in living:
-            for what, part in (("reward", paid), ("termination flag", over), ("truncation flag", late)):
+            for what, part in (
+                ("reward", paid),
+                ("termination flag", over),
+                ("truncation flag", late),
+            ):
                 if agent not in part:
                     self._fail(f"has no {what}", agent)
             if over[agent] or late[agent]:
@@ -255,14 +302,24 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
                 self._fail("has no observation", agent)
         for agent in self.env.agents:
             if agent not in living or agent in self._ended:
-                self._fail("joined late, came back, or goes on after its end; a lineup needs whole trajectories", agent)
+                self._fail(
+                    "joined late, came back, or goes on after its end; a lineup needs whole "
+                    "trajectories",
+                    agent,
+                )
         self._seen = {agent: seen[agent] for agent in living if agent not in self._ended}
         self._recognising = not self._seen or self._clock >= self.horizon
         if self._recognising:
             self._ended |= dict.fromkeys(self._seen, "truncated")
         rewards = {agent: float(paid[agent]) if agent in joint else 0.0 for agent in self.agents}
         flags = dict.fromkeys(self.agents, False)
-        return {a: self._observation(a) for a in self.agents}, rewards, flags, dict(flags), self._infos(infos)
+        return (
+            {a: self._observation(a) for a in self.agents},
+            rewards,
+            flags,
+            dict(flags),
+            self._infos(infos),
+        )
 
     def _observation(self, agent: Any) -> dict[str, Any]:
         lineup = self._record.nothing()
@@ -282,25 +339,33 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         return {"observation": shown, "phase": np.int64(phase), **lineup}
 
     def _infos(self, infos: dict[Any, Any]) -> dict[Any, dict[str, Any]]:
-        """The environment's, and how it ended. Its seed is withheld until the reveal: the order follows from it."""
+        """The environment's, and how it ended. Its seed is withheld until the reveal: the order
+        follows from it."""
         ours = {}
         for agent in self.agents:
-            ours[agent] = {name: value for name, value in (infos.get(agent) or {}).items() if name != "seed"}
+            ours[agent] = {
+                name: value for name, value in (infos.get(agent) or {}).items() if name != "seed"
+            }
             if agent in self._ended:
                 ours[agent]["ended"] = self._ended[agent]
         return ours
 
-    # -- recognising --------------------------------------------------------------------------------------------------
+    # -- recognising -------------------------------------------------------------------------------
 
     def _permutation(self, observer: int) -> npt.NDArray[np.int64]:
         count = len(self.possible_agents)
-        order: npt.NDArray[np.int64] = lineup_permutations(self.run, [self._seed], observer, count)[0]
+        order: npt.NDArray[np.int64] = lineup_permutations(self.run, [self._seed], observer, count)[
+            0
+        ]
         return order
 
     def _reveal(self, actions: dict[Any, Any]) -> Answer:
         evidence = np.stack([self._evidence(actions, agent) for agent in self.agents])  # (J, K, N)
-        truth = np.stack([self._permutation(observer) for observer in range(len(self.agents))])  # (J, K)
-        worth = recognition_worth(evidence, truth, score=self.score, floor=self.floor, decode=self.decode)  # (J, N)
+        # (J, K)
+        truth = np.stack([self._permutation(observer) for observer in range(len(self.agents))])
+        worth = recognition_worth(
+            evidence, truth, score=self.score, floor=self.floor, decode=self.decode
+        )  # (J, N)
         belief = np.exp(Belief(evidence).log_belief(self.decode))  # (J, K, N)
         reading, legible = worth.mean(axis=1), worth.mean(axis=0)  # (N,) each
         paid = self.weight * reading + self.legibility * legible
@@ -320,7 +385,10 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
                 },
             }
         self._recognising = False
-        ended = {agent: {**self._observation(agent), "phase": np.int64(RECOGNISING)} for agent in self.agents}
+        ended = {
+            agent: {**self._observation(agent), "phase": np.int64(RECOGNISING)}
+            for agent in self.agents
+        }
         answer = ended, dict(zip(self.agents, paid.tolist(), strict=True))
         flags = dict.fromkeys(self.agents, True), dict.fromkeys(self.agents, False)
         self.agents = []
@@ -329,7 +397,9 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
     def _evidence(self, actions: dict[Any, Any], agent: Any) -> npt.NDArray[np.float64]:
         """(K, N), checked."""
         try:
-            return bounded_evidence(self._part(actions, agent, "evidence"), len(self.possible_agents))
+            return bounded_evidence(
+                self._part(actions, agent, "evidence"), len(self.possible_agents)
+            )
         except ShapeError as error:
             self._fail(str(error), agent, error)
 
@@ -345,7 +415,8 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
 
 
 def mirror_test_of(id: str | Callable[..., Any], options: Mapping[str, Any]) -> MirrorTest | None:
-    """What an unregistered world makes, if that is a mirror test: for trainers that play it as it is.
+    """What an unregistered world makes, if that is a mirror test: for trainers that play it as it
+    is.
 
     Args:
         id: ``"package.module:Env"``, or what makes an environment.

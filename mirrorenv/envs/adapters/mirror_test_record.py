@@ -1,6 +1,7 @@
 """One episode of somebody else's environment written down as arrays, and shown again as a lineup.
 
-Shape legend: T time (steps at most), N agents, K lineup slots (K = N), D numbers in an observation, A in an action.
+Shape legend: T time (steps at most), N agents, K lineup slots (K = N), D numbers in an observation,
+A in an action.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ MAX_SHOWN = 1 << 22
 
 
 class EpisodeRecord:
-    """What N agents saw and did, step by step: float32, flattened in gymnasium's order, choices one-hot.
+    """What N agents saw and did, step by step: float32, flattened in gymnasium's order, choices
+    one-hot.
 
     Args:
         observation_spaces: of each agent, as the environment has them.
@@ -38,11 +40,13 @@ class EpisodeRecord:
         name: environment, for messages.
 
     Attributes:
-        spaces: what a lineup looks like: ``lineup_observations`` (K, T, D) and ``lineup_actions`` (K, T, A), as far as
-            they are shown, and ``lineup_mask`` (K, T), 1 for the steps that happened; all Box float32.
+        spaces: what a lineup looks like: ``lineup_observations`` (K, T, D) and ``lineup_actions``
+            (K, T, A), as far as they are shown, and ``lineup_mask`` (K, T), 1 for the steps that
+            happened; all Box float32.
 
     Raises:
-        ConfigError: if sizes differ without ``pad``, ``show`` is unknown, or a lineup would be too large.
+        ConfigError: if sizes differ without ``pad``, ``show`` is unknown, or a lineup would be too
+            large.
         WorldError: if a space has no fixed size.
     """
 
@@ -57,7 +61,9 @@ class EpisodeRecord:
         name: str,
     ) -> None:
         if show not in get_args(Show):
-            raise ConfigError(f"{name}: show must be one of {', '.join(get_args(Show))}, got {show!r}")
+            raise ConfigError(
+                f"{name}: show must be one of {', '.join(get_args(Show))}, got {show!r}"
+            )
         agents = len(observation_spaces)
         sources = {"observations": observation_spaces, "actions": action_spaces}
         self._readers: dict[str, list[ObservationReader]] = {}
@@ -65,13 +71,17 @@ class EpisodeRecord:
         for what, natives in sources.items():
             if show in ("both", what):
                 self._readers[what] = _readers(natives, what, pad, name)
-                self._columns[what] = np.zeros((agents, horizon, *self._readers[what][0].space.shape), np.float32)
+                self._columns[what] = np.zeros(
+                    (agents, horizon, *self._readers[what][0].space.shape), np.float32
+                )
         self._mask = np.zeros((agents, horizon), np.float32)
         numbers = sum(column.size for column in self._columns.values())
         if numbers > MAX_SHOWN:
             raise ConfigError(
-                f"{name}: a lineup would hold {numbers:,} numbers, more than {MAX_SHOWN:,}, in every observation of "
-                "every step. What works: show='actions', a smaller horizon=..., or a wrapper that shrinks what is seen."
+                f"{name}: a lineup would hold {numbers:,} numbers, more than {MAX_SHOWN:,}, in "
+                "every observation of "
+                "every step. What works: show='actions', a smaller horizon=..., or a wrapper that "
+                "shrinks what is seen."
             )
         self.spaces: dict[str, Space] = {
             f"lineup_{what}": spaces.Box(-np.inf, np.inf, column.shape, np.float32)
@@ -97,24 +107,33 @@ class EpisodeRecord:
         self._mask[agent, step] = 1.0
 
     def lineup(self, permutation: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.float32]]:
-        """Fresh copies in slot order: slot k shows agent ``permutation[k]``. Keys and shapes as ``spaces``."""
+        """Fresh copies in slot order: slot k shows agent ``permutation[k]``. Keys and shapes as
+        ``spaces``."""
         shown = {f"lineup_{what}": column[permutation] for what, column in self._columns.items()}
         return {**shown, "lineup_mask": self._mask[permutation]}
 
     def nothing(self) -> dict[str, npt.NDArray[np.float32]]:
         """What stands in the place of a lineup until there is one: zeros."""
-        return {name: np.zeros(space.shape or (), np.float32) for name, space in self.spaces.items()}
+        return {
+            name: np.zeros(space.shape or (), np.float32) for name, space in self.spaces.items()
+        }
 
 
 def _readers(natives: Sequence[Space], what: str, pad: bool, name: str) -> list[ObservationReader]:
     """One reader for each agent, all of one size."""
     for index, native in enumerate(natives):
-        ObservationReader(native, f"{name}, {what} of agent {index}")  # refuses what has no fixed size, and says why
+        # refuses what has no fixed size, and says why
+        ObservationReader(native, f"{name}, {what} of agent {index}")
     sizes = [flatdim(native) for native in natives]
     if len(set(sizes)) > 1 and not pad:
         raise ConfigError(
-            f"{name}: the agents' {what} differ in size ({sizes} numbers), so anybody could tell their trajectories "
-            "apart, whatever their policies. What works: pad=True fills them up with zeros, which name the agents too; "
+            f"{name}: the agents' {what} differ in size ({sizes} numbers), so anybody could tell "
+            "their trajectories "
+            "apart, whatever their policies. What works: pad=True fills them up with zeros, which "
+            "name the agents too; "
             "or show='observations' or show='actions', if only the other differs."
         )
-    return [ObservationReader(native, f"{name}, agent {i}", max(sizes)) for i, native in enumerate(natives)]
+    return [
+        ObservationReader(native, f"{name}, agent {i}", max(sizes))
+        for i, native in enumerate(natives)
+    ]

@@ -1,4 +1,5 @@
-"""The PettingZoo face of an array world: the same code with B = 1, in dictionaries keyed by agent."""
+"""The PettingZoo face of an array world: the same code with B = 1, in dictionaries keyed by
+agent."""
 
 from __future__ import annotations
 
@@ -20,28 +21,37 @@ __all__ = ["PettingZooFace"]
 class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
     """One copy of an array world as a PettingZoo ``ParallelEnv``.
 
-    ``reset(seed)`` starts the episode that the array face plays for the same seed; without a seed it draws a new one
-    from the operating system and reports it as ``infos[agent]["seed"]``. The global random state is never touched.
+    ``reset(seed)`` starts the episode that the array face plays for the same seed; without a seed
+    it draws a new one from the operating system and reports it as ``infos[agent]["seed"]``. The
+    global random state is never touched.
 
     Args:
         world: an array world with B = 1.
-        render_mode: ``"rgb_array"``, ``"human"`` (a window that follows every step; needs pygame) or None.
+        render_mode: ``"rgb_array"``, ``"human"`` (a window that follows every step; needs pygame)
+            or None.
         name: the registered id, for messages.
 
     Raises:
         ConfigError: if the world has more than one copy, or cannot be rendered that way.
     """
 
-    def __init__(self, world: ArrayWorld, *, render_mode: str | None = None, name: str | None = None) -> None:
+    def __init__(
+        self, world: ArrayWorld, *, render_mode: str | None = None, name: str | None = None
+    ) -> None:
         self.name = name or type(world).__name__
         if world.num_envs != 1:
-            raise ConfigError(f"{self.name}: the PettingZoo face shows one copy, got a batch of {world.num_envs}")
+            raise ConfigError(
+                f"{self.name}: the PettingZoo face shows one copy, got a batch of {world.num_envs}"
+            )
         modes = [*world.render_modes, *(["human"] if "rgb_array" in world.render_modes else [])]
         if render_mode is not None and render_mode not in modes:
-            raise ConfigError(f"{self.name}: render_mode {render_mode!r} is unknown; known: {modes}")
+            raise ConfigError(
+                f"{self.name}: render_mode {render_mode!r} is unknown; known: {modes}"
+            )
         self.world = world
         self.render_mode = render_mode
-        self.max_cycles = world.horizon  # said where PettingZoo's environments say it; the world keeps its own clock
+        # said where PettingZoo's environments say it; the world keeps its own clock
+        self.max_cycles = world.horizon
         self.metadata = {"name": self.name, "render_modes": modes, "is_parallelizable": True}
         self.possible_agents: list[str] = list(world.agents)
         self.agents: list[str] = []
@@ -80,7 +90,9 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
         observations = self.world.reset([used])[0]
         self.agents = list(self.possible_agents)
         self._show()
-        return dict(zip(self.agents, observations, strict=True)), {agent: {"seed": used} for agent in self.agents}
+        return dict(zip(self.agents, observations, strict=True)), {
+            agent: {"seed": used} for agent in self.agents
+        }
 
     def step(
         self, actions: dict[str, Any]
@@ -97,15 +109,22 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
             actions: one action for each live agent.
 
         Raises:
-            WorldError: if an agent's action is missing, belongs to nobody alive, or lies outside the space; also once
-                the episode is over or before the first ``reset``.
+            WorldError: if an agent's action is missing, belongs to nobody alive, or lies outside
+                the space; also once the episode is over or before the first ``reset``.
         """
         if not self.agents:
             raise WorldError(f"{self.name}: nobody is alive, call reset() before step()")
         if actions.keys() != set(self.agents):
-            missing, extra = sorted(set(self.agents) - actions.keys()), sorted(actions.keys() - set(self.agents))
-            raise WorldError(f"{self.name}: one action for each live agent, missing {missing}, not alive {extra}")
-        joint = np.stack([np.asarray(actions.get(agent, self._idle)) for agent in self.possible_agents])
+            missing, extra = (
+                sorted(set(self.agents) - actions.keys()),
+                sorted(actions.keys() - set(self.agents)),
+            )
+            raise WorldError(
+                f"{self.name}: one action for each live agent, missing {missing}, not alive {extra}"
+            )
+        joint = np.stack(
+            [np.asarray(actions.get(agent, self._idle)) for agent in self.possible_agents]
+        )
         step = self.world.step(joint[None])
         over = (step.terminated[0] | step.truncated[0]).tolist()
         rewards, terminated, truncated = (
@@ -130,11 +149,13 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
             self._window.show(self.world.render(0))
 
     def render(self) -> npt.NDArray[np.uint8] | None:
-        """The current state as an (H, W, 3) uint8 picture; None in a window, or if no render mode was chosen."""
+        """The current state as an (H, W, 3) uint8 picture; None in a window, or if no render mode
+        was chosen."""
         return self.world.render(0) if self.render_mode == "rgb_array" else None
 
     def state(self) -> npt.NDArray[np.float32]:
-        """(S,) float32: the whole state, in agent order; for centralised critics, never for observers."""
+        """(S,) float32: the whole state, in agent order; for centralised critics, never for
+        observers."""
         whole: npt.NDArray[np.float32] = self.world.state()[0]
         return whole
 

@@ -31,9 +31,10 @@ _MAX_SEED = 2**31  # many environments hand their seed to a generator that takes
 class ThirdPartyWorld(ArrayWorld):
     """A batch made from any PettingZoo ``ParallelEnv``.
 
-    An agent that dies early keeps its flags, earns 0, shows its last observation again and is given no action; the
-    others go on. At ``horizon`` steps whoever is still alive is truncated. Seeds below 2**31 reach ``reset(seed=...)``
-    as they are, larger ones as a 31-bit hash. Observations and actions are translated as
+    An agent that dies early keeps its flags, earns 0, shows its last observation again and is given
+    no action; the others go on. At ``horizon`` steps whoever is still alive is truncated. Seeds
+    below 2**31 reach ``reset(seed=...)`` as they are, larger ones as a 31-bit hash. Observations
+    and actions are translated as
     :class:`~mirrorenv.envs.adapters.third_party_spaces.ObservationReader` and ``ActionWriter`` say.
 
     Args:
@@ -41,14 +42,16 @@ class ThirdPartyWorld(ArrayWorld):
         num_envs: B, at least 1.
         horizon: steps at most; by default what the environment says (``max_cycles`` and the like).
         agents: names of the agents to teach, by default all; the others act by ``others``.
-        others: ``"random"``, or a function ``(agent, observation, generator) -> action``, or where to import one from.
-        pad: accept agents whose observations differ in size: flattened, and filled up with zeros to the largest. Who
-            has zeros at the end is then visible to every observer.
+        others: ``"random"``, or a function ``(agent, observation, generator) -> action``, or where
+            to import one from.
+        pad: accept agents whose observations differ in size: flattened, and filled up with zeros to
+            the largest. Who has zeros at the end is then visible to every observer.
         env_kwargs: arguments of the factory.
         name: what messages call it.
 
     Attributes:
-        could_render: the environment says that it draws itself, if it is made with ``render_mode="rgb_array"``.
+        could_render: the environment says that it draws itself, if it is made with
+            ``render_mode="rgb_array"``.
 
     Raises:
         ConfigError: if an argument is wrong, no horizon is known, or the agents' spaces differ.
@@ -69,7 +72,9 @@ class ThirdPartyWorld(ArrayWorld):
     ) -> None:
         self.name = name or str(getattr(factory, "__qualname__", type(factory).__name__))
         if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer) or num_envs < 1:
-            raise ConfigError(f"{self.name}: num_envs must be a whole number of at least 1, got {num_envs!r}")
+            raise ConfigError(
+                f"{self.name}: num_envs must be a whole number of at least 1, got {num_envs!r}"
+            )
         arguments = dict(env_kwargs or {})
         first = one_copy(factory, arguments, self.name)
         taught = members(first, agents, self.name)
@@ -88,9 +93,13 @@ class ThirdPartyWorld(ArrayWorld):
             EnvironmentCopy(env, taught, readers, writers, policy, f"{self.name}, row {row}")
             for row, env in enumerate(envs)
         ]
-        self.could_render = "rgb_array" in ((getattr(first, "metadata", None) or {}).get("render_modes") or ())
-        self.render_modes = ("rgb_array",) if getattr(first, "render_mode", None) == "rgb_array" else ()  # type: ignore[misc]
-        self._now = np.zeros((self.num_envs, self.num_agents, *low.shape), np.float32)  # what the rows show
+        self.could_render = "rgb_array" in (
+            (getattr(first, "metadata", None) or {}).get("render_modes") or ()
+        )
+        drawn = getattr(first, "render_mode", None) == "rgb_array"
+        self.render_modes = ("rgb_array",) if drawn else ()  # type: ignore[misc]
+        # what the rows show
+        self._now = np.zeros((self.num_envs, self.num_agents, *low.shape), np.float32)
         self._terminated = np.zeros((self.num_envs, self.num_agents), bool)
         self._truncated = np.zeros((self.num_envs, self.num_agents), bool)
         self._clock = -1  # steps since reset; -1 before the first
@@ -106,7 +115,8 @@ class ThirdPartyWorld(ArrayWorld):
         """Start all rows anew.
 
         Args:
-            seeds: (B,) integers, zero or greater; row b depends on ``seeds[b]`` only if the environment obeys seeds.
+            seeds: (B,) integers, zero or greater; row b depends on ``seeds[b]`` only if the
+                environment obeys seeds.
 
         Returns:
             (B, N, *obs) float32 observations.
@@ -130,11 +140,12 @@ class ThirdPartyWorld(ArrayWorld):
         """Let every live agent act once.
 
         Args:
-            actions: (B, N) integers for a Discrete space, (B, N, A) floats for a Box; those of dead agents are ignored.
+            actions: (B, N) integers for a Discrete space, (B, N, A) floats for a Box; those of dead
+                agents are ignored.
 
         Raises:
-            WorldError: before the first ``reset``, if an action lies outside the space, or if the environment breaks
-                its contract; it names environment, row, seed, step and agent.
+            WorldError: before the first ``reset``, if an action lies outside the space, or if the
+                environment breaks its contract; it names environment, row, seed, step and agent.
             ShapeError: if the actions have the wrong shape or dtype.
         """
         if self._clock < 0:
@@ -145,7 +156,13 @@ class ThirdPartyWorld(ArrayWorld):
         self._clock += 1
         for row, copy in enumerate(self._copies):
             if copy.live:
-                copy.step(checked[row], self._now[row], rewards[row], self._terminated[row], self._truncated[row])
+                copy.step(
+                    checked[row],
+                    self._now[row],
+                    rewards[row],
+                    self._terminated[row],
+                    self._truncated[row],
+                )
         if self._watch:
             self._check_numbers(self._now, "observation")
         self._check_numbers(rewards, "reward")
@@ -160,11 +177,15 @@ class ThirdPartyWorld(ArrayWorld):
         """The picture that copy ``index`` draws of itself, (H, W, 3) uint8.
 
         Raises:
-            WorldError: if the environment was not made with ``render_mode="rgb_array"``, or draws nothing.
+            WorldError: if the environment was not made with ``render_mode="rgb_array"``, or draws
+                nothing.
         """
         picture = self._copies[index].env.render() if self.render_modes else None
         if picture is None:
-            raise WorldError(f"{self.name} has no picture: make it with render_mode='rgb_array', if it knows that mode")
+            raise WorldError(
+                f"{self.name} has no picture: make it with render_mode='rgb_array', if it knows "
+                "that mode"
+            )
         return np.asarray(picture, np.uint8)
 
     def close(self) -> None:
@@ -177,7 +198,8 @@ class ThirdPartyWorld(ArrayWorld):
             return
         row, agent, *_ = np.argwhere(~np.isfinite(values))[0]
         raise WorldError(
-            f"{self.name}, row {row}, seed {self._copies[row].seed}, step {self._clock}, agent '{self.agents[agent]}': "
+            f"{self.name}, row {row}, seed {self._copies[row].seed}, step {self._clock}, agent "
+            f"'{self.agents[agent]}': "
             f"the {what} is not finite (as float32)"
         )
 
@@ -192,7 +214,8 @@ class ThirdPartyWorld(ArrayWorld):
             self._watch_bounds = False
             row, agent, *_ = np.argwhere(outside)[0]
             warnings.warn(
-                f"{self.name}, row {row}, step {self._clock}, agent '{self.agents[agent]}': the observation is outside "
+                f"{self.name}, row {row}, step {self._clock}, agent '{self.agents[agent]}': the "
+                "observation is outside "
                 "its space. It is used as it is, and this is said once.",
                 RuntimeWarning,
                 stacklevel=3,
@@ -200,7 +223,9 @@ class ThirdPartyWorld(ArrayWorld):
 
 
 OPTIONS = tuple(
-    name for name in inspect.signature(ThirdPartyWorld).parameters if name not in ("factory", "num_envs", "name")
+    name
+    for name in inspect.signature(ThirdPartyWorld).parameters
+    if name not in ("factory", "num_envs", "name")
 )
 """Arguments of ``make_batch`` that are ours and not the environment's."""
 
@@ -208,4 +233,7 @@ OPTIONS = tuple(
 def _small_seed(seed: int) -> int:
     if seed < _MAX_SEED:
         return seed
-    return int.from_bytes(hashlib.blake2b(seed.to_bytes(8, "big"), digest_size=4).digest(), "big") % _MAX_SEED
+    return (
+        int.from_bytes(hashlib.blake2b(seed.to_bytes(8, "big"), digest_size=4).digest(), "big")
+        % _MAX_SEED
+    )

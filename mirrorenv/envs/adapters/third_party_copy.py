@@ -1,6 +1,8 @@
-"""One copy of somebody else's environment: it writes its dictionaries into rows of arrays and is believed nothing.
+"""One copy of somebody else's environment: it writes its dictionaries into rows of arrays and is
+believed nothing.
 
-Shapes: N agents (those that are taught), A action dimensions, obs the observation shape of one agent.
+Shapes: N agents (those that are taught), A action dimensions, obs the observation shape of one
+agent.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from mirrorenv.errors import ConfigError, WorldError
 __all__ = ["EnvironmentCopy", "OtherPolicy", "other_policy"]
 
 OtherPolicy = Callable[[str, Any, np.random.Generator], Any]
-"""(agent, its observation, a generator made from the seed) -> its action, both as the environment has them."""
+"""(agent, its observation, a generator made from the seed) -> its action, both as the environment
+has them."""
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
@@ -42,17 +45,22 @@ def other_policy(policy: str | OtherPolicy) -> OtherPolicy | None:
         try:
             policy = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
-            raise ConfigError(f"others={policy!r}: write 'random' or 'package.module:function' ({error})") from error
+            raise ConfigError(
+                f"others={policy!r}: write 'random' or 'package.module:function' ({error})"
+            ) from error
     if not callable(policy):
-        raise ConfigError(f"others={policy!r}: expected 'random' or a function of (agent, observation, generator)")
+        raise ConfigError(
+            f"others={policy!r}: expected 'random' or a function of (agent, observation, generator)"
+        )
     return policy
 
 
 class EnvironmentCopy:
     """One environment whose agents are followed by index.
 
-    What it answers is checked in every step: who is there, that each live agent has an observation of the right shape,
-    a number as reward and both flags, and that nobody joins, leaves without a flag or comes back.
+    What it answers is checked in every step: who is there, that each live agent has an observation
+    of the right shape, a number as reward and both flags, and that nobody joins, leaves without a
+    flag or comes back.
 
     Args:
         env: a PettingZoo ``ParallelEnv``.
@@ -77,7 +85,8 @@ class EnvironmentCopy:
         self._readers, self._writers, self._others = tuple(readers), tuple(writers), others
         self._known = frozenset(env.possible_agents)
         self._taught = frozenset(agents)
-        self._spaces: dict[Any, spaces.Space[Any]] = {}  # of the others: copies, so that sampling is ours alone
+        # of the others: copies, so that sampling is ours alone
+        self._spaces: dict[Any, spaces.Space[Any]] = {}
         self._seen: dict[Any, Any] = {}  # what the others saw last
         self._random = np.random.default_rng(0)  # made anew by every reset
         self.seed, self._step = 0, 0
@@ -97,7 +106,8 @@ class EnvironmentCopy:
         for index in self.live:
             if self.agents[index] not in seen:
                 self._fail(
-                    "is not there after reset(). Agents that join late are not supported. What works: let it be there "
+                    "is not there after reset(). Agents that join late are not supported. What "
+                    "works: let it be there "
                     "from the start, or teach a group of agents that always is, agents=[...]",
                     index,
                 )
@@ -105,7 +115,14 @@ class EnvironmentCopy:
         if len(self._known) > len(self.agents):
             self._begin_others(seen)
 
-    def step(self, actions: npt.NDArray[Any], observations: Floats, rewards: Floats, ended: Flags, cut: Flags) -> None:
+    def step(
+        self,
+        actions: npt.NDArray[Any],
+        observations: Floats,
+        rewards: Floats,
+        ended: Flags,
+        cut: Flags,
+    ) -> None:
         """Let the live agents act and write what comes of it; rows of the others stay as they are.
 
         Args:
@@ -123,14 +140,20 @@ class EnvironmentCopy:
         except Exception as error:
             self._fail(f"step() raised {type(error).__name__}: {error}", cause=error)
         if not isinstance(answer, tuple) or len(answer) != 5:
-            self._fail("step() must return (observations, rewards, terminations, truncations, infos)")
+            self._fail(
+                "step() must return (observations, rewards, terminations, truncations, infos)"
+            )
         seen, paid, over, late, _ = answer
         self._step += 1
         self._check_known(seen)
         still = []
         for i in self.live:
             agent = self.agents[i]
-            for what, part in (("termination flag", over), ("truncation flag", late), ("reward", paid)):
+            for what, part in (
+                ("termination flag", over),
+                ("truncation flag", late),
+                ("reward", paid),
+            ):
                 if agent not in part:
                     self._fail(f"has no {what}", i)
             died, left = bool(over[agent]), bool(late[agent])
@@ -148,18 +171,27 @@ class EnvironmentCopy:
         self._check_alive(still, seen, over, late)
         self.live = still
         if self._spaces:
-            self._seen = {agent: value for agent, value in seen.items() if agent not in self._taught}
+            self._seen = {
+                agent: value for agent, value in seen.items() if agent not in self._taught
+            }
 
-    # -- checks -------------------------------------------------------------------------------------------------------
+    # -- checks ------------------------------------------------------------------------------------
 
-    def _fail(self, problem: str, index: int | None = None, cause: Exception | None = None) -> NoReturn:
+    def _fail(
+        self, problem: str, index: int | None = None, cause: Exception | None = None
+    ) -> NoReturn:
         who = "" if index is None else f", agent '{self.agents[index]}'"
-        raise WorldError(f"{self.name}, seed {self.seed}, step {self._step}{who}: {problem}") from cause
+        raise WorldError(
+            f"{self.name}, seed {self.seed}, step {self._step}{who}: {problem}"
+        ) from cause
 
     def _check_known(self, seen: Mapping[Any, Any]) -> None:
         if not seen.keys() <= self._known:
             strangers = sorted(map(str, seen.keys() - self._known))
-            self._fail(f"unknown agents {strangers}: possible_agents must name everybody who may ever take part")
+            self._fail(
+                f"unknown agents {strangers}: possible_agents must name everybody who may ever "
+                "take part"
+            )
 
     def _check_alive(self, still: list[int], seen: Mapping[Any, Any], over: Any, late: Any) -> None:
         """Nobody leaves without a flag, nobody comes back."""
@@ -171,7 +203,11 @@ class EnvironmentCopy:
             for i in set(range(len(self.agents))) - set(self.live):
                 agent = self.agents[i]
                 if agent in alive and agent in seen and not (over.get(agent) or late.get(agent)):
-                    self._fail("came back after its end. What works: keep it alive and show it an empty observation", i)
+                    self._fail(
+                        "came back after its end. What works: keep it alive and show it an empty "
+                        "observation",
+                        i,
+                    )
 
     def _number(self, reward: Any, index: int) -> float:
         try:
@@ -187,7 +223,7 @@ class EnvironmentCopy:
         except (ValueError, TypeError) as error:
             self._fail(f"the observation does not fit its space: {error}", index)
 
-    # -- agents that are not taught -----------------------------------------------------------------------------------
+    # -- agents that are not taught ----------------------------------------------------------------
 
     def _begin_others(self, seen: Mapping[Any, Any]) -> None:
         """Their random numbers follow from the seed alone."""
@@ -202,4 +238,6 @@ class EnvironmentCopy:
         present = [agent for agent in self.env.agents if agent not in self._taught]
         if self._others is None:
             return {agent: self._spaces[agent].sample() for agent in present}
-        return {agent: self._others(agent, self._seen.get(agent), self._random) for agent in present}
+        return {
+            agent: self._others(agent, self._seen.get(agent), self._random) for agent in present
+        }

@@ -1,4 +1,5 @@
-"""What an environment says about itself: who takes part, how long, what is seen and done; and why it is refused."""
+"""What an environment says about itself: who takes part, how long, what is seen and done; and why
+it is refused."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ _CLOCKS = ("max_cycles", "max_steps", "max_episode_steps", "horizon", "episode_l
 
 
 def one_copy(factory: Callable[..., Any], arguments: Mapping[str, Any], name: str) -> Any:
-    """One environment, known to be a ParallelEnv; an AEC environment is converted if it says that it may be.
+    """One environment, known to be a ParallelEnv; an AEC environment is converted if it says that
+    it may be.
 
     A :class:`~mirrorenv.envs.adapters.mirror_test.MirrorTest` is taken off, and that is said.
     """
@@ -31,8 +33,10 @@ def one_copy(factory: Callable[..., Any], arguments: Mapping[str, Any], name: st
     if hasattr(env, "agent_iter"):
         if not getattr(env, "metadata", {}).get("is_parallelizable"):
             raise WorldError(
-                f"{name} is an AEC environment, whose agents take turns. What works: its parallel_env, or, if nobody "
-                "needs to see what others do within a round, metadata['is_parallelizable'] = True and "
+                f"{name} is an AEC environment, whose agents take turns. What works: its "
+                "parallel_env, or, if nobody "
+                "needs to see what others do within a round, metadata['is_parallelizable'] = True "
+                "and "
                 "pettingzoo.utils.conversions.aec_to_parallel(env)"
             )
         from pettingzoo.utils.conversions import aec_to_parallel
@@ -40,19 +44,28 @@ def one_copy(factory: Callable[..., Any], arguments: Mapping[str, Any], name: st
         env = aec_to_parallel(env)
     if hasattr(env, "without_recognition"):
         warnings.warn(
-            f"{name} is a MirrorTest: it is taken off. Here observers read every lineup anyway and are trained beside "
-            "the agents, and recognition is paid as mirror.weight and mirror.credit say, not as the wrapper says.",
+            f"{name} is a MirrorTest: it is taken off. Here observers read every lineup anyway and "
+            "are trained beside "
+            "the agents, and recognition is paid as mirror.weight and mirror.credit say, not as "
+            "the wrapper says.",
             stacklevel=2,
         )
         env = env.without_recognition
-    missing = [part for part in ("reset", "step", "possible_agents", "observation_space") if not hasattr(env, part)]
+    missing = [
+        part
+        for part in ("reset", "step", "possible_agents", "observation_space")
+        if not hasattr(env, part)
+    ]
     if missing:
         hint = (
             " A gymnasium environment has one agent: there is nobody to tell apart."
             if "possible_agents" in missing
             else ""
         )
-        raise WorldError(f"{name} made a {type(env).__name__}, which is no PettingZoo ParallelEnv: no {missing}.{hint}")
+        raise WorldError(
+            f"{name} made a {type(env).__name__}, which is no PettingZoo ParallelEnv: no "
+            f"{missing}.{hint}"
+        )
     return env
 
 
@@ -72,7 +85,9 @@ def horizon(env: Any, arguments: Mapping[str, Any], given: int | None, name: str
     """Steps at most: what was given, or what the environment says somewhere."""
     if given is not None:
         if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
-            raise ConfigError(f"{name}: horizon must be a whole number of at least 1, got {given!r}")
+            raise ConfigError(
+                f"{name}: horizon must be a whole number of at least 1, got {given!r}"
+            )
         return int(given)
     bare = getattr(env, "unwrapped", env)
     places: list[Mapping[str, Any]] = [arguments, getattr(env, "metadata", None) or {}]
@@ -84,8 +99,10 @@ def horizon(env: Any, arguments: Mapping[str, Any], given: int | None, name: str
             if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1:
                 return int(value)
     raise ConfigError(
-        f"{name} does not say how long an episode may be: pass horizon=..., the number of steps at most "
-        "(on the command line: --set world_options.horizon=100), or give the environment an attribute max_cycles"
+        f"{name} does not say how long an episode may be: pass horizon=..., the number of steps at "
+        "most "
+        "(on the command line: --set world_options.horizon=100), or give the environment an "
+        "attribute max_cycles"
     )
 
 
@@ -104,11 +121,16 @@ def translators(
         raise ConfigError(_differing(members, seen, done, same_acts, name))
     if not same_sight:
         largest = max(flatdim(space) for space in seen)
-        readers = [ObservationReader(space, place, largest) for space, place in zip(seen, where, strict=True)]
+        readers = [
+            ObservationReader(space, place, largest)
+            for space, place in zip(seen, where, strict=True)
+        ]
     return readers, writers
 
 
-def _differing(members: Sequence[Any], seen: Sequence[Any], done: Sequence[Any], same_acts: bool, name: str) -> str:
+def _differing(
+    members: Sequence[Any], seen: Sequence[Any], done: Sequence[Any], same_acts: bool, name: str
+) -> str:
     """Why agents with different spaces are refused, and what would work."""
     groups: dict[str, list[str]] = {}
     for member, sees, acts in zip(members, seen, done, strict=True):
@@ -117,8 +139,12 @@ def _differing(members: Sequence[Any], seen: Sequence[Any], done: Sequence[Any],
     largest = max(groups.values(), key=len)
     ways = [f"teach one group, the others acting at random or by others=...: agents={largest}"]
     if same_acts:
-        ways.append("pad=True fills observations up with zeros, and says in the spec that the padding names agents")
+        ways.append(
+            "pad=True fills observations up with zeros, and says in the spec that the padding "
+            "names agents"
+        )
     return (
-        f"{name}: the agents' spaces differ, so anybody could tell them apart by what they see or can do, whatever "
+        f"{name}: the agents' spaces differ, so anybody could tell them apart by what they see or "
+        "can do, whatever "
         f"their policies: {listed}. What works: {'; or '.join(ways)}."
     )

@@ -1,4 +1,5 @@
-"""Somebody else's spaces as the two kinds the package knows: a Box that is seen, a Discrete or a Box that is done.
+"""Somebody else's spaces as the two kinds the package knows: a Box that is seen, a Discrete or a
+Box that is done.
 
 Shapes: F numbers in an observation or a flattened action, L whole-number parts of an action.
 """
@@ -18,7 +19,8 @@ from mirrorenv.errors import WorldError
 __all__ = ["MAX_CHOICES", "ActionWriter", "ObservationReader", "column_names"]
 
 MAX_CHOICES = 1024
-"""The most joint choices that a MultiDiscrete, MultiBinary or Dict action space may have as one Discrete."""
+"""The most joint choices that a MultiDiscrete, MultiBinary or Dict action space may have as one
+Discrete."""
 
 Space = spaces.Space[Any]
 _FINITE = (spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
@@ -45,23 +47,35 @@ def _compose(space: Space, take: Callable[[Space], Any]) -> Any:
 
 
 def column_names(native: Space, prefix: str = "") -> list[str]:
-    """A name for each number of a flattened observation: keys of a Dict, places in a Tuple or an array.
+    """A name for each number of a flattened observation: keys of a Dict, places in a Tuple or an
+    array.
 
     Args:
         native: a space that :class:`ObservationReader` accepts.
         prefix: what stands before; a bare array is called ``observation``.
     """
     if isinstance(native, _NESTED):
-        named = native.spaces.items() if isinstance(native, spaces.Dict) else enumerate(native.spaces)
-        return [name for key, part in named for name in column_names(part, f"{prefix}.{key}".lstrip("."))]
+        named = (
+            native.spaces.items() if isinstance(native, spaces.Dict) else enumerate(native.spaces)
+        )
+        return [
+            name
+            for key, part in named
+            for name in column_names(part, f"{prefix}.{key}".lstrip("."))
+        ]
     name = prefix or "observation"
     if isinstance(native, spaces.Discrete):
-        return [f"{name} = {value}" for value in range(int(native.start), int(native.start) + int(native.n))]
+        return [
+            f"{name} = {value}"
+            for value in range(int(native.start), int(native.start) + int(native.n))
+        ]
     if isinstance(native, spaces.MultiDiscrete):
         return [
             f"{name}[{', '.join(map(str, place))}] = {value}"
             for place in np.ndindex(native.nvec.shape)
-            for value in range(int(native.start[place]), int(native.start[place]) + int(native.nvec[place]))
+            for value in range(
+                int(native.start[place]), int(native.start[place]) + int(native.nvec[place])
+            )
         ]
     return [f"{name}[{', '.join(map(str, place))}]" for place in np.ndindex(native.shape or (1,))]
 
@@ -95,8 +109,9 @@ def _float32(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
 class ObservationReader:
     """Turns what one agent is shown into float32.
 
-    A Box keeps its shape and its numbers: only the dtype changes, nothing is scaled, an image stays 0 to 255. Discrete
-    and MultiDiscrete become one-hot vectors; these, MultiBinary, Dict and Tuple are flattened in gymnasium's order.
+    A Box keeps its shape and its numbers: only the dtype changes, nothing is scaled, an image stays
+    0 to 255. Discrete and MultiDiscrete become one-hot vectors; these, MultiBinary, Dict and Tuple
+    are flattened in gymnasium's order.
 
     Args:
         native: the space of the environment.
@@ -105,7 +120,8 @@ class ObservationReader:
 
     Attributes:
         space: what is seen here, a Box of float32.
-        always_inside: no number can be missing or outside: whole numbers in the full range of their dtype (images).
+        always_inside: no number can be missing or outside: whole numbers in the full range of their
+            dtype (images).
 
     Raises:
         WorldError: if the space has no fixed size, or carries an action mask.
@@ -113,15 +129,20 @@ class ObservationReader:
 
     def __init__(self, native: Space, where: str, pad_to: int | None = None) -> None:
         parts = list(_leaves(native))
-        strange = [type(part).__name__ for part in parts if not isinstance(part, (*_FINITE, spaces.Box))]
+        strange = [
+            type(part).__name__ for part in parts if not isinstance(part, (*_FINITE, spaces.Box))
+        ]
         if strange:
             raise WorldError(
-                f"{where}: observations hold {', '.join(strange)}, which has no fixed size. What works: Box, Discrete, "
-                "MultiDiscrete, MultiBinary, and Dict or Tuple of these; let a wrapper turn it into one of them."
+                f"{where}: observations hold {', '.join(strange)}, which has no fixed size. What "
+                "works: Box, Discrete, "
+                "MultiDiscrete, MultiBinary, and Dict or Tuple of these; let a wrapper turn it "
+                "into one of them."
             )
         if isinstance(native, spaces.Dict) and "action_mask" in native.spaces:
             raise WorldError(
-                f"{where}: observations carry an action_mask, which no policy here obeys. What works: a wrapper that "
+                f"{where}: observations carry an action_mask, which no policy here obeys. What "
+                "works: a wrapper that "
                 "makes every action legal (an illegal one does nothing) and leaves the mask out."
             )
         self.native = native
@@ -131,17 +152,26 @@ class ObservationReader:
         low, high = _float32(plain.low), _float32(plain.high)
         if pad_to is not None:
             missing = pad_to - len(low)
-            low, high = (np.concatenate([bound, np.zeros(missing, np.float32)]) for bound in (low, high))
+            low, high = (
+                np.concatenate([bound, np.zeros(missing, np.float32)]) for bound in (low, high)
+            )
         self._filled = flatdim(native) if self._flat else 0
         self.space = spaces.Box(low, high, low.shape, np.float32)
-        self._whole = isinstance(native, spaces.Box) and native.dtype is not None and native.dtype.kind in "iub"
+        self._whole = (
+            isinstance(native, spaces.Box)
+            and native.dtype is not None
+            and native.dtype.kind in "iub"
+        )
         self.always_inside = self._whole and _is_full(native)
 
     @property
     def names(self) -> tuple[str, ...]:
         """A name for each number of ``space``, in C order."""
         names = column_names(self.native)
-        return (*names, *(f"padding[{i}]" for i in range(int(np.prod(self.space.shape)) - len(names))))
+        return (
+            *names,
+            *(f"padding[{i}]" for i in range(int(np.prod(self.space.shape)) - len(names))),
+        )
 
     def read(self, value: Any, out: npt.NDArray[np.float32]) -> None:
         """Write one observation into ``out``, of the presented shape.
@@ -172,10 +202,10 @@ class ObservationReader:
 class ActionWriter:
     """Turns an action of ours into one of the environment's.
 
-    Discrete starts at 0 here. MultiDiscrete, MultiBinary and nested spaces of these become one Discrete that numbers
-    their combinations, the last part fastest. A one-dimensional Box with the same finite bounds in every entry stays as
-    it is; any other bounded Box, and nested Boxes, become a flat Box from -1 to 1 that is scaled to the bounds of each
-    entry.
+    Discrete starts at 0 here. MultiDiscrete, MultiBinary and nested spaces of these become one
+    Discrete that numbers their combinations, the last part fastest. A one-dimensional Box with the
+    same finite bounds in every entry stays as it is; any other bounded Box, and nested Boxes,
+    become a flat Box from -1 to 1 that is scaled to the bounds of each entry.
 
     Args:
         native: the space of the environment.
@@ -185,8 +215,8 @@ class ActionWriter:
         space: the space to act in here.
 
     Raises:
-        WorldError: if there are more than :data:`MAX_CHOICES` combinations, if a bound is infinite, or if the space
-            mixes choices with numbers.
+        WorldError: if there are more than :data:`MAX_CHOICES` combinations, if a bound is infinite,
+            or if the space mixes choices with numbers.
     """
 
     space: spaces.Discrete[Any] | spaces.Box
@@ -194,7 +224,8 @@ class ActionWriter:
     def __init__(self, native: Space, where: str) -> None:
         parts = list(_leaves(native))
         self.native = native
-        self._digits: npt.NDArray[np.int64] | None = None  # (choices, L) the parts of each combination
+        # (choices, L) the parts of each combination
+        self._digits: npt.NDArray[np.int64] | None = None
         self._plain = False
         if parts and all(isinstance(part, _FINITE) for part in parts):
             self._number_combinations(parts, where)
@@ -203,8 +234,10 @@ class ActionWriter:
         else:
             kinds = ", ".join(sorted({type(part).__name__ for part in parts})) or "nothing"
             raise WorldError(
-                f"{where}: actions made of {kinds} are not supported. What works: choices only (Discrete, "
-                "MultiDiscrete, MultiBinary), or numbers only (Box), alone or in a Dict or Tuple; let a wrapper turn "
+                f"{where}: actions made of {kinds} are not supported. What works: choices only "
+                "(Discrete, "
+                "MultiDiscrete, MultiBinary), or numbers only (Box), alone or in a Dict or Tuple; "
+                "let a wrapper turn "
                 "choices into a Box, or a Box into a few choices."
             )
 
@@ -215,24 +248,36 @@ class ActionWriter:
             choices *= size
         if choices > MAX_CHOICES:
             raise WorldError(
-                f"{where}: {self.native} has {choices:,} combinations of actions, more than {MAX_CHOICES:,} as one "
+                f"{where}: {self.native} has {choices:,} combinations of actions, more than "
+                f"{MAX_CHOICES:,} as one "
                 "choice. What works: a wrapper with fewer choices, or a Box."
             )
         self.space = spaces.Discrete(choices)
         if not isinstance(self.native, spaces.Discrete):
-            self._digits = np.stack(np.unravel_index(np.arange(choices), sizes), axis=1).astype(np.int64)
+            self._digits = np.stack(np.unravel_index(np.arange(choices), sizes), axis=1).astype(
+                np.int64
+            )
 
     def _scale_entries(self, parts: list[Space], where: str) -> None:
         boxes = [part for part in parts if isinstance(part, spaces.Box)]
         for box in boxes:
             if not box.is_bounded() or box.dtype is None or box.dtype.kind != "f":
                 raise WorldError(
-                    f"{where}: the action space {box} is not a Box of bounded floating-point numbers. What works: a "
-                    "wrapper that names finite bounds (gymnasium.spaces.Box(-1, 1, shape)), or MultiDiscrete for whole "
+                    f"{where}: the action space {box} is not a Box of bounded floating-point "
+                    "numbers. What works: a "
+                    "wrapper that names finite bounds (gymnasium.spaces.Box(-1, 1, shape)), or "
+                    "MultiDiscrete for whole "
                     "numbers."
                 )
-        low, high = (np.concatenate([np.ravel(getattr(box, end)) for box in boxes]) for end in ("low", "high"))
-        self._plain = self.native is boxes[0] and low.shape == boxes[0].shape and len({*low}) == len({*high}) == 1
+        low, high = (
+            np.concatenate([np.ravel(getattr(box, end)) for box in boxes])
+            for end in ("low", "high")
+        )
+        self._plain = (
+            self.native is boxes[0]
+            and low.shape == boxes[0].shape
+            and len({*low}) == len({*high}) == 1
+        )
         if self._plain:
             self.space = spaces.Box(float(low[0]), float(high[0]), low.shape, np.float32)
         else:
@@ -242,7 +287,8 @@ class ActionWriter:
         """The environment's action; fresh, so that the environment may change it.
 
         Args:
-            action: a whole number for a Discrete space, (F,) float32 for a Box; checked by the caller.
+            action: a whole number for a Discrete space, (F,) float32 for a Box; checked by the
+                caller.
         """
         if self._digits is not None:
             return _compose(self.native, _Parts(self._digits[int(action)]).choice)
@@ -277,7 +323,9 @@ class _Parts:
         if isinstance(leaf, spaces.Discrete):
             return int(self._next(1)[0]) + int(leaf.start)
         if isinstance(leaf, spaces.MultiDiscrete):
-            return (self._next(leaf.nvec.size).reshape(leaf.nvec.shape) + leaf.start).astype(leaf.dtype)
+            return (self._next(leaf.nvec.size).reshape(leaf.nvec.shape) + leaf.start).astype(
+                leaf.dtype
+            )
         return self._next(flatdim(leaf)).reshape(leaf.shape or ()).astype(leaf.dtype)
 
     def scaled(self, leaf: Space) -> Any:

@@ -1,4 +1,5 @@
-"""Does a world tell its agents apart? All agents run one identical policy; whoever can still be named, leaks.
+"""Does a world tell its agents apart? All agents run one identical policy; whoever can still be
+named, leaks.
 
 The method, its formulas and its limits are on the page `docs/auditing.md`.
 """
@@ -42,17 +43,19 @@ def audit(
 ) -> AuditReport:
     """Audit a world for leaks of identity.
 
-    Every agent acts by one policy: uniformly random first, then one random linear policy of the agent's own
-    observation (:class:`~mirrorenv.envs.audit.record.ReactivePolicy`). Probes look at each input for anything that says
-    who is who; every p-value is exact and corrected for all probes of both policies (Holm).
+    Every agent acts by one policy: uniformly random first, then one random linear policy of the
+    agent's own observation (:class:`~mirrorenv.envs.audit.record.ReactivePolicy`). Probes look at
+    each input for anything that says who is who; every p-value is exact and corrected for all
+    probes of both policies (Holm).
 
     Args:
-        world: as for :func:`mirrorenv.make_batch`: an id, ``"package.module:Env"``, or what makes an environment.
+        world: as for :func:`mirrorenv.make_batch`: an id, ``"package.module:Env"``, or what makes
+            an environment.
         episodes: E for each policy, at least 32.
         seed: of the first episode.
         alpha: probability of a false alarm anywhere in the audit, at most.
-        max_draws: permutations the untrained probes draw at most; ``1 / max_draws`` should lie well below
-            ``alpha / 32``, or they cannot reach the level.
+        max_draws: permutations the untrained probes draw at most; ``1 / max_draws`` should lie well
+            below ``alpha / 32``, or they cannot reach the level.
         progress: is told what is being done.
         **arguments: the world's own arguments.
 
@@ -63,13 +66,19 @@ def audit(
     """
     if episodes < _FEWEST_EPISODES or seed < 0 or not 0 < alpha < 1 or max_draws < 1:
         raise ConfigError(
-            f"audit: episodes at least {_FEWEST_EPISODES}, seed at least 0, alpha between 0 and 1 and max_draws at "
+            f"audit: episodes at least {_FEWEST_EPISODES}, seed at least 0, alpha between 0 and 1 "
+            "and max_draws at "
             f"least 1, got {episodes}, {seed}, {alpha} and {max_draws}"
         )
     batch = make_batch(world, min(_COPIES, episodes), **arguments)
-    name = world if isinstance(world, str) and not is_adhoc(world) else adhoc_spec(world, arguments).id
+    name = (
+        world if isinstance(world, str) and not is_adhoc(world) else adhoc_spec(world, arguments).id
+    )
     if batch.num_agents < 2:
-        raise ConfigError(f"{name} has one agent: there is nobody to tell apart. An audit needs two agents or more.")
+        raise ConfigError(
+            f"{name} has one agent: there is nobody to tell apart. An audit needs two agents or "
+            "more."
+        )
     rng = np.random.default_rng(seed)
     seeds = np.arange(seed, seed + episodes)
     progress("uniformly random actions")
@@ -151,6 +160,8 @@ def _corrected(results: list[ProbeResult], alpha: float) -> list[ProbeResult]:
         if result.p_value is not None:
             corrected = next(levels)
             leak = corrected < alpha
-            result = replace(result, corrected=corrected, leak=leak, carriers=result.carriers if leak else ())
+            result = replace(
+                result, corrected=corrected, leak=leak, carriers=result.carriers if leak else ()
+            )
         out.append(result)
     return out

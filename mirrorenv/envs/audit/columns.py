@@ -29,7 +29,8 @@ class Carrier:
     Attributes:
         column: its name.
         p_value: corrected for all columns that were tried with it.
-        against: if it does so only together with another column, of the same slot or of another one: that column.
+        against: if it does so only together with another column, of the same slot or of another
+            one: that column.
     """
 
     column: str
@@ -40,7 +41,8 @@ class Carrier:
 def carriers_by_test(
     features: Features, p_values: npt.NDArray[np.float64], alpha: float
 ) -> tuple[tuple[Carrier, ...], list[Edge]]:
-    """The columns with the smallest corrected p-values below alpha; and products of two columns of one slot.
+    """The columns with the smallest corrected p-values below alpha; and products of two columns of
+    one slot.
 
     Args:
         features: what was tested.
@@ -51,18 +53,29 @@ def carriers_by_test(
     for columns, p_value in zip(features.columns, p_values.tolist(), strict=True):
         best[columns] = min(best.get(columns, 1.0), p_value)
     found = {columns: p_value for columns, p_value in best.items() if p_value < alpha}
-    alone = sorted((p_value, place, columns) for place, (columns, p_value) in enumerate(found.items()))
+    alone = sorted(
+        (p_value, place, columns) for place, (columns, p_value) in enumerate(found.items())
+    )
     return (
-        tuple(Carrier(columns[0], p_value) for p_value, _, columns in alone if len(columns) == 1)[:_SHOWN],
-        [(columns[0], columns[1], p_value) for columns, p_value in found.items() if len(columns) == 2],
+        tuple(Carrier(columns[0], p_value) for p_value, _, columns in alone if len(columns) == 1)[
+            :_SHOWN
+        ],
+        [
+            (columns[0], columns[1], p_value)
+            for columns, p_value in found.items()
+            if len(columns) == 2
+        ],
     )
 
 
-def edges_between(pairs: Features, agents: int, alpha: float, rng: np.random.Generator) -> list[Edge]:
-    """Pairs of columns, one of each of two slots, that give the order of the lineup away by themselves.
+def edges_between(
+    pairs: Features, agents: int, alpha: float, rng: np.random.Generator
+) -> list[Edge]:
+    """Pairs of columns, one of each of two slots, that give the order of the lineup away by
+    themselves.
 
-    Those that stand out in the first quarter of the episodes are each tested alone on the others (Bonferroni over the
-    pairs tried).
+    Those that stand out in the first quarter of the episodes are each tested alone on the others
+    (Bonferroni over the pairs tried).
 
     Args:
         pairs: features of ordered pairs of slots.
@@ -85,7 +98,8 @@ def edges_between(pairs: Features, agents: int, alpha: float, rng: np.random.Gen
 def cover(edges: Sequence[Edge]) -> tuple[Carrier, ...]:
     """Few columns that take part in every pair: to shuffle or drop these is enough.
 
-    Greedily: first the column with most evidence in its pairs, then the one with most in the pairs that are left.
+    Greedily: first the column with most evidence in its pairs, then the one with most in the pairs
+    that are left.
     """
     rest, carriers = list(edges), list[Carrier]()
     while rest:
@@ -95,7 +109,9 @@ def cover(edges: Sequence[Edge]) -> tuple[Carrier, ...]:
                 weight[column] = weight.get(column, 0.0) - float(np.log(max(edge[2], 1e-300)))
         column = max(weight, key=lambda name: weight[name])
         mine = [edge for edge in rest if column in edge[:2]]
-        p_value, against = min((edge[2], edge[1] if edge[0] == column else edge[0]) for edge in mine)
+        p_value, against = min(
+            (edge[2], edge[1] if edge[0] == column else edge[0]) for edge in mine
+        )
         carriers.append(Carrier(column, p_value, against))
         rest = [edge for edge in rest if column not in edge[:2]]
     return tuple(carriers[:_SHOWN])

@@ -1,22 +1,26 @@
-"""The tests behind the audit. Each is exact for any number of episodes, whatever a probe has learned.
+"""The tests behind the audit. Each is exact for any number of episodes, whatever a probe has
+learned.
 
-Null hypothesis: the world's law stays the same when its agents are relabelled. Then, given an episode without its
-names, every assignment of the names is equally likely, and episodes are independent. Three statistics follow.
+Null hypothesis: the world's law stays the same when its agents are relabelled. Then, given an
+episode without its names, every assignment of the names is equally likely, and episodes are
+independent. Three statistics follow.
 
-* Fixed points. A probe that never saw this episode gives each name to one slot. How many are right has the law of the
-  fixed points of a random permutation, so the sum over episodes has a law that is computed. This is accuracy.
-* Rank of the true lineup. A probe that never saw this episode scores the true assignment of names among R of them (all
-  N!, or the true one and others drawn uniformly). With ties broken by lot its rank is uniform on 1..R, so the sum of
-  ranks has a known law, too. It sees what accuracy cannot: an order that is known up to a rotation names nobody more
-  often than chance, and is still right as a whole. Probes learn from earlier episodes only, so both laws hold with the
-  episodes a probe was trained on given; a trained probe's p-value is twice the smaller one.
-* Largest column. For each column, how far the agents' sums over all episodes lie apart; the largest over the columns is
-  compared with its law when names are permuted within every episode (Westfall and Young 1993, "Resampling-based
-  multiple testing"). Draws stop early when nothing is there (Besag and Clifford, Biometrika 1991), which keeps the
-  p-value valid.
+* Fixed points. A probe that never saw this episode gives each name to one slot. How many are right
+  has the law of the fixed points of a random permutation, so the sum over episodes has a law that
+  is computed. This is accuracy.
+* Rank of the true lineup. A probe that never saw this episode scores the true assignment of names
+  among R of them (all N!, or the true one and others drawn uniformly). With ties broken by lot its
+  rank is uniform on 1..R, so the sum of ranks has a known law, too. It sees what accuracy cannot:
+  an order that is known up to a rotation names nobody more often than chance, and is still right as
+  a whole. Probes learn from earlier episodes only, so both laws hold with the episodes a probe was
+  trained on given; a trained probe's p-value is twice the smaller one.
+* Largest column. For each column, how far the agents' sums over all episodes lie apart; the largest
+  over the columns is compared with its law when names are permuted within every episode (Westfall
+  and Young 1993, "Resampling-based multiple testing"). Draws stop early when nothing is there
+  (Besag and Clifford, Biometrika 1991), which keeps the p-value valid.
 
-Shape legend: E episodes, N agents and slots, R assignments that are compared, P what is compared within an episode (the
-N slots, or their N (N - 1) ordered pairs), F features, D draws.
+Shape legend: E episodes, N agents and slots, R assignments that are compared, P what is compared
+within an episode (the N slots, or their N (N - 1) ordered pairs), F features, D draws.
 """
 
 from __future__ import annotations
@@ -63,8 +67,8 @@ def ordered_pairs(num_agents: int) -> Ints:
 def assignments(num_episodes: int, num_agents: int, rng: np.random.Generator) -> Ints:
     """Names for the slots: (E or 1, R, N), the true ones (0, 1, ... N - 1) first.
 
-    All N! of them for up to five agents; otherwise 119 others are drawn anew for every episode, since the rank of the
-    truth among a fixed part of the permutations would not be uniform.
+    All N! of them for up to five agents; otherwise 119 others are drawn anew for every episode,
+    since the rank of the truth among a fixed part of the permutations would not be uniform.
     """
     if math.factorial(num_agents) <= MAX_ASSIGNMENTS:
         return np.array([list(permutations(range(num_agents)))])
@@ -77,8 +81,8 @@ def true_ranks(scores: Floats, rng: np.random.Generator) -> Ints:
     """Rank of the true assignment in each episode, 1 the best, ties broken by lot.
 
     Args:
-        scores: (E, R), the true assignment first. Scores that differ by rounding only count as equal: agents that did
-            exactly the same are summed up in different orders.
+        scores: (E, R), the true assignment first. Scores that differ by rounding only count as
+            equal: agents that did exactly the same are summed up in different orders.
         rng: draws the lots.
 
     Returns:
@@ -92,7 +96,8 @@ def true_ranks(scores: Floats, rng: np.random.Generator) -> Ints:
 
 
 def rank_p_value(ranks: Ints, size: int) -> float:
-    """Probability that the sum of as many independent uniform ranks on 1..size is as small; never below 1e-12."""
+    """Probability that the sum of as many independent uniform ranks on 1..size is as small; never
+    below 1e-12."""
     return _lower_tail(np.full(size, 1.0 / size), ranks - 1)
 
 
@@ -101,9 +106,9 @@ def verdicts(scores: Floats, names: Ints, slots: Floats | None, rng: np.random.G
 
     Args:
         scores: (E, R) of the assignments ``names``.
-        names: (E or 1, R, N). If these are all there are, the best of them is taken; otherwise the best assignment of
-            ``slots`` is, or without it the best of those drawn (the true one is not among them: a verdict may not know
-            the truth).
+        names: (E or 1, R, N). If these are all there are, the best of them is taken; otherwise the
+            best assignment of ``slots`` is, or without it the best of those drawn (the true one is
+            not among them: a verdict may not know the truth).
         slots: (E, N, N) evidence, slot by name, or None.
         rng: draws the lots.
 
@@ -116,7 +121,8 @@ def verdicts(scores: Floats, names: Ints, slots: Floats | None, rng: np.random.G
     if slots is None:
         drawn: Ints = names[np.arange(len(names)), 1 + _best(scores[:, 1:], rng)]
         return drawn
-    order = rng.random(slots.shape[:2]).argsort(axis=1)  # slots are shown in any order, so that ties name nobody
+    # slots are shown in any order, so that ties name nobody
+    order = rng.random(slots.shape[:2]).argsort(axis=1)
     shuffled = most_probable_permutation(np.take_along_axis(slots, order[:, :, None], axis=1))
     return np.take_along_axis(shuffled, order.argsort(axis=1), axis=1)
 
@@ -131,8 +137,9 @@ def _best(scores: Floats, rng: np.random.Generator) -> npt.NDArray[np.intp]:
 def hits_p_value(hits: Ints, num_agents: int) -> float:
     """Probability that as many verdicts name as many slots right by chance; never below 1e-12.
 
-    A verdict that gives each name once is right in as many slots as a random permutation has fixed points, whatever
-    the evidence. Montmort's matching problem: k of them with probability sum over j <= N - k of (-1)^j / j!, over k!.
+    A verdict that gives each name once is right in as many slots as a random permutation has fixed
+    points, whatever the evidence. Montmort's matching problem: k of them with probability sum over
+    j <= N - k of (-1)^j / j!, over k!.
     """
     signs = np.array([(-1) ** j / math.factorial(j) for j in range(num_agents + 1)])
     fixed = [signs[: num_agents - k + 1].sum() / math.factorial(k) for k in range(num_agents + 1)]
@@ -140,7 +147,8 @@ def hits_p_value(hits: Ints, num_agents: int) -> float:
 
 
 def _lower_tail(law: Floats, values: Ints) -> float:
-    """P(sum of len(values) independent whole numbers with this law on 0, 1, ... is at most the sum of the values)."""
+    """P(sum of len(values) independent whole numbers with this law on 0, 1, ... is at most the sum
+    of the values)."""
     if len(law) < 2 or not len(values):
         return 1.0
     length = len(values) * (len(law) - 1) + 1
@@ -186,9 +194,11 @@ def column_test(values: Floats, rng: np.random.Generator, max_draws: int) -> Col
 
 
 def _apart(flat: npt.NDArray[np.float32], order: npt.NDArray[np.integer[Any]]) -> Floats:
-    """(D, F) summed squares of the agents' sums, when slot k of an episode is called ``order[d, e, k]``."""
+    """(D, F) summed squares of the agents' sums, when slot k of an episode is called ``order[d, e,
+    k]``."""
     draws, episodes, agents = order.shape
-    called = (order[:, :, :, None] == np.arange(agents)).astype(np.float32)  # (D, E, N slots, N names)
+    # (D, E, N slots, N names)
+    called = (order[:, :, :, None] == np.arange(agents)).astype(np.float32)
     weights = called.transpose(0, 3, 1, 2).reshape(draws * agents, episodes * agents)
     sums = (weights @ flat).reshape(draws, agents, -1)
     apart: Floats = (sums.astype(np.float64) ** 2).sum(axis=1)
@@ -196,19 +206,23 @@ def _apart(flat: npt.NDArray[np.float32], order: npt.NDArray[np.integer[Any]]) -
 
 
 def _column_p_values(seen: Floats, largest: list[float], smallest: float) -> Floats:
-    """(F,) each column against the largest of all columns, never below the p-value of the largest."""
+    """(F,) each column against the largest of all columns, never below the p-value of the
+    largest."""
     ordered = np.sort(largest)
     above = len(ordered) - np.searchsorted(ordered, seen, side="left")
     return np.maximum((1 + above) / (len(ordered) + 1), smallest)
 
 
 @cache
-def smallest_visible(lineups: int, num_agents: int, level: float, power: float = 0.9) -> tuple[float, float]:
+def smallest_visible(
+    lineups: int, num_agents: int, level: float, power: float = 0.9
+) -> tuple[float, float]:
     """The smallest leak that the rank test would see.
 
-    Normal approximation of the sum of ranks, whose mean share has variance (R + 1) / (12 (R - 1)) for one lineup. The
-    accuracy is that of Gaussian evidence which outscores wrong lineups as often: slot k is worth ``shift`` more under
-    its own name, plus standard noise for each slot and name.
+    Normal approximation of the sum of ranks, whose mean share has variance (R + 1) / (12 (R - 1))
+    for one lineup. The accuracy is that of Gaussian evidence which outscores wrong lineups as
+    often: slot k is worth ``shift`` more under its own name, plus standard noise for each slot and
+    name.
 
     Args:
         lineups: how many are tested.
@@ -217,8 +231,8 @@ def smallest_visible(lineups: int, num_agents: int, level: float, power: float =
         power: probability of seeing it.
 
     Returns:
-        How often the true lineup would outscore a wrong one (chance 0.5), and the share of slots named right by the
-        best assignment (chance 1 / N).
+        How often the true lineup would outscore a wrong one (chance 0.5), and the share of slots
+        named right by the best assignment (chance 1 / N).
     """
     size = min(math.factorial(num_agents), MAX_ASSIGNMENTS)
     spread = math.sqrt((size + 1) / (12 * (size - 1)))

@@ -1,7 +1,8 @@
-"""What a probe may look at: each input as numbers for every slot, with the names of the columns they come from.
+"""What a probe may look at: each input as numbers for every slot, with the names of the columns
+they come from.
 
-Nothing here sees who is who: every number is a function of one slot, or of the lineup without its order, so that
-relabelling the agents of an episode relabels the rows.
+Nothing here sees who is who: every number is a function of one slot, or of the lineup without its
+order, so that relabelling the agents of an episode relabels the rows.
 
 Shape legend: E episodes, T time, N agents, C columns of a table, F features.
 """
@@ -25,7 +26,8 @@ Flags = npt.NDArray[np.bool_]
 
 _MANY_COLUMNS, _MANY_STEPS, _MANY_RESPONSES, _MANY_PAIRS = 128, 512, 256, 20_000_000
 _MANY_PRODUCTS = 40
-_SAME = 1e-9  # numbers that differ by less, relatively, differ by rounding: float32 itself resolves 6e-8
+# numbers that differ by less, relatively, differ by rounding: float32 itself resolves 6e-8
+_SAME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Features:
     """Numbers for each slot.
 
     Attributes:
-        values: (E, P, F), centred within each episode. P is N slots, or N (N - 1) ordered pairs of slots.
+        values: (E, P, F), centred within each episode. P is N slots, or N (N - 1) ordered pairs of
+            slots.
         columns: F names of the columns that a feature is made of; one name, or two for products.
     """
 
@@ -47,11 +50,14 @@ class Features:
 
     def beside(self, other: Features) -> Features:
         """The features of both."""
-        return Features(np.concatenate([self.values, other.values], axis=2), self.columns + other.columns)
+        return Features(
+            np.concatenate([self.values, other.values], axis=2), self.columns + other.columns
+        )
 
 
 def centred(values: npt.NDArray[Any], columns: Sequence[tuple[str, ...]]) -> Features:
-    """Features less their mean in each episode; those that never differ within an episode are left out."""
+    """Features less their mean in each episode; those that never differ within an episode are left
+    out."""
     wide = np.asarray(values, np.float64)
     inner = wide - wide.mean(axis=1, keepdims=True)
     size = np.abs(wide).max(axis=(0, 1))
@@ -61,7 +67,9 @@ def centred(values: npt.NDArray[Any], columns: Sequence[tuple[str, ...]]) -> Fea
 
     def beside(self, other: Features) -> Features:
         """The features of both."""
-        return Features(np.concatenate([self.values, other.values], axis=2), self.columns + other.columns)
+        return Features(
+            np.concatenate([self.values, other.values], axis=2), self.columns + other.columns
+        )
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,8 @@ class _Table:
         return _Table(values, self.mask, tuple(name for table in tables for name in table.names))
 
     def summary(self) -> tuple[list[npt.NDArray[Any]], list[tuple[str, ...]]]:
-        """Means over the episode and its quarters, spreads, last values, shares above the quartiles, single steps."""
+        """Means over the episode and its quarters, spreads, last values, shares above the
+        quartiles, single steps."""
         lived = np.maximum(self.mask.sum(axis=1), 1)[:, :, None]  # (E, N, 1)
         mean = _sum(self.values, self.mask) / lived
         square = _sum(self.values**2, self.mask) / lived
@@ -89,10 +98,16 @@ class _Table:
         if width <= _MANY_COLUMNS:
             alive = self.values[self.mask]
             limits = np.quantile(alive, (0.25, 0.5, 0.75), axis=0) if len(alive) else ()
-            parts += [_sum((self.values > limit).astype(np.float32), self.mask) / lived for limit in limits]
+            parts += [
+                _sum((self.values > limit).astype(np.float32), self.mask) / lived
+                for limit in limits
+            ]
             for quarter in np.array_split(np.arange(steps), 4) if steps >= 4 else ():
                 here = self.mask[:, quarter]
-                parts.append(_sum(self.values[:, quarter], here) / np.maximum(here.sum(axis=1), 1)[:, :, None])
+                parts.append(
+                    _sum(self.values[:, quarter], here)
+                    / np.maximum(here.sum(axis=1), 1)[:, :, None]
+                )
         if steps * width <= _MANY_STEPS:
             parts += [self.values[:, t] for t in range(steps)]
         return parts, [(name,) for _ in parts for name in self.names]
@@ -165,7 +180,8 @@ def _paid(record: Record) -> Features:
 
 
 def _lineup(record: Record) -> Features:
-    """Each slot's observations, actions and rewards together, with their products, and its ranks in the lineup."""
+    """Each slot's observations, actions and rewards together, with their products, and its ranks in
+    the lineup."""
     table = _both(record).beside(_rewards(record))
     mean = table.features()
     lived = np.maximum(record.mask.sum(axis=1), 1)[:, :, None]
@@ -177,7 +193,9 @@ def _lineup(record: Record) -> Features:
 
 
 INPUTS: dict[str, Callable[[Record], Features]] = {
-    "first observation": lambda record: centred(record.observations[:, 0], [(name,) for name in record.columns]),
+    "first observation": lambda record: centred(
+        record.observations[:, 0], [(name,) for name in record.columns]
+    ),
     "length": lambda record: centred(record.mask.sum(axis=1)[:, :, None], [("length",)]),
     "observations": lambda record: _observations(record).features(),
     "actions": lambda record: _actions(record).features(),
@@ -190,24 +208,29 @@ INPUTS: dict[str, Callable[[Record], Features]] = {
 
 
 def lineup_relations(record: Record) -> tuple[Features, Features]:
-    """How columns go together, within slots and between them: products of two columns, averaged over the steps.
+    """How columns go together, within slots and between them: products of two columns, averaged
+    over the steps.
 
-    Columns are observations, the action before and the reward for it. They are taken less the lineup's mean in each
-    step, and in units of their spread. So a list of the others' positions correlates with the position of whoever is
-    listed, and the order of the list shows.
+    Columns are observations, the action before and the reward for it. They are taken less the
+    lineup's mean in each step, and in units of their spread. So a list of the others' positions
+    correlates with the position of whoever is listed, and the order of the list shows.
 
     Returns:
-        (E, N, F) products of two columns of a slot, none where there are more than 40 columns; and (E, N (N - 1), F)
-        products of a column of the first slot with a column of the second, for all
+        (E, N, F) products of two columns of a slot, none where there are more than 40 columns; and
+        (E, N (N - 1), F) products of a column of the first slot with a column of the second, for
+        all
         :func:`~mirrorenv.envs.audit.exact.ordered_pairs`.
     """
     table = _observations(record).beside(_later(_actions(record)), _later(_rewards(record)))
     unit, names = _standardised(table)  # (E, T, N, C)
     episodes, steps, agents, width = unit.shape
     flat = unit.transpose(0, 2, 3, 1).reshape(episodes, -1, steps)
-    products = (flat @ flat.transpose(0, 2, 1) / steps).reshape(episodes, agents, width, agents, width)
+    products = (flat @ flat.transpose(0, 2, 1) / steps).reshape(
+        episodes, agents, width, agents, width
+    )
     products = products.transpose(0, 1, 3, 2, 4)  # (E, N, N, C, C)
-    first, second = np.triu_indices(width)  # (c, d) of a pair is (d, c) of the pair the other way round
+    # (c, d) of a pair is (d, c) of the pair the other way round
+    first, second = np.triu_indices(width)
     both = [(names[c], names[d]) for c, d in zip(first, second, strict=True)]
     i, j = ordered_pairs(agents).T
     between = centred(products[:, i, j][:, :, first, second], both)
@@ -218,11 +241,14 @@ def lineup_relations(record: Record) -> tuple[Features, Features]:
 
 
 def _standardised(table: _Table) -> tuple[Floats, tuple[str, ...]]:
-    """(E, T, N, C) less the lineup's mean in each step and in units of spread; columns that never differ left out."""
+    """(E, T, N, C) less the lineup's mean in each step and in units of spread; columns that never
+    differ left out."""
     values = np.where(table.mask[..., None], table.values, 0)
     inner = values - values.mean(axis=2, keepdims=True, dtype=np.float64)
     inner = np.where(table.mask[..., None], inner, 0)
-    kept = np.flatnonzero(np.abs(inner).max(axis=(0, 1, 2)) > _SAME * np.abs(values).max(axis=(0, 1, 2)))
+    kept = np.flatnonzero(
+        np.abs(inner).max(axis=(0, 1, 2)) > _SAME * np.abs(values).max(axis=(0, 1, 2))
+    )
     room = max(int(np.sqrt(_MANY_PAIRS / len(values)) / values.shape[2]), 4)
     if len(kept) > room:
         kept = kept[np.linspace(0, len(kept) - 1, room).round().astype(int)]

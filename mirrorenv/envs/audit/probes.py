@@ -1,7 +1,7 @@
 """The trained probe: a linear discriminant that learns from earlier episodes which slot is whose.
 
-Shape legend: E episodes, N agents, R assignments, P classes (the N agents, or their N (N - 1) ordered pairs),
-F features, K of them chosen.
+Shape legend: E episodes, N agents, R assignments, P classes (the N agents, or their N (N - 1)
+ordered pairs), F features, K of them chosen.
 """
 
 from __future__ import annotations
@@ -13,7 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import chi2
 
-from mirrorenv.envs.audit.exact import assignments, hits_p_value, ordered_pairs, rank_p_value, true_ranks, verdicts
+from mirrorenv.envs.audit.exact import (
+    assignments,
+    hits_p_value,
+    ordered_pairs,
+    rank_p_value,
+    true_ranks,
+    verdicts,
+)
 from mirrorenv.envs.audit.features import Features
 
 __all__ = ["Outcome", "best_features", "probe"]
@@ -23,7 +30,8 @@ Ints = npt.NDArray[np.int64]
 
 CUTS = (0.25, 0.5, 0.75, 1.0)
 """Ends of the blocks of episodes: a probe learns from all blocks before the one it is tested on."""
-_MOST, _FEWEST, _FALSE = 64, 4, 4.0  # features chosen; at most this many of them by chance, on average
+# features chosen; at most this many of them by chance, on average
+_MOST, _FEWEST, _FALSE = 64, 4, 4.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,9 @@ class Outcome:
     @property
     def p_value(self) -> float:
         """Twice the smaller p-value of hits and ranks, 1 at most."""
-        return min(1.0, 2 * min(hits_p_value(self.hits, self.agents), rank_p_value(self.ranks, self.size)))
+        return min(
+            1.0, 2 * min(hits_p_value(self.hits, self.agents), rank_p_value(self.ranks, self.size))
+        )
 
     @property
     def outscores(self) -> float:
@@ -73,7 +83,8 @@ class _Discriminant:
 
 
 def separation(values: Floats) -> Floats:
-    """(F,) how far class means lie apart: about chi-square with P - 1 degrees of freedom if there is nothing."""
+    """(F,) how far class means lie apart: about chi-square with P - 1 degrees of freedom if there
+    is nothing."""
     episodes = len(values)
     power = (values**2).mean(axis=(0, 1))  # (F,) centred, so this is the variance
     means = values.mean(axis=0)  # (P, F)
@@ -84,7 +95,8 @@ def separation(values: Floats) -> Floats:
 
 
 def _learn(values: Floats) -> _Discriminant:
-    """Linear discriminant on the features that stand out, with a covariance shrunk towards the diagonal.
+    """Linear discriminant on the features that stand out, with a covariance shrunk towards the
+    diagonal.
 
     Args:
         values: (E, P, F), centred within episodes, row p made by class p.
@@ -101,14 +113,16 @@ def _learn(values: Floats) -> _Discriminant:
     inner = (part - means).reshape(-1, len(chosen))
     covariance = inner.T @ inner / max(len(inner) - classes, 1)
     shrink = max(len(chosen) / (len(chosen) + episodes), 0.02)
-    floor = 1e-3 * np.eye(len(chosen))  # a feature that always gives the name away has no variance left
+    # a feature that always gives the name away has no variance left
+    floor = 1e-3 * np.eye(len(chosen))
     covariance = (1 - shrink) * covariance + shrink * np.diag(np.diag(covariance)) + floor
     weights = np.linalg.solve(covariance, means.T).T  # (P, K)
     return _Discriminant(chosen, weights / scale, 0.5 * (weights * means).sum(axis=1))
 
 
 def _scores(slots: Floats | None, pairs: Floats | None, names: Ints, agents: int) -> Floats:
-    """(E, R) evidence for each assignment: the sum over its slots, and over its ordered pairs of slots."""
+    """(E, R) evidence for each assignment: the sum over its slots, and over its ordered pairs of
+    slots."""
     episodes = len(slots) if slots is not None else len(pairs) if pairs is not None else 0
     rows = np.arange(episodes)[:, None, None]
     total = np.zeros((episodes, names.shape[1]))
@@ -122,8 +136,11 @@ def _scores(slots: Floats | None, pairs: Floats | None, names: Ints, agents: int
     return total
 
 
-def probe(slots: Features, pairs: Features | None, agents: int, rng: np.random.Generator) -> Outcome:
-    """Learn from the first quarter of the episodes and test on the second, and so on with all that came before.
+def probe(
+    slots: Features, pairs: Features | None, agents: int, rng: np.random.Generator
+) -> Outcome:
+    """Learn from the first quarter of the episodes and test on the second, and so on with all that
+    came before.
 
     Args:
         slots: (E, N, F) features of each slot, possibly none.
@@ -131,13 +148,18 @@ def probe(slots: Features, pairs: Features | None, agents: int, rng: np.random.G
         agents: N.
         rng: breaks ties, and shows lineups in a random order.
     """
-    given = [part.values if part is not None and not part.empty else None for part in (slots, pairs)]
+    given = [
+        part.values if part is not None and not part.empty else None for part in (slots, pairs)
+    ]
     episodes = len(slots.values)
     ends = [round(cut * episodes) for cut in CUTS]
     ranks, hits = [], []
     size = 0
     for start, end in pairwise(ends):
-        evidence = [None if part is None else _learn(part[:start]).evidence(part[start:end]) for part in given]
+        evidence = [
+            None if part is None else _learn(part[:start]).evidence(part[start:end])
+            for part in given
+        ]
         names = assignments(end - start, agents, rng)
         scores = _scores(evidence[0], evidence[1], names, agents)
         size = names.shape[1]

@@ -1,6 +1,8 @@
-"""Play episodes in which all agents run one identical policy, and keep everything that could tell them apart.
+"""Play episodes in which all agents run one identical policy, and keep everything that could tell
+them apart.
 
-Shape legend: E episodes, B batch, T time, N agents, C columns (numbers of one observation), A action dimensions.
+Shape legend: E episodes, B batch, T time, N agents, C columns (numbers of one observation), A
+action dimensions.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from mirrorenv.envs.random import BatchRandom
 __all__ = ["ReactivePolicy", "Record", "play"]
 
 MAX_NUMBERS, MAX_COLUMNS = 40_000_000, 1024
-"""The most numbers that are kept, and of one observation; of larger ones evenly spaced columns are read."""
+"""The most numbers that are kept, and of one observation; of larger ones evenly spaced columns are
+read."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Record:
     """What happened, ordered by agent.
 
     Attributes:
-        observations: (E, T, N, C) float32, before the action of each step; 0 where an agent had finished.
+        observations: (E, T, N, C) float32, before the action of each step; 0 where an agent had
+            finished.
         actions: (E, T, N) int64 from 0, or (E, T, N, A) float32.
         rewards: (E, T, N) float32.
         mask: (E, T, N) bool, True for the steps an agent lived.
@@ -50,10 +54,13 @@ class Record:
 
 
 def kept_columns(world: ArrayWorld, episodes: int) -> npt.NDArray[np.int64]:
-    """Indices of the columns that are read: all, or evenly spaced ones where observations are large."""
+    """Indices of the columns that are read: all, or evenly spaced ones where observations are
+    large."""
     total = int(np.prod(world.observation_space.shape or (1,)))
     room = max(MAX_NUMBERS // (episodes * world.horizon * world.num_agents), 8)
-    return np.unique(np.linspace(0, total - 1, min(room, total, MAX_COLUMNS)).round().astype(np.int64))
+    return np.unique(
+        np.linspace(0, total - 1, min(room, total, MAX_COLUMNS)).round().astype(np.int64)
+    )
 
 
 def play(world: ArrayWorld, policy: Policy, seeds: npt.NDArray[np.int64]) -> Record:
@@ -69,7 +76,9 @@ def play(world: ArrayWorld, policy: Policy, seeds: npt.NDArray[np.int64]) -> Rec
     discrete = isinstance(world.action_space, spaces.Discrete)
     shape = (count, world.horizon, world.num_agents)
     observations = np.zeros((*shape, len(columns)), np.float32)
-    actions = np.zeros((*shape, *(world.action_space.shape or ())), np.int64 if discrete else np.float32)
+    actions = np.zeros(
+        (*shape, *(world.action_space.shape or ())), np.int64 if discrete else np.float32
+    )
     rewards, mask = np.zeros(shape, np.float32), np.zeros(shape, bool)
     ends = np.zeros((2, count, world.num_agents), bool)
     padded = np.concatenate([seeds, np.repeat(seeds[:1], count - len(seeds))])
@@ -106,12 +115,13 @@ def play(world: ArrayWorld, policy: Policy, seeds: npt.NDArray[np.int64]) -> Rec
 
 
 class ReactivePolicy:
-    """One random linear policy for all agents: an agent's action depends on its own observation, and on chance.
+    """One random linear policy for all agents: an agent's action depends on its own observation,
+    and on chance.
 
-    Leaks that need a reaction show only under such a policy: what differs in what agents see then differs in what they
-    do. Observations are standardised with numbers pooled over all agents; weights are drawn once. Discrete actions are
-    drawn from a softmax with logits of standard deviation 2 or so, moves in a Box are a tanh of the same size plus
-    noise.
+    Leaks that need a reaction show only under such a policy: what differs in what agents see then
+    differs in what they do. Observations are standardised with numbers pooled over all agents;
+    weights are drawn once. Discrete actions are drawn from a softmax with logits of standard
+    deviation 2 or so, moves in a Box are a tanh of the same size plus noise.
 
     Args:
         world: the world to act in.
@@ -124,10 +134,19 @@ class ReactivePolicy:
         self._columns = kept_columns(world, len(seen.mask))
         alive = seen.observations[seen.mask]  # (steps, C)
         centre, scale = alive.mean(axis=0, dtype=np.float64), alive.std(axis=0, dtype=np.float64)
-        self._centre, self._scale = centre, np.where(scale > 1e-9 * (1 + np.abs(centre)), scale, np.inf)
-        moves = int(self._space.n) if isinstance(self._space, spaces.Discrete) else int(np.prod(self._space.shape))
+        self._centre, self._scale = (
+            centre,
+            np.where(scale > 1e-9 * (1 + np.abs(centre)), scale, np.inf),
+        )
+        moves = (
+            int(self._space.n)
+            if isinstance(self._space, spaces.Discrete)
+            else int(np.prod(self._space.shape))
+        )
         varying = max(int(np.isfinite(self._scale).sum()), 1)
-        self._weights = np.random.default_rng(seed).normal(size=(len(centre), moves)) * (2.0 / np.sqrt(varying))
+        self._weights = np.random.default_rng(seed).normal(size=(len(centre), moves)) * (
+            2.0 / np.sqrt(varying)
+        )
         self._random = BatchRandom(np.arange(seed, seed + world.num_envs), stream="reactive policy")
 
     def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[Any]:
@@ -137,8 +156,14 @@ class ReactivePolicy:
         space = self._space
         if isinstance(space, spaces.Discrete):
             odds = np.exp(drive - drive.max(axis=2, keepdims=True))
-            return self._random.categorical(odds / odds.sum(axis=2, keepdims=True)) + int(space.start)
+            return self._random.categorical(odds / odds.sum(axis=2, keepdims=True)) + int(
+                space.start
+            )
         noise = self._random.normal((self._agents, drive.shape[2]))
-        unit = 0.5 + 0.5 * np.tanh(0.5 * drive + 0.5 * noise).reshape(*drive.shape[:2], *space.shape)
-        moves: npt.NDArray[np.float32] = (space.low + (space.high - space.low) * unit).astype(np.float32)
+        unit = 0.5 + 0.5 * np.tanh(0.5 * drive + 0.5 * noise).reshape(
+            *drive.shape[:2], *space.shape
+        )
+        moves: npt.NDArray[np.float32] = (space.low + (space.high - space.low) * unit).astype(
+            np.float32
+        )
         return np.clip(moves, space.low, space.high)

@@ -11,7 +11,8 @@ from mirrorenv.envs.audit.columns import Carrier
 __all__ = ["HEADER", "AuditReport", "ProbeResult"]
 
 HEADER = ("policy", "shown", "accuracy", "true wins", "p trained", "p untrained", "verdict")
-"""The table. "true wins" is how often the true lineup outscores a wrong one; p-values are corrected (Holm)."""
+"""The table. "true wins" is how often the true lineup outscores a wrong one; p-values are corrected
+(Holm)."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class ProbeResult:
         probe: ``"trained"`` or ``"untrained"``.
         accuracy: share of slots named right; None for the untrained probe, which names nobody.
         outscores: how often the true lineup outscores a wrong one, chance 0.5; None likewise.
-        p_value: exact; None where the slots of a lineup never differ, so that there is nothing to read.
+        p_value: exact; None where the slots of a lineup never differ, so that there is nothing to
+            read.
         corrected: the same after Holm's correction for all probes of the audit.
         leak: whether it is below the level.
         carriers: columns that carry the leak, the strongest first.
@@ -55,7 +57,8 @@ class AuditReport:
         alpha: probability of a false alarm anywhere in the audit, at most.
         columns: how many numbers an observation has.
         columns_read: how many of them were read.
-        smallest_outscores: the smallest leak that is seen with probability 0.9, as in ``ProbeResult.outscores``.
+        smallest_outscores: the smallest leak that is seen with probability 0.9, as in
+            ``ProbeResult.outscores``.
         smallest_accuracy: about the same leak, as accuracy.
         results: one for each policy, input and probe.
     """
@@ -84,18 +87,21 @@ class AuditReport:
         return 1.0 / len(self.agents)
 
     def carriers(self) -> tuple[Carrier, ...]:
-        """The columns that carry the leak, each once, in the order in which simpler inputs name them.
+        """The columns that carry the leak, each once, in the order in which simpler inputs name
+        them.
 
-        Those of the uniformly random policy come alone where there are any: under a policy that reacts, one leaking
-        column moves many others. Likewise columns that tell agents apart by themselves come alone, without those that
-        do so between slots.
+        Those of the uniformly random policy come alone where there are any: under a policy that
+        reacts, one leaking column moves many others. Likewise columns that tell agents apart by
+        themselves come alone, without those that do so between slots.
         """
         for policy in dict.fromkeys(result.policy for result in self.results):
             alone: dict[str, Carrier] = {}
             between: dict[str, Carrier] = {}
             for result in self.results:
                 for carrier in result.carriers if result.leak and result.policy == policy else ():
-                    (alone if carrier.against is None else between).setdefault(carrier.column, carrier)
+                    (alone if carrier.against is None else between).setdefault(
+                        carrier.column, carrier
+                    )
             if alone or between:
                 return tuple((alone or between).values())
         return ()
@@ -109,7 +115,9 @@ class AuditReport:
         """The report that :meth:`to_json` was called on."""
         plain = {name: data[name] for name in cls.__dataclass_fields__}
         results = tuple(
-            ProbeResult(**{**row, "carriers": tuple(Carrier(**carrier) for carrier in row["carriers"])})
+            ProbeResult(
+                **{**row, "carriers": tuple(Carrier(**carrier) for carrier in row["carriers"])}
+            )
             for row in data["results"]
         )
         return cls(**{**plain, "agents": tuple(data["agents"]), "results": results})
@@ -124,10 +132,14 @@ class AuditReport:
     def power(self) -> str:
         """What the audit could have seen, in a sentence."""
         return (
-            f"{self.episodes} episodes for each policy; trained probes are tested on {self.tested} of them. Chance is "
-            f"{self.chance:.3f} accuracy, and 0.5 for the true lineup against a wrong one. The smallest leak seen "
-            f"with probability 0.9, by a probe that can use it: accuracy about {self.smallest_accuracy:.3f}, the true "
-            f"lineup {self.smallest_outscores:.3f}. A false alarm anywhere in the table has probability "
+            f"{self.episodes} episodes for each policy; trained probes are tested on {self.tested} "
+            "of them. Chance is "
+            f"{self.chance:.3f} accuracy, and 0.5 for the true lineup against a wrong one. The "
+            "smallest leak seen "
+            "with probability 0.9, by a probe that can use it: accuracy about "
+            f"{self.smallest_accuracy:.3f}, the true "
+            f"lineup {self.smallest_outscores:.3f}. A false alarm anywhere in the table has "
+            "probability "
             f"{self.alpha:g} at most."
         )
 
@@ -149,4 +161,6 @@ def _cells(probes: list[ProbeResult]) -> list[str]:
 def _p_text(p_value: float | None) -> str:
     if p_value is None:
         return "-"
-    return f"{p_value:.3f}" if p_value >= 0.001 else f"{p_value:.0e}" if p_value > 1e-9 else "< 1e-9"
+    return (
+        f"{p_value:.3f}" if p_value >= 0.001 else f"{p_value:.0e}" if p_value > 1e-9 else "< 1e-9"
+    )

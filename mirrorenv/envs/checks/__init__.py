@@ -1,6 +1,7 @@
 """A strict multi-agent checker for any PettingZoo environment and for every registered world.
 
-One function for each check, in the files ``checks_*.py``. Importing this package registers them, in the order below.
+One function for each check, in the files ``checks_*.py``. Importing this package registers them, in
+the order below.
 """
 
 from __future__ import annotations

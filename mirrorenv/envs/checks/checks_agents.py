@@ -1,4 +1,5 @@
-"""Checks of who takes part: agents that die, leave, linger, return, join, or were never heard of."""
+"""Checks of who takes part: agents that die, leave, linger, return, join, or were never heard
+of."""
 
 from __future__ import annotations
 
@@ -10,7 +11,10 @@ from mirrorenv.envs.checks.registry import Seen, check
 from mirrorenv.envs.checks.session import Turn
 
 
-@check("agents-at-reset", remedy="In reset(), set self.agents = list(self.possible_agents), or those that start.")
+@check(
+    "agents-at-reset",
+    remedy="In reset(), set self.agents = list(self.possible_agents), or those that start.",
+)
 def agents_at_reset(evidence: Evidence) -> Iterator[Seen]:
     """After reset() env.agents is a list with somebody in it and nobody twice."""
     for turn in evidence.turns():
@@ -27,7 +31,8 @@ def agents_at_reset(evidence: Evidence) -> Iterator[Seen]:
 
 @check(
     "possible-agents-constant",
-    remedy="Set possible_agents once, in __init__, to everybody who may ever take part; who does now is env.agents.",
+    remedy="Set possible_agents once, in __init__, to everybody who may ever take part; who does "
+    "now is env.agents.",
 )
 def possible_agents_constant(evidence: Evidence) -> Iterator[Seen]:
     """possible_agents never changes."""
@@ -38,25 +43,38 @@ def possible_agents_constant(evidence: Evidence) -> Iterator[Seen]:
             yield turn.seen(f"possible_agents was {first} and is {turn.possible}")
 
 
-@check("unknown-agent", remedy="Name everybody who may ever take part in possible_agents, and nobody else anywhere.")
+@check(
+    "unknown-agent",
+    remedy="Name everybody who may ever take part in possible_agents, and nobody else anywhere.",
+)
 def unknown_agent(evidence: Evidence) -> Iterator[Seen]:
     """Whoever appears is one of possible_agents; infos alone may hold other keys."""
     for turn in evidence.turns():
-        named = set(turn.after).union(*(turn.answers(part) for part in turn.names if part != "infos"))
+        named = set(turn.after).union(
+            *(turn.answers(part) for part in turn.names if part != "infos")
+        )
         for agent in sorted(map(str, named - set(turn.possible) - _ever_possible(evidence))):
             yield turn.seen("not one of possible_agents", agent)
 
 
-@check("missing-answer", remedy="Answer for all who were alive before the step, also in the step in which they end.")
+@check(
+    "missing-answer",
+    remedy="Answer for all who were alive before the step, also in the step in which they end.",
+)
 def missing_answer(evidence: Evidence) -> Iterator[Seen]:
     """Whoever was alive has an observation, a reward, both flags and an info."""
     for turn in evidence.turns():
         for part in turn.names:
-            for agent in _ordered(turn.live - turn.answers(part).keys()) if part in turn.parts else ():
+            for agent in (
+                _ordered(turn.live - turn.answers(part).keys()) if part in turn.parts else ()
+            ):
                 yield turn.seen(f"has no entry in {part}", agent)
 
 
-@check("dead-answer", remedy="Answer only for agents that were alive before the step: build all parts from them.")
+@check(
+    "dead-answer",
+    remedy="Answer only for agents that were alive before the step: build all parts from them.",
+)
 def dead_answer(evidence: Evidence) -> Iterator[Seen]:
     """Whoever is not alive has no observation, reward or flag."""
     for turn in evidence.turns():
@@ -67,7 +85,10 @@ def dead_answer(evidence: Evidence) -> Iterator[Seen]:
                     yield turn.seen(f"is not alive and has an entry in {part}", agent)
 
 
-@check("agent-vanishes", remedy="Set its termination or truncation flag in the step in which it leaves env.agents.")
+@check(
+    "agent-vanishes",
+    remedy="Set its termination or truncation flag in the step in which it leaves env.agents.",
+)
 def agent_vanishes(evidence: Evidence) -> Iterator[Seen]:
     """Nobody leaves env.agents without a flag."""
     for turn in evidence.turns():
@@ -78,10 +99,12 @@ def agent_vanishes(evidence: Evidence) -> Iterator[Seen]:
 
 @check(
     "agent-lingers",
-    remedy="At the end of step(), self.agents = [a for a in self.agents if not (terminations[a] or truncations[a])].",
+    remedy="At the end of step(), self.agents = [a for a in self.agents if not (terminations[a] or "
+    "truncations[a])].",
 )
 def agent_lingers(evidence: Evidence) -> Iterator[Seen]:
-    """Whoever is terminated or truncated leaves env.agents in the same step; at the end nobody is left."""
+    """Whoever is terminated or truncated leaves env.agents in the same step; at the end nobody is
+    left."""
     for turn, agent, mixed in _lingering(evidence):
         if not mixed:
             yield turn.seen("a flag is set, and it is still in env.agents", agent)
@@ -89,16 +112,22 @@ def agent_lingers(evidence: Evidence) -> Iterator[Seen]:
 
 @check(
     "mixed-ending",
-    remedy="Ask each agent for terminated OR truncated; not whether all are terminated, or all are truncated.",
+    remedy="Ask each agent for terminated OR truncated; not whether all are terminated, or all are "
+    "truncated.",
 )
 def mixed_ending(evidence: Evidence) -> Iterator[Seen]:
     """An episode also ends if some agents are terminated and the others truncated."""
     for turn, agent, mixed in _lingering(evidence):
         if mixed:
-            yield turn.seen("some are terminated, some truncated, and it is still in env.agents", agent)
+            yield turn.seen(
+                "some are terminated, some truncated, and it is still in env.agents", agent
+            )
 
 
-@check("agent-returns", remedy="Keep it alive and show it an empty observation, or let the new one be another agent.")
+@check(
+    "agent-returns",
+    remedy="Keep it alive and show it an empty observation, or let the new one be another agent.",
+)
 def agent_returns(evidence: Evidence) -> Iterator[Seen]:
     """Nobody comes back in an episode in which its end was flagged."""
     for turn in evidence.turns():
@@ -108,19 +137,23 @@ def agent_returns(evidence: Evidence) -> Iterator[Seen]:
 
 @check(
     "agent-joins",
-    remedy="PettingZoo allows it, training here does not: let it be there from the start, with an empty observation; "
+    remedy="PettingZoo allows it, training here does not: let it be there from the start, with an "
+    "empty observation; "
     "or teach only agents that always are, agents=[...].",
 )
 def agent_joins(evidence: Evidence) -> Iterator[Seen]:
     """Everybody is there from the start."""
     for turn in evidence.turns():
         if turn.number:
-            for agent in _ordered(set(turn.after) & set(turn.possible) - set(turn.before) - turn.finished - turn.live):
+            for agent in _ordered(
+                set(turn.after) & set(turn.possible) - set(turn.before) - turn.finished - turn.live
+            ):
                 yield turn.seen("joined after reset()", agent)
 
 
 def _lingering(evidence: Evidence) -> Iterator[tuple[Turn, Any, bool]]:
-    """Who stays although a flag is set, and whether both kinds of ending have occurred in the episode."""
+    """Who stays although a flag is set, and whether both kinds of ending have occurred in the
+    episode."""
     for episode in evidence.episodes:
         kinds: set[bool] = set()
         for turn in episode:

@@ -1,4 +1,5 @@
-"""Checks of single answers: their form, rewards, flags, infos; and whether there is an answer at all."""
+"""Checks of single answers: their form, rewards, flags, infos; and whether there is an answer at
+all."""
 
 from __future__ import annotations
 
@@ -12,7 +13,11 @@ from mirrorenv.envs.checks.evidence import Evidence
 from mirrorenv.envs.checks.registry import Seen, check
 
 
-@check("crash", remedy="Correct the environment: with this seed and actions from its own spaces it must not raise.")
+@check(
+    "crash",
+    remedy="Correct the environment: with this seed and actions from its own spaces it must not "
+    "raise.",
+)
 def crash(evidence: Evidence) -> Iterator[Seen]:
     """Legal actions and a seed never make the environment raise."""
     for turn in evidence.turns():
@@ -21,18 +26,25 @@ def crash(evidence: Evidence) -> Iterator[Seen]:
             yield turn.seen(f"{call}() raised {type(turn.error).__name__}: {turn.error}")
 
 
-@check("hang", remedy="Bound the loop or the wait inside the step; if it is just slow, raise the time allowed.")
+@check(
+    "hang",
+    remedy="Bound the loop or the wait inside the step; if it is just slow, raise the time "
+    "allowed.",
+)
 def hang(evidence: Evidence) -> Iterator[Seen]:
     """Every call comes back in time."""
     for turn in evidence.turns():
         if turn.hung:
             call = "step" if turn.number else "reset"
-            yield turn.seen(f"{call}() had not come back after {evidence.limits.step_seconds:g} seconds")
+            yield turn.seen(
+                f"{call}() had not come back after {evidence.limits.step_seconds:g} seconds"
+            )
 
 
 @check(
     "answer-form",
-    remedy="reset() returns (observations, infos); step() returns (observations, rewards, terminations, truncations, "
+    remedy="reset() returns (observations, infos); step() returns (observations, rewards, "
+    "terminations, truncations, "
     "infos); each a dictionary by agent.",
 )
 def answer_form(evidence: Evidence) -> Iterator[Seen]:
@@ -51,7 +63,10 @@ def reward_scalar(evidence: Evidence) -> Iterator[Seen]:
             yield turn.seen(f"the reward is a {type(reward).__name__}{shape}", agent)
 
 
-@check("reward-finite", remedy="Guard the division, root or logarithm that it comes from: one NaN spoils all weights.")
+@check(
+    "reward-finite",
+    remedy="Guard the division, root or logarithm that it comes from: one NaN spoils all weights.",
+)
 def reward_finite(evidence: Evidence) -> Iterator[Seen]:
     """Rewards are neither NaN nor infinite."""
     for turn, agent, reward in evidence.values("rewards"):
@@ -71,7 +86,8 @@ def flag_type(evidence: Evidence) -> Iterator[Seen]:
 @check(
     "both-flags",
     severity="warning",
-    remedy="Set only terminated if the task ended, only truncated if the clock did: the value of the last state is "
+    remedy="Set only terminated if the task ended, only truncated if the clock did: the value of "
+    "the last state is "
     "counted in the second case and not in the first.",
 )
 def both_flags(evidence: Evidence) -> Iterator[Seen]:
@@ -82,7 +98,10 @@ def both_flags(evidence: Evidence) -> Iterator[Seen]:
                 yield turn.seen("both flags are set", agent)
 
 
-@check("info-dict", remedy="Return a dictionary for each agent in infos, an empty one if there is nothing to say.")
+@check(
+    "info-dict",
+    remedy="Return a dictionary for each agent in infos, an empty one if there is nothing to say.",
+)
 def info_dict(evidence: Evidence) -> Iterator[Seen]:
     """Every agent's info is a dictionary."""
     for turn, agent, info in evidence.values("infos"):
@@ -91,4 +110,6 @@ def info_dict(evidence: Evidence) -> Iterator[Seen]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real | np.number | np.bool_) and not isinstance(value, np.ndarray)
+    return isinstance(value, numbers.Real | np.number | np.bool_) and not isinstance(
+        value, np.ndarray
+    )

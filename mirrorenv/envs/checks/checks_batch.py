@@ -1,4 +1,5 @@
-"""Checks of the way into training: the batch of arrays, against the PettingZoo face and against its contract."""
+"""Checks of the way into training: the batch of arrays, against the PettingZoo face and against its
+contract."""
 
 from __future__ import annotations
 
@@ -19,9 +20,14 @@ _ROWS = 3
 _CRASHES = ("crash", "hang", "answer-form")
 
 
-@check("batch-contract", after=_CRASHES, remedy="See mirrorenv.envs.ArrayWorld: shapes, dtypes, ranges, frozen rows.")
+@check(
+    "batch-contract",
+    after=_CRASHES,
+    remedy="See mirrorenv.envs.ArrayWorld: shapes, dtypes, ranges, frozen rows.",
+)
 def batch_contract(evidence: Evidence) -> Iterator[Seen]:
-    """A world written as a batch keeps the array contract: shapes, dtypes, ranges, flags, an end at the horizon."""
+    """A world written as a batch keeps the array contract: shapes, dtypes, ranges, flags, an end at
+    the horizon."""
     if not evidence.subject.is_array:
         return
     world = evidence.subject.batch(_ROWS)
@@ -37,14 +43,21 @@ def batch_contract(evidence: Evidence) -> Iterator[Seen]:
     except MirrorError as error:
         yield Seen(str(error))
         return
-    if step is not None and guard.steps == world.horizon and not (step.terminated | step.truncated).all():
-        yield Seen(f"not everybody has ended after {world.horizon} steps, its horizon", step=world.horizon)
+    if (
+        step is not None
+        and guard.steps == world.horizon
+        and not (step.terminated | step.truncated).all()
+    ):
+        yield Seen(
+            f"not everybody has ended after {world.horizon} steps, its horizon", step=world.horizon
+        )
 
 
 @check(
     "batch-agrees",
     after=(*_CRASHES, "seed", "batch-contract"),
-    remedy="Let row b depend on seeds[b] and its own actions only: draw from self.random, never from one generator for "
+    remedy="Let row b depend on seeds[b] and its own actions only: draw from self.random, never "
+    "from one generator for "
     "all rows.",
 )
 def batch_agrees(evidence: Evidence) -> Iterator[Seen]:
@@ -58,7 +71,11 @@ def batch_agrees(evidence: Evidence) -> Iterator[Seen]:
     policy = UniformPolicy(together, evidence.seeds[0])
     for row, (world, seed) in enumerate(zip(alone, seeds, strict=True)):
         if found := difference(first[row], world.reset([seed])[0]):
-            yield Seen(f"row {row} of {_ROWS} against a single copy, observations: {found}", step=0, seed=seed)
+            yield Seen(
+                f"row {row} of {_ROWS} against a single copy, observations: {found}",
+                step=0,
+                seed=seed,
+            )
             return
     for t in range(min(together.horizon, evidence.limits.max_steps)):
         actions = policy(first, t)

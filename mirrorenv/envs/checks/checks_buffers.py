@@ -1,4 +1,5 @@
-"""Checks of who owns which memory: shared arrays, arrays changed later, inputs changed, state handed out."""
+"""Checks of who owns which memory: shared arrays, arrays changed later, inputs changed, state
+handed out."""
 
 from __future__ import annotations
 
@@ -13,7 +14,10 @@ from mirrorenv.envs.checks.evidence import Evidence
 from mirrorenv.envs.checks.registry import Seen, check
 
 
-@check("input-mutated", remedy="Copy the actions before changing them: actions = dict(actions), np.array(action).")
+@check(
+    "input-mutated",
+    remedy="Copy the actions before changing them: actions = dict(actions), np.array(action).",
+)
 def input_mutated(evidence: Evidence) -> Iterator[Seen]:
     """step() leaves the actions it is given as they are."""
     for turn in evidence.turns():
@@ -21,18 +25,28 @@ def input_mutated(evidence: Evidence) -> Iterator[Seen]:
             yield turn.seen(f"the actions were changed: {found}")
 
 
-@check("buffer-reused", remedy="Return a fresh array every time (array.copy()): whoever keeps an episode keeps these.")
+@check(
+    "buffer-reused",
+    remedy="Return a fresh array every time (array.copy()): whoever keeps an episode keeps these.",
+)
 def buffer_reused(evidence: Evidence) -> Iterator[Seen]:
     """What was returned does not change afterwards."""
     for turn in evidence.turns():
         raw = turn.raw if isinstance(turn.raw, tuple) else ()
         for name, part in zip(turn.names, raw, strict=False):
-            if name in turn.parts and name != "infos" and (found := difference(turn.parts[name], part)):
+            if (
+                name in turn.parts
+                and name != "infos"
+                and (found := difference(turn.parts[name], part))
+            ):
                 yield turn.seen(f"the {name} that it returned were changed by later calls: {found}")
                 break
 
 
-@check("buffer-shared", remedy="Give every agent an array of its own: whoever normalises one in place changes both.")
+@check(
+    "buffer-shared",
+    remedy="Give every agent an array of its own: whoever normalises one in place changes both.",
+)
 def buffer_shared(evidence: Evidence) -> Iterator[Seen]:
     """No two agents are shown the same memory."""
     for turn in evidence.turns():

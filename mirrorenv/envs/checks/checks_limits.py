@@ -28,7 +28,8 @@ _PATIENCE = 20.0  # times the time for replays
 @check(
     "episode-length",
     after=_CRASHES,
-    remedy="Count steps and truncate everybody at a limit; name it max_cycles, so that others find it.",
+    remedy="Count steps and truncate everybody at a limit; name it max_cycles, so that others find "
+    "it.",
 )
 def episode_length(evidence: Evidence) -> Iterator[Seen]:
     """An episode ends: within the length the environment names, or at all."""
@@ -37,9 +38,13 @@ def episode_length(evidence: Evidence) -> Iterator[Seen]:
         last, named = episode[-1], evidence.horizon
         still = set(last.after) - last.ended.keys()
         if named is not None and last.number > named:
-            yield last.seen(f"the episode has {last.number} steps, and it says that there are {named} at most")
+            yield last.seen(
+                f"the episode has {last.number} steps, and it says that there are {named} at most"
+            )
         elif named is not None and still and last.number >= min(named, limit) and named <= limit:
-            yield last.seen(f"it goes on after {last.number} steps, and it says that there are {named} at most")
+            yield last.seen(
+                f"it goes on after {last.number} steps, and it says that there are {named} at most"
+            )
         elif named is None and still and last.number >= limit:
             yield last.seen(f"no end after {last.number} steps, and no length is named anywhere")
 
@@ -49,22 +54,33 @@ def not_played_out(evidence: Evidence) -> Iterator[Seen]:
     """The recorded episodes were played to their end."""
     for episode in evidence.episodes:
         last = episode[-1]
-        if evidence.horizon is not None and last.number >= evidence.limits.max_steps < evidence.horizon:
+        if (
+            evidence.horizon is not None
+            and last.number >= evidence.limits.max_steps < evidence.horizon
+        ):
             yield last.seen(f"{last.number} of {evidence.horizon} steps were played")
 
 
-@check("step-time", after=_CRASHES, remedy="Look for what grows with each episode: a list that reset() does not clear.")
+@check(
+    "step-time",
+    after=_CRASHES,
+    remedy="Look for what grows with each episode: a list that reset() does not clear.",
+)
 def step_time(evidence: Evidence) -> Iterator[Seen]:
     """An episode played again and again in one copy does not become slower."""
     session, number = evidence.session(keep=False), evidence.seeds[0]
     steps, each = evidence.replay_steps(_REPLAYS), list[float]()
-    for replays, slower in ((_REPLAYS, _SUSPECT), (4 * _REPLAYS, _SLOWER)):  # a suspicion is looked into for longer
+    # a suspicion is looked into for longer
+    for replays, slower in ((_REPLAYS, _SUSPECT), (4 * _REPLAYS, _SLOWER)):
         while len(each) < replays:
             each.append(_seconds_a_step(session, number, steps))
         first, last = min(each[_WARM : _WARM + 3]), min(each[-3:])
         if last <= slower * first or last - first <= _SLOWER_SECONDS:
             return
-    what = f"a step took {1e6 * first:.0f} microseconds at first and {1e6 * last:.0f} in episode {len(each)}"
+    what = (
+        f"a step took {1e6 * first:.0f} microseconds at first and {1e6 * last:.0f} in episode "
+        f"{len(each)}"
+    )
     yield Seen(what, seed=number)
 
 
@@ -78,11 +94,19 @@ def _seconds_a_step(session: Session, seed: int, steps: int) -> float:
     return spent / max(session.turns[-1].number, 1)
 
 
-@check("memory", after=_CRASHES, remedy="Look for what is kept for ever: a list or cache that reset() does not clear.")
+@check(
+    "memory",
+    after=_CRASHES,
+    remedy="Look for what is kept for ever: a list or cache that reset() does not clear.",
+)
 def memory(evidence: Evidence) -> Iterator[Seen]:
     """An episode played again and again in one copy does not take more and more memory."""
     session, number = evidence.session(keep=False), evidence.seeds[0]
-    steps, began, tracing = evidence.replay_steps(_REPLAYS), time.process_time(), tracemalloc.is_tracing()
+    steps, began, tracing = (
+        evidence.replay_steps(_REPLAYS),
+        time.process_time(),
+        tracemalloc.is_tracing(),
+    )
     held = np.zeros(_MANY, np.int64)  # Python numbers would count themselves
     tracemalloc.start()
     gc.freeze()  # what is there already need not be searched again and again
@@ -93,12 +117,16 @@ def memory(evidence: Evidence) -> Iterator[Seen]:
             held[replay] = tracemalloc.get_traced_memory()[0]
             if replay < _WARM + _REPLAYS // 2:
                 continue
-            kept = np.median(np.diff(held[replay - _REPLAYS // 2 : replay + 1])) / max(session.turns[-1].number, 1)
+            kept = np.median(np.diff(held[replay - _REPLAYS // 2 : replay + 1])) / max(
+                session.turns[-1].number, 1
+            )
             late = time.process_time() - began > _PATIENCE * evidence.limits.replay_seconds
             if kept <= _BYTES or late:
                 return
             if held[replay] - held[_WARM] > _LEAK:
-                yield Seen(f"every step of a replayed episode leaves {kept:.0f} bytes behind", seed=number)
+                yield Seen(
+                    f"every step of a replayed episode leaves {kept:.0f} bytes behind", seed=number
+                )
                 return
     finally:
         gc.unfreeze()

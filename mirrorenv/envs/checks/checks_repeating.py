@@ -1,4 +1,5 @@
-"""Checks that play an episode again: by seed, in the same copy, beside another, from a pickle, by a careless caller.
+"""Checks that play an episode again: by seed, in the same copy, beside another, from a pickle, by a
+careless caller.
 
 Each compares whole episodes, action for action: actions follow from the seed and the spaces alone.
 """
@@ -19,7 +20,8 @@ _SEEDED = (*_CRASHES, "seed")
 
 @check(
     "global-random",
-    remedy="Make a generator of your own in reset(): self.rng = np.random.default_rng(seed), and draw from that only.",
+    remedy="Make a generator of your own in reset(): self.rng = np.random.default_rng(seed), and "
+    "draw from that only.",
 )
 def global_random(evidence: Evidence) -> Iterator[Seen]:
     """The random states of the process (random, numpy.random, torch) are left alone."""
@@ -42,7 +44,12 @@ def seed(evidence: Evidence) -> Iterator[Seen]:
             yield found
 
 
-@check("seeds-alike", severity="note", after=_SEEDED, remedy="Nothing, if there is no chance in it; or use the seed.")
+@check(
+    "seeds-alike",
+    severity="note",
+    after=_SEEDED,
+    remedy="Nothing, if there is no chance in it; or use the seed.",
+)
 def seeds_alike(evidence: Evidence) -> Iterator[Seen]:
     """Different seeds give different episodes, with the same actions."""
     number, one = evidence.seeds[0], evidence.session()
@@ -72,19 +79,25 @@ def reset_state(evidence: Evidence) -> Iterator[Seen]:
 @check(
     "state-exposed",
     after=_SEEDED,
-    remedy="Return copies (array.copy()), not the arrays that the environment goes on computing with.",
+    remedy="Return copies (array.copy()), not the arrays that the environment goes on computing "
+    "with.",
 )
 def state_exposed(evidence: Evidence) -> Iterator[Seen]:
     """A caller who writes over the observations it was given changes nothing."""
     number = evidence.seeds[0]
-    if found := first_difference(evidence.fresh(number), evidence.session(scribble=True).play(number)):
-        yield found._replace(what=f"once a caller had written over the observations it got, {found.what}")
+    if found := first_difference(
+        evidence.fresh(number), evidence.session(scribble=True).play(number)
+    ):
+        yield found._replace(
+            what=f"once a caller had written over the observations it got, {found.what}"
+        )
 
 
 @check(
     "copies-interfere",
     after=_SEEDED,
-    remedy="Keep state in the instance: no class attribute, module variable or global generator that an episode "
+    remedy="Keep state in the instance: no class attribute, module variable or global generator "
+    "that an episode "
     "changes. Training steps many copies side by side.",
 )
 def copies_interfere(evidence: Evidence) -> Iterator[Seen]:
@@ -103,10 +116,12 @@ def copies_interfere(evidence: Evidence) -> Iterator[Seen]:
 @check(
     "pickle",
     after=(*_SEEDED, "copies-interfere"),
-    remedy="Let __getstate__ and __setstate__ keep all that matters, the random generator included.",
+    remedy="Let __getstate__ and __setstate__ keep all that matters, the random generator "
+    "included.",
 )
 def pickle(evidence: Evidence) -> Iterator[Seen]:
-    """A pickled copy goes on exactly as the original does; or refuses to, and plays whole episodes alike."""
+    """A pickled copy goes on exactly as the original does; or refuses to, and plays whole episodes
+    alike."""
     number, session, twin = evidence.seeds[0], *_half_way(evidence)
     if isinstance(twin, Exception):
         return  # it cannot be pickled, which is no lie: a check of its own notes it
@@ -125,7 +140,8 @@ def pickle(evidence: Evidence) -> Iterator[Seen]:
     "not-picklable",
     severity="note",
     after=("pickle",),
-    remedy="Nothing, unless a tool of yours sends environments between processes: training here makes them anew.",
+    remedy="Nothing, unless a tool of yours sends environments between processes: training here "
+    "makes them anew.",
 )
 def not_picklable(evidence: Evidence) -> Iterator[Seen]:
     """A pickle of the environment holds the episode it is in."""
@@ -136,7 +152,10 @@ def not_picklable(evidence: Evidence) -> Iterator[Seen]:
     middle = session.turns[-1].number
     twin.go_on(middle + 1)
     if _refuses(twin, middle):
-        yield Seen("a pickle keeps how it was made and not the episode it is in, as gymnasium's EzPickle does")
+        yield Seen(
+            "a pickle keeps how it was made and not the episode it is in, as gymnasium's EzPickle "
+            "does"
+        )
 
 
 def _half_way(evidence: Evidence) -> tuple[Session, Session | Exception]:
@@ -153,4 +172,6 @@ def _half_way(evidence: Evidence) -> tuple[Session, Session | Exception]:
 
 def _refuses(twin: Session, middle: int) -> bool:
     """Whether a copy knows that it is in no episode."""
-    return twin.turns[-1].number == middle or (twin.turns[-1].number == middle + 1 and twin.turns[-1].error is not None)
+    return twin.turns[-1].number == middle or (
+        twin.turns[-1].number == middle + 1 and twin.turns[-1].error is not None
+    )

@@ -19,7 +19,8 @@ __all__ = ["boxes"]
 
 @check(
     "space-declared",
-    remedy="Let observation_space(agent) and action_space(agent) return a gymnasium space for every possible agent.",
+    remedy="Let observation_space(agent) and action_space(agent) return a gymnasium space for "
+    "every possible agent.",
 )
 def space_declared(evidence: Evidence) -> Iterator[Seen]:
     """Every possible agent has an observation space and an action space."""
@@ -33,17 +34,23 @@ def action_sample(evidence: Evidence) -> Iterator[Seen]:
     for turn in evidence.turns():
         for agent, action in turn.actions.items():
             if not evidence.action_spaces[agent].contains(action):
-                yield turn.seen(f"sampled {action!r}, which is not in {evidence.action_spaces[agent]}", agent)
+                yield turn.seen(
+                    f"sampled {action!r}, which is not in {evidence.action_spaces[agent]}", agent
+                )
 
 
 @check(
     "space-constant",
-    remedy="Make each space once, in __init__, and return the same object every time: whoever seeds or compares a "
+    remedy="Make each space once, in __init__, and return the same object every time: whoever "
+    "seeds or compares a "
     "space relies on it.",
 )
 def space_constant(evidence: Evidence) -> Iterator[Seen]:
     """A space is one object that never changes."""
-    for kind, declared in (("observation", evidence.observation_spaces), ("action", evidence.action_spaces)):
+    for kind, declared in (
+        ("observation", evidence.observation_spaces),
+        ("action", evidence.action_spaces),
+    ):
         for agent, first in declared.items():
             again = getattr(evidence.env, f"{kind}_space")(agent)
             if again != first:
@@ -54,7 +61,8 @@ def space_constant(evidence: Evidence) -> Iterator[Seen]:
 
 @check(
     "observation-structure",
-    remedy="Return what the declared space contains: its keys, its length, its choices; or declare another space.",
+    remedy="Return what the declared space contains: its keys, its length, its choices; or declare "
+    "another space.",
 )
 def observation_structure(evidence: Evidence) -> Iterator[Seen]:
     """Observations have the keys, lengths and choices that their spaces declare."""
@@ -63,17 +71,23 @@ def observation_structure(evidence: Evidence) -> Iterator[Seen]:
             yield turn.seen(f"observation{where} {_short(value)} does not belong to {space}", agent)
 
 
-@check("observation-shape", remedy="Return arrays of the declared shape, or declare the shape that is returned.")
+@check(
+    "observation-shape",
+    remedy="Return arrays of the declared shape, or declare the shape that is returned.",
+)
 def observation_shape(evidence: Evidence) -> Iterator[Seen]:
     """Observations have the shape of their Box."""
     for turn, agent, space, value, where in _leaves(evidence):
         if isinstance(space, spaces.Box) and _shape(value) != space.shape:
-            yield turn.seen(f"observation{where} has shape {_shape(value)} instead of {space.shape}", agent)
+            yield turn.seen(
+                f"observation{where} has shape {_shape(value)} instead of {space.shape}", agent
+            )
 
 
 @check(
     "observation-dtype",
-    remedy="Cast before returning, e.g. np.asarray(observation, self.observation_space(agent).dtype), or declare the "
+    remedy="Cast before returning, e.g. np.asarray(observation, "
+    "self.observation_space(agent).dtype), or declare the "
     "dtype that is returned.",
 )
 def observation_dtype(evidence: Evidence) -> Iterator[Seen]:
@@ -84,7 +98,9 @@ def observation_dtype(evidence: Evidence) -> Iterator[Seen]:
         if not isinstance(value, np.ndarray | np.generic | Summary):
             yield turn.seen(f"observation{where} is a {type(value).__name__}, not an array", agent)
         elif not np.can_cast(value.dtype, space.dtype or np.float32):
-            yield turn.seen(f"observation{where} has dtype {value.dtype} instead of {space.dtype}", agent)
+            yield turn.seen(
+                f"observation{where} has dtype {value.dtype} instead of {space.dtype}", agent
+            )
 
 
 @check("observation-finite", remedy="Guard the division, root or logarithm that it comes from.")
@@ -95,7 +111,10 @@ def observation_finite(evidence: Evidence) -> Iterator[Seen]:
             yield turn.seen(f"observation{where}{_first(~np.isfinite(value), value)}", agent)
 
 
-@check("observation-range", remedy="Clip or scale the observation, or declare the bounds that it really has.")
+@check(
+    "observation-range",
+    remedy="Clip or scale the observation, or declare the bounds that it really has.",
+)
 def observation_range(evidence: Evidence) -> Iterator[Seen]:
     """Finite observations lie between the bounds of their Box."""
     for turn, agent, space, value, where in boxes(evidence):
@@ -115,13 +134,21 @@ def _leaves(evidence: Evidence) -> Iterator[tuple[Turn, Any, spaces.Space[Any], 
 
 
 def boxes(evidence: Evidence) -> Iterator[tuple[Turn, Any, spaces.Box, npt.NDArray[Any], str]]:
-    """Numeric observations that have the shape of their Box; of large ones the extremes, within the widest bounds."""
+    """Numeric observations that have the shape of their Box; of large ones the extremes, within the
+    widest bounds."""
     for turn, agent, space, value, where in _leaves(evidence):
         if isinstance(value, Summary) and isinstance(space, spaces.Box):
             low, high = space.low.min(), space.high.max()
-            space, value = spaces.Box(low, high, (2,), space.low.dtype.type), np.array([value.lowest, value.highest])
+            space, value = (
+                spaces.Box(low, high, (2,), space.low.dtype.type),
+                np.array([value.lowest, value.highest]),
+            )
         array = np.asarray(value) if _shape(value) == space.shape else np.empty(0, object)
-        if isinstance(space, spaces.Box) and array.dtype.kind in "fiub" and array.shape == space.shape:
+        if (
+            isinstance(space, spaces.Box)
+            and array.dtype.kind in "fiub"
+            and array.shape == space.shape
+        ):
             yield turn, agent, space, array, where
 
 

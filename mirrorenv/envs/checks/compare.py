@@ -49,7 +49,11 @@ def difference(one: Any, other: Any, where: str = "") -> str | None:
     elif isinstance(one, np.ndarray | np.generic | int | float):
         return _numbers_differ(one, other, where)
     else:
-        return None if type(one) is type(other) and _equal(one, other) else f"{where} {one!r} and {other!r}".strip()
+        return (
+            None
+            if type(one) is type(other) and _equal(one, other)
+            else f"{where} {one!r} and {other!r}".strip()
+        )
     return next((found for a, b, place in pairs if (found := difference(a, b, place))), None)
 
 
@@ -96,11 +100,18 @@ class Leaf(NamedTuple):
 
 
 def leaves(space: spaces.Space[Any], value: Any, where: str = "") -> Iterator[Leaf]:
-    """The parts of a Dict or Tuple value with their spaces; a part that is missing takes its whole level along."""
-    if isinstance(space, spaces.Dict) and isinstance(value, Mapping) and value.keys() == space.spaces.keys():
+    """The parts of a Dict or Tuple value with their spaces; a part that is missing takes its whole
+    level along."""
+    if (
+        isinstance(space, spaces.Dict)
+        and isinstance(value, Mapping)
+        and value.keys() == space.spaces.keys()
+    ):
         for name, part in space.spaces.items():
             yield from leaves(part, value[name], f"{where}[{name!r}]")
-    elif isinstance(space, spaces.Tuple) and type(value) is tuple and len(value) == len(space.spaces):
+    elif (
+        isinstance(space, spaces.Tuple) and type(value) is tuple and len(value) == len(space.spaces)
+    ):
         for index, part in enumerate(space.spaces):
             yield from leaves(part, value[index], f"{where}[{index}]")
     else:

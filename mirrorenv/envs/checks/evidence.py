@@ -58,7 +58,7 @@ class Evidence:
                 self.undeclared[kind, agent] = f"returned {space!r}, which is no gymnasium space"
         return found
 
-    # -- playing ------------------------------------------------------------------------------------------------------
+    # -- playing -----------------------------------------------------------------------------------
 
     def record(self) -> None:
         """Play the episodes that most checks look at; a crash ends it."""
@@ -71,7 +71,9 @@ class Evidence:
 
     def session(self, env: Any = None, **how: bool) -> Session:
         """A player of ``env``, or of a fresh copy."""
-        return Session(self.subject.make() if env is None else env, self.action_spaces, self.limits, **how)
+        return Session(
+            self.subject.make() if env is None else env, self.action_spaces, self.limits, **how
+        )
 
     def fresh(self, seed: int) -> list[Turn]:
         """The episode of this seed in a copy of its own; played once and kept."""
@@ -82,9 +84,11 @@ class Evidence:
     def replay_steps(self, replays: int) -> int:
         """How many steps of an episode can be played so often in the time there is; at least 8."""
         step = max(self.played().microseconds * 1e-6, 1e-5)
-        return max(8, min(self.limits.max_steps, int(self.limits.replay_seconds / (replays * step))))
+        return max(
+            8, min(self.limits.max_steps, int(self.limits.replay_seconds / (replays * step)))
+        )
 
-    # -- looking ------------------------------------------------------------------------------------------------------
+    # -- looking -----------------------------------------------------------------------------------
 
     def turns(self) -> Iterator[Turn]:
         """Every recorded turn."""
@@ -99,15 +103,22 @@ class Evidence:
 
     def played(self) -> Played:
         """What the recorded episodes exercised."""
-        ended = [{a: flags for turn in episode for a, flags in turn.ended.items()} for episode in self.episodes]
+        ended = [
+            {a: flags for turn in episode for a, flags in turn.ended.items()}
+            for episode in self.episodes
+        ]
         early = sum(len(turn.ended) for episode in self.episodes for turn in episode[:-1])
-        kinds = [{"terminated" if flags[0] else "truncated" for flags in one.values()} for one in ended]
+        kinds = [
+            {"terminated" if flags[0] else "truncated" for flags in one.values()} for one in ended
+        ]
         steps = [turn.seconds for turn in self.turns() if turn.number]
         return Played(
             episodes=len(self.episodes),
             steps=len(steps),
             longest=max((episode[-1].number for episode in self.episodes), default=0),
-            whole=sum(not set(episode[-1].after) - episode[-1].ended.keys() for episode in self.episodes),
+            whole=sum(
+                not set(episode[-1].after) - episode[-1].ended.keys() for episode in self.episodes
+            ),
             terminated=sum(flags[0] for one in ended for flags in one.values()),
             truncated=sum(flags[1] for one in ended for flags in one.values()),
             early=early,
@@ -117,7 +128,8 @@ class Evidence:
 
 
 def first_difference(one: list[Turn], other: list[Turn], start: int = 0) -> Seen | None:
-    """Where two episodes part, from turn ``start`` on; infos are not compared, they may hold the time of day."""
+    """Where two episodes part, from turn ``start`` on; infos are not compared, they may hold the
+    time of day."""
     for a, b in zip(one[start:], other[start:], strict=False):
         if (a.error is None, a.hung) != (b.error is None, b.hung):
             raised = a.error or b.error
@@ -125,10 +137,14 @@ def first_difference(one: list[Turn], other: list[Turn], start: int = 0) -> Seen
         for part in ("observations", "rewards", "terminations", "truncations"):
             mine, theirs = a.answers(part), b.answers(part)
             if mine.keys() != theirs.keys():
-                return a.seen(f"the {part} name {sorted(map(str, mine))} and {sorted(map(str, theirs))}")
+                return a.seen(
+                    f"the {part} name {sorted(map(str, mine))} and {sorted(map(str, theirs))}"
+                )
             for agent in mine:
                 if found := difference(mine[agent], theirs[agent]):
                     return a.seen(f"the {part} differ: {found}", agent)
     if len(one) != len(other):
-        return one[-1].seen(f"one ends after {one[-1].number} steps, the other after {other[-1].number}")
+        return one[-1].seen(
+            f"one ends after {one[-1].number} steps, the other after {other[-1].number}"
+        )
     return None

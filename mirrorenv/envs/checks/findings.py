@@ -9,7 +9,8 @@ from typing import Any, Literal
 __all__ = ["Finding", "Opinion", "Played", "Report", "Severity"]
 
 Severity = Literal["error", "warning", "note"]
-"""error: breaks the contract, corrupts training or stops it; warning: surprises somebody; note: good to know."""
+"""error: breaks the contract, corrupts training or stops it; warning: surprises somebody; note:
+good to know."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,11 @@ class Finding:
     def place(self) -> str:
         """Agent, step and seed in words."""
         parts = [f"agent '{self.agent}'" if self.agent is not None else ""]
-        parts += [f"{name} {value}" for name, value in (("step", self.step), ("seed", self.seed)) if value is not None]
+        parts += [
+            f"{name} {value}"
+            for name, value in (("step", self.step), ("seed", self.seed))
+            if value is not None
+        ]
         return ", ".join(part for part in parts if part)
 
 

@@ -1,4 +1,5 @@
-"""The checks by name. To add one, write one function that looks at the evidence and yields what it sees."""
+"""The checks by name. To add one, write one function that looks at the evidence and yields what it
+sees."""
 
 from __future__ import annotations
 
@@ -67,7 +68,9 @@ def check(
         if name in CHECKS:
             raise ConfigError(f"there is a check '{name}' already")
         if missing := [other for other in after if other not in CHECKS]:
-            raise ConfigError(f"check '{name}' comes after {missing}, which are not registered before it")
+            raise ConfigError(
+                f"check '{name}' comes after {missing}, which are not registered before it"
+            )
         CHECKS[name] = Check(name, severity, remedy, after, look)
         return look
 

@@ -31,12 +31,12 @@ def check_environment(
     """Look for what is wrong with an environment before a training run finds out.
 
     Episodes are played with random legal actions, recorded whole, and looked at by every check of
-    :data:`~mirrorenv.envs.checks.registry.CHECKS`; some checks play more. All follows from ``seed``, but for the time
-    of a step.
+    :data:`~mirrorenv.envs.checks.registry.CHECKS`; some checks play more. All follows from
+    ``seed``, but for the time of a step.
 
     Args:
-        source: a registered id, ``"package.module:Env"``, or what makes a PettingZoo ``ParallelEnv``; AEC environments
-            are converted if they say that they may be.
+        source: a registered id, ``"package.module:Env"``, or what makes a PettingZoo
+            ``ParallelEnv``; AEC environments are converted if they say that they may be.
         seed: of the first recorded episode; the next ones follow.
         episodes: how many are recorded, at least 1.
         limits: how long to be patient.
@@ -44,10 +44,13 @@ def check_environment(
         **options: arguments of the environment, as for :func:`mirrorenv.make_batch`.
 
     Raises:
-        UnknownNameError, ConfigError, WorldError: if there is no such environment, or it cannot be made.
+        UnknownNameError, ConfigError, WorldError: if there is no such environment, or it cannot be
+            made.
     """
     if episodes < 1 or seed < 0:
-        raise ConfigError(f"episodes must be at least 1 and seed at least 0, got {episodes} and {seed}")
+        raise ConfigError(
+            f"episodes must be at least 1 and seed at least 0, got {episodes} and {seed}"
+        )
     tested, limits = subject(source, options), limits or Limits()
     evidence = Evidence(tested, [seed + i for i in range(episodes)], limits)
     if not evidence.undeclared:
@@ -83,7 +86,9 @@ def _once(one: Check, sights: Iterable[Seen]) -> list[Finding]:
     for seen in sights:
         if found is None:
             agent = None if seen.agent is None else str(seen.agent)
-            found = Finding(one.name, one.severity, seen.what, one.remedy, agent, seen.step, seen.seed)
+            found = Finding(
+                one.name, one.severity, seen.what, one.remedy, agent, seen.step, seen.seed
+            )
         else:
             found = replace(found, times=found.times + 1)
     return [] if found is None else [found]

@@ -47,13 +47,18 @@ class Limits:
 
 
 class Hang(BaseException):
-    """A call took longer than allowed. Not an Exception, so that an environment does not catch it."""
+    """A call took longer than allowed. Not an Exception, so that an environment does not catch
+    it."""
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise :class:`Hang` in the block after so many seconds; without effect outside the main thread and on Windows."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+    """Raise :class:`Hang` in the block after so many seconds; without effect outside the main
+    thread and on Windows."""
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
         yield
         return
 
@@ -68,11 +73,14 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
         if left:  # somebody else's alarm, a test runner's for example, goes on
-            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - began), 1e-3), interval)
+            signal.setitimer(
+                signal.ITIMER_REAL, max(left - (time.monotonic() - began), 1e-3), interval
+            )
 
 
 def global_random_state() -> dict[str, Any]:
-    """The state of the generators that everybody in the process shares; torch's if it is imported."""
+    """The state of the generators that everybody in the process shares; torch's if it is
+    imported."""
     legacy: Any = np.random.get_state()  # noqa: NPY002  (looked at, never drawn from)
     state: dict[str, Any] = {"random": random.getstate(), "numpy.random": legacy[1:3]}
     if (torch := sys.modules.get("torch")) is not None:
@@ -88,21 +96,24 @@ class Turn:
         number: 0 for ``reset``, else the number of the step.
         seed: of the episode.
         before: ``env.agents`` before the call; for ``reset`` empty.
-        live: who should be alive before the call, by the flags so far; for ``reset`` those in ``env.agents`` after it.
+        live: who should be alive before the call, by the flags so far; for ``reset`` those in
+            ``env.agents`` after it.
         actions: the actions, copied before the call.
         handed: the very dictionary that was handed over.
         raw: the very answer; None where it is too large to keep.
         form: what is wrong with the form of the answer, or nothing.
         after: ``env.agents`` after the call.
         possible: ``env.possible_agents`` after the call.
-        parts: copies of the answer's dictionaries by name, made at once; after the first turns, large arrays are
+        parts: copies of the answer's dictionaries by name, made at once; after the first turns,
+            large arrays are
             :class:`~mirrorenv.envs.checks.compare.Summary`.
         ended: who was terminated or truncated in this turn, with both flags.
         finished: who had ended in earlier turns.
         touched: names of global random generators that the call moved.
         error: what the call raised, or None.
         hung: whether it took too long.
-        seconds: processor time of the call, of this thread: a profiling timer makes that of the process coarse.
+        seconds: processor time of the call, of this thread: a profiling timer makes that of the
+            process coarse.
     """
 
     number: int
@@ -138,7 +149,8 @@ class Turn:
 
 
 class Session:
-    """One environment being played. Actions are drawn from copies of its spaces and follow from the seed.
+    """One environment being played. Actions are drawn from copies of its spaces and follow from the
+    seed.
 
     Args:
         env: a PettingZoo ``ParallelEnv``.
@@ -166,7 +178,12 @@ class Session:
         self.env, self.limits = env, limits
         self.turns: list[Turn] = []
         self.over = True
-        self._declared, self._watch, self._scribble, self._keep = action_spaces, watch, scribble, keep
+        self._declared, self._watch, self._scribble, self._keep = (
+            action_spaces,
+            watch,
+            scribble,
+            keep,
+        )
         self._spaces: dict[Any, spaces.Space[Any]] = {}
         self._live: set[Any] = set()
         self._finished: set[Any] = set()
@@ -206,12 +223,16 @@ class Session:
         last = self.turns[-1]
         actions = {agent: self._sample(agent, last) for agent in self._acting()}
         turn = Turn(last.number + 1, last.seed, before=list(self.env.agents), live=set(self._live))
-        turn.finished, turn.actions, turn.handed = set(self._finished), copy.deepcopy(actions), actions
+        turn.finished, turn.actions, turn.handed = (
+            set(self._finished),
+            copy.deepcopy(actions),
+            actions,
+        )
         self._call(turn, lambda: self.env.step(actions))
         self._follow(turn)
         self.over = turn.error is not None or turn.hung or not self._live or not self._acting()
 
-    # -- inside -------------------------------------------------------------------------------------------------------
+    # -- inside ------------------------------------------------------------------------------------
 
     def _acting(self) -> list[Any]:
         """Whoever the environment says is alive; one whose action space is unknown cannot act."""
@@ -241,7 +262,9 @@ class Session:
         turn.seconds = time.thread_time() - began
         if self._watch:
             after = global_random_state()
-            turn.touched = [name for name, state in before.items() if not _same_state(state, after[name])]
+            turn.touched = [
+                name for name, state in before.items() if not _same_state(state, after[name])
+            ]
         turn.after = _agents(self.env)
         turn.possible = list(getattr(self.env, "possible_agents", []))
         self._copy_answer(turn)
@@ -262,7 +285,9 @@ class Session:
             for array in arrays(turn.raw[0]):
                 if array.flags.writeable and array.dtype.kind in "fiub":
                     array[...] = 1
-        if turn.number >= _WHOLE_TURNS and any(array.nbytes > LARGE for array in arrays(turn.raw[0])):
+        if turn.number >= _WHOLE_TURNS and any(
+            array.nbytes > LARGE for array in arrays(turn.raw[0])
+        ):
             turn.raw, turn.parts["observations"] = None, summarised(turn.parts["observations"])
 
     def _follow(self, turn: Turn) -> None:

@@ -1,4 +1,5 @@
-"""What is checked: anything that names or makes an environment, as something that makes fresh copies of it."""
+"""What is checked: anything that names or makes an environment, as something that makes fresh
+copies of it."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ class Subject:
 
     Attributes:
         name: what messages call it.
-        make: makes one copy, a PettingZoo ``ParallelEnv``; takes further arguments of the environment.
+        make: makes one copy, a PettingZoo ``ParallelEnv``; takes further arguments of the
+            environment.
         batch: makes a batch of B copies as arrays.
         is_array: whether it is written as a batch, so that its PettingZoo face is derived from it.
         declared_horizon: steps at most, as it says itself; None if it does not.
@@ -40,7 +42,8 @@ def subject(source: str | Callable[..., Any], options: Mapping[str, Any]) -> Sub
 
     Args:
         source: as for :func:`mirrorenv.make_batch`.
-        options: its arguments, and the batch's own (``horizon``, ``agents``, ...), which concern training only.
+        options: its arguments, and the batch's own (``horizon``, ``agents``, ...), which concern
+            training only.
 
     Raises:
         UnknownNameError, ConfigError, WorldError: as :func:`mirrorenv.make_batch` raises them.

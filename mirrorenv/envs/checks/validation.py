@@ -22,7 +22,8 @@ _LARGEST = np.finfo(np.float32).max
 
 
 def validated(world: ArrayWorld, name: str) -> ArrayWorld:
-    """The world behind a :class:`Guard`; somebody else's environment is as it is, since its adapter looks itself.
+    """The world behind a :class:`Guard`; somebody else's environment is as it is, since its adapter
+    looks itself.
 
     Args:
         world: the world.
@@ -32,10 +33,12 @@ def validated(world: ArrayWorld, name: str) -> ArrayWorld:
 
 
 class Guard:
-    """Looks at the arrays that a world answers: shapes, dtypes, finite numbers inside the space, nobody missing.
+    """Looks at the arrays that a world answers: shapes, dtypes, finite numbers inside the space,
+    nobody missing.
 
-    Numbers are compared with their bounds, or the smallest and the largest with the bounds of all where these are the
-    same; NaN fails, and where there is no bound the largest float32 stands in. Only a failure is looked at closely.
+    Numbers are compared with their bounds, or the smallest and the largest with the bounds of all
+    where these are the same; NaN fails, and where there is no bound the largest float32 stands in.
+    Only a failure is looked at closely.
 
     Args:
         world: whose answers these are.
@@ -50,12 +53,20 @@ class Guard:
         self._joint = (world.num_envs, world.num_agents)
         space = world.observation_space
         bounds = (space.low, space.high) if isinstance(space, spaces.Box) else (-np.inf, np.inf)
-        self._low, self._high = (np.clip(bound, -_LARGEST, _LARGEST).astype(np.float32) for bound in bounds)
+        self._low, self._high = (
+            np.clip(bound, -_LARGEST, _LARGEST).astype(np.float32) for bound in bounds
+        )
         self._shape = (*self._joint, *(space.shape or ()))
-        uniform = self._low.size and (self._low == self._low.flat[0]).all() and (self._high == self._high.flat[0]).all()
+        uniform = (
+            self._low.size
+            and (self._low == self._low.flat[0]).all()
+            and (self._high == self._high.flat[0]).all()
+        )
         self._uniform = (float(self._low.flat[0]), float(self._high.flat[0])) if uniform else None
         if not uniform:  # laid out like the observations: much faster than stretching in every step
-            self._low, self._high = (np.broadcast_to(b, self._shape).copy() for b in (self._low, self._high))
+            self._low, self._high = (
+                np.broadcast_to(b, self._shape).copy() for b in (self._low, self._high)
+            )
         self._seeds: npt.NDArray[Any] = np.zeros(world.num_envs, np.uint64)
         self._over, self._any_over = np.zeros(self._joint, bool), False
 
@@ -83,7 +94,8 @@ class Guard:
         self._look_at_observations(step.observations)
         rewards = step.rewards
         self._check_form(rewards, "rewards", self._joint, np.float32)
-        if not np.isfinite(rewards.sum()) and not np.isfinite(rewards).all():  # a sum may also be too large
+        # a sum may also be too large
+        if not np.isfinite(rewards.sum()) and not np.isfinite(rewards).all():
             self._refuse(rewards, ~np.isfinite(rewards), "the reward")
         for name, flags in (("terminated", step.terminated), ("truncated", step.truncated)):
             self._check_form(flags, name, self._joint, np.bool_)
@@ -105,19 +117,32 @@ class Guard:
 
     def _check_form(self, array: Any, what: str, shape: tuple[int, ...], dtype: type) -> None:
         if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
-            got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-            raise WorldError(f"{self.name}, step {self.steps}: {what} must be {np.dtype(dtype)} {shape}, got {got}")
+            got = (
+                f"{array.dtype} {array.shape}"
+                if isinstance(array, np.ndarray)
+                else type(array).__name__
+            )
+            raise WorldError(
+                f"{self.name}, step {self.steps}: {what} must be {np.dtype(dtype)} {shape}, got "
+                f"{got}"
+            )
 
-    def _refuse(self, values: npt.NDArray[Any], wrong: npt.NDArray[np.bool_], what: str) -> NoReturn:
+    def _refuse(
+        self, values: npt.NDArray[Any], wrong: npt.NDArray[np.bool_], what: str
+    ) -> NoReturn:
         row, agent, *entry = (int(i) for i in np.argwhere(wrong)[0])
         where = f" at {entry}" if entry else ""
         value = values[(row, agent, *entry)]
         bounds = ""
         if np.isfinite(value) and values.dtype.kind == "f":
-            low, high = (np.broadcast_to(bound, self._shape)[row, agent, *entry] for bound in (self._low, self._high))
+            low, high = (
+                np.broadcast_to(bound, self._shape)[row, agent, *entry]
+                for bound in (self._low, self._high)
+            )
             bounds = f", outside {low} to {high}"
         raise WorldError(
-            f"{self.name}, row {row}, seed {self._seeds[row]}, step {self.steps}, agent '{self.agents[agent]}': "
+            f"{self.name}, row {row}, seed {self._seeds[row]}, step {self.steps}, agent "
+            f"'{self.agents[agent]}': "
             f"{what} is {value}{where}{bounds}. `mirrorenv check {self.name}` looks for the cause."
         )
 

@@ -1,4 +1,5 @@
-"""A world under a watch: an exception or a step that never returns becomes an error that names world and step."""
+"""A world under a watch: an exception or a step that never returns becomes an error that names
+world and step."""
 
 from __future__ import annotations
 
@@ -30,9 +31,10 @@ _LAST = 4  # timeouts until the last resort
 class WatchedWorld(ArrayWorld):
     """A world whose every call is timed.
 
-    A call that takes longer than ``seconds`` is interrupted and raises WorldError. Python code, sleeping and waiting
-    can be interrupted; native code that never returns to Python cannot, and nor can a thread that is not the main one:
-    then the process ends itself with exit code 1, after the message and the stack are on standard error.
+    A call that takes longer than ``seconds`` is interrupted and raises WorldError. Python code,
+    sleeping and waiting can be interrupted; native code that never returns to Python cannot, and
+    nor can a thread that is not the main one: then the process ends itself with exit code 1, after
+    the message and the stack are on standard error.
 
     Args:
         world: the world.
@@ -105,8 +107,15 @@ class WatchedWorld(ArrayWorld):
         return f"{self._where()}: {call} did not return within {self.seconds:g} s"
 
     def _where(self) -> str:
-        seeds = f"{self._seeds[0]} to {self._seeds[-1]}" if len(self._seeds) > 1 else f"{self._seeds[0]}"
-        return f"{self.name}, seeds {seeds}, step {self._steps}, all agents ({self.agents[0]} to {self.agents[-1]})"
+        seeds = (
+            f"{self._seeds[0]} to {self._seeds[-1]}"
+            if len(self._seeds) > 1
+            else f"{self._seeds[0]}"
+        )
+        return (
+            f"{self.name}, seeds {seeds}, step {self._steps}, all agents ({self.agents[0]} to "
+            f"{self.agents[-1]})"
+        )
 
 
 _REMEDY = "If it is only slow, raise resources.step_timeout; else look at that line"
@@ -117,10 +126,11 @@ class _TooLong(BaseException):
 
 
 class _Watch:
-    """One thread in each process that looks, now and then, whether the call under way is still the same.
+    """One thread in each process that looks, now and then, whether the call under way is still the
+    same.
 
-    It counts its looks and not the seconds, so that a process that was stopped for a while (Ctrl-Z, a debugger) has
-    not missed anything.
+    It counts its looks and not the seconds, so that a process that was stopped for a while (Ctrl-Z,
+    a debugger) has not missed anything.
     """
 
     def __init__(self) -> None:
@@ -144,13 +154,18 @@ class _Watch:
         self._call = self._late = None
 
     def _hire(self) -> None:
-        """A thread and, where it can be had, a signal: once in a process, and again after a fork."""
+        """A thread and, where it can be had, a signal: once in a process, and again after a
+        fork."""
         self._process, self._previous = os.getpid(), None
         if hasattr(signal, "SIGUSR2") and threading.current_thread() is threading.main_thread():
             self._previous = signal.signal(signal.SIGUSR2, self._interrupt)
-            self._profiling = sys.__stderr__ is not None and signal.getsignal(signal.SIGPROF) == signal.SIG_DFL
+            self._profiling = (
+                sys.__stderr__ is not None and signal.getsignal(signal.SIGPROF) == signal.SIG_DFL
+            )
             if self._profiling:  # the stack first, then the default, which ends the process
-                faulthandler.register(signal.SIGPROF, file=sys.__stderr__ or 2, all_threads=False, chain=True)
+                faulthandler.register(
+                    signal.SIGPROF, file=sys.__stderr__ or 2, all_threads=False, chain=True
+                )
         self._set_last_resort()
         threading.Thread(target=self._look, name="mirrorenv-watch", daemon=True).start()
 
@@ -167,7 +182,9 @@ class _Watch:
             patience = self._seconds if self._late is not call else min(_GRACE, self._seconds)
             if call is None or waited < patience:
                 continue
-            interruptible = self._owner == threading.main_thread().ident and self._previous is not None
+            interruptible = (
+                self._owner == threading.main_thread().ident and self._previous is not None
+            )
             if not interruptible or self._late is call:
                 self._end()
             self._late, waited = call, 0.0
@@ -175,9 +192,11 @@ class _Watch:
             signal.pthread_kill(self._owner, signal.SIGUSR2)
 
     def _set_last_resort(self) -> None:
-        """A call that holds the interpreter stops this thread too: then the kernel's timer ends the process.
+        """A call that holds the interpreter stops this thread too: then the kernel's timer ends the
+        process.
 
-        The timer counts processor time, so that a process that is stopped loses none, and is set anew in every look.
+        The timer counts processor time, so that a process that is stopped loses none, and is set
+        anew in every look.
         """
         if self._profiling:
             signal.setitimer(signal.ITIMER_PROF, max(1.0, _LAST * self._seconds))
@@ -186,7 +205,11 @@ class _Watch:
         if self._sent:  # ours; if the call has returned meanwhile, all is well
             self._sent -= 1
             if self._late is not None and self._late is self._call:
-                at = f", at {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}" if frame else ""
+                at = (
+                    f", at {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+                    if frame
+                    else ""
+                )
                 raise _TooLong(at)
         elif callable(self._previous):
             self._previous(number, frame)
@@ -197,7 +220,11 @@ class _Watch:
     def _end(self) -> None:
         """The call cannot be interrupted: say so and end the process."""
         with suppress(Exception):
-            print(f"error: {self._describe()} and cannot be interrupted. {_REMEDY}.", file=sys.__stderr__, flush=True)
+            print(
+                f"error: {self._describe()} and cannot be interrupted. {_REMEDY}.",
+                file=sys.__stderr__,
+                flush=True,
+            )
             faulthandler.dump_traceback(file=sys.__stderr__ or 2, all_threads=True)
         os._exit(1)
 

@@ -1,7 +1,9 @@
-"""A small canvas for pictures of worlds: smooth discs, rings, strokes and tiles, drawn with NumPy alone.
+"""A small canvas for pictures of worlds: smooth discs, rings, strokes and tiles, drawn with NumPy
+alone.
 
-Coordinates are (x, y) in pixels, y downwards; colours are RGB from 0 to 255. Every shape is drawn from its distance to
-the pixel centres, which makes edges smooth, and only within its own bounding box.
+Coordinates are (x, y) in pixels, y downwards; colours are RGB from 0 to 255. Every shape is drawn
+from its distance to the pixel centres, which makes edges smooth, and only within its own bounding
+box.
 
 Shape legend: H, W rows and columns of the picture.
 """
@@ -23,7 +25,8 @@ Distance = npt.NDArray[np.floating[Any]]
 BACKGROUND: Colour = (250, 249, 246)
 FLOOR: Colour = (236, 233, 225)
 INK: Colour = (52, 58, 70)
-# told apart with any colour vision: the qualitative palette of Okabe and Ito, black and yellow replaced
+# told apart with any colour vision: the qualitative palette of Okabe and Ito, black and yellow
+# replaced
 _COLOURS: tuple[Colour, ...] = (
     (0, 114, 178),
     (230, 120, 0),
@@ -37,7 +40,8 @@ _COLOURS: tuple[Colour, ...] = (
 
 
 def agent_colour(index: int) -> Colour:
-    """The colour of agent ``index``: eight chosen ones, then steps of the golden angle around the colour circle."""
+    """The colour of agent ``index``: eight chosen ones, then steps of the golden angle around the
+    colour circle."""
     if index < len(_COLOURS):
         return _COLOURS[index]
     red, green, blue = colorsys.hsv_to_rgb((index * 0.6180339887 + 0.4) % 1.0, 0.8, 0.95)
@@ -51,7 +55,8 @@ def spread(places: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         places: (N,) integers, equal where agents share a place.
 
     Returns:
-        (N, 2) x and y within the unit circle: zero for an agent alone, a regular polygon for several.
+        (N, 2) x and y within the unit circle: zero for an agent alone, a regular polygon for
+        several.
     """
     shifts = np.zeros((len(places), 2))
     for place in np.unique(places):
@@ -85,7 +90,8 @@ class Canvas:
         colour: Colour,
         opacity: float,
     ) -> None:
-        """Blend a colour in where the signed distance ``outside(x, y)`` to a shape is negative, softly at its edge."""
+        """Blend a colour in where the signed distance ``outside(x, y)`` to a shape is negative,
+        softly at its edge."""
         height, width, _ = self._picture.shape
         left, right = max(int(box[0]) - 2, 0), min(int(box[2]) + 3, width)
         top, bottom = max(int(box[1]) - 2, 0), min(int(box[3]) + 3, height)
@@ -101,14 +107,26 @@ class Canvas:
         box = (x - radius, y - radius, x + radius, y + radius)
         self._paint(box, lambda px, py: np.hypot(px - x, py - y) - radius, colour, opacity)
 
-    def ring(self, x: float, y: float, radius: float, stroke: float, colour: Colour, opacity: float = 1.0) -> None:
+    def ring(
+        self, x: float, y: float, radius: float, stroke: float, colour: Colour, opacity: float = 1.0
+    ) -> None:
         """A circle's outline, ``stroke`` pixels thick around ``radius``."""
         reach = radius + stroke
         box = (x - reach, y - reach, x + reach, y + reach)
-        self._paint(box, lambda px, py: np.abs(np.hypot(px - x, py - y) - radius) - stroke / 2, colour, opacity)
+        self._paint(
+            box,
+            lambda px, py: np.abs(np.hypot(px - x, py - y) - radius) - stroke / 2,
+            colour,
+            opacity,
+        )
 
     def stroke(
-        self, start: tuple[float, float], end: tuple[float, float], width: float, colour: Colour, opacity: float = 1.0
+        self,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        width: float,
+        colour: Colour,
+        opacity: float = 1.0,
     ) -> None:
         """A straight line with round ends."""
         (x0, y0), (x1, y1) = start, end
@@ -116,7 +134,9 @@ class Canvas:
 
         def outside(px: Distance, py: Distance) -> Distance:
             along = np.clip(((px - x0) * (x1 - x0) + (py - y0) * (y1 - y0)) / length, 0.0, 1.0)
-            distance: Distance = np.hypot(px - x0 - along * (x1 - x0), py - y0 - along * (y1 - y0)) - width / 2
+            distance: Distance = (
+                np.hypot(px - x0 - along * (x1 - x0), py - y0 - along * (y1 - y0)) - width / 2
+            )
             return distance
 
         self._paint(
@@ -126,26 +146,44 @@ class Canvas:
             opacity,
         )
 
-    def tile(self, left: float, top: float, width: float, height: float, colour: Colour, corner: float = 0.0) -> None:
+    def tile(
+        self,
+        left: float,
+        top: float,
+        width: float,
+        height: float,
+        colour: Colour,
+        corner: float = 0.0,
+    ) -> None:
         """A filled rectangle with rounded corners."""
-        x, y, half_x, half_y = left + width / 2, top + height / 2, width / 2 - corner, height / 2 - corner
+        x, y, half_x, half_y = (
+            left + width / 2,
+            top + height / 2,
+            width / 2 - corner,
+            height / 2 - corner,
+        )
 
         def outside(px: Distance, py: Distance) -> Distance:
             dx, dy = np.abs(px - x) - half_x, np.abs(py - y) - half_y
-            beyond = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) - corner  # of the inner rectangle's corner
+            # of the inner rectangle's corner
+            beyond = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) - corner
             distance: Distance = beyond + np.minimum(np.maximum(dx, dy), 0)
             return distance
 
         self._paint((left, top, left + width, top + height), outside, colour, 1.0)
 
-    def wedge(self, x: float, y: float, radius: float, facing: float, gape: float, colour: Colour) -> None:
-        """A disc with a mouth: a sector of half-angle ``gape`` cut out towards ``facing`` (radians, y downwards)."""
+    def wedge(
+        self, x: float, y: float, radius: float, facing: float, gape: float, colour: Colour
+    ) -> None:
+        """A disc with a mouth: a sector of half-angle ``gape`` cut out towards ``facing`` (radians,
+        y downwards)."""
 
         def outside(px: Distance, py: Distance) -> Distance:
             dx, dy = px - x, py - y
             along = dx * np.cos(facing) + dy * np.sin(facing)
             across = np.abs(dy * np.cos(facing) - dx * np.sin(facing))
-            inside_mouth = along * np.sin(gape) - across * np.cos(gape)  # positive within the cut sector
+            # positive within the cut sector
+            inside_mouth = along * np.sin(gape) - across * np.cos(gape)
             distance: Distance = np.maximum(np.hypot(dx, dy) - radius, inside_mouth)
             return distance
 

@@ -53,7 +53,9 @@ def watch(world: ArrayWorld, policy: Policy, seed: int) -> Iterator[Frame]:
     if world.num_envs != 1:
         raise ConfigError(f"only a single copy can be watched, this is a batch of {world.num_envs}")
     if "rgb_array" not in world.render_modes:
-        raise WorldError(f"{type(world).__name__} has no picture to show: it is played, but cannot be watched")
+        raise WorldError(
+            f"{type(world).__name__} has no picture to show: it is played, but cannot be watched"
+        )
     now = world.reset([seed])
     returns, live = np.zeros(world.num_agents), np.ones((1, world.num_agents), bool)
     yield Frame(world.render(0), returns.copy(), 0)
@@ -83,19 +85,32 @@ def gif(pictures: Sequence[Picture], fps: float = 8.0) -> bytes:
         raise ConfigError(f"fps must lie above 0 and at most at 50, got {fps}")
     shapes = {picture.shape for picture in pictures}
     if len(shapes) > 1 or len(pictures[0].shape) != 3:
-        raise ShapeError(f"all pictures of a GIF must have one size (H, W, 3), got {sorted(shapes)}")
+        raise ShapeError(
+            f"all pictures of a GIF must have one size (H, W, 3), got {sorted(shapes)}"
+        )
     if max(pictures[0].shape) > _LONGEST_SIDE:
-        raise ShapeError(f"a picture of {pictures[0].shape} is too large for a GIF: at most {_LONGEST_SIDE} a side")
+        raise ShapeError(
+            f"a picture of {pictures[0].shape} is too large for a GIF: at most {_LONGEST_SIDE} a "
+            "side"
+        )
     images = [Image.fromarray(np.ascontiguousarray(picture)) for picture in pictures]
     # One palette for all: agents keep their exact colour from frame to frame.
-    wide = Image.fromarray(np.concatenate([np.asarray(image) for image in images[:: max(1, len(images) // 8)]]))
+    wide = Image.fromarray(
+        np.concatenate([np.asarray(image) for image in images[:: max(1, len(images) // 8)]])
+    )
     palette = wide.quantize(256)
     frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     duration = math.ceil(100 / fps) * 10
     durations = [duration] * (len(frames) - 1) + [max(duration, int(1000 * _PAUSE))]
     out = io.BytesIO()
     frames[0].save(
-        out, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=False
+        out,
+        format="GIF",
+        save_all=True,
+        append_images=frames[1:],
+        duration=durations,
+        loop=0,
+        optimize=False,
     )
     return out.getvalue()
 
@@ -129,7 +144,9 @@ class Window:
             self._open(size)
         for event in pygame.event.get():
             key = getattr(event, "key", None)
-            if event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and key in (pygame.K_q, pygame.K_ESCAPE)):
+            if event.type == pygame.QUIT or (
+                event.type == pygame.KEYDOWN and key in (pygame.K_q, pygame.K_ESCAPE)
+            ):
                 self.close()
                 return False
         self._screen.blit(pygame.surfarray.make_surface(picture.swapaxes(0, 1)), (0, 0))
@@ -144,7 +161,8 @@ class Window:
             self._screen = pygame.display.set_mode(size)
         except pygame.error as error:
             raise WorldError(
-                f"no window can be opened here ({error}); use render_mode='rgb_array', or mirrorenv play ... --gif"
+                f"no window can be opened here ({error}); use render_mode='rgb_array', or "
+                "mirrorenv play ... --gif"
             ) from error
         pygame.display.set_caption(self.title)
         self._clock = pygame.time.Clock()

@@ -1,4 +1,5 @@
-"""What the spatial worlds look like. One function each, from the state to an (H, W, 3) uint8 picture.
+"""What the spatial worlds look like. One function each, from the state to an (H, W, 3) uint8
+picture.
 
 Shape legend: H, W rows and columns of the picture, N agents, F food items.
 """
@@ -10,7 +11,15 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from mirrorenv.envs.drawing.canvas import BACKGROUND, FLOOR, INK, Canvas, Colour, agent_colour, spread
+from mirrorenv.envs.drawing.canvas import (
+    BACKGROUND,
+    FLOOR,
+    INK,
+    Canvas,
+    Colour,
+    agent_colour,
+    spread,
+)
 
 __all__ = ["draw_ants", "draw_dispersion", "draw_pacmen", "draw_turn"]
 
@@ -37,7 +46,9 @@ def draw_ants(
     ground = margin + lane * len(cells) + 10  # y of the line: everyone might stand in one column
     canvas = Canvas(ground + 48, 2 * margin + cell * length)
     for i in range(length):
-        canvas.tile(margin + i * cell + 2, ground, cell - 4, 22, FLOOR if i % 2 else _GOAL, corner=6)
+        canvas.tile(
+            margin + i * cell + 2, ground, cell - 4, 22, FLOOR if i % 2 else _GOAL, corner=6
+        )
     for item, place in enumerate(food):
         below = int((food[:item] == place).sum())
         x = margin + (place + 0.5) * cell + 9 * below
@@ -93,7 +104,14 @@ def draw_pacmen(
     for agent, (row, column) in enumerate(zip(rows, columns, strict=True)):
         x, y = (column + 0.5) * cell + crowd[agent, 0], (row + 0.5) * cell + crowd[agent, 1]
         radius, action = (9.0 if not crowd[agent].any() else 5.5), int(facing[agent])
-        canvas.wedge(x, y, radius, angles.get(action, 0.0), 0.62 if action in angles else 0.2, agent_colour(agent))
+        canvas.wedge(
+            x,
+            y,
+            radius,
+            angles.get(action, 0.0),
+            0.62 if action in angles else 0.2,
+            agent_colour(agent),
+        )
     canvas.clock(done, _DOT, _WALL_EDGE)
     return canvas.picture()
 
@@ -117,13 +135,18 @@ def draw_dispersion(
     side, margin = 480, 34
     scale, middle = side / 2 - margin, side / 2
     canvas = Canvas(side + 4, side)
-    canvas.tile(margin - 16, margin - 16, side - 2 * margin + 32, side - 2 * margin + 32, FLOOR, corner=14)
+    canvas.tile(
+        margin - 16, margin - 16, side - 2 * margin + 32, side - 2 * margin + 32, FLOOR, corner=14
+    )
     canvas.stroke((middle - 7, middle), (middle + 7, middle), 1.5, INK, opacity=0.5)
     canvas.stroke((middle, middle - 7), (middle, middle + 7), 1.5, INK, opacity=0.5)
     for (x, y), is_reached in zip(goals, reached, strict=True):
         centre = middle + scale * x, middle - scale * y
         canvas.disc(
-            *centre, goal_radius * scale, _FOOD if is_reached else BACKGROUND, opacity=0.45 if is_reached else 1.0
+            *centre,
+            goal_radius * scale,
+            _FOOD if is_reached else BACKGROUND,
+            opacity=0.45 if is_reached else 1.0,
         )
         canvas.ring(*centre, goal_radius * scale, 2.0, _FOOD if is_reached else INK)
     grid = np.rint(places * 200).astype(np.int64)  # agents closer than half a percent share a place
@@ -153,14 +176,24 @@ def draw_turn(
     for row in range(size):
         for column in range(size):
             colour = FLOOR if (row + column) % 2 else _GOAL
-            canvas.tile(margin + column * cell + 2, margin + row * cell + 2, cell - 4, cell - 4, colour, corner=8)
+            canvas.tile(
+                margin + column * cell + 2,
+                margin + row * cell + 2,
+                cell - 4,
+                cell - 4,
+                colour,
+                corner=8,
+            )
     middle = margin + (np.array([key[1], key[0]]) + 0.5) * cell  # x, y
     canvas.ring(middle[0] - 9, middle[1] + 12, 7.0, 3.5, _FOOD)
     canvas.stroke((middle[0] - 2, middle[1] + 12), (middle[0] + 18, middle[1] + 12), 3.5, _FOOD)
     canvas.stroke((middle[0] + 16, middle[1] + 12), (middle[0] + 16, middle[1] + 19), 3.5, _FOOD)
     crowd = spread(places[:, 0] * size + places[:, 1]) * 14.0
     for agent, (row, column) in enumerate(places):
-        x, y = margin + (column + 0.5) * cell + crowd[agent, 0], margin + (row + 0.5) * cell - 8 + crowd[agent, 1]
+        x, y = (
+            margin + (column + 0.5) * cell + crowd[agent, 0],
+            margin + (row + 0.5) * cell - 8 + crowd[agent, 1],
+        )
         canvas.disc(x, y, 12.0, agent_colour(agent))
         if agent == turn:
             canvas.ring(x, y, 16.0, 2.5, INK)

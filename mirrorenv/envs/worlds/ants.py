@@ -23,9 +23,10 @@ class Ants(ClockedWorld):
     """Ants on a line that earn nothing: all that can tell them apart is where they choose to walk.
 
     ## Description
-    N ants walk on a line of L cells. Several may share a cell. A step over the end of the line is a stay. Without food
-    the environment pays nothing, so the mirror reward is all there is: the example in which one ant that always walks
-    left and one that always walks right are told apart at a glance.
+    N ants walk on a line of L cells. Several may share a cell. A step over the end of the line is a
+    stay. Without food the environment pays nothing, so the mirror reward is all there is: the
+    example in which one ant that always walks left and one that always walks right are told apart
+    at a glance.
 
     ## Agents
     ``num_agents`` ants, ``ant_0`` and so on, all acting in every step.
@@ -35,28 +36,29 @@ class Ants(ClockedWorld):
     |---|---|---|---|---|
     | own cell | 1 | float32 | -1 (left end) to 1 (right end) | half lines |
     | time left | 1 | float32 | 0 to 1 | share of the episode |
-    | the others, ``see_others`` | N - 1 | float32 | -1 to 1, ascending | lines, relative to oneself |
+    | the others, ``see_others`` | N - 1 | float32 | -1 to 1, ascending | lines, relative |
     | food, ``food`` | F | float32 | -1 to 1, ascending | lines, relative to oneself |
 
     ## Action
     ``Discrete(3)``: 0 left, 1 stay, 2 right.
 
     ## Reward
-    Always 0 without food. With food: an item that k ants step on in the same step gives each of them 1 / k, and comes
-    back at once in a uniformly drawn cell. Range 0 to F for each step.
+    Always 0 without food. With food: an item that k ants step on in the same step gives each of
+    them 1 / k, and comes back at once in a uniformly drawn cell. Range 0 to F for each step.
 
     ## Episode end
     Truncated after ``horizon`` steps.
 
     ## Arguments
-    ``num_agents`` (4), ``length`` (15 cells), ``horizon`` (32 steps), ``start`` (``"middle"``: all in the middle cell;
-    ``"random"``: cells drawn independently and uniformly), ``see_others`` (False), ``food`` (False),
-    ``food_items`` (1).
+    ``num_agents`` (4), ``length`` (15 cells), ``horizon`` (32 steps), ``start`` (``"middle"``: all
+    in the middle cell; ``"random"``: cells drawn independently and uniformly), ``see_others``
+    (False), ``food`` (False), ``food_items`` (1).
 
     ## What carries identity, what leaks
-    Identity can only come from behaviour: all ants start alike, or at places drawn independently of who they are, and
-    the others are listed by place, never by name. No leak is known. With ``see_others`` a trajectory also tells what
-    the others did, so the limit of a single trajectory is not the limit of the lineup.
+    Identity can only come from behaviour: all ants start alike, or at places drawn independently of
+    who they are, and the others are listed by place, never by name. No leak is known. With
+    ``see_others`` a trajectory also tells what the others did, so the limit of a single trajectory
+    is not the limit of the lineup.
 
     ## Version history
     v0: first version.
@@ -117,9 +119,12 @@ class Ants(ClockedWorld):
 
     def _eat(self, live: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
         """Share out the food under the ants, and bring eaten items back elsewhere."""
-        on_food = (self.cells[:, :, None] == self.food_cells[:, None, :]) & live[:, None, None]  # (B, N, F)
+        # (B, N, F)
+        on_food = (self.cells[:, :, None] == self.food_cells[:, None, :]) & live[:, None, None]
         eaters = on_food.sum(axis=1, keepdims=True)  # (B, 1, F)
-        rewards: npt.NDArray[np.float32] = (on_food / np.maximum(eaters, 1)).sum(axis=2).astype(np.float32)  # (B, N)
+        rewards: npt.NDArray[np.float32] = (
+            (on_food / np.maximum(eaters, 1)).sum(axis=2).astype(np.float32)
+        )  # (B, N)
         eaten = eaters[:, 0] > 0  # (B, F)
         rows = np.flatnonzero(eaten.any(axis=1))
         if len(rows):
@@ -131,19 +136,23 @@ class Ants(ClockedWorld):
         own = self.cells[:, :, None] * (2.0 / (self.length - 1)) - 1.0  # (B, N, 1)
         parts = [own, self._time_left()]
         if self.see_others:
-            gaps = self.cells[:, None, :] - self.cells[:, :, None]  # (B, N, N), the diagonal is oneself
+            # (B, N, N), the diagonal is oneself
+            gaps = self.cells[:, None, :] - self.cells[:, :, None]
             others = gaps[:, ~np.eye(self.num_agents, dtype=bool)]  # (B, N * (N - 1))
             parts.append(self._relative(others.reshape(self.num_envs, self.num_agents, -1)))
         if self.food:
-            parts.append(self._relative(self.food_cells[:, None, :] - self.cells[:, :, None]))  # (B, N, F)
+            # (B, N, F)
+            parts.append(self._relative(self.food_cells[:, None, :] - self.cells[:, :, None]))
         return np.concatenate(parts, axis=2).astype(np.float32)
 
     def _relative(self, gaps: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Signed distances in cells, (B, N, M), ascending and in lines: an order that names nobody."""
+        """Signed distances in cells, (B, N, M), ascending and in lines: an order that names
+        nobody."""
         return np.sort(gaps, axis=2) / (self.length - 1)
 
     def state(self) -> npt.NDArray[np.float32]:
-        """(B, N + F + 1) float32: cells of ants, cells of food (0 to 1 along the line), time left."""
+        """(B, N + F + 1) float32: cells of ants, cells of food (0 to 1 along the line), time
+        left."""
         places = np.concatenate([self.cells, self.food_cells], axis=1) / (self.length - 1)
         parts: list[npt.NDArray[np.float32]] = [places.astype(np.float32), self._time_left()[:, 0]]
         whole: npt.NDArray[np.float32] = np.concatenate(parts, axis=1)
@@ -158,7 +167,8 @@ class Ants(ClockedWorld):
 
 
 class Stations:
-    """Every ant walks to a cell of its own, spread evenly over the line, and stays: as recognisable as ants can be.
+    """Every ant walks to a cell of its own, spread evenly over the line, and stays: as recognisable
+    as ants can be.
 
     Args:
         world: the world to act in.
@@ -166,7 +176,8 @@ class Stations:
 
     def __init__(self, world: Ants) -> None:
         self.world = world
-        self.stations = np.linspace(0, world.length - 1, world.num_agents).round().astype(np.int64)  # (N,)
+        # (N,)
+        self.stations = np.linspace(0, world.length - 1, world.num_agents).round().astype(np.int64)
 
     def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.int64]:
         """(B, N) int64 actions."""

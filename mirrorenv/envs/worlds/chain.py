@@ -23,11 +23,12 @@ class Chain(ClockedWorld):
     """Jobs that nobody is paid for until somebody does each of them, beside one that pays at once.
 
     ## Description
-    A harvest needs J jobs. In each step every agent does one of them. Whoever does the first, gleaning, picks up a
-    little at once. The great harvest comes in only in a step in which every job is done by somebody, and it is shared
-    by all. As long as one job is left undone, the others are work for nothing. Play by chance seldom does all of them,
-    learning to glean makes it rarer still, and a crowd of gleaners has no reason to change: whoever leaves it alone
-    loses. Agents that differ do every job.
+    A harvest needs J jobs. In each step every agent does one of them. Whoever does the first,
+    gleaning, picks up a little at once. The great harvest comes in only in a step in which every
+    job is done by somebody, and it is shared by all. As long as one job is left undone, the others
+    are work for nothing. Play by chance seldom does all of them, learning to glean makes it rarer
+    still, and a crowd of gleaners has no reason to change: whoever leaves it alone loses. Agents
+    that differ do every job.
 
     ## Agents
     ``num_agents`` hands, at least two, ``hand_0`` and so on, all acting in every step.
@@ -44,23 +45,25 @@ class Chain(ClockedWorld):
     ``Discrete(num_jobs)``: the job to do; 0 is gleaning.
 
     ## Reward
-    An agent's own part of a step is ``glean`` for gleaning, and ``harvest`` besides, whatever its job, if every job is
-    done. With ``"team"`` every agent receives the mean over all agents, with ``"agent"`` its own part. The mean over
-    agents of an episode is ``glean * horizon`` if all glean (:attr:`crowd_return`), at best
-    ``(harvest + glean * (N - J + 1) / N) * horizon``, with one agent on each of the other jobs
-    (:attr:`divided_return`), and in between by chance (:attr:`chance_return`).
+    An agent's own part of a step is ``glean`` for gleaning, and ``harvest`` besides, whatever its
+    job, if every job is done. With ``"team"`` every agent receives the mean over all agents, with
+    ``"agent"`` its own part. The mean over agents of an episode is ``glean * horizon`` if all glean
+    (:attr:`crowd_return`), at best ``(harvest + glean * (N - J + 1) / N) * horizon``, with one
+    agent on each of the other jobs (:attr:`divided_return`), and in between by chance
+    (:attr:`chance_return`).
 
-    With mirror weight w, an exact observer and each agent paid for being recognised itself, an agent that alone leaves
-    a crowd of gleaners for the whole episode gains w log N and gives up ``glean * horizon`` ("agent") or one N-th of
-    that ("team"): above the ratio of the two (:attr:`critical_weight`) a crowd does not last. As in conformity-v0,
-    deviating in one step only is cheaper.
+    With mirror weight w, an exact observer and each agent paid for being recognised itself, an
+    agent that alone leaves a crowd of gleaners for the whole episode gains w log N and gives up
+    ``glean * horizon`` ("agent") or one N-th of that ("team"): above the ratio of the two
+    (:attr:`critical_weight`) a crowd does not last. As in conformity-v0, deviating in one step only
+    is cheaper.
 
     ## Episode end
     Terminated after ``horizon`` steps.
 
     ## Arguments
-    ``num_agents`` (6), ``num_jobs`` (None: N; 2 to N otherwise), ``horizon`` (16 steps), ``glean`` (0.2; 0 or more),
-    ``harvest`` (1.0; above ``glean``), ``reward`` (``"team"``, or ``"agent"``).
+    ``num_agents`` (6), ``num_jobs`` (None: N; 2 to N otherwise), ``horizon`` (16 steps), ``glean``
+    (0.2; 0 or more), ``harvest`` (1.0; above ``glean``), ``reward`` (``"team"``, or ``"agent"``).
 
     ## What carries identity, what leaks
     The jobs, and nothing else. No leak is possible: all see the same.
@@ -87,9 +90,13 @@ class Chain(ClockedWorld):
             raise ConfigError(f"Chain: num_agents must be at least 2, got {num_agents}")
         num_jobs = num_agents if num_jobs is None else num_jobs
         if not 2 <= num_jobs <= num_agents:
-            raise ConfigError(f"Chain: num_jobs must lie between 2 and num_agents ({num_agents}), got {num_jobs}")
+            raise ConfigError(
+                f"Chain: num_jobs must lie between 2 and num_agents ({num_agents}), got {num_jobs}"
+            )
         if not 0 <= glean < harvest:
-            raise ConfigError(f"Chain: 0 <= glean < harvest must hold, got glean {glean} and harvest {harvest}")
+            raise ConfigError(
+                f"Chain: 0 <= glean < harvest must hold, got glean {glean} and harvest {harvest}"
+            )
         if reward not in ("team", "agent"):
             raise ConfigError(f"Chain: reward must be 'team' or 'agent', got {reward!r}")
         super().__init__(
@@ -99,7 +106,12 @@ class Chain(ClockedWorld):
             observation_space=spaces.Box(0.0, 1.0, (2,)),
             action_space=spaces.Discrete(num_jobs),
         )
-        self.num_jobs, self.glean, self.harvest, self.reward = int(num_jobs), float(glean), float(harvest), reward
+        self.num_jobs, self.glean, self.harvest, self.reward = (
+            int(num_jobs),
+            float(glean),
+            float(harvest),
+            reward,
+        )
         self.whole = np.zeros(self.num_envs, bool)  # (B,) every job was done in the last step
 
     @property
@@ -115,14 +127,18 @@ class Chain(ClockedWorld):
 
     @property
     def chance_return(self) -> float:
-        """What uniform play earns in expectation; every job is done with the probability of a surjection."""
+        """What uniform play earns in expectation; every job is done with the probability of a
+        surjection."""
         count, jobs = self.num_agents, self.num_jobs
-        covered = sum((-1.0) ** k * math.comb(jobs, k) * (1 - k / jobs) ** count for k in range(jobs))
+        covered = sum(
+            (-1.0) ** k * math.comb(jobs, k) * (1 - k / jobs) ** count for k in range(jobs)
+        )
         return float((self.glean / jobs + self.harvest * covered) * self.horizon)
 
     @property
     def critical_weight(self) -> float:
-        """The mirror weight at which leaving a crowd of gleaners for a whole episode pays for itself."""
+        """The mirror weight at which leaving a crowd of gleaners for a whole episode pays for
+        itself."""
         cost = self.glean * self.horizon / (self.num_agents if self.reward == "team" else 1)
         return cost / math.log(self.num_agents)
 

@@ -20,11 +20,13 @@ __all__ = ["Conformity"]
 
 
 class Conformity(ClockedWorld):
-    """Every agent is paid for doing what the others do: the world that pays for not being recognisable.
+    """Every agent is paid for doing what the others do: the world that pays for not being
+    recognisable.
 
     ## Description
-    In each step every agent chooses one of K actions and earns in proportion to the others that chose the same. All
-    alike is the best outcome without a mirror reward, all different the best with a strong one.
+    In each step every agent chooses one of K actions and earns in proportion to the others that
+    chose the same. All alike is the best outcome without a mirror reward, all different the best
+    with a strong one.
 
     ## Agents
     ``num_agents`` agents, at least two, ``agent_0`` and so on.
@@ -38,20 +40,23 @@ class Conformity(ClockedWorld):
     ``Discrete(num_actions)``; by default as many actions as agents, so that all can differ.
 
     ## Reward
-    ``reward / horizon * (number of the others with my action) / (N - 1)`` for each agent and step. The return of an
-    episode is ``reward`` if all are alike throughout, and 0 if all differ throughout.
+    ``reward / horizon * (number of the others with my action) / (N - 1)`` for each agent and step.
+    The return of an episode is ``reward`` if all are alike throughout, and 0 if all differ
+    throughout.
 
-    With mirror weight w and an exact observer, all alike is worth ``reward`` and all different w log N, and an agent
-    that alone leaves the crowd trades the one for the other: the critical weight is ``reward / log(N)``
-    (:attr:`critical_weight`). This holds for a choice that is kept for the whole episode, as with ``horizon = 1``. In
-    a longer episode agents can buy recognition with one deviating step and conform in the rest (a handshake), which
-    is cheaper; such episodes are there to study that.
+    With mirror weight w and an exact observer, all alike is worth ``reward`` and all different w
+    log N, and an agent that alone leaves the crowd trades the one for the other: the critical
+    weight is ``reward / log(N)`` (:attr:`critical_weight`). This holds for a choice that is kept
+    for the whole episode, as with ``horizon = 1``. In a longer episode agents can buy recognition
+    with one deviating step and conform in the rest (a handshake), which is cheaper; such episodes
+    are there to study that.
 
     ## Episode end
     Terminated after ``horizon`` steps.
 
     ## Arguments
-    ``num_agents`` (4), ``num_actions`` (None: N; at least N otherwise), ``horizon`` (1 step), ``reward`` (1.0).
+    ``num_agents`` (4), ``num_actions`` (None: N; at least N otherwise), ``horizon`` (1 step),
+    ``reward`` (1.0).
 
     ## What carries identity, what leaks
     The actions, and nothing else. No leak is possible: the observation holds only the time.
@@ -76,7 +81,8 @@ class Conformity(ClockedWorld):
         num_actions = num_agents if num_actions is None else num_actions
         if num_actions < num_agents:
             raise ConfigError(
-                f"Conformity: num_actions ({num_actions}) must be at least num_agents ({num_agents}), so that all can "
+                f"Conformity: num_actions ({num_actions}) must be at least num_agents "
+                f"({num_agents}), so that all can "
                 "differ"
             )
         super().__init__(
@@ -90,7 +96,8 @@ class Conformity(ClockedWorld):
 
     @property
     def critical_weight(self) -> float:
-        """``reward / log(N)``: the mirror weight at which all different is worth as much as all alike."""
+        """``reward / log(N)``: the mirror weight at which all different is worth as much as all
+        alike."""
         return self.reward / math.log(self.num_agents)
 
     def _start(self) -> None:
@@ -99,7 +106,8 @@ class Conformity(ClockedWorld):
     def _advance(
         self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
-        others = (actions[:, :, None] == actions[:, None, :]).sum(axis=2) - 1  # (B, N) others with the same action
+        # (B, N) others with the same action
+        others = (actions[:, :, None] == actions[:, None, :]).sum(axis=2) - 1
         return others * (self.reward / (self.horizon * (self.num_agents - 1))), None
 
     def _observe(self) -> Observations:

@@ -19,12 +19,14 @@ __all__ = ["Dirichlet", "DirichletAgents"]
 
 
 class Dirichlet(ClockedWorld):
-    """States that come by chance, actions that change nothing, and no reward: a stage for tabular random agents.
+    """States that come by chance, actions that change nothing, and no reward: a stage for tabular
+    random agents.
 
     ## Description
-    In every step each agent is shown one of S states, drawn uniformly and independently of everything else. What
-    tells agents apart is how they answer. With the agents of :class:`DirichletAgents`, whose tables are known, the
-    exact posterior over who is who is a sum of logarithms: a learned observer has to stay below it.
+    In every step each agent is shown one of S states, drawn uniformly and independently of
+    everything else. What tells agents apart is how they answer. With the agents of
+    :class:`DirichletAgents`, whose tables are known, the exact posterior over who is who is a sum
+    of logarithms: a learned observer has to stay below it.
 
     ## Agents
     ``num_agents`` agents, ``agent_0`` and so on.
@@ -47,7 +49,8 @@ class Dirichlet(ClockedWorld):
     ``num_agents`` (4), ``num_states`` (9), ``num_actions`` (5), ``horizon`` (20 steps).
 
     ## What carries identity, what leaks
-    Only the actions given the states. No leak is possible: states are drawn independently of agents and actions.
+    Only the actions given the states. No leak is possible: states are drawn independently of agents
+    and actions.
 
     ## Version history
     v0: first version.
@@ -66,7 +69,8 @@ class Dirichlet(ClockedWorld):
     ) -> None:
         if num_states < 1 or num_actions < 1:
             raise ConfigError(
-                f"Dirichlet: num_states and num_actions must be at least 1, got {num_states} and {num_actions}"
+                f"Dirichlet: num_states and num_actions must be at least 1, got {num_states} and "
+                f"{num_actions}"
             )
         super().__init__(
             num_envs=num_envs,
@@ -84,7 +88,8 @@ class Dirichlet(ClockedWorld):
     def _advance(
         self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
-        self.states = self.random.integers(self.num_states, (self.num_agents,))  # all rows end together: all draw
+        # all rows end together: all draw
+        self.states = self.random.integers(self.num_states, (self.num_agents,))
         return np.zeros(self.states.shape, np.float32), None
 
     def _observe(self) -> Observations:
@@ -92,10 +97,12 @@ class Dirichlet(ClockedWorld):
 
 
 class DirichletAgents:
-    """N tabular agents for each row, each with an answer to each state drawn from a symmetric Dirichlet(alpha).
+    """N tabular agents for each row, each with an answer to each state drawn from a symmetric
+    Dirichlet(alpha).
 
-    The random agents S(alpha) of ToMnet (Rabinowitz et al., ICML 2018): a small alpha gives almost deterministic
-    agents, a large one agents that are hard to tell apart. Row b has the same N agents in every episode it plays.
+    The random agents S(alpha) of ToMnet (Rabinowitz et al., ICML 2018): a small alpha gives almost
+    deterministic agents, a large one agents that are hard to tell apart. Row b has the same N
+    agents in every episode it plays.
 
     Args:
         world: the world they act in.
@@ -109,7 +116,10 @@ class DirichletAgents:
     def __init__(self, world: Dirichlet, alpha: float, seeds: Seeds) -> None:
         random = BatchRandom(seeds, stream="dirichlet agents")
         if len(random) != world.num_envs:
-            raise ShapeError(f"DirichletAgents: {world.num_envs} rows need {world.num_envs} seeds, got {len(random)}")
+            raise ShapeError(
+                f"DirichletAgents: {world.num_envs} rows need {world.num_envs} seeds, got "
+                f"{len(random)}"
+            )
         self._random = random
         shape = (world.num_agents, world.num_states)
         self.log_probabilities = random.log_dirichlet(alpha, world.num_actions, shape)
@@ -118,7 +128,8 @@ class DirichletAgents:
     def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.int64]:
         """(B, N) int64 actions, drawn from each agent's answer to its state."""
         states = observations.argmax(axis=2)  # (B, N)
-        answers = np.take_along_axis(self._probabilities, states[:, :, None, None], axis=2)[:, :, 0]  # (B, N, A)
+        # (B, N, A)
+        answers = np.take_along_axis(self._probabilities, states[:, :, None, None], axis=2)[:, :, 0]
         return self._random.categorical(answers)
 
     def log_likelihood(

@@ -24,11 +24,12 @@ class Dispersion(ClockedWorld):
     """N points leave the origin for N goals: agents that are all alike can only go together.
 
     ## Description
-    All agents start in the origin of the square [-1, 1] x [-1, 1]. N goals lie around it, at distances drawn uniformly
-    from 0.5 to 1 and at angles drawn so that any two neighbours are at least half a sector (pi / N) apart, in a random
-    order. A goal counts once, when the first agent comes within ``goal_radius``. One deterministic policy for all
-    keeps all agents in one place and visits the goals one by one; agents that differ reach them all at once. After the
-    dispersion task of VMAS and of Bettini et al. (DiCo, ICML 2024), rebuilt from its description.
+    All agents start in the origin of the square [-1, 1] x [-1, 1]. N goals lie around it, at
+    distances drawn uniformly from 0.5 to 1 and at angles drawn so that any two neighbours are at
+    least half a sector (pi / N) apart, in a random order. A goal counts once, when the first agent
+    comes within ``goal_radius``. One deterministic policy for all keeps all agents in one place and
+    visits the goals one by one; agents that differ reach them all at once. After the dispersion
+    task of VMAS and of Bettini et al. (DiCo, ICML 2024), rebuilt from its description.
 
     ## Agents
     ``num_agents`` points, ``point_0`` and so on, all acting in every step.
@@ -41,26 +42,29 @@ class Dispersion(ClockedWorld):
     | each goal's x, y relative to oneself | 2 N | float32 | -2 to 2 | half sides |
     | each goal's reached mark | N | float32 | 0 or 1 | flag |
 
-    The order of the goals is the same for all agents and drawn anew in each episode. Other agents are not seen.
+    The order of the goals is the same for all agents and drawn anew in each episode. Other agents
+    are not seen.
 
     ## Action
     ``Box(-1, 1, (2,))``: the move in x and y in units of ``speed``; the square's border stops it.
 
     ## Reward
-    Own reward of an agent: 1 / k for each goal that it reaches together with k - 1 others in this step and nobody has
-    reached before, minus ``time_penalty``. With ``"team"`` every agent receives the sum over all agents, with
-    ``"agent"`` its own part. The team's return lies in -N ``time_penalty`` ``horizon`` to N.
+    Own reward of an agent: 1 / k for each goal that it reaches together with k - 1 others in this
+    step and nobody has reached before, minus ``time_penalty``. With ``"team"`` every agent receives
+    the sum over all agents, with ``"agent"`` its own part. The team's return lies in -N
+    ``time_penalty`` ``horizon`` to N.
 
     ## Episode end
     Terminated when all goals are reached, truncated after ``horizon`` steps.
 
     ## Arguments
-    ``num_agents`` (4), ``horizon`` (32 steps), ``speed`` (0.1 half sides for each step), ``goal_radius`` (0.1 half
-    sides; below 0.5), ``reward`` (``"team"``, or ``"agent"``), ``time_penalty`` (0.0).
+    ``num_agents`` (4), ``horizon`` (32 steps), ``speed`` (0.1 half sides for each step),
+    ``goal_radius`` (0.1 half sides; below 0.5), ``reward`` (``"team"``, or ``"agent"``),
+    ``time_penalty`` (0.0).
 
     ## What carries identity, what leaks
-    Identity comes from where an agent goes. No leak is known: all start in one place and see the same. The length of
-    an episode is shared by all agents and so names nobody.
+    Identity comes from where an agent goes. No leak is known: all start in one place and see the
+    same. The length of an episode is shared by all agents and so names nobody.
 
     ## Version history
     v0: first version.
@@ -86,7 +90,9 @@ class Dispersion(ClockedWorld):
         if not speed > 0:
             raise ConfigError(f"Dispersion: speed must be above 0, got {speed}")
         if not 0 < goal_radius < _NEAREST:
-            raise ConfigError(f"Dispersion: goal_radius must lie between 0 and {_NEAREST}, got {goal_radius}")
+            raise ConfigError(
+                f"Dispersion: goal_radius must lie between 0 and {_NEAREST}, got {goal_radius}"
+            )
         low = np.array([-1, -1, 0] + [-2] * (2 * num_agents) + [0] * num_agents, np.float32)
         high = np.array([1, 1, 1] + [2] * (2 * num_agents) + [1] * num_agents, np.float32)
         super().__init__(
@@ -105,7 +111,8 @@ class Dispersion(ClockedWorld):
     def _start(self) -> None:
         count = self.num_agents
         turn = self.random.uniform((1,))  # (B, 1) the whole ring, in sectors
-        sector = self.random.permutation(count) + self.random.uniform((count,), 0.0, 0.5)  # (B, N) half a sector free
+        # (B, N) half a sector free
+        sector = self.random.permutation(count) + self.random.uniform((count,), 0.0, 0.5)
         angle = (sector + turn) * (2 * np.pi / count)
         radius = self.random.uniform((count,), _NEAREST, _FARTHEST)
         self.goals = radius[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=2)
@@ -138,7 +145,12 @@ class Dispersion(ClockedWorld):
     def state(self) -> npt.NDArray[np.float32]:
         """(B, 5 N + 1) float32: places of agents, places of goals, reached marks, time left."""
         rows = self.num_envs
-        parts = [self.places.reshape(rows, -1), self.goals.reshape(rows, -1), self.reached, self._time_left()[:, 0]]
+        parts = [
+            self.places.reshape(rows, -1),
+            self.goals.reshape(rows, -1),
+            self.reached,
+            self._time_left()[:, 0],
+        ]
         whole: npt.NDArray[np.float32] = np.concatenate(parts, axis=1).astype(np.float32)
         return whole
 
@@ -147,16 +159,19 @@ class Dispersion(ClockedWorld):
         from mirrorenv.envs.drawing.pictures import draw_dispersion
 
         done = float(self.clock[index] / self.horizon)
-        return draw_dispersion(self.places[index], self.goals[index], self.reached[index], self.goal_radius, done)
+        return draw_dispersion(
+            self.places[index], self.goals[index], self.reached[index], self.goal_radius, done
+        )
 
 
 class GoalSeekers:
-    """Scripted points that go straight at a goal: their own one each, or all at the nearest that is left.
+    """Scripted points that go straight at a goal: their own one each, or all at the nearest that is
+    left.
 
     Args:
         world: the world to act in.
-        split: True: agent i goes to goal i (a division of labour); False: all take the nearest goal nobody has reached,
-            which keeps them together (one policy for all).
+        split: True: agent i goes to goal i (a division of labour); False: all take the nearest goal
+            nobody has reached, which keeps them together (one policy for all).
     """
 
     def __init__(self, world: Dispersion, *, split: bool) -> None:
@@ -165,14 +180,17 @@ class GoalSeekers:
     def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.float32]:
         """(B, N, 2) float32 moves; an agent whose goals are all reached stays."""
         count = self.world.num_agents
-        gaps = observations[:, :, 3 : 3 + 2 * count].reshape(*observations.shape[:2], count, 2)  # (B, N, goals, 2)
+        # (B, N, goals, 2)
+        gaps = observations[:, :, 3 : 3 + 2 * count].reshape(*observations.shape[:2], count, 2)
         done = observations[:, :, 3 + 2 * count :] > 0  # (B, N, goals)
         if self.split:
             target = np.broadcast_to(np.arange(count), done.shape[:2])  # (B, N)
         else:
             target = np.where(done, np.inf, (gaps**2).sum(axis=3)).argmin(axis=2)
-        gap = np.take_along_axis(gaps, target[:, :, None, None], axis=2)[:, :, 0] / self.world.speed  # (B, N, 2)
-        move = gap / np.maximum(np.abs(gap).max(axis=2, keepdims=True), 1.0)  # straight, at most one step
+        # (B, N, 2)
+        gap = np.take_along_axis(gaps, target[:, :, None, None], axis=2)[:, :, 0] / self.world.speed
+        # straight, at most one step
+        move = gap / np.maximum(np.abs(gap).max(axis=2, keepdims=True), 1.0)
         rest = np.take_along_axis(done, target[:, :, None], axis=2)  # (B, N, 1)
         return np.where(rest, 0.0, np.clip(move, -1.0, 1.0)).astype(np.float32)
 

@@ -23,9 +23,10 @@ class Identity(ClockedWorld):
     """One step, nothing to see, and a reward for one of the actions: be paid, or be someone.
 
     ## Description
-    Every agent chooses one of K actions, once. Action 0 pays, so without a mirror reward all agents end on it and
-    nobody can be told apart. The game is small enough to be solved, and so it measures what a classifier, an optimiser
-    or an exploration bonus does to the point where diversity appears.
+    Every agent chooses one of K actions, once. Action 0 pays, so without a mirror reward all agents
+    end on it and nobody can be told apart. The game is small enough to be solved, and so it
+    measures what a classifier, an optimiser or an exploration bonus does to the point where
+    diversity appears.
 
     ## Agents
     ``num_agents`` agents, ``agent_0`` and so on.
@@ -41,10 +42,11 @@ class Identity(ClockedWorld):
     ## Reward
     ``reward`` for action 0, otherwise 0; each agent earns its own. Range 0 to ``reward``.
 
-    With mirror weight w, an exact observer and each agent paid for being recognised itself, an agent that alone leaves
-    a crowd on action 0 gives up ``reward`` and gains w log N. The same holds for the advantage that learning sees at
-    its first step away. So diversity appears at the critical weight ``reward / log(N)``, which is ``reward / log 2`` =
-    1.443 ``reward`` for two agents (:attr:`critical_weight`).
+    With mirror weight w, an exact observer and each agent paid for being recognised itself, an
+    agent that alone leaves a crowd on action 0 gives up ``reward`` and gains w log N. The same
+    holds for the advantage that learning sees at its first step away. So diversity appears at the
+    critical weight ``reward / log(N)``, which is ``reward / log 2`` = 1.443 ``reward`` for two
+    agents (:attr:`critical_weight`).
 
     ## Episode end
     Terminated after one step.
@@ -61,7 +63,9 @@ class Identity(ClockedWorld):
 
     clock_end: ClassVar[Literal["truncated", "terminated"]] = "terminated"
 
-    def __init__(self, *, num_envs: int = 1, num_agents: int = 2, num_actions: int = 2, reward: float = 1.0) -> None:
+    def __init__(
+        self, *, num_envs: int = 1, num_agents: int = 2, num_actions: int = 2, reward: float = 1.0
+    ) -> None:
         if num_actions < 1:
             raise ConfigError(f"Identity: num_actions must be at least 1, got {num_actions}")
         super().__init__(
@@ -75,7 +79,8 @@ class Identity(ClockedWorld):
 
     @property
     def critical_weight(self) -> float:
-        """``reward / log(N)``: the mirror weight above which one agent gains by leaving the crowd."""
+        """``reward / log(N)``: the mirror weight above which one agent gains by leaving the
+        crowd."""
         return self.reward / math.log(self.num_agents) if self.num_agents > 1 else math.inf
 
     def _start(self) -> None:

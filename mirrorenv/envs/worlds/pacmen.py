@@ -27,20 +27,21 @@ class Pacmen(ClockedWorld):
     """Four eaters, four rooms: the world in which a division of labour pays fourfold.
 
     ## Description
-    A 3 x 3 centre is joined by corridors one cell wide to four rooms of 5 x 3 cells. Each room holds three dots, drawn
-    without replacement from its outermost 4 x 3 cells; all twelve come back only when all twelve are eaten, in that
-    same step. Agents that all chase the nearest dot spend the episode in corridors; one agent for each room does not.
-    The corridors (up, down, left, right) are 3, 1, 2, 2 cells long in ``tini`` (21 x 21) and 6, 2, 4, 4 in ``small``
-    (25 x 25). The world is the Pac-Men variant of CDS (Li et al., NeurIPS 2021), rebuilt from its description.
+    A 3 x 3 centre is joined by corridors one cell wide to four rooms of 5 x 3 cells. Each room
+    holds three dots, drawn without replacement from its outermost 4 x 3 cells; all twelve come back
+    only when all twelve are eaten, in that same step. Agents that all chase the nearest dot spend
+    the episode in corridors; one agent for each room does not. The corridors (up, down, left,
+    right) are 3, 1, 2, 2 cells long in ``tini`` (21 x 21) and 6, 2, 4, 4 in ``small`` (25 x 25).
+    The world is the Pac-Men variant of CDS (Li et al., NeurIPS 2021), rebuilt from its description.
 
     ## Agents
-    ``num_agents`` eaters, ``pacman_0`` and so on, all acting in every step. They start in distinct cells of the centre,
-    drawn uniformly, and may later share a cell.
+    ``num_agents`` eaters, ``pacman_0`` and so on, all acting in every step. They start in distinct
+    cells of the centre, drawn uniformly, and may later share a cell.
 
     ## Observation
     | part | shape | dtype | range | unit |
     |---|---|---|---|---|
-    | 5 x 5 window around oneself, row by row | 25 | float32 | -1 to 1 | wall -1, empty 0, another agent 0.1, dot 1 |
+    | 5 x 5 window, row by row | 25 | float32 | -1 to 1 | wall -1, empty 0, agent 0.1, dot 1 |
 
     Another agent hides the dot it stands on. One does not see oneself, nor place, time or name.
 
@@ -48,21 +49,22 @@ class Pacmen(ClockedWorld):
     ``Discrete(5)``: 0 up, 1 down, 2 right, 3 left, 4 eat. A move into a wall is a stay.
 
     ## Reward
-    Own reward of an agent: 1 / k if it eats a dot that k agents eat in this step, otherwise -0.025. With ``"team"``
-    every agent receives the sum over all agents, with ``"agent"`` its own part; both times ``reward_scale``. The team's
-    sum lies in -0.025 N to N for each step.
+    Own reward of an agent: 1 / k if it eats a dot that k agents eat in this step, otherwise -0.025.
+    With ``"team"`` every agent receives the sum over all agents, with ``"agent"`` its own part;
+    both times ``reward_scale``. The team's sum lies in -0.025 N to N for each step.
 
     ## Episode end
     Truncated after ``horizon`` steps.
 
     ## Arguments
-    ``size`` (``"tini"``, or ``"small"``), ``num_agents`` (4; 1 to 9), ``horizon`` (100 steps), ``reward`` (``"team"``,
-    or ``"agent"``), ``reward_scale`` (1.0).
+    ``size`` (``"tini"``, or ``"small"``), ``num_agents`` (4; 1 to 9), ``horizon`` (100 steps),
+    ``reward`` (``"team"``, or ``"agent"``), ``reward_scale`` (1.0).
 
     ## What carries identity, what leaks
-    Identity comes from where an agent goes and how it moves. No leak is known: start cells are drawn independently of
-    who starts there, windows are egocentric, and other agents look alike. Windows do show other agents, so the limit of
-    a single trajectory is not the limit of the lineup. Scripted players: :mod:`mirrorenv.envs.worlds.pacmen_players`.
+    Identity comes from where an agent goes and how it moves. No leak is known: start cells are
+    drawn independently of who starts there, windows are egocentric, and other agents look alike.
+    Windows do show other agents, so the limit of a single trajectory is not the limit of the
+    lineup. Scripted players: :mod:`mirrorenv.envs.worlds.pacmen_players`.
 
     ## Version history
     v0: first version.
@@ -92,14 +94,20 @@ class Pacmen(ClockedWorld):
         )
         self.map = pacmen_map(size)
         if num_agents > len(self.map.centre):
-            raise ConfigError(f"Pacmen: at most {len(self.map.centre)} agents fit into the centre, got {num_agents}")
+            raise ConfigError(
+                f"Pacmen: at most {len(self.map.centre)} agents fit into the centre, got "
+                f"{num_agents}"
+            )
         self.size, self.reward, self.reward_scale = size, reward, np.float32(reward_scale)
         width, cells = self.map.width, self.map.free.size
-        self.positions = np.zeros((self.num_envs, num_agents), np.int64)  # (B, N) cells, flat within a grid
+        # (B, N) cells, flat within a grid
+        self.positions = np.zeros((self.num_envs, num_agents), np.int64)
         self.dots_left = np.zeros(self.num_envs, np.int64)  # (B,)
-        self.grid = np.zeros((self.num_envs, cells), np.float32)  # (B, C) walls, floor and dots, as seen
+        # (B, C) walls, floor and dots, as seen
+        self.grid = np.zeros((self.num_envs, cells), np.float32)
         self._empty = np.where(self.map.free, EMPTY, WALL)  # (C,)
-        self._row_start = np.arange(self.num_envs, dtype=np.int64)[:, None] * cells  # (B, 1) into the flattened grid
+        # (B, 1) into the flattened grid
+        self._row_start = np.arange(self.num_envs, dtype=np.int64)[:, None] * cells
         self._moves = np.array([-width, width, 1, -1, 0])  # by action
         reach = np.arange(-_VIEW, _VIEW + 1)
         self._window = (reach[:, None] * width + reach).ravel()  # (W,) offsets around an agent
@@ -108,14 +116,17 @@ class Pacmen(ClockedWorld):
     def _start(self) -> None:
         order = self.random.permutation(len(self.map.centre))  # (B, 9)
         self.positions = self.map.centre[order[:, : self.num_agents]]
-        self._last_actions = np.full(self.positions.shape, RIGHT)  # (B, N) which way they face in a picture
+        # (B, N) which way they face in a picture
+        self._last_actions = np.full(self.positions.shape, RIGHT)
         self.grid[:] = self._empty
         self._lay_dots(np.arange(self.num_envs))
 
     def _lay_dots(self, rows: npt.NDArray[np.intp]) -> None:
         """Put three dots into each room of the given rows, which hold none."""
         boxes = self.map.dot_boxes  # (4, 12)
-        order = self.random.permutation(boxes.shape[1], (len(boxes),), rows=rows)[..., :DOTS_PER_ROOM]  # (R, 4, 3)
+        order = self.random.permutation(boxes.shape[1], (len(boxes),), rows=rows)[
+            ..., :DOTS_PER_ROOM
+        ]  # (R, 4, 3)
         cells = np.take_along_axis(boxes[None], order, axis=2).reshape(len(rows), -1)  # (R, 12)
         self.grid[rows[:, None], cells] = DOT
         self.dots_left[rows] = cells.shape[1]
@@ -135,11 +146,17 @@ class Pacmen(ClockedWorld):
         if eating.any():
             self._eat(eating, spots, own)
         if self.reward == "team":
-            team = own.sum(axis=1, dtype=np.float64)  # exact for single-precision parts, so in any order of agents
+            # exact for single-precision parts, so in any order of agents
+            team = own.sum(axis=1, dtype=np.float64)
             own = np.repeat(team, self.num_agents).reshape(own.shape).astype(np.float32)
         return own * self.reward_scale, None
 
-    def _eat(self, eating: npt.NDArray[np.bool_], spots: npt.NDArray[np.int64], own: npt.NDArray[np.float32]) -> None:
+    def _eat(
+        self,
+        eating: npt.NDArray[np.bool_],
+        spots: npt.NDArray[np.int64],
+        own: npt.NDArray[np.float32],
+    ) -> None:
         """Share the dots that are eaten now, clear them, and lay new ones where all are gone."""
         flat = self.grid.reshape(-1)
         eaten = spots[eating]
@@ -158,14 +175,18 @@ class Pacmen(ClockedWorld):
         flat[spots] = OTHER  # put everybody into the picture for a moment
         windows: npt.NDArray[np.float32] = flat.take(spots[:, :, None] + self._window)  # (B, N, W)
         flat[spots] = under
-        shared = (spots[:, :, None] == spots[:, None, :]).sum(axis=2) > 1  # (B, N) somebody else is here, too
+        # (B, N) somebody else is here, too
+        shared = (spots[:, :, None] == spots[:, None, :]).sum(axis=2) > 1
         windows[:, :, self._centre_of_window] = np.where(shared, OTHER, under)
         return windows
 
     def state(self) -> npt.NDArray[np.float32]:
-        """(B, C + 2 N + 1) float32: the grid, rows and columns of the agents (0 to 1), time left."""
+        """(B, C + 2 N + 1) float32: the grid, rows and columns of the agents (0 to 1), time
+        left."""
         rows, columns = np.divmod(self.positions, self.map.width)
-        places = np.concatenate([rows / (self.map.height - 1), columns / (self.map.width - 1)], axis=1)
+        places = np.concatenate(
+            [rows / (self.map.height - 1), columns / (self.map.width - 1)], axis=1
+        )
         whole: npt.NDArray[np.float32] = np.concatenate(
             [self.grid, places.astype(np.float32), self._time_left()[:, 0]], axis=1
         )
@@ -177,4 +198,6 @@ class Pacmen(ClockedWorld):
 
         rows, columns = np.divmod(self.positions[index], self.map.width)
         grid = self.grid[index].reshape(self.map.height, self.map.width)
-        return draw_pacmen(grid, rows, columns, self._last_actions[index], float(self.clock[index] / self.horizon))
+        return draw_pacmen(
+            grid, rows, columns, self._last_actions[index], float(self.clock[index] / self.horizon)
+        )

@@ -1,7 +1,8 @@
 """The maps of the Pac-Men world: a centre, four corridors, four rooms, and where dots may lie.
 
-The geometry is stated as facts about the Pac-Men variant of CDS (Li et al., NeurIPS 2021, arXiv 2106.02195); the code
-is independent. Shape legend: H, W rows and columns, C cells (H * W, row by row).
+The geometry is stated as facts about the Pac-Men variant of CDS (Li et al., NeurIPS 2021, arXiv
+2106.02195); the code is independent. Shape legend: H, W rows and columns, C cells (H * W, row by
+row).
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ __all__ = ["DOTS_PER_ROOM", "ROOMS", "PacmenMap", "pacmen_map"]
 ROOMS = ("up", "down", "left", "right")
 DOTS_PER_ROOM = 3
 _BORDER = 2  # wall cells around everything, so that a 5 x 5 window never leaves the grid
-_ROOM_DEPTH, _ROOM_WIDTH, _DOT_DEPTH = 5, 3, 4  # dots lie in the outermost four of a room's five rows
+# dots lie in the outermost four of a room's five rows
+_ROOM_DEPTH, _ROOM_WIDTH, _DOT_DEPTH = 5, 3, 4
 _CORRIDORS = {"tini": (3, 1, 2, 2), "small": (6, 2, 4, 4)}  # lengths in the order of ROOMS
 
 
@@ -46,13 +48,16 @@ class PacmenMap:
 
 @cache
 def pacmen_map(size: str) -> PacmenMap:
-    """The map called ``size``, ``"tini"`` or ``"small"``; its arrays are shared and must not be written.
+    """The map called ``size``, ``"tini"`` or ``"small"``; its arrays are shared and must not be
+    written.
 
     Raises:
         ConfigError: if there is no such map.
     """
     if size == "large":
-        raise ConfigError("the Pac-Men map 'large' puts dots inside walls in its original and is not offered")
+        raise ConfigError(
+            "the Pac-Men map 'large' puts dots inside walls in its original and is not offered"
+        )
     if size not in _CORRIDORS:
         raise ConfigError(f"unknown Pac-Men map {size!r}; known: {list(_CORRIDORS)}")
     up, down, left, right = _CORRIDORS[size]

@@ -1,13 +1,15 @@
-"""Scripted Pac-Men players with full sight of the map: what crowds, coordination and a division of labour are worth.
+"""Scripted Pac-Men players with full sight of the map: what crowds, coordination and a division of
+labour are worth.
 
-They read the world's state, not the observations, and serve as anchors: a learned population's return is reported as
-the share of the way from :class:`~mirrorenv.envs.policies.UniformPolicy` to the specialists. Where the description of
-the anchors leaves a choice open, the one that reproduces the reference returns was taken
-(`benchmarks/pacmen_anchors.py`): of equally near dots the first in reading order (row by row) is chosen; in the
-coordinated team agents choose in the order of their names and an agent that finds no dot left waits; an idle
-specialist waits where it is.
+They read the world's state, not the observations, and serve as anchors: a learned population's
+return is reported as the share of the way from :class:`~mirrorenv.envs.policies.UniformPolicy` to
+the specialists. Where the description of the anchors leaves a choice open, the one that reproduces
+the reference returns was taken (`benchmarks/pacmen_anchors.py`): of equally near dots the first in
+reading order (row by row) is chosen; in the coordinated team agents choose in the order of their
+names and an agent that finds no dot left waits; an idle specialist waits where it is.
 
-Shape legend: B batch, N agents, C cells of the grid, M cells where dots may lie (48, in reading order).
+Shape legend: B batch, N agents, C cells of the grid, M cells where dots may lie (48, in reading
+order).
 """
 
 from __future__ import annotations
@@ -30,18 +32,21 @@ _NONE = -1
 
 @cache
 def _routes(size: str) -> npt.NDArray[np.int8]:
-    """(C, C) the first action on a shortest way from one cell to another; EAT where one is already, or cannot go."""
+    """(C, C) the first action on a shortest way from one cell to another; EAT where one is already,
+    or cannot go."""
     layout: PacmenMap = pacmen_map(size)
     distance, cells = layout.distance, np.arange(layout.free.size)
     routes = np.full(distance.shape, EAT, np.int8)
-    for action, move in reversed(list(enumerate((-layout.width, layout.width, 1, -1)))):  # the first action wins
+    # the first action wins
+    for action, move in reversed(list(enumerate((-layout.width, layout.width, 1, -1)))):
         neighbour = np.clip(cells + move, 0, cells[-1])
         routes[(distance > 0) & (distance[neighbour] == distance - 1)] = action
     return routes
 
 
 class _Players(ABC):
-    """A team that walks to the dots it has chosen. A policy in form, it reads the world, not the observations."""
+    """A team that walks to the dots it has chosen. A policy in form, it reads the world, not the
+    observations."""
 
     def __init__(self, world: Pacmen) -> None:
         self.world = world
@@ -49,7 +54,8 @@ class _Players(ABC):
         self._routes = _routes(world.size)
 
     def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.int64]:
-        """(B, N) int64 actions: one step along a shortest way, eat on arrival, eat (nothing) while waiting."""
+        """(B, N) int64 actions: one step along a shortest way, eat on arrival, eat (nothing) while
+        waiting."""
         here = self.world.positions  # (B, N)
         chosen = self.choose(self._distances())  # (B, N) index into M, or _NONE
         actions = self._routes[here, self._dot_cells[chosen]].astype(np.int64)
@@ -67,7 +73,8 @@ class _Players(ABC):
 
 
 def _nearest(distances: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
-    """The nearest dot along the last axis, the first of several in reading order; _NONE if there is none."""
+    """The nearest dot along the last axis, the first of several in reading order; _NONE if there is
+    none."""
     return np.where(distances.min(axis=-1) == _FAR, _NONE, distances.argmin(axis=-1))
 
 
@@ -80,7 +87,8 @@ class HomogeneousPlayers(_Players):
 
 
 class CoordinatedPlayers(_Players):
-    """One agent after the other takes the nearest dot that nobody has taken: greedy, but never two on one dot."""
+    """One agent after the other takes the nearest dot that nobody has taken: greedy, but never two
+    on one dot."""
 
     def choose(self, distances: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
         """(B, N) distinct dots; an agent for which none is left waits."""
@@ -100,7 +108,9 @@ class SpecialistPlayers(_Players):
 
     def __init__(self, world: Pacmen) -> None:
         super().__init__(world)
-        room_of_cell = {int(cell): room for room, box in enumerate(world.map.dot_boxes) for cell in box}
+        room_of_cell = {
+            int(cell): room for room, box in enumerate(world.map.dot_boxes) for cell in box
+        }
         rooms = np.array([room_of_cell[int(cell)] for cell in self._dot_cells])  # (M,)
         self._mine = rooms == (np.arange(world.num_agents) % self._rooms)[:, None]  # (N, M)
 
@@ -114,4 +124,5 @@ PLAYERS: dict[str, type[_Players]] = {
     "coordinated": CoordinatedPlayers,
     "specialists": SpecialistPlayers,
 }
-"""Scripted teams by name; each is made from a world and is a policy for :func:`~mirrorenv.envs.play_episodes`."""
+"""Scripted teams by name; each is made from a world and is a policy for
+:func:`~mirrorenv.envs.play_episodes`."""

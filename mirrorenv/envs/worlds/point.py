@@ -19,13 +19,14 @@ __all__ = ["Fan", "Point"]
 
 
 class Point(ClockedWorld):
-    """Points that leave the middle of a square and earn nothing: as many ways to go as there are directions.
+    """Points that leave the middle of a square and earn nothing: as many ways to go as there are
+    directions.
 
     ## Description
-    N points start in the middle of the square [-1, 1] x [-1, 1] and move by a bounded step in any direction; the border
-    stops them. They do not see or hinder one another, and nothing is paid. After the two-dimensional navigation of
-    Eysenbach et al. (DIAYN, ICLR 2019), rebuilt from its description: there one agent learns many skills, here every
-    skill is an agent.
+    N points start in the middle of the square [-1, 1] x [-1, 1] and move by a bounded step in any
+    direction; the border stops them. They do not see or hinder one another, and nothing is paid.
+    After the two-dimensional navigation of Eysenbach et al. (DIAYN, ICLR 2019), rebuilt from its
+    description: there one agent learns many skills, here every skill is an agent.
 
     ## Agents
     ``num_agents`` points, ``point_0`` and so on, all acting in every step.
@@ -46,10 +47,12 @@ class Point(ClockedWorld):
     Truncated after ``horizon`` steps.
 
     ## Arguments
-    ``num_agents`` (8), ``horizon`` (100 steps), ``speed`` (0.2 half sides for each step, a tenth of a side).
+    ``num_agents`` (8), ``horizon`` (100 steps), ``speed`` (0.2 half sides for each step, a tenth of
+    a side).
 
     ## What carries identity, what leaks
-    Identity can only come from where a point goes: all start in one place and see the same there. No leak is known.
+    Identity can only come from where a point goes: all start in one place and see the same there.
+    No leak is known.
 
     ## Version history
     v0: first version.
@@ -59,7 +62,9 @@ class Point(ClockedWorld):
     render_modes: ClassVar[tuple[str, ...]] = ("rgb_array",)
     place_columns = (0, 1)
 
-    def __init__(self, *, num_envs: int = 1, num_agents: int = 8, horizon: int = 100, speed: float = 0.2) -> None:
+    def __init__(
+        self, *, num_envs: int = 1, num_agents: int = 8, horizon: int = 100, speed: float = 0.2
+    ) -> None:
         if not speed > 0:
             raise ConfigError(f"Point: speed must be above 0, got {speed}")
         super().__init__(
@@ -95,11 +100,14 @@ class Point(ClockedWorld):
         from mirrorenv.envs.drawing.pictures import draw_dispersion
 
         none = np.zeros((0, 2))
-        return draw_dispersion(self.places[index], none, none[:, 0] > 0, 0.1, float(self.clock[index] / self.horizon))
+        return draw_dispersion(
+            self.places[index], none, none[:, 0] > 0, 0.1, float(self.clock[index] / self.horizon)
+        )
 
 
 class Fan:
-    """Scripted points that walk straight to the border, each in a direction of its own, or all in one.
+    """Scripted points that walk straight to the border, each in a direction of its own, or all in
+    one.
 
     Args:
         world: the world to act in.

@@ -23,13 +23,15 @@ KEY_REWARD, FAULT = 10.0, -1.0
 
 
 class Turn(ClockedWorld):
-    """Two agents fetch a key by turns: their start corners name them, so that the leak audit has something to find.
+    """Two agents fetch a key by turns: their start corners name them, so that the leak audit has
+    something to find.
 
     ## Description
-    A square of ``size`` x ``size`` cells holds two agents and a key. Only the agent whose turn it is can move and eat.
-    When it eats on the key's cell, the key comes back in a uniformly drawn cell and the turn passes. Whoever acts out
-    of turn is fined. The world is the "Turn" task of CIA (Liu et al., AAAI 2023), rebuilt from a description; where
-    that is silent, agent 0 has the first turn, and the key may lie under an agent.
+    A square of ``size`` x ``size`` cells holds two agents and a key. Only the agent whose turn it
+    is can move and eat. When it eats on the key's cell, the key comes back in a uniformly drawn
+    cell and the turn passes. Whoever acts out of turn is fined. The world is the "Turn" task of CIA
+    (Liu et al., AAAI 2023), rebuilt from a description; where that is silent, agent 0 has the first
+    turn, and the key may lie under an agent.
 
     ## Agents
     Two, ``agent_0`` and ``agent_1``, both asked in every step.
@@ -40,27 +42,31 @@ class Turn(ClockedWorld):
     | the other agent in the 3 x 3 cells around oneself, row by row | 9 | float32 | 0 or 1 | there |
     | the key in the same cells | 9 | float32 | 0 or 1 | there |
 
-    One sees neither one's place nor whose turn it is. As in the original, the row above the first is the last one, and
-    the column left of the first likewise; beyond the last row or column there is nothing to see.
+    One sees neither one's place nor whose turn it is. As in the original, the row above the first
+    is the last one, and the column left of the first likewise; beyond the last row or column there
+    is nothing to see.
 
     ## Action
     ``Discrete(6)``: 0 up, 1 down, 2 left, 3 right, 4 eat, 5 stay.
 
     ## Reward
-    10 for eating the key; -1 for a step over the edge, which is a stay; -1 for anything but stay out of turn. With
-    ``"team"`` both receive the sum, -2 to 10 for each step; with ``"agent"`` each its own part, -1 to 10.
+    10 for eating the key; -1 for a step over the edge, which is a stay; -1 for anything but stay
+    out of turn. With ``"team"`` both receive the sum, -2 to 10 for each step; with ``"agent"`` each
+    its own part, -1 to 10.
 
     ## Episode end
     Truncated after ``horizon`` steps.
 
     ## Arguments
-    ``size`` (5 cells; at least 2), ``horizon`` (100 steps), ``reward`` (``"team"``, or ``"agent"``), ``start``
-    (``"corners"``; or ``"random"``: distinct cells and the first turn drawn by chance, the world without the leak).
+    ``size`` (5 cells; at least 2), ``horizon`` (100 steps), ``reward`` (``"team"``, or
+    ``"agent"``), ``start`` (``"corners"``; or ``"random"``: distinct cells and the first turn drawn
+    by chance, the world without the leak).
 
     ## What carries identity, what leaks
-    Everything leaks: agent 0 starts in the first corner and has the first turn, agent 1 starts in the last. Since rows
-    wrap on one side only, the first observation shows agent 0 the other agent and shows agent 1 nothing. Recognition in
-    this world says nothing about behaviour. With ``start="random"`` no leak is known.
+    Everything leaks: agent 0 starts in the first corner and has the first turn, agent 1 starts in
+    the last. Since rows wrap on one side only, the first observation shows agent 0 the other agent
+    and shows agent 1 nothing. Recognition in this world says nothing about behaviour. With
+    ``start="random"`` no leak is known.
 
     ## Version history
     v0: first version.
@@ -78,7 +84,9 @@ class Turn(ClockedWorld):
         start: Literal["corners", "random"] = "corners",
     ) -> None:
         if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 2:
-            raise ConfigError(f"Turn: size must be a whole number of at least 2 cells, got {size!r}")
+            raise ConfigError(
+                f"Turn: size must be a whole number of at least 2 cells, got {size!r}"
+            )
         if reward not in ("team", "agent"):
             raise ConfigError(f"Turn: reward must be 'team' or 'agent', got {reward!r}")
         if start not in ("corners", "random"):
@@ -107,12 +115,16 @@ class Turn(ClockedWorld):
             self.places = np.stack(np.divmod(cells, self.size), axis=2)
             self.turn = self.random.integers(2)
         else:
-            self.places = np.tile(np.array([[0, 0], [self.size - 1, self.size - 1]]), (self.num_envs, 1, 1))
+            self.places = np.tile(
+                np.array([[0, 0], [self.size - 1, self.size - 1]]), (self.num_envs, 1, 1)
+            )
             self.turn = np.zeros(self.num_envs, np.int64)
         self._lay_key(np.arange(self.num_envs))
 
     def _lay_key(self, rows: npt.NDArray[np.intp]) -> None:
-        self.key[rows] = np.stack(np.divmod(self.random.integers(self.size**2, rows=rows), self.size), axis=1)
+        self.key[rows] = np.stack(
+            np.divmod(self.random.integers(self.size**2, rows=rows), self.size), axis=1
+        )
 
     def _advance(
         self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
@@ -128,20 +140,28 @@ class Turn(ClockedWorld):
         if eaten.any():
             self.turn = np.where(eaten, 1 - self.turn, self.turn)
             self._lay_key(np.flatnonzero(eaten))
-        return (np.repeat(own.sum(axis=1, keepdims=True), 2, axis=1) if self.reward == "team" else own), None
+        return (
+            np.repeat(own.sum(axis=1, keepdims=True), 2, axis=1) if self.reward == "team" else own
+        ), None
 
     def _observe(self) -> Observations:
         around = self.places[:, :, :, None] + _REACH  # (B, N, 2, 3) rows and columns in view
-        around = np.where(around < 0, self.size - 1, around)  # the first row's upper neighbour is the last row
+        # the first row's upper neighbour is the last row
+        around = np.where(around < 0, self.size - 1, around)
         maps = []
         for thing in (self.places[:, ::-1], self.key[:, None].repeat(2, axis=1)):  # each (B, N, 2)
             hit = around == thing[:, :, :, None]  # (B, N, 2, 3)
-            maps.append((hit[:, :, 0, :, None] & hit[:, :, 1, None, :]).reshape(self.num_envs, 2, -1))
+            maps.append(
+                (hit[:, :, 0, :, None] & hit[:, :, 1, None, :]).reshape(self.num_envs, 2, -1)
+            )
         return np.concatenate(maps, axis=2).astype(np.float32)
 
     def state(self) -> npt.NDArray[np.float32]:
-        """(B, 2 N + 4) float32: places of the agents and of the key (0 to 1), whose turn it is, time left."""
-        places = np.concatenate([self.places.reshape(self.num_envs, -1), self.key], axis=1) / (self.size - 1)
+        """(B, 2 N + 4) float32: places of the agents and of the key (0 to 1), whose turn it is,
+        time left."""
+        places = np.concatenate([self.places.reshape(self.num_envs, -1), self.key], axis=1) / (
+            self.size - 1
+        )
         parts: list[npt.NDArray[Any]] = [places, self.turn[:, None], self._time_left()[:, 0]]
         whole: npt.NDArray[np.float32] = np.concatenate(parts, axis=1).astype(np.float32)
         return whole
@@ -151,7 +171,9 @@ class Turn(ClockedWorld):
         from mirrorenv.envs.drawing.pictures import draw_turn
 
         done = float(self.clock[index] / self.horizon)
-        return draw_turn(self.places[index], self.key[index], int(self.turn[index]), self.size, done)
+        return draw_turn(
+            self.places[index], self.key[index], int(self.turn[index]), self.size, done
+        )
 
 
 class KeySeekers:

@@ -1,7 +1,7 @@
 """The actors: N policies with two critics each, acting on what each agent sees.
 
-Shapes: B batch, T time, N agents, K slots, D observation, H hidden, A policy outputs, S stack (N separate networks,
-or 1 shared), R rows of one network.
+Shapes: B batch, T time, N agents, K slots, D observation, H hidden, A policy outputs, S stack (N
+separate networks, or 1 shared), R rows of one network.
 """
 
 from __future__ import annotations
@@ -19,18 +19,22 @@ from mirrorenv.population.settings import PopulationSettings, PopulationShape
 
 __all__ = ["ActionDistribution", "ActorOutput", "NetworkActor"]
 
-_EDGE = 1.0 - 1e-6  # the closest a squashed action comes to its bound: atanh stays finite in float32
+# the closest a squashed action comes to its bound: atanh stays finite in float32
+_EDGE = 1.0 - 1e-6
 
 
 class ActionDistribution:
-    """The distribution of actions given policy outputs (..., A): categorical, or a squashed diagonal Gaussian.
+    """The distribution of actions given policy outputs (..., A): categorical, or a squashed
+    diagonal Gaussian.
 
-    A continuous action is tanh(u), u Gaussian, in (-1, 1): every part of it has an effect in the world, so nobody can
-    hide a name in a part that is clipped away. Worlds with other bounds are scaled outside.
+    A continuous action is tanh(u), u Gaussian, in (-1, 1): every part of it has an effect in the
+    world, so nobody can hide a name in a part that is clipped away. Worlds with other bounds are
+    scaled outside.
 
     Args:
         outputs: logits (..., A), or means of u (..., A).
-        log_std: None for categorical, else the log standard deviation of u, broadcastable to the means.
+        log_std: None for categorical, else the log standard deviation of u, broadcastable to the
+            means.
     """
 
     def __init__(self, outputs: Tensor, log_std: Tensor | None) -> None:
@@ -53,7 +57,8 @@ class ActionDistribution:
             return chosen - self.outputs.logsumexp(-1)
         z = (torch.atanh(actions) - self.outputs) / self.log_std.exp()
         gaussian = -0.5 * z * z - self.log_std - 0.5 * math.log(2 * math.pi)
-        return (gaussian - torch.log1p(-actions * actions)).sum(-1)  # change of variables d tanh(u) / du
+        # change of variables d tanh(u) / du
+        return (gaussian - torch.log1p(-actions * actions)).sum(-1)
 
     def entropy(self) -> Tensor:
         """Entropy in nats, shape (...); for continuous actions that of u, before squashing."""
@@ -77,12 +82,15 @@ class ActorOutput(NamedTuple):
 class NetworkActor(nn.Module):
     """N actors: a trunk, a policy head and two critics (environment, mirror).
 
-    With shared weights the agents' index enters as a one-hot input. If observers read through the trunk
-    (`observer.trunk` is not "separate"), it enters after the trunk instead, so that no observer ever reads it. With
-    `diversity`, policies are deviations from a common one (:mod:`mirrorenv.population.diversity`).
+    With shared weights the agents' index enters as a one-hot input. If observers read through the
+    trunk (`observer.trunk` is not "separate"), it enters after the trunk instead, so that no
+    observer ever reads it. With `diversity`, policies are deviations from a common one
+    (:mod:`mirrorenv.population.diversity`).
     """
 
-    def __init__(self, shape: PopulationShape, settings: PopulationSettings, generator: torch.Generator) -> None:
+    def __init__(
+        self, shape: PopulationShape, settings: PopulationSettings, generator: torch.Generator
+    ) -> None:
         super().__init__()
         agents = self.num_agents = shape.num_agents
         self.shared = settings.weights == "shared"
@@ -93,35 +101,46 @@ class NetworkActor(nn.Module):
         trunk = StackedGRU if settings.trunk == "gru" else StackedMLP
         self.trunk = trunk(self.stack, max(features, 1), settings.hidden, generator)
         width = settings.hidden + agents * self.id_after_trunk
-        self.policy = StackedLinear(self.stack, width, shape.policy_outputs, settings.initial_gain, generator)
+        self.policy = StackedLinear(
+            self.stack, width, shape.policy_outputs, settings.initial_gain, generator
+        )
         self.critics = StackedLinear(self.stack, width, 2, 1.0, generator)
         self.common: CommonPolicy | None = None
         if settings.diversity is not None:
             self.common = CommonPolicy(shape, settings, max(features, 1), generator)
         self.log_std: nn.Parameter | None = None
         if not shape.num_actions:
-            laws = self.stack if self.common is None else 1  # deviations are of means: one spread for all
-            self.log_std = nn.Parameter(torch.full((laws, 1, shape.action_size), settings.initial_log_std))
+            # deviations are of means: one spread for all
+            laws = self.stack if self.common is None else 1
+            self.log_std = nn.Parameter(
+                torch.full((laws, 1, shape.action_size), settings.initial_log_std)
+            )
 
-    # -- acting ---------------------------------------------------------------------------------------------------
+    # -- acting ------------------------------------------------------------------------------------
 
     def initial_state(self, batch: int) -> Tensor:
         """Zero memory (S, R, state) for `batch` episodes."""
-        if self.common is not None:  # every network remembers everybody's history, and so does the common one
+        # every network remembers everybody's history, and so does the common one
+        if self.common is not None:
             return torch.zeros(self.num_agents + 1, batch * self.num_agents, self.trunk.state_size)
         rows = batch * self.num_agents // self.stack
         return torch.zeros(self.stack, rows, self.trunk.state_size)
 
     def step(self, observations: Tensor, state: Tensor) -> tuple[ActorOutput, Tensor]:
-        """One step of every agent: observations (B, N, D) -> outputs shaped (B, N, ...), next memory."""
+        """One step of every agent: observations (B, N, D) -> outputs shaped (B, N, ...), next
+        memory."""
         if self.common is not None:
             return self._step_with_common(self.common, observations, state)
         batch = observations.shape[0]
         rows = self._fold(observations.unsqueeze(1)).squeeze(1)  # (S, R, D')
         hidden, state = self.trunk.step(rows, state)
         output = self._heads(hidden.unsqueeze(1), batch)
-        distribution = ActionDistribution(output.distribution.outputs[:, 0], output.distribution.log_std)
-        return ActorOutput(distribution, output.environment_value[:, 0], output.mirror_value[:, 0]), state
+        distribution = ActionDistribution(
+            output.distribution.outputs[:, 0], output.distribution.log_std
+        )
+        return ActorOutput(
+            distribution, output.environment_value[:, 0], output.mirror_value[:, 0]
+        ), state
 
     def _step_with_common(
         self, common: CommonPolicy, observations: Tensor, state: Tensor
@@ -129,24 +148,27 @@ class NetworkActor(nn.Module):
         batch, agents, _ = observations.shape
         rows = _padded(observations.reshape(1, batch * agents, -1))  # everybody's, for each network
         hidden, own = self.trunk.step(rows.expand(agents, -1, -1), state[:-1])  # (N, B*N, H)
-        outputs = common.apart(self.policy(hidden).view(agents, batch, agents, -1).permute(1, 2, 0, 3))  # (B, K, N, A)
+        outputs = common.apart(
+            self.policy(hidden).view(agents, batch, agents, -1).permute(1, 2, 0, 3)
+        )  # (B, K, N, A)
         shared, memory = common.step(rows, state[-1:])
         distribution = ActionDistribution(
-            shared.view(batch, agents, -1) + common.scale * _everybodys_own(outputs), self._log_std()
+            shared.view(batch, agents, -1) + common.scale * _everybodys_own(outputs),
+            self._log_std(),
         )
         critics = self.critics(hidden).view(agents, batch, agents, 2).permute(1, 2, 0, 3)
         values = _everybodys_own(critics)  # (B, N, 2)
         return ActorOutput(distribution, values[..., 0], values[..., 1]), torch.cat([own, memory])
 
-    # -- learning -------------------------------------------------------------------------------------------------
+    # -- learning ----------------------------------------------------------------------------------
 
     def sequence(self, observations: Tensor, mask: Tensor | None = None) -> ActorOutput:
         """Whole episodes: observations (B, T, N, D) -> outputs shaped (B, T, N, ...).
 
         Args:
             observations: what was seen.
-            mask: (B, T, N) of the steps that happened. With it, policies whose distance is set (`diversity`) are
-                measured on these histories, and scaled by what is found.
+            mask: (B, T, N) of the steps that happened. With it, policies whose distance is set
+                (`diversity`) are measured on these histories, and scaled by what is found.
         """
         hidden = self.trunk.sequence(self._fold(observations))  # (S, T, R, H)
         output = self._heads(hidden, observations.shape[0])
@@ -158,16 +180,20 @@ class NetworkActor(nn.Module):
             scale, diversity = self.common.follow(own, mask)
         outputs = self._with_common(observations, scale * _everybodys_own(own))
         return output._replace(
-            distribution=ActionDistribution(outputs, output.distribution.log_std), diversity=diversity
+            distribution=ActionDistribution(outputs, output.distribution.log_std),
+            diversity=diversity,
         )
 
-    # -- reading --------------------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------
 
     def replay(self, observations: Tensor) -> ActionDistribution:
-        """Every policy n on every trajectory k, its own memory replayed: (B, T, K, D) -> distribution over (B, T, K, N, A)."""
+        """Every policy n on every trajectory k, its own memory replayed: (B, T, K, D) ->
+        distribution over (B, T, K, N, A)."""
         outputs = self._own_outputs(observations)
         if self.common is not None:
-            outputs = self._with_common(observations, self.common.scale * self.common.apart(outputs))
+            outputs = self._with_common(
+                observations, self.common.scale * self.common.apart(outputs)
+            )
         return ActionDistribution(outputs, self._log_std())
 
     def _own_outputs(self, observations: Tensor) -> Tensor:
@@ -175,22 +201,31 @@ class NetworkActor(nn.Module):
         batch, time, slots, _ = observations.shape
         agents = self.num_agents
         rows = observations.transpose(0, 1).reshape(1, time, batch * slots, -1)
-        identity = torch.eye(agents, device=rows.device).view(agents, 1, 1, agents).expand(-1, time, batch * slots, -1)
-        rows = rows.expand(agents, -1, -1, -1)  # (N, T, B*K, D): the same trajectories for each policy
+        identity = (
+            torch.eye(agents, device=rows.device)
+            .view(agents, 1, 1, agents)
+            .expand(-1, time, batch * slots, -1)
+        )
+        # (N, T, B*K, D): the same trajectories for each policy
+        rows = rows.expand(agents, -1, -1, -1)
         if self.id_before_trunk:
             rows = torch.cat([rows, identity], -1)
         hidden = self._through(self.trunk.sequence, _padded(rows))
         if self.id_after_trunk:
             hidden = torch.cat([hidden, identity], -1)
-        outputs = self._through(lambda x: self.policy(x.flatten(1, 2)).unflatten(1, x.shape[1:3]), hidden)
+        outputs = self._through(
+            lambda x: self.policy(x.flatten(1, 2)).unflatten(1, x.shape[1:3]), hidden
+        )
         return outputs.view(agents, time, batch, slots, -1).permute(2, 1, 3, 0, 4)
 
     def _with_common(self, observations: Tensor, own: Tensor) -> Tensor:
-        """The common policy with everybody's deviation: (B, T, K, D), own (B, T, K, ..., A) -> as own."""
+        """The common policy with everybody's deviation: (B, T, K, D), own (B, T, K, ..., A) -> as
+        own."""
         assert self.common is not None
         batch, time, slots, _ = observations.shape
         rows = _padded(observations.transpose(0, 1).reshape(time, batch * slots, -1))
-        shared = self.common.sequence(rows).view(time, batch, slots, -1).transpose(0, 1)  # (B, T, K, A)
+        # (B, T, K, A)
+        shared = self.common.sequence(rows).view(time, batch, slots, -1).transpose(0, 1)
         return shared.reshape(batch, time, slots, *[1] * (own.dim() - 4), -1) + own
 
     def replay_log_probability(self, observations: Tensor, actions: Tensor) -> Tensor:
@@ -207,19 +242,25 @@ class NetworkActor(nn.Module):
         return self.replay(observations).log_probability(each)
 
     def read(self, observations: Tensor) -> Tensor:
-        """Each observer's trunk on every trajectory: (B, T, K, D) -> hidden (J, T, B*K, H), J = 1 for shared weights.
+        """Each observer's trunk on every trajectory: (B, T, K, D) -> hidden (J, T, B*K, H), J = 1
+        for shared weights.
 
         The reader is told no index: with shared weights this needs the index after the trunk.
         """
         batch, time, slots, _ = observations.shape
-        rows = observations.transpose(0, 1).reshape(1, time, batch * slots, -1).expand(self.stack, -1, -1, -1)
+        rows = (
+            observations.transpose(0, 1)
+            .reshape(1, time, batch * slots, -1)
+            .expand(self.stack, -1, -1, -1)
+        )
         hidden: Tensor = self.trunk.sequence(_padded(rows))
         return hidden
 
-    # -- internals ------------------------------------------------------------------------------------------------
+    # -- internals ---------------------------------------------------------------------------------
 
     def _through(self, network: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
-        """(N, T, R, F) through N networks, or folded through the shared one: -> (N, T, R, outputs)."""
+        """(N, T, R, F) through N networks, or folded through the shared one: -> (N, T, R,
+        outputs)."""
         if not self.shared:
             return network(rows)
         agents, time, count, features = rows.shape
@@ -227,10 +268,12 @@ class NetworkActor(nn.Module):
         return network(folded).view(time, agents, count, -1).transpose(0, 1)
 
     def _log_std(self) -> Tensor | None:
-        return None if self.log_std is None else self.log_std.expand(self.num_agents, 1, -1)[:, 0]  # (N, A)
+        # (N, A)
+        return None if self.log_std is None else self.log_std.expand(self.num_agents, 1, -1)[:, 0]
 
     def _fold(self, observations: Tensor) -> Tensor:
-        """(B, T, N, D) -> (S, T, R, D'), R = B rows per separate network or B*N rows of the shared one."""
+        """(B, T, N, D) -> (S, T, R, D'), R = B rows per separate network or B*N rows of the shared
+        one."""
         batch, time, agents, _ = observations.shape
         if self.id_before_trunk:
             observations = torch.cat([observations, self._identity(batch, time)], -1)
@@ -239,7 +282,9 @@ class NetworkActor(nn.Module):
         return _padded(observations.permute(2, 1, 0, 3))
 
     def _identity(self, batch: int, time: int) -> Tensor:
-        return torch.eye(self.num_agents, device=self.policy.weight.device).expand(batch, time, -1, -1)
+        return torch.eye(self.num_agents, device=self.policy.weight.device).expand(
+            batch, time, -1, -1
+        )
 
     def _heads(self, hidden: Tensor, batch: int) -> ActorOutput:
         """(S, T, R, H) -> policy and critics shaped (B, T, N, ...)."""
@@ -250,7 +295,9 @@ class NetworkActor(nn.Module):
         flat = hidden.reshape(stack, time * rows, -1)
         outputs = self._unfold(self.policy(flat).view(stack, time, rows, -1), batch)
         values = self._unfold(self.critics(flat).view(stack, time, rows, 2), batch)
-        return ActorOutput(ActionDistribution(outputs, self._log_std()), values[..., 0], values[..., 1])
+        return ActorOutput(
+            ActionDistribution(outputs, self._log_std()), values[..., 0], values[..., 1]
+        )
 
     def _unfold(self, rows: Tensor, batch: int) -> Tensor:
         """(S, T, R, X) -> (B, T, N, X)."""

@@ -1,7 +1,14 @@
 """Observer heads: one file and one `@register_head(...)` each."""
 
 from mirrorenv.population.observers.additive import AdditiveHead
-from mirrorenv.population.observers.base import HEADS, Head, LineupTensors, build_head, register_head, row_log_belief
+from mirrorenv.population.observers.base import (
+    HEADS,
+    Head,
+    LineupTensors,
+    build_head,
+    register_head,
+    row_log_belief,
+)
 from mirrorenv.population.observers.gru import GRUHead, GRUStateHead
 from mirrorenv.population.observers.joint import JointHead
 from mirrorenv.population.observers.likelihood import LikelihoodHead, RecurrentLikelihoodHead

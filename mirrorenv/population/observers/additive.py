@@ -18,32 +18,46 @@ __all__ = ["AdditiveHead"]
 class AdditiveHead(Head):
     """Per-step logits f(o_t, a_t) summed over time.
 
-    The Bayes observer of memoryless policies has exactly this form, sum_t log pi_n(a_t | o_t) + c, so the belief is
-    defined after every step and the dense mirror reward costs one cumulative sum.
+    The Bayes observer of memoryless policies has exactly this form, sum_t log pi_n(a_t | o_t) + c,
+    so the belief is defined after every step and the dense mirror reward costs one cumulative sum.
     """
 
     own_lineups = True
 
     def __init__(
-        self, shape: PopulationShape, settings: ObserverSettings, trunk_width: int, generator: torch.Generator
+        self,
+        shape: PopulationShape,
+        settings: ObserverSettings,
+        trunk_width: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__(shape, settings, trunk_width)
         heads, hidden = shape.num_agents, settings.hidden
         widths = [self.features] + [hidden] * settings.layers
-        first, *rest = (StackedLinear(heads, *sizes, 2**0.5, generator) for sizes in pairwise(widths))
+        first, *rest = (
+            StackedLinear(heads, *sizes, 2**0.5, generator) for sizes in pairwise(widths)
+        )
         self.first, self.rest = first, nn.ModuleList(rest)
         self.output = StackedLinear(heads, hidden, shape.num_agents, 0.01, generator)
 
-    def evidence(self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None) -> Tensor:
+    def evidence(
+        self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None
+    ) -> Tensor:
         """See `Head.evidence`."""
         batch, time, slots = lineup.mask.shape[-3:]
         steps = self.output.columns(self._encode(lineup, hidden))  # (J, N, T*B*K)
-        return accumulate(steps.view(-1, self.num_agents, time, batch, slots).movedim(1, -1), lineup.mask)
+        return accumulate(
+            steps.view(-1, self.num_agents, time, batch, slots).movedim(1, -1), lineup.mask
+        )
 
     def _encode(self, lineup: LineupTensors, hidden: Tensor | None) -> Tensor:
         """What each head makes of each step by itself, (J, H, T*B*K)."""
         rows = self._rows(lineup, hidden)
-        first = self.first.columns_alike(rows) if rows.dim() == 2 else self.first.columns(rows.transpose(1, 2))
+        first = (
+            self.first.columns_alike(rows)
+            if rows.dim() == 2
+            else self.first.columns(rows.transpose(1, 2))
+        )
         columns = torch.relu(first)
         for layer in self.rest:
             columns = torch.relu(layer(columns.transpose(1, 2))).transpose(1, 2)

@@ -19,24 +19,32 @@ __all__ = ["GRUHead", "GRUStateHead"]
 class GRUHead(Head):
     """A GRU over [observation, action] whose output at each step adds to the evidence.
 
-    The Bayes observer of policies with memory has this form: sum_t log pi_n(a_t | o_1..t) + c, where the state of the
-    network stands for the history. `layers` counts the GRU and the ReLU layers behind it.
+    The Bayes observer of policies with memory has this form: sum_t log pi_n(a_t | o_1..t) + c,
+    where the state of the network stands for the history. `layers` counts the GRU and the ReLU
+    layers behind it.
     """
 
     own_lineups = True
 
     def __init__(
-        self, shape: PopulationShape, settings: ObserverSettings, trunk_width: int, generator: torch.Generator
+        self,
+        shape: PopulationShape,
+        settings: ObserverSettings,
+        trunk_width: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__(shape, settings, trunk_width)
         heads, hidden = shape.num_agents, settings.hidden
         self.memory = StackedGRU(heads, self.features, hidden, generator)
         self.rest = nn.ModuleList(
-            StackedLinear(heads, hidden, hidden, 2**0.5, generator) for _ in range(settings.layers - 1)
+            StackedLinear(heads, hidden, hidden, 2**0.5, generator)
+            for _ in range(settings.layers - 1)
         )
         self.output = StackedLinear(heads, hidden, shape.num_agents, 0.01, generator)
 
-    def evidence(self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None) -> Tensor:
+    def evidence(
+        self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None
+    ) -> Tensor:
         """See `Head.evidence`."""
         return accumulate(self._outputs(lineup, hidden), lineup.mask)
 
@@ -60,6 +68,8 @@ class GRUStateHead(GRUHead):
 
     own_lineups = False
 
-    def evidence(self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None) -> Tensor:
+    def evidence(
+        self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None
+    ) -> Tensor:
         """See `Head.evidence`."""
         return hold(self._outputs(lineup, hidden), lineup.mask)

@@ -1,4 +1,5 @@
-"""The observer of whole lineups: attention across slots, trained with the likelihood of the true permutation.
+"""The observer of whole lineups: attention across slots, trained with the likelihood of the true
+permutation.
 
 Shapes: B batch, T time, K lineup slots, J observers, N agents, H hidden, W width of the attention.
 """
@@ -22,25 +23,32 @@ __all__ = ["JointHead"]
 class JointHead(AdditiveHead):
     """Additive evidence, corrected after every step by what the other slots have done.
 
-    The slots' summaries so far (mean of the per-step features, and the belief from this slot alone) attend to one
-    another: one block with one head and no positions, as in Lee et al. 2019, "Set Transformer", so that permuting the
-    slots permutes the evidence. The loss is the negative log-likelihood of the true permutation under
-    p(sigma) ~ exp sum_k S[k, sigma(k)], so the evidence is to be decoded as permutation marginals: that every agent
-    made exactly one of the trajectories is known and need not be learned.
+    The slots' summaries so far (mean of the per-step features, and the belief from this slot alone)
+    attend to one another: one block with one head and no positions, as in Lee et al. 2019, "Set
+    Transformer", so that permuting the slots permutes the evidence. The loss is the negative
+    log-likelihood of the true permutation under p(sigma) ~ exp sum_k S[k, sigma(k)], so the
+    evidence is to be decoded as permutation marginals: that every agent made exactly one of the
+    trajectories is known and need not be learned.
 
-    That likelihood does not see shifts of whole columns. They are fixed so that each agent's evidence, over the slots,
-    is a log probability; read row by row it is then one step of Sinkhorn towards the marginals.
+    That likelihood does not see shifts of whole columns. They are fixed so that each agent's
+    evidence, over the slots, is a log probability; read row by row it is then one step of Sinkhorn
+    towards the marginals.
     """
 
     whole_lineup = True
     own_lineups = False
 
     def __init__(
-        self, shape: PopulationShape, settings: ObserverSettings, trunk_width: int, generator: torch.Generator
+        self,
+        shape: PopulationShape,
+        settings: ObserverSettings,
+        trunk_width: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__(shape, settings, trunk_width, generator)
         heads, hidden = shape.num_agents, settings.hidden
-        self.joint = heads <= MAX_EXACT_AGENTS  # above, marginals are not computed exactly: decoded row by row
+        # above, marginals are not computed exactly: decoded row by row
+        self.joint = heads <= MAX_EXACT_AGENTS
         width = max(8, hidden // 4)
         self.state = StackedLinear(heads, hidden + heads, width, 2**0.5, generator)
         self.query = StackedLinear(heads, width, width, 1.0, generator)
@@ -49,13 +57,18 @@ class JointHead(AdditiveHead):
         self.mix = StackedLinear(heads, width, width, 2**0.5, generator)
         self.correction = StackedLinear(heads, width, shape.num_agents, 0.01, generator)
 
-    def evidence(self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None) -> Tensor:
+    def evidence(
+        self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None
+    ) -> Tensor:
         """See `Head.evidence`."""
         grid = (lineup.mask.shape[1], lineup.mask.shape[0], lineup.mask.shape[2])  # T, B, K
         live = lineup.mask.transpose(0, 1).unsqueeze(-1)  # (T, B, K, 1)
         steps = self._encode(lineup, hidden).transpose(1, 2).contiguous()  # (J, T*B*K, H)
-        alone = (self.output.forward(steps).view(-1, *grid, self.num_agents) * live).cumsum(1)  # (J, T, B, K, N)
-        mean = (steps.view(-1, *grid, steps.shape[-1]) * live).cumsum(1) / live.cumsum(0).clamp_min(1.0)
+        # (J, T, B, K, N)
+        alone = (self.output.forward(steps).view(-1, *grid, self.num_agents) * live).cumsum(1)
+        mean = (steps.view(-1, *grid, steps.shape[-1]) * live).cumsum(1) / live.cumsum(0).clamp_min(
+            1.0
+        )
         so_far = torch.cat([mean, alone.softmax(-1)], -1).flatten(1, 3)  # (J, T*B*K, H + N)
         states = torch.relu(self.state.forward(so_far))  # (J, T*B*K, W)
         context = torch.relu(self.mix.forward(states + self._attend(states, grid[2])))
@@ -63,7 +76,8 @@ class JointHead(AdditiveHead):
         return (total - total.logsumexp(3, keepdim=True)).permute(2, 1, 0, 3, 4)
 
     def loss(self, evidence: Tensor, authors: Tensor, mask: Tensor) -> Tensor:
-        """Negative log-likelihood of the true permutation in nats per trajectory, mean over observers and prefixes.
+        """Negative log-likelihood of the true permutation in nats per trajectory, mean over
+        observers and prefixes.
 
         A prefix counts where at least one slot's step happened. Arguments as `Head.loss`.
         """
@@ -72,7 +86,8 @@ class JointHead(AdditiveHead):
         return (nll * weight).sum() / (weight.sum() * nll.shape[2]).clamp_min(1.0)
 
     def _attend(self, states: Tensor, slots: int) -> Tensor:
-        """What each slot takes from its lineup, itself included: (J, T*B*K, W) -> the same shape."""
+        """What each slot takes from its lineup, itself included: (J, T*B*K, W) -> the same
+        shape."""
         query, key, value = (
             part.forward(states).view(len(states), -1, slots, states.shape[-1])
             for part in (self.query, self.key, self.value)

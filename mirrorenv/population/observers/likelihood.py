@@ -19,11 +19,13 @@ __all__ = ["LikelihoodHead", "RecurrentLikelihoodHead"]
 
 @register_head("likelihood")
 class LikelihoodHead(Head):
-    """Evidence is sum_t log pi_n(a_t | h_t): the observer's own policy exactly, the others' as it has learned them.
+    """Evidence is sum_t log pi_n(a_t | h_t): the observer's own policy exactly, the others' as it
+    has learned them.
 
-    Each observer clones the other agents' behaviour from labelled trajectories (one network with a policy for each of
-    them) and looks its own policy up, so it knows itself from the first episode and follows its own changes at once.
-    The control `shuffled_labels` misleads what it learns about others, never what it knows about itself.
+    Each observer clones the other agents' behaviour from labelled trajectories (one network with a
+    policy for each of them) and looks its own policy up, so it knows itself from the first episode
+    and follows its own changes at once. The control `shuffled_labels` misleads what it learns about
+    others, never what it knows about itself.
     """
 
     needs_own = True
@@ -31,7 +33,11 @@ class LikelihoodHead(Head):
     """Whether the others are taken to act on what they remember."""
 
     def __init__(
-        self, shape: PopulationShape, settings: ObserverSettings, trunk_width: int, generator: torch.Generator
+        self,
+        shape: PopulationShape,
+        settings: ObserverSettings,
+        trunk_width: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__(shape, settings, trunk_width)
         heads, hidden = shape.num_agents, settings.hidden
@@ -41,16 +47,22 @@ class LikelihoodHead(Head):
         self.output = StackedLinear(heads, hidden, heads * shape.policy_outputs, 0.01, generator)
         self.log_std: nn.Parameter | None = None
         if not self.discrete:
-            self.log_std = nn.Parameter(torch.full((heads, 1, 1, 1, heads, shape.action_size), -0.5))
+            self.log_std = nn.Parameter(
+                torch.full((heads, 1, 1, 1, heads, shape.action_size), -0.5)
+            )
 
-    def evidence(self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None) -> Tensor:
+    def evidence(
+        self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None
+    ) -> Tensor:
         """See `Head.evidence`.
 
         Raises:
             ShapeError: without `own`.
         """
         if own is None:
-            raise ShapeError(f"{type(self).__name__} needs `own`: let Population.evidence read the lineup")
+            raise ShapeError(
+                f"{type(self).__name__} needs `own`: let Population.evidence read the lineup"
+            )
         batch, time, slots = lineup.mask.shape
         heads = self.num_agents
         rows = self.models.sequence(self._seen(lineup, hidden))  # (J, T, B*K, H)
@@ -59,13 +71,15 @@ class LikelihoodHead(Head):
         if self.discrete:
             actions = actions.argmax(-1)
         actions = actions.unsqueeze(3).expand(heads, *outputs.shape[1:5], *actions.shape[3:])
-        steps = ActionDistribution(outputs, self.log_std).log_probability(actions)  # (J, T, B, K, N)
+        # (J, T, B, K, N)
+        steps = ActionDistribution(outputs, self.log_std).log_probability(actions)
         myself = torch.eye(heads, dtype=torch.bool, device=steps.device).view(heads, 1, 1, 1, heads)
         steps = torch.where(myself, own.permute(2, 1, 0, 3).unsqueeze(-1), steps)
         return accumulate(steps, lineup.mask)
 
     def loss(self, evidence: Tensor, authors: Tensor, mask: Tensor) -> Tensor:
-        """Behaviour cloning: negative log-likelihood of the others' actions up to the last prefix, nats per step.
+        """Behaviour cloning: negative log-likelihood of the others' actions up to the last prefix,
+        nats per step.
 
         Arguments as `Head.loss`; with P random prefixes of T the scale is that of T / P steps.
         """
@@ -79,7 +93,11 @@ class LikelihoodHead(Head):
 
     def _seen(self, lineup: LineupTensors, hidden: Tensor | None) -> Tensor:
         """What the others acted on, without their actions: (J, T, B*K, D)."""
-        seen = lineup.observations.transpose(0, 1).flatten(1, 2).unsqueeze(0) if hidden is None else hidden
+        seen = (
+            lineup.observations.transpose(0, 1).flatten(1, 2).unsqueeze(0)
+            if hidden is None
+            else hidden
+        )
         if not seen.shape[-1]:
             seen = seen.new_zeros(*seen.shape[:-1], 1)  # a world without observations
         return seen.expand(self.num_agents, -1, -1, -1)

@@ -1,6 +1,11 @@
 """Intrinsic rewards beside the mirror: one file and one `@register_reward(...)` each."""
 
-from mirrorenv.population.rewards.base import REWARDS, IntrinsicReward, build_reward, register_reward
+from mirrorenv.population.rewards.base import (
+    REWARDS,
+    IntrinsicReward,
+    build_reward,
+    register_reward,
+)
 from mirrorenv.population.rewards.cds import DivergenceReward
 from mirrorenv.population.rewards.diayn import DiscriminatorReward
 from mirrorenv.population.rewards.eoi import IndividualityReward

@@ -1,8 +1,10 @@
-"""What every intrinsic reward beside the mirror is: a model that learns with the population, and what it pays.
+"""What every intrinsic reward beside the mirror is: a model that learns with the population, and
+what it pays.
 
-All of them pay at every step, discounted and bootstrapped like the environment's reward, as in the papers; the mirror
-reward alone is never discounted. All of them are divided by the horizon, so that a whole episode is worth as much as in
-the mirror test (log N for a perfect name) and one weight means the same for each.
+All of them pay at every step, discounted and bootstrapped like the environment's reward, as in the
+papers; the mirror reward alone is never discounted. All of them are divided by the horizon, so that
+a whole episode is worth as much as in the mirror test (log N for a perfect name) and one weight
+means the same for each.
 
 Shapes: B episodes, T time, N agents, D observation, R rows.
 """
@@ -40,8 +42,8 @@ Floats = NDArray[np.float32]
 class IntrinsicReward(nn.Module):
     """A reward that the population pays itself, in place of the mirror reward.
 
-    Its model is central and sees every agent's steps with their names, unlike an observer. It is trained by Adam with
-    the observers' step size, on the same minibatches.
+    Its model is central and sees every agent's steps with their names, unlike an observer. It is
+    trained by Adam with the observers' step size, on the same minibatches.
 
     Args:
         shape: what the world fixes.
@@ -49,7 +51,9 @@ class IntrinsicReward(nn.Module):
         generator: source of its initial weights.
     """
 
-    def __init__(self, shape: PopulationShape, settings: ObserverSettings, generator: torch.Generator) -> None:
+    def __init__(
+        self, shape: PopulationShape, settings: ObserverSettings, generator: torch.Generator
+    ) -> None:
         super().__init__()
         self.num_agents = shape.num_agents
 
@@ -58,7 +62,8 @@ class IntrinsicReward(nn.Module):
 
         Args:
             population: knows how actions are encoded.
-            batch: `observations` (B, T, N, D), `actions` (B, T, N[, A]) and `mask` (B, T, N), in agent order.
+            batch: `observations` (B, T, N, D), `actions` (B, T, N[, A]) and `mask` (B, T, N), in
+                agent order.
         """
         raise NotImplementedError
 
@@ -71,18 +76,23 @@ class IntrinsicReward(nn.Module):
         """
         with torch.no_grad():
             steps = self.steps(population, experience)
-        paid: Floats = np.where(experience.mask, steps / experience.mask.shape[1], 0.0).astype(np.float32)
+        paid: Floats = np.where(experience.mask, steps / experience.mask.shape[1], 0.0).astype(
+            np.float32
+        )
         return paid
 
     def steps(self, population: Population, experience: Experience) -> NDArray[np.floating]:
-        """The formula of the paper at every step, (B, T, N); not divided by anything, anything where masked."""
+        """The formula of the paper at every step, (B, T, N); not divided by anything, anything
+        where masked."""
         raise NotImplementedError
 
 
 class Network(nn.Module):
     """One tanh network with two hidden layers, (..., F) -> (..., outputs); small at the start."""
 
-    def __init__(self, features: int, hidden: int, outputs: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, features: int, hidden: int, outputs: int, generator: torch.Generator
+    ) -> None:
         super().__init__()
         self.trunk = StackedMLP(1, max(features, 1), hidden, generator)
         self.output = StackedLinear(1, hidden, outputs, 0.01, generator)
@@ -91,18 +101,24 @@ class Network(nn.Module):
         """(..., F) -> (..., outputs)."""
         if not rows.shape[-1]:  # a world without sight
             rows = rows.new_zeros(*rows.shape[:-1], 1)
-        outputs: Tensor = self.output(self.trunk(rows.reshape(1, math.prod(rows.shape[:-1]), rows.shape[-1])))
+        outputs: Tensor = self.output(
+            self.trunk(rows.reshape(1, math.prod(rows.shape[:-1]), rows.shape[-1]))
+        )
         return outputs.view(*rows.shape[:-1], outputs.shape[-1])
 
 
 class AuthorClassifier(Network):
-    """Logits of the author given a single observation, (..., D) -> (..., N). It sees no action and no history."""
+    """Logits of the author given a single observation, (..., D) -> (..., N). It sees no action and
+    no history."""
 
-    def __init__(self, shape: PopulationShape, settings: ObserverSettings, generator: torch.Generator) -> None:
+    def __init__(
+        self, shape: PopulationShape, settings: ObserverSettings, generator: torch.Generator
+    ) -> None:
         super().__init__(shape.observation_size, settings.hidden, shape.num_agents, generator)
 
     def log_own(self, observations: Tensor) -> Tensor:
-        """(B, T, N, D) -> (B, T, N), log q(i | o_i): how sure it is of the true author at every step."""
+        """(B, T, N, D) -> (B, T, N), log q(i | o_i): how sure it is of the true author at every
+        step."""
         log_q = self.forward(observations).log_softmax(-1)
         return torch.diagonal(log_q, dim1=-2, dim2=-1)
 
@@ -141,7 +157,8 @@ def check_reward_name(name: str) -> None:
 def build_reward(
     name: str, shape: PopulationShape, settings: ObserverSettings, seed: int = 0
 ) -> IntrinsicReward | None:
-    """The reward of that name; None for the mirror, which is what the observers believe and no model of its own.
+    """The reward of that name; None for the mirror, which is what the observers believe and no
+    model of its own.
 
     Args:
         name: from `mirror.reward`.

@@ -1,7 +1,9 @@
-"""The reward of DIAYN (Eysenbach et al., "Diversity is all you need", ICLR 2019, arXiv 1802.06070), agents as skills.
+"""The reward of DIAYN (Eysenbach et al., "Diversity is all you need", ICLR 2019, arXiv 1802.06070),
+agents as skills.
 
-``r_t = (log q(i | o_t) - log p(i)) / T`` with p uniform: what the discriminator makes of a single observation, in nats.
-What is not kept of the paper: soft actor-critic; the entropy of the policies is that of `learning.entropy`.
+``r_t = (log q(i | o_t) - log p(i)) / T`` with p uniform: what the discriminator makes of a single
+observation, in nats. What is not kept of the paper: soft actor-critic; the entropy of the policies
+is that of `learning.entropy`.
 """
 
 from __future__ import annotations
@@ -16,7 +18,12 @@ from torch import Tensor, nn
 
 from mirrorenv.population.experience import Experience
 from mirrorenv.population.population import Population
-from mirrorenv.population.rewards.base import AuthorClassifier, IntrinsicReward, live_rows, register_reward
+from mirrorenv.population.rewards.base import (
+    AuthorClassifier,
+    IntrinsicReward,
+    live_rows,
+    register_reward,
+)
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
 __all__ = ["DiscriminatorReward"]
@@ -24,9 +31,12 @@ __all__ = ["DiscriminatorReward"]
 
 @register_reward("diayn")
 class DiscriminatorReward(IntrinsicReward):
-    """log N + log q(i | o_t) at every step: zero where nobody is known, at most log N in an episode."""
+    """log N + log q(i | o_t) at every step: zero where nobody is known, at most log N in an
+    episode."""
 
-    def __init__(self, shape: PopulationShape, settings: ObserverSettings, generator: torch.Generator) -> None:
+    def __init__(
+        self, shape: PopulationShape, settings: ObserverSettings, generator: torch.Generator
+    ) -> None:
         super().__init__(shape, settings, generator)
         self.classifier = AuthorClassifier(shape, settings, generator)
 
@@ -37,5 +47,7 @@ class DiscriminatorReward(IntrinsicReward):
 
     def steps(self, population: Population, experience: Experience) -> NDArray[np.floating]:
         """See `IntrinsicReward.steps`."""
-        own: NDArray[np.floating] = self.classifier.log_own(torch.from_numpy(experience.observations)).numpy()
+        own: NDArray[np.floating] = self.classifier.log_own(
+            torch.from_numpy(experience.observations)
+        ).numpy()
         return own + math.log(self.num_agents)

@@ -1,10 +1,12 @@
-"""EOI (Jiang and Lu, "The emergence of individuality", ICML 2021, arXiv 2006.05842) on the policy gradient.
+"""EOI (Jiang and Lu, "The emergence of individuality", ICML 2021, arXiv 2006.05842) on the policy
+gradient.
 
-``r_t = p(i | o_t) / T``: the probability, not its logarithm, that a classifier of single observations gives to the
-author. What is kept of the paper: the classifier, its loss with the coefficients of the released program EOI_on_SMAC
-(`mirrorenv.population.observers.baselines.eoi`), the probability as reward, and a critic of its own with a discount.
-What is not: the off-policy learners it was built on, the positive distance (switched off as released, too) and the
-factor of 10.
+``r_t = p(i | o_t) / T``: the probability, not its logarithm, that a classifier of single
+observations gives to the author. What is kept of the paper: the classifier, its loss with the
+coefficients of the released program EOI_on_SMAC (`mirrorenv.population.observers.baselines.eoi`),
+the probability as reward, and a critic of its own with a discount. What is not: the off-policy
+learners it was built on, the positive distance (switched off as released, too) and the factor of
+10.
 """
 
 from __future__ import annotations
@@ -19,7 +21,12 @@ from torch import Tensor
 from mirrorenv.population.experience import Experience
 from mirrorenv.population.observers.baselines.eoi import eoi_loss
 from mirrorenv.population.population import Population
-from mirrorenv.population.rewards.base import AuthorClassifier, IntrinsicReward, live_rows, register_reward
+from mirrorenv.population.rewards.base import (
+    AuthorClassifier,
+    IntrinsicReward,
+    live_rows,
+    register_reward,
+)
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
 __all__ = ["IndividualityReward"]
@@ -31,7 +38,9 @@ BETA_2 = 0.2  # weight of the conditional entropy, as released
 class IndividualityReward(IntrinsicReward):
     """p(i | o_t) at every step: between 0 and 1 in an episode, 1/N where nobody is known."""
 
-    def __init__(self, shape: PopulationShape, settings: ObserverSettings, generator: torch.Generator) -> None:
+    def __init__(
+        self, shape: PopulationShape, settings: ObserverSettings, generator: torch.Generator
+    ) -> None:
         super().__init__(shape, settings, generator)
         self.classifier = AuthorClassifier(shape, settings, generator)
 
@@ -43,5 +52,7 @@ class IndividualityReward(IntrinsicReward):
 
     def steps(self, population: Population, experience: Experience) -> NDArray[np.floating]:
         """See `IntrinsicReward.steps`."""
-        own: NDArray[np.floating] = self.classifier.log_own(torch.from_numpy(experience.observations)).exp().numpy()
+        own: NDArray[np.floating] = (
+            self.classifier.log_own(torch.from_numpy(experience.observations)).exp().numpy()
+        )
         return own

@@ -1,11 +1,12 @@
 """From many result folders to the lines of a leaderboard.
 
-A line is a condition in a world, all its seeds together. Lines stand in one section only if they are rows of the same
-suite of the same version and hash; results that belong to no suite stand apart, by kind. Within a section, lines that
-differ in anything but the seed (settings, budget) are different lines.
+A line is a condition in a world, all its seeds together. Lines stand in one section only if they
+are rows of the same suite of the same version and hash; results that belong to no suite stand
+apart, by kind. Within a section, lines that differ in anything but the seed (settings, budget) are
+different lines.
 
-A line of several seeds shows intervals over seeds; a line of one shows the interval within that run, marked as such,
-and is not ranked.
+A line of several seeds shows intervals over seeds; a line of one shows the interval within that
+run, marked as such, and is not ranked.
 """
 
 from __future__ import annotations
@@ -29,7 +30,13 @@ from mirrorenv.results.stats.estimates import OverSeeds, WithinRun, over_seeds, 
 
 __all__ = ["Cell", "Line", "Section", "collect", "result_folders"]
 
-HEADLINE = ("learned.top1", "learned.information", "learned.efficiency", "limit.information", "return")
+HEADLINE = (
+    "learned.top1",
+    "learned.information",
+    "learned.efficiency",
+    "limit.information",
+    "return",
+)
 MOST_COLUMNS = 6
 
 
@@ -57,10 +64,12 @@ class Line:
         cells: figure -> what was found; a figure nobody has is absent.
         folder: of the first seed.
         links: words -> path relative to it, or https address.
-        group: its place among the lines of the same world, shared by all that may be equal; None if it is not ranked.
+        group: its place among the lines of the same world, shared by all that may be equal; None if
+            it is not ranked.
         settings: a short hash of everything but the seed.
         exact: there is no chance in it.
-        asked: how many seeds its row of the suite has, if more than are there; such a line is in no group.
+        asked: how many seeds its row of the suite has, if more than are there; such a line is in no
+            group.
     """
 
     world: str
@@ -101,7 +110,8 @@ class _Draft:
 
     result: Result
     entry: Entry
-    found: dict[int, dict[str, Any]] = field(default_factory=dict)  # seed -> figure -> value and interval
+    # seed -> figure -> value and interval
+    found: dict[int, dict[str, Any]] = field(default_factory=dict)
     folders: dict[int, Path] = field(default_factory=dict)
 
 
@@ -113,20 +123,31 @@ def result_folders(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for path in map(Path, paths):
-        here = [path] if is_result(path) else sorted(one.parent for one in path.rglob("result.json"))
-        here = [one for one in here if not any(part.startswith(".") for part in one.relative_to(path).parts)]
+        here = (
+            [path] if is_result(path) else sorted(one.parent for one in path.rglob("result.json"))
+        )
+        here = [
+            one
+            for one in here
+            if not any(part.startswith(".") for part in one.relative_to(path).parts)
+        ]
         if not here:
-            raise ResultError(f"{path} holds no result folder; 'mirrorenv results export RUN' makes one")
+            raise ResultError(
+                f"{path} holds no result folder; 'mirrorenv results export RUN' makes one"
+            )
         found |= dict.fromkeys(here)
     return list(found)
 
 
-def collect(folders: Sequence[Path], suites: Mapping[str, Suite] | None = None, *, check: bool = True) -> list[Section]:
+def collect(
+    folders: Sequence[Path], suites: Mapping[str, Suite] | None = None, *, check: bool = True
+) -> list[Section]:
     """Read result folders and put them in order.
 
     Args:
         folders: from `result_folders`.
-        suites: by name, for titles and columns; results of a suite that is not among them are shown all the same.
+        suites: by name, for titles and columns; results of a suite that is not among them are shown
+            all the same.
         check: compare every file with its manifest first.
 
     Raises:
@@ -140,17 +161,21 @@ def collect(folders: Sequence[Path], suites: Mapping[str, Suite] | None = None, 
         lines = sections.setdefault(_section_key(result, suites or {}), {})
         for row in read_scores(folder):
             _add(lines, result, folder, row)
-    return [_section(key, list(lines.values()), suites or {}) for key, lines in sorted(sections.items())]
+    return [
+        _section(key, list(lines.values()), suites or {}) for key, lines in sorted(sections.items())
+    ]
 
 
 def _section_key(result: Result, suites: Mapping[str, Suite]) -> tuple[str, ...]:
-    """What must be equal for two results to share a table: suite, version, hash, and the table within the suite."""
+    """What must be equal for two results to share a table: suite, version, hash, and the table
+    within the suite."""
     if result.suite is None:
         return "~", result.kind
     mark = result.suite
     suite = _suite(result, suites)
     tables = list(dict.fromkeys(row.table for row in suite.rows)) if suite else []
-    place = f"{tables.index(_table(result, suites)):04d}" if suite else "~"  # in the order of the suite
+    # in the order of the suite
+    place = f"{tables.index(_table(result, suites)):04d}" if suite else "~"
     return mark.name, f"{mark.version:09d}", mark.hash, "smoke" if mark.smoke else "", place
 
 
@@ -163,18 +188,30 @@ def _row(result: Result, suites: Mapping[str, Suite]) -> SuiteRow | None:
     """The row of a known suite."""
     suite = _suite(result, suites)
     rows = suite.rows if suite is not None else ()
-    return next((row for row in rows if result.suite is not None and row.row == result.suite.row), None)
+    return next(
+        (row for row in rows if result.suite is not None and row.row == result.suite.row), None
+    )
 
 
-def _add(lines: dict[tuple[str, ...], _Draft], result: Result, folder: Path, row: Mapping[str, Any]) -> None:
-    entry = next((e for e in result.entries if (e.condition, e.agents) == (row["condition"], row["agents"])), None)
+def _add(
+    lines: dict[tuple[str, ...], _Draft], result: Result, folder: Path, row: Mapping[str, Any]
+) -> None:
+    entry = next(
+        (e for e in result.entries if (e.condition, e.agents) == (row["condition"], row["agents"])),
+        None,
+    )
     seed, figures = row["seed"], row["figures"]
     if entry is None or seed not in result.seeds or not isinstance(figures, dict):
-        raise ResultError(f"{folder}: scores.json has a row that belongs to no entry and seed of result.json")
+        raise ResultError(
+            f"{folder}: scores.json has a row that belongs to no entry and seed of result.json"
+        )
     key = (_world(result), entry.condition, entry.agents, _settings(result))
     draft = lines.setdefault(key, _Draft(result, entry))
     if seed in draft.found:
-        raise ResultError(f"{draft.folders[seed]} and {folder} are both seed {seed} of '{entry.condition}'; give one")
+        raise ResultError(
+            f"{draft.folders[seed]} and {folder} are both seed {seed} of '{entry.condition}'; give "
+            "one"
+        )
     draft.found[seed], draft.folders[seed] = figures, folder
 
 
@@ -185,13 +222,20 @@ def _world(result: Result) -> str:
 
 def _settings(result: Result) -> str:
     """Eight hex digits of everything but the seed: what is different here is another line."""
-    content = {"config": _without_seeds(result.config), "readers": [one.model_dump() for one in result.readers]}
+    content = {
+        "config": _without_seeds(result.config),
+        "readers": [one.model_dump() for one in result.readers],
+    }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
 def _without_seeds(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_seeds(one) for name, one in value.items() if name not in ("seed", "seeds")}
+        return {
+            name: _without_seeds(one)
+            for name, one in value.items()
+            if name not in ("seed", "seeds")
+        }
     return value
 
 
@@ -204,19 +248,25 @@ def _section(key: tuple[str, ...], drafts: list[_Draft], suites: Mapping[str, Su
     primary = next((one for one in figures if one.name == wanted), figures[0])
     ranked = _ranked(lines, primary)
     if first.suite is None:
-        return Section(f"Results outside of suites: {first.kind}", _OUTSIDE, figures, primary.name, ranked)
+        return Section(
+            f"Results outside of suites: {first.kind}", _OUTSIDE, figures, primary.name, ranked
+        )
     mark = first.suite
     title = _table(first, suites) or (suite.title if suite else mark.name)
     name = f"{title} ({mark.name}, version {mark.version})"
     about = (
-        f"{suite.about if suite else 'This suite, or this row of it, is not known here.'} Suite hash {mark.hash[:12]}."
+        f"{suite.about if suite else 'This suite, or this row of it, is not known here.'} Suite "
+        f"hash {mark.hash[:12]}."
     )
     if mark.smoke:
         name, about = f"{name}, smoke run", f"{_SMOKE} {about}"
     return Section(name, about.strip(), figures, primary.name, ranked)
 
 
-_OUTSIDE = "These lines come from settings of their own: read them one by one rather than against each other."
+_OUTSIDE = (
+    "These lines come from settings of their own: read them one by one rather than against each "
+    "other."
+)
 _SMOKE = "A smoke run only shows that everything works: these are no results."
 
 
@@ -243,7 +293,9 @@ def _line(draft: _Draft, figures: Sequence[Figure], row: SuiteRow | None) -> Lin
     whole = row is None or smoke or draft.entry.exact or len(seeds) >= row.seeds
     own = {figure.name: figure for figure in draft.result.figures}
     wanted = [own[figure.name] for figure in figures if figure.name in own]
-    cells = {figure.name: cell for figure in wanted if (cell := _cell(draft, figure, seeds)) is not None}
+    cells = {
+        figure.name: cell for figure in wanted if (cell := _cell(draft, figure, seeds)) is not None
+    }
     return Line(
         world=_world(draft.result),
         condition=draft.entry.condition,
@@ -259,18 +311,31 @@ def _line(draft: _Draft, figures: Sequence[Figure], row: SuiteRow | None) -> Lin
 
 
 def _cell(draft: _Draft, figure: Figure, seeds: Sequence[int]) -> Cell | None:
-    values = {seed: value for seed in seeds if (value := _value(draft.found[seed].get(figure.name))) is not None}
+    values = {
+        seed: value
+        for seed in seeds
+        if (value := _value(draft.found[seed].get(figure.name))) is not None
+    }
     reference = draft.entry.references.get(figure.name)
     if not values:
         return None
     if len(seeds) > 1:
         missing = [seed for seed in seeds if seed not in values]
-        return Cell(over_seeds(values, how=figure.over_seeds, share=figure.share, missing=missing), reference)
+        return Cell(
+            over_seeds(values, how=figure.over_seeds, share=figure.share, missing=missing),
+            reference,
+        )
     (seed,) = seeds
     held = draft.found[seed][figure.name]
-    low, high, count = number(held.get("low")), number(held.get("high")), number(held.get("episodes"))
+    low, high, count = (
+        number(held.get("low")),
+        number(held.get("high")),
+        number(held.get("episodes")),
+    )
     ends = (float("-inf") if low is None else low, float("inf") if high is None else high)
-    return Cell(WithinRun(Estimate(values[seed], *ends, int(count or 1), "within one run"), seed), reference)
+    return Cell(
+        WithinRun(Estimate(values[seed], *ends, int(count or 1), "within one run"), seed), reference
+    )
 
 
 def _value(held: Any) -> float | None:
@@ -283,7 +348,12 @@ def _ranked(lines: Sequence[Line], primary: Figure) -> tuple[Line, ...]:
     worlds: dict[str, dict[str, OverSeeds]] = {}
     for index, line in enumerate(lines):
         cell = line.cells.get(primary.name)
-        if cell is not None and isinstance(cell.found, OverSeeds) and cell.estimate.n > 1 and line.asked is None:
+        if (
+            cell is not None
+            and isinstance(cell.found, OverSeeds)
+            and cell.estimate.n > 1
+            and line.asked is None
+        ):
             worlds.setdefault(line.world, {})[str(index)] = cell.found
     for cells in worlds.values() if primary.better != "neither" else ():
         better: Literal["high", "low"] = "low" if primary.better == "low" else "high"
@@ -297,4 +367,7 @@ def _ranked(lines: Sequence[Line], primary: Figure) -> tuple[Line, ...]:
         value = sign * cell.estimate.value if cell and primary.better != "neither" else 0.0
         return line.world, groups.get(index, len(lines) + 1), value, line.condition
 
-    return tuple(replace(lines[index], group=groups.get(index)) for index in sorted(range(len(lines)), key=key))
+    return tuple(
+        replace(lines[index], group=groups.get(index))
+        for index in sorted(range(len(lines)), key=key)
+    )

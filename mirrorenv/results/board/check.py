@@ -1,6 +1,7 @@
 """Is a submission fit for the board? One line says what is wrong with it.
 
-A submission is a folder under ``benchmarks/results/``: one result folder, or one folder that holds all of a suite's.
+A submission is a folder under ``benchmarks/results/``: one result folder, or one folder that holds
+all of a suite's.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class Submission:
         folders: result folders.
         unchecked: what could not be checked, in words, and of how many folders.
         suites: name and version of the suites they belong to.
-        absent: rows of these suites without a result, with their estimated seconds; they are allowed.
+        absent: rows of these suites without a result, with their estimated seconds; they are
+            allowed.
     """
 
     folders: tuple[Path, ...]
@@ -36,8 +38,11 @@ class Submission:
     absent: tuple[tuple[str, float], ...]
 
 
-def check_submission(path: Path, suites: Mapping[str, Suite], *, world: str | None = None) -> Submission:
-    """Check every result folder at or below a path: schema, manifest, recomputed scores, suite hash, seeds.
+def check_submission(
+    path: Path, suites: Mapping[str, Suite], *, world: str | None = None
+) -> Submission:
+    """Check every result folder at or below a path: schema, manifest, recomputed scores, suite
+    hash, seeds.
 
     Args:
         path: the submission.
@@ -62,7 +67,9 @@ def check_submission(path: Path, suites: Mapping[str, Suite], *, world: str | No
         held = seeds.setdefault((result.suite.name, row.row), {})
         for seed in result.seeds:
             if seed in held:
-                raise ResultError(f"{folder} and {held[seed]} both hold seed {seed} of row '{row.row}'; give one")
+                raise ResultError(
+                    f"{folder} and {held[seed]} both hold seed {seed} of row '{row.row}'; give one"
+                )
             held[seed] = folder
     for (name, row_name), held in seeds.items():
         _all_seeds(path, next(row for row in suites[name].rows if row.row == row_name), held)
@@ -91,17 +98,20 @@ def _row(folder: Path, result: Result, suites: Mapping[str, Suite]) -> SuiteRow:
     assert mark is not None
     if mark.smoke:
         raise ResultError(
-            f"{folder} is a smoke run of '{mark.name}', which only shows that it works; run it without --smoke"
+            f"{folder} is a smoke run of '{mark.name}', which only shows that it works; run it "
+            "without --smoke"
         )
     if mark.name not in suites:
         known = ", ".join(sorted(suites)) or "none"
         raise ResultError(
-            f"{folder} belongs to suite '{mark.name}', which is not here (here: {known}); name its folder: --suites"
+            f"{folder} belongs to suite '{mark.name}', which is not here (here: {known}); name its "
+            "folder: --suites"
         )
     suite = suites[mark.name]
     if (mark.version, mark.hash) != (suite.version, suite.hash):
         raise ResultError(
-            f"{folder} was made with suite '{mark.name}' version {mark.version}, hash {mark.hash[:12]}; here it is "
+            f"{folder} was made with suite '{mark.name}' version {mark.version}, hash "
+            f"{mark.hash[:12]}; here it is "
             f"version {suite.version}, hash {suite.hash[:12]}: another suite, run it again"
         )
     row = next((row for row in suite.rows if row.row == mark.row), None)
@@ -113,7 +123,8 @@ def _row(folder: Path, result: Result, suites: Mapping[str, Suite]) -> SuiteRow:
 
 
 def _as_described(folder: Path, result: Result, row: SuiteRow) -> None:
-    """Where the row's arguments name a condition, they also say the world's options and what its return is beside."""
+    """Where the row's arguments name a condition, they also say the world's options and what its
+    return is beside."""
     asked = row.arguments
     if "condition" not in asked:
         return
@@ -127,11 +138,16 @@ def _as_described(folder: Path, result: Result, row: SuiteRow) -> None:
             ("what it is compared with", said, references),
         ):
             if mine != theirs:
-                raise ResultError(f"{folder}: {what}: says {mine!r}, but row '{row.row}' says {theirs!r}")
+                raise ResultError(
+                    f"{folder}: {what}: says {mine!r}, but row '{row.row}' says {theirs!r}"
+                )
 
 
-def _figures_agree(folder: Path, result: Result, described: dict[tuple[str, ...], tuple[Path, Figure]]) -> None:
-    """A figure means the same in all of a suite, and its seeds are put together in one way within a row."""
+def _figures_agree(
+    folder: Path, result: Result, described: dict[tuple[str, ...], tuple[Path, Figure]]
+) -> None:
+    """A figure means the same in all of a suite, and its seeds are put together in one way within a
+    row."""
     mark = result.suite
     assert mark is not None
     for figure in result.figures:
@@ -142,7 +158,10 @@ def _figures_agree(folder: Path, result: Result, described: dict[tuple[str, ...]
             where, first = described.setdefault(key, (folder, figure))
             for what in meaning:
                 if (one := getattr(figure, what)) != (other := getattr(first, what)):
-                    raise ResultError(f"{folder}: '{figure.name}', {what}: says {one!r}, but {where} says {other!r}")
+                    raise ResultError(
+                        f"{folder}: '{figure.name}', {what}: says {one!r}, but {where} says "
+                        f"{other!r}"
+                    )
 
 
 def _all_seeds(path: Path, row: SuiteRow, held: Mapping[int, Path]) -> None:
@@ -152,9 +171,11 @@ def _all_seeds(path: Path, row: SuiteRow, held: Mapping[int, Path]) -> None:
     if missing:
         shown = ", ".join(str(seed) for seed in missing[:8]) + (", ..." if len(missing) > 8 else "")
         raise ResultError(
-            f"{path}: row '{row.row}' lacks seed {shown} of {row.seeds}; a row counts with all its seeds, good or bad"
+            f"{path}: row '{row.row}' lacks seed {shown} of {row.seeds}; a row counts with all its "
+            "seeds, good or bad"
         )
     if extra:
         raise ResultError(
-            f"{held[extra[0]]}: row '{row.row}' has seeds {asked[0]} to {asked[-1]}, and this is seed {extra[0]}"
+            f"{held[extra[0]]}: row '{row.row}' has seeds {asked[0]} to {asked[-1]}, and this is "
+            f"seed {extra[0]}"
         )

@@ -1,7 +1,8 @@
 """The leaderboard as one page: works offline, in light and dark, without a server.
 
-Without its script the page still shows the first lines of every table. The script sorts, filters and downloads; the
-content policy names its hash, so that no other script can run, and it puts text from results into the page as text.
+Without its script the page still shows the first lines of every table. The script sorts, filters
+and downloads; the content policy names its hash, so that no other script can run, and it puts text
+from results into the page as text.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def board_page(sections: Sequence[Section], out: Path, title: str = "Leaderboard
     held = [_section_data(section, out) for section in sections]
     data = {"total": sum(len(section.lines) for section in sections), "sections": held}
     body = [
-        f'<header><p class="kicker">mirrorenv leaderboard</p><h1>{escape(title)}</h1>{paragraph(READ)}</header>',
+        '<header><p class="kicker">mirrorenv '
+        f"leaderboard</p><h1>{escape(title)}</h1>{paragraph(READ)}</header>",
         _controls(sections),
         *(_table(index, *pair) for index, pair in enumerate(zip(sections, held, strict=True))),
         "<footer>The numbers are those of the result folders, whose files match their manifests; "
@@ -56,14 +58,19 @@ def _controls(sections: Sequence[Section]) -> str:
         + _select("world", "World", worlds)
         + _select("agents", "Kind of agent", agents)
         + '<label>Search<input type="search" id="search" autocomplete="off"></label>'
-        '<button type="button" id="csv">Download CSV</button><button type="button" id="json">Download JSON</button>'
+        '<button type="button" id="csv">Download CSV</button><button type="button" '
+        'id="json">Download JSON</button>'
         f'<p class="status" id="status" role="status">{len(lines)} lines</p></div>'
     )
 
 
 def _select(name: str, words: str, values: Sequence[str]) -> str:
-    options = "".join(f'<option value="{escape(visible(one))}">{escape(one)}</option>' for one in values)
-    return f'<label>{words}<select id="{name}"><option value="">all</option>{options}</select></label>'
+    options = "".join(
+        f'<option value="{escape(visible(one))}">{escape(one)}</option>' for one in values
+    )
+    return (
+        f'<label>{words}<select id="{name}"><option value="">all</option>{options}</select></label>'
+    )
 
 
 def _section_data(section: Section, out: Path) -> dict[str, Any]:
@@ -75,7 +82,9 @@ def _section_data(section: Section, out: Path) -> dict[str, Any]:
 
 
 def _line_data(line: Line, section: Section, out: Path) -> dict[str, Any]:
-    links = ((visible(words, 40), href(line.folder, link, out)) for words, link in line.links.items())
+    links = (
+        (visible(words, 40), href(line.folder, link, out)) for words, link in line.links.items()
+    )
     return {
         "world": visible(line.world),
         "condition": visible(line.condition),
@@ -84,7 +93,9 @@ def _line_data(line: Line, section: Section, out: Path) -> dict[str, Any]:
         "count": count_text(line),
         "group": line.group,
         "links": [[words, address] for words, address in links if address is not None],
-        "cells": [_cell_data(line.cells.get(figure.name), line.exact) for figure in section.figures],
+        "cells": [
+            _cell_data(line.cells.get(figure.name), line.exact) for figure in section.figures
+        ],
     }
 
 
@@ -92,7 +103,13 @@ def _cell_data(cell: Cell | None, exact: bool) -> dict[str, Any] | None:
     if cell is None:
         return None
     one = cell.estimate
-    over = "nothing, it is exact" if exact else "seeds" if isinstance(cell.found, OverSeeds) else "episodes of one run"
+    over = (
+        "nothing, it is exact"
+        if exact
+        else "seeds"
+        if isinstance(cell.found, OverSeeds)
+        else "episodes of one run"
+    )
     text, note = cell_text(cell, exact)
     value, _, span = text.partition(" ")
     return {
@@ -111,13 +128,17 @@ def _cell_data(cell: Cell | None, exact: bool) -> dict[str, Any] | None:
 def _table(index: int, section: Section, data: dict[str, Any]) -> str:
     title = escape(section.title)
     heads = ["Condition", "World", *data["figures"], "Group", "Seeds", "Agents"]
-    head = "".join(f"{_head(name)}<button type='button'>{escape(name)}</button></th>" for name in heads)
+    head = "".join(
+        f"{_head(name)}<button type='button'>{escape(name)}</button></th>" for name in heads
+    )
     rows = "".join(_row(line) for line in data["lines"][:SHOWN])
     return (
         f'<section><h2 id="title{index}">{title}</h2>{paragraph(section.about, "lead")}'
         f'<div class="scroll" tabindex="0" role="region" aria-labelledby="title{index}">'
-        f'<table class="board" id="table{index}"><thead><tr>{head}</tr></thead><tbody id="body{index}">{rows}</tbody>'
-        f'</table></div><button type="button" class="more" id="more{index}" hidden>Show more</button></section>'
+        f'<table class="board" id="table{index}"><thead><tr>{head}</tr></thead><tbody '
+        f'id="body{index}">{rows}</tbody>'
+        f'</table></div><button type="button" class="more" id="more{index}" hidden>Show '
+        "more</button></section>"
     )
 
 
@@ -127,13 +148,16 @@ def _head(name: str) -> str:
 
 
 def _row(line: dict[str, Any]) -> str:
-    links = "".join(f'<a href="{escape(address, 2000)}">{escape(words)}</a>' for words, address in line["links"])
+    links = "".join(
+        f'<a href="{escape(address, 2000)}">{escape(words)}</a>' for words, address in line["links"]
+    )
     world = escape(line["world"]).replace("/", "/<wbr>")
     group = NOTHING if line["group"] is None else str(line["group"])
     return (
         f'<tr><th scope="row">{escape(line["condition"])}{links}</th><td class="world">{world}</td>'
         f"{''.join(_figure(cell) for cell in line['cells'])}<td>{group}</td>"
-        f'<td class="count">{escape(line["count"])}</td><td class="agents">{escape(line["agents"])}</td></tr>'
+        f'<td class="count">{escape(line["count"])}</td><td '
+        f'class="agents">{escape(line["agents"])}</td></tr>'
     )
 
 

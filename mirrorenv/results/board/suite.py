@@ -20,8 +20,8 @@ A suite file::
     [rows.arguments]
     agents = 2
 
-The hash covers everything that a result depends on, and no words and no estimates: correcting a title leaves old
-results where they are, changing a row puts new ones into a table of their own.
+The hash covers everything that a result depends on, and no words and no estimates: correcting a
+title leaves old results where they are, changing a row puts new ones into a table of their own.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ class Suite(_Strict):
     def _names_fit(self) -> Suite:
         names = [row.row for row in self.rows]
         if len(set(names)) < len(names):
-            raise ValueError(f"a row is there twice: {next(name for name in names if names.count(name) > 1)}")
+            raise ValueError(
+                f"a row is there twice: {next(name for name in names if names.count(name) > 1)}"
+            )
         for primary in (self.primary, *(row.primary for row in self.rows if row.primary)):
             if primary not in self.figures:
                 raise ValueError(f"the primary figure '{primary}' is none of the figures")
@@ -106,9 +108,19 @@ class Suite(_Strict):
     @property
     def hash(self) -> str:
         """SHA-256, in hex, of everything that a result depends on."""
-        rows = [row.model_dump(exclude={"seconds", "about", "table", "primary"}) for row in self.rows]
-        rows = [{key: value for key, value in row.items() if (key, value) != ("first_seed", 0)} for row in rows]
-        content = {"name": self.name, "version": self.version, "figures": self.figures, "rows": rows}
+        rows = [
+            row.model_dump(exclude={"seconds", "about", "table", "primary"}) for row in self.rows
+        ]
+        rows = [
+            {key: value for key, value in row.items() if (key, value) != ("first_seed", 0)}
+            for row in rows
+        ]
+        content = {
+            "name": self.name,
+            "version": self.version,
+            "figures": self.figures,
+            "rows": rows,
+        }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def mark(self, row: str, smoke: bool = False) -> SuiteMark:
@@ -142,9 +154,11 @@ def load_suite(path: Path) -> Suite:
 
 
 def find_suites(near: Path) -> dict[str, Suite]:
-    """Suites by name from the folder ``suites`` beside `near` or beside one of the folders above it.
+    """Suites by name from the folder ``suites`` beside `near` or beside one of the folders above
+    it.
 
-    Results lie in ``benchmarks/results`` and suites in ``benchmarks/suites``, so a result finds its suite.
+    Results lie in ``benchmarks/results`` and suites in ``benchmarks/suites``, so a result finds its
+    suite.
 
     Raises:
         ConfigError: if a suite there is malformed.

@@ -17,13 +17,18 @@ __all__ = ["ONE_RUN", "cell_text", "count_text", "digits", "href", "markdown"]
 
 ONE_RUN = "\N{DAGGER}"
 READ = (
-    "Every number stands with its 95 % interval, over the seeds of the line; [no interval] where so few seeds bound "
+    "Every number stands with its 95 % interval, over the seeds of the line; [no interval] where "
+    "so few seeds bound "
     "nothing. "
-    f"{ONE_RUN} marks a line of a single run, whose interval is over the episodes of that run: it is well measured, "
-    "and says nothing about another seed. A group holds the lines of one world whose intervals over seeds overlap: "
+    f"{ONE_RUN} marks a line of a single run, whose interval is over the episodes of that run: it "
+    "is well measured, "
+    "and says nothing about another seed. A group holds the lines of one world whose intervals "
+    "over seeds overlap: "
     "their order is not known. Lines of one seed, and lines "
-    "that lack seeds of their row, are in no group. In simulation, intervals of means over seeds hold "
-    "the truth in 95 % of experiments where seeds are normal; where they are skewed or some fail, in 82 % at five "
+    "that lack seeds of their row, are in no group. In simulation, intervals of means over seeds "
+    "hold "
+    "the truth in 95 % of experiments where seeds are normal; where they are skewed or some fail, "
+    "in 82 % at five "
     "seeds and in 84 to 95 % at ten (benchmarks/interval_coverage.py)."
 )
 
@@ -38,7 +43,8 @@ def digits(value: float) -> str:
 
 
 def cell_text(cell: Cell | None, exact: bool = False) -> tuple[str, str]:
-    """Value with its interval, and a note (or nothing): what it is compared with, seeds without the figure."""
+    """Value with its interval, and a note (or nothing): what it is compared with, seeds without the
+    figure."""
     if cell is None:
         return "\N{EN DASH}", ""
     one = cell.estimate
@@ -48,7 +54,11 @@ def cell_text(cell: Cell | None, exact: bool = False) -> tuple[str, str]:
         span = " exact"
     mark = "" if exact or isinstance(cell.found, OverSeeds) else f" {ONE_RUN}"
     gaps = len(cell.found.missing) if isinstance(cell.found, OverSeeds) else 0
-    notes = [] if cell.reference is None else [f"against {digits(cell.reference.value)}, {cell.reference.source}"]
+    notes = (
+        []
+        if cell.reference is None
+        else [f"against {digits(cell.reference.value)}, {cell.reference.source}"]
+    )
     notes += [f"{gaps} of {gaps + one.n} seeds undefined"] if gaps else []
     return f"{digits(one.value)}{span}{mark}", "; ".join(notes)
 
@@ -63,10 +73,11 @@ def count_text(line: Line) -> str:
 
 
 def href(folder: Path, link: str, out: Path) -> str | None:
-    """A link of a result from the folder of `out`; None for what does not exist or leads out of the submission.
+    """A link of a result from the folder of `out`; None for what does not exist or leads out of the
+    submission.
 
-    Only https addresses and files beside or below the result folder are linked, so that no result can name a script or
-    a file of the reader's.
+    Only https addresses and files beside or below the result folder are linked, so that no result
+    can name a script or a file of the reader's.
     """
     if not link.isprintable():
         return None
@@ -89,10 +100,18 @@ def markdown(sections: Sequence[Section], out: Path) -> str:
     """
     parts = ["# Leaderboard", "", READ, ""]
     for section in sections:
-        parts += [f"## {_plain(visible(section.title))}", "", _plain(visible(section.about, 2000)), ""]
+        parts += [
+            f"## {_plain(visible(section.title))}",
+            "",
+            _plain(visible(section.about, 2000)),
+            "",
+        ]
         titles = [_plain(visible(figure.title)) for figure in section.figures]
         heads = ["condition", "world", *titles, "group", "seeds", "agents"]
-        parts += [_row(heads), _row(["---", "---", *(["---:"] * len(section.figures)), "---:", "---:", "---"])]
+        parts += [
+            _row(heads),
+            _row(["---", "---", *(["---:"] * len(section.figures)), "---:", "---:", "---"]),
+        ]
         parts += [_row(_cells(line, section, out)) for line in section.lines]
         parts.append("")
     return "\n".join(parts)

@@ -1,13 +1,18 @@
-"""Every score of a result folder, computed from its tables. Writing and verifying a folder are the same computation.
+"""Every score of a result folder, computed from its tables. Writing and verifying a folder are the
+same computation.
 
 | table | a row is | columns |
 |---|---|---|
-| ``steps`` | a trajectory | ``trajectory`` (id), ``length``, ``observations`` (T, D), ``actions``, ``rewards`` (T,) |
+| ``steps`` | a trajectory | ``trajectory`` (id), ``length``, ``observations`` (T, D), ``actions``,
+``rewards`` (T,) |
 | ``trials`` | a lineup | ``trial``, ``trajectories`` (K,) ids in the order shown |
-| ``beliefs`` | what one observer made of a lineup | ``trial``, ``stream``, ``observer``, ``evidence`` (K, N) |
-| ``evidence`` | the same after every step | ``trial``, ``stream``, ``observer``, ``evidence`` (T, K, N) |
+| ``beliefs`` | what one observer made of a lineup | ``trial``, ``stream``, ``observer``,
+``evidence`` (K, N) |
+| ``evidence`` | the same after every step | ``trial``, ``stream``, ``observer``, ``evidence`` (T,
+K, N) |
 | ``labels`` | a trajectory | ``trajectory``, ``agent``, ``trial``, ``world_seed`` |
-| ``episodes`` | one draw of the figures | ``entry``, ``seed``, ``episode`` and a column for each figure |
+| ``episodes`` | one draw of the figures | ``entry``, ``seed``, ``episode`` and a column for each
+figure |
 
 ``labels`` is a file of its own so that trajectories and lineups can be shared without it.
 
@@ -23,17 +28,34 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.errors import ResultError
-from mirrorenv.mirror import Belief, Decode, EpisodeBatch, Estimate, rate_interval, score_belief, t_interval
+from mirrorenv.mirror import (
+    Belief,
+    Decode,
+    EpisodeBatch,
+    Estimate,
+    rate_interval,
+    score_belief,
+    t_interval,
+)
 from mirrorenv.mirror.score import episode_information
 from mirrorenv.mirror.verdicts import of_true_author, row_verdicts
 from mirrorenv.results.folders.schema import Reader, Result
 from mirrorenv.results.folders.tables import Column, Table, num_rows
 
-__all__ = ["Scores", "episode_rows", "lineups", "reading_rows", "recorded_episodes", "scores_of", "scores_to_json"]
+__all__ = [
+    "Scores",
+    "episode_rows",
+    "lineups",
+    "reading_rows",
+    "recorded_episodes",
+    "scores_of",
+    "scores_to_json",
+]
 
 Tables = Mapping[str, Table]
 Scores = dict[tuple[int, int], dict[str, Estimate | None]]
-"""(entry, seed) -> figure -> value with its interval over the episodes of that seed; None where it is undefined."""
+"""(entry, seed) -> figure -> value with its interval over the episodes of that seed; None where it
+is undefined."""
 
 
 class Lineups(NamedTuple):
@@ -69,7 +91,9 @@ def table_of(tables: Tables, stem: str) -> Table:
         ResultError: if the folder does not hold it.
     """
     if stem not in tables:
-        raise ResultError(f"the folder has no table '{stem}', without which its scores cannot be recomputed")
+        raise ResultError(
+            f"the folder has no table '{stem}', without which its scores cannot be recomputed"
+        )
     return tables[stem]
 
 
@@ -77,10 +101,12 @@ def lineups(tables: Tables) -> Lineups:
     """Who stood where, from ``trials``, ``labels`` and ``steps``.
 
     Raises:
-        ResultError: if an id is missing or there twice, or a lineup does not show every agent of one episode once.
+        ResultError: if an id is missing or there twice, or a lineup does not show every agent of
+            one episode once.
     """
     trials, labels, steps = (table_of(tables, stem) for stem in ("trials", "labels", "steps"))
-    ids, shown = numbers(trials, "trials", "trial", 1), numbers(trials, "trials", "trajectories", 2)  # (B,), (B, K)
+    # (B,), (B, K)
+    ids, shown = numbers(trials, "trials", "trial", 1), numbers(trials, "trials", "trajectories", 2)
     order = np.argsort(ids, kind="stable")
     ids, shown = ids[order].astype(np.int64), shown[order]
     if len(np.unique(ids)) != len(ids):
@@ -94,7 +120,9 @@ def lineups(tables: Tables) -> Lineups:
     if not (numbers(labels, "labels", "trial", 1)[label] == ids[:, None]).all():
         raise ResultError("labels: a lineup shows a trajectory of another episode")
     if len(known) != shown.size or num_rows(steps) != shown.size:
-        raise ResultError("steps and labels must hold exactly the trajectories that the lineups show")
+        raise ResultError(
+            "steps and labels must hold exactly the trajectories that the lineups show"
+        )
     return Lineups(ids, truth, place)
 
 
@@ -122,14 +150,17 @@ def recorded_episodes(tables: Tables, seen: Lineups) -> EpisodeBatch:
     if not isinstance(actions, np.ndarray) or actions.ndim not in (2, 3):
         raise ResultError("the table 'steps' needs a column 'actions' of numbers with 2 or 3 axes")
     return EpisodeBatch(
-        observations=np.moveaxis(numbers(steps, "steps", "observations", 3)[rows], 2, 1),  # (B, T, N, D)
+        # (B, T, N, D)
+        observations=np.moveaxis(numbers(steps, "steps", "observations", 3)[rows], 2, 1),
         actions=np.moveaxis(actions[rows], 2, 1),
         rewards=rewards,
         mask=np.arange(rewards.shape[1])[:, None] < lengths[:, None, :],
     )
 
 
-def _evidence(tables: Tables, stem: str, stream: int, trials: npt.NDArray[np.int64]) -> npt.NDArray[Any] | None:
+def _evidence(
+    tables: Tables, stem: str, stream: int, trials: npt.NDArray[np.int64]
+) -> npt.NDArray[Any] | None:
     """(B, J, K, N) or (B, J, T, K, N) evidence of one stream; None if the table has none of it."""
     if stem not in tables:
         return None
@@ -137,11 +168,17 @@ def _evidence(tables: Tables, stem: str, stream: int, trials: npt.NDArray[np.int
     mine = numbers(table, stem, "stream", 1) == stream
     if not mine.any():
         return None
-    trial, observer = (numbers(table, stem, name, 1)[mine].astype(np.int64) for name in ("trial", "observer"))
+    trial, observer = (
+        numbers(table, stem, name, 1)[mine].astype(np.int64) for name in ("trial", "observer")
+    )
     order = np.lexsort((observer, trial))
     observers = len(order) // len(trials)
     expected = np.repeat(trials, observers), np.tile(np.arange(observers), len(trials))
-    if len(order) % len(trials) or (trial[order] != expected[0]).any() or (observer[order] != expected[1]).any():
+    if (
+        len(order) % len(trials)
+        or (trial[order] != expected[0]).any()
+        or (observer[order] != expected[1]).any()
+    ):
         raise ResultError(f"{stem}: every observer must have read every lineup exactly once")
     values = numbers(table, stem, "evidence", 3 if stem == "beliefs" else 4)[mine][order]
     by_observer: npt.NDArray[Any] = values.reshape(len(trials), observers, *values.shape[1:])
@@ -160,7 +197,8 @@ def _truth(seen: Lineups, belief: Belief) -> npt.NDArray[np.int64]:
 
 
 def episode_rows(result: Result, tables: Tables) -> Table:
-    """``episodes`` of a population result: the return, and nats and top-1 of each reader, one row an episode."""
+    """``episodes`` of a population result: the return, and nats and top-1 of each reader, one row
+    an episode."""
     seen = lineups(tables)
     record = recorded_episodes(tables, seen)
     rows: Table = {
@@ -191,21 +229,26 @@ def scores_of(result: Result, tables: Tables) -> Scores:
         for one in result.seeds:
             mine = (entry == number) & (seed == one)
             if not mine.any():
-                raise ResultError(f"episodes: no row of seed {one} of '{result.entries[number].condition}'")
+                raise ResultError(
+                    f"episodes: no row of seed {one} of '{result.entries[number].condition}'"
+                )
             scores[number, one] = {
                 figure.name: _mean(numbers(rows, "episodes", figure.name, 1)[mine], figure.share)
                 for figure in result.figures
                 if figure.of == "rows"
             }
     if (covered := sum(int(((entry == e) & (seed == s)).sum()) for e, s in scores)) != len(entry):
-        raise ResultError(f"episodes: {len(entry) - covered} rows belong to no entry and seed of result.json")
+        raise ResultError(
+            f"episodes: {len(entry) - covered} rows belong to no entry and seed of result.json"
+        )
     if any(figure.of == "belief" for figure in result.figures):
         scores[0, result.seeds[0]] |= _belief_scores(result, tables)
     return scores
 
 
 def _mean(values: npt.NDArray[Any], share: bool) -> Estimate | None:
-    """Mean with its interval over episodes; None without a number, and infinite where the one draw is."""
+    """Mean with its interval over episodes; None without a number, and infinite where the one draw
+    is."""
     known = values[~np.isnan(values)].astype(np.float64)
     if not len(known):
         return None
@@ -216,13 +259,19 @@ def _mean(values: npt.NDArray[Any], share: bool) -> Estimate | None:
 
 def _belief_scores(result: Result, tables: Tables) -> dict[str, Estimate | None]:
     if len(result.entries) != 1 or len(result.seeds) != 1:
-        raise ResultError("scores of beliefs are of one entry and one seed; write a folder for each seed")
+        raise ResultError(
+            "scores of beliefs are of one entry and one seed; write a folder for each seed"
+        )
     seen = lineups(tables)
     wanted = {figure.name for figure in result.figures if figure.of == "belief"}
     found: dict[str, Estimate | None] = {}
     for reader in result.readers:
         score = _score(result, tables, seen, reader)
-        found |= {f"{reader.name}.{name}": value for name, value in vars(score).items() if name != "undefined"}
+        found |= {
+            f"{reader.name}.{name}": value
+            for name, value in vars(score).items()
+            if name != "undefined"
+        }
     if missing := sorted(wanted - found.keys()):
         raise ResultError(f"result.json asks for '{missing[0]}', which is no score of a reader")
     return {name: found[name] for name in sorted(wanted)}
@@ -239,7 +288,9 @@ def _score(result: Result, tables: Tables, seen: Lineups, reader: Reader) -> Any
         options["mask"] = np.arange(over_time.shape[2])[:, None] < lengths[:, None, :]  # (B, T, K)
     if reader.limit is not None:
         limit = _stream(result, tables, reader.limit, seen)
-        options["limit_information"] = episode_information(limit.log_belief("marginals"), _truth(seen, limit))
+        options["limit_information"] = episode_information(
+            limit.log_belief("marginals"), _truth(seen, limit)
+        )
     return score_belief(belief, truth, decode=reader.decode, **options)
 
 
@@ -264,7 +315,8 @@ def _plain(one: Estimate | None) -> dict[str, Any] | None:
 
 
 def reading_rows(tables: Tables, seed: int, decode: Decode = "independent") -> Table:
-    """What lineups, beliefs and labels of a debate say of each reader in each game: one row a pair, sorted.
+    """What lineups, beliefs and labels of a debate say of each reader in each game: one row a pair,
+    sorted.
 
     Args:
         tables: of the result.
@@ -272,8 +324,9 @@ def reading_rows(tables: Tables, seed: int, decode: Decode = "independent") -> T
         decode: how evidence becomes a belief.
 
     Returns:
-        ``entry``, ``seed`` and ``episode``; ``hits``, the share of slots given to their author (ties shared); ``nats``,
-        log N + mean log belief in the author. Both over all rounds, one's own text included.
+        ``entry``, ``seed`` and ``episode``; ``hits``, the share of slots given to their author
+        (ties shared); ``nats``, log N + mean log belief in the author. Both over all rounds, one's
+        own text included.
 
     Raises:
         ResultError: if a lineup shows a text twice, or the tables do not fit together.
@@ -289,11 +342,14 @@ def reading_rows(tables: Tables, seed: int, decode: Decode = "independent") -> T
         raise ResultError("labels: a lineup shows a text of another game")
     _find("steps", numbers(table_of(tables, "steps"), "steps", "trajectory", 1), shown)
     ids, read = numbers(trials, "trials", "trial", 1), numbers(beliefs, "beliefs", "trial", 1)
-    belief = Belief(numbers(beliefs, "beliefs", "evidence", 3)[_find("beliefs", read, ids)])  # (trials, K, N)
+    # (trials, K, N)
+    belief = Belief(numbers(beliefs, "beliefs", "evidence", 3)[_find("beliefs", read, ids)])
     logs = belief.log_belief(decode)
     hits = of_true_author(row_verdicts(logs), truth).mean(axis=1)
     nats = of_true_author(logs, truth).mean(axis=1) + np.log(shown.shape[1])
-    pairs, row = np.unique(np.stack([numbers(trials, "trials", "entry", 1), episode], 1), axis=0, return_inverse=True)
+    pairs, row = np.unique(
+        np.stack([numbers(trials, "trials", "entry", 1), episode], 1), axis=0, return_inverse=True
+    )
     count = np.bincount(row.reshape(-1))
     return {
         "entry": pairs[:, 0],

@@ -1,4 +1,5 @@
-"""The world again: the recorded actions are played from the recorded seeds, and must lead to the same record.
+"""The world again: the recorded actions are played from the recorded seeds, and must lead to the
+same record.
 
 Shape legend: B episodes, T time, N agents, D observation, flattened.
 """
@@ -32,7 +33,11 @@ def unreplayable(result: Result, named: str | None = None) -> str | None:
         result: of kind population.
         named: the world that the user has named, if any.
     """
-    texts = [text for text in (result.world, *result.world_options.values()) if isinstance(text, str) and ":" in text]
+    texts = [
+        text
+        for text in (result.world, *result.world_options.values())
+        if isinstance(text, str) and ":" in text
+    ]
     if texts and named != result.world:
         return f"its world is code ({texts[0]}); name it to run it: --world {result.world}"
     if not texts and result.world not in registry():
@@ -52,16 +57,22 @@ def resimulate(result: Result, record: EpisodeBatch, seeds: npt.NDArray[np.uint6
         Joint steps compared.
 
     Raises:
-        ResultError: if the world cannot be made, or gives another record; the message names the first difference.
+        ResultError: if the world cannot be made, or gives another record; the message names the
+            first difference.
     """
     for name, value in result.world_options.items():
         if isinstance(value, int | float) and abs(value) > _MOST:
-            raise ResultError(f"result.json: the world's argument {name} = {value} is out of any range")
+            raise ResultError(
+                f"result.json: the world's argument {name} = {value} is out of any range"
+            )
     try:
         world = make_batch(result.world, len(record), **result.world_options)
         wanted = (record.horizon, record.num_agents)
         if (world.horizon, world.num_agents) != wanted:
-            raise ResultError(f"{result.world} has {world.horizon} steps and {world.num_agents} agents, not {wanted}")
+            raise ResultError(
+                f"{result.world} has {world.horizon} steps and {world.num_agents} agents, not "
+                f"{wanted}"
+            )
         actions = record.actions
         if isinstance(world.action_space, spaces.Box):  # a finished agent's zeros may lie outside
             actions = np.clip(actions, world.action_space.low, world.action_space.high)
@@ -71,7 +82,8 @@ def resimulate(result: Result, record: EpisodeBatch, seeds: npt.NDArray[np.uint6
     except (MirrorError, TypeError, ValueError) as error:
         raise ResultError(f"{result.world} cannot play the recorded actions: {error}") from error
     found = played.observations.reshape(*played.mask.shape, -1)
-    # What the agents saw last would show what was done later, so the first difference is named, in order of time.
+    # What the agents saw last would show what was done later, so the first difference is named, in
+    # order of time.
     pairs: list[tuple[str, npt.NDArray[Any], npt.NDArray[Any]]] = [
         ("who was there", played.mask[..., None], record.mask[..., None]),
         ("what was seen", found, record.observations),
@@ -79,8 +91,13 @@ def resimulate(result: Result, record: EpisodeBatch, seeds: npt.NDArray[np.uint6
     ]
     for what, ours, theirs in pairs:
         if ours.shape != theirs.shape:
-            raise ResultError(f"{result.world}: {what} has shape {ours.shape} here and {theirs.shape} in the record")
-        apart = (np.abs(ours.astype(np.float64) - theirs) > _TOLERANCE).any(axis=-1) & (played.mask | record.mask)
+            raise ResultError(
+                f"{result.world}: {what} has shape {ours.shape} here and {theirs.shape} in the "
+                "record"
+            )
+        apart = (np.abs(ours.astype(np.float64) - theirs) > _TOLERANCE).any(axis=-1) & (
+            played.mask | record.mask
+        )
         if apart.any():
             b, t, n = (int(i) for i in np.argwhere(apart)[0])
             raise ResultError(

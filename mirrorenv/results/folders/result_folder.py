@@ -2,7 +2,7 @@
 
 ```text
 result/
-├── result.json       what was done, by whom, with which versions and seeds (`mirrorenv.results.folders.schema`)
+├── result.json       what was done, by whom, with which versions and seeds (`schema`)
 ├── episodes.parquet  rows of figures, one for each episode
 ├── steps, trials, beliefs, evidence, labels   trajectories, lineups, what was believed, who it was
 ├── scores.json       every score, computed from the tables above
@@ -74,8 +74,12 @@ def read_scores(folder: Path) -> list[dict[str, Any]]:
     """
     rows = read_json(folder / SCORES).get("scores")
     keys = {"condition", "agents", "seed", "figures"}
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and keys <= row.keys() for row in rows):
-        raise ResultError(f"{folder / SCORES} is damaged: it needs rows with condition, agents, seed and figures")
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and keys <= row.keys() for row in rows
+    ):
+        raise ResultError(
+            f"{folder / SCORES} is damaged: it needs rows with condition, agents, seed and figures"
+        )
     return rows
 
 
@@ -104,7 +108,9 @@ def write_result(
     """
     path = Path(path)
     if path.exists() and any(path.iterdir()) and not (overwrite and (path / RESULT).is_file()):
-        raise ResultError(f"{path} exists and is not empty; choose another folder, or overwrite the result in it")
+        raise ResultError(
+            f"{path} exists and is not empty; choose another folder, or overwrite the result in it"
+        )
     if unknown := sorted(tables.keys() - set(TABLES)):
         raise ResultError(f"a result has no table '{unknown[0]}'; there are: {', '.join(TABLES)}")
     held = dict(tables)

@@ -1,9 +1,9 @@
 """What ``result.json`` says: the small schema that all result folders share, whoever acted.
 
-Four kinds. A ``population`` result holds trajectories, lineups and evidence, and every score is recomputed from them.
-A ``debate`` result holds texts, lineups and beliefs, and a row of figures for each game and reader; a ``preference``
-result the same for tuned voices and their likelihoods. A ``table`` result holds rows of figures only: one for each draw
-of a simulation.
+Four kinds. A ``population`` result holds trajectories, lineups and evidence, and every score is
+recomputed from them. A ``debate`` result holds texts, lineups and beliefs, and a row of figures for
+each game and reader; a ``preference`` result the same for tuned voices and their likelihoods. A
+``table`` result holds rows of figures only: one for each draw of a simulation.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class Figure(_Strict):
     """A share in [0, 1], with the interval of shares."""
     better: Better = "neither"
     of: Literal["rows", "belief"] = "rows"
-    """Mean over the rows of ``episodes``, or a score of the belief that the part before the last dot names."""
+    """Mean over the rows of ``episodes``, or a score of the belief that the part before the last
+    dot names."""
     over_seeds: Literal["mean", "median", "interquartile mean"] = "mean"
     """How seeds are put together on a leaderboard."""
 
@@ -123,7 +124,8 @@ class Result(_Strict):
     git: dict[str, Any] | None = None
     device: str = Field(default="cpu", max_length=200)
     links: dict[str, str] = {}
-    """Words -> a path relative to the folder, or an https address: the run's report, transcripts."""
+    """Words -> a path relative to the folder, or an https address: the run's report,
+    transcripts."""
     notes: tuple[str, ...] = ()
 
     @field_validator("entries", "figures", "seeds", "streams", "readers", "notes", mode="before")
@@ -142,11 +144,16 @@ class Result(_Strict):
         ]
         for what, names in named:
             if len(set(names)) < len(names):
-                raise ValueError(f"the {what} {next(name for name in names if names.count(name) > 1)!r} is there twice")
+                raise ValueError(
+                    f"the {what} {next(name for name in names if names.count(name) > 1)!r} is "
+                    "there twice"
+                )
         for reader in self.readers:
             for stream in (reader.stream, reader.limit):
                 if stream is not None and stream not in self.streams:
-                    raise ValueError(f"reader '{reader.name}' reads '{stream}', which is none of the streams")
+                    raise ValueError(
+                        f"reader '{reader.name}' reads '{stream}', which is none of the streams"
+                    )
         return self
 
     def figure(self, name: str) -> Figure:
@@ -158,7 +165,10 @@ class Result(_Strict):
         for figure in self.figures:
             if figure.name == name:
                 return figure
-        raise ResultError(f"'{self.title}' has no figure '{name}'; it has: {', '.join(f.name for f in self.figures)}")
+        raise ResultError(
+            f"'{self.title}' has no figure '{name}'; it has: "
+            f"{', '.join(f.name for f in self.figures)}"
+        )
 
 
 def result_json(result: Result) -> dict[str, Any]:
@@ -171,16 +181,21 @@ def read_result(folder: Path) -> Result:
     """Read and check ``result.json``.
 
     Raises:
-        ResultError: if it is missing, of a later version, or not of this schema; the message names the first problem.
+        ResultError: if it is missing, of a later version, or not of this schema; the message names
+            the first problem.
     """
     path = folder / RESULT
     if not path.is_file():
-        raise ResultError(f"{folder} is no result folder (no {RESULT}); 'mirrorenv results export RUN' makes one")
+        raise ResultError(
+            f"{folder} is no result folder (no {RESULT}); 'mirrorenv results export RUN' makes one"
+        )
     data = read_json(path)
     if data.get("schema") != SCHEMA:
         raise ResultError(f"{path} says schema {data.get('schema')!r} where '{SCHEMA}' belongs")
     if data.get("version") != VERSION:
-        raise ResultError(f"{path} has version {data.get('version')!r}; this mirrorenv reads version {VERSION}")
+        raise ResultError(
+            f"{path} has version {data.get('version')!r}; this mirrorenv reads version {VERSION}"
+        )
     try:
         data["schema_name"] = data.pop("schema")
         return Result.model_validate_json(json.dumps(data))

@@ -1,11 +1,12 @@
 """A result's trajectories and lineups without their labels: something for others to solve.
 
-What would give the authors away stays behind: labels, world seeds (whoever plays the world again sees who started
-where), beliefs, scores, rewards, the configuration, and the order in which lineups were shown, which follows from the
-run's seed. Trajectories keep their ids, so the labels that are published later fit; their SHA-256 is given now, so that
-nobody can choose them then.
+What would give the authors away stays behind: labels, world seeds (whoever plays the world again
+sees who started where), beliefs, scores, rewards, the configuration, and the order in which lineups
+were shown, which follows from the run's seed. Trajectories keep their ids, so the labels that are
+published later fit; their SHA-256 is given now, so that nobody can choose them then.
 
-One thing no file can hide: who guesses the seed of the export can play the world again. Export with one of your own.
+One thing no file can hide: who guesses the seed of the export can play the world again. Export with
+one of your own.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def share_unlabelled(folder: Path, out: Path, form: Form = "auto") -> Path:
     labels_file = table_file(folder, "labels")
     if labels_file is None:
         raise ResultError(
-            f"{folder} holds no labelled trajectories; a result of kind '{opened.result.kind}' may have none"
+            f"{folder} holds no labelled trajectories; a result of kind '{opened.result.kind}' may "
+            "have none"
         )
     if out.exists() and any(out.iterdir()):
         raise ResultError(f"{out} exists and is not empty; choose another folder")
@@ -59,7 +61,8 @@ def share_unlabelled(folder: Path, out: Path, form: Form = "auto") -> Path:
         "world_options": result.world_options,
         "lineups": len(trials["trial"]),
         "lineup_size": int(np.asarray(trials["trajectories"]).shape[1]),
-        "question": "each lineup shows every agent once: which trajectories, across lineups, have the same author?",
+        "question": "each lineup shows every agent once: which trajectories, across lineups, have "
+        "the same author?",
         "labels_sha256": sha256_of(labels_file),
     }
     partial = out.with_name(f".{out.name}.partial")
@@ -74,14 +77,17 @@ def share_unlabelled(folder: Path, out: Path, form: Form = "auto") -> Path:
             out.rmdir()
         partial.rename(out)
     except OSError as error:
-        raise ResultError(f"cannot write {out}: {error.strerror or error}; choose a folder you may write to") from error
+        raise ResultError(
+            f"cannot write {out}: {error.strerror or error}; choose a folder you may write to"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return out
 
 
 def _trials(labels: Table) -> Table:
-    """One lineup an episode (and round), slots by id, lineups by their first id: an order that tells nothing."""
+    """One lineup an episode (and round), slots by id, lineups by their first id: an order that
+    tells nothing."""
     ids = numbers(labels, "labels", "trajectory", 1)
     keys = [np.asarray(labels[name]) for name in ("trial", "episode", "round") if name in labels]
     _, row = np.unique(np.stack(keys, axis=1), axis=0, return_inverse=True)

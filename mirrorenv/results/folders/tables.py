@@ -1,8 +1,10 @@
-"""Tables of numbers and texts on disk: Parquet with page checksums where pyarrow is installed, npz where it is not.
+"""Tables of numbers and texts on disk: Parquet with page checksums where pyarrow is installed, npz
+where it is not.
 
-A table is a dictionary of columns that share their first axis. A column is a NumPy array of numbers or booleans with
-any further axes, or a list of texts. Both forms hold the same table, and neither can hold a pickle: npz files are read
-with ``allow_pickle=False``, and texts are stored as UTF-8 bytes with offsets.
+A table is a dictionary of columns that share their first axis. A column is a NumPy array of numbers
+or booleans with any further axes, or a list of texts. Both forms hold the same table, and neither
+can hold a pickle: npz files are read with ``allow_pickle=False``, and texts are stored as UTF-8
+bytes with offsets.
 
 Shape legend: R rows.
 """
@@ -25,14 +27,24 @@ import numpy.typing as npt
 from mirrorenv.errors import MissingExtraError, ResultError, require
 from mirrorenv.results.runs.files import atomic_write_bytes
 
-__all__ = ["Column", "Form", "Table", "num_rows", "read_table", "select", "table_file", "write_table"]
+__all__ = [
+    "Column",
+    "Form",
+    "Table",
+    "num_rows",
+    "read_table",
+    "select",
+    "table_file",
+    "write_table",
+]
 
 Column = npt.NDArray[Any] | list[str]
 Table = dict[str, Column]
 Form = Literal["auto", "parquet", "npz"]
 
 MAX_BYTES = 1 << 30  # of one table in memory: what is larger was not made to be sent around
-_BYTES, _OFFSETS = "\N{MIDDLE DOT}bytes", "\N{MIDDLE DOT}offsets"  # how npz spells a column of texts
+# how npz spells a column of texts
+_BYTES, _OFFSETS = "\N{MIDDLE DOT}bytes", "\N{MIDDLE DOT}offsets"
 
 
 def num_rows(table: Mapping[str, Column]) -> int:
@@ -51,7 +63,9 @@ def select(table: Mapping[str, Column], rows: npt.NDArray[Any]) -> Table:
     """The rows that an index or a mask picks, in its order."""
     chosen = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
     return {
-        name: column[chosen] if isinstance(column, np.ndarray) else [column[int(row)] for row in chosen]
+        name: column[chosen]
+        if isinstance(column, np.ndarray)
+        else [column[int(row)] for row in chosen]
         for name, column in table.items()
     }
 
@@ -62,7 +76,9 @@ def table_file(folder: Path, stem: str) -> Path | None:
     Raises:
         ResultError: if it is there in both forms, of which one must be wrong.
     """
-    found = [path for path in (folder / f"{stem}.parquet", folder / f"{stem}.npz") if path.is_file()]
+    found = [
+        path for path in (folder / f"{stem}.parquet", folder / f"{stem}.npz") if path.is_file()
+    ]
     if len(found) > 1:
         raise ResultError(f"{folder} holds {stem} twice, as Parquet and as npz; remove one")
     return found[0] if found else None
@@ -84,14 +100,21 @@ def write_table(folder: Path, stem: str, table: Mapping[str, Column], form: Form
     """
     num_rows(table)
     for name, column in table.items():
-        if isinstance(column, np.ndarray) and (column.dtype.kind not in "biuf" or 0 in column.shape[1:]):
-            raise ResultError(f"{stem}: column '{name}' is {column.dtype} of shape {column.shape}; tables hold numbers")
+        if isinstance(column, np.ndarray) and (
+            column.dtype.kind not in "biuf" or 0 in column.shape[1:]
+        ):
+            raise ResultError(
+                f"{stem}: column '{name}' is {column.dtype} of shape {column.shape}; tables hold "
+                "numbers"
+            )
     if form == "auto":
         form = "parquet" if find_spec("pyarrow") else "npz"
     try:
         data = _to_parquet(table) if form == "parquet" else _to_npz(table)
     except UnicodeEncodeError as error:
-        raise ResultError(f"{stem}: a text is no valid Unicode ({error}); write it without lone surrogates") from error
+        raise ResultError(
+            f"{stem}: a text is no valid Unicode ({error}); write it without lone surrogates"
+        ) from error
     return atomic_write_bytes(folder / f"{stem}.{form}", data)
 
 
@@ -99,7 +122,8 @@ def read_table(path: Path) -> Table:
     """Read a table that `write_table` wrote, or anybody else.
 
     Raises:
-        ResultError: if it is missing, damaged, larger than a gibibyte, or holds anything but numbers and texts.
+        ResultError: if it is missing, damaged, larger than a gibibyte, or holds anything but
+            numbers and texts.
         MissingExtraError: if it is Parquet and pyarrow is not installed.
     """
     try:
@@ -109,7 +133,9 @@ def read_table(path: Path) -> Table:
     except (MissingExtraError, MemoryError):
         raise
     except Exception as error:  # a damaged file can fail in the decoder in any way
-        raise ResultError(f"{path} cannot be read ({error}); get a fresh copy of the folder") from error
+        raise ResultError(
+            f"{path} cannot be read ({error}); get a fresh copy of the folder"
+        ) from error
     return table
 
 
@@ -118,7 +144,10 @@ def _to_parquet(table: Mapping[str, Column]) -> bytes:
     fields, arrays = [], []
     for name, column in table.items():
         if isinstance(column, list):
-            array, shape = pa.array([text.encode("utf-8") for text in column], pa.binary()).cast(pa.string()), ()
+            array, shape = (
+                pa.array([text.encode("utf-8") for text in column], pa.binary()).cast(pa.string()),
+                (),
+            )
         else:
             shape = column.shape[1:]
             flat = pa.array(np.ascontiguousarray(column).reshape(-1))
@@ -127,7 +156,9 @@ def _to_parquet(table: Mapping[str, Column]) -> bytes:
         fields.append(pa.field(name, array.type, metadata={"shape": json.dumps(shape)}))
     sink = io.BytesIO()
     made = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
-    parquet.write_table(made, sink, compression="zstd", use_dictionary=False, write_page_checksum=True)
+    parquet.write_table(
+        made, sink, compression="zstd", use_dictionary=False, write_page_checksum=True
+    )
     return sink.getvalue()
 
 
@@ -135,7 +166,9 @@ def _from_parquet(file: Any) -> Table:
     parquet = require("pyarrow.parquet", "data")
     opened = parquet.ParquetFile(file, page_checksum_verification=True)
     groups = [opened.metadata.row_group(i) for i in range(opened.metadata.num_row_groups)]
-    _check_size(sum(_decoded(group.column(i)) for group in groups for i in range(group.num_columns)))
+    _check_size(
+        sum(_decoded(group.column(i)) for group in groups for i in range(group.num_columns))
+    )
     found = opened.read().combine_chunks()
     table: Table = {}
     for name in found.column_names:
@@ -155,8 +188,11 @@ def _from_parquet(file: Any) -> Table:
 
 
 def _decoded(chunk: Any) -> int:
-    """At most how many bytes a column chunk becomes. Runs and dictionaries decode to far more than they take."""
-    if chunk.physical_type == "BYTE_ARRAY" and any("DICTIONARY" in encoding for encoding in chunk.encodings):
+    """At most how many bytes a column chunk becomes. Runs and dictionaries decode to far more than
+    they take."""
+    if chunk.physical_type == "BYTE_ARRAY" and any(
+        "DICTIONARY" in encoding for encoding in chunk.encodings
+    ):
         raise ResultError("its texts are written with a dictionary; write them plain")
     return int(max(chunk.total_uncompressed_size, 8 * chunk.num_values))
 
@@ -199,4 +235,6 @@ def _from_npz(file: Any) -> Table:
 
 def _check_size(size: int) -> None:
     if size > MAX_BYTES:
-        raise ResultError(f"it would need {size:,} bytes of memory; tables of a result hold at most {MAX_BYTES:,}")
+        raise ResultError(
+            f"it would need {size:,} bytes of memory; tables of a result hold at most {MAX_BYTES:,}"
+        )

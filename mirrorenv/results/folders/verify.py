@@ -1,8 +1,9 @@
-"""Is a result folder what it says? Files against the manifest, scores against the tables, the world against its seeds.
+"""Is a result folder what it says? Files against the manifest, scores against the tables, the world
+against its seeds.
 
-What this cannot tell: whether the evidence was really produced by the observers that are named. Only the one who has
-their weights can (`mirrorenv evaluate`). A table result says how its rows came about in its configuration, and the
-command that made them makes them again.
+What this cannot tell: whether the evidence was really produced by the observers that are named.
+Only the one who has their weights can (`mirrorenv evaluate`). A table result says how its rows came
+about in its configuration, and the command that made them makes them again.
 """
 
 from __future__ import annotations
@@ -84,15 +85,24 @@ def _verified(path: Path, world: str | None) -> Verification:
     unchecked: list[str] = []
     if result.kind == "population":
         _same_rows(tables.get("episodes", {}), episode_rows(result, tables))
-        checks.append(f"{len(tables['episodes']['episode'])} rows recomputed from trajectories, lineups and evidence")
+        checks.append(
+            f"{len(tables['episodes']['episode'])} rows recomputed from trajectories, lineups and "
+            "evidence"
+        )
     elif result.kind == "debate":
         held, found = tables.get("episodes", {}), reading_rows(tables, result.seeds[0])
         _same_rows({name: column for name, column in held.items() if name in found}, found)
-        checks.append(f"hits and nats of {len(found['hits'])} games and readers recomputed from lineups and verdicts")
+        checks.append(
+            f"hits and nats of {len(found['hits'])} games and readers recomputed from lineups and "
+            "verdicts"
+        )
     elif result.kind == "preference":
         held, found = tables.get("episodes", {}), voice_rows(tables, result.seeds[0])
         _same_rows({name: column for name, column in held.items() if name in found}, found)
-        checks.append(f"hits, nats and own-over-other of {len(found['hits'])} readings recomputed from likelihoods")
+        checks.append(
+            f"hits, nats and own-over-other of {len(found['hits'])} readings recomputed from "
+            "likelihoods"
+        )
     scores = scores_of(result, tables)
     _same(read_json(path / SCORES), to_json(scores_to_json(result, scores)), SCORES)
     checks.append(f"{sum(len(one) for one in scores.values())} scores recomputed")
@@ -101,15 +111,22 @@ def _verified(path: Path, world: str | None) -> Verification:
             unchecked.append(f"the world was not played again: {reason}")
         else:
             checks.append(f"{_replayed(result, tables):,} steps of {result.world} played again")
-        unchecked.append("the evidence is what the sender's observers said; only their weights can say it again")
+        unchecked.append(
+            "the evidence is what the sender's observers said; only their weights can say it again"
+        )
     elif result.kind == "debate":
         unchecked.append(
-            "figures of peers and of the self rest on the rules of the game; 'mirrorenv debate score' on its run"
+            "figures of peers and of the self rest on the rules of the game; 'mirrorenv debate "
+            "score' on its run"
         )
     elif result.kind == "preference":
-        unchecked.append("the likelihoods, and how far voices moved: only the models' weights can say them again")
+        unchecked.append(
+            "the likelihoods, and how far voices moved: only the models' weights can say them again"
+        )
     else:
-        unchecked.append("the rows are what the sender measured; the command in result.json measures again")
+        unchecked.append(
+            "the rows are what the sender measured; the command in result.json measures again"
+        )
     return Verification(path, result.title, tuple(checks), tuple(unchecked))
 
 
@@ -123,15 +140,22 @@ def check_files(folder: Path) -> int:
         ResultError: if a file is missing, changed, unnamed, or not a plain file.
     """
     if not folder.is_dir():
-        raise ResultError(f"{folder} {'is a file, and a result is a folder' if folder.exists() else 'does not exist'}")
+        wrong = "is a file, and a result is a folder" if folder.exists() else "does not exist"
+        raise ResultError(f"{folder} {wrong}")
     if (folder / LINEUPS).is_file():
-        raise ResultError(f"{folder} is a riddle without labels ({LINEUPS}); its scores are with whoever shared it")
+        raise ResultError(
+            f"{folder} is a riddle without labels ({LINEUPS}); its scores are with whoever shared "
+            "it"
+        )
     if not (folder / MANIFEST).is_file():
         if next(folder.glob(f"*/**/{RESULT}"), None) is not None:
             raise ResultError(
-                f"{folder} is no result but holds some; 'mirrorenv board check {folder}' verifies them all"
+                f"{folder} is no result but holds some; 'mirrorenv board check {folder}' verifies "
+                "them all"
             )
-        raise ResultError(f"{folder} has no {MANIFEST}; 'mirrorenv results export RUN' makes a whole folder")
+        raise ResultError(
+            f"{folder} has no {MANIFEST}; 'mirrorenv results export RUN' makes a whole folder"
+        )
     entries = read_json(folder / MANIFEST).get("files")
     if not isinstance(entries, dict):
         raise ResultError(f"{folder / MANIFEST} does not list any files")
@@ -141,12 +165,17 @@ def check_files(folder: Path) -> int:
         if name not in held:
             raise ResultError(f"{folder}: the manifest names '{name}', which is missing")
         if name not in entries:
-            raise ResultError(f"{held[name]} is not in the manifest; remove it or export the result again")
+            raise ResultError(
+                f"{held[name]} is not in the manifest; remove it or export the result again"
+            )
         if os.path.islink(held[name]) or not os.path.isfile(held[name]):
             raise ResultError(f"{held[name]} is a link or no plain file; a result holds files only")
         found = {"bytes": os.path.getsize(held[name]), "sha256": sha256_of(held[name])}
         if entries[name] != found:
-            raise ResultError(f"{held[name]} does not match its checksum: it was changed after the result was made")
+            raise ResultError(
+                f"{held[name]} does not match its checksum: it was changed after the result was "
+                "made"
+            )
     written = {"algorithm": "sha256", "files": {name: entries[name] for name in sorted(entries)}}
     if (folder / MANIFEST).read_bytes() != (json.dumps(written, indent=2) + "\n").encode():
         raise ResultError(f"{folder / MANIFEST} was changed after the result was made")
@@ -154,12 +183,15 @@ def check_files(folder: Path) -> int:
 
 
 def _files_below(folder: str) -> dict[str, str]:
-    """Name with ``/`` -> path of everything that is no folder; a link to a folder counts as a file."""
+    """Name with ``/`` -> path of everything that is no folder; a link to a folder counts as a
+    file."""
     found = {}
     for place, folders, names in os.walk(folder):
         for name in (*names, *(one for one in folders if os.path.islink(os.path.join(place, one)))):
             path = os.path.join(place, name)
-            found[os.path.relpath(path, folder).replace(os.sep, "/") if place != folder else name] = path
+            found[
+                os.path.relpath(path, folder).replace(os.sep, "/") if place != folder else name
+            ] = path
     return found
 
 
@@ -171,7 +203,9 @@ def _replayed(result: Result, tables: dict[str, Table]) -> int:
     for index, one in enumerate(seen.trials):
         held = np.unique(seed[trial == one])
         if len(held) != 1:
-            raise ResultError(f"labels: episode {one} has {len(held)} world seeds where one belongs")
+            raise ResultError(
+                f"labels: episode {one} has {len(held)} world seeds where one belongs"
+            )
         seeds[index] = held[0]
     return resimulate(result, recorded_episodes(tables, seen), seeds)
 
@@ -181,8 +215,12 @@ def _same_rows(held: Table, found: Table) -> None:
         raise ResultError(f"episodes: columns {', '.join(held)} where {', '.join(found)} belong")
     for name, column in found.items():
         ours, theirs = np.asarray(column), np.asarray(held[name])
-        if ours.shape != theirs.shape or not np.allclose(ours, theirs, rtol=_CLOSE, atol=1e-9, equal_nan=True):
-            raise ResultError(f"episodes: the column '{name}' is not what the trajectories and the evidence give")
+        if ours.shape != theirs.shape or not np.allclose(
+            ours, theirs, rtol=_CLOSE, atol=1e-9, equal_nan=True
+        ):
+            raise ResultError(
+                f"episodes: the column '{name}' is not what the trajectories and the evidence give"
+            )
 
 
 def _same(held: Any, found: Any, where: str) -> None:

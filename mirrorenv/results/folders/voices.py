@@ -1,7 +1,8 @@
-"""What the tables of a ``preference`` result say of each lineup: voices that read by their likelihood, and the limit.
+"""What the tables of a ``preference`` result say of each lineup: voices that read by their
+likelihood, and the limit.
 
-Two entries. The readers of the first are the voices, each of which knows its own likelihood and nobody else's; the one
-reader of the second is given everybody's, the exact limit.
+Two entries. The readers of the first are the voices, each of which knows its own likelihood and
+nobody else's; the one reader of the second is given everybody's, the exact limit.
 
 Shape legend: B lineups, K = N slots and voices.
 """
@@ -29,37 +30,50 @@ def voice_rows(tables: Mapping[str, Table], seed: int) -> Table:
         seed: of the run.
 
     Returns:
-        ``entry``, ``seed``, ``episode``, ``hits`` and ``nats`` as `reading_rows` computes them, each author being there
-        once; ``own``, for the voices, the share of the others' texts that a voice finds less likely than its own on the
-        same topic, ties half, by the likelihoods in the limit's evidence; NaN for the limit.
+        ``entry``, ``seed``, ``episode``, ``hits`` and ``nats`` as `reading_rows` computes them,
+        each author being there once; ``own``, for the voices, the share of the others' texts that a
+        voice finds less likely than its own on the same topic, ties half, by the likelihoods in the
+        limit's evidence; NaN for the limit.
 
     Raises:
-        ResultError: if the tables do not fit together, or the limit has not read every lineup exactly once.
+        ResultError: if the tables do not fit together, or the limit has not read every lineup
+            exactly once.
     """
     rows = reading_rows(tables, seed, "marginals")
     own = _own(tables)
     episodes, entries = (np.asarray(rows[name]) for name in ("episode", "entry"))
     if own.keys() != set(episodes[entries == VOICES].tolist()):
         raise ResultError("trials: the limit must have read every lineup exactly once")
-    voices = [own[episode] if entry == VOICES else np.nan for entry, episode in zip(entries, episodes, strict=True)]
+    voices = [
+        own[episode] if entry == VOICES else np.nan
+        for entry, episode in zip(entries, episodes, strict=True)
+    ]
     return {**rows, "own": np.array(voices)}
 
 
 def _own(tables: Mapping[str, Table]) -> dict[int, float]:
     """Lineup -> share of others' texts below one's own, mean over voices."""
     trials, beliefs, labels = (table_of(tables, stem) for stem in ("trials", "beliefs", "labels"))
-    agents = dict(zip(numbers(labels, "labels", "trajectory", 1).tolist(),
-                      numbers(labels, "labels", "agent", 1).tolist(), strict=True))  # fmt: skip
+    agents = dict(
+        zip(
+            numbers(labels, "labels", "trajectory", 1).tolist(),
+            numbers(labels, "labels", "agent", 1).tolist(),
+            strict=True,
+        )
+    )
     read = numbers(beliefs, "beliefs", "trial", 1)
     evidence = numbers(beliefs, "beliefs", "evidence", 3)
     found: dict[int, float] = {}
     mine = numbers(trials, "trials", "entry", 1) == LIMIT
-    columns = [numbers(trials, "trials", name, ndim)[mine]
-               for name, ndim in (("trial", 1), ("episode", 1), ("trajectories", 2))]  # fmt: skip
+    columns = [
+        numbers(trials, "trials", name, ndim)[mine]
+        for name, ndim in (("trial", 1), ("episode", 1), ("trajectories", 2))
+    ]
     for trial, episode, shown in zip(*columns, strict=True):
         (row,) = np.flatnonzero(read == trial)
         slots = np.argsort([agents[one] for one in shown.tolist()])
-        likelihood = evidence[row][slots].astype(np.float64)  # (K, N): text of author k under voice n
+        # (K, N): text of author k under voice n
+        likelihood = evidence[row][slots].astype(np.float64)
         margin = np.diagonal(likelihood)[None] - likelihood  # own minus other, by voice
         others = ~np.eye(len(likelihood), dtype=bool)
         if int(episode) in found:

@@ -13,7 +13,16 @@ from mirrorenv.results.report.plots import Dots, Level, Theme, Track
 from mirrorenv.results.report.words import steps
 from mirrorenv.results.runs.record import Quantity, Record, Row, Series
 
-__all__ = ["DASHED", "DASH_DOT", "STEPS", "Chart", "Maker", "describe", "reader_tracks", "two_times"]
+__all__ = [
+    "DASHED",
+    "DASH_DOT",
+    "STEPS",
+    "Chart",
+    "Maker",
+    "describe",
+    "reader_tracks",
+    "two_times",
+]
 
 STEPS = "environment steps"
 DASHED, DASH_DOT = (0, (5, 2)), (0, (5, 1.5, 1.2, 1.5))
@@ -40,10 +49,15 @@ def _ends(name: str, series: Series, write: Callable[[float], str]) -> str:
     first, last = write(float(series.value[0])), write(float(series.value[-1]))
     if len(series.value) == 1:
         return f"{name} is {last} at {steps(series.steps[-1])} steps"
-    return f"{name} goes from {first} at {steps(series.steps[0])} steps to {last} at {steps(series.steps[-1])}"
+    return (
+        f"{name} goes from {first} at {steps(series.steps[0])} steps to {last} at "
+        f"{steps(series.steps[-1])}"
+    )
 
 
-def describe(kind: str, tracks: list[Track], levels: list[Level], write: Callable[[float], str]) -> str:
+def describe(
+    kind: str, tracks: list[Track], levels: list[Level], write: Callable[[float], str]
+) -> str:
     """A line chart in words: where each line starts and ends, and where the reference lines are."""
     parts = [_ends(track.label, track.series, write) for track in tracks if not track.faint]
     parts += [f"{level.label} is at {write(level.value)}" for level in levels]
@@ -77,10 +91,12 @@ def two_times(record: Record, read: Callable[[Row], list[Quantity | None]]) -> l
     if record.before and record.before is not record.last:
         groups.append(_dots("before training", read(record.before), False))
     at_start = record.last is record.before
-    groups.append(_dots("before training" if at_start else "at the end", read(record.last), not at_start))
+    groups.append(
+        _dots("before training" if at_start else "at the end", read(record.last), not at_start)
+    )
     return [group for group in groups if np.isfinite(group.value).any()]
 
 
-# Makes a chart of a run and, where it is of use, the same training without the mirror reward; None if the run does not
-# hold what the picture needs.
+# Makes a chart of a run and, where it is of use, the same training without the mirror reward; None
+# if the run does not hold what the picture needs.
 Maker = Callable[[Record, Record | None], Chart | None]

@@ -7,11 +7,20 @@ from mirrorenv.results.report.chart import Maker
 
 __all__ = ["CHARTS"]
 
-# Section heading -> file name of the picture, what it needs (said when that is missing), and who makes it.
+# Section heading -> file name of the picture, what it needs (said when that is missing), and who
+# makes it.
 CHARTS: dict[str, list[tuple[str, str, Maker]]] = {
     "Recognition": [
-        ("recognition", "top-1 of the learned observers or the limit", charts_recognition.recognition),
-        ("information", "information of the learned observers or the limit", charts_recognition.information),
+        (
+            "recognition",
+            "top-1 of the learned observers or the limit",
+            charts_recognition.recognition,
+        ),
+        (
+            "information",
+            "information of the learned observers or the limit",
+            charts_recognition.information,
+        ),
     ],
     "Agent by agent": [
         ("recognition_matrix", "the recognition matrix", charts_recognition.who_recognises_whom),

@@ -10,7 +10,15 @@ from mirrorenv.results.report.plots import Level, Track, dot_plot, line_chart
 from mirrorenv.results.report.words import percent, plain
 from mirrorenv.results.runs.record import Quantity, Record, Row, curve
 
-__all__ = ["ALPHA", "above_the_limit", "agent_returns", "entropy", "environment_return", "mirror_return", "stability"]
+__all__ = [
+    "ALPHA",
+    "above_the_limit",
+    "agent_returns",
+    "entropy",
+    "environment_return",
+    "mirror_return",
+    "stability",
+]
 
 ALPHA = 0.05
 
@@ -69,12 +77,17 @@ def agent_returns(record: Record, weight0: Record | None) -> Chart | None:
         return None
     agents = len(values)
     groups = two_times(record, lambda row: _agent_returns(row, agents))
-    last = ", ".join(f"agent {i} {plain(float(value))}" for i, value in enumerate(values) if np.isfinite(value))
+    last = ", ".join(
+        f"agent {i} {plain(float(value))}" for i, value in enumerate(values) if np.isfinite(value)
+    )
     return Chart(
         "Return of each agent",
-        "Environment return by agent. Agents that earn very differently may be recognisable by their luck or role.",
+        "Environment return by agent. Agents that earn very differently may be recognisable by "
+        "their luck or role.",
         f"Dot plot of mean episode return at the latest evaluation: {last}.",
-        lambda theme: dot_plot(theme, [f"agent {i}" for i in range(agents)], groups, x_label="return of an episode"),
+        lambda theme: dot_plot(
+            theme, [f"agent {i}" for i in range(agents)], groups, x_label="return of an episode"
+        ),
     )
 
 
@@ -86,7 +99,8 @@ def entropy(record: Record, weight0: Record | None) -> Chart | None:
     tracks = [Track("training episodes", series, "learned", marker="")]
     return Chart(
         "Entropy of the policies",
-        "How undecided the agents act while training, in nats. Habits make agents recognisable, so recognition usually "
+        "How undecided the agents act while training, in nats. Habits make agents recognisable, so "
+        "recognition usually "
         "rises as entropy falls; at zero they have stopped exploring.",
         describe("Line chart", tracks, [], lambda value: f"{plain(value)} nats"),
         lambda theme: line_chart(theme, tracks, x_label=STEPS, y_label="nats per action"),
@@ -107,14 +121,21 @@ def stability(record: Record, weight0: Record | None) -> Chart | None:
     levels = [Level("chance", 1 / record.lineup_size)] if record.lineup_size else []
     return Chart(
         "Do identities stay?",
-        "Agents and observers chase each other. The observers of one iteration ago on today's agents, and the share of "
-        "agents that keep the behaviour they had at the last evaluation, say whether identities settle or keep moving.",
+        "Agents and observers chase each other. The observers of one iteration ago on today's "
+        "agents, and the share of "
+        "agents that keep the behaviour they had at the last evaluation, say whether identities "
+        "settle or keep moving.",
         describe("Line chart", tracks, levels, percent),
         lambda theme: line_chart(
-            theme, tracks, levels, x_label=STEPS, y_label="share of trajectories or agents", y_range=(0, 1.03),
+            theme,
+            tracks,
+            levels,
+            x_label=STEPS,
+            y_label="share of trajectories or agents",
+            y_range=(0, 1.03),
             percent=True,
         ),
-    )  # fmt: skip
+    )
 
 
 def above_the_limit(record: Record, weight0: Record | None) -> Chart | None:
@@ -132,16 +153,27 @@ def above_the_limit(record: Record, weight0: Record | None) -> Chart | None:
         Level(f"threshold for {count} checkpoints", threshold, DASHED, "limit"),
         Level("for a single one", log_e_threshold(ALPHA)),
     ]
-    beyond = f" {clipped} of {count} points lie outside the picture and are drawn at its edge." if clipped else ""
+    beyond = (
+        f" {clipped} of {count} points lie outside the picture and are drawn at its edge."
+        if clipped
+        else ""
+    )
     passed = int((series.value >= threshold).sum())
     return Chart(
         "Is anything above the limit?",
-        "Evidence that the learned observers know more than the exact limit allows, which would mean a leak or a bug. "
-        f"Above the upper line it counts at level {ALPHA:g}, corrected for the number of checkpoints.{beyond}",
-        f"Line chart: log e-value over {count} checkpoints, largest {plain(float(series.value.max()))}, threshold "
+        "Evidence that the learned observers know more than the exact limit allows, which would "
+        "mean a leak or a bug. "
+        f"Above the upper line it counts at level {ALPHA:g}, corrected for the number of "
+        f"checkpoints.{beyond}",
+        f"Line chart: log e-value over {count} checkpoints, largest "
+        f"{plain(float(series.value.max()))}, threshold "
         f"{plain(threshold)}; {passed} above it.",
         lambda theme: line_chart(
-            theme, tracks, levels, x_label=STEPS, y_label="log e-value of “learned above limit”",
+            theme,
+            tracks,
+            levels,
+            x_label=STEPS,
+            y_label="log e-value of “learned above limit”",
             y_range=(1.08 * floor if clipped else None, None),
         ),
-    )  # fmt: skip
+    )

@@ -1,8 +1,9 @@
 """A self-contained HTML page: escaping, pictures inside, one style sheet, nothing fetched.
 
-Text from a run folder is never trusted: it is escaped, and characters that are invisible or turn the reading
-direction are shown by their code instead of being obeyed. A content policy in the page forbids requests, and every
-script but the one whose hash it names, even if something slipped through.
+Text from a run folder is never trusted: it is escaped, and characters that are invisible or turn
+the reading direction are shown by their code instead of being obeyed. A content policy in the page
+forbids requests, and every script but the one whose hash it names, even if something slipped
+through.
 """
 
 from __future__ import annotations
@@ -17,15 +18,31 @@ from importlib.resources import files as package_files
 from struct import unpack
 from typing import Any
 
-__all__ = ["details", "document", "escape", "paragraph", "picture", "script_data", "section", "table", "visible"]
+__all__ = [
+    "details",
+    "document",
+    "escape",
+    "paragraph",
+    "picture",
+    "script_data",
+    "section",
+    "table",
+    "visible",
+]
 
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action "
+    "'none'"
+)
 LONGEST = 400  # characters of one string from a run folder
 
 
 def _visible(mark: str) -> str:
-    # C: controls, direction marks, surrogates, private and unassigned characters; Zl, Zp: hidden line breaks
-    if mark not in "\n\t" and (unicodedata.category(mark)[0] == "C" or unicodedata.category(mark) in ("Zl", "Zp")):
+    # C: controls, direction marks, surrogates, private and unassigned characters; Zl, Zp: hidden
+    # line breaks
+    if mark not in "\n\t" and (
+        unicodedata.category(mark)[0] == "C" or unicodedata.category(mark) in ("Zl", "Zp")
+    ):
         return f"\\u{{{ord(mark):04x}}}"
     return mark
 
@@ -46,7 +63,8 @@ def visible(value: object, longest: int = LONGEST) -> str:
 
 
 def script_data(value: Any) -> str:
-    """JSON that is safe inside a ``<script type="application/json">``: it holds no ``<`` and no ``&``."""
+    """JSON that is safe inside a ``<script type="application/json">``: it holds no ``<`` and no
+    ``&``."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -68,12 +86,15 @@ def paragraph(text: str, css: str = "") -> str:
 
 def section(heading: str, body: str, lead: str = "") -> str:
     """A section with its heading; `body` is HTML, the rest plain text."""
-    return f"<section><h2>{escape(heading)}</h2>{paragraph(lead, 'lead') if lead else ''}{body}</section>"
+    under = paragraph(lead, "lead") if lead else ""
+    return f"<section><h2>{escape(heading)}</h2>{under}{body}</section>"
 
 
 def details(summary: str, body: str, is_open: bool = False) -> str:
     """Something to unfold; `body` is HTML."""
-    return f"<details{' open' if is_open else ''}><summary>{escape(summary)}</summary>{body}</details>"
+    return (
+        f"<details{' open' if is_open else ''}><summary>{escape(summary)}</summary>{body}</details>"
+    )
 
 
 def _data_uri(png: bytes) -> str:
@@ -82,11 +103,13 @@ def _data_uri(png: bytes) -> str:
 
 def picture(title: str, caption: str, alt: str, light: bytes, dark: bytes) -> str:
     """A PNG in two appearances with heading, text alternative and caption."""
-    width, height = unpack(">II", light[16:24])  # of the PNG header, so that the page does not jump while it loads
+    # of the PNG header, so that the page does not jump while it loads
+    width, height = unpack(">II", light[16:24])
     return (
         f"<figure><h3>{escape(title)}</h3><picture>"
         f'<source srcset="{_data_uri(dark)}" media="(prefers-color-scheme: dark)">'
-        f'<img src="{_data_uri(light)}" alt="{escape(alt, 4000)}" width="{width // 2}" height="{height // 2}">'
+        f'<img src="{_data_uri(light)}" alt="{escape(alt, 4000)}" width="{width // 2}" '
+        f'height="{height // 2}">'
         f"</picture><figcaption>{escape(caption, 4000)}</figcaption></figure>"
     )
 
@@ -102,11 +125,13 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str, css
     """
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
     body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>' for row in rows
+        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>'
+        for row in rows
     )
     return (
         f'<p class="note">{escape(caption)}</p>'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table class="{css}">'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table '
+        f'class="{css}">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -120,7 +145,9 @@ def document(title: str, body: str, *, style: str = "", script: str = "") -> str
         style: further rules of the package's own.
         script: a script of the package's own, the only one that the page may run.
     """
-    own = package_files("mirrorenv.results.report").joinpath("report.css").read_text(encoding="utf-8")
+    own = (
+        package_files("mirrorenv.results.report").joinpath("report.css").read_text(encoding="utf-8")
+    )
     policy = POLICY
     if script:
         digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")

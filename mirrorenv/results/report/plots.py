@@ -1,7 +1,8 @@
 """Drawing without global state: themes, line charts, dot plots and heat maps as matplotlib Figures.
 
-Nothing here touches pyplot or rcParams: two threads may draw at once, and a user's own plots stay as they were.
-Colours keep apart for the common kinds of colour blindness, and every series also differs in line style or marker.
+Nothing here touches pyplot or rcParams: two threads may draw at once, and a user's own plots stay
+as they were. Colours keep apart for the common kinds of colour blindness, and every series also
+differs in line style or marker.
 
 Shape legend: N agents, J observers, P points of a line.
 """
@@ -22,7 +23,19 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mirrorenv.results.runs.record import Array, Series
 
-__all__ = ["DARK", "LIGHT", "Dots", "Level", "Theme", "Track", "dot_plot", "heat_map", "line_chart", "png", "short"]
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "Dots",
+    "Level",
+    "Theme",
+    "Track",
+    "dot_plot",
+    "heat_map",
+    "line_chart",
+    "png",
+    "short",
+]
 
 WIDTH, HEIGHT = 4.3, 3.1  # inches; little wider than a phone, so that text hardly shrinks there
 DPI = 240
@@ -106,7 +119,8 @@ class Level:
 
 @dataclass(frozen=True)
 class Dots:
-    """One kind of mark in a dot plot: a value a row, NaN where there is none; each array (rows,)."""
+    """One kind of mark in a dot plot: a value a row, NaN where there is none; each array
+    (rows,)."""
 
     label: str
     value: Array
@@ -118,12 +132,15 @@ class Dots:
 
 def short(text: object, most: int = 26) -> str:
     """A string fit for a picture: no control or direction characters, at most `most` characters."""
-    kept = "".join(" " if unicodedata.category(mark)[0] == "C" else mark for mark in str(text)[: 4 * most])
+    kept = "".join(
+        " " if unicodedata.category(mark)[0] == "C" else mark for mark in str(text)[: 4 * most]
+    )
     return kept if len(kept) <= most else kept[: most - 1] + "…"
 
 
 def _plain(texts: Sequence[Any]) -> None:
-    """Names may hold dollar signs; matplotlib would read a formula in them and stop at a bad one."""
+    """Names may hold dollar signs; matplotlib would read a formula in them and stop at a bad
+    one."""
     for text in texts:
         text.set_parse_math(False)
 
@@ -143,9 +160,17 @@ def _legend(figure: Figure, axes: Any, theme: Theme, columns: int = 2) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         legend = figure.legend(
-            handles, labels, loc="outside upper left", ncols=columns, frameon=False, fontsize=SMALL,
-            labelcolor=theme.ink, handlelength=2.4, columnspacing=1.6, borderaxespad=0.2,
-        )  # fmt: skip
+            handles,
+            labels,
+            loc="outside upper left",
+            ncols=columns,
+            frameon=False,
+            fontsize=SMALL,
+            labelcolor=theme.ink,
+            handlelength=2.4,
+            columnspacing=1.6,
+            borderaxespad=0.2,
+        )
         _plain(legend.get_texts())
 
 
@@ -165,7 +190,9 @@ def _draw_track(axes: Any, track: Track, theme: Theme) -> None:
     known = np.isfinite(points.value)
     steps, value, low, high = (array[known] for array in points)
     if track.faint:
-        axes.plot(steps, value, color=colour, linewidth=1.0, alpha=0.45, label=track.label, zorder=2)
+        axes.plot(
+            steps, value, color=colour, linewidth=1.0, alpha=0.45, label=track.label, zorder=2
+        )
         return
     marker = track.marker if len(steps) <= 40 else ""
     if len(steps) == 1:  # a band of one point has no width
@@ -174,9 +201,18 @@ def _draw_track(axes: Any, track: Track, theme: Theme) -> None:
     else:
         axes.fill_between(steps, low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
     axes.plot(
-        steps, value, color=colour, linestyle=track.style, linewidth=track.width, marker=marker, markersize=4.5,
-        markeredgewidth=0, label=track.label, zorder=4, solid_capstyle="round",
-    )  # fmt: skip
+        steps,
+        value,
+        color=colour,
+        linestyle=track.style,
+        linewidth=track.width,
+        marker=marker,
+        markersize=4.5,
+        markeredgewidth=0,
+        label=track.label,
+        zorder=4,
+        solid_capstyle="round",
+    )
 
 
 def line_chart(
@@ -205,9 +241,13 @@ def line_chart(
     figure, axes = _canvas(theme)
     for level in levels:
         axes.axhline(
-            level.value, color=getattr(theme, level.colour), linestyle=level.style, linewidth=1.4, label=level.label,
+            level.value,
+            color=getattr(theme, level.colour),
+            linestyle=level.style,
+            linewidth=1.4,
+            label=level.label,
             zorder=1,
-        )  # fmt: skip
+        )
     for track in tracks:
         _draw_track(axes, track, theme)
     axes.grid(axis="y", color=theme.grid, linewidth=0.8)
@@ -252,16 +292,29 @@ def dot_plot(
     rows = np.arange(len(names))[::-1]
     figure, axes = _canvas(theme, height=max(HEIGHT * 0.75, 1.2 + 0.32 * len(names)))
     if level is not None:
-        axes.axvline(level.value, color=theme.level, linestyle=level.style, linewidth=1.4, label=level.label, zorder=1)
+        axes.axvline(
+            level.value,
+            color=theme.level,
+            linestyle=level.style,
+            linewidth=1.4,
+            label=level.label,
+            zorder=1,
+        )
     for group in groups:
         colour = getattr(theme, group.colour)
         axes.hlines(rows, group.low, group.high, color=colour, linewidth=2.0, alpha=0.55, zorder=3)
         axes.plot(
-            group.value, rows, linestyle="none", marker="o" if group.filled else "D",
-            markersize=7 if group.filled else 5.5, markeredgecolor=colour, markeredgewidth=1.6,
-            markerfacecolor=colour if group.filled else theme.surface, label=group.label,
+            group.value,
+            rows,
+            linestyle="none",
+            marker="o" if group.filled else "D",
+            markersize=7 if group.filled else 5.5,
+            markeredgecolor=colour,
+            markeredgewidth=1.6,
+            markerfacecolor=colour if group.filled else theme.surface,
+            label=group.label,
             zorder=4 if group.filled else 5,
-        )  # fmt: skip
+        )
     axes.set_yticks(rows, [short(name) for name in names])
     _plain(axes.get_yticklabels())
     axes.tick_params(axis="y", labelcolor=theme.ink)

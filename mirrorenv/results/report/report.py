@@ -1,7 +1,7 @@
 """The report of a run: pictures in ``plots/`` and one page that holds everything.
 
-The page is made from whatever the run folder holds. What is missing is left out and named; what is damaged is an
-error, because a report of half-read numbers would be worse than none.
+The page is made from whatever the run folder holds. What is missing is left out and named; what is
+damaged is an error, because a report of half-read numbers would be worse than none.
 """
 
 from __future__ import annotations
@@ -33,15 +33,20 @@ from mirrorenv.results.runs.run_folder import RunFolder
 __all__ = ["write_report"]
 
 LEADS = {
-    "Recognition": "Can the observers say whose trajectory it was, and how close do they come to the best possible?",
+    "Recognition": "Can the observers say whose trajectory it was, and how close do they come to "
+    "the best possible?",
     "Agent by agent": "The latest evaluation, agent by agent.",
-    "Where it comes from": "When in an episode the evidence arrives, and how much a simple reader already sees.",
+    "Where it comes "
+    "from": "When in an episode the evidence arrives, and how much a simple reader already sees.",
     "What it costs": "The world's reward and the mirror's reward, kept apart.",
-    "Can it be trusted?": "Two checks: nothing may know more than the limit allows, and identities should settle.",
+    "Can it be trusted?": "Two checks: nothing may know more than the limit allows, and identities "
+    "should settle.",
 }
 
 
-def write_report(run_path: str | os.PathLike[str], weight0: str | os.PathLike[str] | None = None) -> Path:
+def write_report(
+    run_path: str | os.PathLike[str], weight0: str | os.PathLike[str] | None = None
+) -> Path:
     """Write ``report.html`` and ``plots/*.png`` into a run folder.
 
     Args:
@@ -57,7 +62,9 @@ def write_report(run_path: str | os.PathLike[str], weight0: str | os.PathLike[st
     run = RunFolder.open(run_path)
     record = Record.of(run.evaluations(), run.metrics())
     other_run = None if weight0 is None else RunFolder.open(weight0)
-    other = None if other_run is None else Record.of(other_run.evaluations(), name="mirror weight 0")
+    other = (
+        None if other_run is None else Record.of(other_run.evaluations(), name="mirror weight 0")
+    )
     missing = _shortcomings(run, record)
     if other_run is not None:
         missing += _differences(run, other_run)
@@ -69,7 +76,9 @@ def write_report(run_path: str | os.PathLike[str], weight0: str | os.PathLike[st
     body += [_chart_section(run, heading, made, record) for heading, made in charts.items()]
     body.append(section("All figures", score_table(record) + row_by_row(record)))
     body += [limits_of_the_page(), configuration(run), _footer(run)]
-    return atomic_write_text(run.report_path, document(f"{_world(run)}: mirrorenv report", "\n".join(body)))
+    return atomic_write_text(
+        run.report_path, document(f"{_world(run)}: mirrorenv report", "\n".join(body))
+    )
 
 
 def _world(run: RunFolder) -> str:
@@ -81,15 +90,21 @@ def _world(run: RunFolder) -> str:
 
 
 def _header(run: RunFolder, record: Record, other: Record | None) -> str:
-    facts = [f"{record.num_agents} agents" if record.num_agents else "", f"seed {run.info.get('seed')}"]
+    facts = [
+        f"{record.num_agents} agents" if record.num_agents else "",
+        f"seed {run.info.get('seed')}",
+    ]
     if record.episodes:
         facts.append(f"{steps(record.episodes)} evaluation episodes")
     first, *rest = headline(record, other)
     status = run.status if run.status in ("running", "finished", "failed") else "unknown"
     return (
-        f'<header><p class="kicker">mirrorenv report, {escape(", ".join(fact for fact in facts if fact))}'
-        f'<span class="badge {status}">{escape(run.status)}</span></p><h1>{escape(_world(run))}</h1>'
-        f'<p class="headline"><strong>{escape(first, 2000)}</strong> {escape(" ".join(rest), 2000)}</p></header>'
+        '<header><p class="kicker">mirrorenv report, '
+        f"{escape(', '.join(fact for fact in facts if fact))}"
+        '<span class="badge '
+        f'{status}">{escape(run.status)}</span></p><h1>{escape(_world(run))}</h1>'
+        f'<p class="headline"><strong>{escape(first, 2000)}</strong> '
+        f"{escape(' '.join(rest), 2000)}</p></header>"
     )
 
 
@@ -97,7 +112,10 @@ def _footer(run: RunFolder) -> str:
     versions = run.info.get("versions")
     made_with = versions.get("mirrorenv", "unknown") if isinstance(versions, dict) else "unknown"
     folder = escape(run.path.resolve().name)
-    return f"<footer>Written by mirrorenv from {folder}; the run used mirrorenv {escape(made_with)}.</footer>"
+    return (
+        f"<footer>Written by mirrorenv from {folder}; the run used mirrorenv "
+        f"{escape(made_with)}.</footer>"
+    )
 
 
 def _shortcomings(run: RunFolder, record: Record) -> list[str]:
@@ -106,7 +124,10 @@ def _shortcomings(run: RunFolder, record: Record) -> list[str]:
     if run.status == "failed":
         said.append(f"Training failed: {run.info.get('reason') or 'no reason was written down'}.")
     elif run.status != "finished":
-        said.append("Training had not finished when this page was written; the figures are of the latest evaluation.")
+        said.append(
+            "Training had not finished when this page was written; the figures are of the latest "
+            "evaluation."
+        )
     if record.dropped:
         said.append(f"{record.dropped} rows without a usable env_steps were left out.")
     if not record.metrics:
@@ -115,24 +136,36 @@ def _shortcomings(run: RunFolder, record: Record) -> list[str]:
         said.append("There are no evaluations (evaluations.jsonl).")
         return said
     if not record.before:
-        said.append("There is no evaluation before training (iteration 0), so nothing shows where the agents started.")
+        said.append(
+            "There is no evaluation before training (iteration 0), so nothing shows where the "
+            "agents started."
+        )
     for reader, name in (("learned", "of the learned observers"), ("limit", "of the exact limit")):
         if record.series(reader, "top1") is None and record.series(reader, "information") is None:
             said.append(f"The evaluations hold no figures {name}.")
     if not record.limit_holds:
         reason = str(record.last.get("limit_reason") or "agents are not exchangeable in it")
-        said.append(f"The limit is not exact in this world ({reason}): being above or below it proves nothing.")
+        said.append(
+            f"The limit is not exact in this world ({reason}): being above or below it proves "
+            "nothing."
+        )
     if record.num_agents and record.lineup_size and record.lineup_size < record.num_agents:
         said.append(
-            f"An observer was shown a neighbourhood: itself and the {record.lineup_size - 1} nearest of "
-            f"{record.num_agents} agents. Where this page says N of a lineup, for chance and log N, it is "
-            f"{record.lineup_size}. The exact limit also knows what being shown gives away, which observers that read "
+            f"An observer was shown a neighbourhood: itself and the {record.lineup_size - 1} "
+            "nearest of "
+            f"{record.num_agents} agents. Where this page says N of a lineup, for chance and log "
+            "N, it is "
+            f"{record.lineup_size}. The exact limit also knows what being shown gives away, which "
+            "observers that read "
             "trajectory by trajectory cannot; “policies without places” is the limit without it."
         )
     if len(record.evaluations) == 1:
         said.append("There is one evaluation only: lines over training are single points.")
     if record.num_agents is None:
-        said.append("The evaluations do not say how many agents there are, so chance and log N are not drawn.")
+        said.append(
+            "The evaluations do not say how many agents there are, so chance and log N are not "
+            "drawn."
+        )
     return said
 
 
@@ -148,11 +181,16 @@ def _differences(run: RunFolder, other: RunFolder) -> list[str]:
     keys = sorted(key for key in {*mine, *its} - {"mirror.weight"} if mine.get(key) != its.get(key))
     if keys:
         shown = ", ".join(keys[:8]) + (f" and {len(keys) - 8} more" if len(keys) > 8 else "")
-        said.append(f"The run drawn as mirror weight 0 differs from this one in more than the weight: {shown}.")
+        said.append(
+            "The run drawn as mirror weight 0 differs from this one in more than the weight: "
+            f"{shown}."
+        )
     return said
 
 
-def _charts(record: Record, other: Record | None) -> tuple[dict[str, list[tuple[str, Chart]]], list[str]]:
+def _charts(
+    record: Record, other: Record | None
+) -> tuple[dict[str, list[tuple[str, Chart]]], list[str]]:
     """The charts that can be drawn, by section, and in words what is absent for the others."""
     made: dict[str, list[tuple[str, Chart]]] = {}
     absent: list[str] = []
@@ -167,16 +205,21 @@ def _charts(record: Record, other: Record | None) -> tuple[dict[str, list[tuple[
 
 
 def _clear_plots(run: RunFolder) -> None:
-    """An empty place for the pictures: one left from an earlier report would pass for part of this one."""
+    """An empty place for the pictures: one left from an earlier report would pass for part of this
+    one."""
     try:
         run.plots_path.mkdir(exist_ok=True)
         for name in (name for entries in CHARTS.values() for name, _, _ in entries):
             (run.plots_path / f"{name}.png").unlink(missing_ok=True)
     except OSError as error:
-        raise RunFolderError(f"cannot write to {run.plots_path}: {error.strerror}; check the folder") from error
+        raise RunFolderError(
+            f"cannot write to {run.plots_path}: {error.strerror}; check the folder"
+        ) from error
 
 
-def _chart_section(run: RunFolder, heading: str, made: list[tuple[str, Chart]], record: Record) -> str:
+def _chart_section(
+    run: RunFolder, heading: str, made: list[tuple[str, Chart]], record: Record
+) -> str:
     shown = []
     for name, chart in made:
         light, dark = png(chart.draw(LIGHT)), png(chart.draw(DARK))
@@ -194,15 +237,28 @@ def _e_value_sentence(record: Record) -> str:
         return ""
     count, most = len(series.value), float(series.value.max())
     threshold = log_e_threshold(ALPHA, count)
-    above = [steps(step) for step, value in zip(series.steps, series.value, strict=True) if value >= threshold]
-    tested = f"log e-value at most {plain(most)}, threshold log({count}/{ALPHA:g}) = {plain(threshold)}"
+    above = [
+        steps(step)
+        for step, value in zip(series.steps, series.value, strict=True)
+        if value >= threshold
+    ]
+    tested = (
+        f"log e-value at most {plain(most)}, threshold log({count}/{ALPHA:g}) = {plain(threshold)}"
+    )
     if above and not record.limit_holds:
-        text = f"The learned observers are above the limit, which is not exact in this world ({tested})."
+        text = (
+            "The learned observers are above the limit, which is not exact in this world "
+            f"({tested})."
+        )
     elif above:
         text = (
-            f"The learned observers are above the exact limit after {', '.join(above[:5])} steps ({tested}). "
+            f"The learned observers are above the exact limit after {', '.join(above[:5])} steps "
+            f"({tested}). "
             "Look for a leak or a bug."
         )
     else:
-        text = f"No evidence at any of {count} checkpoints that the learned observers are above the limit ({tested})."
+        text = (
+            f"No evidence at any of {count} checkpoints that the learned observers are above the "
+            f"limit ({tested})."
+        )
     return paragraph(text)

@@ -33,23 +33,68 @@ class ScoreWords(NamedTuple):
 SCORES: dict[str, ScoreWords] = {
     key: ScoreWords(name, share, meaning)
     for key, name, share, meaning in (
-        ("top1", "Recognised (top-1)", True, "share of trajectories attributed to their true author; chance 1/N"),
-        ("exact", "Whole lineup right", True, "share of lineups with every trajectory right; chance 1/N!"),
+        (
+            "top1",
+            "Recognised (top-1)",
+            True,
+            "share of trajectories attributed to their true author; chance 1/N",
+        ),
+        (
+            "exact",
+            "Whole lineup right",
+            True,
+            "share of lineups with every trajectory right; chance 1/N!",
+        ),
         ("expected_right", "Right per lineup", False, "trajectories right in a lineup; chance 1"),
-        ("self_dprime", "Self d-prime", False, "telling one's own trajectory from others', free of bias; chance 0"),
-        ("self_criterion", "Self criterion", False, "bias of saying mine: below 0 too ready, above 0 too reluctant"),
-        ("calibration_error", "Calibration error", True, "gap between stated belief and how often it is right; best 0"),
+        (
+            "self_dprime",
+            "Self d-prime",
+            False,
+            "telling one's own trajectory from others', free of bias; chance 0",
+        ),
+        (
+            "self_criterion",
+            "Self criterion",
+            False,
+            "bias of saying mine: below 0 too ready, above 0 too reluctant",
+        ),
+        (
+            "calibration_error",
+            "Calibration error",
+            True,
+            "gap between stated belief and how often it is right; best 0",
+        ),
         ("brier", "Brier score", False, "squared error of the belief; best 0"),
-        ("information", "Information (nats)", False, "log N + mean log belief in the true author; at most log N"),
-        ("joint_information", "Joint information (nats)", False, "the same for a whole lineup; at most log N!"),
-        ("effective_agents", "Effective agents", False, "exp of the information; chance 1, at most N"),
+        (
+            "information",
+            "Information (nats)",
+            False,
+            "log N + mean log belief in the true author; at most log N",
+        ),
+        (
+            "joint_information",
+            "Joint information (nats)",
+            False,
+            "the same for a whole lineup; at most log N!",
+        ),
+        (
+            "effective_agents",
+            "Effective agents",
+            False,
+            "exp of the information; chance 1, at most N",
+        ),
         (
             "efficiency",
             "Share of the limit",
             True,
             "information over the exact limit's; undefined where that is near 0",
         ),
-        ("self_advantage", "Self-advantage", False, "own recognition minus how well others know me"),
+        (
+            "self_advantage",
+            "Self-advantage",
+            False,
+            "own recognition minus how well others know me",
+        ),
         (
             "time_to_identify",
             "Time to identify (steps)",
@@ -67,7 +112,8 @@ SCORES: dict[str, ScoreWords] = {
 
 
 def plain(value: float, digits: int = 2) -> str:
-    """A number for reading: at most `digits` decimals, fewer from ten on, with a real minus sign."""
+    """A number for reading: at most `digits` decimals, fewer from ten on, with a real minus
+    sign."""
     size = abs(value)
     if size >= 1e6:
         text = f"{value:.2e}"
@@ -126,7 +172,10 @@ def sentence_top1(row: Row, agents: int | None) -> str | None:
     if agents:
         notes.append(f"chance {100 / agents:.3g}{PERCENT}")
     brackets = f" ({'; '.join(notes)})" if notes else ""
-    return f"an agent's trajectory is attributed to its author {percent(found.value)} of the time{brackets}"
+    return (
+        f"an agent's trajectory is attributed to its author {percent(found.value)} of the "
+        f"time{brackets}"
+    )
 
 
 def _verdict(row: Row, agents: int | None) -> str | None:
@@ -155,7 +204,9 @@ def headline(record: Record, weight0: Record | None = None) -> list[str]:
     if not row:
         return ["This run has no evaluation yet, so there is nothing to say about recognition."]
     when = number(row.get("env_steps")) or 0.0
-    opening = "Before training" if row.get("iteration") == 0 else f"After {steps(when)} environment steps"
+    opening = (
+        "Before training" if row.get("iteration") == 0 else f"After {steps(when)} environment steps"
+    )
     told = sentence_top1(row, agents)
     if told is None:
         return [f"{opening}, the evaluation holds no recognition figure."]

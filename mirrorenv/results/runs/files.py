@@ -2,15 +2,17 @@
 
 Three promises, each tested by killing a writer, cutting a file or filling a disk:
 
-* a file written by `atomic_write_text` or `atomic_write_bytes` holds the old content or the new one, never a mixture;
+* a file written by `atomic_write_text` or `atomic_write_bytes` holds the old content or the new
+  one, never a mixture;
 * a file of JSON lines loses at most the one line that was being written, and a reader says so;
-* a folder with a manifest answers any changed byte with an error (against damage; a checksum beside the file is no
-  defence against someone who rewrites both).
+* a folder with a manifest answers any changed byte with an error (against damage; a checksum beside
+  the file is no defence against someone who rewrites both).
 
 Everything that goes wrong with the disk is a `RunFolderError` that names the file.
 
-**Numbers that JSON does not have.** NaN and both infinities are written as ``null``: an undefined figure is a missing
-figure, and every reader of a run folder must cope with missing ones. Reading never brings them back.
+**Numbers that JSON does not have.** NaN and both infinities are written as ``null``: an undefined
+figure is a missing figure, and every reader of a run folder must cope with missing ones. Reading
+never brings them back.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ __all__ = [
 ]
 
 MANIFEST = "manifest.json"
-MAX_BYTES = 1 << 30  # a metrics file of a very long run has some 10 MB; what is a hundred times larger is not ours
+# a metrics file of a very long run has some 10 MB; what is a hundred times larger is not ours
+MAX_BYTES = 1 << 30
 
 
 class JsonLines(NamedTuple):
@@ -65,27 +68,35 @@ class JsonLines(NamedTuple):
 
 @contextmanager
 def _disk(doing: str, path: Path) -> Iterator[None]:
-    """Turn an OSError into a RunFolderError that says what was being done to which file, and what to do."""
+    """Turn an OSError into a RunFolderError that says what was being done to which file, and what
+    to do."""
     try:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free some space and run again" if full else "check that the path exists and is yours to use"
-        raise RunFolderError(f"cannot {doing} {path}: {error.strerror or error}; {remedy}") from error
+        remedy = (
+            "free some space and run again"
+            if full
+            else "check that the path exists and is yours to use"
+        )
+        raise RunFolderError(
+            f"cannot {doing} {path}: {error.strerror or error}; {remedy}"
+        ) from error
 
 
 def to_json(value: Any, where: str = "value") -> Any:
     """A copy of `value` made of what JSON has: dict, list, str, int, float, bool, None.
 
-    NumPy scalars and arrays become numbers and nested lists, tuples become lists, paths become strings, NaN and
-    infinities become None (see the module docstring).
+    NumPy scalars and arrays become numbers and nested lists, tuples become lists, paths become
+    strings, NaN and infinities become None (see the module docstring).
 
     Args:
         value: the thing to write.
         where: its name in messages.
 
     Raises:
-        RunFolderError: for a key that is not a string or a value JSON has no word for; the message names its place.
+        RunFolderError: for a key that is not a string or a value JSON has no word for; the message
+            names its place.
     """
     if value is None or isinstance(value, (bool, str)):
         return value
@@ -100,11 +111,15 @@ def to_json(value: Any, where: str = "value") -> Any:
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
-                raise RunFolderError(f"{where} has the key {key!r}, which is not a string; JSON needs string keys")
+                raise RunFolderError(
+                    f"{where} has the key {key!r}, which is not a string; JSON needs string keys"
+                )
         return {key: to_json(item, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [to_json(item, f"{where}[{index}]") for index, item in enumerate(value)]
-    raise RunFolderError(f"{where} is a {type(value).__name__}, which cannot be written as JSON; convert it first")
+    raise RunFolderError(
+        f"{where} is a {type(value).__name__}, which cannot be written as JSON; convert it first"
+    )
 
 
 def _refuse_constant(name: str) -> Any:
@@ -131,7 +146,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
-    """Write every byte. The first call takes all of them except on a full disk, where the second raises."""
+    """Write every byte. The first call takes all of them except on a full disk, where the second
+    raises."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -140,17 +156,20 @@ def _write_all(descriptor: int, data: bytes) -> None:
 def atomic_write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
     """Write a file so that a crash leaves the old content or the new one.
 
-    A temporary file in the same folder is written and synced, then renamed over `path`, then the folder is synced.
-    A reader never sees the temporary file under the name `path`; a killed writer may leave ``.<name>.<hex>.tmp``.
+    A temporary file in the same folder is written and synced, then renamed over `path`, then the
+    folder is synced. A reader never sees the temporary file under the name `path`; a killed writer
+    may leave ``.<name>.<hex>.tmp``.
 
     Raises:
-        RunFolderError: if the disk is full or the folder cannot be written; the old file is then untouched.
+        RunFolderError: if the disk is full or the folder cannot be written; the old file is then
+            untouched.
     """
     return atomic_write_parts(path, (data,))
 
 
 def atomic_write_parts(path: str | os.PathLike[str], parts: Iterable[bytes]) -> Path:
-    """`atomic_write_bytes` of a file that is too long to be held: its parts are written one after the other.
+    """`atomic_write_bytes` of a file that is too long to be held: its parts are written one after
+    the other.
 
     Args:
         path: the file.
@@ -160,7 +179,9 @@ def atomic_write_parts(path: str | os.PathLike[str], parts: Iterable[bytes]) -> 
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with _disk("write", path):
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+            descriptor = os.open(
+                temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
+            )
             try:
                 for part in parts:
                     _write_all(descriptor, part)
@@ -183,13 +204,17 @@ def atomic_write_text(path: str | os.PathLike[str], text: str) -> Path:
 
 def atomic_write_json(path: str | os.PathLike[str], value: Any) -> Path:
     """`atomic_write_text` of indented JSON, through `to_json`."""
-    return atomic_write_text(path, json.dumps(to_json(value, Path(path).name), indent=2, allow_nan=False) + "\n")
+    return atomic_write_text(
+        path, json.dumps(to_json(value, Path(path).name), indent=2, allow_nan=False) + "\n"
+    )
 
 
 def _read_bytes(path: Path) -> bytes:
     with _disk("read", path):
         if path.stat().st_size > MAX_BYTES:
-            raise RunFolderError(f"{path} is larger than {MAX_BYTES} bytes; no file of a run folder is")
+            raise RunFolderError(
+                f"{path} is larger than {MAX_BYTES} bytes; no file of a run folder is"
+            )
         return path.read_bytes()
 
 
@@ -203,7 +228,9 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         value = _parse(_read_bytes(path).decode("utf-8"))
     except ValueError as error:
-        raise RunFolderError(f"{path} is damaged ({error}); restore it or start the run in a new folder") from error
+        raise RunFolderError(
+            f"{path} is damaged ({error}); restore it or start the run in a new folder"
+        ) from error
     if not isinstance(value, dict):
         raise RunFolderError(f"{path} holds a {type(value).__name__} where a JSON object belongs")
     return value
@@ -217,8 +244,8 @@ def _parse_row(line: bytes) -> dict[str, Any]:
 
 
 def _is_row(line: bytes) -> bool:
-    # The text of an object ends with its closing brace, so no true prefix of it parses: if the last line parses,
-    # only its newline was lost.
+    # The text of an object ends with its closing brace, so no true prefix of it parses: if the last
+    # line parses, only its newline was lost.
     with suppress(ValueError):
         _parse_row(line)
         return True
@@ -238,8 +265,8 @@ def append_jsonl(path: str | os.PathLike[str], row: Mapping[str, Any]) -> None:
 def append_jsonl_rows(path: str | os.PathLike[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Append rows, one line each, in a single write, synced once. One writer at a time.
 
-    An unfinished last line of a killed writer is removed first, so that the file stays readable. A write that fails
-    half way (disk full) is taken back.
+    An unfinished last line of a killed writer is removed first, so that the file stays readable. A
+    write that fails half way (disk full) is taken back.
 
     Args:
         path: the file; made if it does not exist.
@@ -251,7 +278,9 @@ def append_jsonl_rows(path: str | os.PathLike[str], rows: Iterable[Mapping[str, 
     path = Path(path)
     line = json_lines(rows).encode("ascii")
     with _disk("append to", path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+        descriptor = os.open(
+            path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666
+        )
         try:
             line = _mend_tail(descriptor) + line
             size = os.fstat(descriptor).st_size
@@ -286,8 +315,8 @@ def _mend_tail(descriptor: int) -> bytes:
 def read_jsonl(path: str | os.PathLike[str]) -> JsonLines:
     """Every row of a file of JSON lines.
 
-    Exactly one kind of damage is forgiven, the one a killed writer leaves: a last line without its newline that does
-    not parse. It is left out and its length reported. A missing file has no rows.
+    Exactly one kind of damage is forgiven, the one a killed writer leaves: a last line without its
+    newline that does not parse. It is left out and its length reported. A missing file has no rows.
 
     Raises:
         RunFolderError: for anything else that is not an object a line; the message names the line.
@@ -302,7 +331,8 @@ def read_jsonl(path: str | os.PathLike[str]) -> JsonLines:
             rows.append(_parse_row(line))
         except ValueError as error:
             raise RunFolderError(
-                f"{path}, line {number}: damaged ({error}); restore the file, or remove that line by hand"
+                f"{path}, line {number}: damaged ({error}); restore the file, or remove that line "
+                "by hand"
             ) from error
     if last and _is_row(last):
         return JsonLines([*rows, _parse_row(last)], 0)
@@ -321,7 +351,8 @@ def write_manifest(folder: str | os.PathLike[str], names: Iterable[str] | None =
 
     Args:
         folder: an existing folder.
-        names: files relative to it, with ``/``; by default every file below it except the manifest itself.
+        names: files relative to it, with ``/``; by default every file below it except the manifest
+            itself.
 
     Returns:
         Path of the manifest.
@@ -329,7 +360,9 @@ def write_manifest(folder: str | os.PathLike[str], names: Iterable[str] | None =
     folder = Path(folder)
     if names is None:
         files = (path for path in folder.rglob("*") if path.is_file())
-        names = (name for path in files if (name := path.relative_to(folder).as_posix()) != MANIFEST)
+        names = (
+            name for path in files if (name := path.relative_to(folder).as_posix()) != MANIFEST
+        )
     entries = {name: _entry(folder / name) for name in sorted(names)}
     return atomic_write_json(folder / MANIFEST, {"algorithm": "sha256", "files": entries})
 
@@ -339,7 +372,9 @@ def _entry(path: Path) -> dict[str, Any]:
         return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
-def verify_manifest(folder: str | os.PathLike[str], error: type[MirrorError] = CheckpointError) -> tuple[str, ...]:
+def verify_manifest(
+    folder: str | os.PathLike[str], error: type[MirrorError] = CheckpointError
+) -> tuple[str, ...]:
     """Check every file that the manifest of `folder` names.
 
     Args:
@@ -361,7 +396,9 @@ def verify_manifest(folder: str | os.PathLike[str], error: type[MirrorError] = C
             raise RunFolderError(f"{folder / MANIFEST} is not a sha256 manifest")
         for name, expected in entries.items():
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                raise RunFolderError(f"{folder / MANIFEST} names '{name}', which lies outside the folder")
+                raise RunFolderError(
+                    f"{folder / MANIFEST} names '{name}', which lies outside the folder"
+                )
             found = _entry(folder / name)
             if found != expected:
                 raise RunFolderError(f"{folder / name} does not match its checksum")

@@ -1,7 +1,8 @@
 """Reading evaluations that may be incomplete.
 
-The rows of a run folder are input like any other: keys may be missing, figures null, lists of the wrong shape. The
-readers here return a typed value or None and never raise, so that a report can be made of whatever is there.
+The rows of a run folder are input like any other: keys may be missing, figures null, lists of the
+wrong shape. The readers here return a typed value or None and never raise, so that a report can be
+made of whatever is there.
 
 Shape legend: N agents, J observers, T time steps.
 """
@@ -31,7 +32,8 @@ class Quantity(NamedTuple):
 
 
 class Series(NamedTuple):
-    """A figure against environment steps, each array of shape (evaluations,); `low` and `high` NaN where unknown."""
+    """A figure against environment steps, each array of shape (evaluations,); `low` and `high` NaN
+    where unknown."""
 
     steps: Array
     value: Array
@@ -67,7 +69,9 @@ def figure(row: Any, *keys: str) -> Quantity | None:
     if value is None:
         return None
     low, high = number(dig(found, "low")), number(dig(found, "high"))
-    return Quantity(value) if low is None or high is None or low > high else Quantity(value, low, high)
+    return (
+        Quantity(value) if low is None or high is None or low > high else Quantity(value, low, high)
+    )
 
 
 def curve(row: Any, *keys: str) -> Array | None:
@@ -75,7 +79,9 @@ def curve(row: Any, *keys: str) -> Array | None:
     found = dig(row, *keys)
     if not isinstance(found, Sequence) or isinstance(found, str):
         return None
-    values = np.array([math.nan if (item := number(entry)) is None else item for entry in found], dtype=np.float64)
+    values = np.array(
+        [math.nan if (item := number(entry)) is None else item for entry in found], dtype=np.float64
+    )
     return values if np.isfinite(values).any() else None
 
 
@@ -94,7 +100,10 @@ def matrix(row: Any, *keys: str) -> Array | None:
     if not isinstance(found, Sequence) or isinstance(found, str) or not found:
         return None
     rows = [curve({"row": entry}, "row") for entry in found]
-    if any(entry is None for entry in rows) or len({len(entry) for entry in rows if entry is not None}) != 1:
+    if (
+        any(entry is None for entry in rows)
+        or len({len(entry) for entry in rows if entry is not None}) != 1
+    ):
         return None
     return np.stack([entry for entry in rows if entry is not None])
 
@@ -116,10 +125,14 @@ class Record:
     dropped: int = 0
 
     @classmethod
-    def of(cls, evaluations: Sequence[Any], metrics: Sequence[Any] = (), name: str = "this run") -> Record:
+    def of(
+        cls, evaluations: Sequence[Any], metrics: Sequence[Any] = (), name: str = "this run"
+    ) -> Record:
         """Sort rows and leave out those that cannot be placed."""
         placed, measured = _placed(evaluations), _placed(metrics)
-        return cls(placed, measured, name, len(evaluations) + len(metrics) - len(placed) - len(measured))
+        return cls(
+            placed, measured, name, len(evaluations) + len(metrics) - len(placed) - len(measured)
+        )
 
     @property
     def last(self) -> Row:
@@ -138,7 +151,8 @@ class Record:
 
     @property
     def lineup_size(self) -> int | None:
-        """Trajectories in a lineup, by which chance and log N are drawn: N, unless a neighbourhood is shown."""
+        """Trajectories in a lineup, by which chance and log N are drawn: N, unless a neighbourhood
+        is shown."""
         return self._whole("lineup_size", 1) or self.num_agents
 
     @property
@@ -153,7 +167,8 @@ class Record:
 
     @property
     def limit_holds(self) -> bool:
-        """Whether the limit is the exact one; False where an evaluation says that this world does not allow it."""
+        """Whether the limit is the exact one; False where an evaluation says that this world does
+        not allow it."""
         return all(row.get("limit_valid") is not False for row in self.evaluations)
 
     @property
@@ -178,7 +193,9 @@ class Record:
 
 
 def _placed(rows: Sequence[Any]) -> list[Row]:
-    kept = [row for row in rows if isinstance(row, Mapping) and number(row.get("env_steps")) is not None]
+    kept = [
+        row for row in rows if isinstance(row, Mapping) and number(row.get("env_steps")) is not None
+    ]
     return sorted(kept, key=lambda row: float(row["env_steps"]))
 
 
@@ -187,6 +204,9 @@ def _series(rows: Sequence[Row], read: Callable[[Row], Quantity | None]) -> Seri
     if not points:
         return None
     nan = math.nan
-    table = [(step, f.value, nan if f.low is None else f.low, nan if f.high is None else f.high) for step, f in points]
+    table = [
+        (step, f.value, nan if f.low is None else f.low, nan if f.high is None else f.high)
+        for step, f in points
+    ]
     steps, value, low, high = np.array(table, dtype=np.float64).T
     return Series(steps, value, low, high)

@@ -64,7 +64,8 @@ def first_difference(
         prefix: dotted place of both objects.
 
     Returns:
-        (dotted key, old value, new value), ``"(absent)"`` standing for a missing one; None if they agree.
+        (dotted key, old value, new value), ``"(absent)"`` standing for a missing one; None if they
+        agree.
     """
     ignored = frozenset(ignore)
     for key in sorted({*old, *new}):
@@ -87,8 +88,10 @@ class RunFolder:
     Attributes:
         path: the folder.
         config: the resolved configuration, as read back from JSON.
-        info: what ``run.json`` holds: format, seed, versions, git, device, created, ended, status, reason.
-        notes: what a reader should know about this folder, e.g. that an unfinished last line was left out.
+        info: what ``run.json`` holds: format, seed, versions, git, device, created, ended, status,
+            reason.
+        notes: what a reader should know about this folder, e.g. that an unfinished last line was
+            left out.
     """
 
     def __init__(self, path: Path, config: dict[str, Any], info: dict[str, Any]) -> None:
@@ -113,13 +116,15 @@ class RunFolder:
             config: the resolved configuration; anything `to_json` takes.
             seed: the run's seed.
             device: where the training runs, in words, e.g. ``"cpu, 2 threads"``.
-            if_exists: when the folder already holds a run: ``"refuse"``; ``"resume"`` keeps everything and asks for
-                the same configuration and seed; ``"overwrite"`` deletes the old run's files (and no others).
-            may_differ: dotted configuration keys that a resumed run may change, e.g. ``"total_steps"``.
+            if_exists: when the folder already holds a run: ``"refuse"``; ``"resume"`` keeps
+                everything and asks for the same configuration and seed; ``"overwrite"`` deletes the
+                old run's files (and no others).
+            may_differ: dotted configuration keys that a resumed run may change, e.g.
+                ``"total_steps"``.
 
         Raises:
-            RunFolderError: if the folder holds another run (the message names the first differing key), or something
-                that is not a run.
+            RunFolderError: if the folder holds another run (the message names the first differing
+                key), or something that is not a run.
         """
         path = Path(path)
         wanted = to_json(config, "config")
@@ -130,11 +135,15 @@ class RunFolder:
                 raise RunFolderError(_refusal(path, wanted, seed))
             _remove_run(path)
         elif path.exists() and not _only_begun(path, wanted):
-            raise RunFolderError(f"{path} exists and is not a run folder; choose a new or empty folder")
+            raise RunFolderError(
+                f"{path} exists and is not a run folder; choose a new or empty folder"
+            )
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunFolderError(f"cannot make {path}: {error.strerror}; choose a folder you may write to") from error
+            raise RunFolderError(
+                f"cannot make {path}: {error.strerror}; choose a folder you may write to"
+            ) from error
         info = {
             "format": FORMAT,
             "seed": int(seed),
@@ -159,14 +168,20 @@ class RunFolder:
         """
         path = Path(path)
         if not (path / RUN).is_file():
-            raise RunFolderError(f"{path} is not a run folder (no {RUN}); give the folder that a training run wrote")
+            raise RunFolderError(
+                f"{path} is not a run folder (no {RUN}); give the folder that a training run wrote"
+            )
         info, config = read_json(path / RUN), read_json(path / CONFIG)
         if not isinstance(info.get("format"), int) or info["format"] > FORMAT:
-            raise RunFolderError(f"{path / RUN} has format {info.get('format')!r}; this version reads up to {FORMAT}")
+            raise RunFolderError(
+                f"{path / RUN} has format {info.get('format')!r}; this version reads up to {FORMAT}"
+            )
         return cls(path, config, info)
 
     @classmethod
-    def _resume(cls, path: Path, wanted: dict[str, Any], seed: int, may_differ: Iterable[str]) -> RunFolder:
+    def _resume(
+        cls, path: Path, wanted: dict[str, Any], seed: int, may_differ: Iterable[str]
+    ) -> RunFolder:
         run = cls.open(path)
         difference = _run_difference(run, wanted, seed, may_differ)
         if difference is not None:
@@ -227,14 +242,16 @@ class RunFolder:
         plain = _checked(row, "a row of metrics")
         for key, value in plain.items():
             if isinstance(value, (dict, list)):
-                raise RunFolderError(f"metric '{key}' is not a scalar; nested figures belong in an evaluation")
+                raise RunFolderError(
+                    f"metric '{key}' is not a scalar; nested figures belong in an evaluation"
+                )
         append_jsonl(self.path / METRICS, plain)
 
     def log_evaluation(self, row: Mapping[str, Any]) -> None:
         """Append one evaluation; ``iteration`` and ``env_steps`` must be among its keys.
 
-        An infinite ``log_e_value`` is kept as +-1e9: as the null that other infinities become, the strongest sign of
-        a leak would read as a figure nobody measured.
+        An infinite ``log_e_value`` is kept as +-1e9: as the null that other infinities become, the
+        strongest sign of a leak would read as a figure nobody measured.
 
         Raises:
             RunFolderError: for a missing key, a value that is not JSON or a full disk.
@@ -260,7 +277,8 @@ class RunFolder:
         return lines.rows
 
     def rewind(self, env_steps: int) -> None:
-        """Drop the rows after a checkpoint, so that a run resumed from it does not log the same steps twice.
+        """Drop the rows after a checkpoint, so that a run resumed from it does not log the same
+        steps twice.
 
         Args:
             env_steps: rows with more environment steps go.
@@ -281,8 +299,9 @@ class RunFolder:
     def new_checkpoint(self, env_steps: int) -> Iterator[Path]:
         """Write a checkpoint whole or not at all.
 
-        Yields an empty folder to write into. On leaving, the manifest is written and the folder takes its name;
-        after an error nothing remains. An older checkpoint of the same step is replaced.
+        Yields an empty folder to write into. On leaving, the manifest is written and the folder
+        takes its name; after an error nothing remains. An older checkpoint of the same step is
+        replaced.
         """
         target = self.checkpoint_path(env_steps)
         partial = target.with_name(f".{target.name}.partial")
@@ -295,7 +314,9 @@ class RunFolder:
                 shutil.rmtree(target)
             partial.rename(target)
         except OSError as error:
-            raise RunFolderError(f"cannot write {target}: {error.strerror or error}; free some space") from error
+            raise RunFolderError(
+                f"cannot write {target}: {error.strerror or error}; free some space"
+            ) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -361,7 +382,8 @@ def _refusal(path: Path, wanted: Mapping[str, Any], seed: int) -> str:
 
 
 def _remove_run(path: Path) -> None:
-    """Delete what a run writes and nothing else; run.json goes last, so that a crash leaves a known run folder."""
+    """Delete what a run writes and nothing else; run.json goes last, so that a crash leaves a known
+    run folder."""
     try:
         for name in sorted(OWN, key=lambda name: name == RUN):
             target = path / name
@@ -370,4 +392,6 @@ def _remove_run(path: Path) -> None:
             else:
                 target.unlink(missing_ok=True)
     except OSError as error:
-        raise RunFolderError(f"cannot remove the old run in {path}: {error.strerror}; choose another folder") from error
+        raise RunFolderError(
+            f"cannot remove the old run in {path}: {error.strerror}; choose another folder"
+        ) from error

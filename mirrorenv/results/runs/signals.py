@@ -15,7 +15,8 @@ __all__ = ["terminable"]
 
 @contextmanager
 def terminable(again: str) -> Iterator[None]:
-    """SIGTERM as an error, so that a run's folder can put it down. Does nothing outside the main thread.
+    """SIGTERM as an error, so that a run's folder can put it down. Does nothing outside the main
+    thread.
 
     Args:
         again: what the message ends with: how the run goes on.

@@ -1,4 +1,5 @@
-"""What a run was made with: package versions and the commit of the source, without importing anything heavy."""
+"""What a run was made with: package versions and the commit of the source, without importing
+anything heavy."""
 
 from __future__ import annotations
 
@@ -12,12 +13,26 @@ import mirrorenv
 
 __all__ = ["git_state", "installed_versions"]
 
-PACKAGES = ("numpy", "scipy", "gymnasium", "pettingzoo", "torch", "ray", "stable-baselines3", "safetensors")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "gymnasium",
+    "pettingzoo",
+    "torch",
+    "ray",
+    "stable-baselines3",
+    "safetensors",
+)
 
 
 def installed_versions() -> dict[str, str]:
-    """Versions of Python, this package and what it may compute with; a package that is not installed is left out."""
-    found = {"python": platform.python_version(), "platform": platform.platform(), "mirrorenv": mirrorenv.__version__}
+    """Versions of Python, this package and what it may compute with; a package that is not
+    installed is left out."""
+    found = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "mirrorenv": mirrorenv.__version__,
+    }
     for name in PACKAGES:
         try:
             found[name] = version(name)
@@ -29,17 +44,20 @@ def installed_versions() -> dict[str, str]:
 def _git(*arguments: str) -> str | None:
     source = Path(mirrorenv.__file__).resolve().parent
     try:
-        done = subprocess.run(["git", "-C", str(source), *arguments], capture_output=True, text=True, timeout=10)
+        done = subprocess.run(
+            ["git", "-C", str(source), *arguments], capture_output=True, text=True, timeout=10
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
 
 
 def git_state() -> dict[str, Any] | None:
-    """Commit of the package's source and whether it was changed since: ``{"commit": str, "dirty": bool}``.
+    """Commit of the package's source and whether it was changed since: ``{"commit": str, "dirty":
+    bool}``.
 
-    None outside a git checkout, and for a package installed inside somebody else's checkout, whose commit would say
-    nothing about this source.
+    None outside a git checkout, and for a package installed inside somebody else's checkout, whose
+    commit would say nothing about this source.
     """
     if not _git("ls-files", "__init__.py"):
         return None

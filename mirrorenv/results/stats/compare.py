@@ -1,8 +1,8 @@
 """Several runs side by side: seeds and conditions, with intervals over seeds.
 
-The seed is the unit here. Each run gives one number, read at its last evaluation (or at a step count fixed
-beforehand), never at its best one. A run that has not finished is an error and not a gap: leaving out the seeds that
-went wrong is the easiest way to a good average.
+The seed is the unit here. Each run gives one number, read at its last evaluation (or at a step
+count fixed beforehand), never at its best one. A run that has not finished is an error and not a
+gap: leaving out the seeds that went wrong is the easiest way to a good average.
 
 Shape legend: S seeds.
 """
@@ -25,7 +25,16 @@ from mirrorenv.results.report.words import plain
 from mirrorenv.results.runs.record import Record, Row, figure, flatten
 from mirrorenv.results.runs.run_folder import RunFolder
 
-__all__ = ["Paired", "RunResult", "Summary", "format_table", "paired", "read_results", "summarise", "varying_keys"]
+__all__ = [
+    "Paired",
+    "RunResult",
+    "Summary",
+    "format_table",
+    "paired",
+    "read_results",
+    "summarise",
+    "varying_keys",
+]
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,8 @@ class RunResult:
     row: Row
 
     def value(self, key: str) -> float | None:
-        """The figure under a dotted key of the evaluation, e.g. ``"learned.top1"``; None if it is missing or null."""
+        """The figure under a dotted key of the evaluation, e.g. ``"learned.top1"``; None if it is
+        missing or null."""
         found = figure(self.row, *key.split("."))
         return None if found is None else found.value
 
@@ -97,13 +107,17 @@ class Paired:
 
 
 def read_results(
-    paths: Iterable[str | os.PathLike[str]], *, at_steps: int | None = None, allow_unfinished: bool = False
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    at_steps: int | None = None,
+    allow_unfinished: bool = False,
 ) -> list[RunResult]:
     """Read runs for a comparison.
 
     Args:
         paths: run folders.
-        at_steps: read the latest evaluation at or before this many environment steps; by default the last one.
+        at_steps: read the latest evaluation at or before this many environment steps; by default
+            the last one.
         allow_unfinished: also take runs that are running or failed.
 
     Raises:
@@ -115,13 +129,16 @@ def read_results(
 def _read(run: RunFolder, at_steps: int | None, allow_unfinished: bool) -> RunResult:
     if run.status != "finished" and not allow_unfinished:
         raise RunFolderError(
-            f"{run.path} is {run.status}, not finished; finish it, or allow unfinished runs and say so beside the table"
+            f"{run.path} is {run.status}, not finished; finish it, or allow unfinished runs and "
+            "say so beside the table"
         )
     rows = Record.of(run.evaluations()).evaluations
     rows = [row for row in rows if at_steps is None or row["env_steps"] <= at_steps]
     seed = run.info.get("seed")
     if not rows:
-        raise RunFolderError(f"{run.path} has no evaluation to read; run it longer or leave it out of the list")
+        raise RunFolderError(
+            f"{run.path} has no evaluation to read; run it longer or leave it out of the list"
+        )
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise RunFolderError(f"{run.path} does not say its seed in run.json")
     return RunResult(run.path, seed, dict(flatten(run.config)), rows[-1])
@@ -130,14 +147,20 @@ def _read(run: RunFolder, at_steps: int | None, allow_unfinished: bool) -> RunRe
 def varying_keys(results: Sequence[RunResult]) -> tuple[str, ...]:
     """Configuration keys in which the runs differ, without seeds."""
     keys = {key for result in results for key in result.settings if key.split(".")[-1] != "seed"}
-    return tuple(key for key in sorted(keys) if len({repr(result.settings.get(key)) for result in results}) > 1)
+    return tuple(
+        key
+        for key in sorted(keys)
+        if len({repr(result.settings.get(key)) for result in results}) > 1
+    )
 
 
 def _condition(result: RunResult, by: Sequence[str]) -> str:
     return ", ".join(f"{key}={result.settings.get(key)}" for key in by) or "all runs"
 
 
-def _grouped(results: Sequence[RunResult], by: Sequence[str] | None) -> dict[str, dict[int, RunResult]]:
+def _grouped(
+    results: Sequence[RunResult], by: Sequence[str] | None
+) -> dict[str, dict[int, RunResult]]:
     """Runs by condition and seed, conditions in order of appearance."""
     keys = varying_keys(results) if by is None else by
     groups: dict[str, dict[int, RunResult]] = {}
@@ -146,13 +169,16 @@ def _grouped(results: Sequence[RunResult], by: Sequence[str] | None) -> dict[str
         first = group.setdefault(result.seed, result)
         if first is not result:
             raise RunFolderError(
-                f"{first.path} and {result.path} are both seed {result.seed} of {_condition(result, keys)}; "
+                f"{first.path} and {result.path} are both seed {result.seed} of "
+                f"{_condition(result, keys)}; "
                 "a seed counts once"
             )
     return groups
 
 
-def _intervals(values: Sequence[float], confidence: float, seed: int) -> tuple[Estimate | None, Estimate | None]:
+def _intervals(
+    values: Sequence[float], confidence: float, seed: int
+) -> tuple[Estimate | None, Estimate | None]:
     if not values:
         return None, None
     rng = np.random.default_rng(seed)
@@ -160,7 +186,12 @@ def _intervals(values: Sequence[float], confidence: float, seed: int) -> tuple[E
 
 
 def summarise(
-    results: Sequence[RunResult], key: str, *, by: Sequence[str] | None = None, confidence: float = 0.95, seed: int = 0
+    results: Sequence[RunResult],
+    key: str,
+    *,
+    by: Sequence[str] | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
 ) -> list[Summary]:
     """Mean of a figure over seeds, for each condition.
 
@@ -184,7 +215,9 @@ def summarise(
         t, bootstrap_t = _intervals(list(values.values()), confidence, seed)
         missing = tuple(run_seed for run_seed, value in found.items() if value is None)
         read_at = [float(result.row["env_steps"]) for result in group.values()]
-        rows.append(Summary(condition, key, t, bootstrap_t, values, missing, (min(read_at), max(read_at))))
+        rows.append(
+            Summary(condition, key, t, bootstrap_t, values, missing, (min(read_at), max(read_at)))
+        )
     return rows
 
 
@@ -216,7 +249,9 @@ def paired(
     groups = _grouped(results, by)
     for name in (condition, against):
         if name not in groups:
-            raise ConfigError(f"no runs of the condition '{name}'; there are: {'; '.join(groups) or 'none'}")
+            raise ConfigError(
+                f"no runs of the condition '{name}'; there are: {'; '.join(groups) or 'none'}"
+            )
     ours, theirs = groups[condition], groups[against]
     values, unmatched = {}, []
     for run_seed in sorted({*ours, *theirs}):
@@ -263,12 +298,15 @@ def _markdown_row(row: Summary | Paired) -> list[str]:
     return [name, row.key, seeds, mean, _bracket(row.t), _bracket(row.bootstrap_t)]
 
 
-def format_table(rows: Sequence[Summary | Paired], style: Literal["markdown", "json"] = "markdown") -> str:
+def format_table(
+    rows: Sequence[Summary | Paired], style: Literal["markdown", "json"] = "markdown"
+) -> str:
     """Rows of `summarise` and `paired` as text.
 
     Args:
         rows: the rows, in the order to print.
-        style: ``"markdown"`` for people, ``"json"`` for programs (it also holds the figure of every seed).
+        style: ``"markdown"`` for people, ``"json"`` for programs (it also holds the figure of every
+            seed).
 
     Raises:
         ConfigError: for another style.

@@ -1,7 +1,7 @@
 """Two kinds of interval that must never be taken for one another, each a type of its own.
 
-An interval over seeds says where another training run would land. One over the episodes of a single run says how well
-that run was measured, and nothing about another one: it is usually far narrower.
+An interval over seeds says where another training run would land. One over the episodes of a single
+run says how well that run was measured, and nothing about another one: it is usually far narrower.
 """
 
 from __future__ import annotations
@@ -16,9 +16,22 @@ from scipy import stats
 
 from mirrorenv.errors import ConfigError, ShapeError
 from mirrorenv.mirror import Estimate, holm, rate_interval, t_interval
-from mirrorenv.results.stats.statistics import interquartile_mean, median, probability_of_improvement, tied_ranks
+from mirrorenv.results.stats.statistics import (
+    interquartile_mean,
+    median,
+    probability_of_improvement,
+    tied_ranks,
+)
 
-__all__ = ["Comparison", "OverSeeds", "Pooling", "WithinRun", "compare_with", "over_seeds", "tied_groups"]
+__all__ = [
+    "Comparison",
+    "OverSeeds",
+    "Pooling",
+    "WithinRun",
+    "compare_with",
+    "over_seeds",
+    "tied_groups",
+]
 
 Pooling = Literal["mean", "median", "interquartile mean"]
 
@@ -52,13 +65,18 @@ class WithinRun:
 
 
 def over_seeds(
-    values: Mapping[int, float], *, how: Pooling = "mean", share: bool = False, missing: Sequence[int] = ()
+    values: Mapping[int, float],
+    *,
+    how: Pooling = "mean",
+    share: bool = False,
+    missing: Sequence[int] = (),
 ) -> OverSeeds:
     """Put the seeds of one condition together.
 
     Args:
         values: figure by seed, at least one; infinite ones only for a median.
-        how: ``"mean"`` with Student's t interval, ``"median"`` with order statistics, or ``"interquartile mean"``.
+        how: ``"mean"`` with Student's t interval, ``"median"`` with order statistics, or
+            ``"interquartile mean"``.
         share: the figure lies in [0, 1], and so do the ends of its interval.
         missing: seeds without the figure.
 
@@ -74,11 +92,15 @@ def over_seeds(
     elif how == "interquartile mean":
         found = interquartile_mean(sample)
     else:
-        raise ConfigError(f"seeds are put together by mean, median or interquartile mean, not by {how!r}")
+        raise ConfigError(
+            f"seeds are put together by mean, median or interquartile mean, not by {how!r}"
+        )
     return OverSeeds(found.within(0.0, 1.0) if share else found, dict(values), tuple(missing))
 
 
-def tied_groups(cells: Mapping[str, OverSeeds], *, better: Literal["high", "low"] = "high") -> list[list[str]]:
+def tied_groups(
+    cells: Mapping[str, OverSeeds], *, better: Literal["high", "low"] = "high"
+) -> list[list[str]]:
     """Conditions from best to worst in groups whose order is not known; see `tied_ranks`.
 
     Args:
@@ -128,7 +150,8 @@ def compare_with(against: str, conditions: Mapping[str, Mapping[int, float]]) ->
 
     Args:
         against: the control.
-        conditions: condition -> figure by seed; higher is better for the probability of improvement.
+        conditions: condition -> figure by seed; higher is better for the probability of
+            improvement.
 
     Raises:
         ConfigError: if the control is none of the conditions.
@@ -147,16 +170,27 @@ def compare_with(against: str, conditions: Mapping[str, Mapping[int, float]]) ->
         difference = {seed: ours[seed] - theirs[seed] for seed in shared}
         improvement = probability_of_improvement(list(ours.values()), list(theirs.values()))
         unmatched = tuple(sorted(ours.keys() ^ theirs.keys()))
-        drafts.append((name, over_seeds(difference), improvement, _p_value(list(difference.values())), unmatched))
+        drafts.append(
+            (
+                name,
+                over_seeds(difference),
+                improvement,
+                _p_value(list(difference.values())),
+                unmatched,
+            )
+        )
     corrected = holm([draft[3] for draft in drafts])
     return [
         Comparison(name, against, difference, improvement, p_value, float(adjusted), unmatched)
-        for (name, difference, improvement, p_value, unmatched), adjusted in zip(drafts, corrected, strict=True)
+        for (name, difference, improvement, p_value, unmatched), adjusted in zip(
+            drafts, corrected, strict=True
+        )
     ]
 
 
 def _p_value(differences: Sequence[float]) -> float:
-    """Two-sided paired t test; differences without any spread prove nothing unless they are all alike and not zero."""
+    """Two-sided paired t test; differences without any spread prove nothing unless they are all
+    alike and not zero."""
     sample = np.asarray(differences, np.float64)
     if len(sample) < 2:
         return 1.0

@@ -1,7 +1,8 @@
 """Evaluations over training, from run folders, in the form that marl-eval reads.
 
-marl-eval (Gorsane et al. 2022) asks for more than a shape: no comma in an algorithm's name; within an environment the
-same algorithms in every task, the same number of runs and of evaluations everywhere, the same metrics in every step.
+marl-eval (Gorsane et al. 2022) asks for more than a shape: no comma in an algorithm's name; within
+an environment the same algorithms in every task, the same number of runs and of evaluations
+everywhere, the same metrics in every step.
 """
 
 from __future__ import annotations
@@ -34,15 +35,18 @@ def marl_eval_of_runs(folders: Iterable[Path]) -> dict[str, Any]:
     """Return, mirror return, top-1 and information of every evaluation of every run.
 
     Args:
-        folders: finished run folders. Runs that differ in a setting are different algorithms, named by what differs.
+        folders: finished run folders. Runs that differ in a setting are different algorithms, named
+            by what differs.
 
     Returns:
-        environment -> task -> algorithm -> seed -> step. A figure that some evaluation lacks (a mirror return before
-        training, say) is left out everywhere, since marl-eval wants the same metrics in every step.
+        environment -> task -> algorithm -> seed -> step. A figure that some evaluation lacks (a
+        mirror return before training, say) is left out everywhere, since marl-eval wants the same
+        metrics in every step.
 
     Raises:
-        RunFolderError: if a run is damaged or unfinished, two hold the same seed of the same condition, or conditions
-            differ in seeds or in the number of evaluations, which marl-eval cannot aggregate.
+        RunFolderError: if a run is damaged or unfinished, two hold the same seed of the same
+            condition, or conditions differ in seeds or in the number of evaluations, which
+            marl-eval cannot aggregate.
     """
     results = read_results(folders)
     keys = [key for key in varying_keys(results) if key != "world"]
@@ -53,7 +57,9 @@ def marl_eval_of_runs(folders: Iterable[Path]) -> dict[str, Any]:
         world = str(result.settings.get("world") or result.settings.get("env") or "unknown")
         seeds = scores.setdefault(world, {}).setdefault(condition, {})
         if result.seed in seeds:
-            raise RunFolderError(f"{result.path} is seed {result.seed} of {condition} once more; a seed counts once")
+            raise RunFolderError(
+                f"{result.path} is seed {result.seed} of {condition} once more; a seed counts once"
+            )
         seeds[result.seed] = [_row(row) for row in RunFolder.open(result.path).evaluations()]
     _check_balance(scores)
     return marl_eval_json(_same_figures(scores))
@@ -67,10 +73,13 @@ def _check_balance(scores: Scores) -> None:
             counts = {len(rows) for rows in seeds.values()}
             here = world, sorted(conditions), sorted(seeds), min(counts)
             first = told.setdefault(world.rpartition("/")[0], here)
-            for what, ours, theirs in zip(("conditions", "seeds", "evaluations"), here[1:], first[1:], strict=True):
+            for what, ours, theirs in zip(
+                ("conditions", "seeds", "evaluations"), here[1:], first[1:], strict=True
+            ):
                 if ours != theirs or (what == "evaluations" and len(counts) > 1):
                     raise RunFolderError(
-                        f"marl-eval needs the same {what} everywhere: {world}, {condition} has {ours}, {first[0]} has "
+                        f"marl-eval needs the same {what} everywhere: {world}, {condition} has "
+                        f"{ours}, {first[0]} has "
                         f"{theirs}; give runs that match"
                     )
 
@@ -78,17 +87,23 @@ def _check_balance(scores: Scores) -> None:
 def _same_figures(scores: Scores) -> Scores:
     """The same with those figures only that every evaluation has."""
     rows = [
-        row for conditions in scores.values() for seeds in conditions.values() for run in seeds.values() for row in run
+        row
+        for conditions in scores.values()
+        for seeds in conditions.values()
+        for run in seeds.values()
+        for row in run
     ]
     common = set.intersection(*(set(row) for row in rows)) if rows else set()
     return {
         world: {
-            condition: {seed: [{key: row[key] for key in row if key in common} for row in run]
-                        for seed, run in seeds.items()}
+            condition: {
+                seed: [{key: row[key] for key in row if key in common} for row in run]
+                for seed, run in seeds.items()
+            }
             for condition, seeds in conditions.items()
         }
         for world, conditions in scores.items()
-    }  # fmt: skip
+    }
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""Statistics of few runs beyond the mean: interquartile means, probabilities of improvement, profiles, tied ranks.
+"""Statistics of few runs beyond the mean: interquartile means, probabilities of improvement,
+profiles, tied ranks.
 
 The seed is the unit everywhere. Percentile bootstraps cover too seldom at 5 to 10 seeds
-(`benchmarks/interval_coverage.py`), so the intervals here are studentised or exact; the point estimates are those of
-Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (NeurIPS 2021).
+(`benchmarks/interval_coverage.py`), so the intervals here are studentised or exact; the point
+estimates are those of Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical
+Precipice" (NeurIPS 2021).
 
 Shape legend: S runs of one condition, R runs of the other, P thresholds.
 """
@@ -34,10 +36,12 @@ _TRIM = 0.25
 
 
 def interquartile_mean(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
-    """Mean of the middle half of the runs: the lowest and the highest ``floor(S / 4)`` are left out.
+    """Mean of the middle half of the runs: the lowest and the highest ``floor(S / 4)`` are left
+    out.
 
-    The interval is Tukey and McLaughlin's (Sankhya A 1963): Student's t with the winsorised standard deviation over
-    ``(1 - 2 g / S) sqrt(S)``, g runs trimmed at each end, and ``S - 2 g - 1`` degrees of freedom.
+    The interval is Tukey and McLaughlin's (Sankhya A 1963): Student's t with the winsorised
+    standard deviation over ``(1 - 2 g / S) sqrt(S)``, g runs trimmed at each end, and ``S - 2 g -
+    1`` degrees of freedom.
 
     Args:
         values: (S,) one finite number for each run.
@@ -54,19 +58,28 @@ def interquartile_mean(values: npt.ArrayLike, confidence: float = 0.95) -> Estim
     mean = float(stats.trim_mean(sample, _TRIM))
     freedom = count - 2 * trimmed - 1
     if freedom < 1:
-        return Estimate(mean, -math.inf, math.inf, count, "interquartile mean: too few runs for an interval")
+        return Estimate(
+            mean, -math.inf, math.inf, count, "interquartile mean: too few runs for an interval"
+        )
     winsorised = np.clip(sample, sample[trimmed], sample[count - 1 - trimmed])
     error = float(winsorised.std(ddof=1)) / ((1 - 2 * trimmed / count) * math.sqrt(count))
     half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * error
-    return Estimate(mean, mean - half, mean + half, count, f"interquartile mean of {count} runs, Tukey-McLaughlin")
+    return Estimate(
+        mean,
+        mean - half,
+        mean + half,
+        count,
+        f"interquartile mean of {count} runs, Tukey-McLaughlin",
+    )
 
 
 def median(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
     """The median of the runs, with the distribution-free interval between two order statistics.
 
-    The ends are the k-th lowest and k-th highest run, k the largest number that fewer than k runs lie below the median
-    with probability at most ``(1 - confidence) / 2`` (David and Nagaraja, "Order Statistics", 2003, section 7.1). Below
-    six runs no two of them enclose 95 %, and the interval has no ends.
+    The ends are the k-th lowest and k-th highest run, k the largest number that fewer than k runs
+    lie below the median with probability at most ``(1 - confidence) / 2`` (David and Nagaraja,
+    "Order Statistics", 2003, section 7.1). Below six runs no two of them enclose 95 %, and the
+    interval has no ends.
 
     Args:
         values: (S,) one number for each run; infinite ones (it never happened) are fine.
@@ -78,23 +91,31 @@ def median(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
     """
     sample = np.sort(np.asarray(values, np.float64))
     if sample.ndim != 1 or not len(sample) or np.isnan(sample).any():
-        raise ShapeError(f"values must be a list of numbers, at least one; got shape {sample.shape}")
+        raise ShapeError(
+            f"values must be a list of numbers, at least one; got shape {sample.shape}"
+        )
     _check(confidence)
     count = len(sample)
     rank = int(stats.binom.ppf((1 - confidence) / 2, count, 0.5))
-    low, high = (float(sample[rank - 1]), float(sample[count - rank])) if rank else (-math.inf, math.inf)
+    low, high = (
+        (float(sample[rank - 1]), float(sample[count - rank])) if rank else (-math.inf, math.inf)
+    )
     middle = float(sample[(count - 1) // 2]), float(sample[count // 2])
-    value = middle[0] if middle[0] == middle[1] else sum(middle) / 2  # inf - inf has no mean, but is its own
+    # inf - inf has no mean, but is its own
+    value = middle[0] if middle[0] == middle[1] else sum(middle) / 2
     return Estimate(value, low, high, count, f"median of {count} runs, order statistics")
 
 
-def probability_of_improvement(ours: npt.ArrayLike, theirs: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
-    """How likely a run of one condition beats a run of the other, ties counted half: P(X > Y) + P(X = Y) / 2.
+def probability_of_improvement(
+    ours: npt.ArrayLike, theirs: npt.ArrayLike, confidence: float = 0.95
+) -> Estimate:
+    """How likely a run of one condition beats a run of the other, ties counted half: P(X > Y) + P(X
+    = Y) / 2.
 
-    The interval is Brunner and Munzel's (Biometrical Journal 2000), Student's t with Satterthwaite's degrees of freedom
-    on the placements. Where every run of one condition beats every run of the other that interval has no width, and
-    the exact one on ``min(S, R)`` independent pairs is given (Clopper and Pearson 1934), which is too wide, not too
-    narrow.
+    The interval is Brunner and Munzel's (Biometrical Journal 2000), Student's t with
+    Satterthwaite's degrees of freedom on the placements. Where every run of one condition beats
+    every run of the other that interval has no width, and the exact one on ``min(S, R)``
+    independent pairs is given (Clopper and Pearson 1934), which is too wide, not too narrow.
 
     Args:
         ours: (S,) one finite number for each run.
@@ -132,7 +153,8 @@ def _on_pairs(value: float, pairs: int, confidence: float) -> Estimate:
 def performance_profile(
     values: npt.ArrayLike, thresholds: npt.ArrayLike, confidence: float = 0.95
 ) -> tuple[Floats, Floats, Floats]:
-    """Share of runs above each threshold, with exact binomial intervals at each threshold by itself.
+    """Share of runs above each threshold, with exact binomial intervals at each threshold by
+    itself.
 
     Args:
         values: (S,) one finite number for each run.
@@ -157,8 +179,9 @@ def performance_profile(
 def tied_ranks(estimates: Mapping[str, Estimate]) -> list[list[str]]:
     """Conditions from best to worst, in groups whose order is not known.
 
-    Conditions whose intervals overlap share a group, and so do those that a chain of overlaps connects. Overlap is no
-    proof of equality, and the ends of a chain may differ: the ranking errs on the side of saying nothing.
+    Conditions whose intervals overlap share a group, and so do those that a chain of overlaps
+    connects. Overlap is no proof of equality, and the ends of a chain may differ: the ranking errs
+    on the side of saying nothing.
 
     Args:
         estimates: condition -> estimate; an undefined value (NaN) is an error.
@@ -175,7 +198,8 @@ def tied_ranks(estimates: Mapping[str, Estimate]) -> list[list[str]]:
     floors: list[float] = []  # the lowest end of each group; falling, as groups do not overlap
     for name in sorted(estimates, key=lambda name: (-estimates[name].value, name)):
         group, floor = [name], estimates[name].low
-        # A wide interval may reach past the last group: everything from the first group it touches is one.
+        # A wide interval may reach past the last group: everything from the first group it touches
+        # is one.
         while groups and floors[-1] <= estimates[name].high:
             before = groups.pop()
             before.extend(group)
@@ -185,16 +209,19 @@ def tied_ranks(estimates: Mapping[str, Estimate]) -> list[list[str]]:
     return groups
 
 
-def marl_eval_json(scores: Mapping[str, Mapping[str, Mapping[int, Sequence[Mapping[str, Any]]]]]) -> dict[str, Any]:
+def marl_eval_json(
+    scores: Mapping[str, Mapping[str, Mapping[int, Sequence[Mapping[str, Any]]]]],
+) -> dict[str, Any]:
     """Results in the form that marl-eval reads: environment -> task -> algorithm -> seed -> step.
 
     Args:
-        scores: task (a world's id) -> condition -> seed -> evaluations in order, each with ``env_steps`` and any
-            further finite numbers.
+        scores: task (a world's id) -> condition -> seed -> evaluations in order, each with
+            ``env_steps`` and any further finite numbers.
 
     Returns:
-        nested dictionaries for `json.dumps`: under each seed ``step_0``, ``step_1``, ... with ``step_count`` and a
-        list of values for each metric, and ``absolute_metrics`` from the last evaluation.
+        nested dictionaries for `json.dumps`: under each seed ``step_0``, ``step_1``, ... with
+        ``step_count`` and a list of values for each metric, and ``absolute_metrics`` from the last
+        evaluation.
 
     Raises:
         ShapeError: if a run has no evaluation.
@@ -208,13 +235,21 @@ def marl_eval_json(scores: Mapping[str, Mapping[str, Mapping[int, Sequence[Mappi
                 if not rows:
                     raise ShapeError(f"{task}, {condition}, seed {seed} has no evaluation")
                 steps = {f"step_{i}": _marl_eval_step(row) for i, row in enumerate(rows)}
-                last = {key: value for key, value in _marl_eval_step(rows[-1]).items() if key != "step_count"}
+                last = {
+                    key: value
+                    for key, value in _marl_eval_step(rows[-1]).items()
+                    if key != "step_count"
+                }
                 runs.setdefault(condition, {})[f"seed_{seed}"] = {**steps, "absolute_metrics": last}
     return answer
 
 
 def _marl_eval_step(row: Mapping[str, Any]) -> dict[str, Any]:
-    numbers = {key: value for key, value in row.items() if key != "env_steps" and isinstance(value, int | float)}
+    numbers = {
+        key: value
+        for key, value in row.items()
+        if key != "env_steps" and isinstance(value, int | float)
+    }
     metrics = {key: [float(value)] for key, value in numbers.items() if math.isfinite(value)}
     return {"step_count": int(row["env_steps"]), **metrics}
 
@@ -222,7 +257,9 @@ def _marl_eval_step(row: Mapping[str, Any]) -> dict[str, Any]:
 def _runs(name: str, values: npt.ArrayLike) -> Floats:
     sample = np.asarray(values, np.float64)
     if sample.ndim != 1 or not len(sample) or not np.isfinite(sample).all():
-        raise ShapeError(f"{name} must be a list of finite numbers, at least one; got shape {sample.shape}")
+        raise ShapeError(
+            f"{name} must be a list of finite numbers, at least one; got shape {sample.shape}"
+        )
     return sample
 
 

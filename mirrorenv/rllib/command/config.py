@@ -1,7 +1,8 @@
-"""What `--config` of the `rllib` command may say for each algorithm, and what RLlib's old names are called today.
+"""What `--config` of the `rllib` command may say for each algorithm, and what RLlib's old names are
+called today.
 
-RLlib sets unknown keys without a word and ignores most keys of its old API. Here every key is known, renamed with a
-notice, or refused with a remedy.
+RLlib sets unknown keys without a word and ignores most keys of its old API. Here every key is
+known, renamed with a notice, or refused with a remedy.
 """
 
 from __future__ import annotations
@@ -30,16 +31,53 @@ ALGORITHMS: dict[str, type] = {"MirrorPPO": MirrorPPO, "PPO": StockPPO}
 """What `--algo` may name."""
 
 _RESOURCES = {
-    *("num_env_runners", "num_cpus_per_env_runner", "num_gpus_per_env_runner", "custom_resources_per_env_runner"),
+    *(
+        "num_env_runners",
+        "num_cpus_per_env_runner",
+        "num_gpus_per_env_runner",
+        "custom_resources_per_env_runner",
+    ),
     *("num_learners", "num_cpus_per_learner", "num_gpus_per_learner", "num_cpus_for_main_process"),
-    *("sample_timeout_s", "restart_failed_env_runners", "ignore_env_runner_failures", "max_num_env_runner_restarts"),
-    *("delay_between_env_runner_restarts_s", "env_runner_health_probe_timeout_s", "env_runner_restore_timeout_s"),
+    *(
+        "sample_timeout_s",
+        "restart_failed_env_runners",
+        "ignore_env_runner_failures",
+        "max_num_env_runner_restarts",
+    ),
+    *(
+        "delay_between_env_runner_restarts_s",
+        "env_runner_health_probe_timeout_s",
+        "env_runner_restore_timeout_s",
+    ),
     *("placement_strategy", "seed", "log_level"),
 }
 _PPO = {
-    *("lr", "gamma", "lambda_", "use_critic", "use_gae", "use_kl_loss", "kl_coeff", "kl_target", "vf_loss_coeff"),
-    *("entropy_coeff", "clip_param", "vf_clip_param", "grad_clip", "grad_clip_by", "num_epochs", "minibatch_size"),
-    *("train_batch_size_per_learner", "shuffle_batch_per_epoch", "num_envs_per_env_runner", "rollout_fragment_length"),
+    *(
+        "lr",
+        "gamma",
+        "lambda_",
+        "use_critic",
+        "use_gae",
+        "use_kl_loss",
+        "kl_coeff",
+        "kl_target",
+        "vf_loss_coeff",
+    ),
+    *(
+        "entropy_coeff",
+        "clip_param",
+        "vf_clip_param",
+        "grad_clip",
+        "grad_clip_by",
+        "num_epochs",
+        "minibatch_size",
+    ),
+    *(
+        "train_batch_size_per_learner",
+        "shuffle_batch_per_epoch",
+        "num_envs_per_env_runner",
+        "rollout_fragment_length",
+    ),
     *(
         "batch_mode",
         "explore",
@@ -48,7 +86,11 @@ _PPO = {
         "count_steps_by",
         "restart_failed_sub_environments",
     ),
-    *("min_time_s_per_iteration", "min_sample_timesteps_per_iteration", "metrics_num_episodes_for_smoothing"),
+    *(
+        "min_time_s_per_iteration",
+        "min_sample_timesteps_per_iteration",
+        "metrics_num_episodes_for_smoothing",
+    ),
 }
 _OURS = {"mirror", "population", "learning", "total_steps", "step_timeout"}
 _KNOWN = {"PPO": _RESOURCES | _PPO | {"policies", "model_config"}, "MirrorPPO": _RESOURCES | _OURS}
@@ -74,7 +116,8 @@ _RENAMED = {  # of Ray 2.40 and before -> of Ray 2.60
 }
 _GONE = {
     "num_gpus": "learners have the GPUs now: num_gpus_per_learner",
-    "horizon": "the world sets the length of an episode: env_config with horizon, where the world knows it",
+    "horizon": "the world sets the length of an episode: env_config with horizon, where the world "
+    "knows it",
     "multiagent": 'policies take their place: "policies": ["shared"], or a name for each agent',
     "eager_tracing": "TensorFlow is gone from RLlib",
     "tf_session_args": "TensorFlow is gone from RLlib",
@@ -109,7 +152,8 @@ def current_names(algorithm: str, config: Mapping[str, Any], notice: Notice) -> 
         notice: told about every key that has another name today.
 
     Raises:
-        ConfigError: for a key that means nothing any more, or nothing to this algorithm; it says what to use.
+        ConfigError: for a key that means nothing any more, or nothing to this algorithm; it says
+            what to use.
         UnknownNameError: for a key nobody knows, with the nearest ones.
     """
     _check_algorithm(algorithm)
@@ -126,7 +170,9 @@ def current_names(algorithm: str, config: Mapping[str, Any], notice: Notice) -> 
         if name not in known and algorithm == "PPO" and name in _OURS:
             raise ConfigError(f"--config '{key}' belongs to MirrorPPO: --algo MirrorPPO")
         if name not in known:
-            raise unknown_name(f"setting of {algorithm} in --config", key, known | {"env", "env_config"})
+            raise unknown_name(
+                f"setting of {algorithm} in --config", key, known | {"env", "env_config"}
+            )
         if name != key:
             notice(f"--config '{key}' is called '{name}' in Ray 2.60")
         today[name] = value
@@ -136,7 +182,8 @@ def current_names(algorithm: str, config: Mapping[str, Any], notice: Notice) -> 
 def _check_algorithm(name: str) -> None:
     if name not in ALGORITHMS:
         raise ConfigError(
-            f"--algo {name}: this command drives {' and '.join(ALGORITHMS)}. For other algorithms of RLlib use its "
+            f"--algo {name}: this command drives {' and '.join(ALGORITHMS)}. For other algorithms "
+            "of RLlib use its "
             "Python API: mirrorenv.rllib.register_worlds() makes every world known to it by its id"
         )
 
@@ -146,7 +193,9 @@ def _check_framework(value: Any) -> None:
         raise ConfigError(f"framework '{value}': RLlib has only torch since Ray 2.42; leave it out")
 
 
-def algorithm_config(algorithm: str, env: str, env_config: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
+def algorithm_config(
+    algorithm: str, env: str, env_config: Mapping[str, Any], config: Mapping[str, Any]
+) -> Any:
     """The configuration of an algorithm, checked as far as can be without starting it.
 
     Args:
@@ -162,7 +211,9 @@ def algorithm_config(algorithm: str, env: str, env_config: Mapping[str, Any], co
     try:
         if algorithm == "PPO":
             policies, model = rest.pop("policies", None), rest.pop("model_config", None)
-            built: AlgorithmConfig = stock_config(env, env_config, policies=policies, model_config=model, settings=rest)
+            built: AlgorithmConfig = stock_config(
+                env, env_config, policies=policies, model_config=model, settings=rest
+            )
         else:
             built = MirrorPPOConfig().environment(env, env_config=dict(env_config))
             total = rest.pop("total_steps", None)
@@ -191,18 +242,31 @@ def settings_of(config: AlgorithmConfig, algorithm: str) -> dict[str, Any]:
     _check_algorithm(algorithm)
     default = PPOConfig() if algorithm == "PPO" else MirrorPPOConfig()
     before, now = vars(default), vars(config)
-    skipped = {"env", "env_config", "algo_class", "policies", "policy_mapping_fn", "_model_config", "_is_frozen"}
+    skipped = {
+        "env",
+        "env_config",
+        "algo_class",
+        "policies",
+        "policy_mapping_fn",
+        "_model_config",
+        "_is_frozen",
+    }
     skipped |= {"mirror_settings", "population_settings", "learning_settings"}
-    changed = {key: value for key, value in now.items() if key not in skipped and value != before.get(key)}
+    changed = {
+        key: value for key, value in now.items() if key not in skipped and value != before.get(key)
+    }
     if foreign := sorted(set(changed) - _KNOWN.get(algorithm, set())):
         raise ConfigError(
-            f"the configuration sets {', '.join(foreign)}, which this command would lose. Train it from Python: "
+            f"the configuration sets {', '.join(foreign)}, which this command would lose. Train it "
+            "from Python: "
             "mirrorenv.rllib.register_worlds(), then config.build_algo() or tune.Tuner"
         )
     said = {"env_config": dict(config.env_config), **changed}
     if algorithm == "MirrorPPO":
         for name in ("mirror", "population", "learning"):
-            said[name] = getattr(config, f"{name}_settings").model_dump(mode="json", exclude_defaults=True)
+            said[name] = getattr(config, f"{name}_settings").model_dump(
+                mode="json", exclude_defaults=True
+            )
     elif set(config.policies) != set(default.policies):
         said["policies"] = sorted(config.policies)
     if now["_model_config"]:
@@ -225,7 +289,9 @@ def variants(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """
     for place, value in _leaves(config, ()):
         if isinstance(value, Mapping) and "eval" in value:
-            raise ConfigError(f"--config {'.'.join(place)}: 'eval' runs code, and a configuration holds none here")
+            raise ConfigError(
+                f"--config {'.'.join(place)}: 'eval' runs code, and a configuration holds none here"
+            )
     open_places = [(place, value) for place, value in _leaves(config, ()) if is_search(value)]
     if not open_places:
         yield dict(config)

@@ -1,4 +1,5 @@
-"""Experiments of the `rllib` command: from options or a file, through Ray Tune, to an honest end."""
+"""Experiments of the `rllib` command: from options or a file, through Ray Tune, to an honest
+end."""
 
 from __future__ import annotations
 
@@ -40,15 +41,31 @@ _STOP_NAMES = {  # in results of Ray 2.40 and before -> in results of Ray 2.60
     "timesteps_total": "env_runners/num_env_steps_sampled_lifetime",
     "num_env_steps_sampled_lifetime": "env_runners/num_env_steps_sampled_lifetime",
 }
-_STOPS = {*_STOP_NAMES.values(), "training_iteration", "time_total_s", "iterations_since_restore", "time_since_restore"}
-_FILE_KEYS = {"run", "env", "config", "stop", "num_samples", "storage_path", "restore", "checkpoint_config"}
+_STOPS = {
+    *_STOP_NAMES.values(),
+    "training_iteration",
+    "time_total_s",
+    "iterations_since_restore",
+    "time_since_restore",
+}
+_FILE_KEYS = {
+    "run",
+    "env",
+    "config",
+    "stop",
+    "num_samples",
+    "storage_path",
+    "restore",
+    "checkpoint_config",
+}
 
 Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment: what is trained, until when, and what is kept. Holds nothing that JSON cannot."""
+    """One experiment: what is trained, until when, and what is kept. Holds nothing that JSON
+    cannot."""
 
     name: str
     algorithm: str
@@ -69,10 +86,16 @@ class Experiment:
     @property
     def folder(self) -> Path | None:
         """Where its results lie, or None if that is no local path."""
-        return None if "://" in self.storage_path else Path(self.storage_path).expanduser().resolve() / self.name
+        return (
+            None
+            if "://" in self.storage_path
+            else Path(self.storage_path).expanduser().resolve() / self.name
+        )
 
     @classmethod
-    def checked(cls, notice: Notice, *, config: Mapping[str, Any], env: str | None, **rest: Any) -> Experiment:
+    def checked(
+        cls, notice: Notice, *, config: Mapping[str, Any], env: str | None, **rest: Any
+    ) -> Experiment:
         """An experiment whose world, settings and stopping criteria are known to exist.
 
         Raises:
@@ -83,7 +106,8 @@ class Experiment:
         env = env or inside
         if not isinstance(env, str):
             raise ConfigError(
-                "no environment given: --env mirrorenv/ants-v0 (mirrorenv worlds lists them), or package.module:Env"
+                "no environment given: --env mirrorenv/ants-v0 (mirrorenv worlds lists them), or "
+                "package.module:Env"
             )
         env_config = config.pop("env_config", {})
         config = current_names(rest["algorithm"], config, notice)
@@ -91,7 +115,10 @@ class Experiment:
             algorithm_config(rest["algorithm"], env, one.pop("env_config"), one)
         stop = {_stop_name(key, notice): value for key, value in rest.pop("stop", {}).items()}
         if not stop:
-            notice("no --stop: training goes on until it is interrupted (Ctrl-C), and can be resumed with --resume")
+            notice(
+                "no --stop: training goes on until it is interrupted (Ctrl-C), and can be resumed "
+                "with --resume"
+            )
         return cls(env=env, config={"env_config": env_config, **config}, stop=stop, **rest)
 
 
@@ -104,8 +131,11 @@ def _stop_name(key: str, notice: Notice) -> str:
     return name
 
 
-def read_experiments(path: Path, notice: Notice, env: str | None = None, **defaults: Any) -> list[Experiment]:
-    """The experiments of a YAML file (by name: run, env, stop, config, ...), or of a Python file's `config`.
+def read_experiments(
+    path: Path, notice: Notice, env: str | None = None, **defaults: Any
+) -> list[Experiment]:
+    """The experiments of a YAML file (by name: run, env, stop, config, ...), or of a Python file's
+    `config`.
 
     Args:
         path: a ``.yaml``, ``.yml`` or ``.py`` file. A Python file is run: it is the user's own.
@@ -117,7 +147,9 @@ def read_experiments(path: Path, notice: Notice, env: str | None = None, **defau
         ConfigError: if the file cannot be read, or says something unknown.
     """
     if ":/" in str(path):  # a Path folds the slashes of a URL
-        raise ConfigError(f"{path}: files are not fetched. Download it, look at it, and name the local file")
+        raise ConfigError(
+            f"{path}: files are not fetched. Download it, look at it, and name the local file"
+        )
     if path.suffix == ".py":
         return [_from_python(path, notice, env, **defaults)]
     if path.suffix not in (".yaml", ".yml"):
@@ -126,9 +158,15 @@ def read_experiments(path: Path, notice: Notice, env: str | None = None, **defau
         experiments = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from None
-    if not isinstance(experiments, dict) or not all(isinstance(one, dict) for one in experiments.values()):
-        raise ConfigError(f"{path} holds no experiments: expected a name with run, env, stop and config under it")
-    return [_from_yaml(path, name, one, notice, env, **defaults) for name, one in experiments.items()]
+    if not isinstance(experiments, dict) or not all(
+        isinstance(one, dict) for one in experiments.values()
+    ):
+        raise ConfigError(
+            f"{path} holds no experiments: expected a name with run, env, stop and config under it"
+        )
+    return [
+        _from_yaml(path, name, one, notice, env, **defaults) for name, one in experiments.items()
+    ]
 
 
 def _from_yaml(
@@ -136,9 +174,13 @@ def _from_yaml(
 ) -> Experiment:
     unknown = set(given) - _FILE_KEYS
     if unknown:
-        raise ConfigError(f"{path}, {name}: unknown {sorted(unknown)}. Known: {', '.join(sorted(_FILE_KEYS))}")
+        raise ConfigError(
+            f"{path}, {name}: unknown {sorted(unknown)}. Known: {', '.join(sorted(_FILE_KEYS))}"
+        )
     if rest.pop("stop", None):
-        raise ConfigError(f"{path}: --stop goes with Python files; here write it under {name}: stop:")
+        raise ConfigError(
+            f"{path}: --stop goes with Python files; here write it under {name}: stop:"
+        )
     keep = given.get("checkpoint_config", {})
     names = {
         "checkpoint_frequency": "checkpoint_freq",
@@ -147,7 +189,9 @@ def _from_yaml(
         "checkpoint_score_attribute": "checkpoint_score_attr",
     }
     if set(keep) - set(names):
-        raise ConfigError(f"{path}, {name}: checkpoint_config knows {', '.join(names)}, got {sorted(keep)}")
+        raise ConfigError(
+            f"{path}, {name}: checkpoint_config knows {', '.join(names)}, got {sorted(keep)}"
+        )
     rest |= {names[key]: value for key, value in keep.items()}
     rest |= {key: given[key] for key in ("num_samples", "restore", "storage_path") if key in given}
     if "run" not in given:
@@ -164,20 +208,32 @@ def _from_yaml(
 
 
 def _from_python(path: Path, notice: Notice, env: str | None, **rest: Any) -> Experiment:
-    """A file with `config`, an AlgorithmConfig, and perhaps `stop`: what differs from the defaults is taken over."""
+    """A file with `config`, an AlgorithmConfig, and perhaps `stop`: what differs from the defaults
+    is taken over."""
     if not path.is_file():
         raise ConfigError(f"cannot read {path}: there is no such file")
     found = runpy.run_path(str(path))
     config = found.get("config")
     if not isinstance(config, AlgorithmConfig):
-        raise ConfigError(f"{path} must set 'config' to an AlgorithmConfig, for example MirrorPPOConfig()")
+        raise ConfigError(
+            f"{path} must set 'config' to an AlgorithmConfig, for example MirrorPPOConfig()"
+        )
     algorithm = algorithm_name(config)
     if not isinstance(env or config.env, str):
-        raise ConfigError(f"{path}: name the environment by its id or as package.module:Env, not by {config.env!r}")
+        raise ConfigError(
+            f"{path}: name the environment by its id or as package.module:Env, not by "
+            f"{config.env!r}"
+        )
     stop = rest.pop("stop", None) or found.get("stop", {})
     said = settings_of(config, algorithm)
     return Experiment.checked(
-        notice, name=path.stem, algorithm=algorithm, env=env or config.env, config=said, stop=stop, **rest
+        notice,
+        name=path.stem,
+        algorithm=algorithm,
+        env=env or config.env,
+        config=said,
+        stop=stop,
+        **rest,
     )
 
 
@@ -207,17 +263,30 @@ class _Lines(tune.Callback):
     def __init__(self, report: Notice) -> None:
         self.report = report
 
-    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
+    def on_trial_result(
+        self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any
+    ) -> None:
         """Called by Tune."""
         runners = result.get("env_runners", {})
-        returns = {"return": runners.get("episode_return_mean"), "mirror return": runners.get("mirror_return_mean")}
-        told = "".join(f"  {name} {value:.3f}" for name, value in returns.items() if value is not None)
+        returns = {
+            "return": runners.get("episode_return_mean"),
+            "mirror return": runners.get("mirror_return_mean"),
+        }
+        told = "".join(
+            f"  {name} {value:.3f}" for name, value in returns.items() if value is not None
+        )
         steps = int(runners.get("num_env_steps_sampled_lifetime", 0))
-        self.report(f"{trial}  iteration {result['training_iteration']:>4}  {steps:>9,} steps{told}")
+        self.report(
+            f"{trial}  iteration {result['training_iteration']:>4}  {steps:>9,} steps{told}"
+        )
 
 
 def run_experiment(
-    experiment: Experiment, *, resume: bool = False, verbose: int = 0, report: Notice = lambda line: None
+    experiment: Experiment,
+    *,
+    resume: bool = False,
+    verbose: int = 0,
+    report: Notice = lambda line: None,
 ) -> list[Outcome]:
     """Train with Ray Tune; Ray must be up.
 
@@ -267,16 +336,20 @@ def _check_same(folder: Path | None, record: dict[str, Any]) -> None:
         return
     if not (folder / _RECORD).is_file():
         raise RunFolderError(
-            f"--resume: {folder} holds no experiment of this command. Start it without --resume, or name another "
+            f"--resume: {folder} holds no experiment of this command. Start it without --resume, "
+            "or name another "
             "with --experiment-name and --storage-path"
         )
     before = read_json(folder / _RECORD)
     wanted = json.loads(json.dumps(record))
     differing = sorted(key for key in wanted if before.get(key) != wanted[key])
     if differing:
-        listed = "; ".join(f"{key} was {before.get(key)!r}, now {wanted[key]!r}" for key in differing)
+        listed = "; ".join(
+            f"{key} was {before.get(key)!r}, now {wanted[key]!r}" for key in differing
+        )
         raise RunFolderError(
-            f"--resume: {folder} is another experiment ({listed}). Give the same options, or start a new one with "
+            f"--resume: {folder} is another experiment ({listed}). Give the same options, or start "
+            "a new one with "
             "--experiment-name NAME --restore CHECKPOINT"
         )
 
@@ -289,13 +362,16 @@ def _search_space(experiment: Experiment) -> dict[str, Any]:
     for key, value in experiment.config.items():
         if is_search(value):
             if key in ("policies", "total_steps"):
-                raise ConfigError(f"--config '{key}' cannot be searched: start one experiment for each value")
+                raise ConfigError(
+                    f"--config '{key}' cannot be searched: start one experiment for each value"
+                )
             space["_model_config" if key == "model_config" else key] = value
     return space
 
 
 def _reason(text: str) -> str:
-    """The last exception of a traceback that says something; RLlib raises a bare RuntimeError over a world's own."""
+    """The last exception of a traceback that says something; RLlib raises a bare RuntimeError over
+    a world's own."""
     said = re.findall(r"^(?:\w+\.)*(\w*(?:Error|Exception)\b(?:\(.*?\))?: .+)$", text, re.MULTILINE)
     last: str = said[-1] if said else (text.strip().splitlines() or [""])[-1]
     return last
@@ -330,7 +406,8 @@ def require_good(outcomes: list[Outcome]) -> None:
     bad = [outcome for outcome in outcomes if not outcome.good]
     if bad or not outcomes:
         told = "\n".join(
-            f"  {one.folder}: {one.error or f'{one.status.lower()}, {one.env_steps} steps'}" for one in bad
+            f"  {one.folder}: {one.error or f'{one.status.lower()}, {one.env_steps} steps'}"
+            for one in bad
         )
         raise TrainingError(
             f"{len(bad)} of {len(outcomes)} trials did not end well:\n{told}\n"

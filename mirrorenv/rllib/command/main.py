@@ -1,6 +1,8 @@
-"""The console script `rllib`: Ray's own command, which it dropped, with the same options, for every world here.
+"""The console script `rllib`: Ray's own command, which it dropped, with the same options, for every
+world here.
 
-Exit codes: 0 done, 1 what was asked for could not be done (the message says why), 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 what was asked for could not be done (the message says why), 2 wrong usage,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Train and evaluate on Ray RLlib: the options of the command that Ray dropped, for every mirrorenv world.",
+    help="Train and evaluate on Ray RLlib: the options of the command that Ray dropped, for every "
+    "mirrorenv world.",
 )
 train_app = typer.Typer(pretty_exceptions_enable=False)
 app.add_typer(train_app, name="train")
@@ -70,7 +73,8 @@ def train(
     upload_dir: o.GoneText = None,
     as_json: o.Json = False,
 ) -> None:
-    """Train. For example: rllib train --algo MirrorPPO --env mirrorenv/ants-v0 --stop '{"training_iteration": 10}'."""
+    """Train. For example: rllib train --algo MirrorPPO --env mirrorenv/ants-v0 --stop
+    '{"training_iteration": 10}'."""
     if context.invoked_subcommand is not None:
         return
     o.refuse_gone(
@@ -83,7 +87,9 @@ def train(
     )
     if algo is None:
         raise ConfigError("no algorithm given: --algo MirrorPPO, or --algo PPO")
-    ray_options = o.RayOptions(ray_address, ray_ui, ray_num_cpus, ray_num_gpus, ray_num_nodes, ray_object_store_memory)
+    ray_options = o.RayOptions(
+        ray_address, ray_ui, ray_num_cpus, ray_num_gpus, ray_num_nodes, ray_object_store_memory
+    )
     settings, until = o.json_option("--config", config), o.json_option("--stop", stop)
     scheduled = o.json_option("--scheduler-config", scheduler_config)
     _prepare(v, vv)
@@ -149,8 +155,13 @@ def train_file(
         wandb_run_name=wandb_run_name,
         file_type=file_type,
     )
-    ray_options = o.RayOptions(ray_address, ray_ui, ray_num_cpus, ray_num_gpus, ray_num_nodes, ray_object_store_memory)
-    until, scheduled = o.json_option("--stop", stop), o.json_option("--scheduler-config", scheduler_config)
+    ray_options = o.RayOptions(
+        ray_address, ray_ui, ray_num_cpus, ray_num_gpus, ray_num_nodes, ray_object_store_memory
+    )
+    until, scheduled = (
+        o.json_option("--stop", stop),
+        o.json_option("--scheduler-config", scheduler_config),
+    )
     _prepare(v, vv)
     from mirrorenv.rllib.command.experiments import read_experiments
 
@@ -186,8 +197,11 @@ def evaluate(
     track_progress: o.TrackProgress = False,
     as_json: o.Json = False,
 ) -> None:
-    """Play a checkpoint's agents: what they earn and, for MirrorPPO, how well they are recognised."""
-    o.refuse_gone(None, local_mode=local_mode, render=render, save_info=save_info, use_shelve=use_shelve)
+    """Play a checkpoint's agents: what they earn and, for MirrorPPO, how well they are
+    recognised."""
+    o.refuse_gone(
+        None, local_mode=local_mode, render=render, save_info=save_info, use_shelve=use_shelve
+    )
     settings = o.json_option("--config", config)
     if track_progress and out is None:
         raise ConfigError("--track-progress writes beside --out: give --out episodes.npz")
@@ -205,7 +219,9 @@ def evaluate(
 
     found = None if checkpoint is None else r.find_checkpoint(checkpoint)
     try:
-        played = r.roll_out(found, limits, algorithm=algo, env=env, config=settings, progress=progress)
+        played = r.roll_out(
+            found, limits, algorithm=algo, env=env, config=settings, progress=progress
+        )
     finally:
         if tracker is not None:
             tracker.unlink(missing_ok=True)
@@ -216,16 +232,22 @@ def evaluate(
         print(json.dumps(played.summary() | {"checkpoint": None if found is None else str(found)}))
 
 
-@app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
 def rollout() -> None:
     """Ray called it so before `evaluate`."""
     raise ConfigError("rllib rollout is called rllib evaluate, with the same options")
 
 
-@app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
 def example() -> None:
     """Ray's list of examples."""
-    raise ConfigError("rllib example: Ray's examples went with its command. training/ of this project has recipes")
+    raise ConfigError(
+        "rllib example: Ray's examples went with its command. training/ of this project has recipes"
+    )
 
 
 def check_not_shadowing() -> None:
@@ -238,12 +260,18 @@ def check_not_shadowing() -> None:
     try:
         ray = distribution("ray")
     except PackageNotFoundError:
-        raise MissingExtraError("'ray' is not installed. It comes with: pip install 'mirrorenv[train]'") from None
-    own = [one for one in ray.entry_points if one.group == "console_scripts" and one.name == "rllib"]
+        raise MissingExtraError(
+            "'ray' is not installed. It comes with: pip install 'mirrorenv[train]'"
+        ) from None
+    own = [
+        one for one in ray.entry_points if one.group == "console_scripts" and one.name == "rllib"
+    ]
     if own:
         raise MirrorError(
-            f"Ray {ray.version} has an rllib command of its own ({own[0].value}), and this one does not take its "
-            "place. Ray's: python -c 'from ray.rllib.scripts import cli; cli()' (Ray 2.41 lists it, but holds no code "
+            f"Ray {ray.version} has an rllib command of its own ({own[0].value}), and this one "
+            "does not take its "
+            "place. Ray's: python -c 'from ray.rllib.scripts import cli; cli()' (Ray 2.41 lists "
+            "it, but holds no code "
             "for it). For this one install the Ray it is made for: pip install 'mirrorenv[train]'"
         )
 
@@ -284,7 +312,12 @@ def _local(path: str | None) -> str | None:
 
 
 def _run(
-    experiments: list[Experiment], ray_options: o.RayOptions, *, resume: bool, verbose: int, as_json: bool
+    experiments: list[Experiment],
+    ray_options: o.RayOptions,
+    *,
+    resume: bool,
+    verbose: int,
+    as_json: bool,
 ) -> None:
     from mirrorenv.rllib.command.experiments import require_good, run_experiment
     from mirrorenv.rllib.command.ray_start import ray_for
@@ -314,7 +347,9 @@ def _print_outcomes(outcomes: list[Outcome]) -> None:
     for one in outcomes:
         end = "finished" if one.good else "failed" if one.error else one.status.lower()
         returns = [_short(value) for value in (one.episode_return_mean, one.mirror_return_mean)]
-        table.add_row(Path(one.folder).name, end, str(one.iterations), f"{one.env_steps:,}", *returns)
+        table.add_row(
+            Path(one.folder).name, end, str(one.iterations), f"{one.env_steps:,}", *returns
+        )
     console.print(table)
 
 
@@ -330,8 +365,10 @@ def _print_evaluation(summary: dict[str, Any], out: Path | None) -> None:
     if seen:
         limit = (seen["limit"] or {}).get("value")
         console.print(
-            f"recognised {_short(seen['top1']['value'])} (chance {seen['chance']:.2f}), information "
-            f"{_short(seen['information']['value'])} of at most {_short(limit)} nats, in {seen['episodes']} episodes",
+            f"recognised {_short(seen['top1']['value'])} (chance {seen['chance']:.2f}), "
+            "information "
+            f"{_short(seen['information']['value'])} of at most {_short(limit)} nats, in "
+            f"{seen['episodes']} episodes",
             highlight=False,
         )
     if out is not None:

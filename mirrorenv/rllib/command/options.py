@@ -1,4 +1,5 @@
-"""The options of the `rllib` command, by the names they had in Ray 2.40, the last Ray whose command worked.
+"""The options of the `rllib` command, by the names they had in Ray 2.40, the last Ray whose command
+worked.
 
 Those whose meaning is gone are still known, so that they can be refused with what to do instead.
 """
@@ -16,44 +17,89 @@ from mirrorenv.errors import ConfigError
 
 __all__ = ["GONE", "RayOptions", "json_option", "refuse_gone"]
 
-Algo = Annotated[str | None, typer.Option("--algo", "--run", "-a", "-r", help="MirrorPPO, or RLlib's own PPO.")]
+Algo = Annotated[
+    str | None, typer.Option("--algo", "--run", "-a", "-r", help="MirrorPPO, or RLlib's own PPO.")
+]
 Env = Annotated[
-    str | None, typer.Option("--env", "-e", help="Id of a world (mirrorenv worlds), or package.module:Env.")
+    str | None,
+    typer.Option("--env", "-e", help="Id of a world (mirrorenv worlds), or package.module:Env."),
 ]
 Config = Annotated[
-    str, typer.Option("--config", "-c", help="Settings of the algorithm as JSON; env_config holds the world's.")
+    str,
+    typer.Option(
+        "--config", "-c", help="Settings of the algorithm as JSON; env_config holds the world's."
+    ),
 ]
 Stop = Annotated[
     str,
-    typer.Option("--stop", "-s", help='When to stop, as JSON, e.g. {"training_iteration": 10}: whichever is first.'),
+    typer.Option(
+        "--stop",
+        "-s",
+        help='When to stop, as JSON, e.g. {"training_iteration": 10}: whichever is first.',
+    ),
 ]
-ExperimentName = Annotated[str, typer.Option("--experiment-name", "-n", help="Folder for results in the storage path.")]
-StoragePath = Annotated[str | None, typer.Option(help="Where results and checkpoints go (default: ~/ray_results).")]
+ExperimentName = Annotated[
+    str, typer.Option("--experiment-name", "-n", help="Folder for results in the storage path.")
+]
+StoragePath = Annotated[
+    str | None, typer.Option(help="Where results and checkpoints go (default: ~/ray_results).")
+]
 NumSamples = Annotated[int, typer.Option(min=1, help="How often each trial is repeated.")]
-CheckpointFreq = Annotated[int, typer.Option(min=0, help="Iterations between checkpoints; 0: none on the way.")]
+CheckpointFreq = Annotated[
+    int, typer.Option(min=0, help="Iterations between checkpoints; 0: none on the way.")
+]
 CheckpointAtEnd = Annotated[bool, typer.Option(help="Whether to write a checkpoint at the end.")]
-KeepCheckpointsNum = Annotated[int | None, typer.Option(min=1, help="How many of the best checkpoints to keep.")]
-CheckpointScoreAttr = Annotated[str, typer.Option(help="By which result; min-NAME for a small one.")]
-Restore = Annotated[str | None, typer.Option(help="A checkpoint of your own to start from (RLlib's part is a pickle).")]
-Resume = Annotated[bool, typer.Option(help="Go on with the experiment of this name. The options must be the same.")]
-Scheduler = Annotated[str, typer.Option(help="Ray Tune's trial scheduler, e.g. FIFO or AsyncHyperBand.")]
+KeepCheckpointsNum = Annotated[
+    int | None, typer.Option(min=1, help="How many of the best checkpoints to keep.")
+]
+CheckpointScoreAttr = Annotated[
+    str, typer.Option(help="By which result; min-NAME for a small one.")
+]
+Restore = Annotated[
+    str | None,
+    typer.Option(help="A checkpoint of your own to start from (RLlib's part is a pickle)."),
+]
+Resume = Annotated[
+    bool, typer.Option(help="Go on with the experiment of this name. The options must be the same.")
+]
+Scheduler = Annotated[
+    str, typer.Option(help="Ray Tune's trial scheduler, e.g. FIFO or AsyncHyperBand.")
+]
 SchedulerConfig = Annotated[str, typer.Option(help="Its arguments, as JSON.")]
-V = Annotated[bool, typer.Option("--log-info", "-v", help="Log at level INFO, print more of each trial.")]
+V = Annotated[
+    bool, typer.Option("--log-info", "-v", help="Log at level INFO, print more of each trial.")
+]
 VV = Annotated[bool, typer.Option("--log-debug", "-vv", help="Log at level DEBUG.")]
-RayAddress = Annotated[str | None, typer.Option(help="Join the Ray cluster at this address ('auto': the one here).")]
+RayAddress = Annotated[
+    str | None, typer.Option(help="Join the Ray cluster at this address ('auto': the one here).")
+]
 RayUi = Annotated[bool, typer.Option(help="Start Ray's web page as well.")]
 RayNumCpus = Annotated[int | None, typer.Option(min=1, help="CPUs of the Ray that is started.")]
 RayNumGpus = Annotated[int | None, typer.Option(min=0, help="GPUs of the Ray that is started.")]
-RayNumNodes = Annotated[int | None, typer.Option(min=1, help="Pretend to be this many nodes, on one machine.")]
+RayNumNodes = Annotated[
+    int | None, typer.Option(min=1, help="Pretend to be this many nodes, on one machine.")
+]
 RayObjectStoreMemory = Annotated[int | None, typer.Option(min=1, help="Bytes of its object store.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")]
-ConfigFile = Annotated[Path, typer.Argument(help="A .yaml file of experiments, or a .py file that sets config.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")
+]
+ConfigFile = Annotated[
+    Path, typer.Argument(help="A .yaml file of experiments, or a .py file that sets config.")
+]
 
-Checkpoint = Annotated[Path | None, typer.Argument(help="A checkpoint, or a trial's folder; none: untrained agents.")]
-Steps = Annotated[int, typer.Option(min=0, help="Stop after this many steps (0: no limit), or after --episodes.")]
-Episodes = Annotated[int, typer.Option(min=0, help="Stop after this many episodes (0: no limit), or after --steps.")]
+Checkpoint = Annotated[
+    Path | None, typer.Argument(help="A checkpoint, or a trial's folder; none: untrained agents.")
+]
+Steps = Annotated[
+    int, typer.Option(min=0, help="Stop after this many steps (0: no limit), or after --episodes.")
+]
+Episodes = Annotated[
+    int, typer.Option(min=0, help="Stop after this many episodes (0: no limit), or after --steps.")
+]
 Out = Annotated[Path | None, typer.Option(help="Write the episodes here: .npz or .json.")]
-TrackProgress = Annotated[bool, typer.Option(help="Keep a file __progress_NAME beside --out while playing.")]
+TrackProgress = Annotated[
+    bool, typer.Option(help="Keep a file __progress_NAME beside --out while playing.")
+]
 
 Framework = Annotated[str | None, typer.Option(help="torch; RLlib has no other any more.")]
 _gone = {"hidden": True}
@@ -62,18 +108,25 @@ GoneText = Annotated[str | None, typer.Option(**_gone)]
 
 GONE = {
     "trace": "TensorFlow's eager tracing went with TensorFlow. Leave it out",
-    "local_mode": "Ray has no local mode any more. To debug in one process: mirrorenv train ID (no actors by default)",
-    "resources_per_trial": "RLlib computes a trial's resources. Say it in --config: num_env_runners, "
+    "local_mode": "Ray has no local mode any more. To debug in one process: mirrorenv train ID (no "
+    "actors by default)",
+    "resources_per_trial": "RLlib computes a trial's resources. Say it in --config: "
+    "num_env_runners, "
     "num_cpus_per_env_runner, num_learners, num_gpus_per_learner",
     "local_dir": "it is called --storage-path now",
     "upload_dir": "it is --storage-path now, which takes a URI such as s3://bucket as well",
-    "wandb_key": "no key belongs on a command line. From Python: tune.RunConfig(callbacks=[WandbLoggerCallback(...)])",
-    "wandb_project": "see --wandb-key: from Python, with tune.RunConfig(callbacks=[WandbLoggerCallback(...)])",
-    "wandb_run_name": "see --wandb-key: from Python, with tune.RunConfig(callbacks=[WandbLoggerCallback(...)])",
+    "wandb_key": "no key belongs on a command line. From Python: "
+    "tune.RunConfig(callbacks=[WandbLoggerCallback(...)])",
+    "wandb_project": "see --wandb-key: from Python, with "
+    "tune.RunConfig(callbacks=[WandbLoggerCallback(...)])",
+    "wandb_run_name": "see --wandb-key: from Python, with "
+    "tune.RunConfig(callbacks=[WandbLoggerCallback(...)])",
     "file_type": "the ending of the file says it: .yaml or .py. Leave it out",
     "use_shelve": "a shelf is made of pickles. Use --out episodes.npz, or --out episodes.json",
-    "save_info": "worlds keep nothing in infos. --out always holds observations, actions, rewards and done flags",
-    "render": "no window is opened. mirrorenv.make(ID, render_mode='rgb_array').render() draws a world",
+    "save_info": "worlds keep nothing in infos. --out always holds observations, actions, rewards "
+    "and done flags",
+    "render": "no window is opened. mirrorenv.make(ID, render_mode='rgb_array').render() draws a "
+    "world",
 }
 """Options that are refused, with the remedy."""
 
@@ -88,7 +141,9 @@ def refuse_gone(framework: str | None = None, **given: Any) -> None:
         if value:
             raise ConfigError(f"--{name.replace('_', '-')}: {GONE[name]}")
     if framework not in (None, "torch"):
-        raise ConfigError(f"--framework {framework}: RLlib has only torch since Ray 2.42. Leave it out")
+        raise ConfigError(
+            f"--framework {framework}: RLlib has only torch since Ray 2.42. Leave it out"
+        )
 
 
 def json_option(option: str, text: str) -> dict[str, Any]:
@@ -100,7 +155,9 @@ def json_option(option: str, text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ConfigError(f"{option} is not valid JSON ({error}). Quote it: {option} '{{\"key\": 1}}'") from None
+        raise ConfigError(
+            f"{option} is not valid JSON ({error}). Quote it: {option} '{{\"key\": 1}}'"
+        ) from None
     if not isinstance(value, dict):
         raise ConfigError(f'{option} must be a JSON object such as {{"key": 1}}, got {text}')
     return value
@@ -121,6 +178,8 @@ class RayOptions:
         sizes = (self.num_cpus, self.num_gpus, self.num_nodes, self.object_store_memory)
         if self.address is not None and (self.ui or any(size is not None for size in sizes)):
             raise ConfigError(
-                "--ray-address joins a cluster that is there, and --ray-num-cpus, --ray-num-gpus, --ray-num-nodes, "
-                "--ray-object-store-memory and --ray-ui describe one to start: give one or the other"
+                "--ray-address joins a cluster that is there, and --ray-num-cpus, --ray-num-gpus, "
+                "--ray-num-nodes, "
+                "--ray-object-store-memory and --ray-ui describe one to start: give one or the "
+                "other"
             )

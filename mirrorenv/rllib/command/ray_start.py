@@ -18,9 +18,9 @@ __all__ = ["ray_for"]
 def ray_for(options: RayOptions) -> Iterator[None]:
     """Ray, while the block lasts.
 
-    A Ray that is already up in this process is used as it is. Else `--ray-address`, or the environment variable
-    RAY_ADDRESS (which `ray job submit` sets), names a cluster to join; without either, Ray starts on this machine alone
-    and never joins a stranger's.
+    A Ray that is already up in this process is used as it is. Else `--ray-address`, or the
+    environment variable RAY_ADDRESS (which `ray job submit` sets), names a cluster to join; without
+    either, Ray starts on this machine alone and never joins a stranger's.
     """
     if ray.is_initialized():
         yield
@@ -43,7 +43,9 @@ def ray_for(options: RayOptions) -> Iterator[None]:
             cluster.add_node(**{"num_cpus": 1, **given})
         ray.init(address=cluster.address, logging_level=logging.ERROR)
     else:
-        ray.init(address="local", include_dashboard=options.ui, logging_level=logging.ERROR, **sizes)
+        ray.init(
+            address="local", include_dashboard=options.ui, logging_level=logging.ERROR, **sizes
+        )
     try:
         yield
     finally:

@@ -1,4 +1,5 @@
-"""RLlib's own PPO on worlds: through the right adapter, never an iteration without samples, weights without pickle."""
+"""RLlib's own PPO on worlds: through the right adapter, never an iteration without samples, weights
+without pickle."""
 
 from __future__ import annotations
 
@@ -19,7 +20,13 @@ from mirrorenv.envs import registry
 from mirrorenv.envs.adapters.mirror_test import MirrorTest
 from mirrorenv.errors import CheckpointError, ConfigError, MirrorError
 from mirrorenv.population.checkpoint import world_of
-from mirrorenv.results import atomic_write_bytes, atomic_write_json, read_json, verify_manifest, write_manifest
+from mirrorenv.results import (
+    atomic_write_bytes,
+    atomic_write_json,
+    read_json,
+    verify_manifest,
+    write_manifest,
+)
 from mirrorenv.rllib.guards import until_sampled
 from mirrorenv.rllib.multi_agent_env import make_multi_agent_env
 
@@ -52,7 +59,8 @@ def register_worlds(*more: str) -> list[str]:
 
 
 class _Creator:
-    """What `register_env` takes; a class, so that workers find it by its module and not by its code."""
+    """What `register_env` takes; a class, so that workers find it by its module and not by its
+    code."""
 
     def __init__(self, id: str) -> None:
         self.id = id
@@ -62,7 +70,8 @@ class _Creator:
 
 
 class StockPPO(PPO):
-    """RLlib's PPO, unchanged but for two things: it stops when no sample arrives, and saves its weights openly."""
+    """RLlib's PPO, unchanged but for two things: it stops when no sample arrives, and saves its
+    weights openly."""
 
     @classmethod
     def get_default_config(cls) -> PPOConfig:
@@ -86,12 +95,17 @@ class StockPPO(PPO):
         return int(self.metrics.peek(("env_runners", "num_env_steps_sampled_lifetime"), default=0))
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """RLlib's own checkpoint, to go on from; and beside it the modules, to read without unpickling anything."""
+        """RLlib's own checkpoint, to go on from; and beside it the modules, to read without
+        unpickling anything."""
         super().save_checkpoint(checkpoint_dir)
-        state = self.learner_group.get_state(components=f"{COMPONENT_LEARNER}/{COMPONENT_RL_MODULE}")
+        state = self.learner_group.get_state(
+            components=f"{COMPONENT_LEARNER}/{COMPONENT_RL_MODULE}"
+        )
         modules = state[COMPONENT_LEARNER][COMPONENT_RL_MODULE]
         weights = {
-            f"{module}/{name}": np.ascontiguousarray(w) for module, ws in modules.items() for name, w in ws.items()
+            f"{module}/{name}": np.ascontiguousarray(w)
+            for module, ws in modules.items()
+            for name, w in ws.items()
         }
         model = self.config.model_config
         about = {
@@ -99,7 +113,9 @@ class StockPPO(PPO):
             "env": self.config.env,
             "env_config": dict(self.config.env_config),
             "policies": sorted(self.config.policies),
-            "model_config": asdict(model) if is_dataclass(model) and not isinstance(model, type) else dict(model),
+            "model_config": asdict(model)
+            if is_dataclass(model) and not isinstance(model, type)
+            else dict(model),
             "env_steps": self._steps_sampled(),
         }
         folder = Path(checkpoint_dir) / _FOLDER
@@ -122,26 +138,33 @@ def stock_config(
     Args:
         env: a registered id, or ``"package.module:Env"``.
         env_config: arguments of the world.
-        policies: one name (all agents share that policy), or the names of all agents (each has its own). By default
-            one, called ``"shared"``.
+        policies: one name (all agents share that policy), or the names of all agents (each has its
+            own). By default one, called ``"shared"``.
         model_config: RLlib's ``DefaultModelConfig``, as a dictionary.
         settings: attributes of ``PPOConfig`` by name.
 
     Raises:
         UnknownNameError: if there is no such world.
-        ConfigError: if the policies fit neither way, or separate ones are to be learned by several learners.
+        ConfigError: if the policies fit neither way, or separate ones are to be learned by several
+            learners.
     """
     copy = make_multi_agent_env(env, env_config)
     agents = copy.possible_agents
     register_worlds(*([] if env in registry() else [env]))
     names = policies or [SHARED]
     if len(names) > 1 and sorted(names) != sorted(agents):
-        raise ConfigError(f"policies must be one name, or one for each agent ({agents}), got {names}")
+        raise ConfigError(
+            f"policies must be one name, or one for each agent ({agents}), got {names}"
+        )
     config = StockPPO.get_default_config().environment(env, env_config=dict(env_config))
-    config.multi_agent(policies=set(names), policy_mapping_fn=_own_policy if len(names) > 1 else _OnePolicy(names[0]))
+    config.multi_agent(
+        policies=set(names),
+        policy_mapping_fn=_own_policy if len(names) > 1 else _OnePolicy(names[0]),
+    )
     config.env_runners(num_env_runners=0)
     if isinstance(copy.env, MirrorTest):
-        # Evidence runs from -10 to 10 nats: stretched to these bounds, the noise of an untrained policy is ten nats.
+        # Evidence runs from -10 to 10 nats: stretched to these bounds, the noise of an untrained
+        # policy is ten nats.
         config.environment(normalize_actions=False, clip_actions=True)
     # RLlib's default lets a failed runner sleep for a minute before it restarts.
     config.fault_tolerance(restart_failed_env_runners=True, delay_between_env_runner_restarts_s=1)
@@ -150,8 +173,10 @@ def stock_config(
     config.update_from_dict(dict(settings or {}))
     if len(names) > 1 and config.num_learners > 1:
         raise ConfigError(
-            f"{len(names)} policies and {config.num_learners} learners: RLlib 2.60 then averages the gradients of "
-            "different policies without an error. What works: one policy, num_learners of at most 1, or MirrorPPO, "
+            f"{len(names)} policies and {config.num_learners} learners: RLlib 2.60 then averages "
+            "the gradients of "
+            "different policies without an error. What works: one policy, num_learners of at most "
+            "1, or MirrorPPO, "
             "which holds all agents in one module."
         )
     return config
@@ -172,19 +197,24 @@ def _own_policy(agent_id: str, episode: Any = None, **kwargs: Any) -> str:
 
 
 def load_stock(
-    checkpoint: Path, *, env: str | None = None, env_config: Mapping[str, Any] | None = None, seed: int = 0
+    checkpoint: Path,
+    *,
+    env: str | None = None,
+    env_config: Mapping[str, Any] | None = None,
+    seed: int = 0,
 ) -> tuple[MultiAgentEnvRunner, dict[str, Any]]:
     """An env runner that acts as a checkpoint of :class:`StockPPO` did.
 
     Args:
         checkpoint: the checkpoint's folder. Only safetensors and JSON are read.
-        env: another world than the checkpoint's, with the same spaces; or the same, which must be named here if it is
-            ``package.module:Env``: a checkpoint alone runs no code.
+        env: another world than the checkpoint's, with the same spaces; or the same, which must be
+            named here if it is ``package.module:Env``: a checkpoint alone runs no code.
         env_config: arguments of the world that replace the checkpoint's.
         seed: of worlds and choices.
 
     Returns:
-        RLlib's ``MultiAgentEnvRunner`` with one copy of the world, and what was saved beside the weights.
+        RLlib's ``MultiAgentEnvRunner`` with one copy of the world, and what was saved beside the
+        weights.
 
     Raises:
         CheckpointError: if a file is missing or damaged, or does not fit the world.
@@ -194,19 +224,39 @@ def load_stock(
         verify_manifest(folder)
         about = read_json(folder / _CONFIG)
         weights = load((folder / _WEIGHTS).read_bytes())
-        id, kept = world_of({"world": env or about["env"], "world_options": about["env_config"]}, env)
+        id, kept = world_of(
+            {"world": env or about["env"], "world_options": about["env_config"]}, env
+        )
         about |= {"env": id, "env_config": {**kept, **(env_config or {})}}
-        runner = stock_runner(about["env"], about["env_config"], about["policies"], about["model_config"], seed)
+        runner = stock_runner(
+            about["env"], about["env_config"], about["policies"], about["model_config"], seed
+        )
         for name in about["policies"]:
-            own = {key.removeprefix(f"{name}/"): value for key, value in weights.items() if key.startswith(f"{name}/")}
+            own = {
+                key.removeprefix(f"{name}/"): value
+                for key, value in weights.items()
+                if key.startswith(f"{name}/")
+            }
             runner.module[name].set_state(own)
-    except (MirrorError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError) as error:
+    except (
+        MirrorError,
+        SafetensorError,
+        RuntimeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        OSError,
+    ) as error:
         raise CheckpointError(f"the checkpoint {checkpoint} cannot be used: {error}") from error
     return runner, about
 
 
 def stock_runner(
-    env: str, env_config: Mapping[str, Any], policies: list[str] | None, model_config: Mapping[str, Any], seed: int = 0
+    env: str,
+    env_config: Mapping[str, Any],
+    policies: list[str] | None,
+    model_config: Mapping[str, Any],
+    seed: int = 0,
 ) -> MultiAgentEnvRunner:
     """RLlib's env runner with one copy of a world and untrained policies."""
     config = stock_config(env, env_config, policies=policies, model_config=model_config)

@@ -1,4 +1,5 @@
-"""The audit finds what was planted, names where, and raises no false alarm more often than it says."""
+"""The audit finds what was planted, names where, and raises no false alarm more often than it
+says."""
 
 from __future__ import annotations
 
@@ -27,7 +28,13 @@ def inputs(found: AuditReport, policy: str = "uniform") -> set[str]:
         ("spread", 2.0, "observations", "actions", {"observation[1]"}),
         ("product", 1.0, "whole lineup", "actions", {"observation[0]", "observation[1]"}),
         ("reward", 0.7, "rewards, ends", "observations", {"reward"}),
-        ("effect", 1.0, "observations, actions", "observations", {"change of observation[3] after action = 2"}),
+        (
+            "effect",
+            1.0,
+            "observations, actions",
+            "observations",
+            {"change of observation[3] after action = 2"},
+        ),
         ("order", 1.0, "whole lineup", "actions", {"observation[4]", "observation[5]"}),
         ("cycle", 1.0, "whole lineup", "first observation", {"observation[4]", "observation[5]"}),
     ],
@@ -54,7 +61,11 @@ def test_a_leak_that_needs_a_reaction_shows_in_actions_only_if_agents_react():
 def test_lengths_and_names_of_dict_keys_of_other_peoples_environments():
     assert audit(ShortLived, **QUICK).carriers()[0].column == "length"
     found = audit(Named, **QUICK)
-    assert {carrier.column for carrier in found.carriers()[:3]} == {"seat = 0", "seat = 1", "seat = 2"}
+    assert {carrier.column for carrier in found.carriers()[:3]} == {
+        "seat = 0",
+        "seat = 1",
+        "seat = 2",
+    }
 
 
 def test_what_all_share_is_no_leak_and_what_never_differs_is_not_tested():
@@ -66,22 +77,27 @@ def test_what_all_share_is_no_leak_and_what_never_differs_is_not_tested():
 
 @pytest.mark.parametrize("agents", [2, 3, 6])
 def test_false_alarms_are_as_rare_as_promised(agents):
-    """Not one p-value but the whole audit, columns, policies and all; the level is high so that few runs tell."""
+    """Not one p-value but the whole audit, columns, policies and all; the level is high so that few
+    runs tell."""
     runs = {2: 40, 3: 30, 6: 6}[agents]
     settings = {"episodes": 32, "alpha": 0.2, "max_draws": 199, "num_agents": agents, "horizon": 4}
     reports = [audit(Toy, seed=1000 * run, **settings) for run in range(runs)]
     alarms = sum(report.leaks for report in reports)
     assert stats.binom.sf(alarms - 1, runs, 0.2) > 1e-3
-    raw = np.array([r.p_value for report in reports for r in report.results if r.p_value is not None])
+    raw = np.array(
+        [r.p_value for report in reports for r in report.results if r.p_value is not None]
+    )
     assert np.mean(raw <= 0.1) < 0.15
     assert np.mean(raw <= 0.5) > 0.15  # they are p-values of tests that can reject
 
 
 def test_a_leak_of_the_printed_size_is_seen():
-    """Two agents, one column: the printed accuracy is the best possible one for a shift of this size."""
+    """Two agents, one column: the printed accuracy is the best possible one for a shift of this
+    size."""
     settings = {"num_agents": 2, "horizon": 1, "episodes": 200, "max_draws": 1}
     smallest = audit(Toy, seed=9, **settings).smallest_accuracy
-    shift = float(np.sqrt(2) * stats.norm.ppf(smallest))  # named right if the noise of two is below the shift
+    # named right if the noise of two is below the shift
+    shift = float(np.sqrt(2) * stats.norm.ppf(smallest))
     seen = 0
     for run in range(10):
         found = audit(PlainShift, shift=1.25 * shift, seed=1000 * run, **settings)
@@ -97,7 +113,9 @@ class PlainShift(Toy):
 
     def _observe(self):
         seen = np.zeros((self.num_envs, self.num_agents, 3 + self.num_agents), np.float32)
-        seen[:, :, 0] = self.random.normal((self.num_agents,)) + self.shift * (np.arange(self.num_agents) == 1)
+        seen[:, :, 0] = self.random.normal((self.num_agents,)) + self.shift * (
+            np.arange(self.num_agents) == 1
+        )
         return seen
 
 

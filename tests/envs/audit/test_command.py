@@ -1,4 +1,5 @@
-"""`mirrorenv audit` says what it found, what to do next, and ends with a code that a script can use."""
+"""`mirrorenv audit` says what it found, what to do next, and ends with a code that a script can
+use."""
 
 from __future__ import annotations
 
@@ -25,11 +26,15 @@ def run(monkeypatch, capsys):
 
 
 def test_a_clean_world_ends_with_the_command_to_train_in_it(run):
-    code, out, _ = run("ants-v0", "--episodes", "64", "--set", "num_agents=2", "--set", "world_options.horizon=8")
+    code, out, _ = run(
+        "ants-v0", "--episodes", "64", "--set", "num_agents=2", "--set", "world_options.horizon=8"
+    )
     assert code == 0, out
     assert "No leak found." in out and "smallest leak" in out
     last = out.strip().splitlines()[-1]
-    assert last.endswith("train mirrorenv/ants-v0 --set world_options.num_agents=2 --set world_options.horizon=8")
+    assert last.endswith(
+        "train mirrorenv/ants-v0 --set world_options.num_agents=2 --set world_options.horizon=8"
+    )
 
 
 def test_a_leak_is_an_error_that_names_columns_and_remedy(run):
@@ -38,7 +43,9 @@ def test_a_leak_is_an_error_that_names_columns_and_remedy(run):
     assert "first observation" in out and "LEAK" in out
     assert "columns that carry it: other agent at (-1, -1)" in out
     assert "What helps: draw at every reset" in out
-    assert out.strip().splitlines()[-1].endswith("mirrorenv audit mirrorenv/turn-v0 --set horizon=10")
+    assert (
+        out.strip().splitlines()[-1].endswith("mirrorenv audit mirrorenv/turn-v0 --set horizon=10")
+    )
 
 
 def test_a_leak_between_agents_gets_its_own_advice(run):
@@ -57,7 +64,9 @@ def test_json_is_one_object_and_nothing_else(run):
     code, out, _ = run("turn-v0", "--episodes", "48", "--json", "--seed", "3", "--set", "horizon=6")
     found = json.loads(out)
     assert (code, found["leaks"], found["seed"], found["episodes"]) == (1, True, 3, 48)
-    assert {"policy", "input", "probe", "accuracy", "p_value", "corrected", "leak"} <= found["results"][0].keys()
+    assert {"policy", "input", "probe", "accuracy", "p_value", "corrected", "leak"} <= found[
+        "results"
+    ][0].keys()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""The tests behind the audit against brute force: exact where they claim it, and blind to what must not matter.
+"""The tests behind the audit against brute force: exact where they claim it, and blind to what must
+not matter.
 
 Shapes: E episodes, N agents, R assignments, F features.
 """
@@ -37,7 +38,9 @@ def test_the_law_of_ranks_is_that_of_all_outcomes(size, ranks):
 @given(agents=st.integers(2, 4), hits=st.lists(st.integers(0, 4), min_size=1, max_size=3))
 def test_the_law_of_hits_is_that_of_all_permutations(agents, hits):
     hits = np.minimum(hits, agents)
-    fixed = [sum(k == name for k, name in enumerate(order)) for order in permutations(range(agents))]
+    fixed = [
+        sum(k == name for k, name in enumerate(order)) for order in permutations(range(agents))
+    ]
     sums = [sum(outcome) for outcome in product(fixed, repeat=len(hits))]
     assert hits_p_value(hits, agents) == pytest.approx(np.mean(np.array(sums) >= hits.sum()))
 
@@ -64,7 +67,8 @@ def test_ranks_and_verdicts_of_worthless_scores_follow_their_laws(agents):
 
 @pytest.mark.parametrize("agents", [3, 6])
 def test_ties_are_broken_by_lot_even_if_rounding_differs(agents):
-    """Agents that did the same thing have the same score under every name, up to the order in which it was summed."""
+    """Agents that did the same thing have the same score under every name, up to the order in which
+    it was summed."""
     rng = np.random.default_rng(2)
     names = assignments(3000, agents, rng)
     scores = 7.0 + 1e-12 * rng.random((3000, names.shape[1]))
@@ -82,7 +86,9 @@ def test_a_verdict_names_each_agent_once():
         names = assignments(50, agents, rng)
         for slots in (rng.normal(size=(50, agents, agents)), None):
             found = verdicts(rng.normal(size=(50, names.shape[1])), names, slots, rng)
-            np.testing.assert_array_equal(np.sort(found, axis=1), np.tile(np.arange(agents), (50, 1)))
+            np.testing.assert_array_equal(
+                np.sort(found, axis=1), np.tile(np.arange(agents), (50, 1))
+            )
 
 
 def test_the_truth_comes_first_among_the_assignments():

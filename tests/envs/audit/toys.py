@@ -17,12 +17,21 @@ LEAKS = ("column", "late", "spread", "product", "reward", "effect", "order", "cy
 
 
 class Toy(ClockedWorld):
-    """Agents see three numbers by chance, a number of their own and those of the others, ascending; all are paid alike.
+    """Agents see three numbers by chance, a number of their own and those of the others, ascending;
+    all are paid alike.
 
     ``leak`` names what gives them away, ``size`` how much.
     """
 
-    def __init__(self, *, num_envs: int = 1, num_agents: int = 3, leak: str = "", size: float = 1.0, horizon: int = 6):
+    def __init__(
+        self,
+        *,
+        num_envs: int = 1,
+        num_agents: int = 3,
+        leak: str = "",
+        size: float = 1.0,
+        horizon: int = 6,
+    ):
         super().__init__(
             num_envs=num_envs,
             num_agents=num_agents,
@@ -38,11 +47,16 @@ class Toy(ClockedWorld):
         self.number = self.random.normal((self.num_agents,))
 
     def _advance(self, actions: Any, live: Any) -> Any:
-        sign = np.where((np.arange(self.num_agents) == 0) & (self.leak == "effect"), -self.size, self.size)
+        sign = np.where(
+            (np.arange(self.num_agents) == 0) & (self.leak == "effect"), -self.size, self.size
+        )
         self.number = self.number + 0.3 * sign * (actions - 1)
         paid = np.repeat((actions == 1).mean(axis=1, keepdims=True), self.num_agents, axis=1)
         if self.leak == "reward":
-            paid = paid + (np.arange(self.num_agents) == 1) * self.size * self.random.uniform()[:, None]
+            paid = (
+                paid
+                + (np.arange(self.num_agents) == 1) * self.size * self.random.uniform()[:, None]
+            )
         return paid, None
 
     def _observe(self) -> Any:
@@ -57,7 +71,8 @@ class Toy(ClockedWorld):
         elif self.leak == "product":
             same = np.sign(noise[:, :, 0]) * np.abs(noise[:, :, 1])
             noise[:, :, 1] = np.where((index == 2) & (self.size > 0), same, noise[:, :, 1])
-        turned = (index[:, None] + 1 + np.arange(self.num_agents - 1)) % self.num_agents  # (N, N - 1)
+        # (N, N - 1)
+        turned = (index[:, None] + 1 + np.arange(self.num_agents - 1)) % self.num_agents
         others = self.number[:, np.sort(turned, axis=1) if self.leak == "order" else turned]
         if self.leak not in ("order", "cycle"):
             others = np.sort(others, axis=2)
@@ -74,7 +89,13 @@ class ShortLived(Dying):
 class Named(Stranger):
     """A Dict that holds who one is, behind a lot of noise."""
 
-    sight = spaces.Dict({"heat": spaces.Box(-9, 9, (2,)), "seat": spaces.Discrete(3), "view": spaces.Box(-9, 9, (2,))})
+    sight = spaces.Dict(
+        {
+            "heat": spaces.Box(-9, 9, (2,)),
+            "seat": spaces.Discrete(3),
+            "view": spaces.Box(-9, 9, (2,)),
+        }
+    )
 
     def see(self, agent: str) -> Any:
         seat = int(agent[-1]) if self.rng.random() < 0.5 else int(self.rng.integers(3))

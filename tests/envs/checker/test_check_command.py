@@ -40,7 +40,15 @@ def test_a_world_that_passes_is_sent_on_to_the_audit(monkeypatch, capsys) -> Non
 def test_a_fault_is_shown_with_place_and_remedy(monkeypatch, capsys) -> None:
     assert run(monkeypatch, FAULTY, "--episodes", "1") == 1
     out = capsys.readouterr().out
-    for part in ("observation-range", "walker_0", "step 2", "seed 0", "outside -1.0 to 1.0", "Clip or scale", "FAILED"):
+    for part in (
+        "observation-range",
+        "walker_0",
+        "step 2",
+        "seed 0",
+        "outside -1.0 to 1.0",
+        "Clip or scale",
+        "FAILED",
+    ):
         assert part in out
     assert out.splitlines()[-1].split() == f"mirrorenv check {FAULTY} --seed 0".split()
 
@@ -49,7 +57,11 @@ def test_json_is_the_last_line(monkeypatch, capsys) -> None:
     assert run(monkeypatch, FAULTY, "--episodes", "1", "--seed", "5", "--json") == 1
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     [finding] = last["findings"]
-    assert (finding["check"], finding["severity"], finding["agent"]) == ("observation-range", "error", "walker_0")
+    assert (finding["check"], finding["severity"], finding["agent"]) == (
+        "observation-range",
+        "error",
+        "walker_0",
+    )
     assert (finding["step"], finding["seed"], last["passed"]) == (2, 5, False)
     assert last["next"].startswith("mirrorenv check")
 

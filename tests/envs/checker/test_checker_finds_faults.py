@@ -13,7 +13,8 @@ from mirrorenv.envs.checks import CHECKS, Limits, Report, Seen, check, check_env
 from mirrorenv.errors import ConfigError, WorldError
 from mirrorenv.testing import FAULTS, Fault, Flawless
 
-ALONE = Limits(max_steps=60, step_seconds=20, replay_seconds=0.05, opinion_seconds=0)  # on a busy machine too
+# on a busy machine too
+ALONE = Limits(max_steps=60, step_seconds=20, replay_seconds=0.05, opinion_seconds=0)
 PATIENT = replace(ALONE, max_steps=120, opinion_seconds=60)
 
 
@@ -41,7 +42,11 @@ def test_every_check_has_a_fault_that_proves_it() -> None:
 
 def test_the_page_lists_every_check_with_its_rule() -> None:
     page = (Path(__file__).parents[3] / "docs" / "checking.md").read_text()
-    missing = [name for name, one in CHECKS.items() if f"| `{name}` | {one.severity} | {one.rule} |" not in page]
+    missing = [
+        name
+        for name, one in CHECKS.items()
+        if f"| `{name}` | {one.severity} | {one.rule} |" not in page
+    ]
     assert not missing
 
 
@@ -50,11 +55,14 @@ def test_what_is_flawless_passes_everything() -> None:
     assert report.findings == ()
     assert report.checks == tuple(CHECKS)
     assert report.played is not None
-    assert (report.played.early, report.played.mixed, report.played.whole) == (3, 3, 3)  # an early death in each
+    # an early death in each
+    assert (report.played.early, report.played.mixed, report.played.whole) == (3, 3, 3)
     assert [opinion.passed for opinion in report.opinions] == [True, True]
 
 
-@pytest.mark.parametrize("id", [id for id, spec in mirrorenv.registry().items() if spec.kind == "array"])
+@pytest.mark.parametrize(
+    "id", [id for id, spec in mirrorenv.registry().items() if spec.kind == "array"]
+)
 def test_every_registered_world_passes(id: str) -> None:
     report = check_environment(id, episodes=2, limits=PATIENT)
     assert report.of("error") == ()
@@ -68,7 +76,10 @@ def test_every_registered_world_passes(id: str) -> None:
         ("mpe2.simple_spread_v3:parallel_env", {"max_cycles": 10}),
         ("mpe2.simple_tag_v3:parallel_env", {"max_cycles": 10, "pad": True}),
         ("pettingzoo.butterfly.pistonball_v6:parallel_env", {"max_cycles": 5, "n_pistons": 3}),
-        ("pettingzoo.sisl.pursuit_v5:parallel_env", {"max_cycles": 5, "n_pursuers": 3, "n_evaders": 2}),
+        (
+            "pettingzoo.sisl.pursuit_v5:parallel_env",
+            {"max_cycles": 5, "n_pursuers": 3, "n_evaders": 2},
+        ),
     ],
 )
 def test_well_known_environments_pass(path: str, options: dict[str, object]) -> None:
@@ -89,7 +100,9 @@ def test_well_known_environments_pass(path: str, options: dict[str, object]) -> 
 def test_knights_archers_zombies_keeps_state_over_reset() -> None:
     pytest.importorskip("pettingzoo.butterfly.knights_archers_zombies_v11", exc_type=ImportError)
     path = "pettingzoo.butterfly.knights_archers_zombies_v11:parallel_env"
-    assert errors(check_environment(path, episodes=1, limits=ALONE, max_cycles=60)) == ["reset-state"]
+    assert errors(check_environment(path, episodes=1, limits=ALONE, max_cycles=60)) == [
+        "reset-state"
+    ]
 
 
 def test_a_finding_says_who_when_and_with_which_seed() -> None:

@@ -1,4 +1,5 @@
-"""Worlds are looked at in every step: what is wrong is named with world, row, seed, step and agent."""
+"""Worlds are looked at in every step: what is wrong is named with world, row, seed, step and
+agent."""
 
 from __future__ import annotations
 
@@ -24,7 +25,11 @@ class Spoiled(ClockedWorld):
         low = np.full(2, -1.0) if uniform else np.array([-1.0, -np.inf])
         space = spaces.Box(low.astype(np.float32), np.ones(2, np.float32))
         super().__init__(
-            num_envs=num_envs, num_agents=3, horizon=5, observation_space=space, action_space=spaces.Discrete(2)
+            num_envs=num_envs,
+            num_agents=3,
+            horizon=5,
+            observation_space=space,
+            action_space=spaces.Discrete(2),
         )
         self.spoil = spoil
 
@@ -66,15 +71,25 @@ def test_a_wrong_number_is_named_with_its_place(what: str, uniform: bool) -> Non
     world = validated(Spoiled(uniform=uniform, spoil=spoil), "pkg:Spoiled")
     with pytest.raises(WorldError) as raised:
         play_episodes(world, UniformPolicy(world), seeds=[10, 11, 12, 13])
-    for part in ("pkg:Spoiled, row 2, seed 12, step 3, agent 'agent_1'", says, "mirrorenv check pkg:Spoiled"):
+    for part in (
+        "pkg:Spoiled, row 2, seed 12, step 3, agent 'agent_1'",
+        says,
+        "mirrorenv check pkg:Spoiled",
+    ):
         assert part in str(raised.value)
 
 
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda step: step._replace(observations=step.observations[:, :2]), "observations must be float32 (4, 3, 2)"),
-        (lambda step: step._replace(rewards=step.rewards.astype(np.float64)), "rewards must be float32 (4, 3)"),
+        (
+            lambda step: step._replace(observations=step.observations[:, :2]),
+            "observations must be float32 (4, 3, 2)",
+        ),
+        (
+            lambda step: step._replace(rewards=step.rewards.astype(np.float64)),
+            "rewards must be float32 (4, 3)",
+        ),
         (lambda step: step._replace(truncated=None), "truncated must be bool (4, 3), got NoneType"),
     ],
 )

@@ -22,8 +22,8 @@ Evidence = NDArray[np.float64]
 class Baseline(ABC):
     """An observer that is no part of the population.
 
-    It reads each trajectory by itself and knows nothing of its place, so it makes no difference that it is shown
-    episodes in author order: whoever scores it may shuffle the rows.
+    It reads each trajectory by itself and knows nothing of its place, so it makes no difference
+    that it is shown episodes in author order: whoever scores it may shuffle the rows.
     """
 
     num_agents = 0
@@ -46,14 +46,16 @@ class Baseline(ABC):
             episodes: B episodes of the agents it was fitted to.
 
         Returns:
-            (B, K, N) float64, evidence in nats that trajectory k was made by agent n; trajectories in the order given.
+            (B, K, N) float64, evidence in nats that trajectory k was made by agent n; trajectories
+            in the order given.
 
         Raises:
             ShapeError: if it was not fitted to as many agents.
         """
         if episodes.num_agents != self.num_agents:
             raise ShapeError(
-                f"{type(self).__name__} was fitted to {self.num_agents} agents and is shown {episodes.num_agents}: "
+                f"{type(self).__name__} was fitted to {self.num_agents} agents and is shown "
+                f"{episodes.num_agents}: "
                 "call fit(...) with episodes of the same agents first"
             )
         return self._evidence(episodes)

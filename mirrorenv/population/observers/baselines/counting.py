@@ -31,12 +31,14 @@ class Chance(Baseline):
 
 @register_baseline("first_observation")
 class FirstObservation(Baseline):
-    """Looks at the first observation only, before anybody has acted: what it knows is a leak, not an identity.
+    """Looks at the first observation only, before anybody has acted: what it knows is a leak, not
+    an identity.
 
     Multinomial logistic regression on the standardised first observation, fitted by L-BFGS.
 
     Args:
-        decay: weight of the squared coefficients in nats (a Gaussian prior of variance 1 / (2 decay)).
+        decay: weight of the squared coefficients in nats (a Gaussian prior of variance 1 / (2
+            decay)).
     """
 
     def __init__(self, decay: float = 1.0) -> None:
@@ -58,12 +60,20 @@ class FirstObservation(Baseline):
             slope = rows.T @ (np.exp(log_p) - truth) + 2 * self.decay * weights
             return float(self.decay * (weights**2).sum() - (truth * log_p).sum()), slope.reshape(-1)
 
-        found = minimize(objective, np.zeros(shape).reshape(-1), jac=True, method="L-BFGS-B", options={"maxiter": 200})
+        found = minimize(
+            objective,
+            np.zeros(shape).reshape(-1),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": 200},
+        )
         self._weights = found.x.reshape(shape)
 
     def _evidence(self, episodes: EpisodeBatch) -> Evidence:
         first = _first(episodes)
-        log_p = log_softmax(self._rows(first) @ self._weights).reshape(*first.shape[:2], self.num_agents)
+        log_p = log_softmax(self._rows(first) @ self._weights).reshape(
+            *first.shape[:2], self.num_agents
+        )
         return np.where(episodes.mask[:, 0, :, None], log_p, 0.0)
 
     def _rows(self, first: Evidence) -> Evidence:
@@ -75,15 +85,16 @@ class FirstObservation(Baseline):
 class ActionHistogram(Baseline):
     """Counts actions and looks at nothing else: naive Bayes, in closed form.
 
-    Discrete actions: log theta[n, a] per step with theta the posterior mean under a Dirichlet(1) prior. Continuous
-    actions: a Gaussian for each agent and each entry of the action.
+    Discrete actions: log theta[n, a] per step with theta the posterior mean under a Dirichlet(1)
+    prior. Continuous actions: a Gaussian for each agent and each entry of the action.
     """
 
     def _fit(self, episodes: EpisodeBatch, num_actions: int) -> None:
         self._discrete = num_actions > 0
         live = episodes.mask
         if self._discrete:
-            chosen = np.eye(num_actions)[np.where(live, episodes.actions, 0)] * live[..., None]  # (B, T, N, A)
+            # (B, T, N, A)
+            chosen = np.eye(num_actions)[np.where(live, episodes.actions, 0)] * live[..., None]
             counts = chosen.sum((0, 1)) + 1.0  # (N, A)
             self._log_theta = np.log(counts / counts.sum(1, keepdims=True))
             return
@@ -91,7 +102,8 @@ class ActionHistogram(Baseline):
         steps = np.maximum(weight.sum((0, 1)), 1.0)  # (N, 1)
         self._mean = (episodes.actions * weight).sum((0, 1)) / steps  # (N, A)
         variance = ((episodes.actions - self._mean) ** 2 * weight).sum((0, 1)) / steps
-        self._variance = np.maximum(variance, 1e-4)  # an agent that never varied must not be infinitely certain
+        # an agent that never varied must not be infinitely certain
+        self._variance = np.maximum(variance, 1e-4)
 
     def _evidence(self, episodes: EpisodeBatch) -> Evidence:
         live = episodes.mask

@@ -1,4 +1,5 @@
-"""The observation classifier of EOI (Jiang and Lu, "The emergence of individuality", ICML 2021, arXiv 2006.05842).
+"""The observation classifier of EOI (Jiang and Lu, "The emergence of individuality", ICML 2021,
+arXiv 2006.05842).
 
 Shapes: B episodes, T time, K trajectories, N agents, D observation, R sampled rows.
 """
@@ -17,12 +18,15 @@ from mirrorenv.population.observers.baselines.base import Baseline, Evidence, re
 __all__ = ["ObservationClassifier", "eoi_loss"]
 
 
-def eoi_loss(logits: Tensor, nearby: Tensor, authors: Tensor, beta_1: float, beta_2: float) -> Tensor:
+def eoi_loss(
+    logits: Tensor, nearby: Tensor, authors: Tensor, beta_1: float, beta_2: float
+) -> Tensor:
     """EOI's classifier loss in nats, mean over rows.
 
-    ``CE(onehot(i) + beta_1 p(. | o_near), p(. | o)) + beta_2 CE(p(. | o), p(. | o))`` with CE(y, p) = -sum y log p: the
-    supervised term; the positive distance to a nearby observation of the same agent, which is a fixed target; and the
-    conditional entropy, through which the gradient passes on both sides.
+    ``CE(onehot(i) + beta_1 p(. | o_near), p(. | o)) + beta_2 CE(p(. | o), p(. | o))`` with CE(y, p)
+    = -sum y log p: the supervised term; the positive distance to a nearby observation of the same
+    agent, which is a fixed target; and the conditional entropy, through which the gradient passes
+    on both sides.
 
     Args:
         logits: (R, N) at the observations.
@@ -38,14 +42,16 @@ def eoi_loss(logits: Tensor, nearby: Tensor, authors: Tensor, beta_1: float, bet
 
 @register_baseline("eoi")
 class ObservationClassifier(Baseline):
-    """p(agent | observation), one observation at a time; a trajectory's evidence is the sum of log p over its steps.
+    """p(agent | observation), one observation at a time; a trajectory's evidence is the sum of log
+    p over its steps.
 
-    It sees no action, so it recognises where an agent is rather than what it does; and the sum counts observations as
-    if they were independent, so its beliefs are too certain. Both are properties of the original.
+    It sees no action, so it recognises where an agent is rather than what it does; and the sum
+    counts observations as if they were independent, so its beliefs are too certain. Both are
+    properties of the original.
 
-    Coefficients, width (64, 64) and Adam's step size are those of the authors' released program, EOI_on_SMAC
-    (``model.py`` and ``config.py``); its layers are ReLU, ours tanh as everywhere in this package. Their second
-    program, eoi_pymarl, has 0.1 in place of 0.2.
+    Coefficients, width (64, 64) and Adam's step size are those of the authors' released program,
+    EOI_on_SMAC (``model.py`` and ``config.py``); its layers are ReLU, ours tanh as everywhere in
+    this package. Their second program, eoi_pymarl, has 0.1 in place of 0.2.
 
     Args:
         beta_1: weight of the positive distance; 0, that is switched off, as released.
@@ -82,7 +88,9 @@ class ObservationClassifier(Baseline):
         self._scale = np.maximum(at_live.std(0), 1e-3)
         generator = torch.Generator().manual_seed(self.seed)
         trunk = StackedMLP(1, max(seen.shape[-1], 1), self.hidden, generator)
-        self._network = nn.Sequential(trunk, StackedLinear(1, self.hidden, self.num_agents, 0.01, generator))
+        self._network = nn.Sequential(
+            trunk, StackedLinear(1, self.hidden, self.num_agents, 0.01, generator)
+        )
         optimizer = torch.optim.Adam(self._network.parameters(), lr=self.learning_rate)
         rng = np.random.default_rng(self.seed)
         for _ in range(self.updates):
@@ -100,7 +108,9 @@ class ObservationClassifier(Baseline):
         total = np.empty((len(episodes), self.num_agents, self.num_agents))
         for index, seen in enumerate(_flat(episodes)):  # one episode at a time: (T, K, D)
             with torch.no_grad():
-                log_p = self._logits(seen.reshape(-1, seen.shape[-1])).log_softmax(-1).double().numpy()
+                log_p = (
+                    self._logits(seen.reshape(-1, seen.shape[-1])).log_softmax(-1).double().numpy()
+                )
             steps = log_p.reshape(*seen.shape[:2], self.num_agents)  # (T, K, N)
             total[index] = np.where(episodes.mask[index, :, :, None], steps, 0.0).sum(0)
         return total
