@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mirrorenv.errors import ConfigError
 
-__all__ = ["StrictModel", "gather"]
+__all__ = ["ExactModel", "StrictModel", "first_problem", "gather"]
 
 
 class StrictModel(BaseModel):
@@ -46,6 +46,20 @@ class StrictModel(BaseModel):
             raise ConfigError(
                 "\n".join(_problem(cls, problem, place) for problem in error.errors())
             ) from None
+
+
+class ExactModel(StrictModel):
+    """A settings model that converts nothing either: text is no number, a list is no tuple."""
+
+    model_config = ConfigDict(strict=True)
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that pydantic found wrong, in one line: where, what, and what was given."""
+    found = error.errors()[0]
+    place = ".".join(str(part) for part in found["loc"]) or "settings"
+    given = "" if found["type"] in ("missing", "value_error") else f", got {found['input']!r}"
+    return f"{place}: {found['msg'].removeprefix('Value error, ')}{given}"
 
 
 def gather(

@@ -10,21 +10,19 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from mirrorenv.debate.settings import Memory, first_problem
+from mirrorenv.debate.settings import Memory
 from mirrorenv.errors import ConfigError
+from mirrorenv.strict import ExactModel, first_problem
 
 __all__ = ["AgentCard", "Endpoint", "Price", "card_problems", "load_card"]
 
-_STRICT = ConfigDict(strict=True, frozen=True, extra="forbid")
 _SECRET = re.compile(r"\b(sk-[A-Za-z0-9_-]{12,}|[A-Za-z0-9_-]{40,})\b")
 
 
-class Endpoint(BaseModel):
+class Endpoint(ExactModel):
     """Where a language model is asked: any OpenAI-compatible server."""
-
-    model_config = _STRICT
 
     model: str = Field(min_length=1, max_length=200, description="The server's name of the model.")
     base_url: str = Field(
@@ -76,19 +74,15 @@ class Endpoint(BaseModel):
         return value
 
 
-class Price(BaseModel):
+class Price(ExactModel):
     """What tokens cost, in one currency for the whole tournament."""
-
-    model_config = _STRICT
 
     input: float = Field(ge=0.0, description="For a million tokens read.")
     output: float = Field(ge=0.0, description="For a million tokens written.")
 
 
-class AgentCard(BaseModel):
+class AgentCard(ExactModel):
     """One player of a tournament."""
-
-    model_config = _STRICT
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$", description="Shown on the leaderboard."

@@ -8,11 +8,12 @@ from functools import cache
 from importlib.resources import files as package_files
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from mirrorenv.errors import ConfigError, unknown_name
+from mirrorenv.strict import ExactModel, first_problem
 
-__all__ = ["DebateSettings", "Memory", "PlanStep", "first_problem", "preset", "presets"]
+__all__ = ["DebateSettings", "Memory", "PlanStep", "preset", "presets"]
 
 PlanStep = Literal["notes", "stand_out", "theory"]
 """What a player may be asked after a round: notes to itself, how to stand out, what it thinks of
@@ -22,10 +23,8 @@ Memory = Literal["full", "notes", "window", "none"]
 """What of earlier rounds stays in a player's context."""
 
 
-class DebateSettings(BaseModel):
+class DebateSettings(ExactModel):
     """The rules of one game. Every field is one flag; the defaults are the preset ``default``."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     num_players: int = Field(default=4, ge=2, le=10, description="Players in a game, N.")
     rounds: int = Field(
@@ -125,14 +124,6 @@ class DebateSettings(BaseModel):
     def num_readers(self) -> int:
         """J: the players and the judges."""
         return self.num_players + self.judges
-
-
-def first_problem(error: ValidationError) -> str:
-    """One line on the first thing pydantic found wrong: where, what, and what was given."""
-    found = error.errors()[0]
-    place = ".".join(str(part) for part in found["loc"]) or "settings"
-    given = "" if found["type"] in ("missing", "value_error") else f", got {found['input']!r}"
-    return f"{place}: {found['msg'].removeprefix('Value error, ')}{given}"
 
 
 @cache

@@ -11,23 +11,22 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from mirrorenv.debate.cards import AgentCard, load_card
 from mirrorenv.debate.players.persona import VOICES
-from mirrorenv.debate.settings import DebateSettings, first_problem, preset
+from mirrorenv.debate.settings import DebateSettings, preset
 from mirrorenv.debate.topic_files import TopicPack, load_topics
 from mirrorenv.errors import ConfigError, RunFolderError
 from mirrorenv.mirror import lineup_permutations
 from mirrorenv.results.runs.run_folder import RunFolder
+from mirrorenv.strict import ExactModel, first_problem
 
 __all__ = ["Tournament", "TournamentFile", "load_tournament", "open_tournament", "prompts_version"]
 
 
-class TournamentFile(BaseModel):
+class TournamentFile(ExactModel):
     """What stands in a tournament's TOML file."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     name: str = Field(default="tournament", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")
     seed: int = Field(

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from mirrorenv.debate.settings import first_problem
 from mirrorenv.errors import ConfigError, unknown_name
+from mirrorenv.strict import ExactModel, first_problem
 
 __all__ = ["BUILT_IN", "TRANSFORMERS", "Capabilities", "LocalOptions", "local_options"]
 
@@ -39,10 +39,8 @@ TRANSFORMERS = Capabilities(json_schema=True, grammar=False, logprobs=True, sequ
 """The model in this process."""
 
 
-class LocalOptions(BaseModel):
+class LocalOptions(ExactModel):
     """The table ``[options]`` of a card with ``player = "local"``."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     model: str = Field(
         default=BUILT_IN,

@@ -21,9 +21,9 @@ from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from mirrorenv.debate.players.local_readers import held_to
 from mirrorenv.errors import ConfigError, MirrorError
 from mirrorenv.llm.asking import Generated, Request
+from mirrorenv.llm.constrained import constrained_answer
 from mirrorenv.llm.engine import Engine
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def answer(engine: Engine, name: str, body: Mapping[str, Any]) -> dict[str, Any]
     top = int(_number(body, "top_logprobs", 0, 0, _MOST_TOP)) if body.get("logprobs") else 0
     template = _template(body.get("response_format"))
     if template is not None:
-        text = engine.compute(lambda model: held_to(model, messages, template)).result()
+        text = engine.compute(lambda model: constrained_answer(model, messages, template)).result()
         read = len(engine.compute(lambda model: model.chat(messages)).result())
         return _completion(name, text, read, len(text) // 4 + 1, "stop", None)
     prompt = engine.compute(lambda model: model.chat(messages)).result()

@@ -29,47 +29,27 @@ Shape legend: K lineup slots, N players.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.debate.cards import AgentCard
-from mirrorenv.debate.players.local_prompts import Messages, imitation, messages_for, speaking
+from mirrorenv.debate.players.local_prompts import imitation, messages_for, speaking
 from mirrorenv.debate.rules import View
 from mirrorenv.debate.verdicts import labels, names
+from mirrorenv.llm.constrained import constrained_answer
 from mirrorenv.llm.options import LocalOptions
 from mirrorenv.mirror.recognition import EVIDENCE_BOUND
 
 if TYPE_CHECKING:
     from mirrorenv.llm.model import LanguageModel
 
-__all__ = ["constrained_verdict", "held_to", "label_evidence", "likelihood_evidence", "tokens_read"]
+__all__ = ["constrained_verdict", "label_evidence", "likelihood_evidence", "tokens_read"]
 
 Floats = npt.NDArray[np.float64]
 # of a player's answers that its imitation holds: what fits before reading costs more than writing
 _ROUNDS = 3
-
-
-def held_to(
-    model: LanguageModel, messages: Messages, template: Sequence[tuple[str, Sequence[Any]]]
-) -> str:
-    """A JSON object, key by key: of the allowed continuations the likeliest, the first on ties.
-
-    Args:
-        model: answers.
-        messages: what it is asked.
-        template: each key with its allowed values.
-    """
-    prompt, done = model.chat(messages), dict[str, Any]()
-    for key, values in template:
-        # without the closing brace
-        texts = [json.dumps({**done, key: value})[:-1] for value in values]
-        scores = model.score(prompt, [model.answer_tokens(text, ended=False) for text in texts])
-        done[key] = values[int(np.argmax(scores))]
-    return json.dumps(done)
 
 
 def constrained_verdict(
@@ -77,11 +57,9 @@ def constrained_verdict(
 ) -> str:
     """A JSON verdict that names one player for each text."""
     count = view.settings.num_players
-    return held_to(
-        model,
-        messages_for(view, card, options.prompt),
-        [(text, names(count)) for text in labels(count)],
-    )
+    messages = messages_for(view, card, options.prompt)
+    players = names(count)
+    return constrained_answer(model, messages, [(text, players) for text in labels(count)])
 
 
 def label_evidence(
