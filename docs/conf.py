@@ -37,9 +37,10 @@ autodoc_type_aliases = {
     for name in (
         "npt.ArrayLike",
         "AnyArray",
-        "FloatArray",
-        "IntArray",
-        "BoolArray",
+        "Floats32",
+        "Floats64",
+        "Ints64",
+        "Bools",
         "Observations",
         "Actions",
         "Seeds",

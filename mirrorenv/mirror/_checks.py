@@ -8,16 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.errors import ShapeError
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
-AnyArray = npt.NDArray[Any]
+from mirrorenv.mirror.arrays import Bools, Floats64
 
 
 def float_array(
     name: str, array: npt.ArrayLike, ndim: int | None = None, min_ndim: int = 0
-) -> FloatArray:
+) -> Floats64:
     """The array as float64, or a ShapeError that names it.
 
     Args:
@@ -39,7 +35,7 @@ def float_array(
     return result
 
 
-def log_likelihood_array(name: str, array: npt.ArrayLike, min_ndim: int = 2) -> FloatArray:
+def log_likelihood_array(name: str, array: npt.ArrayLike, min_ndim: int = 2) -> Floats64:
     """Float64 log-likelihoods: finite or minus infinity, never NaN or plus infinity."""
     result = float_array(name, array, min_ndim=min_ndim)
     bad = np.isnan(result) | (result == np.inf)
@@ -52,7 +48,7 @@ def log_likelihood_array(name: str, array: npt.ArrayLike, min_ndim: int = 2) -> 
     return result
 
 
-def square(name: str, array: FloatArray) -> int:
+def square(name: str, array: Floats64) -> int:
     """The common size of the last two axes, which must be equal and at least 1."""
     rows, columns = array.shape[-2:]
     if rows != columns or rows == 0:
@@ -63,7 +59,7 @@ def square(name: str, array: FloatArray) -> int:
     return int(rows)
 
 
-def mask_array(name: str, mask: npt.ArrayLike, shape: tuple[int, ...]) -> BoolArray:
+def mask_array(name: str, mask: npt.ArrayLike, shape: tuple[int, ...]) -> Bools:
     """A boolean array of the given shape."""
     result = np.asarray(mask)
     if result.dtype != np.bool_ or result.shape != shape:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mirrorenv.mirror._checks import FloatArray
+from mirrorenv.mirror.arrays import Floats64
 
 _Index = npt.NDArray[np.intp]
 
@@ -68,12 +68,12 @@ def _levels(n: int) -> tuple[_Level, ...]:
     return tuple(levels)
 
 
-def _products(first: FloatArray, second: FloatArray) -> FloatArray:
-    result: FloatArray = np.einsum("cjb,cjb->cb", first, second)
+def _products(first: Floats64, second: Floats64) -> Floats64:
+    result: Floats64 = np.einsum("cjb,cjb->cb", first, second)
     return result
 
 
-def forward_sums(weights: FloatArray) -> list[FloatArray]:
+def forward_sums(weights: Floats64) -> list[Floats64]:
     """``forward[k]`` (C, B) for k = 0..N, from weights (N, N, B)."""
     n, _, batch = weights.shape
     sums = [np.ones((1, batch))]
@@ -82,7 +82,7 @@ def forward_sums(weights: FloatArray) -> list[FloatArray]:
     return sums
 
 
-def linear_marginals(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+def linear_marginals(weights: Floats64) -> tuple[Floats64, Floats64]:
     """Permanent (B,) and marginals (N, N, B) of non-negative weights (N, N, B), in the linear
     domain."""
     n, _, batch = weights.shape
@@ -102,7 +102,7 @@ def linear_marginals(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
     return total, marginals
 
 
-def log_marginals(logs: FloatArray) -> FloatArray:
+def log_marginals(logs: Floats64) -> Floats64:
     """Log marginals (N, N, B) of log weights (N, N, B): the same recursion where linear numbers
     would underflow."""
     n, _, batch = logs.shape
@@ -121,7 +121,7 @@ def log_marginals(logs: FloatArray) -> FloatArray:
     return marginals
 
 
-def _log_sum(values: FloatArray, axis: int) -> FloatArray:
+def _log_sum(values: Floats64, axis: int) -> Floats64:
     top = values.max(axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
     # a set that cannot be filled weighs nothing: log 0 = -inf is the answer

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.errors import ConfigError, MirrorError, ShapeError
-from mirrorenv.mirror._checks import FloatArray, IntArray, frozen, log_likelihood_array, square
+from mirrorenv.mirror._checks import frozen, log_likelihood_array, square
+from mirrorenv.mirror.arrays import Floats64, Ints64
 from mirrorenv.mirror.permutations import (
     log_permutation_marginals,
     log_permutation_posterior,
@@ -38,11 +39,11 @@ def check_decode(decode: str) -> Decode:
     raise ConfigError(f"decode must be one of {', '.join(get_args(Decode))}, got {decode!r}")
 
 
-def log_softmax(evidence: FloatArray) -> FloatArray:
+def log_softmax(evidence: Floats64) -> Floats64:
     """Row-normalised logarithms: (..., K, N) evidence to (..., K, N) log probabilities, accurate
     for large values."""
     shifted = evidence - evidence.max(axis=-1, keepdims=True)
-    normalised: FloatArray = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    normalised: Floats64 = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return normalised
 
 
@@ -60,7 +61,7 @@ class Belief:
         ShapeError: if the evidence holds NaN or +inf, or a row rules out every agent.
     """
 
-    evidence: FloatArray  # (..., K, N)
+    evidence: Floats64  # (..., K, N)
     decoded: bool = False
 
     def __post_init__(self) -> None:
@@ -81,7 +82,7 @@ class Belief:
         """N."""
         return int(self.evidence.shape[-1])
 
-    def log_belief(self, decode: Decode = "independent") -> FloatArray:
+    def log_belief(self, decode: Decode = "independent") -> Floats64:
         """(..., K, N) log probabilities, each row summing to 1 after exp.
 
         Args:
@@ -97,11 +98,11 @@ class Belief:
             return log_softmax(self.evidence)
         return log_permutation_marginals(self.evidence)
 
-    def independent(self) -> FloatArray:
+    def independent(self) -> Floats64:
         """(..., K, N) probabilities of each slot judged alone: softmax of each row."""
         return np.exp(log_softmax(self.evidence))
 
-    def marginals(self) -> FloatArray:
+    def marginals(self) -> Floats64:
         """(..., K, N) exact permutation marginals, doubly stochastic; K = N <= 16."""
         return self.independent() if self.decoded else permutation_marginals(self.evidence)
 
@@ -111,7 +112,7 @@ class Belief:
             self if self.decoded else Belief(log_permutation_marginals(self.evidence), decoded=True)
         )
 
-    def assignment(self) -> IntArray:
+    def assignment(self) -> Ints64:
         """(..., K) int64, the most probable permutation: best for getting the whole lineup right.
 
         Raises:
@@ -120,12 +121,12 @@ class Belief:
         """
         return most_probable_permutation(self._raw("the most probable permutation"))
 
-    def expected_assignment(self) -> IntArray:
+    def expected_assignment(self) -> Ints64:
         """(..., K) int64, the permutation with the highest expected number right: the assignment on
         the marginals."""
         return most_probable_permutation(self.marginals())
 
-    def log_posterior(self, permutation: npt.ArrayLike) -> FloatArray:
+    def log_posterior(self, permutation: npt.ArrayLike) -> Floats64:
         """(...) log posterior probability of whole permutations (..., K).
 
         Raises:
@@ -135,12 +136,12 @@ class Belief:
 
     def sampled_marginals(
         self, samples: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, FloatArray]:
+    ) -> tuple[Floats64, Floats64]:
         """Marginals by sampling, and their standard errors (..., K, N): for lineups above 16
         agents."""
         return sampled_marginals(self._raw("sampling"), samples, rng)
 
-    def _raw(self, what: str) -> FloatArray:
+    def _raw(self, what: str) -> Floats64:
         square("Belief.evidence", self.evidence)
         if self.decoded:
             raise MirrorError(

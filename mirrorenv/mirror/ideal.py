@@ -33,7 +33,8 @@ import numpy.typing as npt
 from scipy.special import gammaln
 
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
-from mirrorenv.mirror._checks import FloatArray, float_array, mask_array
+from mirrorenv.mirror._checks import float_array, mask_array
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.belief import Belief
 
 NOT_EXCHANGEABLE = (
@@ -107,24 +108,24 @@ def exact_limit(
     return Limit(Belief(evidence), valid, "" if valid else NOT_EXCHANGEABLE)
 
 
-def limit_evidence(log_probabilities: npt.ArrayLike, mask: npt.ArrayLike) -> FloatArray:
+def limit_evidence(log_probabilities: npt.ArrayLike, mask: npt.ArrayLike) -> Floats64:
     """(B, K, N) summed log probabilities of whole trajectories; arguments as
     :func:`exact_limit`."""
-    evidence: FloatArray = _live(log_probabilities, mask).sum(axis=1)
+    evidence: Floats64 = _live(log_probabilities, mask).sum(axis=1)
     return evidence
 
 
-def cumulative_evidence(log_probabilities: npt.ArrayLike, mask: npt.ArrayLike) -> FloatArray:
+def cumulative_evidence(log_probabilities: npt.ArrayLike, mask: npt.ArrayLike) -> Floats64:
     """(B, T, K, N) evidence after each step, held after a slot's last one; arguments as
     :func:`exact_limit`.
 
     ``Belief(cumulative_evidence(...)).marginals()`` is the limit as it builds up over the episode.
     """
-    evidence: FloatArray = _live(log_probabilities, mask).cumsum(axis=1)
+    evidence: Floats64 = _live(log_probabilities, mask).cumsum(axis=1)
     return evidence
 
 
-def _live(log_probabilities: npt.ArrayLike, mask: npt.ArrayLike) -> FloatArray:
+def _live(log_probabilities: npt.ArrayLike, mask: npt.ArrayLike) -> Floats64:
     logs = float_array("log_probabilities", log_probabilities, ndim=4)
     alive = mask_array("mask", mask, logs.shape[:3])
     steps = np.where(alive[..., None], logs, 0.0)  # (B, T, K, N)
@@ -144,7 +145,7 @@ def count_actions(
     num_states: int,
     num_actions: int,
     mask: npt.ArrayLike | None = None,
-) -> FloatArray:
+) -> Floats64:
     """How often each action was taken in each state.
 
     Args:
@@ -221,6 +222,6 @@ def few_shot_limit(counts: npt.ArrayLike, past_counts: npt.ArrayLike, alpha: flo
     return Belief((_log_beta(posterior) - _log_beta(prior)).sum(axis=-1))
 
 
-def _log_beta(concentration: FloatArray) -> FloatArray:
-    result: FloatArray = gammaln(concentration).sum(axis=-1) - gammaln(concentration.sum(axis=-1))
+def _log_beta(concentration: Floats64) -> Floats64:
+    result: Floats64 = gammaln(concentration).sum(axis=-1) - gammaln(concentration.sum(axis=-1))
     return result

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from scipy import stats
 
 from mirrorenv.errors import ConfigError, ShapeError
-from mirrorenv.mirror._checks import FloatArray, float_array
+from mirrorenv.mirror._checks import float_array
+from mirrorenv.mirror.arrays import Floats64
 
 
 @dataclass(frozen=True)
@@ -168,15 +169,15 @@ def bootstrap_t_interval(
     )
 
 
-def _pivots(sample: FloatArray, rng: np.random.Generator, count: int) -> FloatArray:
+def _pivots(sample: Floats64, rng: np.random.Generator, count: int) -> Floats64:
     drawn = sample[rng.integers(len(sample), size=(count, len(sample)))]
     drawn = drawn[np.ptp(drawn, axis=1) > 0]
     errors = drawn.std(axis=1, ddof=1) / math.sqrt(len(sample))
-    pivots: FloatArray = (drawn.mean(axis=1) - sample.mean()) / errors
+    pivots: Floats64 = (drawn.mean(axis=1) - sample.mean()) / errors
     return pivots
 
 
-def _sample(values: npt.ArrayLike, confidence: float) -> tuple[FloatArray, float]:
+def _sample(values: npt.ArrayLike, confidence: float) -> tuple[Floats64, float]:
     sample = float_array("values", values, ndim=1)
     if not 0.0 < confidence < 1.0:
         raise ConfigError(f"confidence must be in (0, 1), got {confidence}")

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.errors import ShapeError
-from mirrorenv.mirror._checks import AnyArray, IntArray, frozen
+from mirrorenv.mirror._checks import frozen
+from mirrorenv.mirror.arrays import AnyArray, Ints64
 from mirrorenv.mirror.trajectory import Trajectory
 
 _KEYS_PER_BLOCK = 8  # a blake2b digest holds 64 bytes: eight 64-bit sort keys
@@ -52,7 +53,7 @@ class Reveal:
         permutation: (K,) int64, slot k holds the trajectory of agent ``permutation[k]``.
     """
 
-    permutation: IntArray  # (K,)
+    permutation: Ints64  # (K,)
 
     def author(self, slot: int) -> int:
         """The agent whose trajectory stands in the slot."""
@@ -72,7 +73,7 @@ def _encode(part: int | str) -> bytes:
 
 def lineup_permutations(
     run: int | str, episodes: npt.ArrayLike, observer: int | str, num_agents: int
-) -> IntArray:
+) -> Ints64:
     """The order of the lineups of many episodes, for one observer.
 
     Slot k of episode b holds agent ``permutation[b, k]``. Each permutation sorts 64-bit keys drawn

@@ -23,13 +23,14 @@ import numpy.typing as npt
 from scipy.stats import norm, rankdata
 
 from mirrorenv.errors import ConfigError, ShapeError
-from mirrorenv.mirror._checks import FloatArray, float_array, log_likelihood_array, mask_array
+from mirrorenv.mirror._checks import float_array, log_likelihood_array, mask_array
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.intervals import Estimate
 
 __all__ = ["area_under_roc", "likelihood_ratio", "masked_policy", "noisy_policy", "roc_curve"]
 
 
-def noisy_policy(log_law: npt.ArrayLike, epsilon: float) -> FloatArray:
+def noisy_policy(log_law: npt.ArrayLike, epsilon: float) -> Floats64:
     """The law of an agent that acts uniformly at random with probability epsilon: log((1 - epsilon)
     pi + epsilon / A).
 
@@ -47,7 +48,7 @@ def noisy_policy(log_law: npt.ArrayLike, epsilon: float) -> FloatArray:
     return _log((1.0 - epsilon) * law + epsilon / law.shape[-1])
 
 
-def masked_policy(log_law: npt.ArrayLike, action: int, strength: float = 1.0) -> FloatArray:
+def masked_policy(log_law: npt.ArrayLike, action: int, strength: float = 1.0) -> Floats64:
     """The law of an agent that takes one action less often or never: pi(a) (1 - strength [a =
     action]), normalised.
 
@@ -78,7 +79,7 @@ def masked_policy(log_law: npt.ArrayLike, action: int, strength: float = 1.0) ->
 
 def likelihood_ratio(
     marked: npt.ArrayLike, unmarked: npt.ArrayLike, mask: npt.ArrayLike
-) -> FloatArray:
+) -> Floats64:
     """The best score there is: log likelihood ratio of marked against unmarked over the steps that
     happened.
 
@@ -110,11 +111,11 @@ def likelihood_ratio(
         raise ShapeError(
             "likelihood_ratio: a step that happened is NaN, or impossible both marked and unmarked"
         )
-    result: FloatArray = np.round((one - other).sum(axis=1), 10)  # rounding joins float-noise ties
+    result: Floats64 = np.round((one - other).sum(axis=1), 10)  # rounding joins float-noise ties
     return result
 
 
-def roc_curve(marked: npt.ArrayLike, unmarked: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+def roc_curve(marked: npt.ArrayLike, unmarked: npt.ArrayLike) -> tuple[Floats64, Floats64]:
     """False alarms and hits at every threshold, from (0, 0) to (1, 1): what lies at or above it is
     called marked.
 
@@ -174,7 +175,7 @@ def area_under_roc(
     return Estimate(area, area - reach, area + reach, len(yes) + len(no), "DeLong").within(0.0, 1.0)
 
 
-def _scores(name: str, values: npt.ArrayLike) -> FloatArray:
+def _scores(name: str, values: npt.ArrayLike) -> Floats64:
     scores = float_array(name, values, ndim=1)
     if not len(scores) or np.isnan(scores).any():
         raise ShapeError(
@@ -183,7 +184,7 @@ def _scores(name: str, values: npt.ArrayLike) -> FloatArray:
     return scores
 
 
-def _log(law: FloatArray) -> FloatArray:
+def _log(law: Floats64) -> Floats64:
     with np.errstate(divide="ignore"):  # what is never done has minus infinity
-        result: FloatArray = np.log(law)
+        result: Floats64 = np.log(law)
     return result

@@ -15,7 +15,7 @@ import math
 import numpy as np
 from scipy.stats import norm
 
-from mirrorenv.mirror._checks import BoolArray, FloatArray
+from mirrorenv.mirror.arrays import Bools, Floats64
 from mirrorenv.mirror.intervals import Estimate, jackknife_interval, rate_interval, t_interval
 
 CALIBRATION_BINS = 15
@@ -25,7 +25,7 @@ NEAR_ZERO = 0.01
 """Nats of information below which a ratio to it means nothing."""
 
 
-def mean_nats(per_episode: FloatArray, confidence: float) -> Estimate:
+def mean_nats(per_episode: Floats64, confidence: float) -> Estimate:
     """Mean of (B,) nats. If a true author had belief zero the mean is -inf and is given as such,
     without a spread."""
     lost = int(np.isneginf(per_episode).sum())
@@ -35,7 +35,7 @@ def mean_nats(per_episode: FloatArray, confidence: float) -> Estimate:
     return t_interval(per_episode, confidence)
 
 
-def number_right(right: FloatArray, slots: int, confidence: float) -> Estimate:
+def number_right(right: Floats64, slots: int, confidence: float) -> Estimate:
     """Mean of (B,) numbers of slots right, with the interval of their share of all slots."""
     share = rate_interval(right / slots, confidence)
     return Estimate(
@@ -55,7 +55,7 @@ def exponential(nats: Estimate) -> Estimate:
     )
 
 
-def brier_score(belief: FloatArray, truth: FloatArray, confidence: float) -> Estimate:
+def brier_score(belief: Floats64, truth: Floats64, confidence: float) -> Estimate:
     """``mean sum_n (q(n) - [n is the author])**2``: 0 at best, 1 - 1/N at chance, 2 at worst (Brier
     1950).
 
@@ -69,7 +69,7 @@ def brier_score(belief: FloatArray, truth: FloatArray, confidence: float) -> Est
     )
 
 
-def self_detection(verdicts: FloatArray, confidence: float) -> tuple[Estimate, Estimate]:
+def self_detection(verdicts: Floats64, confidence: float) -> tuple[Estimate, Estimate]:
     """Sensitivity d' and criterion c of saying "mine", averaged over agents.
 
     ``d' = z(H) - z(F)``, ``c = -(z(H) + z(F)) / 2`` with z the normal quantile, H the share of an
@@ -87,7 +87,7 @@ def self_detection(verdicts: FloatArray, confidence: float) -> tuple[Estimate, E
     hits = np.einsum("bjj->bj", mine)  # (B, J)
     alarms = mine.sum(axis=2) - hits  # (B, J)
 
-    def of(hit: FloatArray, alarm: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
+    def of(hit: Floats64, alarm: Floats64, count: int) -> tuple[Floats64, Floats64]:
         z_hit = norm.ppf((hit + 0.5) / (count + 1))
         z_alarm = norm.ppf((alarm + 0.5) / (count * (agents - 1) + 1))
         return (z_hit - z_alarm).mean(axis=-1), (-(z_hit + z_alarm) / 2).mean(axis=-1)
@@ -101,7 +101,7 @@ def self_detection(verdicts: FloatArray, confidence: float) -> tuple[Estimate, E
     return dprime, criterion
 
 
-def self_advantage(verdicts: FloatArray, confidence: float) -> Estimate:
+def self_advantage(verdicts: Floats64, confidence: float) -> Estimate:
     """Own recognition minus how well others know me: mean over i of acc_i(tau_i) - mean over j != i
     of acc_j(tau_i).
 
@@ -118,7 +118,7 @@ def self_advantage(verdicts: FloatArray, confidence: float) -> Estimate:
     return t_interval((own - others).mean(axis=1), confidence)
 
 
-def calibration_error(belief: FloatArray, credit: FloatArray, confidence: float) -> Estimate:
+def calibration_error(belief: Floats64, credit: Floats64, confidence: float) -> Estimate:
     """Expected calibration error of the verdicts in 15 bins of equal mass.
 
     ``sum over bins of |sum of confidence - sum of right| / number`` with confidence the largest
@@ -145,7 +145,7 @@ def calibration_error(belief: FloatArray, credit: FloatArray, confidence: float)
     return jackknife_interval(value, left_out, confidence).within(0.0, 1.0)
 
 
-def ratio(numerator: FloatArray, denominator: FloatArray, confidence: float) -> Estimate | None:
+def ratio(numerator: Floats64, denominator: Floats64, confidence: float) -> Estimate | None:
     """Ratio of the means of two paired (B,) samples, jackknifed over episodes.
 
     None where the ratio means nothing: the denominator's mean is below 0.01 nats or its interval
@@ -160,9 +160,7 @@ def ratio(numerator: FloatArray, denominator: FloatArray, confidence: float) -> 
     return jackknife_interval(float(numerator.sum() / denominator.sum()), left_out, confidence)
 
 
-def time_to_identify(
-    log_belief: FloatArray, alive: BoolArray, confidence: float
-) -> Estimate | None:
+def time_to_identify(log_belief: Floats64, alive: Bools, confidence: float) -> Estimate | None:
     """Steps until the belief in the true author first exceeds 0.95: a restricted mean.
 
     A trajectory that is never identified is censored at its end and counts as its full length, so
@@ -182,7 +180,7 @@ def time_to_identify(
     return t_interval(steps.mean(axis=(1, 2)), confidence).within(1.0, float(alive.shape[1]))
 
 
-def handshake_index(margin: FloatArray, alive: BoolArray, confidence: float) -> Estimate | None:
+def handshake_index(margin: Floats64, alive: Bools, confidence: float) -> Estimate | None:
     """Share of the total evidence that falls in the first tenth of the episode: 0.1 if it comes
     evenly.
 
@@ -199,12 +197,12 @@ def handshake_index(margin: FloatArray, alive: BoolArray, confidence: float) -> 
     length = alive.sum(axis=1)  # (B, J, K)
     path = np.concatenate([np.zeros_like(margin[:, :1]), margin], axis=1)  # (B, T + 1, J, K)
 
-    def at(step: FloatArray) -> FloatArray:
+    def at(step: Floats64) -> Floats64:
         below = np.floor(step).astype(np.int64)
         above = np.minimum(below + 1, length)
         first = np.take_along_axis(path, below[:, None], axis=1)[:, 0]
         second = np.take_along_axis(path, above[:, None], axis=1)[:, 0]
-        value: FloatArray = first + (step - below) * (second - first)
+        value: Floats64 = first + (step - below) * (second - first)
         return value
 
     early, total = at(EARLY_SHARE * length), at(length.astype(np.float64))

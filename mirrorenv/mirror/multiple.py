@@ -7,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.errors import ShapeError
-from mirrorenv.mirror._checks import FloatArray, float_array
+from mirrorenv.mirror._checks import float_array
+from mirrorenv.mirror.arrays import Floats64
 
 __all__ = ["holm"]
 
 
-def holm(p_values: npt.ArrayLike) -> FloatArray:
+def holm(p_values: npt.ArrayLike) -> Floats64:
     """Holm's corrected p-values: the chance of any false alarm among all tests stays below the
     level.
 

@@ -23,19 +23,14 @@ import numpy.typing as npt
 from scipy.special import gammaln
 
 from mirrorenv.errors import ShapeError
-from mirrorenv.mirror._checks import (
-    FloatArray,
-    IntArray,
-    float_array,
-    log_likelihood_array,
-    mask_array,
-)
+from mirrorenv.mirror._checks import float_array, log_likelihood_array, mask_array
+from mirrorenv.mirror.arrays import Floats64, Ints64
 from mirrorenv.mirror.belief import Belief
 from mirrorenv.mirror.ideal import NOT_EXCHANGEABLE, Limit, limit_evidence
 from mirrorenv.mirror.lineup import lineup_permutations
 
 
-def mean_distance(positions: npt.ArrayLike, mask: npt.ArrayLike) -> FloatArray:
+def mean_distance(positions: npt.ArrayLike, mask: npt.ArrayLike) -> Floats64:
     """How far apart agents were: the mean Euclidean distance over the steps that both were alive.
 
     Args:
@@ -69,7 +64,7 @@ def mean_distance(positions: npt.ArrayLike, mask: npt.ArrayLike) -> FloatArray:
 
 def nearest_agents(
     distance: npt.ArrayLike, k: int, *, run: int | str, episodes: npt.ArrayLike
-) -> IntArray:
+) -> Ints64:
     """Whom each observer is shown: itself and the k nearest others.
 
     Args:
@@ -105,7 +100,7 @@ def nearest_agents(
 
 def neighbourhood_permutations(
     candidates: npt.ArrayLike, *, run: int | str, episodes: npt.ArrayLike
-) -> IntArray:
+) -> Ints64:
     """The order of every observer's lineup.
 
     Args:
@@ -125,7 +120,7 @@ def neighbourhood_permutations(
     return np.stack(parts, axis=1)
 
 
-def neighbourhood_evidence(evidence: npt.ArrayLike, candidates: npt.ArrayLike) -> FloatArray:
+def neighbourhood_evidence(evidence: npt.ArrayLike, candidates: npt.ArrayLike) -> Floats64:
     """Evidence on all agents cut down to the candidates; exact for observers that read each slot by
     itself.
 
@@ -153,11 +148,11 @@ def neighbourhood_evidence(evidence: npt.ArrayLike, candidates: npt.ArrayLike) -
     if whom.max(initial=0) >= agents:
         raise ShapeError(f"candidates name agent {whom.max()}, but the evidence knows {agents}")
     every = np.broadcast_to(logs, (len(whom), whom.shape[1], agents, agents))
-    rows: FloatArray = np.take_along_axis(every, whom[..., None], axis=2)
+    rows: Floats64 = np.take_along_axis(every, whom[..., None], axis=2)
     return np.take_along_axis(rows, whom[:, :, None, :], axis=3)
 
 
-def log_selection(distance: npt.ArrayLike, candidates: npt.ArrayLike) -> FloatArray:
+def log_selection(distance: npt.ArrayLike, candidates: npt.ArrayLike) -> Floats64:
     """How likely each trajectory shown would have led to the same choice, had it been the
     observer's own.
 
@@ -238,7 +233,7 @@ def seen_by(candidates: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     return seen
 
 
-def _distances(distance: npt.ArrayLike) -> FloatArray:
+def _distances(distance: npt.ArrayLike) -> Floats64:
     gaps = float_array("distance", distance, ndim=3)
     if gaps.shape[1] != gaps.shape[2] or np.isnan(gaps).any() or (gaps < 0).any():
         raise ShapeError(
@@ -247,7 +242,7 @@ def _distances(distance: npt.ArrayLike) -> FloatArray:
     return gaps
 
 
-def _candidates(candidates: npt.ArrayLike) -> IntArray:
+def _candidates(candidates: npt.ArrayLike) -> Ints64:
     whom = np.asarray(candidates)
     if whom.ndim != 3 or not np.issubdtype(whom.dtype, np.integer) or whom.shape[2] < 1:
         raise ShapeError(

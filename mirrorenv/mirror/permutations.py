@@ -22,8 +22,9 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from mirrorenv.errors import ShapeError
-from mirrorenv.mirror._checks import FloatArray, IntArray, log_likelihood_array, square
+from mirrorenv.mirror._checks import log_likelihood_array, square
 from mirrorenv.mirror._subsets import forward_sums, linear_marginals, log_marginals
+from mirrorenv.mirror.arrays import Floats64, Ints64
 
 MAX_EXACT_AGENTS = 16
 """Largest N for the exact sums: 16 * 2**15 terms a pass."""
@@ -32,7 +33,7 @@ MAX_EXACT_AGENTS = 16
 _TRUSTED = 1e-280
 
 
-def permutation_marginals(log_likelihood: npt.ArrayLike) -> FloatArray:
+def permutation_marginals(log_likelihood: npt.ArrayLike) -> Floats64:
     """Exact probability that slot k was made by agent n, given that every agent made one slot.
 
     Args:
@@ -62,7 +63,7 @@ def permutation_marginals(log_likelihood: npt.ArrayLike) -> FloatArray:
     return result.reshape(logs.shape)
 
 
-def log_permutation_marginals(log_likelihood: npt.ArrayLike) -> FloatArray:
+def log_permutation_marginals(log_likelihood: npt.ArrayLike) -> Floats64:
     """Natural logarithm of :func:`permutation_marginals`, finite wherever some permutation allows
     the pair.
 
@@ -93,7 +94,7 @@ def log_permutation_marginals(log_likelihood: npt.ArrayLike) -> FloatArray:
     return result.reshape(logs.shape)
 
 
-def log_permutation_sum(log_likelihood: npt.ArrayLike) -> FloatArray:
+def log_permutation_sum(log_likelihood: npt.ArrayLike) -> Floats64:
     """Log of the sum over all permutations of exp(sum of chosen evidence): the log permanent of
     exp(L).
 
@@ -117,7 +118,7 @@ def log_permutation_sum(log_likelihood: npt.ArrayLike) -> FloatArray:
 
 def log_permutation_posterior(
     log_likelihood: npt.ArrayLike, permutation: npt.ArrayLike
-) -> FloatArray:
+) -> Floats64:
     """Log posterior probability of given permutations.
 
     Args:
@@ -137,7 +138,7 @@ def log_permutation_posterior(
     return np.asarray(np.minimum(total - log_permutation_sum(logs), 0.0), dtype=np.float64)
 
 
-def most_probable_permutation(log_likelihood: npt.ArrayLike) -> IntArray:
+def most_probable_permutation(log_likelihood: npt.ArrayLike) -> Ints64:
     """The permutation with the highest posterior: the assignment that maximises the summed
     evidence.
 
@@ -158,7 +159,7 @@ def most_probable_permutation(log_likelihood: npt.ArrayLike) -> IntArray:
     return _assign(logs.reshape(-1, n, n)).reshape(logs.shape[:-1])
 
 
-def permutation_array(name: str, permutation: npt.ArrayLike, shape: tuple[int, ...]) -> IntArray:
+def permutation_array(name: str, permutation: npt.ArrayLike, shape: tuple[int, ...]) -> Ints64:
     """The array as int64 permutations along its last axis, or a ShapeError that names it."""
     result = np.asarray(permutation)
     if result.shape != shape or not np.issubdtype(result.dtype, np.integer):
@@ -172,7 +173,7 @@ def permutation_array(name: str, permutation: npt.ArrayLike, shape: tuple[int, .
     return result.astype(np.int64)
 
 
-def _evidence(log_likelihood: npt.ArrayLike) -> FloatArray:
+def _evidence(log_likelihood: npt.ArrayLike) -> Floats64:
     logs = log_likelihood_array("log_likelihood", log_likelihood)
     n = square("log_likelihood", logs)
     if n > MAX_EXACT_AGENTS:
@@ -184,7 +185,7 @@ def _evidence(log_likelihood: npt.ArrayLike) -> FloatArray:
     return logs
 
 
-def _chunks(flat: FloatArray) -> Iterator[slice]:
+def _chunks(flat: Floats64) -> Iterator[slice]:
     # Lineups a pass, as measured fastest: enough to amortise NumPy's calls, few enough to stay
     # inside the caches.
     n = flat.shape[-1]
@@ -192,7 +193,7 @@ def _chunks(flat: FloatArray) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, len(flat), size))
 
 
-def _assign(flat: FloatArray) -> IntArray:
+def _assign(flat: Floats64) -> Ints64:
     columns = np.empty(flat.shape[:2], dtype=np.int64)
     for index, matrix in enumerate(flat):
         try:
@@ -205,7 +206,7 @@ def _assign(flat: FloatArray) -> IntArray:
     return columns
 
 
-def dual_shift(flat: FloatArray) -> tuple[FloatArray, IntArray, FloatArray]:
+def dual_shift(flat: Floats64) -> tuple[Floats64, Ints64, Floats64]:
     """Shift matrices so that the best permutation is the diagonal of zeros and nothing is above
     zero.
 
@@ -232,7 +233,7 @@ def dual_shift(flat: FloatArray) -> tuple[FloatArray, IntArray, FloatArray]:
     return gain, columns, best.sum(axis=0)
 
 
-def _original_columns(marginals: FloatArray, columns: IntArray) -> FloatArray:
+def _original_columns(marginals: Floats64, columns: Ints64) -> Floats64:
     result = np.empty((marginals.shape[2], *marginals.shape[:2]))  # (B, N, N)
     np.put_along_axis(result, columns[:, None, :], marginals.transpose(2, 0, 1), axis=2)
     return result

@@ -26,7 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.errors import ConfigError, ShapeError
-from mirrorenv.mirror._checks import FloatArray, square
+from mirrorenv.mirror._checks import square
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.belief import Belief, Decode
 from mirrorenv.mirror.permutations import permutation_array
 from mirrorenv.mirror.verdicts import in_author_order
@@ -39,7 +40,7 @@ EVIDENCE_BOUND = 10.0
 nats apart, beyond any floor in use; stock libraries want bounds that are finite."""
 
 
-def bounded_evidence(given: object, num_agents: int) -> FloatArray:
+def bounded_evidence(given: object, num_agents: int) -> Floats64:
     """One observer's evidence as it was given by an agent, checked.
 
     Args:
@@ -86,7 +87,7 @@ def recognition_worth(
     score: RecognitionScore = "log",
     floor: float = 1e-4,
     decode: Decode = "independent",
-) -> FloatArray:
+) -> Floats64:
     """What each observer's belief about each agent's trajectory is worth once the names are known.
 
     The mean over authors (last axis) is what an observer earns for recognising, the mean over
@@ -120,9 +121,9 @@ def recognition_worth(
     logs = in_author_order(belief.log_belief(decode), truth)  # (..., J, N author, N believed)
     of_author = np.einsum("...nn->...n", logs)  # (..., J, N)
     if score == "log":
-        worth: FloatArray = np.log(agents) + np.clip(of_author, np.log(floor), 0.0)
+        worth: Floats64 = np.log(agents) + np.clip(of_author, np.log(floor), 0.0)
         return worth
     # sum of (q - [m = n])^2
     squares = np.exp(2.0 * logs).sum(axis=-1) - 2.0 * np.exp(of_author) + 1.0
-    brier: FloatArray = 1.0 - 1.0 / agents - squares
+    brier: Floats64 = 1.0 - 1.0 / agents - squares
     return brier

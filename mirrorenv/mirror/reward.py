@@ -47,7 +47,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.errors import ConfigError, ShapeError
-from mirrorenv.mirror._checks import BoolArray, FloatArray, IntArray, float_array, mask_array
+from mirrorenv.mirror._checks import float_array, mask_array
+from mirrorenv.mirror.arrays import Bools, Floats64, Ints64
 
 Credit = Literal["author", "team", "observer", "self", "adversarial"]
 Timing = Literal["dense", "terminal", "window"]
@@ -125,7 +126,7 @@ def mirror_reward(
     return _pay(increments, alive, timing).astype(np.float32)
 
 
-def random_windows(rng: np.random.Generator, lengths: npt.ArrayLike, size: int) -> IntArray:
+def random_windows(rng: np.random.Generator, lengths: npt.ArrayLike, size: int) -> Ints64:
     """One uniformly placed window of ``size`` steps per episode.
 
     Args:
@@ -146,10 +147,10 @@ def random_windows(rng: np.random.Generator, lengths: npt.ArrayLike, size: int) 
     return np.stack([starts, np.minimum(starts + size, steps)], axis=1)
 
 
-def _value(logs: FloatArray, alive: BoolArray, floor: float) -> FloatArray:
+def _value(logs: Floats64, alive: Bools, floor: float) -> Floats64:
     """V (B, T, J, N), held after an agent's last live step."""
     # also NaN; float32 softmaxes overshoot 0 by a few ulp
-    bad: BoolArray = alive[:, :, None] & ~(logs <= 1e-4)
+    bad: Bools = alive[:, :, None] & ~(logs <= 1e-4)
     if bad.any():
         b, t, j, n = np.argwhere(bad)[0].tolist()
         raise ShapeError(
@@ -165,7 +166,7 @@ def _value(logs: FloatArray, alive: BoolArray, floor: float) -> FloatArray:
     return np.where(acted[:, :, None], value, 0.0)
 
 
-def _credit_path(value: FloatArray, credit: Credit, teams: npt.ArrayLike | None) -> FloatArray:
+def _credit_path(value: Floats64, credit: Credit, teams: npt.ArrayLike | None) -> Floats64:
     """What each agent is owed after each step: (B, T, N) from V (B, T, J, N)."""
     observers, agents = value.shape[2:]
     if credit in ("observer", "self", "adversarial") and observers != agents:
@@ -176,20 +177,20 @@ def _credit_path(value: FloatArray, credit: Credit, teams: npt.ArrayLike | None)
     if credit == "observer":
         return np.asarray(value.mean(axis=3), dtype=np.float64)
     if credit == "self":
-        own: FloatArray = np.einsum("btnn->btn", value).copy()
+        own: Floats64 = np.einsum("btnn->btn", value).copy()
         return own
     if credit == "adversarial":
-        contrast: FloatArray = np.einsum("btjn,jn->btn", value, _team_weights(teams, agents))
+        contrast: Floats64 = np.einsum("btjn,jn->btn", value, _team_weights(teams, agents))
         return contrast
-    author: FloatArray = value.mean(axis=2)
+    author: Floats64 = value.mean(axis=2)
     if credit == "team":
         author = np.broadcast_to(author.mean(axis=2, keepdims=True), author.shape)
     return author
 
 
 def _seen_path(
-    logs: FloatArray, alive: BoolArray, floor: float, credit: Credit, seen: npt.ArrayLike
-) -> FloatArray:
+    logs: Floats64, alive: Bools, floor: float, credit: Credit, seen: npt.ArrayLike
+) -> Floats64:
     """The same where observers are shown some agents only: means over those who saw the author."""
     if credit not in ("author", "team"):
         raise ConfigError(
@@ -215,7 +216,7 @@ def _seen_path(
     return np.asarray(author, np.float64)
 
 
-def _team_weights(teams: npt.ArrayLike | None, agents: int) -> FloatArray:
+def _team_weights(teams: npt.ArrayLike | None, agents: int) -> Floats64:
     ids = np.asarray(teams)
     if ids.shape != (agents,) or not np.issubdtype(ids.dtype, np.integer):
         raise ConfigError(
@@ -224,11 +225,11 @@ def _team_weights(teams: npt.ArrayLike | None, agents: int) -> FloatArray:
     mates = ids[:, None] == ids[None]  # (J, N)
     if mates.all():
         raise ConfigError("mirror_reward: credit 'adversarial' needs at least two teams")
-    weights: FloatArray = mates / mates.sum(axis=0) - ~mates / (~mates).sum(axis=0)
+    weights: Floats64 = mates / mates.sum(axis=0) - ~mates / (~mates).sum(axis=0)
     return weights
 
 
-def _inside(window: npt.ArrayLike, batch: int, time: int) -> BoolArray:
+def _inside(window: npt.ArrayLike, batch: int, time: int) -> Bools:
     edges = np.asarray(window)
     if edges.shape != (batch, 2) or not np.issubdtype(edges.dtype, np.integer):
         raise ConfigError(
@@ -243,11 +244,11 @@ def _inside(window: npt.ArrayLike, batch: int, time: int) -> BoolArray:
     return (steps >= edges[:, :1]) & (steps < edges[:, 1:])  # (B, T)
 
 
-def _pay(increments: FloatArray, alive: BoolArray, timing: Timing) -> FloatArray:
+def _pay(increments: Floats64, alive: Bools, timing: Timing) -> Floats64:
     """Pay increments at live steps, and what falls outside them at the last live step."""
     total = increments.sum(axis=1)  # (B, N)
     paid = np.where(alive, increments, 0.0) if timing != "terminal" else np.zeros_like(increments)
     # (B, T, N) last live step
     final = alive & ~np.concatenate([alive[:, 1:], np.zeros_like(alive[:, :1])], axis=1)
-    rest: FloatArray = np.where(final, (total - paid.sum(axis=1))[:, None], 0.0)
+    rest: Floats64 = np.where(final, (total - paid.sum(axis=1))[:, None], 0.0)
     return paid + rest

@@ -20,7 +20,8 @@ import numpy.typing as npt
 from scipy.special import gammaln
 
 from mirrorenv.errors import ConfigError
-from mirrorenv.mirror._checks import FloatArray, IntArray, log_likelihood_array, square
+from mirrorenv.mirror._checks import log_likelihood_array, square
+from mirrorenv.mirror.arrays import Floats64, Ints64
 from mirrorenv.mirror.permutations import dual_shift
 
 _BLOCK = 4  # slots dealt anew in one move: 24 orders
@@ -33,7 +34,7 @@ _FINAL_SWEEPS = 100  # enough that well-mixed particles agree, and their weights
 
 def sampled_marginals(
     log_likelihood: npt.ArrayLike, samples: int, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Floats64, Floats64]:
     """Permutation marginals of large lineups, with standard errors.
 
     Args:
@@ -65,9 +66,7 @@ def sampled_marginals(
     return means.reshape(logs.shape), errors.reshape(logs.shape)
 
 
-def _anneal(
-    shifted: FloatArray, samples: int, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
+def _anneal(shifted: Floats64, samples: int, rng: np.random.Generator) -> tuple[Floats64, Floats64]:
     n = len(shifted)
     # The best permutation weighs exp(0): what lies below the clip cannot add up to more than
     # exp(-_CLIP) of it.
@@ -88,7 +87,7 @@ def _anneal(
     return _weighted_mean(visits, log_weight)
 
 
-def _next_step(score: FloatArray, log_weight: FloatArray, longest: float) -> float:
+def _next_step(score: Floats64, log_weight: Floats64, longest: float) -> float:
     """The largest temperature step that leaves the conditional effective sample size above its
     share."""
 
@@ -108,12 +107,12 @@ def _next_step(score: FloatArray, log_weight: FloatArray, longest: float) -> flo
 
 
 @lru_cache(maxsize=8)
-def _block_orders(size: int) -> tuple[IntArray, FloatArray]:
+def _block_orders(size: int) -> tuple[Ints64, Floats64]:
     orders = np.array(list(_orders(range(size))), dtype=np.int64)  # (Q, M)
     return orders, np.eye(size)[orders].reshape(len(orders), -1)  # (Q, M * M) one-hot
 
 
-def _blocks(energy: FloatArray, rng: np.random.Generator) -> IntArray:
+def _blocks(energy: Floats64, rng: np.random.Generator) -> Ints64:
     """(N, M) one block around every slot, of slots that compete for the same agents.
 
     Chosen from the evidence and not from where the particles are, which is what keeps the moves
@@ -129,7 +128,7 @@ def _blocks(energy: FloatArray, rng: np.random.Generator) -> IntArray:
 
 
 def _sweep(
-    energy: FloatArray, particles: IntArray, rng: np.random.Generator, visits: FloatArray | None
+    energy: Floats64, particles: Ints64, rng: np.random.Generator, visits: Floats64 | None
 ) -> None:
     """Deal every slot anew in a block of its rivals, in place; add the blocks' conditional
     probabilities to visits."""
@@ -153,7 +152,7 @@ def _sweep(
             visits[particle[:, :, None], block[:, None], agents[:, None]] += share
 
 
-def _weighted_mean(visits: FloatArray, log_weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _weighted_mean(visits: Floats64, log_weight: Floats64) -> tuple[Floats64, Floats64]:
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
     mean = np.einsum("p,pkn->kn", weight, visits)

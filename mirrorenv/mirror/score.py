@@ -14,13 +14,8 @@ from scipy.special import gammaln
 
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror import metrics
-from mirrorenv.mirror._checks import (
-    BoolArray,
-    FloatArray,
-    IntArray,
-    float_array,
-    log_likelihood_array,
-)
+from mirrorenv.mirror._checks import float_array, log_likelihood_array
+from mirrorenv.mirror.arrays import Bools, Floats64, Ints64
 from mirrorenv.mirror.belief import Belief, Decode, check_decode
 from mirrorenv.mirror.intervals import Estimate, rate_interval
 from mirrorenv.mirror.permutations import (
@@ -161,7 +156,7 @@ def score_belief(
     )
 
 
-def episode_information(log_belief: npt.ArrayLike, permutations: npt.ArrayLike) -> FloatArray:
+def episode_information(log_belief: npt.ArrayLike, permutations: npt.ArrayLike) -> Floats64:
     """(B,) nats per trajectory in each episode: log N + mean log belief in the true author.
 
     Args:
@@ -170,48 +165,44 @@ def episode_information(log_belief: npt.ArrayLike, permutations: npt.ArrayLike) 
     """
     logs = log_likelihood_array("log_belief", log_belief, min_ndim=4)
     truth = permutation_array("permutations", permutations, logs.shape[:-1])
-    nats: FloatArray = of_true_author(logs, truth).mean(axis=(1, 2)) + np.log(logs.shape[-1])
+    nats: Floats64 = of_true_author(logs, truth).mean(axis=(1, 2)) + np.log(logs.shape[-1])
     return nats
 
 
 def information_over_time(
     evidence_over_time: npt.ArrayLike, permutations: npt.ArrayLike, decode: Decode = "independent"
-) -> FloatArray:
+) -> Floats64:
     """(T,) nats per trajectory after each step, from evidence (B, T, J, K, N) and the true authors
     (B, J, K)."""
     evidence = log_likelihood_array("evidence_over_time", evidence_over_time, min_ndim=5)
     batch, _, observers, slots, agents = evidence.shape
     truth = permutation_array("permutations", permutations, (batch, observers, slots))
-    nats: FloatArray = _truth_over_time(evidence, truth, decode).mean(axis=(0, 2, 3)) + np.log(
-        agents
-    )
+    nats: Floats64 = _truth_over_time(evidence, truth, decode).mean(axis=(0, 2, 3)) + np.log(agents)
     return nats
 
 
-def recognition_matrix(log_belief: npt.ArrayLike, permutations: npt.ArrayLike) -> FloatArray:
+def recognition_matrix(log_belief: npt.ArrayLike, permutations: npt.ArrayLike) -> Floats64:
     """(J, N) observer j's mean belief in the true author n, over episodes; arguments as
     :func:`episode_information`."""
-    matrix: FloatArray = np.einsum("bjnn->bjn", _author_belief(log_belief, permutations)).mean(
-        axis=0
-    )
+    matrix: Floats64 = np.einsum("bjnn->bjn", _author_belief(log_belief, permutations)).mean(axis=0)
     return matrix
 
 
-def confusion_matrix(log_belief: npt.ArrayLike, permutations: npt.ArrayLike) -> FloatArray:
+def confusion_matrix(log_belief: npt.ArrayLike, permutations: npt.ArrayLike) -> Floats64:
     """(N, N) mean belief over episodes and observers: row n is the true author, column m who is
     believed to be it."""
-    matrix: FloatArray = _author_belief(log_belief, permutations).mean(axis=(0, 1))
+    matrix: Floats64 = _author_belief(log_belief, permutations).mean(axis=(0, 1))
     return matrix
 
 
-def _author_belief(log_belief: npt.ArrayLike, permutations: npt.ArrayLike) -> FloatArray:
+def _author_belief(log_belief: npt.ArrayLike, permutations: npt.ArrayLike) -> Floats64:
     logs = log_likelihood_array("log_belief", log_belief, min_ndim=4)
     truth = permutation_array("permutations", permutations, logs.shape[:-1])
     return in_author_order(np.exp(logs), truth)  # (B, J, N, N)
 
 
 def _self_figures(
-    verdicts: FloatArray, truth: IntArray, confidence: float, undefined: dict[str, str]
+    verdicts: Floats64, truth: Ints64, confidence: float, undefined: dict[str, str]
 ) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
     observers, agents = verdicts.shape[1], verdicts.shape[-1]
     if observers != agents or agents < 2:
@@ -228,8 +219,8 @@ def _self_figures(
 def _lineup_figures(
     belief: Belief,
     decode: Decode,
-    credit: FloatArray,
-    truth: IntArray,
+    credit: Floats64,
+    truth: Ints64,
     confidence: float,
     undefined: dict[str, str],
 ) -> tuple[Estimate | None, Estimate]:
@@ -252,7 +243,7 @@ def _lineup_figures(
 
 
 def _joint_information(
-    belief: Belief, truth: IntArray, confidence: float, undefined: dict[str, str]
+    belief: Belief, truth: Ints64, confidence: float, undefined: dict[str, str]
 ) -> Estimate | None:
     if belief.decoded or belief.num_agents > MAX_EXACT_AGENTS:
         undefined["joint_information"] = (
@@ -265,7 +256,7 @@ def _joint_information(
 
 
 def _efficiency(
-    nats: FloatArray,
+    nats: Floats64,
     limit_information: npt.ArrayLike | None,
     confidence: float,
     undefined: dict[str, str],
@@ -292,7 +283,7 @@ def _efficiency(
 def _time_figures(
     evidence_over_time: npt.ArrayLike | None,
     mask: npt.ArrayLike | None,
-    truth: IntArray,
+    truth: Ints64,
     decode: Decode,
     confidence: float,
     undefined: dict[str, str],
@@ -334,13 +325,13 @@ def _time_figures(
     return identify, handshake
 
 
-def _truth_over_time(evidence: FloatArray, truth: IntArray, decode: Decode) -> FloatArray:
+def _truth_over_time(evidence: Floats64, truth: Ints64, decode: Decode) -> Floats64:
     """(B, T, J, K) log belief in the true author after each step."""
     logs = Belief(evidence).log_belief(decode)
     return of_true_author(logs, np.broadcast_to(truth[:, None], evidence.shape[:-1]))
 
 
-def _slot_mask(mask: npt.ArrayLike | None, shape: tuple[int, ...]) -> BoolArray:
+def _slot_mask(mask: npt.ArrayLike | None, shape: tuple[int, ...]) -> Bools:
     if mask is None:
         raise ShapeError(
             "score_belief: evidence_over_time needs the mask of the steps that happened in each "

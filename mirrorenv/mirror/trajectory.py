@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mirrorenv.errors import ShapeError
-from mirrorenv.mirror._checks import AnyArray, BoolArray, FloatArray, IntArray
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats64, Ints64
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class EpisodeBatch:
     observations: AnyArray  # (B, T, N, ...)
     actions: AnyArray  # (B, T, N) or (B, T, N, A)
     rewards: AnyArray  # (B, T, N)
-    mask: BoolArray  # (B, T, N)
+    mask: Bools  # (B, T, N)
 
     def __post_init__(self) -> None:
         for name in ("observations", "actions", "rewards", "mask"):
@@ -148,14 +148,14 @@ class EpisodeBatch:
         return int(self.mask.shape[2])
 
     @property
-    def lengths(self) -> IntArray:
+    def lengths(self) -> Ints64:
         """(B, N) int64: steps each agent lived."""
-        lengths: IntArray = self.mask.sum(axis=1, dtype=np.int64)
+        lengths: Ints64 = self.mask.sum(axis=1, dtype=np.int64)
         return lengths
 
-    def returns(self) -> FloatArray:
+    def returns(self) -> Floats64:
         """(B, N) float64: undiscounted sum of each agent's live rewards."""
-        returns: FloatArray = np.where(self.mask, self.rewards, 0.0).sum(axis=1, dtype=np.float64)
+        returns: Floats64 = np.where(self.mask, self.rewards, 0.0).sum(axis=1, dtype=np.float64)
         return returns
 
     def trajectory(self, episode: int, agent: int) -> Trajectory:
@@ -169,7 +169,7 @@ class EpisodeBatch:
         """All N trajectories of one episode, in author order."""
         return tuple(self.trajectory(episode, agent) for agent in range(self.num_agents))
 
-    def select(self, episodes: Sequence[int] | IntArray | BoolArray | slice) -> EpisodeBatch:
+    def select(self, episodes: Sequence[int] | Ints64 | Bools | slice) -> EpisodeBatch:
         """The batch with only the chosen episodes, in the given order."""
         index = episodes if isinstance(episodes, slice) else np.asarray(episodes)
         return EpisodeBatch(

@@ -14,34 +14,34 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mirrorenv.mirror._checks import FloatArray, IntArray
+from mirrorenv.mirror.arrays import Floats64, Ints64
 from mirrorenv.mirror.lineup import lineup_permutations
 
 _TIE = 1e-9  # nats: beliefs this close are a tie, not a verdict
 
 
-def row_verdicts(log_belief: FloatArray) -> FloatArray:
+def row_verdicts(log_belief: Floats64) -> Floats64:
     """(..., K, N) credit of each agent as the verdict of its row: 1 for a clear maximum, 1/m for
     each of m tied."""
     best = log_belief >= log_belief.max(axis=-1, keepdims=True) - _TIE
-    credit: FloatArray = best / best.sum(axis=-1, keepdims=True)
+    credit: Floats64 = best / best.sum(axis=-1, keepdims=True)
     return credit
 
 
-def of_true_author(values: FloatArray, permutations: IntArray) -> FloatArray:
+def of_true_author(values: Floats64, permutations: Ints64) -> Floats64:
     """(..., K) the entry of (..., K, N) values that belongs to each slot's true author."""
-    picked: FloatArray = np.take_along_axis(values, permutations[..., None], axis=-1)[..., 0]
+    picked: Floats64 = np.take_along_axis(values, permutations[..., None], axis=-1)[..., 0]
     return picked
 
 
-def in_author_order(values: FloatArray, permutations: IntArray) -> FloatArray:
+def in_author_order(values: Floats64, permutations: Ints64) -> Floats64:
     """(..., N, N) values with row n the trajectory of agent n, from rows in slot order."""
     slots = np.argsort(permutations, axis=-1)  # (..., N) the slot of each agent
-    ordered: FloatArray = np.take_along_axis(values, slots[..., None], axis=-2)
+    ordered: Floats64 = np.take_along_axis(values, slots[..., None], axis=-2)
     return ordered
 
 
-def fair_assignment(solve: Callable[[FloatArray], IntArray], matrices: FloatArray) -> IntArray:
+def fair_assignment(solve: Callable[[Floats64], Ints64], matrices: Floats64) -> Ints64:
     """(..., K) assignment of (..., K, N) matrices whose ties do not depend on the order of the
     slots."""
     flat = matrices.reshape(-1, *matrices.shape[-2:])  # (B, K, N)

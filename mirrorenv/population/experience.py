@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import WorldError
+from mirrorenv.mirror.arrays import Floats32
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationShape
 
 __all__ = ["Experience", "play", "population_shape", "to_world", "world_seeds"]
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -28,24 +27,24 @@ class Experience:
     """Episodes in author order, with everything the policy gradient needs. Never shown to an
     observer."""
 
-    observations: Floats
+    observations: Floats32
     """(B, T, N, D), flattened."""
     actions: NDArray[Any]
     """(B, T, N) int64, or (B, T, N, A) float32 in (-1, 1)."""
-    log_probability: Floats
+    log_probability: Floats32
     """(B, T, N), of the action under the policy that took it."""
-    environment_value: Floats
+    environment_value: Floats32
     """(B, T, N), the environment critic before each step."""
-    mirror_value: Floats
+    mirror_value: Floats32
     """(B, T, N), the mirror critic before each step."""
-    last_value: Floats
+    last_value: Floats32
     """(B, N), the environment critic after an agent's last step if it was cut off, 0 if it
     ended."""
-    rewards: Floats
+    rewards: Floats32
     """(B, T, N), the world's reward."""
     mask: NDArray[np.bool_]
     """(B, T, N), steps that happened."""
-    last_mirror_value: Floats | None = None
+    last_mirror_value: Floats32 | None = None
     """(B, N), the mirror critic as in `last_value`, for rewards that are discounted; None if nobody
     will ask."""
 
@@ -140,7 +139,7 @@ def play(
     return Experience(*before, last_value, rewards, mask, last_mirror_value)
 
 
-def _rows(observations: NDArray[Any], shape: PopulationShape) -> Floats:
+def _rows(observations: NDArray[Any], shape: PopulationShape) -> Floats32:
     """(B, N, *obs) -> (B, N, D) float32."""
     return np.ascontiguousarray(observations, np.float32).reshape(
         *observations.shape[:2], shape.observation_size

@@ -23,6 +23,7 @@ from mirrorenv.mirror import (
     neighbourhood_permutations,
     seen_by,
 )
+from mirrorenv.mirror.arrays import Floats32
 from mirrorenv.population.experience import Experience, population_shape
 from mirrorenv.population.observers import HEADS, LineupTensors
 from mirrorenv.population.population import Population
@@ -40,7 +41,6 @@ __all__ = [
     "shown_to",
 ]
 
-Floats = NDArray[np.float32]
 _CHUNK = 1 << 24  # floats of evidence or hidden state held at once
 
 
@@ -281,7 +281,7 @@ def neighbourhood_loss(evidence: Tensor, permutation: Tensor, mask: Tensor) -> T
 
 
 @torch.no_grad()
-def own_evidence(population: Population, experience: Experience, shown: Shown) -> Floats:
+def own_evidence(population: Population, experience: Experience, shown: Shown) -> Floats32:
     """Show every observer its own shuffled lineups, then undo the shuffle.
 
     Returns:
@@ -310,7 +310,7 @@ def own_evidence(population: Population, experience: Experience, shown: Shown) -
     return np.concatenate(parts)
 
 
-def own_log_belief(population: Population, experience: Experience, shown: Shown) -> Floats:
+def own_log_belief(population: Population, experience: Experience, shown: Shown) -> Floats32:
     """Log belief of every observer in the true author of what it was shown, after every step.
 
     Returns:
@@ -318,5 +318,5 @@ def own_log_belief(population: Population, experience: Experience, shown: Shown)
         not shown.
     """
     evidence = torch.from_numpy(own_evidence(population, experience, shown))
-    belief: Floats = shown.by_agent(evidence.log_softmax(-1).diagonal(dim1=3, dim2=4).numpy())
+    belief: Floats32 = shown.by_agent(evidence.log_softmax(-1).diagonal(dim1=3, dim2=4).numpy())
     return belief

@@ -26,28 +26,28 @@ from mirrorenv.mirror import (
     score_belief,
     t_interval,
 )
-from mirrorenv.mirror._checks import BoolArray, FloatArray, IntArray
+from mirrorenv.mirror.arrays import Bools, Floats64, Ints64
 from tests.mirror import brute_force
 from tests.mirror.simulated_agents import log_probabilities, play
 
 B, J, N = 30, 4, 4
 
 
-def shuffles(batch: int = B, observers: int = J, agents: int = N) -> IntArray:
+def shuffles(batch: int = B, observers: int = J, agents: int = N) -> Ints64:
     """(B, J, K) every observer its own lineup."""
     return np.stack(
         [lineup_permutations("t", np.arange(batch), j, agents) for j in range(observers)], axis=1
     )
 
 
-def noisy(seed: int = 0, strength: float = 1.5) -> tuple[FloatArray, IntArray]:
+def noisy(seed: int = 0, strength: float = 1.5) -> tuple[Floats64, Ints64]:
     """Evidence (B, J, K, N) that leans towards the truth, and the truth."""
     truth = shuffles()
     noise = np.random.default_rng(seed).normal(size=(B, J, N, N))
     return noise + strength * (truth[..., None] == np.arange(N)), truth
 
 
-def in_time(seed: int = 0, steps: int = 20) -> tuple[FloatArray, IntArray, BoolArray]:
+def in_time(seed: int = 0, steps: int = 20) -> tuple[Floats64, Ints64, Bools]:
     """Evidence over time (B, T, J, K, N) of the exact limit, shown to each observer in its own
     order."""
     rng = np.random.default_rng(seed)

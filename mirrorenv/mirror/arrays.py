@@ -1,0 +1,29 @@
+"""Names of array types, one home for all rooms: the name says the dtype, a comment says the shape.
+
+A type checker tells them apart; NumPy casts between them silently, so a signature is the only place
+where single and double precision can be told apart at a glance.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["AnyArray", "Bools", "Floats32", "Floats64", "Ints64"]
+
+Floats32 = npt.NDArray[np.float32]
+"""Single precision: what worlds, networks and episodes hold."""
+
+Floats64 = npt.NDArray[np.float64]
+"""Double precision: evidence, beliefs and statistics."""
+
+Ints64 = npt.NDArray[np.int64]
+"""Indices, ids, counts and permutations."""
+
+Bools = npt.NDArray[np.bool_]
+"""Masks."""
+
+AnyArray = npt.NDArray[Any]
+"""Any dtype; the docstring says which."""
