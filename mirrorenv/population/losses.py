@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mirrorenv.population.actors.network import ActorOutput
+from mirrorenv.population.actors import ActorOutput
 from mirrorenv.population.neighbourhood import neighbourhood_loss, read_neighbourhood
 from mirrorenv.population.observers import LineupTensors
 from mirrorenv.population.population import Population, lineup_tensors
@@ -146,7 +146,6 @@ def ppo_loss(
         "mirror_value_loss": mirror_value_loss,
         "entropy": entropy,
         "kl": kl,
+        **output.metrics,
     }
-    if output.diversity is not None:
-        metrics["diversity"] = output.diversity
     return loss, {name: value.detach() for name, value in metrics.items()}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mirrorenv.population.actors.network import NetworkActor
+from mirrorenv.population.actors import build_actor
 from mirrorenv.population.observers import LineupTensors, build_head
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 
@@ -31,7 +31,7 @@ class Population(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         self.shape = shape
         self.settings = settings
-        self.actor = NetworkActor(shape, settings, generator)
+        self.actor = build_actor(shape, settings, generator)
         self.observers = build_head(shape, settings.observer, settings.hidden, generator)
 
     def evidence(self, lineup: LineupTensors) -> Tensor:

@@ -8,7 +8,8 @@ import pytest
 import torch
 from scipy import stats
 
-from mirrorenv.population.actors.network import ActionDistribution, NetworkActor
+from mirrorenv.population.actors import NetworkActor
+from mirrorenv.population.distributions import ActionDistribution
 from mirrorenv.population.settings import PopulationShape
 from tests.population.small import (
     AGENTS,

@@ -61,7 +61,9 @@ def test_policies_lie_as_far_apart_as_asked(
     shape: PopulationShape, trunk: str, desired: float
 ) -> None:
     actor, seen = population(shape, trunk, desired).actor, histories()
-    said = actor.sequence(seen, EVERYTHING).diversity  # the first measurement is taken whole
+    said = actor.sequence(seen, EVERYTHING).metrics[
+        "diversity"
+    ]  # the first measurement is taken whole
     found = neural_diversity(
         actor.replay(seen).outputs.detach(), EVERYTHING, discrete=bool(shape.num_actions)
     )
@@ -83,7 +85,7 @@ def test_learning_cannot_level_the_policies() -> None:
         (-output.distribution.outputs.log_softmax(-1)[..., 0].mean()).backward()
         adam.step()
     output = actor.sequence(seen, EVERYTHING)
-    assert output.diversity is not None and float(output.diversity) == pytest.approx(2.0, rel=0.1)
+    assert float(output.metrics["diversity"]) == pytest.approx(2.0, rel=0.1)
     assert output.distribution.outputs.softmax(-1)[..., 0].mean() > 0.8  # and they do learn
 
 

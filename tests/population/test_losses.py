@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mirrorenv.population.actors.network import ActionDistribution, ActorOutput
+from mirrorenv.population.actors import ActorOutput
+from mirrorenv.population.distributions import ActionDistribution
 from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.observers import HEADS
 from mirrorenv.population.population import Population

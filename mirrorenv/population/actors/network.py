@@ -6,80 +6,24 @@ separate networks, or 1 shared), R rows of one network.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from mirrorenv.population.actors.base import Actor, ActorOutput, register_actor
+from mirrorenv.population.distributions import ActionDistribution
 from mirrorenv.population.diversity import CommonPolicy
 from mirrorenv.population.layers import StackedGRU, StackedLinear, StackedMLP
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 
-__all__ = ["ActionDistribution", "ActorOutput", "NetworkActor"]
-
-# the closest a squashed action comes to its bound: atanh stays finite in float32
-_EDGE = 1.0 - 1e-6
+__all__ = ["NetworkActor"]
 
 
-class ActionDistribution:
-    """The distribution of actions given policy outputs (..., A): categorical, or a squashed
-    diagonal Gaussian.
-
-    A continuous action is tanh(u), u Gaussian, in (-1, 1): every part of it has an effect in the
-    world, so nobody can hide a name in a part that is clipped away. Worlds with other bounds are
-    scaled outside.
-
-    Args:
-        outputs: logits (..., A), or means of u (..., A).
-        log_std: None for categorical, else the log standard deviation of u, broadcastable to the
-            means.
-    """
-
-    def __init__(self, outputs: Tensor, log_std: Tensor | None) -> None:
-        self.outputs = outputs
-        self.log_std = log_std
-
-    def sample(self, generator: torch.Generator) -> Tensor:
-        """Actions (...) int64, or (..., A) float32 in (-1, 1)."""
-        if self.log_std is None:
-            # Gumbel-max: one draw per logit, no loop over rows and no global random state.
-            waiting = torch.empty_like(self.outputs).exponential_(generator=generator)
-            return (self.outputs - waiting.log()).argmax(-1)
-        noise = torch.randn(self.outputs.shape, generator=generator)
-        return torch.tanh(self.outputs + noise * self.log_std.exp()).clamp(-_EDGE, _EDGE)
-
-    def log_probability(self, actions: Tensor) -> Tensor:
-        """Log probability (categorical) or log density (continuous) in nats, shape (...)."""
-        if self.log_std is None:
-            chosen = self.outputs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
-            return chosen - self.outputs.logsumexp(-1)
-        z = (torch.atanh(actions) - self.outputs) / self.log_std.exp()
-        gaussian = -0.5 * z * z - self.log_std - 0.5 * math.log(2 * math.pi)
-        # change of variables d tanh(u) / du
-        return (gaussian - torch.log1p(-actions * actions)).sum(-1)
-
-    def entropy(self) -> Tensor:
-        """Entropy in nats, shape (...); for continuous actions that of u, before squashing."""
-        if self.log_std is None:
-            log_p = self.outputs.log_softmax(-1)
-            return -(log_p.exp() * log_p).sum(-1)
-        per_entry = self.log_std + 0.5 * math.log(2 * math.pi * math.e)
-        return per_entry.expand_as(self.outputs).sum(-1)
-
-
-class ActorOutput(NamedTuple):
-    """What the actors say about a stretch of episodes."""
-
-    distribution: ActionDistribution
-    environment_value: Tensor
-    mirror_value: Tensor
-    diversity: Tensor | None = None
-    """SND of the policies, where it is set and was measured."""
-
-
-class NetworkActor(nn.Module):
+@register_actor("mlp")
+@register_actor("gru")
+class NetworkActor(Actor):
     """N actors: a trunk, a policy head and two critics (environment, mirror).
 
     With shared weights the agents' index enters as a one-hot input. If observers read through the
@@ -93,6 +37,7 @@ class NetworkActor(nn.Module):
     ) -> None:
         super().__init__()
         agents = self.num_agents = shape.num_agents
+        self.trunk_width = settings.hidden
         self.shared = settings.weights == "shared"
         self.stack = 1 if self.shared else agents
         self.id_after_trunk = self.shared and settings.observer.trunk != "separate"
@@ -139,7 +84,10 @@ class NetworkActor(nn.Module):
             output.distribution.outputs[:, 0], output.distribution.log_std
         )
         return ActorOutput(
-            distribution, output.environment_value[:, 0], output.mirror_value[:, 0]
+            distribution,
+            output.environment_value[:, 0],
+            output.mirror_value[:, 0],
+            {name: layer[:, 0] for name, layer in output.hidden.items()},
         ), state
 
     def _step_with_common(
@@ -158,7 +106,9 @@ class NetworkActor(nn.Module):
         )
         critics = self.critics(hidden).view(agents, batch, agents, 2).permute(1, 2, 0, 3)
         values = _everybodys_own(critics)  # (B, N, 2)
-        return ActorOutput(distribution, values[..., 0], values[..., 1]), torch.cat([own, memory])
+        trunk = _everybodys_own(hidden.view(agents, batch, agents, -1).permute(1, 2, 0, 3))
+        output = ActorOutput(distribution, values[..., 0], values[..., 1], {"trunk": trunk})
+        return output, torch.cat([own, memory])
 
     # -- learning ----------------------------------------------------------------------------------
 
@@ -181,7 +131,7 @@ class NetworkActor(nn.Module):
         outputs = self._with_common(observations, scale * _everybodys_own(own))
         return output._replace(
             distribution=ActionDistribution(outputs, output.distribution.log_std),
-            diversity=diversity,
+            metrics={} if diversity is None else {"diversity": diversity},
         )
 
     # -- reading -----------------------------------------------------------------------------------
@@ -227,19 +177,6 @@ class NetworkActor(nn.Module):
         # (B, T, K, A)
         shared = self.common.sequence(rows).view(time, batch, slots, -1).transpose(0, 1)
         return shared.reshape(batch, time, slots, *[1] * (own.dim() - 4), -1) + own
-
-    def replay_log_probability(self, observations: Tensor, actions: Tensor) -> Tensor:
-        """How probable every policy n finds every step of every trajectory k, in nats.
-
-        Args:
-            observations: (B, T, K, D).
-            actions: (B, T, K) int64, or (B, T, K, A) float32 in (-1, 1).
-
-        Returns:
-            (B, T, K, N) log pi_n(a | h), policy n's own memory replayed on k's observations.
-        """
-        each = actions.unsqueeze(3).expand(*actions.shape[:3], self.num_agents, *actions.shape[3:])
-        return self.replay(observations).log_probability(each)
 
     def read(self, observations: Tensor) -> Tensor:
         """Each observer's trunk on every trajectory: (B, T, K, D) -> hidden (J, T, B*K, H), J = 1
@@ -289,15 +226,24 @@ class NetworkActor(nn.Module):
     def _heads(self, hidden: Tensor, batch: int) -> ActorOutput:
         """(S, T, R, H) -> policy and critics shaped (B, T, N, ...)."""
         stack, time, rows, _ = hidden.shape
+        layers = {"trunk": self._unfold(hidden, batch)}  # (B, T, N, H)
         if self.id_after_trunk:
             identity = self._identity(batch, time).transpose(0, 1).reshape(1, time, rows, -1)
             hidden = torch.cat([hidden, identity], -1)
         flat = hidden.reshape(stack, time * rows, -1)
         outputs = self._unfold(self.policy(flat).view(stack, time, rows, -1), batch)
         values = self._unfold(self.critics(flat).view(stack, time, rows, 2), batch)
+        mirror_value = values[..., 1]
+        if not self.mirror_paid:
+            apart = self.critics(flat.detach()).view(stack, time, rows, 2)
+            mirror_value = self._unfold(apart, batch)[..., 1]
         return ActorOutput(
-            ActionDistribution(outputs, self._log_std()), values[..., 0], values[..., 1]
+            ActionDistribution(outputs, self._log_std()), values[..., 0], mirror_value, layers
         )
+
+    def mirror_entries(self) -> list[tuple[nn.Parameter, Any]]:
+        """See `Actor.mirror_entries`: the second output of the critics."""
+        return [(self.critics.weight, (..., 1)), (self.critics.bias, (..., 1))]
 
     def _unfold(self, rows: Tensor, batch: int) -> Tensor:
         """(S, T, R, X) -> (B, T, N, X)."""

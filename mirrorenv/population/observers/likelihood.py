@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mirrorenv.errors import ShapeError
-from mirrorenv.population.actors.network import ActionDistribution
+from mirrorenv.population.distributions import ActionDistribution
 from mirrorenv.population.layers import StackedGRU, StackedLinear, StackedMLP
 from mirrorenv.population.observers.base import Head, LineupTensors, accumulate, register_head
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
