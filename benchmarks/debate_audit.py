@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import tempfile
 from pathlib import Path
 
@@ -22,8 +23,12 @@ from mirrorenv.debate.audit import FINDINGS, audit_text
 from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.output.report import Results
 from mirrorenv.debate.playing import Budget, play_tournament
-from mirrorenv.debate.testing.audit_cases import cases
 from mirrorenv.debate.tournament import Tournament
+
+# the planted texts are part of the tests, which are no installed package
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.debate.audit_cases import cases
 
 
 def share(hits: int, of: int) -> str:

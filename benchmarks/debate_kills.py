@@ -15,7 +15,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mirrorenv.debate.testing.kills import prove_resume
+# the killer is part of the tests, which are no installed package
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.faults.debate_kills import prove_resume
 
 
 def main() -> int:

@@ -12,11 +12,16 @@ self-advantage of anybody is reported.
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
 import numpy as np
 from scipy.stats import binomtest
 
-from mirrorenv.debate.testing.simulated import best_self, simulate
+# simulated tournaments are part of the tests, which are no installed package
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.debate.simulated import best_self, simulate
 
 NULLS = ((6, 20), (8, 100))  # players, games
 

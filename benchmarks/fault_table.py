@@ -7,7 +7,7 @@ Survived: the run came to its end with samples in every iteration, and said what
 was started again, it ended as an uninterrupted run does, bit for bit. Stopped: it ended with an
 error of ours that names what it must (environment, agent, step, remedy). Silent: anything else.
 Prints a Markdown table; exit code 1 if a fault was silent or did not do what it should. The faults
-are those of `mirrorenv.testing.run_faults`, which the tests go through as well.
+are those of `tests/faults`, which the tests go through as well.
 """
 
 from __future__ import annotations
@@ -24,9 +24,13 @@ from typing import Any
 
 os.environ.setdefault("RAY_worker_niceness", "0")
 
+# the faults are part of the tests, which are no installed package
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import ray
 
-from mirrorenv.testing.run_faults import measure, run_faults
+from tests.faults.judging import measure
+from tests.faults.table import RUN_FAULTS
 
 _ROOT = Path(__file__).resolve().parents[1]
 _WIDTH = 180  # of a message in the printed table; the file has all of it
@@ -46,7 +50,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     chosen = [
-        f for f in run_faults() if (options.only or "") in f.name and not (options.quick and f.slow)
+        f for f in RUN_FAULTS if (options.only or "") in f.name and not (options.quick and f.slow)
     ]
     ray.init(
         address="local",
@@ -100,11 +104,16 @@ def _kept(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     out."""
     old = json.loads(path.read_text("utf-8"))["rows"] if path.exists() else []
     known = {row["kind"]: row for row in [*old, *rows]}
-    return [known[fault.name] for fault in run_faults() if fault.name in known]
+    return [known[fault.name] for fault in RUN_FAULTS if fault.name in known]
 
 
 def _short(row: dict[str, Any]) -> str:
-    text = row["message"].replace("mirrorenv.testing.", "").replace("|", "\\|")
+    text = (
+        row["message"]
+        .replace("mirrorenv.testing.", "")
+        .replace("tests.faults.", "")
+        .replace("|", "\\|")
+    )
     text = text if len(text) <= _WIDTH else f"{text[:_WIDTH].rsplit(' ', 1)[0]} ..."
     return (f"{text} ({row['why']})" if row["why"] else text) or "(nothing to say)"
 

@@ -23,7 +23,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mirrorenv.testing.kills import as_json, prove
+# the killer is part of the tests, which are no installed package
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.faults.kills import as_json, prove
 
 
 def main() -> int:

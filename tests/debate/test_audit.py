@@ -7,9 +7,9 @@ from collections import Counter
 from mirrorenv.debate.audit import audit_game, audit_text, captured_readers, demanded_verdict
 from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.settings import preset
-from mirrorenv.debate.testing.audit_cases import cases
 from mirrorenv.debate.topic_files import load_topics
 from mirrorenv.debate.verdicts import read_verdict
+from tests.debate.audit_cases import cases
 from tests.debate.small import card, play, voices
 
 

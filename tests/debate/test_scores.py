@@ -13,11 +13,11 @@ from mirrorenv.debate.scoring.rating import rate_counts
 from mirrorenv.debate.scoring.scores import score_readers
 from mirrorenv.debate.scoring.sheets import sheet_of
 from mirrorenv.debate.settings import preset
-from mirrorenv.debate.testing.simulated import simulate
 from mirrorenv.debate.topic_files import load_topics
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import Verdict, verdict_from_evidence
 from mirrorenv.errors import MirrorError
+from tests.debate.simulated import simulate
 
 WORDS = [
     "an apple a day keeps them away",

@@ -20,10 +20,10 @@ from mirrorenv.debate.planning import half_width, plan_of
 from mirrorenv.debate.playing import Budget, CallFailed, play_tournament
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.starter import write_starter
-from mirrorenv.debate.testing.kills import calls_made, prove_resume
 from mirrorenv.debate.tournament import load_tournament
 from mirrorenv.errors import ConfigError, RunFolderError
 from mirrorenv.results.runs.files import read_jsonl
+from tests.faults.debate_kills import calls_made, prove_resume
 
 SMALL = {"rounds": 3, "judges": 1}
 

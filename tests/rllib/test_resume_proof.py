@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mirrorenv.testing.kills import AIMS, prove
+from tests.faults.kills import AIMS, prove
 
 
 @pytest.mark.slow

@@ -13,8 +13,9 @@ import torch
 from mirrorenv.errors import CheckpointError
 from mirrorenv.population.checkpoint import world_of
 from mirrorenv.rllib.state import load_state, save_state
-from mirrorenv.testing.run_faults import Happening, RunFault, judge, measure, run_faults
-from mirrorenv.testing.run_faults_of_files import foreign_pickle
+from tests.faults.judging import Happening, RunFault, judge, measure
+from tests.faults.of_files import foreign_pickle
+from tests.faults.table import RUN_FAULTS
 
 pytestmark = pytest.mark.ray
 
@@ -39,7 +40,7 @@ QUICK = {
 def cases() -> list[object]:
     return [
         pytest.param(fault, id=fault.name, marks=() if fault.name in QUICK else pytest.mark.slow)
-        for fault in run_faults()
+        for fault in RUN_FAULTS
     ]
 
 
@@ -52,7 +53,7 @@ def test_no_fault_is_silent(fault: RunFault, tmp_path: Path) -> None:
 
 
 def test_there_are_faults_of_every_kind_and_each_has_its_own_name() -> None:
-    names = [fault.name for fault in run_faults()]
+    names = [fault.name for fault in RUN_FAULTS]
     assert len(names) == len(set(names)) >= 20
     assert set(names) >= QUICK
 

@@ -13,22 +13,19 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from mirrorenv.testing.run_faults import (
-    Happening,
-    attempt,
-    attempt_again,
-    run_fault,
-    small_run,
-    status,
-    trouble_run,
-)
+from tests.faults.fault_list import FaultList
+from tests.faults.judging import Happening, status
+from tests.faults.runs import attempt, attempt_again, small_run, trouble_run
 
-__all__: list[str] = []
+__all__ = ["FAULTS"]
 
+FAULTS = FaultList()
+
+_ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE = 300.0  # seconds for one command
 # ways to end that are ours: could not be done, interrupted, the last resort
 _CODES = (1, 130, -signal.SIGPROF)
-_TROUBLE = r"mirrorenv\.testing\.trouble:Trouble"
+_TROUBLE = r"tests\.faults\.trouble:Trouble"
 _RUNNERS = "resources.env_runners=2"
 
 
@@ -62,7 +59,8 @@ def start(settings: Any, path: Path) -> subprocess.Popen[str]:
         "--run",
         str(path),
     ]
-    environment = {**os.environ, "RAY_worker_niceness": "0"}
+    # the environment of these faults is found from the root of the repository
+    environment = {**os.environ, "RAY_worker_niceness": "0", "PYTHONPATH": str(_ROOT)}
     environment.pop("RAY_ADDRESS", None)
     pipe = subprocess.PIPE
     return subprocess.Popen(
@@ -109,7 +107,7 @@ def when_training(
     return ended(process, path)
 
 
-@run_fault(
+@FAULTS.add(
     "never returns, deaf to signals",
     "environment, step 4",
     "stopped",
@@ -125,7 +123,7 @@ def _deaf(path: Path) -> Happening:
     )
 
 
-@run_fault(
+@FAULTS.add(
     "never returns, holding the interpreter",
     "environment, step 4",
     "stopped",
@@ -139,7 +137,7 @@ def _alone(path: Path) -> Happening:
     )
 
 
-@run_fault(
+@FAULTS.add(
     "ends its process",
     "environment, step 4; then the same command",
     "survived",
@@ -163,10 +161,10 @@ def _signalled(number: signal.Signals) -> Callable[[Path], Happening]:
     return happen
 
 
-run_fault(
+FAULTS.add(
     "SIGTERM", "the driver, while training", "stopped", "SIGTERM", "same command goes on", slow=True
 )(_signalled(signal.SIGTERM))
-run_fault(
+FAULTS.add(
     "SIGINT",
     "the driver, while training",
     "stopped",
@@ -176,7 +174,7 @@ run_fault(
 )(_signalled(signal.SIGINT))
 
 
-@run_fault(
+@FAULTS.add(
     "SIGKILL",
     "the driver, while training; then the same command",
     "survived",
@@ -214,7 +212,7 @@ def _runner_pids(algorithm: Any) -> list[int]:
     return pids
 
 
-@run_fault(
+@FAULTS.add(
     "raises in step, env runners",
     "environment, step 4, two env runners",
     "stopped",
@@ -228,7 +226,7 @@ def _raises_remotely(path: Path) -> Happening:
     return attempt(trouble_run("raises", _RUNNERS, "world_options.runners=true"), path)
 
 
-@run_fault(
+@FAULTS.add(
     "never returns, env runners",
     "environment, step 4, two env runners",
     "stopped",
@@ -247,7 +245,7 @@ def _hangs_remotely(path: Path) -> Happening:
     )
 
 
-@run_fault(
+@FAULTS.add(
     "ends its process once, env runners",
     "environment, step 4, one of two env runners",
     "survived",
@@ -261,7 +259,7 @@ def _exits_remotely_once(path: Path) -> Happening:
     )
 
 
-@run_fault(
+@FAULTS.add(
     "ends its process always, env runners",
     "environment, step 4, two env runners",
     "stopped",
@@ -274,7 +272,7 @@ def _exits_remotely(path: Path) -> Happening:
     return attempt(trouble_run("ends its process", _RUNNERS, *changes), path)
 
 
-@run_fault(
+@FAULTS.add(
     "killed env runner",
     "SIGKILL to one of two",
     "survived",
@@ -288,7 +286,7 @@ def _killed_runner(path: Path) -> Happening:
         return attempt(small_run(_RUNNERS), path)
 
 
-@run_fault(
+@FAULTS.add(
     "frozen env runner",
     "SIGSTOP to one of two",
     "survived",
@@ -310,7 +308,7 @@ def _frozen_runner(path: Path) -> Happening:
             os.kill(pid, signal.SIGKILL)
 
 
-@run_fault(
+@FAULTS.add(
     "no samples",
     "every env runner answers nothing",
     "stopped",
@@ -326,7 +324,7 @@ def _no_samples(path: Path) -> Happening:
         return attempt(small_run(_RUNNERS), path)
 
 
-@run_fault(
+@FAULTS.add(
     "killed learner",
     "SIGKILL; then the same command",
     "stopped",

@@ -12,23 +12,20 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from mirrorenv.results import RunFolder
-from mirrorenv.testing.run_faults import (
-    Happening,
-    Outcome,
-    attempt,
-    attempt_again,
-    cut_run,
-    run_fault,
-    small_run,
-)
+from mirrorenv.results.runs.files import write_manifest
+from mirrorenv.results.runs.run_folder import RunFolder
+from tests.faults.fault_list import FaultList
+from tests.faults.judging import Happening, Outcome
+from tests.faults.runs import attempt, attempt_again, cut_run, small_run
 
-__all__ = ["foreign_pickle", "small_disk"]
+__all__ = ["FAULTS", "foreign_pickle", "small_disk"]
+
+FAULTS = FaultList()
 
 _WEIGHTS = "population.safetensors"
 
 
-@run_fault(
+@FAULTS.add(
     "full disk",
     "ENOSPC from the 12th write; then the same command",
     "stopped",
@@ -47,7 +44,7 @@ def _full_disk(path: Path) -> Happening:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(descriptor, data)
 
-    with patch("mirrorenv.results.runs.files.os.write", write):
+    with patch("os.write", write):
         first = attempt(small_run(), path)
     again = attempt_again(small_run(), path)
     first.problem = again.error or again.problem
@@ -65,7 +62,7 @@ def small_disk(place: Path, kilobytes: int) -> bool:
     )
 
 
-@run_fault(
+@FAULTS.add(
     "full disk, a real one",
     "a file system of 400 kB (where one can be mounted)",
     "stopped",
@@ -90,7 +87,7 @@ def _small_disk(path: Path) -> Happening:
         subprocess.run(["umount", str(place)], check=False)
 
 
-@run_fault("run folder disappears", "removed after the second iteration", "stopped", "is gone")
+@FAULTS.add("run folder disappears", "removed after the second iteration", "stopped", "is gone")
 def _disappears(path: Path) -> Happening:
     from mirrorenv.rllib.run import Progress
 
@@ -110,7 +107,7 @@ def _found(
     """Register a change of the folder of a run that was cut short; then the same command."""
 
     def add(harm: Callable[[Path], None]) -> None:
-        @run_fault(name, where, wanted, *says)
+        @FAULTS.add(name, where, wanted, *says)
         def happen(path: Path) -> Happening:
             settings = cut_run(path)
             harm(path)
@@ -225,7 +222,7 @@ def foreign_pickle(mark: Path) -> bytes:
     return f"cos\nsystem\n(S'touch {mark}'\ntR.".encode("ascii")
 
 
-@run_fault(
+@FAULTS.add(
     "foreign pickle",
     "wherever RLlib and torch look for one, in the run folder",
     "survived",
@@ -252,15 +249,13 @@ def _foreign_pickle(path: Path) -> Happening:
     return happening
 
 
-@run_fault(
+@FAULTS.add(
     "weights replaced by a pickle",
     "the last checkpoint, manifest written anew",
     "survived",
     *_BEFORE,
 )
 def _pickle_as_weights(path: Path) -> Happening:
-    from mirrorenv.results import write_manifest
-
     settings = cut_run(path)
     mark = path.with_name("loaded")
     (_last(path) / _WEIGHTS).write_bytes(foreign_pickle(mark))
@@ -271,7 +266,7 @@ def _pickle_as_weights(path: Path) -> Happening:
     return happening
 
 
-@run_fault(
+@FAULTS.add(
     "changed configuration",
     "another mirror weight",
     "stopped",

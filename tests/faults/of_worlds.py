@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mirrorenv.testing.run_faults import (
-    Happening,
-    Outcome,
-    attempt,
-    run_fault,
-    small_run,
-    trouble_run,
-)
+from tests.faults.fault_list import FaultList
+from tests.faults.judging import Happening, Outcome
+from tests.faults.runs import attempt, small_run, trouble_run
 
-__all__: list[str] = []
+__all__ = ["FAULTS"]
 
-_TROUBLE = r"mirrorenv\.testing\.trouble:Trouble"
+FAULTS = FaultList()
+
+_TROUBLE = r"tests\.faults\.trouble:Trouble"
 _CHECK = "`mirrorenv check"
 _BRIDGE = "the bridge is out"
 _STEP = r"step 4"
@@ -37,7 +34,7 @@ _VALUES = (
 
 
 def _trouble(what: str, message: str, *names: str) -> None:
-    @run_fault(what, "environment, step 4", "stopped", _TROUBLE, *names, message, _CHECK)
+    @FAULTS.add(what, "environment, step 4", "stopped", _TROUBLE, *names, message, _CHECK)
     def happen(path: Path) -> Happening:
         return attempt(trouble_run(what), path)
 
@@ -47,7 +44,7 @@ for _what, _message in _VALUES:
 _trouble("unknown agent", r"unknown agents \['ghost'\]", _STEP)
 
 
-@run_fault(
+@FAULTS.add(
     "observation outside its space",
     "environment, step 4",
     "survived",
@@ -62,7 +59,7 @@ def _outside(path: Path) -> Happening:
 def _ready_made(
     name: str, world: str, wanted: Outcome, *says: str, changes: tuple[str, ...] = ()
 ) -> None:
-    @run_fault(name, "environment", wanted, *says)
+    @FAULTS.add(name, "environment", wanted, *says)
     def happen(path: Path) -> Happening:
         return attempt(small_run(*changes, world=f"mirrorenv.testing.{world}"), path)
 
@@ -106,14 +103,14 @@ _ready_made(
 )
 
 
-@run_fault(
+@FAULTS.add(
     "raises in reset", "environment, reset", "stopped", _TROUBLE, "seed", "step 0", _BRIDGE, _CHECK
 )
 def _raises_in_reset(path: Path) -> Happening:
     return attempt(trouble_run("raises", "world_options.step=0"), path)
 
 
-@run_fault(
+@FAULTS.add(
     "raises in step, always",
     "environment, step 4",
     "stopped",
@@ -127,7 +124,7 @@ def _raises(path: Path) -> Happening:
     return attempt(trouble_run("raises"), path)
 
 
-@run_fault(
+@FAULTS.add(
     "raises in step, once",
     "environment; then the same command",
     "stopped",
@@ -142,7 +139,7 @@ def _raises_once(path: Path) -> Happening:
     return first
 
 
-@run_fault(
+@FAULTS.add(
     "never returns",
     "environment, step 4",
     "stopped",

@@ -21,27 +21,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from mirrorenv.results import RunFolder
+from mirrorenv.results.runs.run_folder import RunFolder
+from tests.faults.differences import differences
+from tests.faults.moments import AIMS, Moment, Process, phase_of
 
-__all__ = ["AIMS", "Proof", "as_json", "differences", "prove", "train_command"]
+__all__ = ["AIMS", "Proof", "as_json", "prove", "train_command"]
 
 Say = Callable[[str], None]
-
-WALL_CLOCK = {"seconds", "env_steps_per_second"}
-"""Columns that may differ: they are times."""
-AIMS = ("the training", "the training", "any time", "a checkpoint", "the report")
-"""What the kills are aimed at, in turn. The training: after a uniformly random one of the
-iterations that are left. Any time: uniform over the wall-clock length of the uninterrupted run."""
 
 _NO_RAY = "error: Ray did not start"
 _STARTS = 5  # of the uninterrupted run, where Ray does not come up
 NOT_STARTED = "Ray did not start in time on a busy machine, and the run said so"
-
-_LOOK = 0.001  # seconds between two looks at the run folder
-_LOOK_INTO = 0.02  # seconds between two looks into a file of it
-_PATIENCE = 600.0  # seconds that one run may take
 
 
 def train_command(
@@ -176,7 +168,7 @@ def _kill_and_compare(
         while True:
             aim = AIMS[proof.kills % len(AIMS)] if proof.kills < kills else None
             command = train_command(path, *changes, **size)
-            moment = _Moment(aim, path, proof.whole_seconds, iterations, rng)
+            moment = Moment(aim, path, proof.whole_seconds, iterations, rng)
             phase = _run_and_kill(start, command, path, moment)
             if phase is None:
                 break
@@ -225,52 +217,11 @@ def _ray() -> Iterator[str]:
         cluster.shutdown()
 
 
-def differences(path: Path, whole: Path, *, report: bool = True) -> Iterator[str]:
-    """In what two finished runs differ, times apart.
-
-    Args:
-        path: a run folder.
-        whole: the run folder of an uninterrupted run.
-        report: whether a report belongs to it.
-    """
-    ours, theirs = RunFolder.open(path), RunFolder.open(whole)
-    for name, read in (("metrics", RunFolder.metrics), ("evaluations", RunFolder.evaluations)):
-        rows = [
-            [{k: v for k, v in row.items() if k not in WALL_CLOCK} for row in read(run)]
-            for run in (ours, theirs)
-        ]
-        if rows[0] != rows[1]:
-            yield f"{path.name}: {name} differ"
-    if ours.status != "finished":
-        yield f"{path.name}: status {ours.status}"
-    if report and not ours.report_path.is_file():
-        yield f"{path.name}: no report"
-    names = [[checkpoint.name for checkpoint in run.checkpoints()] for run in (ours, theirs)]
-    if names[0] != names[1]:
-        yield f"{path.name}: checkpoints {names[0]} and not {names[1]}"
-    # weights; optimisers as well
-    for name in ("population.safetensors", "training/state.safetensors"):
-        if (ours.checkpoints()[-1] / name).read_bytes() != (
-            theirs.checkpoints()[-1] / name
-        ).read_bytes():
-            yield f"{path.name}: {name} differs"
-
-
-class _Run(Protocol):
-    """A process that trains."""
-
-    pid: int
-
-    def poll(self) -> int | None: ...
-    def wait(self) -> int: ...
-    def kill(self) -> None: ...
-
-
-Start = Callable[[list[str], Path], _Run]
+Start = Callable[[list[str], Path], Process]
 """(command, file for what it says) -> the process"""
 
 
-def _spawn(command: list[str], log: Path, environment: dict[str, str]) -> _Run:
+def _spawn(command: list[str], log: Path, environment: dict[str, str]) -> Process:
     with log.open("ab") as output:
         return subprocess.Popen(command, env=environment, stdout=output, stderr=output)
 
@@ -293,7 +244,7 @@ class _Fork:
         self.process.kill()  # SIGKILL
 
 
-def _fork(command: list[str], log: Path) -> _Run:
+def _fork(command: list[str], log: Path) -> Process:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         ["mirrorenv.cli.main", "mirrorenv.rllib.run", "mirrorenv.results.report.report"]
@@ -335,7 +286,7 @@ def _last_words(log: Path) -> str:
     return (log.read_text("utf-8").strip().splitlines() or [""])[-1]
 
 
-def _run_and_kill(start: Start, command: list[str], path: Path, moment: _Moment) -> str | None:
+def _run_and_kill(start: Start, command: list[str], path: Path, moment: Moment) -> str | None:
     """Start the run and kill it; the phase it died in, or None if it came to its end before."""
     log = path.with_suffix(".log")
     process = start(command, log)
@@ -345,95 +296,12 @@ def _run_and_kill(start: Start, command: list[str], path: Path, moment: _Moment)
         process.kill()
         code = process.wait()
     if code == -signal.SIGKILL:
-        return _phase(path, process.pid)
+        return phase_of(path, process.pid)
     if code == 0:
         return None
     if not moment_came and _last_words(log).startswith(_NO_RAY):
         return NOT_STARTED
     raise RuntimeError(f"the run ended with exit code {code}:\n{log.read_text('utf-8')}")
-
-
-class _Moment:
-    """The moment to kill a run, chosen by lot.
-
-    Args:
-        aim: one of :data:`AIMS`, or None: never.
-        path: the run folder.
-        whole: seconds that the uninterrupted run took.
-        iterations: of the whole run.
-        rng: draws the lots.
-    """
-
-    def __init__(
-        self, aim: str | None, path: Path, whole: float, iterations: int, rng: random.Random
-    ) -> None:
-        self.aim, self.path, self.iterations, self.rng = aim, path, iterations, rng
-        self.end = time.monotonic() + (rng.uniform(0, whole) if aim == "any time" else _PATIENCE)
-        self.part = rng.random()  # of the iterations that are left
-        self.last: float | None = None  # the iteration after which it is time
-        self.unharmed = rng.randint(1, 4)  # how many checkpoints pass
-        self.seen: set[str] = set()
-
-    def wait(self, process: _Run) -> bool:
-        """Wait for it; False if the process ended by itself."""
-        while process.poll() is None:
-            if time.monotonic() >= self.end:
-                return True
-            if self.aim == "the training":
-                self._look_at_metrics(process.pid)
-            elif self.aim == "a checkpoint":
-                self.seen |= {
-                    entry.name for entry in (self.path / "checkpoints").glob(".*.partial")
-                }
-                if len(self.seen) >= self.unharmed:
-                    self._within(0.02)
-            elif self.aim == "the report" and _status(self.path) == "finished":
-                self._within(3.0)
-            time.sleep(_LOOK_INTO if self.aim == "the training" else _LOOK)
-        return False
-
-    def _within(self, seconds: float) -> None:
-        self.end = min(self.end, time.monotonic() + self.rng.uniform(0, seconds))
-
-    def _look_at_metrics(self, pid: int) -> None:
-        if not _trains(self.path, pid):
-            return
-        metrics = self.path / "metrics.jsonl"
-        done = metrics.read_bytes().count(b"\n") if metrics.is_file() else 0
-        if self.last is None:
-            self.last = done + self.part * (self.iterations - done)
-        if done >= self.last:
-            self._within(0.1)
-
-
-def _status(path: Path) -> str:
-    return RunFolder.open(path).status if (path / "run.json").is_file() else ""
-
-
-def _trains(path: Path, pid: int) -> bool:
-    """Whether a process is past its start-up: it writes for TensorBoard."""
-    return any((path / "tensorboard").glob(f"*.{pid}.*"))
-
-
-def _phase(path: Path, pid: int) -> str:
-    """Where a killed process was, as far as the run folder tells."""
-    if _status(path) == "finished":
-        return "report, after the training"
-    if not _trains(path, pid):
-        return "start-up, before the training"
-    if list((path / "checkpoints").glob(".*")):
-        return "writing a checkpoint"
-    if list(path.glob(".*.tmp")):
-        return "writing a file"
-    run = RunFolder.open(path)
-    rows, evaluations = run.metrics(), run.evaluations()
-    if not evaluations:
-        return "evaluation before training"
-    steps = rows[-1]["env_steps"] if rows else 0
-    checkpoints = [int(checkpoint.name) for checkpoint in run.checkpoints()]
-    if evaluations[-1]["env_steps"] not in checkpoints:
-        return "between an evaluation and its checkpoint"
-    return "training or evaluating" if steps else "first iteration"
 
 
 def as_json(proof: Proof) -> dict[str, Any]:

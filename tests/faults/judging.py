@@ -1,46 +1,35 @@
-"""What happens to real runs, injected on purpose: each fault of a training run, and how to tell
-what became of it."""
+"""A fault of a training run, what a run with it did, and how to tell what became of it."""
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from mirrorenv.errors import MirrorError
-from mirrorenv.results import RunFolder
-from mirrorenv.testing.kills import differences
+from mirrorenv.results.runs.run_folder import RunFolder
 
 __all__ = [
+    "ITERATIONS",
     "Happening",
+    "Outcome",
     "RunFault",
     "Verdict",
-    "attempt",
-    "attempt_again",
-    "cut_run",
     "judge",
-    "listening",
     "measure",
-    "run_fault",
-    "run_faults",
-    "small_run",
     "status",
-    "trouble_run",
 ]
 
 Outcome = Literal["survived", "stopped", "silent"]
 
 ITERATIONS = 4
-"""Of :func:`small_run`; it measures and saves before the first, after the second and after the
-last."""
+"""Of the small run in `runs.py`; it measures and saves before the first, after the second and after
+the last."""
 
 
 @dataclass
@@ -101,124 +90,6 @@ class RunFault:
     says: tuple[str, ...]
     happen: Callable[[Path], Happening]
     slow: bool = False
-
-
-_FAULTS: list[RunFault] = []
-
-
-def run_fault(
-    name: str, where: str, wanted: Outcome, *says: str, slow: bool = False
-) -> Callable[[Callable[[Path], Happening]], Callable[[Path], Happening]]:
-    """Register a function that injects a fault."""
-
-    def add(happen: Callable[[Path], Happening]) -> Callable[[Path], Happening]:
-        _FAULTS.append(RunFault(name, where, wanted, says, happen, slow))
-        return happen
-
-    return add
-
-
-def run_faults() -> tuple[RunFault, ...]:
-    """All of them."""
-    from mirrorenv.testing import run_faults_of_files, run_faults_of_processes, run_faults_of_worlds
-
-    assert run_faults_of_worlds
-    assert run_faults_of_processes
-    assert run_faults_of_files
-    return tuple(_FAULTS)
-
-
-def small_run(*changes: str, world: str = "mirrorenv.testing.flawless:Flawless") -> Any:
-    """`RunSettings` of a run of four iterations of 8 episodes of 8 steps."""
-    from mirrorenv.rllib.settings import load_settings
-
-    small = [
-        f"total_steps={ITERATIONS * 64}",
-        "learning.episodes_per_iteration=8",
-        "learning.minibatch_episodes=8",
-        "learning.epochs=1",
-        "evaluation.episodes=8",
-        "evaluation.checkpoints=2",
-        "evaluation.baselines=false",
-    ]
-    return load_settings(world, (), [*small, *changes])
-
-
-def trouble_run(what: str, *changes: str) -> Any:
-    """`small_run` in :class:`~mirrorenv.testing.trouble.Trouble`."""
-    return small_run(
-        f"world_options.what={what!r}", *changes, world="mirrorenv.testing.trouble:Trouble"
-    )
-
-
-def attempt(settings: Any, path: Path, **options: Any) -> Happening:
-    """Train in this process and catch what it says.
-
-    Args:
-        settings: `RunSettings`.
-        path: the run folder.
-        **options: of `mirrorenv.rllib.train`.
-    """
-    from mirrorenv.rllib.run import train
-
-    happening = Happening(path)
-    with listening() as said:
-        try:
-            train(settings, path, **options)
-        except Exception as error:
-            happening.error = str(error) or type(error).__name__
-            happening.typed = isinstance(error, MirrorError)
-    happening.said, happening.claims = "\n".join(said), status(path)
-    return happening
-
-
-class _PowerCut(BaseException):
-    """Ends a run at once."""
-
-
-def cut_run(path: Path) -> Any:
-    """Train `small_run` and cut it in its third iteration, one after its second checkpoint; its
-    settings."""
-    from mirrorenv.rllib.run import Progress, train
-
-    def cut(row: dict[str, Any]) -> None:
-        if row["iteration"] == 3:
-            raise _PowerCut
-
-    settings = small_run()
-    with suppress(_PowerCut):
-        train(settings, path, progress=Progress(iteration=cut))
-    return settings
-
-
-def attempt_again(settings: Any, path: Path) -> Happening:
-    """`attempt`; the run must then be that of an uninterrupted one, bit for bit."""
-    happening = attempt(settings, path)
-    if not happening.error:
-        whole = path.with_name("whole")
-        attempt(settings, whole)
-        happening.problem = "; ".join(differences(path, whole, report=False))
-    return happening
-
-
-@contextmanager
-def listening() -> Iterator[list[str]]:
-    """What is logged and warned of meanwhile, line by line."""
-    said: list[str] = []
-
-    class Ear(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            said.append(record.getMessage())
-
-    ear, logger = Ear(logging.WARNING), logging.getLogger("mirrorenv")
-    logger.addHandler(ear)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("always")
-            warnings.showwarning = lambda message, *_, **__: said.append(str(message))
-            yield said
-    finally:
-        logger.removeHandler(ear)
 
 
 def judge(fault: RunFault, happening: Happening) -> Verdict:

@@ -1,2 +1,0 @@
-"""What tests and benchmarks of the debate share: planted texts, simulated verdicts, runs that are
-killed."""
