@@ -36,12 +36,12 @@ from mirrorenv.mirror import (
     neighbourhood_permutations,
 )
 from mirrorenv.population.experience import play, population_shape, world_seeds
-from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.neighbourhood import (
     neighbourhood_loss,
     read_neighbourhood,
     settle_neighbours,
 )
+from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.population import Population, lineup_tensors
 from mirrorenv.population.settings import (
     LearningSettings,

@@ -35,7 +35,7 @@ import torch
 from mirrorenv import make, make_batch
 from mirrorenv.population import Population, play, population_shape
 from mirrorenv.population.experience import world_seeds
-from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
+from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
 from mirrorenv.population.train_batch import train_batch, weigh_advantages
 from mirrorenv.results import atomic_write_text

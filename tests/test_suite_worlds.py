@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mirrorenv.envs import make_batch
-from mirrorenv.population.rewards import REWARDS
+from mirrorenv.population.objectives import REWARDS
 from mirrorenv.population.train_batch import check_reward
 from mirrorenv.results.board.board import collect, result_folders
 from mirrorenv.results.board.suite import Suite, SuiteRow, load_suite

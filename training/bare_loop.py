@@ -19,7 +19,7 @@ import torch
 from mirrorenv import make_batch
 from mirrorenv.population import Population, population_shape
 from mirrorenv.population.experience import play, world_seeds
-from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
+from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
 from mirrorenv.population.train_batch import train_batch, weigh_advantages
 

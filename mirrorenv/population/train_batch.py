@@ -22,9 +22,9 @@ from mirrorenv.mirror import (
 from mirrorenv.population.advantages import advantages
 from mirrorenv.population.experience import Experience
 from mirrorenv.population.neighbourhood import Shown, check_mirror, own_log_belief, shown_to
+from mirrorenv.population.objectives.intrinsic import IntrinsicReward, check_reward_name
 from mirrorenv.population.observers import row_log_belief
 from mirrorenv.population.population import Population, author_order, lineup_tensors
-from mirrorenv.population.rewards.base import IntrinsicReward, check_reward_name
 from mirrorenv.population.settings import LearningSettings, MirrorSettings
 
 __all__ = [

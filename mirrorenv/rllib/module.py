@@ -12,9 +12,8 @@ import torch
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.rl_module.torch import TorchRLModule
 
-from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
+from mirrorenv.population.objectives import build_reward, observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.population import Population
-from mirrorenv.population.rewards import build_reward
 from mirrorenv.population.settings import LearningSettings, PopulationSettings, PopulationShape
 
 __all__ = ["MODULE_ID", "PopulationModule"]

@@ -20,7 +20,7 @@ from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import ConfigError, TrainingError
 from mirrorenv.mirror import Belief, Score, lineup_permutations, score_belief
 from mirrorenv.population.experience import Experience, population_shape, world_seeds
-from mirrorenv.population.losses import observer_loss, read_minibatch
+from mirrorenv.population.objectives import observer_loss, read_minibatch
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import HeldOut, observer_evidence
 from mirrorenv.population.settings import MirrorSettings, ObserverSettings, PopulationSettings

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
+from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.observers import HEADS
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, PopulationSettings, PopulationShape

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mirrorenv.errors import ShapeError, UnknownNameError
-from mirrorenv.population.losses import observer_loss, read_minibatch
+from mirrorenv.population.objectives import observer_loss, read_minibatch
 from mirrorenv.population.observers import HEADS, LineupTensors
 from mirrorenv.population.population import Population, lineup_tensors
 from mirrorenv.population.settings import ObserverSettings, PopulationShape

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mirrorenv.population.actors import ActorOutput
 from mirrorenv.population.distributions import ActionDistribution
-from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
+from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.observers import HEADS
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, MirrorSettings

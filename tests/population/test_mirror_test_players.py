@@ -13,8 +13,8 @@ import torch
 import mirrorenv
 from mirrorenv.errors import ShapeError
 from mirrorenv.population.experience import play, population_shape, world_seeds
-from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.mirror_test import play_mirror_test
+from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import (
     LearningSettings,

@@ -14,8 +14,8 @@ from mirrorenv.errors import ConfigError
 from mirrorenv.mirror import mirror_reward, neighbourhood_permutations
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import play, population_shape, world_seeds
-from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.neighbourhood import own_log_belief, settle_neighbours, shown_to
+from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.observers import HEADS
 from mirrorenv.population.observers.baselines import BASELINES
 from mirrorenv.population.population import Population

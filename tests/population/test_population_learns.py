@@ -11,9 +11,14 @@ import torch
 
 from mirrorenv.envs import make_batch
 from mirrorenv.population.experience import play, population_shape, world_seeds
-from mirrorenv.population.losses import observer_loss, ppo_loss, read_minibatch
+from mirrorenv.population.objectives import (
+    REWARDS,
+    build_reward,
+    observer_loss,
+    ppo_loss,
+    read_minibatch,
+)
 from mirrorenv.population.population import Population
-from mirrorenv.population.rewards import REWARDS, build_reward
 from mirrorenv.population.settings import (
     LearningSettings,
     MirrorSettings,

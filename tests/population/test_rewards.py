@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from mirrorenv.errors import ConfigError, UnknownNameError
 from mirrorenv.population.advantages import advantages
 from mirrorenv.population.experience import Experience
-from mirrorenv.population.rewards import REWARDS, IntrinsicReward, build_reward
+from mirrorenv.population.objectives import REWARDS, IntrinsicReward, build_reward
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, ObserverSettings
 from mirrorenv.population.train_batch import check_reward, train_batch
 from tests.population.small import BLIND, CONTINUOUS, DISCRETE, loud, population, some_experience

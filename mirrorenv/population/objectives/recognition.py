@@ -1,4 +1,4 @@
-"""The loss of a population on a minibatch of whole episodes: actors, critics, observers.
+"""Recognition: observers read shuffled lineups and are taught the names.
 
 Shapes: B episodes, T time, P prefixes, N agents, J observers, K lineup slots.
 """
@@ -11,13 +11,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mirrorenv.population.actors import ActorOutput
 from mirrorenv.population.neighbourhood import neighbourhood_loss, read_neighbourhood
 from mirrorenv.population.observers import LineupTensors
 from mirrorenv.population.population import Population, lineup_tensors
-from mirrorenv.population.settings import LearningSettings, ObserverSettings
+from mirrorenv.population.settings import ObserverSettings
 
-__all__ = ["Reading", "observer_loss", "ppo_loss", "read_minibatch"]
+__all__ = ["Reading", "observer_loss", "read_minibatch"]
 
 
 class Reading(NamedTuple):
@@ -103,49 +102,3 @@ def observer_loss(population: Population, reading: Reading) -> tuple[Tensor, dic
         weight = (reading.mask if own else reading.mask.unsqueeze(2)).expand_as(right)
         accuracy = (right * weight).sum() / weight.sum().clamp_min(1.0)
     return loss, {"observer_loss": loss.detach(), "observer_accuracy": accuracy}
-
-
-def ppo_loss(
-    output: ActorOutput, batch: Mapping[str, Tensor], settings: LearningSettings
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Clipped surrogate, entropy bonus and two critics, averaged over the steps that happened.
-
-    Args:
-        output: the actors on the minibatch, (B, T, N, ...).
-        batch: `actions`, `log_probability`, `advantage`, `environment_target`, `mirror_target`,
-            `mask`.
-        settings: coefficients.
-
-    Returns:
-        the loss, and detached metrics.
-    """
-    mask = batch["mask"]
-    count = mask.sum().clamp_min(1.0)
-
-    def mean(x: Tensor) -> Tensor:
-        return (x * mask).sum() / count
-
-    log_ratio = output.distribution.log_probability(batch["actions"]) - batch["log_probability"]
-    ratio = log_ratio.exp()
-    advantage = batch["advantage"]
-    clipped = ratio.clamp(1 - settings.clip, 1 + settings.clip)
-    policy_loss = -mean(torch.minimum(ratio * advantage, clipped * advantage))
-    value_loss = mean((output.environment_value - batch["environment_target"]).square())
-    mirror_value_loss = mean((output.mirror_value - batch["mirror_target"]).square())
-    entropy = mean(output.distribution.entropy())
-    loss = (
-        policy_loss
-        + settings.value_weight * (value_loss + mirror_value_loss)
-        - settings.entropy * entropy
-    )
-    with torch.no_grad():
-        kl = mean(ratio - 1 - log_ratio)  # Schulman's low-variance estimate
-    metrics = {
-        "policy_loss": policy_loss,
-        "value_loss": value_loss,
-        "mirror_value_loss": mirror_value_loss,
-        "entropy": entropy,
-        "kl": kl,
-        **output.metrics,
-    }
-    return loss, {name: value.detach() for name, value in metrics.items()}

@@ -32,9 +32,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mirrorenv.population.experience import Experience
+from mirrorenv.population.objectives.intrinsic import IntrinsicReward, Network, register_reward
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import policy_log_probabilities
-from mirrorenv.population.rewards.base import IntrinsicReward, Network, register_reward
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
 __all__ = ["DivergenceReward"]

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mirrorenv.population.experience import Experience
-from mirrorenv.population.population import Population
-from mirrorenv.population.rewards.base import (
+from mirrorenv.population.objectives.intrinsic import (
     AuthorClassifier,
     IntrinsicReward,
     live_rows,
     register_reward,
 )
+from mirrorenv.population.population import Population
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
 __all__ = ["DiscriminatorReward"]
