@@ -30,6 +30,7 @@ BELOW: dict[str, set[str]] = {
     "rllib": {"mirror", "envs", "results", "population", "entry", "ray_up"},
     "sb3": {"mirror", "envs", "population"},
     "llm": {"mirror", "results"},
+    "complexity": set(),
     "debate": {"mirror", "envs", "results", "llm"},
     "preference": {"mirror", "results", "llm", "debate", "ray_up"},
     "testing": {"mirror", "envs", "results", "population", "rllib"},
