@@ -10,7 +10,7 @@ from mirrorenv.lazy import lazily
 if TYPE_CHECKING:
     from mirrorenv.rllib.algorithm import MirrorPPO as MirrorPPO
     from mirrorenv.rllib.algorithm import MirrorPPOConfig as MirrorPPOConfig
-    from mirrorenv.rllib.command.stock import register_worlds as register_worlds
+    from mirrorenv.rllib.register import register_worlds as register_worlds
     from mirrorenv.rllib.run import train as train
     from mirrorenv.rllib.settings import RunSettings as RunSettings
     from mirrorenv.rllib.settings import load_settings as load_settings
@@ -20,7 +20,7 @@ _HOME = {
     "MirrorPPOConfig": "algorithm",
     "RunSettings": "settings",
     "load_settings": "settings",
-    "register_worlds": "command.stock",
+    "register_worlds": "register",
     "train": "run",
 }
 

@@ -14,7 +14,7 @@ from mirrorenv.results import RunFolder
 from mirrorenv.rllib.algorithm import MirrorPPO
 from mirrorenv.rllib.state import load_state, save_state
 
-__all__ = ["Resumed", "go_on", "save_checkpoint"]
+__all__ = ["ResumePoint", "resume_run", "save_checkpoint"]
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _KEPT = ("env_runner", "learner_group", "training_iteration", "mirror_counters")
 
 
 @dataclass(frozen=True)
-class Resumed:
+class ResumePoint:
     """Where a run goes on.
 
     Attributes:
@@ -45,7 +45,7 @@ def save_checkpoint(folder: RunFolder, algorithm: MirrorPPO, about: dict[str, An
         save_state(path / _STATE, {key: state[key] for key in _KEPT if key in state})
 
 
-def go_on(folder: RunFolder, algorithm: MirrorPPO) -> Resumed | None:
+def resume_run(folder: RunFolder, algorithm: MirrorPPO) -> ResumePoint | None:
     """Put the algorithm where the newest whole checkpoint was, and forget what was logged after it.
 
     A checkpoint that is damaged, or whose rows of metrics or evaluations are missing, is passed
@@ -56,7 +56,7 @@ def go_on(folder: RunFolder, algorithm: MirrorPPO) -> Resumed | None:
         algorithm: freshly built.
 
     Returns:
-        where the run goes on, or None if it begins anew.
+        where the run goes on, or None if it starts from the beginning.
     """
     for checkpoint in reversed(folder.checkpoints()):
         try:
@@ -72,13 +72,14 @@ def go_on(folder: RunFolder, algorithm: MirrorPPO) -> Resumed | None:
         return resumed
     if folder.metrics() or folder.evaluations():
         logger.warning(
-            "%s was cut short before it had a whole checkpoint; beginning anew", folder.path
+            "%s was cut short before it had a whole checkpoint; starting again from the beginning",
+            folder.path,
         )
     folder.rewind(-1)
     return None
 
 
-def _read(folder: RunFolder, checkpoint: Path) -> tuple[Resumed, dict[str, Any]]:
+def _read(folder: RunFolder, checkpoint: Path) -> tuple[ResumePoint, dict[str, Any]]:
     """A checkpoint and its evaluation.
 
     Raises:
@@ -95,4 +96,4 @@ def _read(folder: RunFolder, checkpoint: Path) -> tuple[Resumed, dict[str, Any]]
     evaluation = [row for row in folder.evaluations() if row["env_steps"] == steps]
     if not evaluation:
         raise CheckpointError(f"evaluations.jsonl lacks the row of {checkpoint}")
-    return Resumed(population, evaluation[-1]), state
+    return ResumePoint(population, evaluation[-1]), state

@@ -30,7 +30,7 @@ from mirrorenv.ray_up import bring_ray_up
 from mirrorenv.results import RunFolder
 from mirrorenv.results.runs.signals import terminable
 from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
-from mirrorenv.rllib.resume import go_on, save_checkpoint
+from mirrorenv.rllib.resume import resume_run, save_checkpoint
 from mirrorenv.rllib.settings import RunSettings
 
 __all__ = ["Progress", "algorithm_config", "default_run_path", "start_ray", "train"]
@@ -230,7 +230,7 @@ class _Loop:
         world = validated(world, settings.world) if settings.validate_world else world
         self.world = WatchedWorld(world, settings.world, settings.resources.step_timeout)
         self.started = time.perf_counter()
-        resumed = go_on(folder, algorithm)
+        resumed = resume_run(folder, algorithm)
         self.previous: Population | None = resumed.population if resumed else None
         self.lagging: Population | None = None  # one iteration before an evaluation
         self.newest: Row = resumed.evaluation if resumed else {}

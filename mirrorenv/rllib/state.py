@@ -25,16 +25,11 @@ from mirrorenv.results import (
     write_manifest,
 )
 
-__all__ = ["has_state", "load_state", "save_state"]
+__all__ = ["load_state", "save_state"]
 
 _ARRAYS, _TREE = "state.safetensors", "state.json"
 
 Arrays = dict[str, NDArray[Any]]
-
-
-def has_state(folder: Path) -> bool:
-    """Whether a state was written to this folder and is complete."""
-    return (folder / _TREE).is_file() and (folder / "manifest.json").is_file()
 
 
 def save_state(folder: Path, state: Any) -> None:

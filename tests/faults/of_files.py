@@ -168,7 +168,7 @@ def _deleted(path: Path) -> None:
     shutil.rmtree(_last(path))
 
 
-@_found("all checkpoints deleted", "checkpoints/", "survived", "beginning anew")
+@_found("all checkpoints deleted", "checkpoints/", "survived", "starting again from the beginning")
 def _all_deleted(path: Path) -> None:
     shutil.rmtree(path / "checkpoints")
 

@@ -17,7 +17,8 @@ from mirrorenv.errors import ConfigError, MirrorError
 from mirrorenv.results import write_manifest
 from mirrorenv.rllib.command import main as command
 from mirrorenv.rllib.command.config import ALGORITHMS, algorithm_config, current_names, variants
-from mirrorenv.rllib.command.experiments import Experiment, read_experiments
+from mirrorenv.rllib.command.experiment_files import read_experiments
+from mirrorenv.rllib.command.experiments import Experiment
 from mirrorenv.rllib.command.options import GONE
 from tests.test_docs import _shown_commands
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from mirrorenv.errors import ConfigError, MirrorError, RunFolderError, TrainingError
 from mirrorenv.rllib.command import main as command
-from mirrorenv.rllib.rollouts import Limits
+from mirrorenv.rllib.command.rollouts import StopAfter
 
 pytestmark = pytest.mark.ray
 
@@ -217,7 +217,7 @@ def test_untrained_agents_can_be_evaluated(algorithm: str) -> None:
 def test_evaluation_stops_at_whichever_limit_is_first(
     steps: int, episodes: int, expected: int
 ) -> None:
-    assert Limits(steps, episodes).episodes_at_most(horizon=32) == expected
+    assert StopAfter(steps, episodes).episodes_at_most(horizon=32) == expected
 
 
 @pytest.mark.slow

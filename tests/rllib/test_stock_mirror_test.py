@@ -12,9 +12,9 @@ import pytest
 
 from mirrorenv import MirrorTest
 from mirrorenv.errors import ConfigError
+from mirrorenv.rllib.command.rollouts import StopAfter, roll_out, write_rollouts
 from mirrorenv.rllib.command.stock import stock_config
 from mirrorenv.rllib.multi_agent_env import make_multi_agent_env
-from mirrorenv.rllib.rollouts import Limits, roll_out, write_rollouts
 from tests.rllib.test_multi_agent_env import played
 from tests.sb3.voices import Voices
 
@@ -80,12 +80,12 @@ def test_it_learns_to_recognise_where_that_is_possible_and_only_there() -> None:
 def test_evidence_without_its_noise_is_refused_where_rllib_fails() -> None:
     with pytest.raises(ConfigError, match="Leave explore=false out"):
         roll_out(
-            None, Limits(0, 1), algorithm="PPO", env=f"{HERE}:heard", config={"explore": False}
+            None, StopAfter(0, 1), algorithm="PPO", env=f"{HERE}:heard", config={"explore": False}
         )
 
 
 def test_played_episodes_keep_act_and_evidence_apart(tmp_path: Path) -> None:
-    rollouts = roll_out(None, Limits(0, 2), algorithm="PPO", env=f"{HERE}:heard")
+    rollouts = roll_out(None, StopAfter(0, 2), algorithm="PPO", env=f"{HERE}:heard")
     write_rollouts(rollouts, tmp_path / "episodes.npz")
     with np.load(tmp_path / "episodes.npz") as arrays:
         assert arrays["1/voice_0/actions.act"].shape == (3,)

@@ -23,7 +23,8 @@ from mirrorenv.errors import ConfigError, MirrorError, MissingExtraError, requir
 from mirrorenv.rllib.command import options as o
 
 if TYPE_CHECKING:
-    from mirrorenv.rllib.command.experiments import Experiment, Outcome
+    from mirrorenv.rllib.command.experiments import Experiment
+    from mirrorenv.rllib.command.trials import TrialOutcome
 
 __all__ = ["app", "check_not_shadowing", "main"]
 
@@ -90,7 +91,8 @@ def train(
     ray_options = o.RayOptions(
         ray_address, ray_ui, ray_num_cpus, ray_num_gpus, ray_num_nodes, ray_object_store_memory
     )
-    settings, until = o.json_option("--config", config), o.json_option("--stop", stop)
+    settings = o.json_option("--config", config)
+    until = o.json_option("--stop", stop)
     scheduled = o.json_option("--scheduler-config", scheduler_config)
     _prepare(v, vv)
     from mirrorenv.rllib.command.experiments import Experiment
@@ -158,12 +160,10 @@ def train_file(
     ray_options = o.RayOptions(
         ray_address, ray_ui, ray_num_cpus, ray_num_gpus, ray_num_nodes, ray_object_store_memory
     )
-    until, scheduled = (
-        o.json_option("--stop", stop),
-        o.json_option("--scheduler-config", scheduler_config),
-    )
+    until = o.json_option("--stop", stop)
+    scheduled = o.json_option("--scheduler-config", scheduler_config)
     _prepare(v, vv)
-    from mirrorenv.rllib.command.experiments import read_experiments
+    from mirrorenv.rllib.command.experiment_files import read_experiments
 
     experiments = read_experiments(
         config_file,
@@ -206,9 +206,9 @@ def evaluate(
     if track_progress and out is None:
         raise ConfigError("--track-progress writes beside --out: give --out episodes.npz")
     _prepare(False, False)
-    from mirrorenv.rllib import rollouts as r
+    from mirrorenv.rllib.command import rollouts as r
 
-    limits = r.Limits(steps, episodes)
+    stop_after = r.StopAfter(steps, episodes)
     if out is not None:
         r.check_output(out)
     tracker = out.parent / f"__progress_{out.name}" if out is not None and track_progress else None
@@ -220,7 +220,7 @@ def evaluate(
     found = None if checkpoint is None else r.find_checkpoint(checkpoint)
     try:
         played = r.roll_out(
-            found, limits, algorithm=algo, env=env, config=settings, progress=progress
+            found, stop_after, algorithm=algo, env=env, config=settings, progress=progress
         )
     finally:
         if tracker is not None:
@@ -319,10 +319,10 @@ def _run(
     verbose: int,
     as_json: bool,
 ) -> None:
-    from mirrorenv.rllib.command.experiments import require_good, run_experiment
     from mirrorenv.rllib.command.ray_start import ray_for
+    from mirrorenv.rllib.command.trials import require_good, run_experiment
 
-    outcomes: list[Outcome] = []
+    outcomes: list[TrialOutcome] = []
     with ray_for(ray_options):
         for experiment in experiments:
             outcomes += run_experiment(experiment, resume=resume, verbose=verbose, report=_progress)
@@ -342,7 +342,7 @@ def _progress(line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _print_outcomes(outcomes: list[Outcome]) -> None:
+def _print_outcomes(outcomes: list[TrialOutcome]) -> None:
     table = Table("trial", "end", "iterations", "steps", "return", "mirror return", title="Trials")
     for one in outcomes:
         end = "finished" if one.good else "failed" if one.error else one.status.lower()

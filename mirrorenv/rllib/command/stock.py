@@ -12,7 +12,6 @@ import numpy as np
 from ray.rllib.algorithms.ppo import PPO, PPOConfig
 from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_RL_MODULE
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
-from ray.tune.registry import register_env
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -20,7 +19,7 @@ from mirrorenv.envs import registry
 from mirrorenv.envs.adapters.mirror_test import MirrorTest
 from mirrorenv.errors import CheckpointError, ConfigError, MirrorError
 from mirrorenv.population.checkpoint import world_of
-from mirrorenv.results import (
+from mirrorenv.results.runs.files import (
     atomic_write_bytes,
     atomic_write_json,
     read_json,
@@ -29,44 +28,16 @@ from mirrorenv.results import (
 )
 from mirrorenv.rllib.guards import until_sampled
 from mirrorenv.rllib.multi_agent_env import make_multi_agent_env
+from mirrorenv.rllib.register import register_worlds
 
-__all__ = ["SHARED", "StockPPO", "load_stock", "register_worlds", "stock_config", "stock_runner"]
+__all__ = ["SHARED", "StockPPO", "load_stock", "stock_config", "stock_runner"]
 
 SHARED = "shared"
 """Name of the one policy that all agents run unless `policies` says otherwise."""
 
-_FOLDER, _WEIGHTS, _CONFIG = "modules", "modules.safetensors", "config.json"
-
-
-def register_worlds(*more: str) -> list[str]:
-    """Make worlds known to Ray Tune and RLlib by their ids, and `MirrorPPO` by its name.
-
-    Args:
-        *more: ids of worlds that nobody registered, as ``"package.module:Env"``.
-
-    Returns:
-        the ids: every registered array world, and those in `more`.
-    """
-    from ray.tune.registry import register_trainable
-
-    from mirrorenv.rllib.algorithm import MirrorPPO
-
-    ids = [id for id, spec in registry().items() if spec.kind == "array"] + list(more)
-    for id in ids:
-        register_env(id, _Creator(id))
-    register_trainable("MirrorPPO", MirrorPPO)
-    return ids
-
-
-class _Creator:
-    """What `register_env` takes; a class, so that workers find it by its module and not by its
-    code."""
-
-    def __init__(self, id: str) -> None:
-        self.id = id
-
-    def __call__(self, env_config: Mapping[str, Any]) -> Any:
-        return make_multi_agent_env(self.id, env_config)
+_FOLDER = "modules"
+_WEIGHTS = "modules.safetensors"
+_CONFIG = "config.json"
 
 
 class StockPPO(PPO):

@@ -27,7 +27,7 @@ from mirrorenv.population.population import Population
 from mirrorenv.population.settings import MirrorSettings, PopulationSettings
 from mirrorenv.rllib.command.stock import load_stock, stock_runner
 
-__all__ = ["Limits", "Rollouts", "find_checkpoint", "roll_out", "write_rollouts"]
+__all__ = ["Rollouts", "StopAfter", "find_checkpoint", "roll_out", "write_rollouts"]
 
 _SMALLEST = 8  # episodes that a recognition rate is estimated from, at least
 _TURN = 64  # episodes of a population played side by side
@@ -35,7 +35,7 @@ _DEFAULT_SEED = 1_000_000
 
 
 @dataclass(frozen=True)
-class Limits:
+class StopAfter:
     """When to stop: whichever comes first; 0 is no limit."""
 
     steps: int
@@ -146,7 +146,7 @@ def _population_folder(path: Path) -> Path | None:
 
 def roll_out(
     checkpoint: Path | None,
-    limits: Limits,
+    stop_after: StopAfter,
     *,
     algorithm: str | None = None,
     env: str | None = None,
@@ -157,7 +157,7 @@ def roll_out(
 
     Args:
         checkpoint: a checkpoint folder, or None for an untrained algorithm.
-        limits: when to stop.
+        stop_after: when to stop.
         algorithm: "MirrorPPO" or "PPO"; must agree with the checkpoint.
         env: another world than the checkpoint's, with the same spaces.
         config: `env_config` (merged over the checkpoint's), `seed` and `explore`.
@@ -185,12 +185,12 @@ def roll_out(
     if chosen not in ("MirrorPPO", "PPO"):
         raise ConfigError(f"--algo {chosen}: known are MirrorPPO and PPO")
     run = _population_rollouts if chosen == "MirrorPPO" else _stock_rollouts
-    return run(checkpoint, limits, env, options, progress)
+    return run(checkpoint, stop_after, env, options, progress)
 
 
 def _population_rollouts(
     checkpoint: Path | None,
-    limits: Limits,
+    stop_after: StopAfter,
     env: str | None,
     options: dict[str, Any],
     progress: Callable[..., None],
@@ -207,7 +207,7 @@ def _population_rollouts(
     id, kept = world_of({**about, "world": env or about["world"]}, env)
     world_options = {**kept, **options.get("env_config", {})}
     horizon = make_batch(id, 1, **world_options).horizon
-    count = limits.episodes_at_most(horizon)
+    count = stop_after.episodes_at_most(horizon)
     world = make_batch(id, min(count, _TURN), **world_options)
     if population is None:
         population = Population(population_shape(world), PopulationSettings(), seed)
@@ -258,7 +258,7 @@ def _by_agent(experience: Any, agents: tuple[str, ...]) -> list[dict[str, dict[s
 
 def _stock_rollouts(
     checkpoint: Path | None,
-    limits: Limits,
+    stop_after: StopAfter,
     env: str | None,
     options: dict[str, Any],
     progress: Callable[..., None],
@@ -282,7 +282,7 @@ def _stock_rollouts(
     agents = [str(agent) for agent in played.possible_agents]
     result = Rollouts("PPO", id, agents)
     steps = 0
-    while not limits.reached(steps, len(result.episodes)):
+    while not stop_after.reached(steps, len(result.episodes)):
         # One episode at a time: of several side by side, the short ones would come back first and
         # too often.
         (episode,) = runner.sample(num_episodes=1, explore=explore)
