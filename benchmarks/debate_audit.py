@@ -21,8 +21,8 @@ from scipy.stats import binomtest
 from mirrorenv.debate import AgentCard, load_topics, preset
 from mirrorenv.debate.audit import FINDINGS, audit_text
 from mirrorenv.debate.log import CALLS, CallLog
-from mirrorenv.debate.output.report import Results
 from mirrorenv.debate.playing import Budget, play_tournament
+from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.tournament import Tournament
 
 # the planted texts are part of the tests, which are no installed package

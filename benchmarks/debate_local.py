@@ -35,16 +35,17 @@ import numpy as np
 
 from mirrorenv.debate import AgentCard, Debate, load_topics, preset
 from mirrorenv.debate.log import CALLS, CallLog, only_writer
-from mirrorenv.debate.output.report import Results, write_scores
+from mirrorenv.debate.output.scores_file import write_scores
 from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.players import make_player, verdict_of
 from mirrorenv.debate.playing import Budget, play_tournament
-from mirrorenv.debate.rules import View
-from mirrorenv.debate.scoring.local_limit import add_limits
+from mirrorenv.debate.scoring.ideal_evidence import add_limits
+from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.scoring.scores import ReaderScore, score_readers
 from mirrorenv.debate.scoring.sheets import GameSheet, sheet_of
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import Verdict
+from mirrorenv.debate.views import View
 from mirrorenv.llm.personas import PERSONAS
 from mirrorenv.mirror import Estimate, rate_interval, t_interval
 from mirrorenv.results.runs.files import append_jsonl, atomic_write_json, read_jsonl

@@ -26,9 +26,10 @@ from typing import Any
 from mirrorenv.debate import AgentCard, load_topics, preset
 from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.output.export import write_pairs
-from mirrorenv.debate.output.report import Results, write_scores
+from mirrorenv.debate.output.scores_file import write_scores
 from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.playing import Budget, play_tournament
+from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.tournament import Tournament
 
 

@@ -23,8 +23,8 @@ import numpy as np
 from mirrorenv.debate import AgentCard, load_topics, make_player, preset
 from mirrorenv.debate.players import Reply
 from mirrorenv.debate.playing import play_game
-from mirrorenv.debate.rules import View
 from mirrorenv.debate.tournament import Tournament
+from mirrorenv.debate.views import View
 from mirrorenv.mirror import t_interval
 
 SEED, PLAYERS, ROUNDS = 42, 4, 11  # of the original

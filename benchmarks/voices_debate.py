@@ -36,9 +36,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from mirrorenv.debate import AgentCard, load_topics, preset
 from mirrorenv.debate.log import CALLS, CallLog, only_writer
-from mirrorenv.debate.output.report import Results, write_scores
+from mirrorenv.debate.output.scores_file import write_scores
 from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.playing import Budget, play_tournament
+from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.llm.personas import PERSONAS
 from mirrorenv.mirror import Estimate, rate_interval, t_interval

@@ -88,7 +88,7 @@ def check(
 ) -> None:
     """Say what is wrong with an agent card. Exit code 1 if anything is. Nothing is sent
     anywhere."""
-    from mirrorenv.debate.cards import card_problems
+    from mirrorenv.debate.players.checking import card_problems
 
     problems = card_problems(card)
     for problem in problems:
@@ -146,10 +146,11 @@ def run(
     """Play a tournament. The same command goes on with one that was cut short; no finished call is
     made twice."""
     from mirrorenv.debate.log import CALLS, CallLog, only_writer
-    from mirrorenv.debate.output.report import Results, write_scores
+    from mirrorenv.debate.output.scores_file import write_scores
     from mirrorenv.debate.output.view import write_pages
     from mirrorenv.debate.playing import Budget, play_tournament
-    from mirrorenv.debate.scoring.local_limit import add_limits
+    from mirrorenv.debate.scoring.ideal_evidence import add_limits
+    from mirrorenv.debate.scoring.results import Results
 
     tournament = _tournament(file, fake, games, overrides)
     asked = [
@@ -259,7 +260,8 @@ def _spent(totals: Any) -> str:
 @debate.command()
 def score(run: Folder, as_json: Json = False) -> None:
     """The leaderboard of the finished games, computed anew from the log."""
-    from mirrorenv.debate.output.report import open_results, write_scores
+    from mirrorenv.debate.output.scores_file import write_scores
+    from mirrorenv.debate.scoring.results import open_results
 
     results = open_results(run)
     table = write_scores(results)
@@ -271,8 +273,8 @@ def score(run: Folder, as_json: Json = False) -> None:
 
 
 def _print_scores(results: Any) -> None:
-    from mirrorenv.debate.output.report import tied_groups
-    from mirrorenv.debate.scoring.limits import NAME
+    from mirrorenv.debate.scoring.ideal import LIMIT_READER
+    from mirrorenv.debate.scoring.results import tied_groups
 
     scores = results.scores()
     table = _narrow_table(
@@ -288,10 +290,17 @@ def _print_scores(results: Any) -> None:
         caption="peer hits: texts of others named rightly; readers of one group could be equal; "
         "the page has more",
     )
-    if (limit := results.limit()) is not None:
-        hits, kappa = _estimate(limit.peer_hits), f"{limit.kappa.value:.2f}"
+    limit = results.limit()
+    if limit is not None:
         table.add_row(
-            "-", NAME, hits, f"{limit.floor:.2f}", kappa, "-", f"{limit.nats.value:+.2f}", "-"
+            "-",
+            LIMIT_READER,
+            _estimate(limit.peer_hits),
+            f"{limit.floor:.2f}",
+            f"{limit.kappa.value:.2f}",
+            "-",
+            f"{limit.nats.value:+.2f}",
+            "-",
         )
     for group, one in zip(tied_groups(scores), scores, strict=True):
         table.add_row(
@@ -329,7 +338,7 @@ def rate(
 ) -> None:
     """Reader skill, author legibility and what each knows of itself: a crossed logistic model,
     bootstrapped by game."""
-    from mirrorenv.debate.output.report import open_results
+    from mirrorenv.debate.scoring.results import open_results
 
     results = open_results(run)
     if results.finished < 2:
@@ -359,8 +368,8 @@ def rate(
 def view(run: Folder, as_json: Json = False) -> None:
     """Write the pages again: one for the tournament, one for each game; they open without a
     network."""
-    from mirrorenv.debate.output.report import open_results
     from mirrorenv.debate.output.view import write_pages
+    from mirrorenv.debate.scoring.results import open_results
 
     page = write_pages(open_results(run))
     _say(f"page      {page}")
@@ -374,7 +383,7 @@ def replay(
 ) -> None:
     """Print the transcript of a game from the log: no call is made, and the bytes are the same
     every time."""
-    from mirrorenv.debate.output.report import open_results
+    from mirrorenv.debate.scoring.results import open_results
 
     print(json.dumps(open_results(run).game(game).transcript(), indent=1))
 
@@ -391,7 +400,7 @@ def export(
     """Write own-against-peer pairs for preference tuning: prompt, chosen (own text), rejected (a
     peer's)."""
     from mirrorenv.debate.output.export import write_pairs
-    from mirrorenv.debate.output.report import open_results
+    from mirrorenv.debate.scoring.results import open_results
 
     counts = write_pairs(open_results(run), to, held_out)
     _say(

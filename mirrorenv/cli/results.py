@@ -99,8 +99,8 @@ def export(
 
         export_preference(run, target, condition=condition, form=form, overwrite=overwrite)
     elif config.get("what") == "debate tournament":
-        from mirrorenv.debate.output.report import open_results
         from mirrorenv.debate.output.result import export_tournament
+        from mirrorenv.debate.scoring.results import open_results
 
         export_tournament(open_results(run), target, form=form, overwrite=overwrite)
     else:

@@ -11,7 +11,7 @@ _HOME = {
     "DebateSettings": "settings",
     "TopicPack": "topic_files",
     "Verdict": "verdicts",
-    "View": "rules",
+    "View": "views",
     "load_card": "cards",
     "load_topics": "topic_files",
     "make_player": "players",

@@ -16,9 +16,7 @@ from mirrorenv.debate.settings import Memory
 from mirrorenv.errors import ConfigError
 from mirrorenv.strict import ExactModel, first_problem
 
-__all__ = ["AgentCard", "Endpoint", "Price", "card_problems", "load_card"]
-
-_SECRET = re.compile(r"\b(sk-[A-Za-z0-9_-]{12,}|[A-Za-z0-9_-]{40,})\b")
+__all__ = ["AgentCard", "Endpoint", "Price", "closest_field", "load_card"]
 
 
 class Endpoint(ExactModel):
@@ -136,7 +134,7 @@ def load_card(path: str | os.PathLike[str]) -> AgentCard:
     try:
         return AgentCard(**data)
     except ValidationError as error:
-        said = first_problem(error) + _meant(error.errors()[0])
+        said = first_problem(error) + closest_field(error.errors()[0])
         raise ConfigError(
             f"agent card {path}: {said}; 'mirrorenv debate check {path}' lists all"
         ) from error
@@ -144,75 +142,18 @@ def load_card(path: str | os.PathLike[str]) -> AgentCard:
         raise ConfigError(f"agent card {path}: {error}") from error
 
 
-def _meant(problem: Mapping[str, Any]) -> str:
-    """For a key that no card has: the closest one there is, and the table it belongs to."""
+def closest_field(problem: Mapping[str, Any]) -> str:
+    """A hint for a key that no card has: the closest one there is, and the table it belongs to.
+
+    Args:
+        problem: one entry of pydantic's ``ValidationError.errors()``.
+
+    Returns:
+        ``"; did you mean ...?"``, or an empty string.
+    """
     if problem["type"] != "extra_forbidden":
         return ""
     tables: dict[str, type[BaseModel]] = {"": AgentCard, "[endpoint] ": Endpoint, "[price] ": Price}
     known = {name: table for table, model in tables.items() for name in model.model_fields}
     close = get_close_matches(str(problem["loc"][-1]), known, 1)
     return f"; did you mean {known[close[0]]}{close[0]}?" if close else ""
-
-
-def card_problems(path: str | os.PathLike[str]) -> list[str]:
-    """Everything that is wrong with a card, in words; an empty list for a good one. Nothing is sent
-    anywhere."""
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        data = tomllib.loads(text)
-    except (OSError, ValueError) as error:
-        return [f"cannot be read: {error}"]
-    found = []
-    try:
-        card = AgentCard(**data)
-    except ValidationError as error:
-        for one in error.errors():
-            place = ".".join(str(part) for part in one["loc"]) or "card"
-            found.append(f"{place}: {one['msg'].removeprefix('Value error, ')}{_meant(one)}")
-    except TypeError as error:
-        found.append(str(error))
-    else:
-        found += _deeper_problems(card)
-    if _SECRET.search(text):
-        found.append(
-            "there is something in it that looks like a key: keys belong into the environment "
-            "(key_env)"
-        )
-    return found
-
-
-def _deeper_problems(card: AgentCard) -> list[str]:
-    from mirrorenv.debate.players import make_player
-    from mirrorenv.errors import MirrorError
-    from mirrorenv.llm.profiles import profile
-
-    found = []
-    if card.endpoint is not None:
-        variable = card.endpoint.key_env
-        if variable and not os.environ.get(variable):
-            found.append(f"endpoint.key_env: the environment variable {variable} is not set")
-        if card.endpoint.base_url.startswith("https://api.openai.com") and not variable:
-            found.append(
-                "endpoint.key_env: this server needs a key; name the environment variable that "
-                "holds it"
-            )
-        try:
-            known = profile(card.endpoint.profile)
-        except MirrorError as error:
-            return [*found, f"endpoint.profile: {error}"]
-        if card.reader in ("labels", "likelihood"):
-            found.append(
-                f"reader: '{card.reader}' needs a model in this process (player = 'local')"
-            )
-        if card.reader == "schema" and known.schema_field is None:
-            found.append(
-                f"reader: servers of the profile '{card.endpoint.profile}' take no schema; use "
-                "'words'"
-            )
-        return found
-    try:
-        make_player(card)
-    except MirrorError as error:
-        found.append(str(error))
-    return found

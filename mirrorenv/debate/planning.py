@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from mirrorenv.debate.cards import AgentCard
-from mirrorenv.debate.rules import Debate, View
+from mirrorenv.debate.players.local_prompts import messages_for
+from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.settings import DebateSettings
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import verdict_from_evidence
+from mirrorenv.debate.views import View
+from mirrorenv.llm.options import local_options
 
 __all__ = ["Plan", "half_width", "plan_of"]
 
@@ -122,9 +125,6 @@ class _Usage:
 
 def _letters(view: View, card: AgentCard) -> int:
     """Characters of what a model is told."""
-    from mirrorenv.debate.players.local_prompts import messages_for
-    from mirrorenv.llm.options import local_options
-
     form = local_options(card.options, card.name).prompt if card.player == "local" else "full"
     return sum(len(content) for _, content in messages_for(view, card, form))
 

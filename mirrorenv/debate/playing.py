@@ -18,9 +18,10 @@ from typing import Any
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.log import CallLog, Totals
 from mirrorenv.debate.players import CallFailed, Player, Reply, make_player, verdict_of
-from mirrorenv.debate.rules import Debate, View
+from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import Verdict
+from mirrorenv.debate.views import View
 from mirrorenv.errors import MirrorError, RunFolderError
 
 __all__ = [

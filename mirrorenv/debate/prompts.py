@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from mirrorenv.debate.cards import AgentCard
-from mirrorenv.debate.rules import PastRound, View, recall
 from mirrorenv.debate.texts import NO_ANSWER
 from mirrorenv.debate.verdicts import labels, names
+from mirrorenv.debate.views import PastRound, View, recall
 
 __all__ = ["Prompt", "fingerprint", "prompt_for"]
 

@@ -14,92 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from mirrorenv.debate.settings import DebateSettings, Memory, PlanStep
+from mirrorenv.debate.settings import DebateSettings, PlanStep
 from mirrorenv.debate.texts import clean, shown_texts
 from mirrorenv.debate.topic_files import TopicPack
 from mirrorenv.debate.verdicts import Verdict
+from mirrorenv.debate.views import PastRound, Phase, View, recall
 from mirrorenv.errors import MirrorError
 from mirrorenv.mirror import Reveal, Trajectory, shuffle_lineup
 from mirrorenv.mirror.verdicts import of_true_author, row_verdicts
 
-__all__ = ["Debate", "PastRound", "Phase", "Round", "View", "lineup_of", "recall"]
-
-Phase = Literal["speak", "paraphrase", "recognise", "reread", "plan", "over"]
-"""What is asked next. ``reread`` is ``recognise`` once more in another order; nothing was revealed
-in between."""
-
-
-@dataclass(frozen=True)
-class PastRound:
-    """What one participant knows of a round that is over.
-
-    Attributes:
-        number: of the round, from 0.
-        topic: of the round.
-        texts: in author order if ``authors`` are known, else in the order this reader saw.
-        authors: the player of each text, or None if they were not revealed.
-        own_text: what the participant wrote, None for a judge.
-        own_hits: how many texts it attributed rightly, or None if it was not told.
-        scores: hits of every player, or None if they were not told.
-        plans: what the participant itself wrote afterwards, step and text; notes are kept apart.
-    """
-
-    number: int
-    topic: str
-    texts: tuple[str, ...]
-    authors: tuple[int, ...] | None
-    own_text: str | None
-    own_hits: float | None
-    scores: tuple[float, ...] | None
-    plans: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class View:
-    """All that one participant is given for one answer.
-
-    Attributes:
-        key: name of the call, ``game/round/phase/participant``.
-        seed: what a scripted player's chance follows from, besides the key.
-        settings: of the game.
-        phase: speak, paraphrase, recognise or plan.
-        round: from 0.
-        topic: of the round.
-        me: the participant's own index, or None if it has none (a judge) or was not told yet.
-        lineup: the K shown texts in this reader's order; empty unless recognising. For a
-            paraphrase, the one text.
-        own_text: what the participant wrote in this round; None before, for a judge, and where it
-            is withheld.
-        history: rounds that its memory still holds.
-        record: all rounds that are over; what the baselines are trained on, never put before a
-            language model.
-        notes: what it wrote down for itself last, or "".
-        step: of the planning, or None.
-        sample: 0, or the number of the try after an unreadable verdict.
-        problem: what was wrong with the last try.
-        last_try: what it said then.
-    """
-
-    key: str
-    seed: str
-    settings: DebateSettings
-    phase: Phase
-    round: int
-    topic: str
-    me: int | None
-    lineup: tuple[str, ...] = ()
-    own_text: str | None = None
-    history: tuple[PastRound, ...] = ()
-    record: tuple[PastRound, ...] = ()
-    notes: str = ""
-    step: PlanStep | None = None
-    sample: int = 0
-    problem: str | None = None
-    last_try: str | None = None
+__all__ = ["Debate", "Round", "lineup_of"]
 
 
 @dataclass
@@ -142,18 +70,6 @@ def lineup_of(
         observer=observer,
     )
     return tuple(str(one.actions[0]) for one in lineup.trajectories), reveal
-
-
-def recall(
-    record: tuple[PastRound, ...], memory: Memory, window: int, phase: Phase
-) -> tuple[PastRound, ...]:
-    """The rounds that a memory still holds; a judge, which makes no notes, reads the public record
-    in full."""
-    if memory == "full":
-        return record
-    if memory == "window":
-        return record[-window:]
-    return record[-1:] if phase == "plan" else ()  # what notes are made of
 
 
 class Debate:

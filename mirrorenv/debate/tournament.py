@@ -14,7 +14,9 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from mirrorenv.debate.cards import AgentCard, load_card
+from mirrorenv.debate.players.local_prompts import local_fingerprint
 from mirrorenv.debate.players.persona import VOICES
+from mirrorenv.debate.prompts import fingerprint
 from mirrorenv.debate.settings import DebateSettings, preset
 from mirrorenv.debate.topic_files import TopicPack, load_topics
 from mirrorenv.errors import ConfigError, RunFolderError
@@ -166,9 +168,6 @@ def prompts_version(local: bool = False) -> str:
     Args:
         local: whether a model in this process plays, which is told other things.
     """
-    from mirrorenv.debate.players.local_prompts import local_fingerprint
-    from mirrorenv.debate.prompts import fingerprint
-
     return f"{fingerprint()}-{local_fingerprint()}" if local else fingerprint()
 
 

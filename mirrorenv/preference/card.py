@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mirrorenv.debate.players.stylometric import style_evidence
-from mirrorenv.debate.rules import PastRound
+from mirrorenv.debate.views import PastRound
 from mirrorenv.mirror.intervals import rate_interval
 from mirrorenv.preference.pairs import Text, kept_texts
 from mirrorenv.preference.scoring import (

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mirrorenv.debate.cards import AgentCard, card_problems, load_card
+from mirrorenv.debate.cards import AgentCard, load_card
+from mirrorenv.debate.players.checking import card_problems
 from mirrorenv.debate.prompts import fingerprint, prompt_for
 from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.settings import preset

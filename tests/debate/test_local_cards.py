@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mirrorenv.debate.cards import AgentCard, Endpoint, card_problems, load_card
+from mirrorenv.debate.cards import AgentCard, Endpoint, load_card
 from mirrorenv.debate.players import make_player
+from mirrorenv.debate.players.checking import card_problems
 from mirrorenv.debate.players.local_prompts import local_fingerprint, messages_for
 from mirrorenv.debate.rules import Debate
-from mirrorenv.debate.scoring.limits import seat_belief
+from mirrorenv.debate.scoring.ideal import seat_belief
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.starter import write_starter
 from mirrorenv.debate.topic_files import load_topics

@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 from mirrorenv.cli.main import app
 from mirrorenv.debate.cards import AgentCard, Endpoint
 from mirrorenv.debate.log import CALLS
-from mirrorenv.debate.output.report import open_results
 from mirrorenv.debate.players import make_player
 from mirrorenv.debate.rules import Debate
-from mirrorenv.debate.scoring.limits import LIMIT
+from mirrorenv.debate.scoring.ideal import LIMIT_FILE
+from mirrorenv.debate.scoring.results import open_results
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.topic_files import load_topics
 from mirrorenv.llm.engine import engine_of
@@ -80,7 +80,7 @@ def test_every_call_to_the_model_began_with_a_system_message(played):
 
 def test_the_limit_of_the_game_is_what_the_plain_model_says(played):
     folder, told = played
-    model, (row,) = load_model(), read_jsonl(folder / LIMIT).rows
+    model, (row,) = load_model(), read_jsonl(folder / LIMIT_FILE).rows
     calls = {row["key"]: row["reply"] for row in read_jsonl(folder / CALLS).rows}
     spoken = [calls[f"g00000/r001/speak/p{seat}"] for seat in range(3)]
     for k, n in ((0, 0), (0, 1), (2, 1)):

@@ -18,7 +18,7 @@ pytest.importorskip("transformers")
 
 from mirrorenv.debate.cards import AgentCard, Endpoint
 from mirrorenv.debate.log import CALLS, CallLog
-from mirrorenv.debate.output.report import SCORES, Results, open_results, write_scores
+from mirrorenv.debate.output.scores_file import SCORES, write_scores
 from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.players import make_player, verdict_of
 from mirrorenv.debate.players.local import LocalPlayer
@@ -30,8 +30,9 @@ from mirrorenv.debate.players.local_readers import (
 )
 from mirrorenv.debate.playing import Budget, play_tournament
 from mirrorenv.debate.rules import Debate
-from mirrorenv.debate.scoring.limits import LIMIT
-from mirrorenv.debate.scoring.local_limit import add_limits
+from mirrorenv.debate.scoring.ideal import LIMIT_FILE
+from mirrorenv.debate.scoring.ideal_evidence import add_limits
+from mirrorenv.debate.scoring.results import Results, open_results
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.topic_files import load_topics
 from mirrorenv.debate.tournament import Tournament
@@ -167,7 +168,7 @@ def test_the_limit_is_bayes_rule_over_who_wrote_what(tmp_path, model):
     engine = tiny_engine()
     _, results = play(design(), tmp_path, engine)
     assert add_limits(results, engine) == 2 and add_limits(results, engine) == 0
-    rows = [json.loads(line) for line in (tmp_path / LIMIT).read_text().splitlines()]
+    rows = [json.loads(line) for line in (tmp_path / LIMIT_FILE).read_text().splitlines()]
     calls = {
         row["key"]: row["reply"]
         for row in map(json.loads, (tmp_path / CALLS).read_text().splitlines())

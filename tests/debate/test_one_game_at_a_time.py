@@ -7,11 +7,12 @@ import gc
 import weakref
 
 from mirrorenv.debate.log import CALLS, CallLog
-from mirrorenv.debate.output import report
 from mirrorenv.debate.output.export import write_pairs
-from mirrorenv.debate.output.report import open_results, write_scores
+from mirrorenv.debate.output.scores_file import write_scores
 from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.playing import Budget, play_tournament
+from mirrorenv.debate.scoring import results as scoring_results
+from mirrorenv.debate.scoring.results import open_results
 from mirrorenv.debate.starter import write_starter
 from mirrorenv.debate.tournament import load_tournament
 
@@ -24,7 +25,7 @@ def test_no_more_than_a_game_is_held_beside_the_next(tmp_path, monkeypatch):
     )
     tournament.folder(tmp_path / "run")
     asyncio.run(play_tournament(tournament, CallLog(tmp_path / "run" / CALLS), Budget()))
-    alive, most, reading = weakref.WeakSet(), [], report.recorded_game
+    alive, most, reading = weakref.WeakSet(), [], scoring_results.recorded_game
 
     def watched(*given):
         gc.collect()
@@ -33,7 +34,7 @@ def test_no_more_than_a_game_is_held_beside_the_next(tmp_path, monkeypatch):
         alive.add(debate)
         return debate
 
-    monkeypatch.setattr(report, "recorded_game", watched)
+    monkeypatch.setattr(scoring_results, "recorded_game", watched)
     results = open_results(tmp_path / "run")
     write_scores(results)
     results.items().rated(bootstrap=50)

@@ -13,9 +13,9 @@ import pytest
 
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.log import CALLS, CallLog
-from mirrorenv.debate.output.report import Results
 from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.playing import Budget, play_tournament
+from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.topic_files import load_topics
 from mirrorenv.debate.tournament import Tournament

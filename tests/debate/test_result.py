@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mirrorenv.cli.main import app
-from mirrorenv.debate.output.report import open_results
+from mirrorenv.debate.scoring.results import open_results
 from mirrorenv.errors import ResultError
 from mirrorenv.results import ResultFolder, verify_result
 from mirrorenv.results.board.board import collect

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from mirrorenv.debate.cards import AgentCard
-from mirrorenv.debate.output.report import tied_groups
 from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.scoring.rating import rate_counts
+from mirrorenv.debate.scoring.results import tied_groups
 from mirrorenv.debate.scoring.scores import score_readers
 from mirrorenv.debate.scoring.sheets import sheet_of
 from mirrorenv.debate.settings import preset

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from mirrorenv.debate.log import CALLS, CallLog, only_writer
-from mirrorenv.debate.output.report import SCORES, Results, open_results, write_scores
+from mirrorenv.debate.output.scores_file import SCORES, write_scores
 from mirrorenv.debate.planning import half_width, plan_of
 from mirrorenv.debate.playing import Budget, CallFailed, play_tournament
+from mirrorenv.debate.scoring.results import Results, open_results
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.starter import write_starter
 from mirrorenv.debate.tournament import load_tournament

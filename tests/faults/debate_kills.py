@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mirrorenv.debate.log import CALLS
-from mirrorenv.debate.output.report import SCORES, open_results
+from mirrorenv.debate.output.scores_file import SCORES
+from mirrorenv.debate.scoring.results import open_results
 from mirrorenv.debate.starter import write_starter
 from mirrorenv.results.runs.files import read_jsonl, to_json
 

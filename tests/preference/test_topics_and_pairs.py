@@ -154,7 +154,7 @@ def test_the_export_of_a_real_tournament_is_read(tmp_path: Path) -> None:
         )
         assert done.exit_code == 0, done.output
     from mirrorenv.debate.output.export import write_pairs as export
-    from mirrorenv.debate.output.report import open_results
+    from mirrorenv.debate.scoring.results import open_results
 
     export(open_results(tmp_path / "d" / "run"), tmp_path / "pairs.jsonl", 0.4)
     found = read_pairs(tmp_path / "pairs.jsonl")

@@ -7,8 +7,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from mirrorenv.debate.output.report import Results
 from mirrorenv.debate.rules import Debate
+from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.texts import exchangeable
 from mirrorenv.results.runs.files import atomic_write_parts, json_lines
 

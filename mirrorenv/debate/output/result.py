@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mirrorenv.debate.output.report import Results
 from mirrorenv.debate.rules import Debate
+from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.scoring.scores import score_readers
 from mirrorenv.debate.scoring.sheets import sheet_of
 from mirrorenv.debate.tournament import Tournament

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.debate.audit import audit_game
-from mirrorenv.debate.output.report import Results, tied_groups
 from mirrorenv.debate.rules import Debate, Round
-from mirrorenv.debate.scoring.limits import NAME, LimitScore
+from mirrorenv.debate.scoring.ideal import LIMIT_READER, LimitScore
+from mirrorenv.debate.scoring.results import Results, tied_groups
 from mirrorenv.debate.scoring.scores import ReaderScore
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import labels, names
@@ -125,7 +125,9 @@ def _leaderboard(scores: list[ReaderScore], limit: LimitScore | None) -> str:
     ]
     if limit is not None:
         known = [_estimate(limit.peer_hits), f"{limit.floor:.3f}", _estimate(limit.kappa)]
-        rows.insert(0, [escape(NAME), "-", *known, "-", "-", "-", "-", _estimate(limit.nats), "-"])
+        rows.insert(
+            0, [escape(LIMIT_READER), "-", *known, "-", "-", "-", "-", _estimate(limit.nats), "-"]
+        )
     heads = [
         "reader",
         "group",
@@ -207,7 +209,7 @@ def _curves(scores: list[ReaderScore], limit: LimitScore | None, feedback: str) 
     rounds = max(len(one.curve) for one in scores)
     rows = [[escape(one.name), *(_shade(value) for value in one.curve)] for one in scores]
     if limit is not None:
-        rows.insert(0, [escape(NAME), *(_shade(value) for value in limit.curve)])
+        rows.insert(0, [escape(LIMIT_READER), *(_shade(value) for value in limit.curve)])
     heads = ["reader", *(str(number) for number in range(1, rounds + 1))]
     nats = [[escape(one.name), *(f"{value:+.2f}" for value in one.nats_curve)] for one in scores]
     told = {

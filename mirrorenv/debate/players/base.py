@@ -9,8 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from mirrorenv.debate.rules import View
 from mirrorenv.debate.verdicts import Verdict, read_verdict, verdict_from_evidence
+from mirrorenv.debate.views import View
 from mirrorenv.errors import MirrorError
 
 __all__ = ["CallFailed", "Player", "Reply", "Usage", "chance", "verdict_of"]

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.players.scripted import Scripted
-from mirrorenv.debate.rules import View
+from mirrorenv.debate.views import View
 from mirrorenv.errors import ConfigError
 
 __all__ = ["Constant"]

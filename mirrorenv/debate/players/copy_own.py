@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from mirrorenv.debate.players.base import chance
 from mirrorenv.debate.players.scripted import Scripted
-from mirrorenv.debate.rules import View
 from mirrorenv.debate.texts import plain
+from mirrorenv.debate.views import View
 
 __all__ = ["CopyOwn"]
 

@@ -21,8 +21,8 @@ from typing import Any
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.players.base import CallFailed, Reply, Usage
 from mirrorenv.debate.prompts import Prompt, prompt_for
-from mirrorenv.debate.rules import View
 from mirrorenv.debate.verdicts import verdict_schema
+from mirrorenv.debate.views import View
 from mirrorenv.errors import ConfigError, require
 from mirrorenv.llm.gate import Gate
 from mirrorenv.llm.profiles import Profile, profile

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from mirrorenv.debate.players.scripted import Scripted
 from mirrorenv.debate.players.stylometric import style_evidence
-from mirrorenv.debate.rules import View
+from mirrorenv.debate.views import View
 from mirrorenv.mirror import most_probable_permutation
 
 __all__ = ["Inverse"]

@@ -16,7 +16,7 @@ from mirrorenv.debate.players.local_readers import (
     likelihood_evidence,
     tokens_read,
 )
-from mirrorenv.debate.rules import View
+from mirrorenv.debate.views import View
 from mirrorenv.errors import ConfigError, MirrorError, MissingExtraError
 from mirrorenv.llm.asking import Generated, Request
 from mirrorenv.llm.engine import Engine, engine_of

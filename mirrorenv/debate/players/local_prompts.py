@@ -15,9 +15,9 @@ from hashlib import blake2b
 
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.prompts import prompt_for
-from mirrorenv.debate.rules import PastRound, View, recall
 from mirrorenv.debate.texts import NO_ANSWER
 from mirrorenv.debate.verdicts import labels, names
+from mirrorenv.debate.views import PastRound, View, recall
 
 __all__ = ["Messages", "imitation", "local_fingerprint", "messages_for", "speaking"]
 

@@ -36,8 +36,8 @@ import numpy.typing as npt
 
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.players.local_prompts import imitation, messages_for, speaking
-from mirrorenv.debate.rules import View
 from mirrorenv.debate.verdicts import labels, names
+from mirrorenv.debate.views import View
 from mirrorenv.llm.constrained import constrained_answer
 from mirrorenv.llm.options import LocalOptions
 from mirrorenv.mirror.recognition import EVIDENCE_BOUND

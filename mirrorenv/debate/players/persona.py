@@ -5,7 +5,7 @@ from __future__ import annotations
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.players.base import chance
 from mirrorenv.debate.players.stylometric import Stylometric
-from mirrorenv.debate.rules import View
+from mirrorenv.debate.views import View
 from mirrorenv.errors import ConfigError, unknown_name
 
 __all__ = ["VOICES", "Persona"]

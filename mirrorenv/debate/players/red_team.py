@@ -7,8 +7,8 @@ from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.players.base import Reply, chance
 from mirrorenv.debate.players.scripted import write_verdict
 from mirrorenv.debate.players.stylometric import Stylometric
-from mirrorenv.debate.rules import View
 from mirrorenv.debate.verdicts import labels, names
+from mirrorenv.debate.views import View
 from mirrorenv.errors import ConfigError
 
 __all__ = ["RedTeam"]

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.players.base import Reply, chance
-from mirrorenv.debate.rules import View
 from mirrorenv.debate.verdicts import labels, names
+from mirrorenv.debate.views import View
 from mirrorenv.errors import ConfigError, unknown_name
 
 __all__ = ["Scripted", "write_verdict"]

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from mirrorenv.debate.players.base import Reply
 from mirrorenv.debate.players.scripted import Scripted
-from mirrorenv.debate.rules import PastRound, View
 from mirrorenv.debate.texts import words
+from mirrorenv.debate.views import PastRound, View
 
 __all__ = ["Stylometric", "style_evidence"]
 

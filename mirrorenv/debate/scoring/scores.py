@@ -35,7 +35,7 @@ from mirrorenv.mirror import Estimate, most_probable_permutation, rate_interval,
 from mirrorenv.mirror.metrics import calibration_error
 from mirrorenv.mirror.verdicts import fair_assignment
 
-__all__ = ["ReaderScore", "ScoreTally", "score_readers"]
+__all__ = ["ReaderScore", "ScoreTally", "above_floor", "score_readers"]
 
 Floats = npt.NDArray[np.float64]
 SCORE_FLOOR = 1e-4  # smallest belief in a true author that still counts, as in recognition_worth
@@ -292,7 +292,7 @@ class _Reader:
             peer_hits_strict=share("strict"),
             peer_hits_clean=share("clean") if "clean" in self.values else None,
             peer_hits_joint=share("joint"),
-            kappa=_above(hits, floor),
+            kappa=above_floor(hits, floor),
             cohen_kappa=_cohen(self.sums["confusion"] / self.games),
             self_hits=share("own") if players else None,
             false_alarms=share("alarms") if players else None,
@@ -323,12 +323,19 @@ class _Reader:
         return calibration_error(stated[..., None], credit, confidence)
 
 
-def _above(hits: Estimate, floor: float) -> Estimate:
-    ends = [
-        (end - floor) / (1.0 - floor) if floor < 1.0 else 0.0
-        for end in (hits.value, hits.low, hits.high)
-    ]
-    return Estimate(ends[0], ends[1], ends[2], hits.n, hits.method)
+def above_floor(hits: Estimate, floor: float) -> Estimate:
+    """Kappa: (hits - floor) / (1 - floor), the interval's ends alike; 0 where the floor is 1.
+
+    Args:
+        hits: a share in [0, 1].
+        floor: what guessing gives.
+    """
+
+    def kappa(share: float) -> float:
+        return (share - floor) / (1.0 - floor) if floor < 1.0 else 0.0
+
+    ends = (kappa(hits.value), kappa(hits.low), kappa(hits.high))
+    return Estimate(*ends, hits.n, hits.method)
 
 
 def _exact(joint: Floats, valid: npt.NDArray[np.bool_]) -> float:

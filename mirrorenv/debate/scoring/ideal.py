@@ -13,7 +13,7 @@ compare strings, and is scored on its peers by the same code as the readers. In 
 the own text it is an upper line still.
 
 ``limit.jsonl`` holds one row a game, ``{"game", "evidence": R x N x N nats, text by author}``; it
-is computed after the games by :mod:`mirrorenv.debate.scoring.local_limit`, and read without a
+is computed after the games by :mod:`mirrorenv.debate.scoring.ideal_evidence`, and read without a
 model.
 
 Shape legend: R rounds, N players, K = N slots.
@@ -32,24 +32,28 @@ import numpy.typing as npt
 
 from mirrorenv.debate.log import row_at, rows_of
 from mirrorenv.debate.rules import Debate
+from mirrorenv.debate.scoring.scores import above_floor
 from mirrorenv.debate.scoring.sheets import GameSheet, sheet_of
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import verdict_from_evidence
 from mirrorenv.mirror import Estimate, log_permutation_marginals, rate_interval, t_interval
 
 __all__ = [
-    "LIMIT",
-    "NAME",
+    "LIMIT_FILE",
+    "LIMIT_READER",
     "LimitScore",
     "LimitTally",
     "known_limits",
-    "limit_evidence",
     "limit_sheet",
+    "read_limit",
     "seat_belief",
 ]
 
-LIMIT = "limit.jsonl"
-NAME = "limit (omniscient)"
+LIMIT_FILE = "limit.jsonl"
+LIMIT_READER = "limit (omniscient)"
+"""What tables call the reader that knows every true prompt."""
+Evidence = list[list[list[float | None]]]
+"""R x N x N nats, text by author; None for a text that a greedy player would not have written."""
 _NEVER = 1e4  # nats: what a greedy player would not have written
 
 
@@ -60,15 +64,23 @@ def known_limits(folder: Path) -> dict[int, int]:
         RunFolderError: if the file is damaged elsewhere than in an unfinished last line.
     """
     rows = rows_of(
-        folder / LIMIT, lambda row: row["game"] + len(row["evidence"]), "it is computed again"
+        folder / LIMIT_FILE, lambda row: row["game"] + len(row["evidence"]), "it is computed again"
     )
     return {int(row["game"]): place for place, row in rows}
 
 
-def limit_evidence(folder: Path, place: int) -> list[Any]:
-    """(R, N, N) nats of the row that begins at a place."""
-    with (folder / LIMIT).open("rb") as file:
-        evidence: list[Any] = row_at(file, place)["evidence"]
+def read_limit(folder: Path, place: int) -> Evidence:
+    """The evidence of one game.
+
+    Args:
+        folder: the run folder.
+        place: where its row begins in ``limit.jsonl``, from :func:`known_limits`.
+
+    Returns:
+        (R, N, N) nats, text by author.
+    """
+    with (folder / LIMIT_FILE).open("rb") as file:
+        evidence: Evidence = row_at(file, place)["evidence"]
         return evidence
 
 
@@ -79,16 +91,16 @@ def seat_belief(evidence: Sequence[Sequence[float | None]], seat: int) -> npt.ND
         evidence: (N, N) nats, text by author, texts in author order; None for what cannot be.
         seat: of the reader.
     """
-    table = np.array(
-        [[-_NEVER if value is None else max(value, -_NEVER) for value in row] for row in evidence]
-    )
-    table[seat], table[:, seat] = -2 * _NEVER, -2 * _NEVER
+    table = np.array(evidence, dtype=np.float64)  # (N, N); None becomes NaN
+    table = np.fmax(table, -_NEVER)
+    table[seat] = -2 * _NEVER
+    table[:, seat] = -2 * _NEVER
     table[seat, seat] = 0.0
     found: npt.NDArray[np.float64] = log_permutation_marginals(table)
     return found
 
 
-def limit_sheet(tournament: Tournament, debate: Debate, evidence: list[Any]) -> GameSheet:
+def limit_sheet(tournament: Tournament, debate: Debate, evidence: Evidence) -> GameSheet:
     """The limit's numbers of a finished game, whose verdicts are replaced.
 
     Args:
@@ -107,7 +119,7 @@ def limit_sheet(tournament: Tournament, debate: Debate, evidence: list[Any]) -> 
         name: arrays[name][:, :count] for name in arrays.keys() - {"alike", "flagged"}
     }
     # judges are no part of the limit
-    return replace(sheet, readers=(NAME,) * count, knows_own=True, **players)
+    return replace(sheet, readers=(LIMIT_READER,) * count, knows_own=True, **players)
 
 
 @dataclass(frozen=True)
@@ -146,7 +158,9 @@ class LimitTally:
 
     def __init__(self) -> None:
         self._count = 0
-        self._hits, self._nats, self._exact = array("d"), array("d"), array("d")
+        self._hits = array("d")
+        self._nats = array("d")
+        self._exact = array("d")
         self._curve: npt.NDArray[np.float64] | float = 0.0
 
     def add(self, sheet: GameSheet) -> None:
@@ -166,16 +180,13 @@ class LimitTally:
         games = len(self._hits)
         if not games:
             return None
-        hits, floor = rate_interval(list(self._hits)), 1.0 / (self._count - 1)
-        low, value, high = (
-            (end - floor) / (1.0 - floor) if floor < 1.0 else 0.0
-            for end in (hits.low, hits.value, hits.high)
-        )
+        hits = rate_interval(list(self._hits))
+        floor = 1.0 / (self._count - 1)
         return LimitScore(
             games=games,
             floor=floor,
             peer_hits=hits,
-            kappa=Estimate(value, low, high, hits.n, hits.method),
+            kappa=above_floor(hits, floor),
             nats=t_interval(list(self._nats)),
             exact=rate_interval(list(self._exact)),
             curve=(np.asarray(self._curve) / games).round(6).tolist(),

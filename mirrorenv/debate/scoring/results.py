@@ -1,53 +1,49 @@
-"""From a run folder to tables: every finished game played again from the log, without a call."""
+"""A tournament that was played: its games, replayed from the log, and their figures.
+
+Every finished game is played again from the log, without a call. Games are read one at a time, and
+only numbers are kept of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.playing import recorded_game
 from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.scoring.conduct import Conduct, ConductTally
-from mirrorenv.debate.scoring.limits import (
+from mirrorenv.debate.scoring.ideal import (
     LimitScore,
     LimitTally,
     known_limits,
-    limit_evidence,
     limit_sheet,
+    read_limit,
 )
 from mirrorenv.debate.scoring.rating import ItemCounts
 from mirrorenv.debate.scoring.scores import ReaderScore, ScoreTally
 from mirrorenv.debate.scoring.sheets import GameSheet, sheet_of
 from mirrorenv.debate.tournament import Tournament, open_tournament
 from mirrorenv.errors import RunFolderError
-from mirrorenv.results.runs.files import atomic_write_json
 
-__all__ = ["SCORES", "Results", "open_results", "tied_groups", "write_scores"]
-
-SCORES = "scores.json"
+__all__ = ["Results", "open_results", "tied_groups"]
 
 
+@dataclass
 class _Tally:
     """What is kept of all finished games: numbers, no texts."""
 
-    def __init__(self, results: Results) -> None:
-        self.scores, self.items, self.conduct, self.limit = (
-            ScoreTally(),
-            ItemCounts(),
-            ConductTally(),
-            LimitTally(),
-        )
-        limits = known_limits(results.path)
-        for debate in results.games():
-            sheet = sheet_of(results.tournament, debate)
-            for part in (self.scores, self.items, self.conduct):
-                part.add(sheet)
-            if debate.game in limits:
-                evidence = limit_evidence(results.path, limits[debate.game])
-                self.limit.add(limit_sheet(results.tournament, debate, evidence))
+    scores: ScoreTally = field(default_factory=ScoreTally)
+    items: ItemCounts = field(default_factory=ItemCounts)
+    conduct: ConductTally = field(default_factory=ConductTally)
+    limit: LimitTally = field(default_factory=LimitTally)
+
+    def add(self, sheet: GameSheet) -> None:
+        """Count one game."""
+        self.scores.add(sheet)
+        self.items.add(sheet)
+        self.conduct.add(sheet)
 
 
 class Results:
@@ -61,7 +57,9 @@ class Results:
     """
 
     def __init__(self, path: Path, tournament: Tournament, log: CallLog) -> None:
-        self.path, self.tournament, self.log = path, tournament, log
+        self.path = path
+        self.tournament = tournament
+        self.log = log
         self._tally: _Tally | None = None
 
     def games(self) -> Iterator[Debate]:
@@ -78,30 +76,38 @@ class Results:
         Raises:
             RunFolderError: if it has not been played to its end.
         """
-        debate = (
-            recorded_game(self.tournament, self.log, number)
-            if number < self.tournament.games
-            else None
-        )
+        debate = None
+        if number < self.tournament.games:
+            debate = recorded_game(self.tournament, self.log, number)
         if debate is None:
             raise RunFolderError(
                 f"{self.path}: game {number} is not finished; 'mirrorenv debate run' with the same "
-                "tournament goes on"
+                "tournament resumes it"
             )
         return debate
 
     def sheets(self) -> _Sheets:
-        """The numbers of the finished games in order: iterated anew each time, one game at a
+        """The numbers of the finished games in order, computed on each iteration, one game at a
         time."""
         return _Sheets(self)
 
     def _all(self) -> _Tally:
         if self._tally is None:
-            self._tally = _Tally(self)
+            self._tally = self._counted()
         return self._tally
 
-    def changed(self) -> None:
-        """Have the figures computed anew: something was added to the folder."""
+    def _counted(self) -> _Tally:
+        tally = _Tally()
+        limits = known_limits(self.path)
+        for debate in self.games():
+            tally.add(sheet_of(self.tournament, debate))
+            if debate.game in limits:
+                evidence = read_limit(self.path, limits[debate.game])
+                tally.limit.add(limit_sheet(self.tournament, debate, evidence))
+        return tally
+
+    def invalidate(self) -> None:
+        """Recompute the figures when they are next asked for: something was added to the folder."""
         self._tally = None
 
     @property
@@ -110,7 +116,7 @@ class Results:
         return self._all().items.games
 
     def scores(self) -> list[ReaderScore]:
-        """The leaderboard; empty if no game is finished."""
+        """The leaderboard, best reader first; empty if no game is finished."""
         return self._all().scores.scores()
 
     def items(self) -> ItemCounts:
@@ -122,7 +128,7 @@ class Results:
         return self._all().conduct.conduct()
 
     def limit(self) -> LimitScore | None:
-        """The limit of the games that it was computed for; None if there are none."""
+        """The exact limit of the games that it was computed for; None if there are none."""
         return self._all().limit.score()
 
 
@@ -148,13 +154,20 @@ def open_results(folder: str | Path) -> Results:
     return Results(path, tournament, CallLog(path / CALLS))
 
 
-def tied_groups(scores: list[ReaderScore]) -> list[int]:
-    """The group of each reader, from 1: a new one begins where a reader's interval lies wholly
-    below the group's best.
+def tied_groups(scores: Sequence[ReaderScore]) -> list[int]:
+    """The group of each reader, from 1: readers of one group could be equal.
 
-    Nobody is ranked above another on a difference that could be chance.
+    A new group begins where a reader's interval lies wholly below that of the group's best, so that
+    no reader is ranked above another on a difference that could be chance.
+
+    Args:
+        scores: the leaderboard, best first.
+
+    Returns:
+        a group for each reader, in the same order.
     """
-    groups, best = list[int](), None
+    groups: list[int] = []
+    best: ReaderScore | None = None
     for score in scores:
         if best is None or score.kappa.high < best.kappa.low:
             groups.append(groups[-1] + 1 if groups else 1)
@@ -162,27 +175,3 @@ def tied_groups(scores: list[ReaderScore]) -> list[int]:
         else:
             groups.append(groups[-1])
     return groups
-
-
-def write_scores(results: Results) -> dict[str, Any]:
-    """Compute the leaderboard and write ``scores.json``: the same bytes for the same games, however
-    they came about."""
-    scores = results.scores()
-    table = {
-        "tournament": results.tournament.name,
-        "seed": results.tournament.seed,
-        "games": results.finished,
-        "of": results.tournament.games,
-        "prompts": results.tournament.config()["prompts"],
-        "readers": [
-            {"group": group, **score.to_dict()}
-            for group, score in zip(tied_groups(scores), scores, strict=True)
-        ],
-    }
-    if scores:
-        table["conduct"] = results.conduct().to_dict()
-    limit = results.limit()
-    if limit is not None:
-        table["limit"] = limit.to_dict()
-    atomic_write_json(results.path / SCORES, table)
-    return table
