@@ -83,7 +83,8 @@ def _play(
     world: Any, policy: Any, name: str, path: Path | None, human: bool, seeds: range, fps: float
 ) -> list[list[float]]:
     """Returns (episodes, N); shows and keeps the pictures that are asked for."""
-    from mirrorenv.envs.drawing.film import Window, gif, watch
+    from mirrorenv.envs.drawing.film import gif, watch
+    from mirrorenv.envs.drawing.window import Window
     from mirrorenv.results import atomic_write_bytes
 
     if path is None and not human:

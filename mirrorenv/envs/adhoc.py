@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.envs.world_spec import WorldSpec
 from mirrorenv.errors import ConfigError, unknown_name
 
 if TYPE_CHECKING:
-    from mirrorenv.envs.registry import WorldSpec
+    from mirrorenv.envs.adapters.mirror_test import MirrorTest
 
-__all__ = ["adhoc_batch", "adhoc_spec", "environment_arguments", "is_adhoc"]
+__all__ = ["adhoc_batch", "adhoc_spec", "environment_arguments", "is_adhoc", "mirror_test_of"]
 
 Source = str | Callable[..., Any]
 
@@ -37,8 +38,6 @@ def adhoc_spec(id: Source, options: Mapping[str, Any]) -> WorldSpec:
         ConfigError: if the id does not name a module and something in it, or padded agents are
             called exchangeable.
     """
-    from mirrorenv.envs.registry import WorldSpec
-
     if not isinstance(id, str):
         if not callable(id):
             raise ConfigError(
@@ -82,6 +81,28 @@ def adhoc_batch(id: Source, num_envs: int, options: Mapping[str, Any]) -> ArrayW
 
     arguments, ours = environment_arguments(known.id, factory, rest)
     return ThirdPartyWorld(factory, num_envs=num_envs, name=known.id, env_kwargs=arguments, **ours)
+
+
+def mirror_test_of(id: Source, options: Mapping[str, Any]) -> MirrorTest | None:
+    """What an unregistered world makes, if that is a mirror test: for trainers that play it as it
+    is.
+
+    Args:
+        id: ``"package.module:Env"``, or what makes an environment.
+        options: its arguments.
+    """
+    if not is_adhoc(id):
+        return None
+    from mirrorenv.envs.adapters.mirror_test import MirrorTest
+
+    make = id if callable(id) else adhoc_spec(id, options).load()
+    if isinstance(make, type) and not issubclass(make, MirrorTest):
+        return None
+    try:
+        made = make(**options)
+    except Exception:  # whatever is wrong with it, `make_batch` says it better
+        return None
+    return made if isinstance(made, MirrorTest) else None
 
 
 def environment_arguments(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.random import BatchRandom, Seeds, check_seeds
+from mirrorenv.envs.world_spec import WorldSpec
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
 
 __all__ = ["ArrayWorld", "ClockedWorld", "Step", "check_actions"]
@@ -47,6 +48,7 @@ class ArrayWorld(ABC):
         action_space: what one agent may do, ``Discrete`` or ``Box``.
         place_columns: which numbers of the flattened observation say where an agent is, so that
             observers may be shown an agent's neighbours only; empty if none does.
+        spec: what it was made from, where :func:`mirrorenv.make_batch` made it; else None.
     """
 
     agents: tuple[str, ...]
@@ -56,6 +58,7 @@ class ArrayWorld(ABC):
     action_space: spaces.Discrete[Any] | spaces.Box
     render_modes: ClassVar[tuple[str, ...]] = ()
     place_columns: tuple[int, ...] = ()
+    spec: WorldSpec | None = None
 
     @property
     def num_agents(self) -> int:
@@ -71,9 +74,14 @@ class ArrayWorld(ABC):
             for i in np.ndindex(self.observation_space.shape or (1,))
         )
 
+    @property
+    def unwrapped(self) -> ArrayWorld:
+        """The world inside all wrappers: this one."""
+        return self
+
     @abstractmethod
     def reset(self, seeds: Seeds) -> Observations:
-        """Start all rows anew; (B,) seeds give (B, N, *obs) float32 observations."""
+        """Start all rows; (B,) seeds give (B, N, *obs) float32 observations."""
 
     @abstractmethod
     def step(self, actions: Actions) -> Step:

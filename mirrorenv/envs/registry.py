@@ -1,180 +1,31 @@
-"""The registry of worlds: versioned ids, lazy entry points, typed metadata.
-
-A package of its own adds worlds without touching this one: it declares a Python entry point in the
-group ``mirrorenv.envs`` that names a module (whose import calls :func:`register`) or a function
-(which is called).
-"""
+"""The registry of worlds: versioned ids, typed metadata, and the two ways to make a world."""
 
 from __future__ import annotations
 
 import inspect
-import re
-import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from importlib import import_module
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mirrorenv.envs.adhoc import adhoc_batch, adhoc_spec, is_adhoc
 from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.envs.discovery import load_plugins, load_worlds
+from mirrorenv.envs.world_spec import WORLDS, WorldSpec
 from mirrorenv.errors import ConfigError, WorldError, unknown_name
 
 if TYPE_CHECKING:
     from mirrorenv.envs.adapters.pettingzoo_face import PettingZooFace
 
-__all__ = [
-    "WorldSpec",
-    "broken_plugins",
-    "full_id",
-    "make",
-    "make_batch",
-    "register",
-    "registry",
-    "spec",
-]
-
-PLUGIN_GROUP = "mirrorenv.envs"
-_ID = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+-v[0-9]+")
-
-
-@dataclass(frozen=True)
-class WorldSpec:
-    """What the registry knows of a world without importing it.
-
-    Attributes:
-        id: ``"namespace/name-v0"``; the version rises when a result would change.
-        entry_point: ``"package.module:Class"``, imported when the world is first made.
-        kwargs: arguments of the entry point that differ from its defaults.
-        kind: ``"array"`` worlds follow :class:`~mirrorenv.envs.base.ArrayWorld`; ``"text"`` worlds
-            speak.
-        simultaneous: all agents act in every step.
-        team_reward: by default every agent receives the same reward.
-        slot_exchangeable: relabelling the agents leaves the world's law unchanged, so that the
-            exact limit holds.
-        leaks: why an observer could tell agents apart that run one identical policy, or None if
-            nothing is known to.
-        description: one line.
-        players: ``"package.module:PLAYERS"``, a mapping from the names of scripted teams to what
-            makes one from a world (a policy in the sense of
-            :data:`~mirrorenv.envs.episodes.Policy`), from the weakest to the best; or None.
-    """
-
-    id: str
-    entry_point: str
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-    kind: Literal["array", "text"] = "array"
-    simultaneous: bool = True
-    team_reward: bool = False
-    slot_exchangeable: bool = True
-    leaks: str | None = None
-    description: str = ""
-    players: str | None = None
-
-    def load(self) -> Callable[..., Any]:
-        """Import the entry point.
-
-        Raises:
-            WorldError: if module or attribute does not exist.
-        """
-        loaded: Callable[..., Any] = self._import("entry point", self.entry_point)
-        return loaded
-
-    def load_players(self) -> dict[str, Callable[[Any], Any]]:
-        """The scripted teams by name, from the weakest to the best; empty if the world brings none.
-
-        Raises:
-            WorldError: if module or attribute does not exist.
-        """
-        return {} if self.players is None else dict(self._import("scripted players", self.players))
-
-    def _import(self, what: str, name: str) -> Any:
-        module, _, attribute = name.partition(":")
-        try:
-            return getattr(import_module(module), attribute)
-        except (ModuleNotFoundError, AttributeError) as error:
-            raise WorldError(
-                f"world '{self.id}': cannot load its {what} '{name}': {error}"
-            ) from error
-
-
-_WORLDS: dict[str, WorldSpec] = {}
-_BROKEN: dict[str, str] = {}
-_plugins_loaded = False
-
-
-def register(
-    id: str,
-    entry_point: str,
-    *,
-    kwargs: Mapping[str, Any] | None = None,
-    kind: Literal["array", "text"] = "array",
-    simultaneous: bool = True,
-    team_reward: bool = False,
-    slot_exchangeable: bool = True,
-    leaks: str | None = None,
-    description: str = "",
-    players: str | None = None,
-) -> WorldSpec:
-    """Add a world; the arguments are :class:`WorldSpec`'s. Registering the same specification twice
-    is harmless.
-
-    Raises:
-        ConfigError: if the id or the entry point is malformed, or the id is taken by another
-            specification.
-    """
-    if not _ID.fullmatch(id):
-        raise ConfigError(f"world id '{id}' must look like 'namespace/name-v0'")
-    if not all(entry_point.partition(":")):
-        raise ConfigError(
-            f"world '{id}': entry point '{entry_point}' must look like 'package.module:Class'"
-        )
-    if kind not in ("array", "text"):
-        raise ConfigError(f"world '{id}': kind must be 'array' or 'text', got '{kind}'")
-    claims = (kind, simultaneous, team_reward, slot_exchangeable, leaks, description, players)
-    new = WorldSpec(id, entry_point, dict(kwargs or {}), *claims)
-    if _WORLDS.setdefault(id, new) != new:
-        raise ConfigError(
-            f"world '{id}' is registered already, by '{_WORLDS[id].entry_point}': choose another "
-            "name or version"
-        )
-    return new
-
-
-def _load_plugins() -> None:
-    """Let installed packages register their worlds, once; a broken one is reported and the rest go
-    on."""
-    global _plugins_loaded
-    if _plugins_loaded:
-        return
-    _plugins_loaded = True
-    for point in entry_points(group=PLUGIN_GROUP):
-        try:
-            loaded = point.load()
-            if callable(loaded):
-                loaded()
-        # somebody else's code: anything may happen, and none of it may stop our worlds
-        except Exception as error:
-            reason = _BROKEN[point.name] = f"{type(error).__name__}: {error}"
-            message = (
-                f"the plugin '{point.name}' ({point.value}) of group '{PLUGIN_GROUP}' did not "
-                f"load: {reason}"
-            )
-            warnings.warn(message, RuntimeWarning, stacklevel=3)
-
-
-def broken_plugins() -> dict[str, str]:
-    """Plugins that did not load, with the reason."""
-    _load_plugins()
-    return dict(_BROKEN)
+__all__ = ["full_id", "make", "make_batch", "registry", "spec"]
 
 
 def registry() -> dict[str, WorldSpec]:
-    """All known worlds by id, sorted; plugins included."""
-    _load_plugins()
-    return dict(sorted(_WORLDS.items()))
+    """All known worlds by id, sorted; those of installed packages included."""
+    load_worlds()
+    load_plugins()
+    return dict(sorted(WORLDS.items()))
 
 
 def full_id(id: str) -> str:
@@ -199,11 +50,13 @@ def spec(id: str | Callable[..., Any], **kwargs: Any) -> WorldSpec:
     """
     if not isinstance(id, str) or is_adhoc(id):
         return adhoc_spec(id, kwargs)
-    if id not in _WORLDS:
-        _load_plugins()
-    if id not in _WORLDS:
-        raise unknown_name("world", id, _WORLDS)
-    return _WORLDS[id]
+    if id not in WORLDS:
+        load_worlds()
+    if id not in WORLDS:
+        load_plugins()
+    if id not in WORLDS:
+        raise unknown_name("world", id, WORLDS)
+    return WORLDS[id]
 
 
 def _build(known: WorldSpec, arguments: dict[str, Any]) -> Any:
@@ -244,6 +97,10 @@ def _check_kind(world: str, name: str, value: Any, annotation: Any) -> None:
 def make_batch(id: str | Callable[..., Any], num_envs: int, **kwargs: Any) -> ArrayWorld:
     """A batch of B independent copies of a world.
 
+    The name is not Gymnasium's ``make_vec``, because what comes back is no vector environment: it
+    has an axis of agents behind that of copies, arrays in place of infos, one seed for each row and
+    no reset of its own at the end of an episode (a finished row is frozen).
+
     Args:
         id: a registered id, e.g. ``"mirrorenv/ants-v0"``; or any PettingZoo environment, as
             ``"package.module:Env"`` or as what makes one, e.g. ``lambda: Env()``.
@@ -251,18 +108,29 @@ def make_batch(id: str | Callable[..., Any], num_envs: int, **kwargs: Any) -> Ar
         **kwargs: the world's own arguments; for a PettingZoo environment also those of
             :class:`~mirrorenv.envs.adapters.third_party.ThirdPartyWorld`, such as ``horizon``.
 
+    Returns:
+        the world; its ``spec`` is what it was made from.
+
     Raises:
         UnknownNameError: if no world has this id.
         ConfigError: if an argument is unknown or out of range.
         WorldError: if the world is not an array world, or an environment cannot become one.
     """
+    world: ArrayWorld
+    known = spec(id, **kwargs)
     if not isinstance(id, str) or is_adhoc(id):
-        return adhoc_batch(id, num_envs, kwargs)
-    known = spec(id)
-    if known.kind != "array":
+        world = adhoc_batch(id, num_envs, kwargs)
+    elif known.kind == "array":
+        world = _build(known, {**known.kwargs, **kwargs, "num_envs": num_envs})
+    else:
         raise WorldError(f"world '{id}' is a {known.kind} world: it has no batch of arrays")
-    world: ArrayWorld = _build(known, {**known.kwargs, **kwargs, "num_envs": num_envs})
+    world.spec = _made_with(known, kwargs)
     return world
+
+
+def _made_with(known: WorldSpec, kwargs: dict[str, Any]) -> WorldSpec:
+    """The specification that a made world carries."""
+    return replace(known, kwargs={**known.kwargs, **kwargs})
 
 
 def make(
@@ -276,6 +144,9 @@ def make(
         render_mode: ``"rgb_array"``, ``"human"`` (a window; needs pygame) or None.
         **kwargs: the world's own arguments.
 
+    Returns:
+        the environment; its ``spec`` is what it was made from.
+
     Raises:
         UnknownNameError: if no world has this id.
         ConfigError: if an argument is unknown or out of range.
@@ -283,14 +154,12 @@ def make(
     """
     from mirrorenv.envs.adapters.pettingzoo_face import PettingZooFace
 
-    if isinstance(id, str) and not is_adhoc(id):
-        # it is a ParallelEnv already: texts have no batch of arrays
-        if (known := spec(id)).kind == "text":
-            return _build(known, {**known.kwargs, "render_mode": render_mode, **kwargs})  # type: ignore[no-any-return]
-        return PettingZooFace(make_batch(id, 1, **kwargs), render_mode=render_mode, name=id)
-    # such an environment draws itself, if it is told so when it is made
-    if render_mode is not None:
-        kwargs["render_mode"] = "rgb_array"  # the window, if one is asked for, is ours
-    return PettingZooFace(
-        make_batch(id, 1, **kwargs), render_mode=render_mode, name=adhoc_spec(id, kwargs).id
-    )
+    known = spec(id, **kwargs)
+    if known.kind == "text":  # it is a ParallelEnv already: texts have no batch of arrays
+        env = _build(known, {**known.kwargs, "render_mode": render_mode, **kwargs})
+        env.spec = _made_with(known, kwargs)
+        return env  # type: ignore[no-any-return]
+    if is_adhoc(id) and render_mode is not None:
+        # such an environment draws itself, if it is told so when it is made; a window is ours
+        kwargs["render_mode"] = "rgb_array"
+    return PettingZooFace(make_batch(id, 1, **kwargs), render_mode=render_mode, name=known.id)

@@ -18,7 +18,7 @@ from gymnasium import spaces
 from ray.rllib.env.multi_agent_env import MultiAgentEnv
 
 from mirrorenv.envs import make
-from mirrorenv.envs.adapters.mirror_test import mirror_test_of
+from mirrorenv.envs.adhoc import mirror_test_of
 from mirrorenv.errors import WorldError
 from mirrorenv.rllib.plain_spaces import PlainActs, PlainSight
 

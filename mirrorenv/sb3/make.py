@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mirrorenv.envs import make_batch
-from mirrorenv.envs.adapters.mirror_test import mirror_test_of
+from mirrorenv.envs.adhoc import mirror_test_of
 from mirrorenv.errors import ConfigError
 from mirrorenv.population.experience import population_shape
 from mirrorenv.population.settings import MirrorSettings

@@ -13,7 +13,8 @@ from PIL import Image
 
 import mirrorenv
 from mirrorenv.envs import UniformPolicy, play_episodes, registry
-from mirrorenv.envs.drawing.film import Window, gif, watch
+from mirrorenv.envs.drawing.film import gif, watch
+from mirrorenv.envs.drawing.window import Window
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
 
 TEAMS = [(id, name) for id, spec in registry().items() for name in spec.load_players()]

@@ -6,21 +6,27 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import mirrorenv
+from mirrorenv.envs import discovery, worlds
+from mirrorenv.envs.world_spec import WORLDS
+from mirrorenv.envs.worlds.ants import Ants
 from mirrorenv.errors import ConfigError, UnknownNameError, WorldError
 
-module = import_module("mirrorenv.envs.registry")  # the room's facade has a function of that name
+HERE = "mirrorenv.envs.worlds.ants:Ants"
 
 
 @pytest.fixture(autouse=True)
 def _leave_the_registry_as_it_was(monkeypatch):
-    monkeypatch.setattr(module, "_WORLDS", dict(mirrorenv.registry()))
-    monkeypatch.setattr(module, "_BROKEN", {})
+    before = mirrorenv.registry()
+    monkeypatch.setattr(discovery, "_BROKEN", {})
+    yield
+    WORLDS.clear()
+    WORLDS.update(before)
 
 
 def test_the_worlds_of_the_package_are_registered():
@@ -91,6 +97,47 @@ def test_malformed_entry_points_are_refused(entry_point):
         mirrorenv.register("here/x-v0", entry_point)
 
 
+def test_a_class_is_registered_by_where_it_lies():
+    mirrorenv.register("here/by-class-v0", Ants)
+    assert mirrorenv.spec("here/by-class-v0").entry_point == HERE
+    assert type(mirrorenv.make_batch("here/by-class-v0", 2)) is Ants
+
+
+def test_a_class_that_no_other_process_can_import_is_refused():
+    class Local(Ants):
+        pass
+
+    with pytest.raises(ConfigError, match="inside a function"):
+        mirrorenv.register("here/local-v0", Local)
+    with pytest.raises(ConfigError, match="entry point"):
+        mirrorenv.register("here/odd-v0", 5)
+
+
+def test_a_made_world_carries_what_it_was_made_from():
+    mirrorenv.register("here/short-v2", Ants, kwargs={"horizon": 3, "length": 5})
+    batch = mirrorenv.make_batch("here/short-v2", 2, length=7)
+    assert batch.spec.id == "here/short-v2"
+    assert batch.spec.kwargs == {"horizon": 3, "length": 7}
+    again = mirrorenv.make(batch.spec.id, **batch.spec.kwargs)
+    assert again.spec == batch.spec and again.world.length == 7
+    adhoc = mirrorenv.make_batch(HERE, 2, num_agents=3)
+    assert (adhoc.spec.id, adhoc.spec.kwargs) == (HERE, {"num_agents": 3})
+    assert Ants(num_envs=2).spec is None
+
+
+@pytest.mark.parametrize("id", mirrorenv.registry())
+def test_every_environment_says_what_it_is(id):
+    assert mirrorenv.make(id).spec == mirrorenv.spec(id)
+
+
+def test_every_file_of_worlds_is_found_and_none_is_named_anywhere():
+    found = {spec.entry_point.partition(":")[0] for spec in mirrorenv.registry().values()}
+    for path in sorted(Path(worlds.__file__).parent.glob("*.py")):
+        if "\nregister(" in path.read_text():
+            assert f"{worlds.__name__}.{path.stem}" in found
+    assert "mirrorenv.debate.env" in found  # another room's, by the same means
+
+
 def test_an_id_belongs_to_one_specification():
     mirrorenv.register("here/x-v0", "mirrorenv.envs.worlds.ants:Ants")
     # the same again, as a module reload would do
@@ -129,9 +176,9 @@ def test_a_package_of_its_own_adds_worlds_and_a_broken_one_is_only_reported(monk
 
     points = [plugin("broken", broken), plugin("theirs", lambda: add)]
     monkeypatch.setattr(
-        module, "entry_points", lambda group: points if group == "mirrorenv.envs" else []
+        discovery, "entry_points", lambda group: points if group == "mirrorenv.envs" else []
     )
-    monkeypatch.setattr(module, "_plugins_loaded", False)
+    monkeypatch.setattr(discovery, "_plugins_loaded", False)
     with pytest.warns(RuntimeWarning, match="'broken'.*no such simulator"):
         assert mirrorenv.make_batch("theirs/line-v0", 2).num_envs == 2
     assert mirrorenv.envs.broken_plugins() == {"broken": "RuntimeError: no such simulator"}
@@ -164,20 +211,19 @@ def test_plugins_wait_until_a_name_is_not_known(monkeypatch):
     def fail(group):
         raise AssertionError("plugins were loaded for a world of the package")
 
-    monkeypatch.setattr(module, "_plugins_loaded", False)
-    monkeypatch.setattr(module, "entry_points", fail)
+    monkeypatch.setattr(discovery, "_plugins_loaded", False)
+    monkeypatch.setattr(discovery, "entry_points", fail)
     mirrorenv.make_batch("mirrorenv/ants-v0", 1)
 
 
-def test_worlds_are_imported_when_made_and_heavy_packages_never():
+def test_worlds_wait_until_one_is_asked_for_and_import_nothing_heavy():
     script = (
-        "import sys, mirrorenv; mirrorenv.registry(); assert 'mirrorenv.envs.worlds.ants' not in "
-        "sys.modules;"
-        "mirrorenv.make('mirrorenv/ants-v0').reset(); assert 'mirrorenv.envs.worlds.ants' in "
-        "sys.modules;"
-        "assert 'mirrorenv.envs.worlds.pacmen' not in sys.modules;"
-        "heavy = {'torch', 'ray', 'matplotlib', 'pandas'} & sys.modules.keys(); assert not heavy, "
-        "heavy"
+        "import sys, mirrorenv.envs; assert 'mirrorenv.envs.worlds.ants' not in sys.modules;"
+        "mirrorenv.registry(); assert 'mirrorenv.envs.worlds.ants' in sys.modules;"
+        "assert 'mirrorenv.debate.env' not in sys.modules;"
+        "mirrorenv.make('mirrorenv/ants-v0').reset();"
+        "heavy = {'torch', 'ray', 'matplotlib', 'pandas', 'PIL', 'pygame'} & sys.modules.keys();"
+        "assert not heavy, heavy"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=120

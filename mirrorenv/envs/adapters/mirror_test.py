@@ -7,7 +7,6 @@ in an observation, A in an action.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -20,7 +19,6 @@ from mirrorenv.envs.adapters.mirror_test_record import EpisodeRecord, Show
 from mirrorenv.envs.adapters.third_party_facts import horizon as horizon_of
 from mirrorenv.envs.adapters.third_party_facts import one_copy
 from mirrorenv.envs.adapters.third_party_spaces import ObservationReader
-from mirrorenv.envs.adhoc import adhoc_spec, is_adhoc
 from mirrorenv.envs.random import fresh_seed
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
 from mirrorenv.mirror import Belief, check_recognition_score, lineup_permutations, recognition_worth
@@ -28,7 +26,7 @@ from mirrorenv.mirror.belief import Decode, check_decode
 from mirrorenv.mirror.permutations import MAX_EXACT_AGENTS
 from mirrorenv.mirror.recognition import EVIDENCE_BOUND, RecognitionScore, bounded_evidence
 
-__all__ = ["ACTING", "EVIDENCE_BOUND", "RECOGNISING", "WAITING", "MirrorTest", "mirror_test_of"]
+__all__ = ["ACTING", "EVIDENCE_BOUND", "RECOGNISING", "WAITING", "MirrorTest"]
 
 ACTING, WAITING, RECOGNISING = 0, 1, 2
 
@@ -412,23 +410,3 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
     def _fail(self, problem: str, agent: Any, cause: Exception | None = None) -> NoReturn:
         where = f"{self.name}, seed {self._seed}, step {self._clock}, agent '{agent}'"
         raise WorldError(f"{where}: {problem}") from cause
-
-
-def mirror_test_of(id: str | Callable[..., Any], options: Mapping[str, Any]) -> MirrorTest | None:
-    """What an unregistered world makes, if that is a mirror test: for trainers that play it as it
-    is.
-
-    Args:
-        id: ``"package.module:Env"``, or what makes an environment.
-        options: its arguments.
-    """
-    if isinstance(id, str) and not is_adhoc(id):
-        return None
-    make = id if callable(id) else adhoc_spec(id, options).load()
-    if isinstance(make, type) and not issubclass(make, MirrorTest):
-        return None
-    try:
-        made = make(**options)
-    except Exception:  # whatever is wrong with it, `make_batch` says it better
-        return None
-    return made if isinstance(made, MirrorTest) else None

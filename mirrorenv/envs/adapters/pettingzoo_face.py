@@ -11,8 +11,9 @@ from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
 from mirrorenv.envs.base import ArrayWorld
-from mirrorenv.envs.drawing.film import Window
+from mirrorenv.envs.drawing.window import Window
 from mirrorenv.envs.random import fresh_seed
+from mirrorenv.envs.world_spec import WorldSpec
 from mirrorenv.errors import ConfigError, WorldError
 
 __all__ = ["PettingZooFace"]
@@ -65,6 +66,11 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
         if isinstance(space, spaces.Discrete):
             return np.asarray(space.start, np.int64)
         return np.clip(np.zeros(space.shape, np.float32), space.low, space.high)
+
+    @property
+    def spec(self) -> WorldSpec | None:
+        """What it was made from, where :func:`mirrorenv.make` made it; else None."""
+        return self.world.spec
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
         """What ``agent`` sees: the same space for all."""

@@ -125,7 +125,7 @@ def _probe_all(
         pairs: Features | None = None
         if shown == "whole lineup":
             within, pairs = lineup_relations(record)
-            slots = slots.beside(within)
+            slots = slots.hstack(within)
         blank = ProbeResult(policy, shown, "trained", None, None, None, None, False)
         if slots.empty and (pairs is None or pairs.empty):
             yield blank

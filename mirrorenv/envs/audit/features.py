@@ -48,7 +48,7 @@ class Features:
         """Whether nothing differs between the slots of any episode."""
         return not self.columns
 
-    def beside(self, other: Features) -> Features:
+    def hstack(self, other: Features) -> Features:
         """The features of both."""
         return Features(
             np.concatenate([self.values, other.values], axis=2), self.columns + other.columns
@@ -65,12 +65,6 @@ def centred(values: npt.NDArray[Any], columns: Sequence[tuple[str, ...]]) -> Fea
     kept = np.where(np.abs(inner) > _SAME * size, inner, 0.0)[:, :, varies]
     return Features(kept, tuple(name for name, some in zip(columns, varies, strict=True) if some))
 
-    def beside(self, other: Features) -> Features:
-        """The features of both."""
-        return Features(
-            np.concatenate([self.values, other.values], axis=2), self.columns + other.columns
-        )
-
 
 @dataclass(frozen=True)
 class _Table:
@@ -80,7 +74,7 @@ class _Table:
     mask: Flags
     names: tuple[str, ...]
 
-    def beside(self, *others: _Table) -> _Table:
+    def hstack(self, *others: _Table) -> _Table:
         """The columns of several tables side by side."""
         tables = (self, *others)
         values = np.concatenate([table.values for table in tables], axis=3)
@@ -161,7 +155,7 @@ def _changes(record: Record) -> _Table:
 
 def _both(record: Record) -> _Table:
     actions = _actions(record)
-    return _observations(record).beside(actions, _responses(_changes(record), actions))
+    return _observations(record).hstack(actions, _responses(_changes(record), actions))
 
 
 def _window(record: Record) -> Features:
@@ -176,20 +170,20 @@ def _window(record: Record) -> Features:
 def _paid(record: Record) -> Features:
     rewards = _rewards(record)
     extra = ((record.terminated, "terminated"), (record.truncated, "truncated"))
-    return rewards.beside(_responses(rewards, _actions(record))).features(*extra)
+    return rewards.hstack(_responses(rewards, _actions(record))).features(*extra)
 
 
 def _lineup(record: Record) -> Features:
     """Each slot's observations, actions and rewards together, with their products, and its ranks in
     the lineup."""
-    table = _both(record).beside(_rewards(record))
+    table = _both(record).hstack(_rewards(record))
     mean = table.features()
     lived = np.maximum(record.mask.sum(axis=1), 1)[:, :, None]
     average = _sum(table.values, record.mask) / lived
     below = (average[:, :, None] > average[:, None] + _SAME * np.abs(average[:, None])).sum(axis=2)
     above = (average[:, :, None] < average[:, None] - _SAME * np.abs(average[:, None])).sum(axis=2)
     rank = centred(below - above, [(name,) for name in table.names])
-    return mean.beside(rank)
+    return mean.hstack(rank)
 
 
 INPUTS: dict[str, Callable[[Record], Features]] = {
@@ -221,7 +215,7 @@ def lineup_relations(record: Record) -> tuple[Features, Features]:
         all
         :func:`~mirrorenv.envs.audit.exact.ordered_pairs`.
     """
-    table = _observations(record).beside(_later(_actions(record)), _later(_rewards(record)))
+    table = _observations(record).hstack(_later(_actions(record)), _later(_rewards(record)))
     unit, names = _standardised(table)  # (E, T, N, C)
     episodes, steps, agents, width = unit.shape
     flat = unit.transpose(0, 2, 3, 1).reshape(episodes, -1, steps)

@@ -15,8 +15,8 @@ from mirrorenv.envs.checks import (  # isort: skip  (the order in which the chec
     checks_limits,
     checks_batch,
 )
-from mirrorenv.envs.checks.findings import Finding, Opinion, Played, Report, Severity
-from mirrorenv.envs.checks.registry import CHECKS, Check, Seen, check
+from mirrorenv.envs.checks.findings import Finding, Opinion, Played, Report, Seen, Severity
+from mirrorenv.envs.checks.registry import CHECKS, Check, check
 from mirrorenv.envs.checks.runner import check_environment
 from mirrorenv.envs.checks.session import Limits
 

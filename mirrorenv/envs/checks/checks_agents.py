@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from mirrorenv.envs.checks.evidence import Evidence
-from mirrorenv.envs.checks.registry import Seen, check
+from mirrorenv.envs.checks.findings import Seen
+from mirrorenv.envs.checks.registry import check
 from mirrorenv.envs.checks.session import Turn
 
 

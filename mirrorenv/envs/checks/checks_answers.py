@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from mirrorenv.envs.checks.evidence import Evidence
-from mirrorenv.envs.checks.registry import Seen, check
+from mirrorenv.envs.checks.findings import Seen
+from mirrorenv.envs.checks.registry import check
 
 
 @check(

@@ -11,7 +11,8 @@ import numpy as np
 
 from mirrorenv.envs.checks.compare import arrays, difference
 from mirrorenv.envs.checks.evidence import Evidence
-from mirrorenv.envs.checks.registry import Seen, check
+from mirrorenv.envs.checks.findings import Seen
+from mirrorenv.envs.checks.registry import check
 
 
 @check(

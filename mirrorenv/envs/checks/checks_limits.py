@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from mirrorenv.envs.checks.evidence import Evidence
-from mirrorenv.envs.checks.registry import Seen, check
+from mirrorenv.envs.checks.findings import Seen
+from mirrorenv.envs.checks.registry import check
 from mirrorenv.envs.checks.session import Session
 
 _CRASHES = ("crash", "hang", "answer-form")

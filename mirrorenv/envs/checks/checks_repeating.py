@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import cloudpickle  # type: ignore[import-untyped]  # ships no types
 
 from mirrorenv.envs.checks.evidence import Evidence, first_difference
-from mirrorenv.envs.checks.registry import Seen, check
+from mirrorenv.envs.checks.findings import Seen
+from mirrorenv.envs.checks.registry import check
 from mirrorenv.envs.checks.session import Session
 
 _CRASHES = ("crash", "hang", "answer-form")

@@ -11,7 +11,8 @@ from gymnasium import spaces
 
 from mirrorenv.envs.checks.compare import Summary, leaves
 from mirrorenv.envs.checks.evidence import Evidence
-from mirrorenv.envs.checks.registry import Seen, check
+from mirrorenv.envs.checks.findings import Seen
+from mirrorenv.envs.checks.registry import check
 from mirrorenv.envs.checks.session import Turn
 
 __all__ = ["boxes"]

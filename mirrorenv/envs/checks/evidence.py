@@ -9,8 +9,7 @@ from typing import Any
 from gymnasium import spaces
 
 from mirrorenv.envs.checks.compare import difference
-from mirrorenv.envs.checks.findings import Played
-from mirrorenv.envs.checks.registry import Seen
+from mirrorenv.envs.checks.findings import Played, Seen
 from mirrorenv.envs.checks.session import Limits, Session, Turn
 from mirrorenv.envs.checks.subject import Subject
 

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-__all__ = ["Finding", "Opinion", "Played", "Report", "Severity"]
+__all__ = ["Finding", "Opinion", "Played", "Report", "Seen", "Severity"]
 
 Severity = Literal["error", "warning", "note"]
 """error: breaks the contract, corrupts training or stops it; warning: surprises somebody; note:
 good to know."""
+
+
+class Seen(NamedTuple):
+    """What a check yields: one thing it has seen, before the runner makes a finding of it.
+
+    Attributes:
+        what: in words.
+        agent: the agent it concerns, or None.
+        step: the number of steps done, 0 for ``reset``, or None.
+        seed: the seed of the episode, or None.
+    """
+
+    what: str
+    agent: object = None
+    step: int | None = None
+    seed: int | None = None
 
 
 @dataclass(frozen=True)

@@ -5,24 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from mirrorenv.envs.checks.findings import Severity
+from mirrorenv.envs.checks.findings import Seen, Severity
 from mirrorenv.errors import ConfigError
 
 if TYPE_CHECKING:
     from mirrorenv.envs.checks.evidence import Evidence
 
-__all__ = ["CHECKS", "Check", "Seen", "check"]
-
-
-class Seen(NamedTuple):
-    """What a check yields."""
-
-    what: str
-    agent: object = None
-    step: int | None = None
-    seed: int | None = None
+__all__ = ["CHECKS", "Check", "check"]
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from mirrorenv.envs.checks.evidence import Evidence
-from mirrorenv.envs.checks.findings import Finding, Report
-from mirrorenv.envs.checks.registry import CHECKS, Check, Seen
+from mirrorenv.envs.checks.findings import Finding, Report, Seen
+from mirrorenv.envs.checks.registry import CHECKS, Check
 from mirrorenv.envs.checks.second_opinion import second_opinions
 from mirrorenv.envs.checks.session import Limits
 from mirrorenv.envs.checks.subject import subject

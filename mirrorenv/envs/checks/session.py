@@ -20,7 +20,7 @@ import numpy as np
 from gymnasium import spaces
 
 from mirrorenv.envs.checks.compare import LARGE, arrays, summarised
-from mirrorenv.envs.checks.registry import Seen
+from mirrorenv.envs.checks.findings import Seen
 
 __all__ = ["PARTS", "Hang", "Limits", "Session", "Turn", "global_random_state", "time_limit"]
 

@@ -14,6 +14,7 @@ from gymnasium import spaces
 from mirrorenv.envs.adapters.third_party import ThirdPartyWorld
 from mirrorenv.envs.base import Actions, ArrayWorld, Observations, Step
 from mirrorenv.envs.random import Seeds
+from mirrorenv.envs.wrapper import WorldWrapper
 from mirrorenv.errors import WorldError
 
 __all__ = ["Guard", "ValidatedWorld", "validated"]
@@ -29,7 +30,7 @@ def validated(world: ArrayWorld, name: str) -> ArrayWorld:
         world: the world.
         name: what messages call it.
     """
-    return world if isinstance(world, ThirdPartyWorld) else ValidatedWorld(world, name)
+    return world if isinstance(world.unwrapped, ThirdPartyWorld) else ValidatedWorld(world, name)
 
 
 class Guard:
@@ -147,20 +148,20 @@ class Guard:
         )
 
 
-class ValidatedWorld(ArrayWorld):
+class ValidatedWorld(WorldWrapper):
     """A world behind a :class:`Guard`: the same arrays, each looked at before it is passed on.
 
     Args:
         world: the world.
         name: what messages call it.
+
+    Attributes:
+        guard: what looks at the arrays.
     """
 
     def __init__(self, world: ArrayWorld, name: str) -> None:
-        self.world, self.guard = world, Guard(world, name)
-        self.agents, self.num_envs, self.horizon = world.agents, world.num_envs, world.horizon
-        self.observation_space, self.action_space = world.observation_space, world.action_space
-        self.render_modes = world.render_modes  # type: ignore[misc]
-        self.place_columns = world.place_columns
+        super().__init__(world)
+        self.guard = Guard(world, name)
 
     def reset(self, seeds: Seeds) -> Observations:
         """The world's ``reset``; raises WorldError if its answer is wrong."""
@@ -173,11 +174,3 @@ class ValidatedWorld(ArrayWorld):
         step = self.world.step(actions)
         self.guard.step(step)
         return step
-
-    def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
-        """The world's picture."""
-        return self.world.render(index)
-
-    def state(self) -> npt.NDArray[np.float32]:
-        """The world's state."""
-        return self.world.state()

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from mirrorenv.envs.base import Actions, ArrayWorld, Observations, Step
 from mirrorenv.envs.random import Seeds
+from mirrorenv.envs.wrapper import WorldWrapper
 from mirrorenv.errors import MirrorError, WorldError
 
 __all__ = ["WatchedWorld"]
@@ -28,7 +29,7 @@ _LOOKS = 20  # looks in one timeout
 _LAST = 4  # timeouts until the last resort
 
 
-class WatchedWorld(ArrayWorld):
+class WatchedWorld(WorldWrapper):
     """A world whose every call is timed.
 
     A call that takes longer than ``seconds`` is interrupted and raises WorldError. Python code,
@@ -43,11 +44,9 @@ class WatchedWorld(ArrayWorld):
     """
 
     def __init__(self, world: ArrayWorld, name: str, seconds: float) -> None:
-        self.world, self.name, self.seconds = world, name, seconds
-        self.agents, self.num_envs, self.horizon = world.agents, world.num_envs, world.horizon
-        self.observation_space, self.action_space = world.observation_space, world.action_space
-        self.render_modes = world.render_modes  # type: ignore[misc]
-        self.place_columns = world.place_columns
+        super().__init__(world)
+        self._name = name
+        self._seconds = seconds
         self._steps = 0
         self._seeds: npt.NDArray[Any] = np.zeros(0, np.uint64)
 
@@ -71,18 +70,10 @@ class WatchedWorld(ArrayWorld):
         with self._watched("step(actions)"):
             return self.world.step(actions)
 
-    def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
-        """The world's picture."""
-        return self.world.render(index)
-
-    def state(self) -> npt.NDArray[np.float32]:
-        """The world's state."""
-        return self.world.state()
-
     @contextmanager
     def _watched(self, call: str) -> Iterator[None]:
-        if self.seconds:
-            _WATCH.start(self.seconds, lambda: self._late(call))
+        if self._seconds:
+            _WATCH.start(self._seconds, lambda: self._late(call))
         try:
             yield
         except WorldError as error:
@@ -101,10 +92,10 @@ class WatchedWorld(ArrayWorld):
             _WATCH.stop()
 
     def _check(self) -> str:
-        return f"`mirrorenv check {self.name}` looks for the cause."
+        return f"`mirrorenv check {self._name}` looks for the cause."
 
     def _late(self, call: str) -> str:
-        return f"{self._where()}: {call} did not return within {self.seconds:g} s"
+        return f"{self._where()}: {call} did not return within {self._seconds:g} s"
 
     def _where(self) -> str:
         seeds = (
@@ -113,7 +104,7 @@ class WatchedWorld(ArrayWorld):
             else f"{self._seeds[0]}"
         )
         return (
-            f"{self.name}, seeds {seeds}, step {self._steps}, all agents ({self.agents[0]} to "
+            f"{self._name}, seeds {seeds}, step {self._steps}, all agents ({self.agents[0]} to "
             f"{self.agents[-1]})"
         )
 

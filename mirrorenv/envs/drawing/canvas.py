@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BACKGROUND", "FLOOR", "INK", "Canvas", "Colour", "agent_colour", "spread"]
+__all__ = ["BACKGROUND", "FLOOR", "INK", "Canvas", "Colour", "Picture", "agent_colour", "spread"]
 
 Colour = tuple[int, int, int]
+Picture = npt.NDArray[np.uint8]
+"""(H, W, 3) uint8."""
 Distance = npt.NDArray[np.floating[Any]]
 
 BACKGROUND: Colour = (250, 249, 246)

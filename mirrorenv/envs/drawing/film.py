@@ -1,4 +1,4 @@
-"""Episodes to look at: frames of one episode, as a GIF or in a window.
+"""Episodes to look at: the frames of one episode, and a GIF of them.
 
 Shape legend: N agents, T time, H, W rows and columns of a picture, F frames.
 """
@@ -9,19 +9,18 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.envs.drawing.canvas import Picture
 from mirrorenv.envs.episodes import Policy
-from mirrorenv.errors import ConfigError, ShapeError, WorldError, require
+from mirrorenv.errors import ConfigError, ShapeError, WorldError
 
-__all__ = ["Frame", "Window", "gif", "watch"]
+__all__ = ["Frame", "gif", "watch"]
 
-Picture = npt.NDArray[np.uint8]
 _LONGEST_SIDE = 4096
 _PAUSE = 1.0  # seconds a GIF shows its last picture before it starts again
 
@@ -113,62 +112,3 @@ def gif(pictures: Sequence[Picture], fps: float = 8.0) -> bytes:
         optimize=False,
     )
     return out.getvalue()
-
-
-class Window:
-    """A window that shows pictures, one after the other; opened by the first.
-
-    Args:
-        title: of the window.
-        fps: pictures a second.
-    """
-
-    def __init__(self, title: str, fps: float = 8.0) -> None:
-        self._pygame: Any = require("pygame", "play")
-        self.title, self.fps = title, fps
-        self._screen: Any = None
-        self._clock: Any = None
-
-    def show(self, picture: Picture) -> bool:
-        """Show a picture for one tick of the clock.
-
-        Returns:
-            False once the viewer has closed the window (by its button, Q or Escape), else True.
-
-        Raises:
-            WorldError: if this machine has no display.
-        """
-        pygame = self._pygame
-        size = (picture.shape[1], picture.shape[0])
-        if self._screen is None or self._screen.get_size() != size:
-            self._open(size)
-        for event in pygame.event.get():
-            key = getattr(event, "key", None)
-            if event.type == pygame.QUIT or (
-                event.type == pygame.KEYDOWN and key in (pygame.K_q, pygame.K_ESCAPE)
-            ):
-                self.close()
-                return False
-        self._screen.blit(pygame.surfarray.make_surface(picture.swapaxes(0, 1)), (0, 0))
-        pygame.display.flip()
-        self._clock.tick(self.fps)
-        return True
-
-    def _open(self, size: tuple[int, int]) -> None:
-        pygame = self._pygame
-        try:
-            pygame.display.init()
-            self._screen = pygame.display.set_mode(size)
-        except pygame.error as error:
-            raise WorldError(
-                f"no window can be opened here ({error}); use render_mode='rgb_array', or "
-                "mirrorenv play ... --gif"
-            ) from error
-        pygame.display.set_caption(self.title)
-        self._clock = pygame.time.Clock()
-
-    def close(self) -> None:
-        """Close the window; harmless if it is not open."""
-        if self._screen is not None:
-            self._pygame.display.quit()
-            self._screen = None

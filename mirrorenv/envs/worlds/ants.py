@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
+from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
 
 __all__ = ["Ants"]
@@ -160,7 +161,7 @@ class Ants(ClockedWorld):
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
         """Row ``index`` as an (H, W, 3) uint8 picture."""
-        from mirrorenv.envs.drawing.pictures import draw_ants
+        from mirrorenv.envs.worlds.ants_drawing import draw_ants
 
         done = self.clock[index] / self.horizon
         return draw_ants(self.cells[index], self.food_cells[index], self.length, float(done))
@@ -187,3 +188,12 @@ class Stations:
 
 PLAYERS = {"stations": Stations}
 """Scripted teams by name."""
+
+register(
+    "mirrorenv/ants-v0",
+    Ants,
+    deterministic=True,
+    description="Ants on a line that earn nothing: all that can tell them apart is where they "
+    "choose to walk.",
+    players=f"{__name__}:PLAYERS",
+)

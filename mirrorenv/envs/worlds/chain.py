@@ -14,6 +14,7 @@ from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.policies import AlikePlayers
+from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
 
 __all__ = ["Chain"]
@@ -179,3 +180,13 @@ class DividedPlayers:
 
 PLAYERS = {"crowd": AlikePlayers, "divided": DividedPlayers}
 """Scripted teams by name: all glean, or every job is done."""
+
+register(
+    "mirrorenv/chain-v0",
+    Chain,
+    deterministic=True,
+    team_reward=True,
+    description="Jobs that pay nothing until each of them is done, beside one that pays a "
+    "little at once.",
+    players=f"{__name__}:PLAYERS",
+)

@@ -14,6 +14,7 @@ from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.policies import AlikePlayers, DifferentPlayers
+from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
 
 __all__ = ["Conformity"]
@@ -116,3 +117,12 @@ class Conformity(ClockedWorld):
 
 PLAYERS = {"different": DifferentPlayers, "alike": AlikePlayers}
 """Scripted teams by name: recognisable and poor, and the other way round."""
+
+register(
+    "mirrorenv/conformity-v0",
+    Conformity,
+    deterministic=True,
+    description="Every agent is paid for doing what the others do: the world that pays for being "
+    "alike.",
+    players=f"{__name__}:PLAYERS",
+)

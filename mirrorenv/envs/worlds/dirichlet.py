@@ -13,6 +13,7 @@ from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.random import BatchRandom, Seeds
+from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError, ShapeError
 
 __all__ = ["Dirichlet", "DirichletAgents"]
@@ -150,3 +151,11 @@ class DirichletAgents:
         steps = self.log_probabilities.transpose(0, 2, 3, 1)[rows, states, actions]
         total: npt.NDArray[np.float64] = steps.sum(axis=1)
         return total
+
+
+register(
+    "mirrorenv/dirichlet-v0",
+    Dirichlet,
+    description="States by chance and no reward: tabular random agents whose exact limit is known "
+    "in closed form.",
+)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
+from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
 
 __all__ = ["Dispersion", "GoalSeekers"]
@@ -156,7 +157,7 @@ class Dispersion(ClockedWorld):
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
         """Row ``index`` as an (H, W, 3) uint8 picture."""
-        from mirrorenv.envs.drawing.pictures import draw_dispersion
+        from mirrorenv.envs.worlds.dispersion_drawing import draw_dispersion
 
         done = float(self.clock[index] / self.horizon)
         return draw_dispersion(
@@ -197,3 +198,12 @@ class GoalSeekers:
 
 PLAYERS = {"together": partial(GoalSeekers, split=False), "apart": partial(GoalSeekers, split=True)}
 """Scripted teams by name."""
+
+register(
+    "mirrorenv/dispersion-v0",
+    Dispersion,
+    team_reward=True,
+    description="Points leave the origin for as many goals: agents that are all alike can only go "
+    "together.",
+    players=f"{__name__}:PLAYERS",
+)

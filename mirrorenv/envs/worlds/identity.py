@@ -14,6 +14,7 @@ from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.policies import AlikePlayers, DifferentPlayers
+from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
 
 __all__ = ["Identity"]
@@ -97,3 +98,11 @@ class Identity(ClockedWorld):
 
 PLAYERS = {"different": DifferentPlayers, "alike": AlikePlayers}
 """Scripted teams by name: recognisable and poor, and the other way round."""
+
+register(
+    "mirrorenv/identity-v0",
+    Identity,
+    deterministic=True,
+    description="One step and a reward for one action: diversity appears at a known mirror weight.",
+    players=f"{__name__}:PLAYERS",
+)

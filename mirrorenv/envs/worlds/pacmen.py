@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
+from mirrorenv.envs.world_spec import register
 from mirrorenv.envs.worlds.pacmen_map import DOTS_PER_ROOM, pacmen_map
 from mirrorenv.errors import ConfigError
 
@@ -194,10 +195,20 @@ class Pacmen(ClockedWorld):
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
         """Row ``index`` as an (H, W, 3) uint8 picture."""
-        from mirrorenv.envs.drawing.pictures import draw_pacmen
+        from mirrorenv.envs.worlds.pacmen_drawing import draw_pacmen
 
         rows, columns = np.divmod(self.positions[index], self.map.width)
         grid = self.grid[index].reshape(self.map.height, self.map.width)
         return draw_pacmen(
             grid, rows, columns, self._last_actions[index], float(self.clock[index] / self.horizon)
         )
+
+
+register(
+    "mirrorenv/pacmen-v0",
+    Pacmen,
+    team_reward=True,
+    description="Four eaters and four rooms of dots: one agent for each room earns four times what "
+    "a crowd does.",
+    players="mirrorenv.envs.worlds.pacmen_players:PLAYERS",
+)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
+from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
 
 __all__ = ["Fan", "Point"]
@@ -97,7 +98,7 @@ class Point(ClockedWorld):
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
         """Row ``index`` as an (H, W, 3) uint8 picture."""
-        from mirrorenv.envs.drawing.pictures import draw_dispersion
+        from mirrorenv.envs.worlds.dispersion_drawing import draw_dispersion
 
         none = np.zeros((0, 2))
         return draw_dispersion(
@@ -125,3 +126,12 @@ class Fan:
 
 PLAYERS = {"together": partial(Fan, split=False), "fan": partial(Fan, split=True)}
 """Scripted teams by name."""
+
+register(
+    "mirrorenv/point-v0",
+    Point,
+    deterministic=True,
+    description="Points in a square that earn nothing: as many skills as there are ways to go "
+    "(after DIAYN).",
+    players=f"{__name__}:PLAYERS",
+)

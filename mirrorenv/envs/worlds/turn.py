@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
+from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
 
 __all__ = ["EAT", "STAY", "Turn"]
@@ -168,7 +169,7 @@ class Turn(ClockedWorld):
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
         """Row ``index`` as an (H, W, 3) uint8 picture."""
-        from mirrorenv.envs.drawing.pictures import draw_turn
+        from mirrorenv.envs.worlds.turn_drawing import draw_turn
 
         done = float(self.clock[index] / self.horizon)
         return draw_turn(
@@ -198,3 +199,15 @@ class KeySeekers:
 
 PLAYERS = {"seekers": KeySeekers}
 """Scripted teams by name."""
+
+register(
+    "mirrorenv/turn-v0",
+    Turn,
+    team_reward=True,
+    slot_exchangeable=False,
+    leaks="start corners name the agents by construction, and agent 0 has the first turn: here for "
+    "the leak audit",
+    description="Two agents fetch a key by turns, from corners that name them: the world the leak "
+    "audit must catch.",
+    players=f"{__name__}:PLAYERS",
+)
