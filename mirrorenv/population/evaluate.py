@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from mirrorenv.envs.base import ArrayWorld
-from mirrorenv.envs.registry import WorldSpec
+from mirrorenv.envs.world_spec import WorldSpec
 from mirrorenv.mirror import (
     Belief,
     Limit,
