@@ -73,7 +73,7 @@ clean: ## remove caches and built pages (keeps .venv and runs/)
 $(READY): pyproject.toml $(CONSTRAINTS)
 	@$(call make_venv)
 	@echo "Installing mirrorenv with its training extras into $(VENV) (once; a few minutes and about 2 GB)..."
-	@PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --quiet -e '.[train,sb3,llm,trl,dev]' -c $(CONSTRAINTS)
+	@PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --quiet -e '.[train,sb3,llm,trl,bytes,dev]' -c $(CONSTRAINTS)
 	@touch $@
 
 $(READY_DOCS): $(READY)

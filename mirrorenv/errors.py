@@ -19,6 +19,7 @@ __all__ = [
     "ResultError",
     "RunFolderError",
     "ShapeError",
+    "StoreError",
     "TrainingError",
     "UnknownNameError",
     "WorldError",
@@ -60,6 +61,10 @@ class ResultError(MirrorError, RuntimeError):
 
 class CheckpointError(MirrorError, RuntimeError):
     """A checkpoint is missing, torn, or does not fit the population it is loaded into."""
+
+
+class StoreError(MirrorError, RuntimeError):
+    """A memory that agents share cannot be opened, read or written."""
 
 
 class TrainingError(MirrorError, RuntimeError):

@@ -31,6 +31,7 @@ BELOW: dict[str, set[str]] = {
     "sb3": {"mirror", "envs", "population"},
     "llm": {"mirror", "results"},
     "complexity": set(),
+    "memory": set(),
     "debate": {"mirror", "envs", "results", "llm"},
     "preference": {"mirror", "results", "llm", "debate", "ray_up"},
     "testing": {"mirror", "envs", "results", "population", "rllib"},
