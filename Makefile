@@ -62,8 +62,10 @@ docs: $(READY_DOCS) ## build the documentation; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@printf 'Open this page:\n  %s\n' "file://$(abspath docs)/_build/html/index.html"
 
-bench-%: $(READY) ## run benchmarks/%.py, e.g. make bench-world-speed BENCH_ARGS=--help
-	$(BIN)/python benchmarks/$(subst -,_,$*).py $(BENCH_ARGS)
+bench-%: $(READY) ## run %.py from a shelf of benchmarks/, e.g. make bench-world-speed BENCH_ARGS=--help
+	@script=$$(ls benchmarks/*/$(subst -,_,$*).py 2>/dev/null); \
+	test -n "$$script" || { echo "No script $(subst -,_,$*).py in benchmarks/*/."; exit 2; }; \
+	echo $(BIN)/python $$script $(BENCH_ARGS); $(BIN)/python $$script $(BENCH_ARGS)
 
 clean: ## remove caches and built pages (keeps .venv and runs/)
 	rm -rf build dist docs/_build docs/_generated .pytest_cache .mypy_cache .ruff_cache .hypothesis

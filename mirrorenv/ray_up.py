@@ -27,8 +27,8 @@ def bring_ray_up(
         address: of a cluster; None for this machine alone, never a stranger's cluster.
         processes: how many will run beside this one.
         show_workers: whether what they print is printed here.
-        scripts: a folder of modules that travels to every node, and from which its tasks import;
-            results and whatever else stands in it as a folder stays here.
+        scripts: a folder that travels to every node, whose tasks import from it under its own
+            name; its folder ``results`` stays here.
 
     Raises:
         TrainingError: if Ray does not start.
@@ -47,7 +47,7 @@ def bring_ray_up(
             log_to_driver=show_workers,
             runtime_env=None
             if scripts is None
-            else {"working_dir": str(scripts), "excludes": ["*/"]},
+            else {"py_modules": [str(scripts)], "excludes": ["results"]},
             logging_level=logging.ERROR,
         )
     except Exception as error:  # Ray has no class for it

@@ -104,7 +104,7 @@ def _shown_commands(program: str) -> list[tuple[str, list[str]]]:
 def test_make_targets_on_the_pages_exist() -> None:
     targets = set(re.findall(r"^([a-z%-]+):.*## ", (ROOT / "Makefile").read_text(), re.M))
     targets |= {
-        f"bench-{path.stem.replace('_', '-')}" for path in (ROOT / "benchmarks").glob("*.py")
+        f"bench-{path.stem.replace('_', '-')}" for path in (ROOT / "benchmarks").glob("*/*.py")
     }
     shown = _shown_commands("make")
     assert ("README.md", ["demo"]) in shown

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import importlib
 import math
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -15,19 +14,10 @@ from mirrorenv.mirror import Belief
 
 torch = pytest.importorskip("torch")
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-
-
-def script(name: str) -> ModuleType:
-    """Scripts import their neighbours by bare name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        return importlib.import_module(name)
-
 
 @pytest.fixture(scope="module")
 def populations() -> ModuleType:
-    return script("populations")
+    return importlib.import_module("benchmarks.shared.populations")
 
 
 @pytest.fixture(scope="module")
@@ -55,18 +45,18 @@ def test_a_recorded_population_follows_from_its_seed(populations, monkeypatch):
 def test_reading_with_the_agents_trunks_leaves_the_agents_as_they_are(
     populations, ants, trunk, moves
 ):
-    observers = script("observers")
+    readers = importlib.import_module("benchmarks.shared.readers")
     past = populations.record_episodes(ants, populations.CASES["ants"], 0, "past", 12)
     before = {name: one.clone() for name, one in ants.actor.state_dict().items()}
-    reader = observers.trained_reader("additive", past, 0, 2, trunk=trunk, patience=9)
-    reader.evidence(*past.lineups(observers._shuffles(0, 0, 12, 4))).sum().backward()
+    reader = readers.trained_reader("additive", past, 0, 2, trunk=trunk, patience=9)
+    reader.evidence(*past.lineups(readers._shuffles(0, 0, 12, 4))).sum().backward()
     assert all(torch.equal(one, before[name]) for name, one in ants.actor.state_dict().items())
     assert all(one.grad is None for one in ants.actor.parameters())
     assert any(one.grad is not None for one in reader.actor.parameters()) == moves
 
 
 def test_an_unmarked_mark_changes_nothing_and_a_full_one_is_found(populations, ants):
-    marks, case = script("mark_test"), populations.CASES["ants"]
+    marks, case = importlib.import_module("benchmarks.studies.mark_test"), populations.CASES["ants"]
     plain = populations.record_episodes(ants, case, 0, "test", 200)
     favourite = marks.favourites(plain)
     law = marks.own_law(ants, plain)
@@ -89,7 +79,7 @@ def test_an_unmarked_mark_changes_nothing_and_a_full_one_is_found(populations, a
 
 
 def test_doubts_are_those_of_the_agent_itself_and_of_the_others():
-    marks = script("mark_test")
+    marks = importlib.import_module("benchmarks.studies.mark_test")
     evidence = np.zeros((1, 3, 3, 3))  # (B, J, K, N): nobody knows anything
     evidence[0, 1, 1, 1] = 2.0  # but agent 1 of itself
     own, others = marks.belief_scores(evidence)
@@ -99,7 +89,7 @@ def test_doubts_are_those_of_the_agent_itself_and_of_the_others():
 
 
 def test_strangers_are_named_by_whose_evidence_theirs_resembles():
-    suite = script("suite_observers")
+    suite = importlib.import_module("benchmarks.suites.suite_observers")
     rng = np.random.default_rng(0)
     # what each stranger looks like to observers that have other names
     centre = rng.permutation(np.eye(4) * 3.0)
@@ -113,7 +103,10 @@ def test_strangers_are_named_by_whose_evidence_theirs_resembles():
 
 
 def test_knowing_oneself_and_a_few_episodes_of_others_is_worth_more_than_the_episodes_alone():
-    suite, rng = script("suite_observers"), np.random.default_rng(0)
+    suite, rng = (
+        importlib.import_module("benchmarks.suites.suite_observers"),
+        np.random.default_rng(0),
+    )
     policies = rng.dirichlet([8.0] * 5, (4, 3))  # (N, S, A)
     draw = lambda many: np.stack([rng.multinomial(7, policies) for _ in range(many)])  # noqa: E731  (B, N, S, A)
     past, now = draw(4).sum(0), draw(400)
@@ -132,7 +125,7 @@ def test_knowing_oneself_and_a_few_episodes_of_others_is_worth_more_than_the_epi
 
 
 def test_the_four_rooms_are_the_four_rooms():
-    rooms = script("four_rooms")
+    rooms = importlib.import_module("benchmarks.studies.four_rooms")
     leads_to = rooms.four_rooms()
     assert leads_to.shape == (104, 4)
     forth = {(a, b) for a, row in enumerate(leads_to) for b in row.tolist() if a != b}
@@ -153,7 +146,7 @@ def test_the_four_rooms_are_the_four_rooms():
 
 @pytest.mark.parametrize("skills", [1, 2, 5])
 def test_skills_that_share_nothing_count_fully_and_alike_skills_count_as_one(skills):
-    rooms = script("four_rooms")
+    rooms = importlib.import_module("benchmarks.studies.four_rooms")
     assert rooms.effective_skills(torch.eye(skills, dtype=torch.float64)) == pytest.approx(skills)
     assert rooms.effective_skills(
         torch.full((skills, 4), 0.25, dtype=torch.float64)
@@ -161,7 +154,7 @@ def test_skills_that_share_nothing_count_fully_and_alike_skills_count_as_one(ski
 
 
 def test_places_apart_count_fully_alike_ones_as_one_and_few_samples_do_not_add_skills():
-    point = script("diayn_point")
+    point = importlib.import_module("benchmarks.studies.diayn_point")
     apart = np.tile(np.arange(8), (100, 1))
     assert point.effective_skills(apart) == pytest.approx(8.0)
     assert point.effective_skills(np.zeros_like(apart)) == pytest.approx(1.0)
@@ -179,7 +172,7 @@ def test_places_apart_count_fully_alike_ones_as_one_and_few_samples_do_not_add_s
 def test_a_perfect_generator_scores_as_chance_predicts():
     """With R samples on either side and E bins in use, chi-square is about 2 E and KL about E /
     R."""
-    gan = script("mad_gan")
+    gan = importlib.import_module("benchmarks.studies.mad_gan")
     rng = np.random.default_rng(0)
     bins = (np.histogram(gan.real_samples(gan.SAMPLES, rng), gan.BINS)[0] > 0).sum()
     found = gan.anchors(0)
@@ -190,6 +183,6 @@ def test_a_perfect_generator_scores_as_chance_predicts():
 
 
 def test_generators_that_share_no_bin_are_told_apart():
-    gan = script("mad_gan")
+    gan = importlib.import_module("benchmarks.studies.mad_gan")
     made = np.repeat([[10.0], [60.0]], 500, axis=1)
     assert gan.measure(made, np.random.default_rng(0))["effective"] == pytest.approx(2.0)

@@ -26,10 +26,7 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 @pytest.fixture(scope="module")
 def runner() -> ModuleType:
-    """Scripts import their neighbours by bare name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        return importlib.import_module("suite")
+    return importlib.import_module("benchmarks.suites.suite")
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +120,7 @@ def test_one_command_runs_one_builds_one_checks(runner, theory, tmp_path):
 
 def test_the_rows_are_the_benchmarks_own_numbers(runner, theory, tmp_path):
     runner.run(theory, options(tmp_path, only="dirichlet-4-10-20"))
-    table = importlib.import_module("dirichlet_table")
+    table = importlib.import_module("benchmarks.studies.dirichlet_table")
     folder = ResultFolder.open(tmp_path / "dirichlet-4-10-20" / "all")
     drawn = table.known_matches(4, 10, 20, 20, seed=1)
     held = {(row["condition"], row["seed"]): row["figures"] for row in folder.scores()}

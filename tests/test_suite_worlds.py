@@ -29,10 +29,7 @@ SUITES = {name: load_suite(BENCHMARKS / "suites" / f"{name}.toml") for name in N
 
 @pytest.fixture(scope="module")
 def runner() -> ModuleType:
-    """Scripts import their neighbours by bare name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        return importlib.import_module("suite")
+    return importlib.import_module("benchmarks.suites.suite")
 
 
 def smoke(runner: ModuleType, name: str, out: Path, only: str) -> int:

@@ -23,18 +23,13 @@ IDENTITY, CONFORMITY = "mirrorenv/identity-v0", "mirrorenv/conformity-v0"
 
 @pytest.fixture(scope="module")
 def games() -> ModuleType:
-    """The module of the benchmark that holds the theory; scripts import their neighbours by bare
-    name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        return importlib.import_module("one_step_games")
+    """The module of the benchmark that holds the theory."""
+    return importlib.import_module("benchmarks.studies.one_step_games")
 
 
 @pytest.fixture(scope="module")
 def learning() -> ModuleType:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        return importlib.import_module("one_step_learning")
+    return importlib.import_module("benchmarks.studies.one_step_learning")
 
 
 def _pairs(points: int = 81) -> np.ndarray:
@@ -253,7 +248,7 @@ def test_a_seed_learns_the_same_whatever_seeds_and_weights_stand_beside_it(
 def test_the_benchmark_runs_and_speaks_json() -> None:
     command = [
         sys.executable,
-        str(BENCHMARKS / "critical_weight.py"),
+        str(BENCHMARKS / "studies" / "critical_weight.py"),
         "--smoke",
         "--json",
         "--only",

@@ -3,7 +3,7 @@ the reference."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import subprocess
 import sys
@@ -18,18 +18,12 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 @pytest.fixture(scope="module")
 def table() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "dirichlet_table", BENCHMARKS / "dirichlet_table.py"
-    )
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("benchmarks.studies.dirichlet_table")
 
 
 @pytest.mark.parametrize(
     ("script", "keys"),
-    [("dirichlet_table", {"known", "few_shot"}), ("permutation_speed", {"rows"})],
+    [("studies/dirichlet_table", {"known", "few_shot"}), ("speed/permutation_speed", {"rows"})],
 )
 def test_the_scripts_run_and_speak_json(script: str, keys: set[str]) -> None:
     command = [sys.executable, str(BENCHMARKS / f"{script}.py"), "--smoke", "--json"]

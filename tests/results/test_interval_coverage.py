@@ -3,8 +3,7 @@ not."""
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
+import importlib
 from types import ModuleType
 
 import pytest
@@ -12,12 +11,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "interval_coverage.py"
-    spec = importlib.util.spec_from_file_location("interval_coverage", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("benchmarks.proofs.interval_coverage")
 
 
 def test_five_normal_seeds_are_covered_by_t_and_not_by_percentiles(benchmark: ModuleType) -> None:

@@ -1,5 +1,6 @@
-"""Two nodes on one machine, one killed while a population trains (benchmarks/node_loss.py, in a
-process of its own)."""
+"""Two nodes on one machine, one killed while a population trains.
+
+That is benchmarks/proofs/node_loss.py, in a process of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ import pytest
 # Ray starts slowly on a busy machine
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "node_loss.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "proofs" / "node_loss.py"
 
 
 def loss_of(what: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def test_runs_validate_unless_told_otherwise() -> None:
 
 @pytest.mark.slow  # two algorithms, and Ray
 def test_the_overhead_is_printed_side_by_side() -> None:
-    script = Path(__file__).parents[2] / "benchmarks" / "validation_overhead.py"
+    script = Path(__file__).parents[2] / "benchmarks" / "speed" / "validation_overhead.py"
     command = [sys.executable, str(script), "--smoke", "--json", "--worlds", "ants-v0"]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240)
     [row] = json.loads(result.stdout.splitlines()[-1])["rows"]

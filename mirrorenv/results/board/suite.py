@@ -11,7 +11,7 @@ A suite file::
     [[rows]]
     row = "orbit-identity"
     world = "mirrorenv/identity-v0"
-    runner = "orbit"               # which function of benchmarks/suite_*.py makes it
+    runner = "orbit"               # which function of benchmarks/suites/suite_*.py makes it
     seeds = 24                     # 0, 1, ..., 23
     first_seed = 0                 # seeds nobody looked at start elsewhere
     together = true                # all seeds in one folder, one call

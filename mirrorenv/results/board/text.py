@@ -29,7 +29,7 @@ READ = (
     "hold "
     "the truth in 95 % of experiments where seeds are normal; where they are skewed or some fail, "
     "in 82 % at five "
-    "seeds and in 84 to 95 % at ten (benchmarks/interval_coverage.py)."
+    "seeds and in 84 to 95 % at ten (benchmarks/proofs/interval_coverage.py)."
 )
 
 

@@ -2,9 +2,9 @@
 profiles, tied ranks.
 
 The seed is the unit everywhere. Percentile bootstraps cover too seldom at 5 to 10 seeds
-(`benchmarks/interval_coverage.py`), so the intervals here are studentised or exact; the point
-estimates are those of Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical
-Precipice" (NeurIPS 2021).
+(`benchmarks/proofs/interval_coverage.py`), so the intervals here are studentised or exact; the
+point estimates are those of Agarwal et al., "Deep Reinforcement Learning at the Edge of the
+Statistical Precipice" (NeurIPS 2021).
 
 Shape legend: S runs of one condition, R runs of the other, P thresholds.
 """

@@ -1,0 +1,188 @@
+"""Conditions x seeds of training runs through the public command, resumable, and their table.
+
+Not a benchmark itself: the suites beside it import it. A run that is finished is not run again; a
+run that was cut short starts over. Every run is a folder that `mirrorenv report` turns into a page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mirrorenv.mirror import bootstrap_t_interval, t_interval
+from mirrorenv.results import RunFolder, atomic_write_text
+
+Row = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def arguments(
+    description: str,
+    *,
+    seeds: int,
+    out: str,
+    add: Callable[[argparse.ArgumentParser], object] | None = None,
+) -> argparse.Namespace:
+    """The options all suites share, and those that `add` gives the parser."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=seeds,
+        help=f"how many seeds of every condition (default {seeds})",
+    )
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of them (default 0)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs") / out, help="folder of the run folders"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="runs at a time; each takes about one core"
+    )
+    parser.add_argument("--only", default="", help="only conditions whose name contains this")
+    parser.add_argument(
+        "--smoke", action="store_true", help="a few iterations of one seed: does it work at all?"
+    )
+    parser.add_argument("--table", action="store_true", help="run nothing; print what is there")
+    parser.add_argument("--json", type=Path, help="also write the table here")
+    if add is not None:
+        add(parser)
+    return parser.parse_args()
+
+
+def run_grid(
+    conditions: Mapping[str, Sequence[str]], options: argparse.Namespace, smoke: Sequence[str]
+) -> dict[str, list[Path]]:
+    """Train every condition with every seed.
+
+    Args:
+        conditions: name -> arguments of `mirrorenv train`, world first.
+        options: from `arguments`.
+        smoke: further arguments of a smoke run.
+
+    Returns:
+        finished run folders by condition, in order of seeds.
+    """
+    chosen = {name: list(args) for name, args in conditions.items() if options.only in name}
+    seeds = range(options.first_seed, options.first_seed + (1 if options.smoke else options.seeds))
+    out = options.out / "smoke" if options.smoke else options.out
+    # Seeds outside, conditions inside: whatever is there when time runs out is balanced.
+    jobs = [(name, args, seed) for seed in seeds for name, args in chosen.items()]
+    if not options.table:
+        begun = time.monotonic()
+        done = 0
+
+        def work(job: tuple[str, list[str], int]) -> None:
+            nonlocal done
+            name, args, seed = job
+            _train(
+                out / name / f"seed{seed}",
+                [*args, *(smoke if options.smoke else ()), "--set", f"seed={seed}"],
+            )
+            done += 1
+            minutes = (time.monotonic() - begun) / 60
+            print(
+                f"{done}/{len(jobs)} runs, {minutes:.1f} min: {name} seed {seed}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+        with ThreadPoolExecutor(max(1, options.jobs)) as pool:
+            list(pool.map(work, jobs))
+    return {
+        name: [p for seed in seeds if _finished(p := out / name / f"seed{seed}")] for name in chosen
+    }
+
+
+def _finished(path: Path) -> bool:
+    return (path / "run.json").is_file() and RunFolder.open(path).status == "finished"
+
+
+def _train(path: Path, args: Sequence[str]) -> None:
+    if _finished(path):
+        return
+    command = [
+        sys.executable,
+        "-m",
+        "mirrorenv",
+        "train",
+        *args,
+        "--run",
+        str(path),
+        "--overwrite",
+        "--quiet",
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode or not _finished(path):
+        raise SystemExit(f"{' '.join(command)}\nfailed:\n{result.stderr[-3000:]}")
+
+
+def rows_of(path: Path) -> list[Row]:
+    """Every evaluation of a run."""
+    return RunFolder.open(path).evaluations()
+
+
+def figure(row: Row, key: str) -> float:
+    """A figure of an evaluation by dotted key; NaN if it is undefined."""
+    found: Any = row
+    for part in key.split("."):
+        found = (found or {}).get(part)
+    if isinstance(found, Mapping):
+        found = found.get("value")
+    return float("nan") if found is None else float(found)
+
+
+def interval(values: Sequence[float]) -> str:
+    """Mean and t interval over seeds."""
+    if len(values) < 2:
+        return ", ".join(f"{value:.3f}" for value in values) or "-"
+    estimate = t_interval(values)
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
+def summary(values: Sequence[float]) -> Row:
+    """For the JSON: the values by seed, and t and bootstrap-t intervals of their mean."""
+    row: Row = {"values": [round(value, 5) for value in values]}
+    if len(values) > 1:
+        row["t"] = t_interval(values).to_dict()
+        if len(set(values)) > 1:
+            row["bootstrap_t"] = bootstrap_t_interval(values, np.random.default_rng(0)).to_dict()
+    return row
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Print and return a Markdown table."""
+    widths = [max(len(str(row[i])) for row in [columns, *rows]) for i in range(len(columns))]
+    lines = [
+        " | ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    head = " | ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True))
+    table = "\n".join(
+        [
+            f"| {head} |",
+            "|" + "|".join("-" * (w + 2) for w in widths) + "|",
+            *(f"| {x} |" for x in lines),
+        ]
+    )
+    print(f"\n{title}\n\n{table}\n")
+    return table
+
+
+def save(options: argparse.Namespace, content: Row) -> None:
+    """Write the JSON result, if asked for."""
+    if options.json:
+        atomic_write_text(options.json, json.dumps(content, indent=1) + "\n")
+
+
+Metric = Callable[[list[Row]], float]
