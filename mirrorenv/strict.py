@@ -8,12 +8,13 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from mirrorenv.errors import ConfigError
 
@@ -27,6 +28,19 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Settings by the name they had once, and today's. Under the old one they are refused, with the
+    new one named."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, values: Any) -> Any:
+        for old, new in cls.renamed.items():
+            if isinstance(values, Mapping) and old in values:
+                raise PydanticCustomError(
+                    "renamed", "'{old}' is called '{new}' now", {"old": old, "new": new}
+                )
+        return values
 
     @classmethod
     def checked(cls, values: Mapping[str, Any], place: str = "") -> Self:
@@ -63,7 +77,11 @@ def first_problem(error: ValidationError) -> str:
 
 
 def gather(
-    files: Iterable[str | Path], overrides: Iterable[str], given: Mapping[str, Any], example: str
+    files: Iterable[str | Path],
+    overrides: Iterable[str],
+    given: Mapping[str, Any],
+    example: str,
+    as_read: Callable[[Path, dict[str, Any]], dict[str, Any]] = lambda path, values: values,
 ) -> dict[str, Any]:
     """One nested mapping: files in order, then what is given, then ``a.b=c`` overrides; what comes
     later wins.
@@ -73,13 +91,15 @@ def gather(
         overrides: strings such as ``"mirror.weight=0.5"``; values are read as YAML.
         given: nested values, from Python or from other options.
         example: an override that works, for messages.
+        as_read: what to make of a file's values, given its path; for files that older versions
+            wrote.
 
     Raises:
         ConfigError: for a file or an override that cannot be read.
     """
     values: dict[str, Any] = {}
     for file in files:
-        _merge(values, _read(Path(file)))
+        _merge(values, as_read(Path(file), _read(Path(file))))
     _merge(values, given)
     for override in overrides:
         _merge(values, _override(override, example))
@@ -131,6 +151,9 @@ def _problem(model: type[BaseModel], problem: Any, place: str) -> str:
     """What is wrong with one setting, by its dotted name."""
     path = [str(part) for part in problem["loc"]]
     name = ".".join([place, *path] if place else path)
+    if problem["type"] == "renamed":
+        old, new = (".".join(filter(None, (name, problem["ctx"][key]))) for key in ("old", "new"))
+        return f"setting '{old}' is called '{new}' now: write that instead"
     if problem["type"] not in ("extra_forbidden", "invalid_key"):
         return f"setting '{name}' = {json.dumps(problem['input'], default=str)}: {problem['msg']}"
     known = _fields_at(model, path[:-1])

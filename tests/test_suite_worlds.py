@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mirrorenv.envs import make_batch
+from mirrorenv.population.migration import read_run
 from mirrorenv.population.objectives import REWARDS
 from mirrorenv.population.train_batch import check_reward
 from mirrorenv.results.board.board import collect, result_folders
@@ -44,7 +45,7 @@ def trained_rows(suite: Suite) -> list[SuiteRow]:
 
 
 def settings_of(row: SuiteRow) -> RunSettings:
-    return RunSettings.checked({**row.arguments["settings"], "world": row.world})
+    return RunSettings.checked(read_run({**row.arguments["settings"], "world": row.world}))
 
 
 @pytest.mark.parametrize("suite", SUITES.values(), ids=list(SUITES))

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         MirrorPPOConfig()
         .environment(options.world)
         .mirror(weight=1.0, credit="author")  # what recognition is worth, and who is paid for it
-        .population(weights="separate", trunk="mlp")  # N networks, stacked in one module
+        .population(weights="separate", actor="mlp")  # N networks, stacked in one module
         .learning(
             episodes_per_iteration=options.episodes, minibatch_episodes=min(64, options.episodes)
         )

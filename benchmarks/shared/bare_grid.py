@@ -22,6 +22,7 @@ from benchmarks.shared.grid import ROOT
 from mirrorenv.envs import make_batch
 from mirrorenv.population import Population, population_shape
 from mirrorenv.population.checkpoint import load_population, save_population
+from mirrorenv.population.migration import read_run
 from mirrorenv.rllib.settings import RunSettings, load_settings
 
 __all__ = ["run_bare", "trained"]
@@ -67,7 +68,7 @@ def run_bare(
 def trained(path: Path) -> tuple[Population, RunSettings]:
     """The population of a run and its settings."""
     population, about = load_population(path)
-    return population, RunSettings.checked(about)
+    return population, RunSettings.checked(read_run(about))
 
 
 def _finished(path: Path) -> bool:

@@ -49,7 +49,7 @@ def population_at_half(case: Case, seed: int) -> Population:
     """A population of untrained actors whose exact limit is half of log N on the pilot episodes."""
     shape = population_shape(make_batch(case.world, num_envs=1, **case.options))
     population = Population(
-        shape, PopulationSettings(trunk=case.trunk, hidden=32, initial_gain=1.0), seed=seed
+        shape, PopulationSettings(actor=case.trunk, hidden=32, initial_gain=1.0), seed=seed
     )
     weight = population.actor.policy.weight
     unit = weight.detach().clone()

@@ -57,7 +57,7 @@ def pacmen_case(seed: int, episodes: int) -> Recording:
     world = make_batch("mirrorenv/pacmen-v0", num_envs=episodes, horizon=25)
     shape = population_shape(world)
     population = Population(
-        shape, PopulationSettings(trunk="gru", hidden=32, initial_gain=1.3), seed=seed
+        shape, PopulationSettings(actor="gru", hidden=32, initial_gain=1.3), seed=seed
     )
     seeds = np.arange(episodes) + 1_000_000 * (seed + 1)
     record = play(world, population, seeds, torch.Generator().manual_seed(seed))

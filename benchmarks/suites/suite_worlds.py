@@ -21,6 +21,7 @@ from mirrorenv.envs import make_batch, play_episodes, spec
 from mirrorenv.envs.policies import UniformPolicy
 from mirrorenv.population.experience import world_seeds
 from mirrorenv.population.export import export_run
+from mirrorenv.population.migration import read_run
 from mirrorenv.results.board.suite import SuiteRow
 from mirrorenv.results.folders.schema import Entry, Figure, Reference, SuiteMark
 from mirrorenv.rllib.run import train
@@ -46,7 +47,11 @@ def trained(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path
     if mark.smoke:
         settings = _small(settings)
     run = RUNS / mark.name / ("smoke" if mark.smoke else "") / row.row / f"seed{seeds[0]}"
-    train(RunSettings.checked(settings), run, if_exists="overwrite" if mark.smoke else "resume")
+    train(
+        RunSettings.checked(read_run(settings)),
+        run,
+        if_exists="overwrite" if mark.smoke else "resume",
+    )
     export_run(
         run,
         folder,

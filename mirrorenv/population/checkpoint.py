@@ -11,7 +11,13 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from mirrorenv.errors import CheckpointError, MirrorError
+from mirrorenv.errors import CheckpointError, ConfigError, MirrorError
+from mirrorenv.population.migration import (
+    VERSION,
+    present_weight,
+    read_population,
+    read_shape,
+)
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 from mirrorenv.results import (
@@ -41,6 +47,7 @@ def save_population(folder: Path, population: Population, run: dict[str, Any]) -
     }
     atomic_write_bytes(folder / _WEIGHTS, save(weights))
     config = {
+        "version": VERSION,
         "shape": population.shape.model_dump(),
         "population": population.settings.model_dump(),
         "run": run,
@@ -68,15 +75,16 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
         verify_manifest(folder)
         config = read_json(folder / _CONFIG)
         weights = {
-            _present(name): tensor
+            present_weight(name): tensor
             for name, tensor in load((folder / _WEIGHTS).read_bytes()).items()
         }
-        shape, settings = (
-            PopulationShape(**config["shape"]),
-            PopulationSettings(**config["population"]),
-        )
+        version = config.get("version", 1)
+        shape = PopulationShape(**read_shape(config["shape"], version))
+        settings = PopulationSettings(**read_population(config["population"], version))
         population = Population(shape, settings)
         population.load_state_dict(weights)
+    except ConfigError as error:  # of a later version, or of code that is not here
+        raise CheckpointError(f"the checkpoint {folder} cannot be used: {error}") from error
     except MirrorError as error:  # it says what to do
         raise CheckpointError(f"the checkpoint {folder} is damaged: {error}") from error
     except (SafetensorError, ValidationError, RuntimeError, KeyError, TypeError, OSError) as error:
@@ -85,15 +93,6 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
             "again"
         ) from error
     return population.eval(), config["run"]
-
-
-def _present(name: str) -> str:
-    """The name of a weight today: checkpoints of version 1 called actors planners and observers
-    heads."""
-    for old, new in (("planner.", "actor."), ("head.", "observers.")):
-        if name.startswith(old):
-            return new + name.removeprefix(old)
-    return name
 
 
 def world_of(about: dict[str, Any], named: str | None = None) -> tuple[str, dict[str, Any]]:

@@ -81,7 +81,7 @@ class CommonPolicy(nn.Module):
         super().__init__()
         self.desired = float(settings.diversity or 0.0)
         self.discrete = bool(shape.num_actions)
-        self.trunk = (StackedGRU if settings.trunk == "gru" else StackedMLP)(
+        self.trunk = (StackedGRU if settings.actor == "gru" else StackedMLP)(
             1, features, settings.hidden, generator
         )
         self.policy = StackedLinear(

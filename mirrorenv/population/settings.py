@@ -6,7 +6,8 @@ checked anywhere.
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -101,12 +102,15 @@ class ObserverSettings(StrictModel):
 class PopulationSettings(StrictModel):
     """Who acts and recognises."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"trunk": "actor"}
+
     weights: Literal["separate", "shared"] = "separate"
     """N networks stacked in one module, or one network that is told the agent's index."""
-    trunk: Literal["mlp", "gru"] = "mlp"
-    """Feed-forward or recurrent actor."""
+    actor: str = "mlp"
+    """The kind of agent: mlp (feed-forward networks), gru (recurrent ones), package.module:Encoder
+    (networks around your own nn.Module), or a name you registered."""
     hidden: int = Field(default=64, ge=1)
-    """Units per hidden layer of a actor."""
+    """Units per hidden layer of an actor."""
     initial_gain: float = Field(default=0.01, gt=0)
     """Gain of the last policy layer. At 0.01 nobody is identifiable at the start; at 1.0 untrained
     agents are."""

@@ -75,7 +75,7 @@ class MirrorPPOConfig(PPOConfig):
         return self
 
     def population(self, **settings: Any) -> Self:
-        """Set who acts and recognises: fields of `PopulationSettings` (weights, trunk, hidden,
+        """Set who acts and recognises: fields of `PopulationSettings` (weights, actor, hidden,
         observer, ...)."""
         self.population_settings = PopulationSettings.checked(
             {**self.population_settings.model_dump(), **settings}, "population"

@@ -9,6 +9,7 @@ from typing import Any
 
 from mirrorenv.errors import CheckpointError
 from mirrorenv.population.checkpoint import load_population, save_population
+from mirrorenv.population.migration import present_state
 from mirrorenv.population.population import Population
 from mirrorenv.results import RunFolder
 from mirrorenv.rllib.algorithm import MirrorPPO
@@ -86,7 +87,7 @@ def _read(folder: RunFolder, checkpoint: Path) -> tuple[ResumePoint, dict[str, A
         CheckpointError: if a byte or a row is missing.
     """
     population, _ = load_population(checkpoint)
-    state: dict[str, Any] = load_state(checkpoint / _STATE)
+    state: dict[str, Any] = present_state(load_state(checkpoint / _STATE))
     steps, done = state["mirror_counters"]["steps"], state["training_iteration"]
     logged = [row["iteration"] for row in folder.metrics() if row["env_steps"] <= steps]
     if logged != list(range(1, done + 1)):

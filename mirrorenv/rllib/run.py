@@ -23,6 +23,7 @@ from mirrorenv.mirror.ideal import NOT_EXCHANGEABLE
 from mirrorenv.population.checkpoint import clone
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import population_shape
+from mirrorenv.population.migration import VERSION, read_run
 from mirrorenv.population.neighbourhood import check_lineup_size, settle_neighbours
 from mirrorenv.population.population import Population
 from mirrorenv.population.train_batch import check_reward
@@ -141,10 +142,11 @@ def train(
     progress = progress or Progress()
     folder = RunFolder.create(
         path,
-        settings.model_dump(mode="json"),
+        {"version": VERSION, **settings.model_dump(mode="json")},
         settings.seed,
         device=_device(settings),
         if_exists=if_exists,
+        present=lambda recorded: {"version": VERSION, **read_run(recorded)},
     )
     if folder.status == "finished":
         return folder

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from mirrorenv.errors import ConfigError
+from mirrorenv.population.migration import is_recorded, read_run
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
 from mirrorenv.strict import StrictModel, gather
 
@@ -85,7 +86,12 @@ def load_settings(
             a wrong value.
     """
     given = {} if world is None else {"world": world}
-    values = gather(files, overrides, given, example="mirror.weight=0.5")
+    values = gather(files, overrides, given, example="mirror.weight=0.5", as_read=_as_read)
     if "world" not in values:
         raise ConfigError("no world given: name one, for example mirrorenv train mirrorenv/ants-v0")
     return RunSettings.checked(values)
+
+
+def _as_read(path: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """Settings that a run wrote, of any version, by today's names; a person's file as it is."""
+    return read_run(values) if is_recorded(path, values) else values

@@ -44,7 +44,7 @@ def population(
     """A population with 8 units a layer whose policies differ (gain 1)."""
     reader = ObserverSettings(head=head, trunk=reads, hidden=8, **observer)
     settings = PopulationSettings(
-        trunk=trunk, weights=weights, hidden=8, initial_gain=gain, observer=reader
+        actor=trunk, weights=weights, hidden=8, initial_gain=gain, observer=reader
     )
     return Population(shape, settings, seed)
 

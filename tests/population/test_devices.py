@@ -25,7 +25,7 @@ def test_an_update_makes_no_tensor_on_the_cpu(
     weights: str, trunk: str, head: str, reads_with: str
 ) -> None:
     settings = PopulationSettings(
-        weights=weights, trunk=trunk, observer={"head": head, "trunk": reads_with}
+        weights=weights, actor=trunk, observer={"head": head, "trunk": reads_with}
     )  # type: ignore[arg-type]
     population = Population(SHAPE, settings).to("meta")
 

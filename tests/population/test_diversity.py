@@ -24,7 +24,7 @@ KINDS = list(itertools.product((DISCRETE, CONTINUOUS), ("mlp", "gru")))
 def population(
     shape: PopulationShape, trunk: str, desired: float | None, seed: int = 0
 ) -> Population:
-    settings = PopulationSettings(trunk=trunk, hidden=8, initial_gain=1.0, diversity=desired)  # type: ignore[arg-type]
+    settings = PopulationSettings(actor=trunk, hidden=8, initial_gain=1.0, diversity=desired)
     return Population(shape, settings, seed)
 
 

@@ -47,7 +47,7 @@ class Countdown(ArrayWorld):
 
 def ready(world: ArrayWorld, trunk: str = "gru", seed: int = 0) -> Population:
     return Population(
-        population_shape(world), PopulationSettings(trunk=trunk, initial_gain=1.0), seed
+        population_shape(world), PopulationSettings(actor=trunk, initial_gain=1.0), seed
     )
 
 

@@ -21,7 +21,7 @@ AGENTS = 4
 def limit(trunk: str, weights: str, gain: float, episodes: int = 48) -> tuple[Estimate, Estimate]:
     """Information in nats and top-1 of the exact limit on an untrained population in Pac-Men."""
     world = make_batch("mirrorenv/pacmen-v0", num_envs=episodes)
-    settings = PopulationSettings(trunk=trunk, weights=weights, initial_gain=gain)
+    settings = PopulationSettings(actor=trunk, weights=weights, initial_gain=gain)
     untrained = Population(population_shape(world), settings, seed=1)
     record = play(world, untrained, np.arange(episodes), torch.Generator().manual_seed(2))
     with torch.no_grad():

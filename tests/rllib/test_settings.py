@@ -121,3 +121,13 @@ def test_resolved_settings_survive_json(weight: float, seed: int, credit: str) -
         world="mirrorenv/ants-v0", seed=seed, mirror={"weight": weight, "credit": credit}
     )  # type: ignore[arg-type]
     assert RunSettings(**settings.model_dump(mode="json")) == settings
+
+
+def test_the_configuration_of_an_old_run_is_read_and_a_typed_file_is_not(tmp_path: Path) -> None:
+    old = '{"world": "mirrorenv/ants-v0", "population": {"trunk": "gru"}}'
+    for name in ("config.json", "mine.json"):
+        (tmp_path / name).write_text(old, "utf-8")
+    (tmp_path / "run.json").write_text("{}", "utf-8")
+    assert load_settings(files=[tmp_path / "config.json"]).population.actor == "gru"
+    with pytest.raises(ConfigError, match=r"'population\.trunk' is called 'population\.actor' now"):
+        load_settings(files=[tmp_path / "mine.json"])

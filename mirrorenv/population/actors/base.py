@@ -168,6 +168,6 @@ def build_actor(
     Raises:
         UnknownNameError: if no actor of that name is registered.
     """
-    if settings.trunk not in ACTORS:
-        raise unknown_name("actor", settings.trunk, ACTORS)
-    return ACTORS[settings.trunk](shape, settings, generator)
+    if settings.actor not in ACTORS:
+        raise unknown_name("actor", settings.actor, ACTORS)
+    return ACTORS[settings.actor](shape, settings, generator)

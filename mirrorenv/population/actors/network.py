@@ -43,7 +43,7 @@ class NetworkActor(Actor):
         self.id_after_trunk = self.shared and settings.observer.trunk != "separate"
         self.id_before_trunk = self.shared and not self.id_after_trunk
         features = shape.observation_size + agents * self.id_before_trunk
-        trunk = StackedGRU if settings.trunk == "gru" else StackedMLP
+        trunk = StackedGRU if settings.actor == "gru" else StackedMLP
         self.trunk = trunk(self.stack, max(features, 1), settings.hidden, generator)
         width = settings.hidden + agents * self.id_after_trunk
         self.policy = StackedLinear(

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,6 +108,7 @@ class RunFolder:
         device: str = "cpu",
         if_exists: IfExists = "refuse",
         may_differ: Iterable[str] = (),
+        present: Callable[[dict[str, Any]], dict[str, Any]] = dict,
     ) -> RunFolder:
         """Start a run, or go on with one.
 
@@ -121,6 +122,8 @@ class RunFolder:
                 old run's files (and no others).
             may_differ: dotted configuration keys that a resumed run may change, e.g.
                 ``"total_steps"``.
+            present: what a recorded configuration is called today, where an older version wrote it;
+                applied before it is compared.
 
         Raises:
             RunFolderError: if the folder holds another run (the message names the first differing
@@ -130,9 +133,9 @@ class RunFolder:
         wanted = to_json(config, "config")
         if (path / RUN).exists():
             if if_exists == "resume":
-                return cls._resume(path, wanted, seed, may_differ)
+                return cls._resume(path, wanted, seed, may_differ, present)
             if if_exists == "refuse":
-                raise RunFolderError(_refusal(path, wanted, seed))
+                raise RunFolderError(_refusal(path, wanted, seed, present))
             _remove_run(path)
         elif path.exists() and not _only_begun(path, wanted):
             raise RunFolderError(
@@ -180,9 +183,15 @@ class RunFolder:
 
     @classmethod
     def _resume(
-        cls, path: Path, wanted: dict[str, Any], seed: int, may_differ: Iterable[str]
+        cls,
+        path: Path,
+        wanted: dict[str, Any],
+        seed: int,
+        may_differ: Iterable[str],
+        present: Callable[[dict[str, Any]], dict[str, Any]],
     ) -> RunFolder:
         run = cls.open(path)
+        run.config = present(run.config)
         difference = _run_difference(run, wanted, seed, may_differ)
         if difference is not None:
             key, before, after = difference
@@ -369,9 +378,16 @@ def _run_difference(
     return first_difference(run.config, wanted, may_differ)
 
 
-def _refusal(path: Path, wanted: Mapping[str, Any], seed: int) -> str:
+def _refusal(
+    path: Path,
+    wanted: Mapping[str, Any],
+    seed: int,
+    present: Callable[[dict[str, Any]], dict[str, Any]],
+) -> str:
     """Why a folder that already holds a run is refused, and what to do instead."""
-    difference = _run_difference(RunFolder.open(path), wanted, seed, ())
+    run = RunFolder.open(path)
+    run.config = present(run.config)
+    difference = _run_difference(run, wanted, seed, ())
     if difference is None:
         return f"{path} already holds this run; resume it, overwrite it, or choose another folder"
     key, before, after = difference

@@ -136,7 +136,7 @@ _MIRROR_PLACE = {  # stock name -> where MirrorPPO has it
     "num_epochs": "learning.epochs",
     "minibatch_size": "learning.minibatch_episodes",
     "train_batch_size_per_learner": "learning.episodes_per_iteration",
-    "model_config": "population.hidden and population.trunk",
+    "model_config": "population.hidden and population.actor",
     "policies": "population.weights",
 }
 

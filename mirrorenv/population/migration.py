@@ -1,0 +1,141 @@
+"""What older versions have written, read as today's: settings, shapes and names of weights.
+
+This is the one place that knows old names. Whatever is recorded carries a ``version``; what has
+none is of version 1. A step for each version turns it into the next one's, and leaves alone what is
+that way already. What a user types is never migrated: an old name there is refused with the new one
+named (`StrictModel.renamed`).
+
+A recorded configuration that does not name a setting means what that setting's absence meant when
+it was written. So a new setting may only be added with a default that is the old behaviour, and a
+configuration that names no kind of update means the plain path (proximal policy optimisation by
+Adam over whole episodes, nothing recompiled, no other arithmetic), for ever: recorded runs retrain
+to the same bytes.
+
+Version 2 calls ``population.trunk`` ``population.actor``, the weights ``planner.`` and ``head.``
+``actor.`` and ``observers.``, and the optimiser ``planner`` ``actor``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mirrorenv.errors import ConfigError
+
+__all__ = [
+    "VERSION",
+    "is_recorded",
+    "present_state",
+    "present_weight",
+    "read_population",
+    "read_run",
+    "read_shape",
+]
+
+VERSION = 2
+"""Of what is written today."""
+
+Plain = dict[str, Any]
+
+
+def read_run(recorded: Mapping[str, Any]) -> Plain:
+    """The settings of a run (``config.json`` of its folder, or a row of a suite) by today's names.
+
+    Args:
+        recorded: what was written, with its ``version`` if it has one.
+
+    Raises:
+        ConfigError: if a later version wrote it.
+    """
+    settings = dict(recorded)
+    version = _checked_version(settings.pop("version", 1))
+    if isinstance(settings.get("population"), Mapping):
+        settings["population"] = _through(_POPULATION, settings["population"], version)
+    return settings
+
+
+def read_population(recorded: Mapping[str, Any], version: Any = 1) -> Plain:
+    """Settings of a population by today's names; arguments as `read_run`."""
+    return _through(_POPULATION, recorded, _checked_version(version))
+
+
+def read_shape(recorded: Mapping[str, Any], version: Any = 1) -> Plain:
+    """A population's shape by today's names; arguments as `read_run`."""
+    return _through(_SHAPE, recorded, _checked_version(version))
+
+
+def present_weight(name: str) -> str:
+    """The name that a recorded weight has today; today's names stay as they are."""
+    for old, new in (("planner.", "actor."), ("head.", "observers.")):
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
+
+
+def present_state(state: Any) -> Any:
+    """RLlib's state of a run, a tree of plain containers, with today's names of weights and
+    optimisers."""
+    if isinstance(state, dict):
+        return {_present_key(key): present_state(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [present_state(value) for value in state]
+    if isinstance(state, tuple):
+        return tuple(present_state(value) for value in state)
+    return state
+
+
+def is_recorded(path: Path, values: Mapping[str, Any]) -> bool:
+    """Whether a file of settings was written by a run and not by a person: it says its version, or
+    is the ``config.json`` of a run folder."""
+    return "version" in values or (
+        path.name == "config.json" and path.with_name("run.json").is_file()
+    )
+
+
+# -- steps: each turns its version into the next one's -----------------------------------------
+
+
+def _population_from_1(settings: Plain) -> Plain:
+    if "trunk" in settings:
+        settings.setdefault("actor", settings.pop("trunk"))
+    return settings
+
+
+Step = Callable[[Plain], Plain]
+_POPULATION: dict[int, Step] = {1: _population_from_1}
+_SHAPE: dict[int, Step] = {}
+
+
+def _through(steps: Mapping[int, Step], recorded: Mapping[str, Any], version: int) -> Plain:
+    settings = dict(recorded)
+    for before in range(version, VERSION):
+        if before in steps:
+            settings = steps[before](settings)
+    return settings
+
+
+def _checked_version(version: Any) -> int:
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= VERSION:
+        raise ConfigError(
+            f"settings of version {version!r} were written by a later mirrorenv: this one reads "
+            f"versions 1 to {VERSION}; install a newer one"
+        )
+    return version
+
+
+# parts of keys in RLlib's state: weights by dotted name, optimisers and their metrics by theirs
+_OLD_KEYS = {
+    "population.planner.": "population.actor.",
+    "population.head.": "population.observers.",
+    "default_policy_planner": "default_policy_actor",
+    "default_policy--planner_": "default_policy--actor_",
+}
+
+
+def _present_key(key: Any) -> Any:
+    if isinstance(key, str):
+        for old, new in _OLD_KEYS.items():
+            if key.startswith(old):
+                return new + key.removeprefix(old)
+    return key
