@@ -177,6 +177,10 @@ class ClockedWorld(ArrayWorld):
     """
 
     agent_name: ClassVar[str] = "agent"
+    # Names of the (B, N, ...) arrays in which agents differ: to permute these is to relabel the
+    # agents, to make them equal is to make all alike. None: agents also differ in what chance
+    # does to them (each draws for itself), so that this holds in distribution only.
+    agent_state: ClassVar[tuple[str, ...] | None] = None
     # a game of fixed length is terminated
     clock_end: ClassVar[Literal["truncated", "terminated"]] = "truncated"
 

@@ -1,7 +1,7 @@
 """Whole episodes recorded once: a world that changes must get a new version, or a reason to rewrite
 its record.
 
-    python -m tests.envs.test_golden_playthroughs  # writes the records anew
+    python -m tests.envs.test_golden_playthroughs [NAME ...]  # writes records: of all, or of these
 
 The digest is taken over rounded numbers, so that it does not depend on the last bits of a
 platform's arithmetic.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,14 @@ def path_of(case: Case) -> Path:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_recorded_episode_is_played_again(case):
     if not case.id.startswith("mirrorenv/"):
-        pytest.skip("a world of somebody else's")
-    recorded = json.loads(path_of(case).read_text())
+        pytest.skip("a world of another package")
+    path = path_of(case)
+    if not path.is_file():
+        pytest.fail(
+            f"{case.id} has no recorded episode yet. Once it is right, record it: "
+            f"python -m tests.envs.test_golden_playthroughs {path.stem}"
+        )
+    recorded = json.loads(path.read_text())
     now = playthrough(case)
     assert now["returns"] == pytest.approx(np.array(recorded.pop("returns")), abs=1e-3)
     assert {name: value for name, value in now.items() if name != "returns"} == recorded
@@ -72,5 +79,9 @@ def test_every_record_belongs_to_a_world():
 
 if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
-    for known in CASES:
-        path_of(known).write_text(json.dumps(playthrough(known), indent=1) + "\n")
+    asked = set(sys.argv[1:])
+    ours = {path_of(case).stem: case for case in CASES if case.id.startswith("mirrorenv/")}
+    if unknown := asked - ours.keys():
+        sys.exit(f"no such record: {', '.join(sorted(unknown))}. Known: {', '.join(ours)}")
+    for stem in asked or ours:
+        path_of(ours[stem]).write_text(json.dumps(playthrough(ours[stem]), indent=1) + "\n")

@@ -13,6 +13,7 @@ from pettingzoo.utils.conversions import parallel_to_aec
 import mirrorenv
 from mirrorenv.envs.adapters.pettingzoo_face import PettingZooFace
 from mirrorenv.envs.base import ArrayWorld, Step
+from mirrorenv.envs.worlds.ants import Ants
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
 from tests.envs.world_cases import CASES, play, uniform_actions
 
@@ -90,12 +91,18 @@ def test_rendering_is_a_picture_if_asked_for_and_else_nothing(case):
     assert later.shape == first.shape and (later != first).any()
 
 
+class Stateless(Ants):
+    """A world that does not say what its state is."""
+
+    state = ArrayWorld.state
+
+
 def test_state_is_the_worlds_state():
     env = mirrorenv.make("mirrorenv/pacmen-v0")
     env.reset(seed=4)
     np.testing.assert_array_equal(env.state(), env.world.state()[0])
-    with pytest.raises(NotImplementedError):
-        mirrorenv.make("mirrorenv/identity-v0").state()
+    with pytest.raises(NotImplementedError, match="Stateless offers no global state"):
+        PettingZooFace(Stateless(num_envs=1)).state()
 
 
 def test_actions_must_come_from_exactly_the_living():

@@ -7,12 +7,12 @@ import pytest
 
 import mirrorenv
 from mirrorenv.envs.drawing.canvas import Canvas, agent_colour, spread
+from tests.envs.world_cases import permute_agents, uniform_actions
 
 SPATIAL = [
-    "mirrorenv/ants-v0",
-    "mirrorenv/pacmen-v0",
-    "mirrorenv/dispersion-v0",
-    "mirrorenv/turn-v0",
+    id
+    for id, spec in mirrorenv.registry().items()
+    if spec.kind == "array" and "rgb_array" in getattr(spec.load(), "render_modes", ())
 ]
 
 
@@ -20,10 +20,7 @@ SPATIAL = [
 def test_every_agent_appears_in_its_colour_even_where_all_are_in_one_place(id):
     world = mirrorenv.make_batch(id, 2)
     world.reset([1, 2])
-    if id.endswith("pacmen-v0"):
-        world.positions[1] = world.map.centre[4]
-    if id.endswith("turn-v0"):
-        world.places[1] = 2
+    permute_agents(world, np.zeros(world.num_agents, np.int64))
     picture = world.render(1)
     for agent in range(world.num_agents):
         assert (picture == agent_colour(agent)).all(axis=2).sum() > 20
@@ -31,14 +28,16 @@ def test_every_agent_appears_in_its_colour_even_where_all_are_in_one_place(id):
 
 @pytest.mark.parametrize("id", SPATIAL)
 def test_a_picture_is_of_one_row_and_changes_nothing(id):
-    world = mirrorenv.make_batch(id, 2, **({"start": "random"} if "ants" in id else {}))
+    world, alone = mirrorenv.make_batch(id, 2), mirrorenv.make_batch(id, 1)
     world.reset([1, 2])
+    alone.reset([2])
+    for actions in uniform_actions(world, 5):
+        world.step(actions)
+        alone.step(actions[1:])
     first = world.render(0)
     assert first.dtype == np.uint8 and first.ndim == 3 and first.shape[2] == 3
     assert (first != world.render(1)).any()
     np.testing.assert_array_equal(first, world.render(0))
-    alone = mirrorenv.make_batch(id, 1, **({"start": "random"} if "ants" in id else {}))
-    alone.reset([2])
     np.testing.assert_array_equal(alone.render(), world.render(1))
 
 

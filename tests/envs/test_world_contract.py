@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 import mirrorenv
 from mirrorenv.errors import MirrorError, ShapeError, WorldError
-from tests.envs.world_cases import CASES, Case, assert_same, has_chance, play, uniform_actions
+from tests.envs.world_cases import (
+    CASES,
+    Case,
+    assert_same,
+    has_chance,
+    permute_agents,
+    play,
+    uniform_actions,
+)
 
 all_worlds = pytest.mark.parametrize("case", CASES, ids=str)
 SEEDS = np.array([3, 14, 15, 92, 65])
@@ -143,38 +151,43 @@ def test_a_pickled_world_goes_on_where_it_was(case):
 
 
 @all_worlds
-def test_state_if_offered_has_one_row_per_copy_and_follows_the_seed(case):
-    world = case.batch(len(SEEDS))
+def test_the_state_has_one_row_per_copy_and_follows_seed_and_actions(case):
+    world, alone = case.batch(len(SEEDS)), case.batch(1)
     world.reset(SEEDS)
-    try:
-        state = world.state()
-    except NotImplementedError as error:
-        assert type(world).__name__ in str(error)
-        return
-    assert state.shape[0] == len(SEEDS) and state.dtype == np.float32 and np.isfinite(state).all()
-    alone = case.batch(1)
     alone.reset(SEEDS[2:3])
-    np.testing.assert_array_equal(alone.state()[0], state[2])
+    width = world.state().shape[1]
+    assert width >= 1
+    for actions in uniform_actions(world, world.horizon):
+        state = world.state()
+        assert state.shape == (len(SEEDS), width) and state.dtype == np.float32
+        assert np.isfinite(state).all()
+        np.testing.assert_array_equal(alone.state()[0], state[2])
+        world.step(actions)
+        alone.step(actions[2:3])
+        if not world.finished[2]:
+            assert (world.state()[2] != state[2]).any()  # time passes, if nothing else
 
 
-STATE_BY_AGENT = {"Ants": "cells", "Pacmen": "positions", "Dispersion": "places"}
-# exchangeable in law, but its draws belong to slots: tested where its states are
-DRAWN_BY_AGENT = {"Dirichlet"}
+@all_worlds
+def test_a_state_belongs_to_the_caller(case):
+    world = case.batch(2)
+    first = world.reset([1, 2]).copy()
+    before = world.state().copy()
+    world.state()[:] = 7
+    np.testing.assert_array_equal(world.state(), before)
+    np.testing.assert_array_equal(world.reset([1, 2]), first)
 
 
 @all_worlds
 def test_relabelling_the_agents_relabels_everything(case):
     world = case.batch(len(SEEDS))
-    name = type(world).__name__
-    if not mirrorenv.spec(case.id).slot_exchangeable or name in DRAWN_BY_AGENT:
-        pytest.skip("not exchangeable draw by draw")
+    if not mirrorenv.spec(case.id).slot_exchangeable or world.agent_state is None:
+        pytest.skip("not exchangeable draw by draw; the audit tests it in distribution")
     order = np.random.default_rng(5).permutation(world.num_agents)
     actions = uniform_actions(world, world.horizon)
     plain = play(world, SEEDS, actions)
     world.reset(SEEDS)
-    if name in STATE_BY_AGENT:
-        start = getattr(world, STATE_BY_AGENT[name])
-        setattr(world, STATE_BY_AGENT[name], start[:, order].copy())
+    permute_agents(world, order)
     for t, joint in enumerate(actions):
         step = world.step(joint[:, order])
         np.testing.assert_array_equal(step.observations, plain.observations[t + 1][:, order])
@@ -186,15 +199,14 @@ def test_one_identical_action_for_all_from_one_place_keeps_all_alike(case):
     """No observation tells agents apart whose places are the same: nothing in a world may depend on
     the index."""
     world = case.batch(1)
-    if (
-        type(world).__name__ in ("Pacmen", "Dirichlet", "Turn")
-        or case.kwargs.get("start") == "random"
-    ):
-        pytest.skip("the start differs between agents")
-    actions = uniform_actions(world, world.horizon)[:, :, :1]
-    record = play(world, np.array([1]), np.repeat(actions, world.num_agents, axis=2))
-    assert (record.observations == record.observations[:, :, :1]).all()
-    assert (record.rewards == record.rewards[:, :, :1]).all()
+    if world.agent_state is None:
+        pytest.skip("chance differs between agents")
+    world.reset([1])
+    permute_agents(world, np.zeros(world.num_agents, np.int64))  # all where the first one is
+    for actions in uniform_actions(world, world.horizon)[:, :, :1]:
+        step = world.step(np.repeat(actions, world.num_agents, axis=1))
+        assert (step.observations == step.observations[:, :1]).all()
+        assert (step.rewards == step.rewards[:, :1]).all()
 
 
 @all_worlds

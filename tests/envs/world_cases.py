@@ -52,12 +52,18 @@ VARIANTS = [
 CASES = [
     Case(id, {}) for id, spec in mirrorenv.registry().items() if spec.kind == "array"
 ] + VARIANTS
-WITHOUT_CHANCE = {"ants-v0", "chain-v0", "conformity-v0", "identity-v0", "point-v0"}
-"""Worlds in which, as they are registered, the seed decides nothing."""
 
 
 def has_chance(case: Case) -> bool:
-    return case.id.split("/")[1] not in WITHOUT_CHANCE or "start" in case.kwargs
+    """Whether the seed decides anything: as the world says of itself, and in variants that start at
+    random."""
+    return not mirrorenv.spec(case.id).deterministic or "start" in case.kwargs
+
+
+def permute_agents(world: ArrayWorld, order: npt.NDArray[np.int64]) -> None:
+    """Let agent i stand where agent ``order[i]`` stands; the world has been reset."""
+    for name in world.agent_state or ():
+        setattr(world, name, getattr(world, name)[:, order].copy())
 
 
 class Record(NamedTuple):

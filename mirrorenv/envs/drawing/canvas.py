@@ -57,15 +57,16 @@ def spread(places: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         places: (N,) integers, equal where agents share a place.
 
     Returns:
-        (N, 2) x and y within the unit circle: zero for an agent alone, a regular polygon for
-        several.
+        (N, 2) x and y: zero for an agent alone, a regular polygon for several, of radius 1 for up
+        to five and wider for more.
     """
     shifts = np.zeros((len(places), 2))
     for place in np.unique(places):
         here = np.flatnonzero(places == place)
         if len(here) > 1:
             angle = 2 * np.pi * (np.arange(len(here)) + 0.5) / len(here) - np.pi / 2
-            shifts[here] = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+            radius = max(1.0, len(here) / 5)
+            shifts[here] = radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     return shifts
 
 

@@ -66,6 +66,7 @@ class Ants(ClockedWorld):
     """
 
     agent_name = "ant"
+    agent_state = ("cells",)
     render_modes: ClassVar[tuple[str, ...]] = ("rgb_array",)
     place_columns = (0,)
 

@@ -16,6 +16,7 @@ from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.policies import AlikePlayers
 from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
+from mirrorenv.mirror.arrays import AnyArray, Floats32
 
 __all__ = ["Chain"]
 
@@ -74,6 +75,7 @@ class Chain(ClockedWorld):
     """
 
     agent_name = "hand"
+    agent_state = ()
     clock_end: ClassVar[Literal["truncated", "terminated"]] = "terminated"
 
     def __init__(
@@ -159,6 +161,11 @@ class Chain(ClockedWorld):
     def _observe(self) -> Observations:
         whole = np.repeat(self.whole[:, None, None], self.num_agents, axis=1)  # (B, N, 1)
         return np.concatenate([self._time_left(), whole], axis=2).astype(np.float32)
+
+    def state(self) -> Floats32:
+        """(B, 2) float32: time left, and whether every job was done in the last step."""
+        parts: list[AnyArray] = [self._time_left()[:, 0], self.whole[:, None]]
+        return np.concatenate(parts, axis=1).astype(np.float32)
 
 
 class DividedPlayers:

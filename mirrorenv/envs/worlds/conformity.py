@@ -16,6 +16,7 @@ from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.policies import AlikePlayers, DifferentPlayers
 from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
+from mirrorenv.mirror.arrays import Floats32
 
 __all__ = ["Conformity"]
 
@@ -66,6 +67,7 @@ class Conformity(ClockedWorld):
     v0: first version.
     """
 
+    agent_state = ()
     clock_end: ClassVar[Literal["truncated", "terminated"]] = "terminated"
 
     def __init__(
@@ -113,6 +115,10 @@ class Conformity(ClockedWorld):
 
     def _observe(self) -> Observations:
         return self._time_left()
+
+    def state(self) -> Floats32:
+        """(B, 1) float32: time left; there is no other state."""
+        return self._time_left()[:, 0]
 
 
 PLAYERS = {"different": DifferentPlayers, "alike": AlikePlayers}

@@ -15,6 +15,7 @@ from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.random import BatchRandom, Seeds
 from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError, ShapeError
+from mirrorenv.mirror.arrays import Floats32
 
 __all__ = ["Dirichlet", "DirichletAgents"]
 
@@ -95,6 +96,11 @@ class Dirichlet(ClockedWorld):
 
     def _observe(self) -> Observations:
         return np.eye(self.num_states, dtype=np.float32)[self.states]
+
+    def state(self) -> Floats32:
+        """(B, N S + 1) float32: what each agent is shown, one-hot; time left."""
+        shown = self._observe().reshape(self.num_envs, -1)  # (B, N * S)
+        return np.concatenate([shown, self._time_left()[:, 0]], axis=1)
 
 
 class DirichletAgents:

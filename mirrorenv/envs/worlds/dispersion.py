@@ -72,6 +72,7 @@ class Dispersion(ClockedWorld):
     """
 
     agent_name = "point"
+    agent_state = ("places",)
     render_modes: ClassVar[tuple[str, ...]] = ("rgb_array",)
     place_columns = (0, 1)
 

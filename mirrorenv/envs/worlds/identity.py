@@ -16,6 +16,7 @@ from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.policies import AlikePlayers, DifferentPlayers
 from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
+from mirrorenv.mirror.arrays import Floats32
 
 __all__ = ["Identity"]
 
@@ -62,6 +63,7 @@ class Identity(ClockedWorld):
     v0: first version.
     """
 
+    agent_state = ()
     clock_end: ClassVar[Literal["truncated", "terminated"]] = "terminated"
 
     def __init__(
@@ -94,6 +96,10 @@ class Identity(ClockedWorld):
 
     def _observe(self) -> Observations:
         return np.zeros((self.num_envs, self.num_agents, 1), np.float32)
+
+    def state(self) -> Floats32:
+        """(B, 1) float32: 1 before the step and 0 after it; there is no other state."""
+        return self._time_left()[:, 0]
 
 
 PLAYERS = {"different": DifferentPlayers, "alike": AlikePlayers}

@@ -72,6 +72,7 @@ class Pacmen(ClockedWorld):
     """
 
     agent_name = "pacman"
+    agent_state = ("positions",)
     render_modes: ClassVar[tuple[str, ...]] = ("rgb_array",)
 
     def __init__(
