@@ -5,21 +5,6 @@ all players, readers and served requests of a process; what can be computed toge
 (:class:`Engine`).
 """
 
-from __future__ import annotations
+from mirrorenv.lazy import facade
 
-from mirrorenv.lazy import lazily
-
-_HOME = {
-    "Capabilities": "options",
-    "Engine": "engine",
-    "Generated": "asking",
-    "LanguageModel": "model",
-    "LocalOptions": "options",
-    "Request": "asking",
-    "engine_of": "engine",
-    "load_model": "weights",
-}
-
-__all__ = list(_HOME)
-
-__getattr__ = lazily(__name__, _HOME)
+__getattr__, __dir__, __all__ = facade(__name__, __file__)

@@ -87,7 +87,8 @@ def export_run(
         ConfigError: if observers are shown neighbourhoods, which no table holds yet.
         ResultError: if `out` cannot be written.
     """
-    source, folder = RunFolder.open(run), checkpoint_folder(run)
+    source = RunFolder.open(run)
+    folder = checkpoint_folder(Path(run))
     if source.status != "finished":
         raise ConfigError(
             f"{run} is {source.status}, not finished; the same 'mirrorenv train' command goes on "

@@ -6,29 +6,11 @@ Each player of a population prefers its own text to the texts of the others (DPO
 no torch; training needs the extra ``trl``.
 """
 
-from __future__ import annotations
+from mirrorenv.lazy import facade
 
-from mirrorenv.lazy import lazily
-
-_HOME = {
-    "PlayerSettings": "settings",
-    "PreferenceSettings": "settings",
-    "Text": "pairs",
-    "TopicSplit": "topics",
-    "Voices": "voices",
-    "generate": "writing",
-    "load_settings": "settings",
-    "read_pairs": "pairs",
-    "split_topics": "topics",
-    "train": "run",
-    "write_report": "report",
-}
-
-__all__ = list(_HOME)
-
-__getattr__ = lazily(
+__getattr__, __dir__, __all__ = facade(
     __name__,
-    _HOME,
+    __file__,
     needs={"torch": "trl", "transformers": "trl", "peft": "trl", "trl": "trl"},
     light=("settings", "pairs", "topics", "report"),
 )

@@ -62,7 +62,8 @@ def _names(mapping: Mapping[Any, Any]) -> list[str]:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    if type(one).__eq__ is object.__eq__:  # type: ignore[comparison-overlap]
+    compares: object = type(one).__eq__
+    if compares is object.__eq__:
         return True  # things without values, such as a generator: nothing to compare
     return bool(one == other)
 

@@ -1,0 +1,13 @@
+from mirrorenv.debate.cards import AgentCard as AgentCard
+from mirrorenv.debate.cards import load_card as load_card
+from mirrorenv.debate.env import DebateEnv as DebateEnv
+from mirrorenv.debate.players import make_player as make_player
+from mirrorenv.debate.rules import Debate as Debate
+from mirrorenv.debate.settings import DebateSettings as DebateSettings
+from mirrorenv.debate.settings import preset as preset
+from mirrorenv.debate.settings import presets as presets
+from mirrorenv.debate.topic_files import TopicPack as TopicPack
+from mirrorenv.debate.topic_files import load_topics as load_topics
+from mirrorenv.debate.topic_files import topic_packs as topic_packs
+from mirrorenv.debate.verdicts import Verdict as Verdict
+from mirrorenv.debate.views import View as View

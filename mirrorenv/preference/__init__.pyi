@@ -1,0 +1,11 @@
+from mirrorenv.preference.pairs import Text as Text
+from mirrorenv.preference.pairs import read_pairs as read_pairs
+from mirrorenv.preference.report import write_report as write_report
+from mirrorenv.preference.run import train as train
+from mirrorenv.preference.settings import PlayerSettings as PlayerSettings
+from mirrorenv.preference.settings import PreferenceSettings as PreferenceSettings
+from mirrorenv.preference.settings import load_settings as load_settings
+from mirrorenv.preference.topics import TopicSplit as TopicSplit
+from mirrorenv.preference.topics import split_topics as split_topics
+from mirrorenv.preference.voices import Voices as Voices
+from mirrorenv.preference.writing import generate as generate
