@@ -11,11 +11,11 @@ from mirrorenv import results as results
 from mirrorenv import rllib as rllib
 from mirrorenv import sb3 as sb3
 from mirrorenv import testing as testing
+from mirrorenv.envs import make as make
+from mirrorenv.envs import make_batch as make_batch
+from mirrorenv.envs import register as register
+from mirrorenv.envs import registry as registry
+from mirrorenv.envs import spec as spec
 from mirrorenv.envs.adapters.mirror_test import MirrorTest as MirrorTest
-from mirrorenv.envs.registry import make as make
-from mirrorenv.envs.registry import make_batch as make_batch
-from mirrorenv.envs.registry import register as register
-from mirrorenv.envs.registry import registry as registry
-from mirrorenv.envs.registry import spec as spec
 
 __version__: str
