@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.log import CallLog, Totals
@@ -29,13 +29,16 @@ __all__ = [
     "BudgetSpent",
     "CallFailed",
     "Caller",
-    "Outcome",
+    "TournamentOutcome",
     "play_game",
     "play_tournament",
     "recorded_game",
 ]
 
 Call = Callable[[AgentCard, View], Awaitable[Reply]]
+"""Answers a view as the player of a card."""
+
+T = TypeVar("T")
 
 
 class BudgetSpent(MirrorError):
@@ -97,12 +100,14 @@ class Caller:
     Args:
         log: of the tournament.
         game: number of the game.
-        shared: players, budget and what is in flight, shared by all games; None answers from the
+        session: players, budget and what is in flight, shared by all games; None answers from the
             log only.
     """
 
-    def __init__(self, log: CallLog, game: int, shared: Shared | None) -> None:
-        self.log, self.game, self.shared = log, game, shared
+    def __init__(self, log: CallLog, game: int, session: PlaySession | None) -> None:
+        self.log = log
+        self.game = game
+        self.session = session
         self.known = log.game(game)
 
     async def __call__(self, card: AgentCard, view: View) -> Reply:
@@ -118,28 +123,29 @@ class Caller:
                     "folder"
                 )
             return Reply.from_row(row["reply"])
-        if self.shared is None:
+        if self.session is None:
             raise NotRecorded(f"game {self.game} is not finished: {view.key} has not been played")
-        return await self.shared.ask(self.log, self.game, card, view, digest)
+        return await self.session.ask(self.log, self.game, card, view, digest)
 
 
 @dataclass
-class Shared:
-    """What all games have in common while they are played.
+class PlaySession:
+    """What all games share while they are played.
 
     Attributes:
         players: by name of the card.
         budget: what may be spent.
         in_flight: calls that have started and are not in the log yet.
+        on_call: called after each call that was logged.
     """
 
     players: Mapping[str, Player]
     budget: Budget
     in_flight: int = 0
-    made: Callable[[], None] = field(default=lambda: None)
+    on_call: Callable[[], None] = field(default=lambda: None)
 
     async def ask(self, log: CallLog, game: int, card: AgentCard, view: View, digest: str) -> Reply:
-        """Make a call and log it before anybody sees the answer."""
+        """Make a call, and log it before the answer is used."""
         self.budget.check(log.totals, self.in_flight)
         self.in_flight += 1
         began = time.monotonic()
@@ -153,19 +159,18 @@ class Shared:
                     {"kind": "failure", **common, "error": str(error), "attempts": error.attempts}
                 )
                 raise
-            seconds, cost = round(time.monotonic() - began, 3), cost_of(card, reply)
             row = {
                 "kind": "call",
                 **common,
                 "digest": digest,
-                "seconds": seconds,
-                "cost": cost,
+                "seconds": round(time.monotonic() - began, 3),
+                "cost": cost_of(card, reply),
                 "reply": reply.to_row(),
             }
             await log.append(row)
         finally:
             self.in_flight -= 1
-        self.made()
+        self.on_call()
         # exactly what a resumed run will read
         return Reply.from_row(json.loads(json.dumps(row["reply"])))
 
@@ -180,26 +185,34 @@ def cost_of(card: AgentCard, reply: Reply) -> float | None:
 async def play_game(tournament: Tournament, game: int, call: Call) -> Debate:
     """One whole game. All participants of a phase are asked at once.
 
+    Args:
+        tournament: whose game it is.
+        game: its number, from 0.
+        call: answers a view as the player of a card.
+
+    Returns:
+        the game, played to its end.
+
     Raises:
         BudgetSpent, CallFailed, RunFolderError: as the calls raise them, once all calls of the
             phase have ended.
     """
-    settings, seats = tournament.settings, tournament.seats(game)
-    cards = [*(tournament.cards[card] for card in seats), *[tournament.judge] * settings.judges]
+    settings = tournament.settings
+    players = [tournament.cards[card] for card in tournament.seats(game)]
+    readers = [*players, *[tournament.judge] * settings.judges]
     debate = Debate(settings, tournament.topics, run=tournament.seed, game=game)
     while not debate.over:
-        phase, views = debate.phase, debate.views()
-        if phase in ("recognise", "reread"):
-            verdicts = await _together(
-                [_verdict(call, cards[j], view) for j, view in enumerate(views)]
-            )
-            getattr(debate, phase)(verdicts)
-            continue
-        asked = [tournament.paraphraser] * len(views) if phase == "paraphrase" else cards
-        replies = await _together(
-            [call(card, view) for card, view in zip(asked, views, strict=False) if card]
-        )
-        getattr(debate, phase)([reply.text for reply in replies])
+        views = debate.views()
+        if debate.phase in ("recognise", "reread"):
+            asked = zip(readers, views, strict=True)
+            debate.answer_verdicts(await _together([_verdict(call, *one) for one in asked]))
+        else:
+            writers: Sequence[AgentCard | None] = players
+            if debate.phase == "paraphrase":
+                writers = [tournament.paraphraser] * len(views)
+            asked_writers = zip(writers, views, strict=True)
+            replies = await _together([call(card, view) for card, view in asked_writers if card])
+            debate.answer_texts([reply.text for reply in replies])
     return debate
 
 
@@ -213,14 +226,14 @@ async def _verdict(call: Call, card: AgentCard, view: View) -> Verdict:
     return replace(verdict_of(await call(card, again), again), tries=2)
 
 
-async def _together(calls: list[Any]) -> list[Any]:
+async def _together(calls: Sequence[Awaitable[T]]) -> list[T]:
     """All results. If one fails, the others are waited for: what they bring is paid for and belongs
     in the log."""
     results = await asyncio.gather(*calls, return_exceptions=True)
     failures = [result for result in results if isinstance(result, BaseException)]
-    if failures:
-        raise next((error for error in failures if not isinstance(error, BudgetSpent)), failures[0])
-    return results
+    if failures:  # a spent budget is the least interesting reason
+        raise min(failures, key=lambda error: isinstance(error, BudgetSpent))
+    return [result for result in results if not isinstance(result, BaseException)]
 
 
 def recorded_game(tournament: Tournament, log: CallLog, game: int) -> Debate | None:
@@ -232,7 +245,7 @@ def recorded_game(tournament: Tournament, log: CallLog, game: int) -> Debate | N
 
 
 @dataclass
-class Outcome:
+class TournamentOutcome:
     """How a run ended.
 
     Attributes:
@@ -255,7 +268,7 @@ async def play_tournament(
     *,
     players: Mapping[str, Player] | None = None,
     progress: Callable[[int, Totals], None] = lambda finished, totals: None,
-) -> Outcome:
+) -> TournamentOutcome:
     """Play all games that are not finished, several side by side.
 
     Args:
@@ -265,18 +278,16 @@ async def play_tournament(
         players: by name of the card; made from the cards if not given.
         progress: called after every call and every game.
     """
-    everyone = {
-        card.name: card
-        for card in (*tournament.cards, tournament.judge, tournament.paraphraser)
-        if card
-    }
-    made = players or {name: make_player(card) for name, card in everyone.items()}
-    together: dict[str, Any] = {}
+    made = players or _players_of(tournament)
+    connections: dict[str, Any] = {}
     for player in made.values():
-        if (connect := getattr(player, "connect", None)) is not None:
-            connect(together)
-    finished, stopped, failures = 0, None, dict[int, str]()
-    shared = Shared(made, budget, made=lambda: progress(finished, log.totals))
+        connect = getattr(player, "connect", None)
+        if connect is not None:
+            connect(connections)
+    finished = 0
+    stopped: str | None = None
+    failures: dict[int, str] = {}
+    session = PlaySession(made, budget, on_call=lambda: progress(finished, log.totals))
     waiting = iter(range(tournament.games))
 
     async def play_on() -> None:
@@ -285,7 +296,7 @@ async def play_tournament(
             if stopped:
                 return
             try:
-                await play_game(tournament, game, Caller(log, game, shared))
+                await play_game(tournament, game, Caller(log, game, session))
                 finished += 1
             except BudgetSpent as error:
                 stopped = str(error)
@@ -300,4 +311,10 @@ async def play_tournament(
             close = getattr(player, "close", None)
             if close is not None:
                 await close()
-    return Outcome(finished, stopped, failures, log.totals)
+    return TournamentOutcome(finished, stopped, failures, log.totals)
+
+
+def _players_of(tournament: Tournament) -> dict[str, Player]:
+    """The player of every card, by its name."""
+    neutral = [card for card in (tournament.judge, tournament.paraphraser) if card is not None]
+    return {card.name: make_player(card) for card in (*tournament.cards, *neutral)}

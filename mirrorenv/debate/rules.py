@@ -13,7 +13,7 @@ Shape legend: N players, J readers (the players, then the judges), K = N texts o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -85,8 +85,10 @@ class Debate:
     def __init__(
         self, settings: DebateSettings, topics: TopicPack, *, run: int | str = 0, game: int = 0
     ) -> None:
-        self.settings, self.topics = settings, topics
-        self.run, self.game = f"{run}/{game}", game
+        self.settings = settings
+        self.topics = topics
+        self.run = f"{run}/{game}"
+        self.game = game
         self.rounds: list[Round] = [Round(topics[0])]
         self.phase: Phase = "speak"
         self._steps_left = list(settings.plan)
@@ -125,29 +127,28 @@ class Debate:
 
     def view(self, participant: int) -> View:
         """What one participant is given; a number from N up is a judge."""
-        settings, now = self.settings, self.rounds[-1]
-        judge, fresh = (
-            participant >= settings.num_players,
-            settings.reader == "fresh" and self._reading,
-        )
+        settings = self.settings
+        now = self.rounds[-1]
+        judge = participant >= settings.num_players
+        fresh = settings.reader == "fresh" and self._reading
         me = None if judge or not self._index_known else participant
         who = f"judge{participant - settings.num_players}" if judge else f"p{participant}"
         step = f":{self.step}" if self.step else ""
         key = f"g{self.game:05d}/r{self.number:03d}/{self.phase}{step}/{who}"
         if self.phase == "paraphrase":  # an outside writer sees the text and nothing else
             return View(
-                key,
-                self.run,
-                settings,
-                self.phase,
-                self.number,
-                now.topic,
-                None,
-                (now.texts[participant],),
+                key=key,
+                seed=self.run,
+                settings=settings,
+                phase=self.phase,
+                round=self.number,
+                topic=now.topic,
+                me=None,
+                lineup=(now.texts[participant],),
             )
-        record = (
-            () if fresh else tuple(self._past(number, participant) for number in self._finished())
-        )
+        record: tuple[PastRound, ...] = ()
+        if not fresh:
+            record = tuple(self._past(number, participant) for number in self._finished())
         own = None if judge or not now.texts else now.texts[participant]
         lineup: tuple[str, ...] = ()
         if self._reading:
@@ -180,31 +181,38 @@ class Debate:
         return range(self.number + (self.phase in ("plan", "over")))
 
     def _past(self, number: int, participant: int) -> PastRound:
-        played, feedback = self.rounds[number], self.settings.feedback
-        judge = participant >= self.settings.num_players
-        own_text = None if judge else played.texts[participant]
-        own_hits = played.hits[participant]
-        written = (
-            []
-            if judge
-            else [
-                (step, told[participant]) for step, told in played.plans.items() if step != "notes"
-            ]
+        """What a participant knows of a round that is over."""
+        played = self.rounds[number]
+        count = self.settings.num_players
+        judge = participant >= count
+        plans = (
+            [] if judge else [(step, texts[participant]) for step, texts in played.plans.items()]
         )
-        plans = tuple(written)
-        if feedback == "full":
-            texts, authors = tuple(played.shown), tuple(range(self.settings.num_players))
-            scores = tuple(played.hits[: self.settings.num_players])
-            return PastRound(
-                number, played.topic, texts, authors, own_text, own_hits, scores, plans
-            )
+        known = PastRound(
+            number=number,
+            topic=played.topic,
+            texts=tuple(played.shown),
+            authors=tuple(range(count)),
+            own_text=None if judge else played.texts[participant],
+            own_hits=played.hits[participant],
+            scores=tuple(played.hits[:count]),
+            plans=tuple(one for one in plans if one[0] != "notes"),  # notes are kept apart
+        )
+        if self.settings.feedback == "full":
+            return known
         order = played.reveals[participant].permutation
-        texts = tuple(played.shown[author] for author in order)
-        told = own_hits if feedback == "own" else None
-        return PastRound(number, played.topic, texts, None, own_text, told, None, plans)
+        told_own = self.settings.feedback == "own"
+        return replace(
+            known,
+            texts=tuple(played.shown[author] for author in order),
+            authors=None,
+            own_hits=known.own_hits if told_own else None,
+            scores=None,
+        )
 
     def _lineup(self, reader: int, again: bool = False) -> tuple[tuple[str, ...], Reveal]:
-        settings, now = self.settings, self.rounds[-1]
+        settings = self.settings
+        now = self.rounds[-1]
         if again:
             return self._other_lineup(reader, now)
         if settings.orders is not None:
@@ -229,6 +237,28 @@ class Debate:
 
     # -- what is answered --------------------------------------------------------------------------
 
+    def answer_texts(self, texts: Sequence[str]) -> None:
+        """Take the N texts that the current phase asked for: spoken, paraphrased or planned.
+
+        Raises:
+            MirrorError: if the current phase asks for verdicts, or for another number of texts.
+        """
+        takers = {"speak": self.speak, "paraphrase": self.paraphrase, "plan": self.plan}
+        if self.phase not in takers:
+            raise MirrorError(f"debate: the phase '{self.phase}' takes no texts")
+        takers[self.phase](texts)
+
+    def answer_verdicts(self, verdicts: Sequence[Verdict]) -> None:
+        """Take the J verdicts that the current phase asked for: first or again.
+
+        Raises:
+            MirrorError: if the current phase asks for texts, or for another number of verdicts.
+        """
+        takers = {"recognise": self.recognise, "reread": self.reread}
+        if self.phase not in takers:
+            raise MirrorError(f"debate: the phase '{self.phase}' takes no verdicts")
+        takers[self.phase](verdicts)
+
     def speak(self, texts: Sequence[str]) -> None:
         """Take the N texts of a round, in author order."""
         self._expect("speak", len(texts), self.settings.num_players)
@@ -252,7 +282,8 @@ class Debate:
 
     def recognise(self, verdicts: Sequence[Verdict]) -> None:
         """Take the J verdicts and count the hits."""
-        now, count = self.rounds[-1], self.settings.num_players
+        now = self.rounds[-1]
+        count = self.settings.num_players
         now.verdicts = self._checked("recognise", verdicts)
         for verdict, reveal in zip(verdicts, now.reveals, strict=True):
             credit = of_true_author(row_verdicts(verdict.array(count)), reveal.permutation)  # (K,)
@@ -266,8 +297,8 @@ class Debate:
             self._end_reading()
 
     def reread(self, verdicts: Sequence[Verdict]) -> None:
-        """Take the J verdicts on the same texts in another order; nobody is told what they were
-        worth."""
+        """Take the J verdicts on the same texts in another order; they are not scored and nothing is
+        revealed."""
         self.rounds[-1].second_verdicts = self._checked("reread", verdicts)
         self._end_reading()
 
@@ -316,22 +347,20 @@ class Debate:
 
     def transcript(self) -> dict[str, Any]:
         """The game so far as JSON, in author order: what was written, shown, asked and answered."""
-        return {
-            "game": self.game,
-            "rounds": [
-                {
-                    "topic": one.topic,
-                    "texts": one.texts,
-                    "shown": one.shown,
-                    "orders": [reveal.permutation.tolist() for reveal in one.reveals],
-                    "evidence": [verdict.evidence for verdict in one.verdicts],
-                    "problems": [verdict.problem for verdict in one.verdicts],
-                    "tries": [verdict.tries for verdict in one.verdicts],
-                    "hits": one.hits,
-                    "second_orders": [reveal.permutation.tolist() for reveal in one.second_reveals],
-                    "second_evidence": [verdict.evidence for verdict in one.second_verdicts],
-                    "plans": one.plans,
-                }
-                for one in self.rounds
-            ],
-        }
+        return {"game": self.game, "rounds": [_round_transcript(one) for one in self.rounds]}
+
+
+def _round_transcript(one: Round) -> dict[str, Any]:
+    return {
+        "topic": one.topic,
+        "texts": one.texts,
+        "shown": one.shown,
+        "orders": [reveal.permutation.tolist() for reveal in one.reveals],
+        "evidence": [verdict.evidence for verdict in one.verdicts],
+        "problems": [verdict.problem for verdict in one.verdicts],
+        "tries": [verdict.tries for verdict in one.verdicts],
+        "hits": one.hits,
+        "second_orders": [reveal.permutation.tolist() for reveal in one.second_reveals],
+        "second_evidence": [verdict.evidence for verdict in one.second_verdicts],
+        "plans": one.plans,
+    }

@@ -1,10 +1,29 @@
-"""What a local model is asked and what it answers, as plain data."""
+"""What a model is asked and what comes back, as plain data."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["Generated", "Request"]
+from mirrorenv.errors import MirrorError
+
+__all__ = ["CallFailed", "FailedTry", "Generated", "Request"]
+
+FailedTry = Mapping[str, Any]
+"""One try that failed, as it is logged: ``error``, and of a server ``status`` and ``wait`` (s)."""
+
+
+class CallFailed(MirrorError):
+    """A model gave no answer, and trying again is of no use.
+
+    Attributes:
+        attempts: the tries that failed.
+    """
+
+    def __init__(self, message: str, attempts: tuple[FailedTry, ...] = ()) -> None:
+        super().__init__(message)
+        self.attempts = attempts
 
 
 @dataclass(frozen=True)
@@ -15,7 +34,7 @@ class Request:
         prompt: token ids, the beginning of the assistant's turn included.
         tokens: most tokens of the answer.
         temperature: of sampling; 0 takes the likeliest token each time.
-        seed: of the draws. The same request gets the same draws whatever runs beside it.
+        seed: of the draws. The same request gets the same draws whatever else is in its batch.
         top_logprobs: how many of the likeliest tokens are reported at each place.
     """
 

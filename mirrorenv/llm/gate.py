@@ -1,5 +1,5 @@
-"""How many requests an endpoint gets at once, and when the next: shared by all players that ask the
-same address."""
+"""How many requests an endpoint gets at once, and when the next: shared by all clients of one
+address."""
 
 from __future__ import annotations
 
@@ -20,19 +20,29 @@ class Gate:
     """Additive increase, multiplicative decrease (Chiu and Jain 1989), a common pause, and a common
     end.
 
+    Attributes:
+        cap: requests in flight at most.
+        limit: requests in flight allowed now, between 1 and the cap.
+        in_flight: requests in flight now.
+        highest: most requests that were in flight at once.
+        closed: why no further request is sent to this address; None while it is open.
+
     Args:
-        cap: requests in flight at most; where it starts.
+        cap: requests in flight at most; where the limit starts.
     """
 
     def __init__(self, cap: int) -> None:
-        self.cap, self.limit = cap, float(cap)
-        self.in_flight, self.highest = 0, 0
+        self.cap = cap
+        self.limit = float(cap)
+        self.in_flight = 0
+        self.highest = 0
         self.closed: str | None = None
-        self._open_at, self._shrunk_at = 0.0, -_COOLDOWN
+        self._open_at = 0.0
+        self._shrunk_at = -_COOLDOWN
         self._change = asyncio.Condition()
 
-    def no_more_than(self, cap: int) -> None:
-        """Of several caps for one address the smallest holds."""
+    def cap_at(self, cap: int) -> None:
+        """Lower the cap; of several caps for one address the smallest holds."""
         self.cap = min(self.cap, cap)
         self.limit = min(self.limit, float(self.cap))
 
@@ -52,17 +62,22 @@ class Gate:
                 self.in_flight -= 1
                 self._change.notify_all()
 
-    def went_well(self) -> None:
+    def on_success(self) -> None:
         """A request was answered: one more in flight for every round of answers."""
         self.limit = min(float(self.cap), self.limit + 1.0 / self.limit)
 
-    def too_many(self, pause: float) -> None:
-        """The server refused: fewer at once, and nobody asks for ``pause`` seconds."""
+    def back_off(self, pause: float) -> None:
+        """The server refused because there were too many requests.
+
+        Args:
+            pause: seconds in which no request is sent.
+        """
         now = time.monotonic()
         if now - self._shrunk_at >= _COOLDOWN:
-            self.limit, self._shrunk_at = max(1.0, self.limit * _SHRINK), now
+            self.limit = max(1.0, self.limit * _SHRINK)
+            self._shrunk_at = now
         self._open_at = max(self._open_at, now + pause)
 
-    def close(self, why: str) -> None:
-        """Nobody will be answered here again in this run."""
-        self.closed = self.closed or why
+    def close(self, reason: str) -> None:
+        """Send no further request to this address in this run; the first reason is kept."""
+        self.closed = self.closed or reason

@@ -11,21 +11,9 @@ import numpy as np
 
 from mirrorenv.debate.verdicts import Verdict, read_verdict, verdict_from_evidence
 from mirrorenv.debate.views import View
-from mirrorenv.errors import MirrorError
+from mirrorenv.llm.asking import CallFailed
 
 __all__ = ["CallFailed", "Player", "Reply", "Usage", "chance", "verdict_of"]
-
-
-class CallFailed(MirrorError):
-    """A player gave no answer, for good.
-
-    Attributes:
-        attempts: what was tried, in words.
-    """
-
-    def __init__(self, message: str, attempts: tuple[Mapping[str, Any], ...] = ()) -> None:
-        super().__init__(message)
-        self.attempts = attempts
 
 
 @dataclass(frozen=True)
