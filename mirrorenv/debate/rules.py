@@ -297,8 +297,7 @@ class Debate:
             self._end_reading()
 
     def reread(self, verdicts: Sequence[Verdict]) -> None:
-        """Take the J verdicts on the same texts in another order; they are not scored and nothing is
-        revealed."""
+        """Take the J verdicts on the same texts in another order, which are not scored."""
         self.rounds[-1].second_verdicts = self._checked("reread", verdicts)
         self._end_reading()
 
