@@ -17,8 +17,12 @@ from mirrorenv.envs.random import BatchRandom, Seeds, check_seeds
 from mirrorenv.envs.world_spec import WorldSpec
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
 
-__all__ = ["ArrayWorld", "ClockedWorld", "Step", "check_actions"]
+__all__ = ["ActionSpace", "ArrayWorld", "ClockedWorld", "Space", "Step", "check_actions"]
 
+Space = spaces.Space[Any]
+"""Any gymnasium space; what its values are, only the space itself knows."""
+ActionSpace = spaces.Discrete[Any] | spaces.Box
+"""What an agent of an array world may do."""
 Observations = npt.NDArray[np.float32]  # (B, N, *obs)
 Actions = npt.NDArray[Any]  # (B, N) integers or (B, N, A) float32
 

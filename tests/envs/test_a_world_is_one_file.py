@@ -151,19 +151,11 @@ def contract() -> list[Callable[..., Any]]:
     ]
 
 
-@pytest.mark.parametrize("test", contract(), ids=lambda test: test.__name__)
-def test_it_keeps_the_contract(test: Callable[..., Any]) -> None:
-    others = {"seeds": [1, 2, 3], "num_envs": 0}
-    names = inspect.signature(test).parameters.keys() & others.keys()
-    given = {} if hasattr(test, "hypothesis") else {name: others[name] for name in names}
-    test(case=PARCELS_CASE, **given)
-
-
-@pytest.mark.parametrize(
-    "test", [t for n, t in vars(test_pictures).items() if "picture" in n or "colour_even" in n]
-)
-def test_it_is_drawn(test: Callable[..., Any]) -> None:
-    test(PARCELS_CASE.id)
+def test_it_is_drawn() -> None:
+    test_pictures.test_every_agent_appears_in_its_colour_even_where_all_are_in_one_place(
+        PARCELS_CASE.id
+    )
+    test_pictures.test_a_picture_is_of_one_row_and_changes_nothing(PARCELS_CASE.id)
 
 
 def test_it_is_listed_played_and_watched() -> None:

@@ -10,25 +10,23 @@ import copy
 from typing import Any, NoReturn
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils.conversions import parallel_to_aec
 
+from mirrorenv.envs.adapters.mirror_test_payment import Payment
 from mirrorenv.envs.adapters.mirror_test_record import EpisodeRecord, Show
+from mirrorenv.envs.adapters.mirror_test_view import ACTING, RECOGNISING, WAITING, AgentView
 from mirrorenv.envs.adapters.third_party_facts import horizon as horizon_of
 from mirrorenv.envs.adapters.third_party_facts import one_copy
-from mirrorenv.envs.adapters.third_party_spaces import ObservationReader
 from mirrorenv.envs.random import fresh_seed
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
-from mirrorenv.mirror import Belief, check_recognition_score, lineup_permutations, recognition_worth
-from mirrorenv.mirror.belief import Decode, check_decode
-from mirrorenv.mirror.permutations import MAX_EXACT_AGENTS
+from mirrorenv.mirror import lineup_permutations
+from mirrorenv.mirror.arrays import Floats64, Ints64
+from mirrorenv.mirror.belief import Decode
 from mirrorenv.mirror.recognition import EVIDENCE_BOUND, RecognitionScore, bounded_evidence
 
 __all__ = ["ACTING", "EVIDENCE_BOUND", "RECOGNISING", "WAITING", "MirrorTest"]
-
-ACTING, WAITING, RECOGNISING = 0, 1, 2
 
 Answer = tuple[
     dict[Any, Any], dict[Any, float], dict[Any, bool], dict[Any, bool], dict[Any, dict[str, Any]]
@@ -126,22 +124,9 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         count = len(self.possible_agents)
         if count < 2:
             raise ConfigError(f"{self.name}: one agent alone cannot be mistaken for another")
-        for argument, value in (("weight", weight), ("legibility", legibility)):
-            if not np.isfinite(value) or value < 0:
-                raise ConfigError(f"{self.name}: {argument} must be 0 or more, got {value}")
-        check_recognition_score(score, floor, count)
-        if check_decode(decode) == "marginals" and count > MAX_EXACT_AGENTS:
-            raise ConfigError(
-                f"{self.name}: decode='marginals' is exact for {MAX_EXACT_AGENTS} agents, not "
-                f"{count}"
-            )
-        self.weight, self.legibility, self.score, self.floor = (
-            float(weight),
-            float(legibility),
-            score,
-            float(floor),
-        )
-        self.decode, self.run = decode, run
+        self.payment = Payment(float(weight), float(legibility), score, float(floor), decode)
+        self.payment.check(count, self.name)
+        self.run = run
         self.horizon = horizon_of(self.env, {}, horizon, inner_name)
         self.max_cycles = self.horizon + 1
         self.agents: list[Any] = []
@@ -153,36 +138,31 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         self.render_mode = getattr(self.env, "render_mode", None)
         self._set_spaces(show, pad)
         self._generator = np.random.default_rng(fresh_seed())
-        self._seed, self._clock, self._recognising = 0, 0, False
+        self._seed = 0
+        self._clock = 0
+        self._recognising = False
         self._seen: dict[Any, Any] = {}  # what the living saw last
         self._ended: dict[Any, str] = {}
 
     def _set_spaces(self, show: Show, pad: bool) -> None:
-        agents, count = self.possible_agents, len(self.possible_agents)
+        agents = self.possible_agents
         seen = [copy.deepcopy(self.env.observation_space(agent)) for agent in agents]
         done = [copy.deepcopy(self.env.action_space(agent)) for agent in agents]
         self._record = EpisodeRecord(
             seen, done, horizon=self.horizon, show=show, pad=pad, name=self.name
         )
-        self._readers = {
-            agent: None
-            if isinstance(space, spaces.Box)
-            else ObservationReader(space, f"{self.name}, agent '{agent}'")
-            for agent, space in zip(agents, seen, strict=True)
+        self._views = {
+            agent: AgentView(
+                sight,
+                acts,
+                lineup_spaces=self._record.spaces,
+                agents=len(agents),
+                where=f"{self.name}, agent '{agent}'",
+            )
+            for agent, sight, acts in zip(agents, seen, done, strict=True)
         }
-        evidence = spaces.Box(-EVIDENCE_BOUND, EVIDENCE_BOUND, (count, count), np.float32)
-        self.observation_spaces, self.action_spaces, self._blank = {}, {}, {}
-        for agent, sight, acts in zip(agents, seen, done, strict=True):
-            reader = self._readers[agent]
-            shown = sight if reader is None else reader.space
-            parts = {"observation": shown, "phase": spaces.Discrete(3), **self._record.spaces}
-            self.observation_spaces[agent] = spaces.Dict(parts)
-            self.action_spaces[agent] = spaces.Dict(
-                {"act": acts, "evidence": copy.deepcopy(evidence)}
-            )
-            self._blank[agent] = np.clip(np.zeros(shown.shape), shown.low, shown.high).astype(
-                shown.dtype
-            )
+        self.observation_spaces = {a: view.observation_space for a, view in self._views.items()}
+        self.action_spaces = {agent: view.action_space for agent, view in self._views.items()}
 
     # -- PettingZoo --------------------------------------------------------------------------------
 
@@ -218,7 +198,8 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
                 "recognised"
             )
         self.agents = list(self.possible_agents)
-        self._clock, self._recognising = 0, False
+        self._clock = 0
+        self._recognising = False
         self._ended = {}
         self._record.clear()
         return {agent: self._observation(agent) for agent in self.agents}, self._infos(infos)
@@ -237,7 +218,8 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         if not self.agents:
             raise WorldError(f"{self.name}: the episode is over, call reset() before step()")
         if actions.keys() != set(self.agents):
-            missing, extra = set(self.agents) - actions.keys(), actions.keys() - set(self.agents)
+            missing = set(self.agents) - actions.keys()
+            extra = actions.keys() - set(self.agents)
             raise WorldError(
                 f"{self.name}: one action for each agent, missing {missing}, unknown {extra}"
             )
@@ -274,34 +256,17 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
 
     def _play(self, actions: dict[Any, Any]) -> Answer:
         living = [agent for agent in self.possible_agents if agent not in self._ended]
-        joint = {}
-        for agent in living:
-            act = self._part(actions, agent, "act")
-            try:
-                self._record.write(
-                    self._clock, self.possible_agents.index(agent), self._seen[agent], act
-                )
-            except (ValueError, TypeError, IndexError) as error:
-                self._fail(f"observation or action does not fit its space: {error}", agent, error)
-            joint[agent] = act
+        joint = {agent: self._part(actions, agent, "act") for agent in living}
+        for agent, act in joint.items():
+            self._write_down(agent, act)
         seen, paid, over, late, infos = self.env.step(joint)
         self._clock += 1
         for agent in living:
-            for what, part in (
-                ("reward", paid),
-                ("termination flag", over),
-                ("truncation flag", late),
-            ):
-                if agent not in part:
-                    self._fail(f"has no {what}", agent)
-            if over[agent] or late[agent]:
-                self._ended[agent] = "terminated" if over[agent] else "truncated"
-            elif agent not in seen:
-                self._fail("has no observation", agent)
+            self._note_end(agent, seen, paid, over, late)
         for agent in self.env.agents:
             if agent not in living or agent in self._ended:
                 self._fail(
-                    "joined late, came back, or goes on after its end; a lineup needs whole "
+                    "joined late, came back, or continues after its end; a lineup needs whole "
                     "trajectories",
                     agent,
                 )
@@ -309,32 +274,51 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         self._recognising = not self._seen or self._clock >= self.horizon
         if self._recognising:
             self._ended |= dict.fromkeys(self._seen, "truncated")
-        rewards = {agent: float(paid[agent]) if agent in joint else 0.0 for agent in self.agents}
-        flags = dict.fromkeys(self.agents, False)
         return (
-            {a: self._observation(a) for a in self.agents},
-            rewards,
-            flags,
-            dict(flags),
+            {agent: self._observation(agent) for agent in self.agents},
+            {agent: float(paid[agent]) if agent in joint else 0.0 for agent in self.agents},
+            dict.fromkeys(self.agents, False),
+            dict.fromkeys(self.agents, False),
             self._infos(infos),
         )
+
+    def _write_down(self, agent: Any, act: Any) -> None:
+        """Keep what an agent saw and then did."""
+        index = self.possible_agents.index(agent)
+        try:
+            self._record.write(self._clock, index, self._seen[agent], act)
+        except (ValueError, TypeError, IndexError) as error:
+            self._fail(f"observation or action does not fit its space: {error}", agent, error)
+
+    def _note_end(self, agent: Any, seen: Any, paid: Any, over: Any, late: Any) -> None:
+        """Whether and how an agent's episode ended; refuses an answer that lacks a part."""
+        parts = {"reward": paid, "termination flag": over, "truncation flag": late}
+        for what, part in parts.items():
+            if agent not in part:
+                self._fail(f"has no {what}", agent)
+        if over[agent] or late[agent]:
+            self._ended[agent] = "terminated" if over[agent] else "truncated"
+        elif agent not in seen:
+            self._fail("has no observation", agent)
 
     def _observation(self, agent: Any) -> dict[str, Any]:
         lineup = self._record.nothing()
         if self._recognising:
             lineup = self._record.lineup(self._permutation(self.possible_agents.index(agent)))
-        phase = RECOGNISING if self._recognising else WAITING if agent in self._ended else ACTING
-        shown = self._blank[agent].copy()
+        view = self._views[agent]
+        phase = self._phase(agent)
+        shown = view.blank()
         if phase == ACTING:
-            reader, value = self._readers[agent], self._seen[agent]
-            if reader is None:
-                shown = value
-            else:
-                try:
-                    reader.read(value, shown)
-                except (ValueError, TypeError) as error:
-                    self._fail(f"the observation does not fit its space: {error}", agent, error)
+            try:
+                shown = view.read(self._seen[agent])
+            except (ValueError, TypeError) as error:
+                self._fail(f"the observation does not fit its space: {error}", agent, error)
         return {"observation": shown, "phase": np.int64(phase), **lineup}
+
+    def _phase(self, agent: Any) -> int:
+        if self._recognising:
+            return RECOGNISING
+        return WAITING if agent in self._ended else ACTING
 
     def _infos(self, infos: dict[Any, Any]) -> dict[Any, dict[str, Any]]:
         """The environment's, and how it ended. Its seed is withheld until the reveal: the order
@@ -350,49 +334,33 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
 
     # -- recognising -------------------------------------------------------------------------------
 
-    def _permutation(self, observer: int) -> npt.NDArray[np.int64]:
+    def _permutation(self, observer: int) -> Ints64:
+        """(K,) who made which slot of this observer's lineup."""
         count = len(self.possible_agents)
-        order: npt.NDArray[np.int64] = lineup_permutations(self.run, [self._seed], observer, count)[
-            0
-        ]
+        order: Ints64 = lineup_permutations(self.run, [self._seed], observer, count)[0]
         return order
 
     def _reveal(self, actions: dict[Any, Any]) -> Answer:
-        evidence = np.stack([self._evidence(actions, agent) for agent in self.agents])  # (J, K, N)
-        # (J, K)
-        truth = np.stack([self._permutation(observer) for observer in range(len(self.agents))])
-        worth = recognition_worth(
-            evidence, truth, score=self.score, floor=self.floor, decode=self.decode
-        )  # (J, N)
-        belief = np.exp(Belief(evidence).log_belief(self.decode))  # (J, K, N)
-        reading, legible = worth.mean(axis=1), worth.mean(axis=0)  # (N,) each
-        paid = self.weight * reading + self.legibility * legible
-        infos = {}
-        for i, agent in enumerate(self.agents):
-            own = int(np.flatnonzero(truth[i] == i)[0])  # the slot that shows the observer itself
-            infos[agent] = {
-                "seed": self._seed,
-                "ended": self._ended[agent],
-                "mirror": {
-                    "permutation": truth[i],
-                    "belief": belief[i],
-                    "recognition": float(reading[i]),
-                    "legibility": float(legible[i]),
-                    "top1": float((belief[i].argmax(axis=-1) == truth[i]).mean()),
-                    "found_itself": bool(belief[i, own].argmax() == i),
-                },
-            }
+        agents = self.agents
+        evidence = np.stack([self._evidence(actions, agent) for agent in agents])  # (J, K, N)
+        truth = np.stack([self._permutation(observer) for observer in range(len(agents))])  # (J, K)
+        found = self.payment.reveal(evidence, truth)
         self._recognising = False
-        ended = {
-            agent: {**self._observation(agent), "phase": np.int64(RECOGNISING)}
-            for agent in self.agents
+        last = {a: {**self._observation(a), "phase": np.int64(RECOGNISING)} for a in agents}
+        infos = {
+            agent: {"seed": self._seed, "ended": self._ended[agent], "mirror": about}
+            for agent, about in zip(agents, found.about, strict=True)
         }
-        answer = ended, dict(zip(self.agents, paid.tolist(), strict=True))
-        flags = dict.fromkeys(self.agents, True), dict.fromkeys(self.agents, False)
         self.agents = []
-        return *answer, *flags, infos
+        return (
+            last,
+            dict(zip(agents, found.paid.tolist(), strict=True)),
+            dict.fromkeys(agents, True),
+            dict.fromkeys(agents, False),
+            infos,
+        )
 
-    def _evidence(self, actions: dict[Any, Any], agent: Any) -> npt.NDArray[np.float64]:
+    def _evidence(self, actions: dict[Any, Any], agent: Any) -> Floats64:
         """(K, N), checked."""
         try:
             return bounded_evidence(
