@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hatchling.builders.plugin.interface import BuilderInterface
+from hatchling.builders.sdist import SdistBuilder
+from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -89,3 +92,33 @@ def test_changelog_and_citation_name_this_version() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == mirrorenv.__version__
     assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+
+
+def _packed(builder: type[BuilderInterface]) -> set[str]:  # type: ignore[type-arg]
+    """Paths of the files that go into a wheel or an sdist."""
+    return {file.distribution_path for file in builder(str(ROOT)).recurse_included_files()}
+
+
+def _stubs() -> set[str]:
+    found = (ROOT / "mirrorenv").rglob("*.pyi")
+    return {path.relative_to(ROOT).as_posix() for path in found}
+
+
+def test_the_wheel_brings_every_stub_and_nothing_but_the_package() -> None:
+    packed = _packed(WheelBuilder)
+    assert {"mirrorenv/py.typed", *_stubs()} <= packed
+    assert not [path for path in packed if not path.startswith("mirrorenv/")]
+
+
+def test_the_wheel_holds_no_laboratory_that_crashes_ourselves() -> None:
+    packed = _packed(WheelBuilder)
+    assert "mirrorenv/testing/flawless.py" in packed
+    assert not [
+        path for path in packed if re.search(r"kills|trouble|run_faults|debate/testing", path)
+    ]
+
+
+def test_the_sdist_holds_what_its_tests_need() -> None:
+    packed = _packed(SdistBuilder)
+    assert _stubs() <= packed
+    assert {"tests/faults/table.py", "benchmarks/proofs/fault_table.py", "Makefile"} <= packed
