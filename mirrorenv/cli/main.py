@@ -96,7 +96,8 @@ def train(
     _require_training()
     from mirrorenv.cli.progress import TrainingDisplay
     from mirrorenv.envs import full_id
-    from mirrorenv.results import RunFolder, write_report
+    from mirrorenv.results.report.report import write_report
+    from mirrorenv.results.runs.run_folder import RunFolder
     from mirrorenv.rllib.run import default_run_path
     from mirrorenv.rllib.run import train as run_training
     from mirrorenv.rllib.settings import load_settings
@@ -157,7 +158,7 @@ def evaluate(
     from mirrorenv.population.checkpoint import load_population, world_of
     from mirrorenv.population.evaluate import evaluate as measure
     from mirrorenv.population.settings import MirrorSettings
-    from mirrorenv.results import checkpoint_folder
+    from mirrorenv.results.runs.run_folder import checkpoint_folder
 
     folder = checkpoint_folder(checkpoint)
     population, about = load_population(folder)
@@ -181,7 +182,8 @@ def report(
     weight0: Annotated[Path | None, typer.Option(help="A weight-0 run to draw beside it.")] = None,
 ) -> None:
     """Write the report page of a run again."""
-    from mirrorenv.results import RunFolder, write_report
+    from mirrorenv.results.report.report import write_report
+    from mirrorenv.results.runs.run_folder import RunFolder
 
     print(write_report(run, weight0))
     folder = RunFolder.open(run)

@@ -85,7 +85,7 @@ def _play(
     """Returns (episodes, N); shows and keeps the pictures that are asked for."""
     from mirrorenv.envs.drawing.film import gif, watch
     from mirrorenv.envs.drawing.window import Window
-    from mirrorenv.results import atomic_write_bytes
+    from mirrorenv.results.runs.files import atomic_write_bytes
 
     if path is None and not human:
         return [_returns(world, policy, seed) for seed in seeds]
@@ -148,7 +148,7 @@ def _trained(world: str, path: Path) -> tuple[dict[str, Any], Callable[[Any, int
         require(module, "train")
     from mirrorenv.population.acting import PopulationPolicy
     from mirrorenv.population.checkpoint import load_population
-    from mirrorenv.results import checkpoint_folder
+    from mirrorenv.results.runs.run_folder import checkpoint_folder
 
     population, about = load_population(checkpoint_folder(path))
     if about["world"] != world:

@@ -187,7 +187,7 @@ def train(
     from mirrorenv.preference.rounds import Watch
     from mirrorenv.preference.run import train as run_training
     from mirrorenv.preference.workers import joined_workers, launched
-    from mirrorenv.results import RunFolder
+    from mirrorenv.results.runs.run_folder import RunFolder
 
     if workers and launched() > 1:
         raise ConfigError(

@@ -87,7 +87,7 @@ def export(
 ) -> None:
     """Make a result folder from a run: trajectories, lineups, evidence, scores, checksums. Anyone
     can verify it."""
-    from mirrorenv.results import RunFolder
+    from mirrorenv.results.runs.run_folder import RunFolder
 
     target = out or run / "result"
     form: Form = "npz" if npz else "auto"

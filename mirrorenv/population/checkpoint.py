@@ -20,7 +20,7 @@ from mirrorenv.population.migration import (
 )
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
-from mirrorenv.results import (
+from mirrorenv.results.runs.files import (
     atomic_write_bytes,
     atomic_write_json,
     read_json,

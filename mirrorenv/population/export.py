@@ -27,7 +27,6 @@ from mirrorenv.population.reading import (
     play_held_out,
     policy_log_probabilities,
 )
-from mirrorenv.results import RunFolder, checkpoint_folder
 from mirrorenv.results.folders.result_folder import write_result
 from mirrorenv.results.folders.schema import (
     Better,
@@ -41,6 +40,7 @@ from mirrorenv.results.folders.schema import (
 from mirrorenv.results.folders.tables import Form
 from mirrorenv.results.folders.trajectories import population_tables
 from mirrorenv.results.report.words import SCORES
+from mirrorenv.results.runs.run_folder import RunFolder, checkpoint_folder
 from mirrorenv.results.runs.versions import git_state, installed_versions
 
 __all__ = ["export_run"]

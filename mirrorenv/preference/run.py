@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mirrorenv.errors import ConfigError, MirrorError
-from mirrorenv.llm import load_model
+from mirrorenv.llm.weights import load_model
 from mirrorenv.preference.full_voices import FullVoices
 from mirrorenv.preference.pairs import PairFile
 from mirrorenv.preference.rounds import CARD, SILENT, TEXTS, Rounds, Watch, adapted_beta, topics_for

@@ -14,7 +14,7 @@ from mirrorenv.errors import CheckpointError, MirrorError
 from mirrorenv.preference.dpo import OptimiserState
 from mirrorenv.preference.heads import Heads
 from mirrorenv.preference.voices import State, Voices
-from mirrorenv.results import atomic_write_json, read_json, verify_manifest
+from mirrorenv.results.runs.files import atomic_write_json, read_json, verify_manifest
 
 __all__ = ["Progressed", "load_round", "save_round"]
 

@@ -11,7 +11,7 @@ from mirrorenv.errors import CheckpointError
 from mirrorenv.population.checkpoint import load_population, save_population
 from mirrorenv.population.migration import present_state
 from mirrorenv.population.population import Population
-from mirrorenv.results import RunFolder
+from mirrorenv.results.runs.run_folder import RunFolder
 from mirrorenv.rllib.algorithm import MirrorPPO
 from mirrorenv.rllib.state import load_state, save_state
 

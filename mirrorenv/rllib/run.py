@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import ray
 import torch
@@ -28,7 +28,7 @@ from mirrorenv.population.neighbourhood import check_lineup_size, settle_neighbo
 from mirrorenv.population.population import Population
 from mirrorenv.population.train_batch import check_reward
 from mirrorenv.ray_up import bring_ray_up
-from mirrorenv.results import RunFolder
+from mirrorenv.results.runs.run_folder import IfExists, RunFolder
 from mirrorenv.results.runs.signals import terminable
 from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
 from mirrorenv.rllib.resume import resume_run, save_checkpoint
@@ -40,7 +40,6 @@ logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 _AGAIN = "The same command goes on from the last checkpoint"
-IfExists = Literal["refuse", "resume", "overwrite"]
 
 _METRICS = {  # learner metric -> name in metrics.jsonl
     "policy_loss": "policy_loss",

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from mirrorenv.errors import CheckpointError, MirrorError
-from mirrorenv.results import (
+from mirrorenv.results.runs.files import (
     atomic_write_bytes,
     atomic_write_json,
     read_json,

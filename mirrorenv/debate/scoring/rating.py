@@ -13,7 +13,6 @@ Shape legend: P players (cards, judges included as readers), G games.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +25,7 @@ from mirrorenv.debate.scoring.sheets import GameSheet
 from mirrorenv.errors import MirrorError
 from mirrorenv.mirror import Estimate, holm
 
-__all__ = ["ItemCounts", "Rating", "fit_rating", "rate_counts", "rate_sheets"]
+__all__ = ["ItemCounts", "Rating", "fit_rating", "rate_counts"]
 
 Floats = npt.NDArray[np.float64]
 # penalty on squared skill and legibility: barely any, since what it takes off them looks like a
@@ -329,11 +328,3 @@ class ItemCounts:
         return rate_counts(
             self.readers, *self.by_game(), floor=floor, bootstrap=bootstrap, seed=seed
         )
-
-
-def rate_sheets(sheets: Iterable[GameSheet], *, bootstrap: int = 400, seed: int = 0) -> Rating:
-    """Rate the cards of a tournament; one game is held at a time."""
-    counts = ItemCounts()
-    for sheet in sheets:
-        counts.add(sheet)
-    return counts.rated(bootstrap=bootstrap, seed=seed)
