@@ -32,6 +32,7 @@ BELOW: dict[str, set[str]] = {
     "llm": {"mirror", "results"},
     "complexity": set(),
     "memory": set(),
+    "bytes": {"mirror", "envs", "results", "llm", "population", "memory"},
     "debate": {"mirror", "envs", "results", "llm"},
     "preference": {"mirror", "results", "llm", "debate", "ray_up"},
     "testing": {"mirror", "envs", "results", "population", "rllib"},

@@ -1,0 +1,1 @@
+"""Agents that speak in bytes which are executed, remembered and counted."""

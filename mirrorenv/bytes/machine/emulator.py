@@ -1,0 +1,166 @@
+"""x86-64 in Unicorn: fixed memory, code that cannot be written, data that cannot be executed.
+
+One engine serves all programs. Its translated blocks are flushed before each of them (without that,
+1,467 of 1,500 results were wrong), its data and stack are wiped where they were written to. The
+engine is not memory-safe against hostile programs whatever the mappings: only a child process runs
+it (:mod:`mirrorenv.bytes.machine.worker`).
+"""
+
+from __future__ import annotations
+
+import unicorn
+from unicorn import x86_const as x86
+
+from mirrorenv.bytes.machine.execution import Call, Execution, Limits
+from mirrorenv.bytes.machine.guard import Guard
+from mirrorenv.bytes.machine.kernel import Kernel, KernelState
+
+__all__ = ["Emulator"]
+
+CODE, CODE_SIZE = 0x10000, 0x2000
+DATA, DATA_SIZE = 0x200000, 0x1000
+STACK, STACK_SIZE = 0x300000, 0x1000
+_TRACE = 64
+_NAMES = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI")
+_NAMES += ("R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15")
+_REGISTERS = tuple(getattr(x86, f"UC_X86_REG_{name}") for name in _NAMES)
+_ENDS = {
+    unicorn.UC_ERR_INSN_INVALID: "invalid",
+    unicorn.UC_ERR_EXCEPTION: "interrupt",
+}
+
+
+class Emulator:
+    """Executes one program after another.
+
+    Args:
+        limits: of each program.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._guard = Guard()
+        self._engine = engine = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
+        engine.mem_map(CODE, CODE_SIZE, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
+        engine.mem_map(DATA, DATA_SIZE, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
+        engine.mem_map(STACK, STACK_SIZE, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
+        engine.hook_add(unicorn.UC_HOOK_CODE, self._on_code)
+        engine.hook_add(unicorn.UC_HOOK_INSN, self._on_call, None, 1, 0, x86.UC_X86_INS_SYSCALL)
+        engine.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
+        engine.hook_add(unicorn.UC_HOOK_MEM_WRITE, self._on_write)
+        self._clean = engine.context_save()
+        self._written = True
+
+    def run(self, program: bytes, state: KernelState) -> Execution:
+        """Execute a program.
+
+        Args:
+            program: 1 to `limits.program_bytes` bytes, from the first on.
+            state: of the kernel; changed in place, also by a program that ends badly.
+
+        Returns:
+            what became of it.
+        """
+        engine = self._engine
+        engine.ctl_flush_tb()
+        engine.context_restore(self._clean)
+        if self._written:
+            engine.mem_write(DATA, bytes(DATA_SIZE))
+            engine.mem_write(STACK, bytes(STACK_SIZE))
+            self._written = False
+        engine.mem_write(CODE, program + b"\xf4" * (CODE_SIZE - len(program)))
+        engine.reg_write(x86.UC_X86_REG_RSP, STACK + STACK_SIZE // 2)
+        engine.reg_write(x86.UC_X86_REG_RBP, STACK + STACK_SIZE // 2)
+        engine.reg_write(x86.UC_X86_REG_RSI, DATA)
+        engine.reg_write(x86.UC_X86_REG_RDI, DATA)
+        self._program = program
+        self._ending = ""
+        self._count = 0
+        self._calls: list[Call] = []
+        self._trace: list[int] = []
+        self._kernel = Kernel(state, self._peek, self._poke)
+        try:
+            engine.emu_start(CODE, CODE + len(program), count=self.limits.instructions + 1)
+        except unicorn.UcError as error:
+            self._ending = self._ending or _ENDS.get(error.errno, "access")
+        if not self._ending:
+            at_limit = self._count > self.limits.instructions
+            self._ending = "limit" if at_limit else "end"
+        registers = tuple(engine.reg_read(register) for register in _REGISTERS)
+        return Execution(
+            self._ending,
+            min(self._count, self.limits.instructions),
+            tuple(self._calls),
+            registers,
+            tuple(self._trace),
+        )
+
+    # -- hooks ------------------------------------------------------------------------------------
+
+    def _on_code(self, engine: unicorn.Uc, address: int, size: int, _: object) -> None:
+        offset = address - CODE
+        if offset >= len(self._program):  # the padding behind the last byte
+            self._stop("end")
+            return
+        self._count += 1
+        if self._count > self.limits.instructions:
+            self._stop("limit")
+            return
+        code = self._program[offset : offset + size]
+        if len(code) < size:  # its tail would be padding
+            self._stop("invalid")
+            return
+        judgement = self._guard.judge(code)
+        if judgement != "fine":
+            self._stop(judgement)
+            return
+        if len(self._trace) < _TRACE:
+            self._trace.append(offset)
+
+    def _on_call(self, engine: unicorn.Uc, _: object) -> None:
+        number, first, second, third = (
+            engine.reg_read(register)
+            for register in (
+                x86.UC_X86_REG_RAX,
+                x86.UC_X86_REG_RDI,
+                x86.UC_X86_REG_RSI,
+                x86.UC_X86_REG_RDX,
+            )
+        )
+        result = self._kernel.call(number, first, second, third)
+        self._calls.append(Call(number, (first, second, third), result))
+        engine.reg_write(x86.UC_X86_REG_RAX, result % 2**64)
+        if self._kernel.ended:
+            self._stop("exit")
+        elif len(self._calls) >= self.limits.calls:
+            self._stop("limit")
+
+    def _on_interrupt(self, engine: unicorn.Uc, number: int, _: object) -> None:
+        self._stop("interrupt")
+
+    def _on_write(self, *_: object) -> None:
+        self._written = True
+
+    def _stop(self, ending: str) -> None:
+        self._ending = self._ending or ending
+        self._engine.emu_stop()
+
+    # -- the program's memory, as the kernel sees it ----------------------------------------------
+
+    def _peek(self, address: int, length: int) -> bytes | None:
+        if not any(
+            start <= address and address + length <= start + size
+            for start, size in ((CODE, CODE_SIZE), (DATA, DATA_SIZE), (STACK, STACK_SIZE))
+        ):
+            return None
+        return bytes(self._engine.mem_read(address, length))
+
+    def _poke(self, address: int, data: bytes) -> bool:
+        if not any(
+            start <= address and address + len(data) <= start + size
+            for start, size in ((DATA, DATA_SIZE), (STACK, STACK_SIZE))
+        ):
+            return False
+        self._engine.mem_write(address, data)
+        self._written = True
+        return True
