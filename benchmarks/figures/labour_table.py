@@ -13,13 +13,13 @@ together.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import _root  # noqa: F401
 
 from benchmarks.figures.worlds_table import recorded
 from benchmarks.shared.grid import interval, print_table
+from benchmarks.shared.runner import Script
 from benchmarks.studies.pacmen_labour import fraction
 from mirrorenv.errors import ResultError
 from mirrorenv.results import probability_of_improvement
@@ -95,11 +95,9 @@ def lines(words: str, one: Round) -> list[list[str]]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--results", type=Path, default=Path("benchmarks/results"))
-    rounds = rounds_of(parser.parse_args().results)
+    script = Script(__doc__)
+    script.add_argument("--results", type=Path, default=Path("benchmarks/results"))
+    rounds = rounds_of(script.parse().results)
     rows = [line for words, one in rounds.items() for line in lines(words, one)]
     rows += lines("all", together(rounds))
     columns = ["round", "row", "specialist fraction", "0.8 or more", "mirror beats it", "by seed"]

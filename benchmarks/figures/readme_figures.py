@@ -15,7 +15,6 @@ pages.
 
 from __future__ import annotations
 
-import argparse
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from benchmarks.shared.runner import Script
 from benchmarks.studies.voices import ENOUGH, PERPLEXITY, RELEVANCE, REPETITION
 from mirrorenv.mirror import t_interval
 from mirrorenv.results.report.plots import LIGHT
@@ -192,12 +192,10 @@ def figures(results: Path) -> dict[str, Figure]:
 
 def main() -> None:
     """Draw."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--results", type=Path, default=Path("benchmarks/results"))
-    parser.add_argument("--out", type=Path, default=Path("docs/pictures"))
-    given = parser.parse_args()
+    script = Script(__doc__)
+    script.add_argument("--results", type=Path, default=Path("benchmarks/results"))
+    script.add_argument("--out", type=Path, default=Path("docs/pictures"))
+    given = script.parse()
     given.out.mkdir(parents=True, exist_ok=True)
     for name, figure in figures(given.results).items():
         write_svg(figure, given.out / name)

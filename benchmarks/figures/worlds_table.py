@@ -15,12 +15,12 @@ well. Conformity: the return by mirror weight, beside that of the best joint pol
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import _root  # noqa: F401
 
 from benchmarks.shared.grid import interval, print_table
+from benchmarks.shared.runner import Script
 from benchmarks.studies.pacmen_labour import fraction
 from mirrorenv.envs import make_batch
 from mirrorenv.errors import ResultError
@@ -114,11 +114,9 @@ def cost(rows: dict[str, Values]) -> None:
 
 def main() -> None:
     """Print both."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("results", type=Path, help="folder of the suite's results")
-    options = parser.parse_args()
+    script = Script(__doc__)
+    script.add_argument("results", type=Path, help="folder of the suite's results")
+    options = script.parse()
     rows = recorded(options.results)
     if not rows:
         raise ResultError(

@@ -10,17 +10,16 @@ prints; the accuracy is the best possible.
 
 from __future__ import annotations
 
-import argparse
-import json
 from typing import Any
 
+import _root  # noqa: F401
 import numpy as np
 from gymnasium import spaces
 from scipy.stats import binomtest, norm
 
+from benchmarks.shared.runner import Script
 from mirrorenv.envs import ClockedWorld
 from mirrorenv.envs.audit import audit
-from mirrorenv.results.runs.files import atomic_write_text
 
 LEVEL = 0.2
 WITHOUT_A_LEAK: dict[str, dict[str, Any]] = {
@@ -56,10 +55,9 @@ class Shifted(ClockedWorld):
 
 def main() -> None:
     """Both tables, and JSON if asked."""
-    parser = argparse.ArgumentParser(description="False alarms and power of the leak audit.")
-    parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--json", default=None, help="also write the rows to this file")
-    chosen = parser.parse_args()
+    script = Script(__doc__, json=True)
+    script.add_argument("--runs", type=int, default=100)
+    options = script.parse()
     rows: list[dict[str, Any]] = []
     print(f"False alarms of whole audits, 48 episodes for each policy, promised at most {LEVEL}\n")
     print("| world | audits | with an alarm | 95 % interval |\n|---|---:|---:|---|")
@@ -68,10 +66,10 @@ def main() -> None:
             audit(
                 world, episodes=48, seed=1000 * run, alpha=LEVEL, max_draws=399, **arguments
             ).leaks
-            for run in range(chosen.runs)
+            for run in range(options.runs)
         ]
-        rows.append({"world": world, "alarms": sum(alarms), "runs": chosen.runs})
-        print(f"| {world} | {chosen.runs} | {_rate(alarms)} |", flush=True)
+        rows.append({"world": world, "alarms": sum(alarms), "runs": options.runs})
+        print(f"| {world} | {options.runs} | {_rate(alarms)} |", flush=True)
     print("\nPower at the default level, two agents, a shift in one of ten numbers\n")
     print("| episodes | smallest leak printed | planted | audits | found | 95 % interval |")
     print("|---:|---:|---:|---:|---:|---|")
@@ -81,7 +79,7 @@ def main() -> None:
             accuracy = 0.5 + factor * (smallest - 0.5)
             # right if the noise of two is below the shift
             shift = float(np.sqrt(2) * norm.ppf(min(accuracy, 0.999)))
-            runs = max(chosen.runs // 4, 2)
+            runs = max(options.runs // 4, 2)
             found = [
                 audit(Shifted, episodes=episodes, seed=5000 * run, shift=shift).leaks
                 for run in range(runs)
@@ -98,8 +96,7 @@ def main() -> None:
                 f"| {episodes} | {smallest:.3f} | {accuracy:.3f} | {runs} | {_rate(found)} |",
                 flush=True,
             )
-    if chosen.json:
-        atomic_write_text(chosen.json, json.dumps(rows, indent=2) + "\n")
+    script.save(rows)
 
 
 def _rate(hits: list[bool]) -> str:

@@ -10,14 +10,15 @@ many a reader followed to the letter.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sys
 import tempfile
 from pathlib import Path
 
+import _root  # noqa: F401
 from scipy.stats import binomtest
 
+from benchmarks.shared.runner import Script
 from mirrorenv.debate import AgentCard, load_topics, preset
 from mirrorenv.debate.audit import FINDINGS, audit_text
 from mirrorenv.debate.log import CALLS, CallLog
@@ -81,14 +82,12 @@ def injections(games: int) -> None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
+    script = Script(__doc__)
+    script.add_argument(
         "--fixtures", type=int, default=5, help="seeds of the templates, 300 + 300 texts each"
     )
-    parser.add_argument("--games", type=int, default=40)
-    options = parser.parse_args()
+    script.add_argument("--games", type=int, default=40)
+    options = script.parse()
     fixtures(options.fixtures)
     injections(options.games)
 

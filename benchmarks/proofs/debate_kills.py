@@ -10,10 +10,13 @@ doubled or changed.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
+
+import _root  # noqa: F401
+
+from benchmarks.shared.runner import Script, say
 
 # the killer is part of the tests, which are no installed package
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -23,19 +26,14 @@ from tests.faults.debate_kills import prove_resume
 
 def main() -> int:
     """Run the proof and print it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--games", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    options = parser.parse_args()
+    script = Script(__doc__, seed=0)
+    script.add_argument("--kills", type=int, default=50)
+    script.add_argument("--games", type=int, default=20)
+    script.add_argument("--rounds", type=int, default=8)
+    options = script.parse()
     size = {"seed": options.seed, "games": options.games, "rounds": options.rounds}
     with tempfile.TemporaryDirectory() as folder:
-        proof = prove_resume(
-            Path(folder), options.kills, say=lambda line: print(line, file=sys.stderr), **size
-        )
+        proof = prove_resume(Path(folder), options.kills, say=say, **size)
     print(f"{proof.kills} kills, {proof.while_starting} of them before anything was logged")
     print(f"{proof.tournaments} tournaments of {proof.calls} calls brought to their end in between")
     print(f"calls repeated or lost, tables or transcripts that differ: {len(proof.differences)}")

@@ -11,12 +11,14 @@ self-advantage of anybody is reported.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
+import _root  # noqa: F401
 import numpy as np
 from scipy.stats import binomtest
+
+from benchmarks.shared.runner import Script
 
 # simulated tournaments are part of the tests, which are no installed package
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -28,15 +30,13 @@ NULLS = ((6, 20), (8, 100))  # players, games
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--recovered", type=int, default=40, help="tournaments with effects")
-    parser.add_argument(
+    script = Script(__doc__)
+    script.add_argument("--recovered", type=int, default=40, help="tournaments with effects")
+    script.add_argument(
         "--null", type=int, default=400, help="tournaments without a self-advantage, of each size"
     )
-    parser.add_argument("--bootstrap", type=int, default=100)
-    options = parser.parse_args()
+    script.add_argument("--bootstrap", type=int, default=100)
+    options = script.parse()
     found: dict[str, list[float]] = {}
     for seed in range(options.recovered):
         true = simulate(np.random.default_rng([1, seed]), 8, 100, null=False)

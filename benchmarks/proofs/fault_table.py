@@ -3,6 +3,8 @@ judged by what it leaves.
 
     python benchmarks/proofs/fault_table.py [--only NAME] [--quick] [--json FILE]
 
+Rows of other faults that are in FILE already are kept.
+
 Survived: the run came to its end with samples in every iteration, and said what happened; where it
 was started again, it ended as an uninterrupted run does, bit for bit. Stopped: it ended with an
 error of ours that names what it must (environment, agent, step, remedy). Silent: anything else.
@@ -12,15 +14,17 @@ are those of `tests/faults`, which the tests go through as well.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+import _root  # noqa: F401
+
+from benchmarks.shared.runner import ROOT, Script, machine, say
 
 os.environ.setdefault("RAY_worker_niceness", "0")
 
@@ -32,23 +36,17 @@ import ray
 from tests.faults.judging import measure
 from tests.faults.table import RUN_FAULTS
 
-_ROOT = Path(__file__).resolve().parents[1]
 _WIDTH = 180  # of a message in the printed table; the file has all of it
 
 
 def main() -> int:
     """Let everything happen and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--only", help="faults whose name contains this")
-    parser.add_argument(
+    script = Script(__doc__, json=True)
+    script.add_argument("--only", help="faults whose name contains this")
+    script.add_argument(
         "--quick", action="store_true", help="only those that take no process of their own"
     )
-    parser.add_argument(
-        "--json", type=Path, help="file to write the rows to; rows of other faults in it are kept"
-    )
-    options = parser.parse_args()
+    options = script.parse()
     chosen = [
         f for f in RUN_FAULTS if (options.only or "") in f.name and not (options.quick and f.slow)
     ]
@@ -63,23 +61,13 @@ def main() -> int:
     for fault in chosen:
         with tempfile.TemporaryDirectory(prefix="mr", ignore_cleanup_errors=True) as place:
             row = measure(fault, Path(place))
-            row["message"] = row["message"].replace(place, "RUNS").replace(str(_ROOT), ".")
+            row["message"] = row["message"].replace(place, "RUNS").replace(str(ROOT), ".")
         rows.append(row)
-        print(
-            f"{row['outcome']:9} {row['seconds']:6.1f} s  {row['kind']}",
-            file=sys.stderr,
-            flush=True,
-        )
+        say(f"{row['outcome']:9} {row['seconds']:6.1f} s  {row['kind']}")
     ray.shutdown()
-    if options.json:
-        rows = _kept(options.json, rows)
-        machine = {
-            "machine": platform.machine(),
-            "python": platform.python_version(),
-            "ray": ray.__version__,
-        }
-        result = {"benchmark": "fault_table", **machine, "counts": _counts(rows), "rows": rows}
-        options.json.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    rows = _kept(options.json, rows)
+    where = {**machine(), "ray": ray.__version__}
+    script.save({"benchmark": "fault_table", **where, "counts": _counts(rows), "rows": rows})
     print(
         "| kind | injected | outcome | seconds | first line of the message |\n|---|---|---|---|---|"
     )
@@ -99,9 +87,10 @@ def _counts(rows: list[dict[str, Any]]) -> dict[str, int]:
     return {outcome: counts[outcome] for outcome in ("survived", "stopped", "silent")}
 
 
-def _kept(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _kept(file: str | None, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of the file, those measured now in their places; faults that are no more are left
     out."""
+    path = Path(file or "-")
     old = json.loads(path.read_text("utf-8"))["rows"] if path.exists() else []
     known = {row["kind"]: row for row in [*old, *rows]}
     return [known[fault.name] for fault in RUN_FAULTS if fault.name in known]

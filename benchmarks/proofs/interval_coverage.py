@@ -11,16 +11,15 @@ The distributions: normal; log-normal (skewed); and "weak seeds", where 30 % of 
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 from collections.abc import Callable
 
+import _root  # noqa: F401
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.shared.runner import Script
 from mirrorenv.mirror.intervals import bootstrap_t_interval, t_interval
-from mirrorenv.results.runs.files import atomic_write_text
 
 Draw = Callable[[np.random.Generator, int], npt.NDArray[np.float64]]
 SIZES = (5, 10)
@@ -72,24 +71,22 @@ def coverage(
 
 def main() -> None:
     """Run every distribution and size, print a table, write JSON if asked."""
-    parser = argparse.ArgumentParser(description="Coverage of 95 % intervals over few seeds.")
-    parser.add_argument("--trials", type=int, default=2000)
-    parser.add_argument("--resamples", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", default=None, help="also write the rows to this file")
-    chosen = parser.parse_args()
+    script = Script(__doc__, json=True, seed=0)
+    script.add_argument("--trials", type=int, default=2000)
+    script.add_argument("--resamples", type=int, default=1000)
+    options = script.parse()
     rows = []
     print("| distribution | n | t | bootstrap-t | percentile bootstrap | median widths |")
     print("|---|---:|---:|---:|---:|---|")
     for name, (draw, mean) in DISTRIBUTIONS.items():
         for n in SIZES:
-            found = coverage(draw, mean, n, chosen.trials, chosen.resamples, chosen.seed)
+            found = coverage(draw, mean, n, options.trials, options.resamples, options.seed)
             rows.append(
                 {
                     "distribution": name,
                     "n": n,
-                    "trials": chosen.trials,
-                    "resamples": chosen.resamples,
+                    "trials": options.trials,
+                    "resamples": options.resamples,
                     **found,
                 }
             )
@@ -97,13 +94,12 @@ def main() -> None:
             shares = " | ".join(f"{found[method]:.3f}" for method in methods)
             widths = ", ".join(f"{found[f'{method} width']:.2f}" for method in methods)
             print(f"| {name} | {n} | {shares} | {widths} |", flush=True)
-    error = math.sqrt(0.95 * 0.05 / chosen.trials)
+    error = math.sqrt(0.95 * 0.05 / options.trials)
     print(
-        f"{chosen.trials} trials each; simulation error of a coverage of .95: {error:.3f} (one "
+        f"{options.trials} trials each; simulation error of a coverage of .95: {error:.3f} (one "
         "standard error)."
     )
-    if chosen.json:
-        atomic_write_text(chosen.json, json.dumps(rows, indent=2) + "\n")
+    script.save(rows)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ and the trainer do, not what a network does.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -22,6 +21,10 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+import _root  # noqa: F401
+
+from benchmarks.shared.runner import Script
 
 os.environ.setdefault("RAY_worker_niceness", "0")
 
@@ -120,13 +123,11 @@ def in_a_process(*words: str) -> dict[str, Any]:
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--lose", choices=("runner", "learner"), default="runner")
-    parser.add_argument("--attempt", choices=("kill", "resume"), help="only this part, in --folder")
-    parser.add_argument("--folder", type=Path)
-    options = parser.parse_args()
+    script = Script(__doc__)
+    script.add_argument("--lose", choices=("runner", "learner"), default="runner")
+    script.add_argument("--attempt", choices=("kill", "resume"), help="only this part, in --folder")
+    script.add_argument("--folder", type=Path)
+    options = script.parse()
     if options.attempt:
         attempt(options.lose, options.folder, kill=options.attempt == "kill")
         os._exit(0)

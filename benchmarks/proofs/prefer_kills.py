@@ -13,25 +13,22 @@ tuned voices. Exit code 1 if anything differs.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
 
 import _root  # noqa: F401
 
+from benchmarks.shared.runner import Script, say
 from tests.preference.kills import prove_resume
 from tests.preference.tiny_model import make_tiny_model
 
 
 def main() -> int:
     """Run the proof and print it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    options = parser.parse_args()
+    script = Script(__doc__, seed=0)
+    script.add_argument("--kills", type=int, default=20)
+    options = script.parse()
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model"
         model.mkdir()
@@ -40,7 +37,7 @@ def main() -> int:
             make_tiny_model(model),
             options.kills,
             seed=options.seed,
-            say=lambda line: print(line, file=sys.stderr, flush=True),
+            say=say,
         )
     for moment, count in sorted(proof.moments.items()):
         print(f"{count:3} kills {moment}")

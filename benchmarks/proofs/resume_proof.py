@@ -16,12 +16,13 @@ code 1 if anything differs.
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
 import sys
 import tempfile
 from pathlib import Path
+
+import _root  # noqa: F401
+
+from benchmarks.shared.runner import Script, machine, say
 
 # the killer is part of the tests, which are no installed package
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -31,26 +32,22 @@ from tests.faults.kills import as_json, prove
 
 def main() -> int:
     """Run the proof and print it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--kills", type=int, default=50, help="how many kills")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--iterations", type=int, default=300, help="length of the run")
-    parser.add_argument("--checkpoints", type=int, default=15, help="spread over the run")
-    parser.add_argument(
+    script = Script(__doc__, json=True, seed=0)
+    script.add_argument("--kills", type=int, default=50, help="how many kills")
+    script.add_argument("--iterations", type=int, default=300, help="length of the run")
+    script.add_argument("--checkpoints", type=int, default=15, help="spread over the run")
+    script.add_argument(
         "--as-typed",
         action="store_true",
         help="let every start import and bring its own Ray (slow)",
     )
-    parser.add_argument("--json", type=Path, help="file to write the result to")
-    options = parser.parse_args()
+    options = script.parse()
     with tempfile.TemporaryDirectory(prefix="mr", ignore_cleanup_errors=True) as place:
         proof = prove(
             options.kills,
             Path(place),
             options.seed,
-            say=_say,
+            say=say,
             forked=not options.as_typed,
             iterations=options.iterations,
             checkpoints=options.checkpoints,
@@ -72,17 +69,10 @@ def main() -> int:
     for difference in proof.differences:
         print(f"  {difference}")
     print(f"a changed configuration: {proof.refusal or 'NOT REFUSED'}")
-    if options.json:
-        machine = {"machine": platform.machine(), "python": platform.python_version()}
-        size = {"iterations": options.iterations, "checkpoints": options.checkpoints}
-        how = {"seed": options.seed, "as_typed": options.as_typed, **size}
-        result = {"benchmark": "resume_proof", **how, **machine, **as_json(proof)}
-        options.json.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    size = {"iterations": options.iterations, "checkpoints": options.checkpoints}
+    how = {"seed": options.seed, "as_typed": options.as_typed, **size}
+    script.save({"benchmark": "resume_proof", **how, **machine(), **as_json(proof)})
     return 0 if proof.holds else 1
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

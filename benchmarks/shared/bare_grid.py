@@ -9,8 +9,6 @@ trained with; one that was cut short starts over.
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.shared.grid import ROOT
+from benchmarks.shared.runner import load_recipe, say
 from mirrorenv.envs import make_batch
 from mirrorenv.population import Population, population_shape
 from mirrorenv.population.checkpoint import load_population, save_population
@@ -35,7 +33,7 @@ def run_bare(
 
     Args:
         conditions: name -> overrides of `mirrorenv train --set`, `world` among them.
-        options: from `grid.arguments`.
+        options: of a `GridScript`.
         smoke: further overrides of a smoke run.
 
     Returns:
@@ -55,11 +53,7 @@ def run_bare(
                     overrides=[*sets, *(smoke if options.smoke else ()), f"seed={seed}"]
                 )
                 _train(path, settings)
-                print(
-                    f"{name}, seed {seed}: {time.monotonic() - begun:.0f} s",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                say(f"{name}, seed {seed}: {time.monotonic() - begun:.0f} s")
     return {
         name: [p for seed in seeds if _finished(p := out / name / f"seed{seed}")] for name in chosen
     }
@@ -76,10 +70,7 @@ def _finished(path: Path) -> bool:
 
 
 def _train(path: Path, settings: RunSettings) -> None:
-    spec = importlib.util.spec_from_file_location("bare_loop", ROOT / "training" / "bare_loop.py")
-    assert spec is not None and spec.loader is not None
-    bare_loop: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(bare_loop)
+    bare_loop: Any = load_recipe("bare_loop")
     shape = population_shape(make_batch(settings.world, 1, **settings.world_options))
     population = Population(shape, settings.population, settings.seed)
     rows = bare_loop.train(

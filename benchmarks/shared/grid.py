@@ -7,57 +7,42 @@ run that was cut short starts over. Every run is a folder that `mirrorenv report
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.shared.runner import Progress, Script
 from mirrorenv.mirror import bootstrap_t_interval, t_interval
-from mirrorenv.results import RunFolder, atomic_write_text
+from mirrorenv.results import RunFolder
 
 Row = dict[str, Any]
-ROOT = Path(__file__).resolve().parents[2]
 
 
-def arguments(
-    description: str,
-    *,
-    seeds: int,
-    out: str,
-    add: Callable[[argparse.ArgumentParser], object] | None = None,
-) -> argparse.Namespace:
-    """The options all suites share, and those that `add` gives the parser."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--seeds",
-        type=int,
-        default=seeds,
-        help=f"how many seeds of every condition (default {seeds})",
-    )
-    parser.add_argument("--first-seed", type=int, default=0, help="the first of them (default 0)")
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs") / out, help="folder of the run folders"
-    )
-    parser.add_argument(
-        "--jobs", type=int, default=1, help="runs at a time; each takes about one core"
-    )
-    parser.add_argument("--only", default="", help="only conditions whose name contains this")
-    parser.add_argument(
-        "--smoke", action="store_true", help="a few iterations of one seed: does it work at all?"
-    )
-    parser.add_argument("--table", action="store_true", help="run nothing; print what is there")
-    parser.add_argument("--json", type=Path, help="also write the table here")
-    if add is not None:
-        add(parser)
-    return parser.parse_args()
+class GridScript(Script):
+    """The options that all grids of runs share.
+
+    Args:
+        about: the script's docstring.
+        seeds: how many of every condition if nothing is said.
+        out: folder under ``runs``.
+    """
+
+    def __init__(self, about: str | None, *, seeds: int, out: str) -> None:
+        super().__init__(about, json=True, seeds=seeds, smoke={})
+        self.add_argument("--first-seed", type=int, default=0, help="the first seed (default 0)")
+        self.add_argument(
+            "--out", type=Path, default=Path("runs") / out, help="folder of the run folders"
+        )
+        self.add_argument(
+            "--jobs", type=int, default=1, help="runs at a time; each takes about one core"
+        )
+        self.add_argument("--only", default="", help="only conditions whose name contains this")
+        self.add_argument("--table", action="store_true", help="run nothing; print what is there")
 
 
 def run_grid(
@@ -67,7 +52,7 @@ def run_grid(
 
     Args:
         conditions: name -> arguments of `mirrorenv train`, world first.
-        options: from `arguments`.
+        options: of a `GridScript`.
         smoke: further arguments of a smoke run.
 
     Returns:
@@ -79,23 +64,13 @@ def run_grid(
     # Seeds outside, conditions inside: whatever is there when time runs out is balanced.
     jobs = [(name, args, seed) for seed in seeds for name, args in chosen.items()]
     if not options.table:
-        begun = time.monotonic()
-        done = 0
+        progress = Progress(len(jobs))
 
         def work(job: tuple[str, list[str], int]) -> None:
-            nonlocal done
             name, args, seed = job
-            _train(
-                out / name / f"seed{seed}",
-                [*args, *(smoke if options.smoke else ()), "--set", f"seed={seed}"],
-            )
-            done += 1
-            minutes = (time.monotonic() - begun) / 60
-            print(
-                f"{done}/{len(jobs)} runs, {minutes:.1f} min: {name} seed {seed}",
-                file=sys.stderr,
-                flush=True,
-            )
+            words = [*args, *(smoke if options.smoke else ()), "--set", f"seed={seed}"]
+            _train(out / name / f"seed{seed}", words)
+            progress.done(f"{name} seed {seed}")
 
         with ThreadPoolExecutor(max(1, options.jobs)) as pool:
             list(pool.map(work, jobs))
@@ -177,12 +152,3 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     )
     print(f"\n{title}\n\n{table}\n")
     return table
-
-
-def save(options: argparse.Namespace, content: Row) -> None:
-    """Write the JSON result, if asked for."""
-    if options.json:
-        atomic_write_text(options.json, json.dumps(content, indent=1) + "\n")
-
-
-Metric = Callable[[list[Row]], float]

@@ -13,7 +13,6 @@ empty one. Targets for 10,000 lines: built in 10 s, opened in 2 s.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import resource
@@ -25,6 +24,7 @@ from typing import Any
 import _root  # noqa: F401
 import numpy as np
 
+from benchmarks.shared.runner import Script
 from mirrorenv.results.board.board import collect, result_folders
 from mirrorenv.results.board.page import board_page
 from mirrorenv.results.board.text import markdown
@@ -122,33 +122,25 @@ def browse(root: Path, times: int) -> dict[str, float]:
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--results", type=int, default=10_000)
-    parser.add_argument("--seeds", type=int, default=1, help="results that make one line")
-    parser.add_argument("--opens", type=int, default=5, help="how often the page is opened")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--smoke", action="store_true", help="50 results: does it run?")
-    options = parser.parse_args()
-    count = 50 if options.smoke else options.results
+    script = Script(__doc__, json=True, smoke={"results": 50})
+    script.add_argument("--results", type=int, default=10_000)
+    script.add_argument("--seeds", type=int, default=1, help="results that make one line")
+    script.add_argument("--opens", type=int, default=5, help="how often the page is opened")
+    options = script.parse()
     with tempfile.TemporaryDirectory() as folder:
-        invent(Path(folder), count, options.seeds)
-        found = {"results": count, **build(Path(folder))}
-        if not options.json:
-            print(
-                f"{count:,} results, {found['lines']:,} lines, page of "
-                f"{found['page_bytes'] / 1e6:.1f} MB"
-            )
-            print(
-                f"built in {found['build_s']:.1f} s, {found['read_s']:.1f} s of it reading (target "
-                "10 s)"
-            )
-            print(f"the processor worked for {found['build_cpu_s']:.1f} s of them", flush=True)
-        found |= browse(Path(folder), options.opens) if chromium() else {}
-    if options.json:
-        print(json.dumps(found))
-    elif "open_s" in found:
+        invent(Path(folder), options.results, options.seeds)
+        found = {"results": options.results, **build(Path(folder))}
+        print(
+            f"{options.results:,} results, {found['lines']:,} lines, page of "
+            f"{found['page_bytes'] / 1e6:.1f} MB"
+        )
+        read = f"{found['read_s']:.1f} s of it reading (target 10 s)"
+        print(f"built in {found['build_s']:.1f} s, {read}")
+        print(f"the processor worked for {found['build_cpu_s']:.1f} s of them", flush=True)
+        if chromium():
+            found |= browse(Path(folder), options.opens)
+    script.save(found)
+    if "open_s" in found:
         print(
             f"opened in {found['open_s']:.2f} s, laid out in {found['laid_out_s']:.2f} s (target 2 "
             "s)"

@@ -12,7 +12,6 @@ emptied: what a larger tournament needs more of.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import multiprocessing
@@ -23,6 +22,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import _root  # noqa: F401
+
+from benchmarks.shared.runner import Script
 from mirrorenv.debate import AgentCard, load_topics, preset
 from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.output.export import write_pairs
@@ -92,12 +94,10 @@ def measure(games: int, rounds: int, pipe: Connection) -> None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--games", type=int, nargs="+", default=[10, 80, 320])
-    parser.add_argument("--rounds", type=int, nargs="+", default=[4, 16])
-    options = parser.parse_args()
+    script = Script(__doc__)
+    script.add_argument("--games", type=int, nargs="+", default=[10, 80, 320])
+    script.add_argument("--rounds", type=int, nargs="+", default=[4, 16])
+    options = script.parse()
     columns = [
         "log",
         "held by play",

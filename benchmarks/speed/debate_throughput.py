@@ -12,7 +12,6 @@ printed beside it, says what one core could do.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import multiprocessing
@@ -21,6 +20,9 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import _root  # noqa: F401
+
+from benchmarks.shared.runner import Script
 from mirrorenv.debate import AgentCard, load_topics, preset
 from mirrorenv.debate.cards import Endpoint
 from mirrorenv.debate.log import CALLS, CallLog
@@ -88,13 +90,11 @@ def serve(latency: float, pipe: Connection) -> None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--latency", type=float, default=0.05, help="seconds for each answer")
-    parser.add_argument("--cap", type=int, default=8, help="requests in flight at most")
-    parser.add_argument("--games", type=int, default=200)
-    options = parser.parse_args()
+    script = Script(__doc__)
+    script.add_argument("--latency", type=float, default=0.05, help="seconds for each answer")
+    script.add_argument("--cap", type=int, default=8, help="requests in flight at most")
+    script.add_argument("--games", type=int, default=200)
+    options = script.parse()
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.Process(target=serve, args=(options.latency, theirs), daemon=True)
     server.start()

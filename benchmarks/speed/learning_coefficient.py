@@ -10,8 +10,10 @@ from __future__ import annotations
 import statistics
 import time
 
+import _root  # noqa: F401
 import torch
 
+from benchmarks.shared.runner import Script
 from mirrorenv.complexity.exact import quadratic_estimate
 from mirrorenv.complexity.learning_coefficient import learning_coefficients
 from mirrorenv.complexity.sampling import ChainSettings
@@ -21,7 +23,7 @@ RUNS = 5
 
 def main() -> None:
     """Run and print."""
-    torch.set_num_threads(1)
+    Script(__doc__).parse()
     curvature = torch.linspace(0.5, 2.0, 10, dtype=torch.float64)
     settings = ChainSettings(100.0, 0.0, 1e-3, chains=64, burn_in=1000, draws=4000)
     centre = torch.zeros(1, 10, dtype=torch.float64)

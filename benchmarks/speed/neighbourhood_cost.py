@@ -16,18 +16,18 @@ lineup (`slots_per_update`).
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
 import platform
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
+import _root  # noqa: F401
 import numpy as np
 import torch
 
+from benchmarks.shared.runner import Script
 from mirrorenv.envs import make_batch
 from mirrorenv.mirror import (
     lineup_permutations,
@@ -176,26 +176,14 @@ def _row(
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--agents", type=int, nargs="+", default=[16, 32])
-    parser.add_argument("--neighbours", type=int, nargs="+", default=[3, 7])
-    parser.add_argument("--episodes", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=32)
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
-    parser.add_argument("--smoke", action="store_true", help="small and quick, to see that it runs")
-    options = parser.parse_args()
-    if options.smoke:
-        options.agents, options.neighbours, options.episodes, options.steps, options.repeats = (
-            [8],
-            [3],
-            4,
-            4,
-            2,
-        )
-    torch.set_num_threads(1)
+    smoke = {"agents": [8], "neighbours": [3], "episodes": 4, "steps": 4, "repeats": 2}
+    script = Script(__doc__, json=True, smoke=smoke)
+    script.add_argument("--agents", type=int, nargs="+", default=[16, 32])
+    script.add_argument("--neighbours", type=int, nargs="+", default=[3, 7])
+    script.add_argument("--episodes", type=int, default=32)
+    script.add_argument("--steps", type=int, default=32)
+    script.add_argument("--repeats", type=int, default=7)
+    options = script.parse()
     cases = [(n, k) for n in options.agents for k in options.neighbours]
     sizes = (options.episodes, options.steps, options.repeats)
     print(f"{options.episodes} episodes of {options.steps} steps; {platform.machine()}")
@@ -208,8 +196,7 @@ def main() -> None:
             f"{row['ratio']:.1f} times as fast ({row['low']:.1f} to {row['high']:.1f})",
             flush=True,
         )
-    if options.json:
-        print(json.dumps({"rows": rows}))
+    script.save({"rows": rows})
 
 
 if __name__ == "__main__":

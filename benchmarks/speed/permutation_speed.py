@@ -10,14 +10,13 @@ Run: python benchmarks/speed/permutation_speed.py [--smoke] [--json]
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
 import time
 from collections.abc import Callable
 
+import _root  # noqa: F401
 import numpy as np
 
+from benchmarks.shared.runner import Script, machine
 from mirrorenv.mirror import most_probable_permutation, permutation_marginals
 from mirrorenv.mirror._subsets import linear_marginals, log_marginals
 
@@ -54,25 +53,15 @@ def measure(agents: int, lineups: int, repeats: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--smoke", action="store_true", help="tiny batches: does it run?")
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object instead of a table"
-    )
-    options = parser.parse_args()
+    script = Script(__doc__, json=True, smoke={"repeats": 1})
+    options = script.parse()
     sizes = {4: 50, 8: 20} if options.smoke else BATCH
     rows = [
         measure(agents, lineups, 1 if options.smoke else 5) for agents, lineups in sizes.items()
     ]
-    if options.json:
-        print(json.dumps({"machine": platform.machine(), "numpy": np.__version__, "rows": rows}))
-        return
-    print(
-        f"one core, {platform.machine()}, Python {platform.python_version()}, NumPy "
-        f"{np.__version__}"
-    )
+    here = machine()
+    script.save({**here, "rows": rows})
+    print("one core, {machine}, Python {python}, NumPy {numpy}".format(**here))
     print(
         f"{'N':>2}  {'marginals/s':>12}  {'assignments/s':>13}  {'sums/s':>10}  {'log sums/s':>10}"
     )

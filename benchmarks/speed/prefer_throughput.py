@@ -13,9 +13,7 @@ does not count. Without --model, a model of two layers with random weights is ma
 
 from __future__ import annotations
 
-import argparse
 import copy
-import json
 import os
 import tempfile
 import time
@@ -25,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import _root  # noqa: F401
+
+from benchmarks.shared.runner import Script
 
 os.environ.setdefault("TQDM_DISABLE", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -44,7 +44,6 @@ from mirrorenv.preference.pairing import pairs_for
 from mirrorenv.preference.run import voices_for
 from mirrorenv.preference.topics import topics_of
 from mirrorenv.preference.voices import Voices
-from mirrorenv.results import atomic_write_text
 from tests.preference.tiny_model import make_tiny_model
 
 TEXT = (
@@ -192,16 +191,13 @@ def compare(settings: PreferenceSettings, rounds: int) -> dict[str, Any]:
 
 def main() -> None:
     """Print seconds and ratios."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--model", default="tiny", help="smollm2, a folder, a .gguf file, or tiny")
-    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
-    parser.add_argument("--steps", type=int, default=8)
-    parser.add_argument("--pairs", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    script = Script(__doc__, json=True, threads=None)
+    script.add_argument("--model", default="tiny", help="smollm2, a folder, a .gguf file, or tiny")
+    script.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    script.add_argument("--steps", type=int, default=8)
+    script.add_argument("--pairs", type=int, default=4)
+    script.add_argument("--rounds", type=int, default=6)
+    options = script.parse()
     warnings.simplefilter("ignore")
     datasets.disable_caching()  # or the second turn would find the first one's log-probabilities
     datasets.disable_progress_bars()
@@ -226,8 +222,7 @@ def main() -> None:
             f"ours over bare, {kind} time: {ratio['value']:.3f} [{ratio['low']:.3f}, "
             f"{ratio['high']:.3f}]"
         )
-    if options.json:
-        atomic_write_text(options.json, json.dumps(found, indent=1) + "\n")
+    script.save(found)
 
 
 if __name__ == "__main__":

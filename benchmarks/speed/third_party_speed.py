@@ -16,20 +16,19 @@ for each agent-step.
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import json
-import platform
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
+import _root  # noqa: F401
 import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
 import mirrorenv
+from benchmarks.shared.runner import Script, machine
 from mirrorenv.envs.policies import UniformPolicy
 
 
@@ -163,43 +162,23 @@ def _factory(id: str | type) -> Callable[..., Any]:
 
 def main() -> None:
     """Print the table, or JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--num-envs", type=int, default=16, help="copies in the batch")
-    parser.add_argument("--seconds", type=float, default=1.0, help="CPU time of one turn")
-    parser.add_argument("--repeats", type=int, default=5, help="pairs of turns")
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object instead of the table"
-    )
-    parser.add_argument(
-        "--smoke", action="store_true", help="very short measurements: does it run at all?"
-    )
-    options = parser.parse_args()
-    num_envs, seconds, repeats = (
-        (2, 0.01, 1) if options.smoke else (options.num_envs, options.seconds, options.repeats)
-    )
-    rows, missing = [], []
+    script = Script(__doc__, json=True, smoke={"num_envs": 2, "seconds": 0.01, "repeats": 1})
+    script.add_argument("--num-envs", type=int, default=16, help="copies in the batch")
+    script.add_argument("--seconds", type=float, default=1.0, help="CPU time of one turn")
+    script.add_argument("--repeats", type=int, default=5, help="pairs of turns")
+    options = script.parse()
+    rows = []
+    missing = []
     for name, id, kwargs in CASES:
         try:
             _factory(id)
         except ImportError as error:
             missing.append(f"{name}: not measured, {error}")
             continue
-        rows.append(measure(name, id, kwargs, num_envs, seconds, repeats))
-    if options.json:
-        machine = {
-            "machine": platform.machine(),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-        }
-        print(
-            json.dumps(
-                {"benchmark": "third_party_speed", **machine, "rows": rows, "missing": missing}
-            )
-        )
-        return
-    print(f"agent-steps per CPU second, {num_envs} copies")
+        row = measure(name, id, kwargs, options.num_envs, options.seconds, options.repeats)
+        rows.append(row)
+    script.save({"benchmark": "third_party_speed", **machine(), "rows": rows, "missing": missing})
+    print(f"agent-steps per CPU second, {options.num_envs} copies")
     print(
         f"{'environment':24} {'bare':>10} {'batch':>10}  {'batch / bare':>22} "
         f"{'added to a step':>16}"

@@ -14,9 +14,6 @@ Rows are interleaved (A B A B ...), medians are printed with their range. Nothin
 
 from __future__ import annotations
 
-import argparse
-import importlib.util
-import json
 import logging
 import os
 import statistics
@@ -28,17 +25,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import _root  # noqa: F401
 import numpy as np
 import ray
 import torch
 
+from benchmarks.shared.runner import Script, load_recipe
 from mirrorenv import make, make_batch
 from mirrorenv.population import Population, play, population_shape
 from mirrorenv.population.experience import world_seeds
 from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
 from mirrorenv.population.train_batch import train_batch, weigh_advantages
-from mirrorenv.results import atomic_write_text
 from mirrorenv.rllib import MirrorPPOConfig
 
 WORLD = "mirrorenv/ants-v0"
@@ -145,11 +143,7 @@ def classifier_beside(steps: int) -> Callable[[], None]:
 
 def bare_loop() -> Any:
     """training/bare_loop.py, loaded from its file."""
-    spec = importlib.util.spec_from_file_location("bare_loop", ROOT / "training" / "bare_loop.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.train(WORLD)
+    return load_recipe("bare_loop").train(WORLD)
 
 
 def update_cost(agents: int, rounds: int, **observer: Any) -> dict[str, float]:
@@ -251,15 +245,10 @@ def show(name: str, values: list[float]) -> str:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--smoke", action="store_true", help="one round, small growth")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    rounds = 1 if options.smoke else options.rounds
-    torch.set_num_threads(1)
+    script = Script(__doc__, json=True, smoke={"rounds": 1})
+    script.add_argument("--rounds", type=int, default=5)
+    options = script.parse()
+    rounds = options.rounds
     logging.getLogger("ray").setLevel(logging.ERROR)
     ray.init(
         address="local",
@@ -314,8 +303,7 @@ def main() -> None:
         out["mirror_cost"][agents] = {"default": cost, "every_slot": whole_cost, "seconds": chosen}
     out["demo_peak_gib"] = peak_memory()
     print(f"peak memory of the demo's command, all processes: {out['demo_peak_gib']:.2f} GiB")
-    if options.json:
-        atomic_write_text(options.json, json.dumps(out, indent=1) + "\n")
+    script.save(out)
 
 
 if __name__ == "__main__":

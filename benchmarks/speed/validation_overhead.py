@@ -19,18 +19,16 @@ with OMP_NUM_THREADS=1.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
-import json
 import logging
-import platform
 import statistics
 import time
 from typing import Any
 
-import numpy as np
+import _root  # noqa: F401
 
 import mirrorenv
+from benchmarks.shared.runner import Script, machine
 from mirrorenv.envs.adapters.third_party import ThirdPartyWorld
 from mirrorenv.rllib.run import algorithm_config, start_ray
 from mirrorenv.rllib.settings import RunSettings, load_settings
@@ -136,53 +134,32 @@ def _percent(spread: dict[str, float]) -> str:
 
 def main() -> None:
     """Print the table, or JSON; exit code 1 if a share is above the limit."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--iterations", type=int, default=9, help="pairs of iterations")
-    parser.add_argument(
+    script = Script(__doc__, json=True, smoke={"iterations": 1})
+    script.add_argument("--iterations", type=int, default=9, help="pairs of iterations")
+    script.add_argument(
         "--worlds",
         nargs="*",
         help="these only (default: every array world, and mpe2's simple_spread)",
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object instead of the table"
-    )
-    parser.add_argument(
-        "--smoke", action="store_true", help="very short measurements: does it run at all?"
-    )
-    options = parser.parse_args()
+    options = script.parse()
     ids = [id for id, spec in mirrorenv.registry().items() if spec.kind == "array"]
     ids += [SPREAD] if importlib.util.find_spec("mpe2") is not None else []
     if options.worlds:
         ids = [id if "/" in id or ":" in id else f"mirrorenv/{id}" for id in options.worlds]
     start_ray(settings_of(ids[0], True, True))
     logging.getLogger("ray.rllib").setLevel(logging.ERROR)
-    rows = [measure(id, 1 if options.smoke else options.iterations, options.smoke) for id in ids]
+    rows = [measure(id, options.iterations, options.smoke) for id in ids]
     worst = max(rows, key=lambda row: float(row["of_iteration"]["median"]))
     largest = worst["of_iteration"]["median"]
-    if options.json:
-        machine = {
-            "machine": platform.machine(),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-        }
-        print(
-            json.dumps(
-                {"benchmark": "validation_overhead", **machine, "limit": LIMIT, "rows": rows}
-            )
-        )
-    else:
-        print("milliseconds of CPU time for each training iteration")
-        print(f"{'world':36} {'episodes':>8} {'off':>7} {'on':>7} {'on / off - 1':>25}", end=" ")
-        print(f"{'of the iteration':>22} {'of sampling':>22}")
-        for row in rows:
-            times = f"{row['off_ms']:7.0f} {row['on_ms']:7.0f} {_percent(row['paired']):>25}"
-            shares = f"{_percent(row['of_iteration']):>22} {_percent(row['of_sampling']):>22}"
-            print(f"{row['world']:36} {row['episodes']:8} {times} {shares}")
-        print(
-            f"at most {largest:.2%} of an iteration, in {worst['world']}; the limit is {LIMIT:.0%}"
-        )
+    script.save({"benchmark": "validation_overhead", **machine(), "limit": LIMIT, "rows": rows})
+    print("milliseconds of CPU time for each training iteration")
+    print(f"{'world':36} {'episodes':>8} {'off':>7} {'on':>7} {'on / off - 1':>25}", end=" ")
+    print(f"{'of the iteration':>22} {'of sampling':>22}")
+    for row in rows:
+        times = f"{row['off_ms']:7.0f} {row['on_ms']:7.0f} {_percent(row['paired']):>25}"
+        shares = f"{_percent(row['of_iteration']):>22} {_percent(row['of_sampling']):>22}"
+        print(f"{row['world']:36} {row['episodes']:8} {times} {shares}")
+    print(f"at most {largest:.2%} of an iteration, in {worst['world']}; the limit is {LIMIT:.0%}")
     if largest > LIMIT and not options.smoke:
         raise SystemExit(1)
 

@@ -12,15 +12,14 @@ a repeat down is the rest of the machine.
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
 import time
 from typing import Any
 
+import _root  # noqa: F401
 import numpy as np
 
 import mirrorenv
+from benchmarks.shared.runner import Script, machine
 from mirrorenv.envs.policies import UniformPolicy
 
 _ROUNDS = 16  # joint actions drawn beforehand and used in turn
@@ -75,30 +74,14 @@ def measure(id: str, num_envs: int, seconds: float, repeats: int) -> dict[str, A
 
 def main() -> None:
     """Print the table, or JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--num-envs", type=int, default=256, help="copies in the batch")
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of one measurement")
-    parser.add_argument("--repeats", type=int, default=3, help="measurements of each face")
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object instead of the table"
-    )
-    parser.add_argument(
-        "--smoke", action="store_true", help="very short measurements: does it run at all?"
-    )
-    options = parser.parse_args()
-    seconds, repeats = (0.02, 1) if options.smoke else (options.seconds, options.repeats)
+    script = Script(__doc__, json=True, smoke={"seconds": 0.02, "repeats": 1})
+    script.add_argument("--num-envs", type=int, default=256, help="copies in the batch")
+    script.add_argument("--seconds", type=float, default=1.0, help="length of one measurement")
+    script.add_argument("--repeats", type=int, default=3, help="measurements of each face")
+    options = script.parse()
     known = [id for id, spec in mirrorenv.registry().items() if spec.kind == "array"]
-    rows = [measure(id, options.num_envs, seconds, repeats) for id in known]
-    if options.json:
-        machine = {
-            "machine": platform.machine(),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-        }
-        print(json.dumps({"benchmark": "world_speed", **machine, "rows": rows}))
-        return
+    rows = [measure(id, options.num_envs, options.seconds, options.repeats) for id in known]
+    script.save({"benchmark": "world_speed", **machine(), "rows": rows})
     print("agent-steps per CPU second")
     print(
         f"{'world':26} {'array, B = ' + str(options.num_envs):>16} {'PettingZoo, B = 1':>18} "

@@ -54,7 +54,8 @@ def first_above(rows: list[grid.Row]) -> float:
 
 def main() -> None:
     """Run what is missing and print the table."""
-    options = grid.arguments(__doc__ or "", seeds=10, out="ants_recognition")
+    script = grid.GridScript(__doc__, seeds=10, out="ants_recognition")
+    options = script.parse()
     runs = grid.run_grid(CONDITIONS, options, SMOKE)
     rows, content = [], {}
     for name, paths in runs.items():
@@ -105,7 +106,7 @@ def main() -> None:
     grid.print_table(
         f"ants-v0, 4 agents, within {BUDGET:,} steps, t intervals over seeds", columns, rows
     )
-    grid.save(options, content)
+    script.save(content)
 
 
 if __name__ == "__main__":

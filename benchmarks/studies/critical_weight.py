@@ -56,8 +56,6 @@ reward) until parted, more for each tenfold smaller start: ``log 10 / log(1 + ra
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -66,6 +64,7 @@ import _root  # noqa: F401
 import numpy as np
 
 import mirrorenv
+from benchmarks.shared.runner import Script
 from benchmarks.studies.one_step_games import (
     Floats,
     Game,
@@ -458,33 +457,21 @@ def _notes(line: Row) -> str:
 
 def main() -> None:
     """Print the table, or JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--seeds", type=int, default=24, help="seeds 0, 1, ... of every row; at least 2"
-    )
-    parser.add_argument("--only", default=",".join(PARTS), help="parts to run, separated by commas")
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object instead of the table"
-    )
-    parser.add_argument(
-        "--smoke", action="store_true", help="4 seeds and few steps: does it run at all?"
-    )
-    options = parser.parse_args()
+    script = Script(__doc__, json=True, seeds=24, smoke={"seeds": 4})
+    script.add_argument("--only", default=",".join(PARTS), help="parts to run, separated by commas")
+    options = script.parse()
     wanted = options.only.split(",")
     if options.seeds < 2 or not set(wanted) <= set(PARTS):
-        parser.error(f"--seeds must be at least 2 and --only name some of {', '.join(PARTS)}")
+        script.error(f"--seeds must be at least 2 and --only name some of {', '.join(PARTS)}")
     plan = Plan(options.seeds, options.smoke)
     rows = [line for part in wanted for line in PARTS[part](plan)]
-    if options.json:
-        head = {
-            "benchmark": "critical_weight",
-            "version": mirrorenv.__version__,
-            "seeds": plan.seeds.tolist(),
-        }
-        print(json.dumps({**head, "smoke": plan.smoke, "rows": rows}, allow_nan=False))
-        return
+    head = {
+        "benchmark": "critical_weight",
+        "version": mirrorenv.__version__,
+        "seeds": plan.seeds.tolist(),
+        "smoke": plan.smoke,
+    }
+    script.save({**head, "rows": rows})
     show(rows)
 
 

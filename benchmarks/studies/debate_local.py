@@ -23,7 +23,6 @@ the folder: the same command goes on where it was stopped.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import time
 from collections.abc import Callable, Iterator
@@ -31,8 +30,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import _root  # noqa: F401
 import numpy as np
 
+from benchmarks.shared.runner import Script
 from mirrorenv.debate import AgentCard, Debate, load_topics, preset
 from mirrorenv.debate.log import CALLS, CallLog, only_writer
 from mirrorenv.debate.output.scores_file import write_scores
@@ -48,7 +49,7 @@ from mirrorenv.debate.verdicts import Verdict
 from mirrorenv.debate.views import View
 from mirrorenv.llm.personas import PERSONAS
 from mirrorenv.mirror import Estimate, rate_interval, t_interval
-from mirrorenv.results.runs.files import append_jsonl, atomic_write_json, read_jsonl
+from mirrorenv.results.runs.files import append_jsonl, read_jsonl
 
 READINGS = "readings.jsonl"
 TOGETHER = 10  # games side by side: thirty texts are written in one batch
@@ -237,42 +238,35 @@ def pooled(sheets: list[GameSheet]) -> dict[str, Any]:
 
 def main() -> None:
     """Play, read again, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--games", type=int, default=20)
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
-    parser.add_argument(
-        "--minutes", type=float, default=1e6, help="begin nothing new after so many"
-    )
-    parser.add_argument(
+    script = Script(__doc__, json=True, minutes=True, threads=None)
+    script.add_argument("--games", type=int, default=20)
+    script.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    script.add_argument(
         "--out", type=Path, default=Path("runs/debate_local"), help="folder of the run"
     )
-    parser.add_argument("--json", type=Path, help="also write the figures here")
-    parser.add_argument(
+    script.add_argument(
         "--table", action="store_true", help="play and read nothing; print what is there"
     )
-    options = parser.parse_args()
-    until = time.monotonic() + 60 * options.minutes
+    options = script.parse()
     design = tournament(options.games, options.dtype)
     folder = design.folder(options.out)
     with only_writer(options.out):
         if options.table:
             results = Results(options.out, design, CallLog(options.out / CALLS))
         else:
-            results = play(design, options.out, until)
+            results = play(design, options.out, options.until)
             for cells in GROUPS:
-                read_again(results, cells, until)
+                read_again(results, cells, options.until)
             if results.finished == design.games:
                 folder.finish()
-    report(results, options)
+    script.save(report(results, options.dtype))
 
 
-def report(results: Results, options: argparse.Namespace) -> None:
-    """Print the figures and write them."""
+def report(results: Results, dtype: str) -> dict[str, Any]:
+    """Print the figures, and return them for JSON."""
     limit = results.limit()
     games = results.finished
-    print(f"{games} games of {results.tournament.settings.num_players}, {options.dtype}")
+    print(f"{games} games of {results.tournament.settings.num_players}, {dtype}")
     print(
         f"{'reader':11} {'arm':9} games  peer hits             joint                 nats          "
         "          self"
@@ -293,16 +287,14 @@ def report(results: Results, options: argparse.Namespace) -> None:
         print(
             f"{reader:11} {arm:9} {found['games']:5}  {told}  unreadable {found['unreadable']:.2f}"
         )
-    if options.json:
-        figures = {
-            "games": games,
-            "dtype": options.dtype,
-            "prompts": results.tournament.config()["prompts"],
-            "limit": None if limit is None else limit.to_dict(),
-            "players": [one.to_dict() for one in results.scores()],
-            "readings": [_plain(cell) for cell in cells],
-        }
-        atomic_write_json(options.json, figures)
+    return {
+        "games": games,
+        "dtype": dtype,
+        "prompts": results.tournament.config()["prompts"],
+        "limit": None if limit is None else limit.to_dict(),
+        "players": [one.to_dict() for one in results.scores()],
+        "readings": [_plain(cell) for cell in cells],
+    }
 
 
 def _plain(cell: dict[str, Any]) -> dict[str, Any]:

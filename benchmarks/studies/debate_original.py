@@ -10,16 +10,15 @@ Under them this plays the preset ``original`` with players that recognise nobody
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import itertools
-import json
 import random
 from collections.abc import Mapping
-from pathlib import Path
 
+import _root  # noqa: F401
 import numpy as np
 
+from benchmarks.shared.runner import Script
 from mirrorenv.debate import AgentCard, load_topics, make_player, preset
 from mirrorenv.debate.players import Reply
 from mirrorenv.debate.playing import play_game
@@ -82,14 +81,11 @@ def constants() -> Mapping[tuple[int, ...], float]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
+    script = Script(__doc__, json=True)
+    script.add_argument(
         "--games", type=int, default=100, help="games of the players that draw by chance"
     )
-    parser.add_argument("--out", type=Path, help="also write the figures as JSON")
-    options = parser.parse_args()
+    options = script.parse()
     four = range(PLAYERS)
     copied = np.concatenate(
         list(
@@ -135,8 +131,7 @@ def main() -> None:
         f"{fixed[tuple(four)]:.0f}"
     )
     print(f"constant, orders drawn by the key of each round: {t_interval(drawn)}")
-    if options.out:
-        options.out.write_text(json.dumps(figures, indent=2) + "\n")
+    script.save(figures)
 
 
 if __name__ == "__main__":

@@ -20,16 +20,17 @@ scripted team that walks to N places.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import shutil
 from pathlib import Path
 from typing import Any
 
+import _root  # noqa: F401
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.shared.runner import Script
 from mirrorenv.envs import make_batch, play_episodes, spec
 from mirrorenv.population.acting import PopulationPolicy
 from mirrorenv.population.checkpoint import load_population
@@ -121,17 +122,11 @@ def fan(skills: int, seed: int) -> dict[str, float]:
 
 def main() -> None:
     """Print one run beside the scripted team as JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--skills", type=int, default=8)
-    parser.add_argument("--paid", choices=list(PAID), default="diayn")
-    parser.add_argument("--run", type=Path, default=Path("runs/diayn-point"))
-    parser.add_argument(
-        "--smoke", action="store_true", help="two small iterations: does it run at all?"
-    )
-    options = parser.parse_args()
+    script = Script(__doc__, seed=0, smoke={})
+    script.add_argument("--skills", type=int, default=8)
+    script.add_argument("--paid", choices=list(PAID), default="diayn")
+    script.add_argument("--run", type=Path, default=Path("runs/diayn-point"))
+    options = script.parse()
     found = learn(options.paid, options.skills, options.seed, options.run, options.smoke)
     told = {"benchmark": "diayn_point", "skills": options.skills, "seed": options.seed}
     for name, row in (("fan", fan(options.skills, options.seed)), (options.paid, found)):

@@ -13,15 +13,15 @@ Run: python benchmarks/studies/dirichlet_table.py [--matches 10000] [--seed 0] [
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 from collections.abc import Iterator
 from typing import Any
 
+import _root  # noqa: F401
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.shared.runner import Script
 from mirrorenv.mirror import (
     Belief,
     Estimate,
@@ -254,19 +254,12 @@ def print_few_shot(rows: list[dict[str, Any]], matches: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
+    script = Script(__doc__, json=True, seed=0, smoke={"matches": 40})
+    script.add_argument(
         "--matches", type=int, default=10_000, help="matches per row (a fifth of it for few-shot)"
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--smoke", action="store_true", help="40 matches: does it run?")
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object instead of tables"
-    )
-    options = parser.parse_args()
-    matches = 40 if options.smoke else options.matches
+    options = script.parse()
+    matches = options.matches
     few = max(20, matches // 5)
     cells = [
         (agents, alpha, steps) for (agents, alpha), rows in REFERENCE.items() for steps in rows
@@ -275,13 +268,7 @@ def main() -> None:
         known_row(agents, alpha, steps, matches, options.seed) for agents, alpha, steps in cells
     ]
     few_shot = few_shot_rows(4, 1.0, 20, few, options.seed)
-    if options.json:
-        print(
-            json.dumps(
-                {"seed": options.seed, "matches": matches, "known": known, "few_shot": few_shot}
-            )
-        )
-        return
+    script.save({"seed": options.seed, "matches": matches, "known": known, "few_shot": few_shot})
     print_known(known, matches)
     print_few_shot(few_shot, few)
 

@@ -21,15 +21,17 @@ Shapes: Z skills, S cells, A moves, T steps.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from typing import Literal
 
+import _root  # noqa: F401
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from benchmarks.shared.runner import Script
 
 ROOMS = """
 #############
@@ -157,20 +159,14 @@ def most_skills(skills: int) -> float:
 
 def main() -> None:
     """Print one run beside its exact counterpart as JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--skills", type=int, default=32)
-    parser.add_argument("--credit", choices=("final", "every"), default="final")
-    parser.add_argument("--iterations", type=int, default=1000)
-    parser.add_argument("--smoke", action="store_true", help="3 iterations: does it run at all?")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    iterations = 3 if options.smoke else options.iterations
+    script = Script(__doc__, seed=0, smoke={"iterations": 3})
+    script.add_argument("--skills", type=int, default=32)
+    script.add_argument("--credit", choices=("final", "every"), default="final")
+    script.add_argument("--iterations", type=int, default=1000)
+    options = script.parse()
     kinds: tuple[Discriminator, ...] = ("exact", "learned")
     for kind in kinds:
-        found = learn(options.skills, options.credit, kind, options.seed, iterations)
+        found = learn(options.skills, options.credit, kind, options.seed, options.iterations)
         print(
             json.dumps(
                 {

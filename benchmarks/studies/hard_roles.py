@@ -60,7 +60,8 @@ def measured(path: Path) -> tuple[float, float]:
 
 def main() -> None:
     """Run what is missing and print the tables."""
-    options = grid.arguments(__doc__ or "", seeds=10, out="hard_roles")
+    script = grid.GridScript(__doc__, seeds=10, out="hard_roles")
+    options = script.parse()
     runs = {name: paths for name, paths in run_bare(CONDITIONS, options, SMOKE).items() if paths}
     anchors = {
         "chance": WORLD.chance_return,
@@ -89,7 +90,7 @@ def main() -> None:
     grid.print_table("chain-v0, separate weights, last population", columns, rows)
     if len(found.get(OURS, {})) > 1:
         content["against"] = _against(found)
-    grid.save(options, content)
+    script.save(content)
 
 
 def _against(found: dict[str, dict[int, float]]) -> dict[str, Any]:

@@ -20,8 +20,6 @@ brackets. Where other work runs on the machine, believe the processor's. Target:
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import tempfile
 import time
@@ -30,11 +28,12 @@ from typing import Any
 
 import _root  # noqa: F401
 
+from benchmarks.shared.runner import Script
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from mirrorenv.preference.run import Watch, train
 from mirrorenv.preference.settings import PreferenceSettings, load_settings
-from mirrorenv.results.runs.files import atomic_write_json
 from tests.preference.tiny_model import make_tiny_model
 
 ENOUGH = 0.9
@@ -113,15 +112,11 @@ def run_once(folder: Path, seed: int, players: int, rounds: int, natural: float)
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--players", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--natural", type=float, nargs="+", default=[0.0, 0.3])
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
-    given = parser.parse_args()
+    script = Script(__doc__, json=True, seeds=3, threads=None)
+    script.add_argument("--players", type=int, default=3)
+    script.add_argument("--rounds", type=int, default=6)
+    script.add_argument("--natural", type=float, nargs="+", default=[0.0, 0.3])
+    given = script.parse()
     print(
         f"{given.players} players, chance {1 / given.players:.3f}; recognition by heads on tuning "
         "topics, by round"
@@ -142,16 +137,10 @@ def main() -> None:
                 f"repetition {row['repetition']:+.2f}",
                 flush=True,
             )
-            if given.json:
-                atomic_write_json(
-                    given.json, {"settings": SETTINGS, "players": given.players, "runs": found}
-                )
-    if not given.json:
-        print(
-            json.dumps(
-                {"reached": sum(row["seconds"] is not None for row in found), "of": len(found)}
-            )
-        )
+            result = {"settings": SETTINGS, "players": given.players, "runs": found}
+            script.save(result, so_far=True)
+    script.save({"settings": SETTINGS, "players": given.players, "runs": found})
+    print(f"{sum(row['seconds'] is not None for row in found)} of {len(found)} runs got there")
 
 
 if __name__ == "__main__":

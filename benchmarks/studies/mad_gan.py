@@ -19,17 +19,19 @@ the mirror's question to a generator:
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import _root  # noqa: F401
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from benchmarks.shared.runner import Script
 
 MODES = np.array([10.0, 20.0, 60.0, 80.0, 110.0])
 SPREADS = np.array([3.0, 3.0, 2.0, 2.0, 1.0])
@@ -191,29 +193,24 @@ def anchors(seed: int) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     """Print one run's figures as JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--generators", type=int, default=4)
-    parser.add_argument(
+    script = Script(__doc__, seed=0, smoke={"iterations": 20})
+    script.add_argument("--generators", type=int, default=4)
+    script.add_argument(
         "--weight", type=float, default=0.0, help="of being identified, in a generator's loss"
     )
-    parser.add_argument(
+    script.add_argument(
         "--blind", action="store_true", help="the discriminator does not tell generators apart"
     )
-    parser.add_argument(
+    script.add_argument(
         "--step",
         type=float,
         default=1e-3,
         help="of Adam; 1e-4 in the original, which trains far longer",
     )
-    parser.add_argument("--iterations", type=int, default=6_000)
-    parser.add_argument("--smoke", action="store_true", help="20 iterations: does it run at all?")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
+    script.add_argument("--iterations", type=int, default=6_000)
+    options = script.parse()
     players = Players(options.generators, not options.blind, options.weight)
-    made = train(players, options.seed, 20 if options.smoke else options.iterations, options.step)
+    made = train(players, options.seed, options.iterations, options.step)
     found: dict[str, Any] = measure(made, np.random.default_rng([options.seed, 3]))
     print(
         json.dumps(

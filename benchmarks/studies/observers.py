@@ -19,8 +19,6 @@ Intervals are 95 %: over episodes with one seed, Student's t over seeds with sev
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from typing import Any
 
@@ -36,6 +34,7 @@ from benchmarks.shared.readers import (
     score,
     trained_reader,
 )
+from benchmarks.shared.runner import Script
 from mirrorenv.envs import make_batch
 from mirrorenv.mirror import (
     Belief,
@@ -140,51 +139,32 @@ def _with_interval(number: dict[str, float] | None) -> str:
 
 def main() -> None:
     """Print the table, or JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--seeds", type=int, default=1, help="draws of agents (and of everything else)"
-    )
-    parser.add_argument("--cases", nargs="+", choices=sorted(CASES), default=sorted(CASES))
-    parser.add_argument(
+    script = Script(__doc__, json=True, seeds=1, smoke={"seeds": 1, "episodes": 40, "epochs": 1})
+    script.add_argument("--cases", nargs="+", choices=sorted(CASES), default=sorted(CASES))
+    script.add_argument(
         "--episodes", type=int, default=1000, help="to learn from, and as many to be scored on"
     )
-    parser.add_argument(
+    script.add_argument(
         "--epochs",
         type=int,
         default=30,
         help="passes at most; training stops by held-back episodes",
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object instead of the table"
+    options = script.parse()
+    heading = "   ".join(
+        f"{name + ': nats':23}  {'share of the limit':23}  top-1" for name in DECODINGS
     )
-    parser.add_argument(
-        "--smoke", action="store_true", help="40 episodes, 1 epoch, 1 seed: does it run at all?"
-    )
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    seeds, episodes, epochs = options.seeds, options.episodes, options.epochs
-    if options.smoke:
-        seeds, episodes, epochs = 1, 40, 1
-    if not options.json:
-        heading = "   ".join(
-            f"{name + ': nats':23}  {'share of the limit':23}  top-1" for name in DECODINGS
-        )
-        print(f"{'case':9} {'observer':17} {'CPU s':>6}   {heading}")
+    print(f"{'case':9} {'observer':17} {'CPU s':>6}   {heading}")
+    size = {"episodes": options.episodes, "seeds": options.seeds}
     results = []
     for case in options.cases:
-        runs = [measure(case, seed, episodes, epochs) for seed in range(seeds)]
+        runs = [
+            measure(case, seed, options.episodes, options.epochs) for seed in range(options.seeds)
+        ]
         for rows in zip(*runs, strict=True):
             results.append(summary(list(rows)))
-            if not options.json:
-                _print(results[-1])
-    if options.json:
-        print(
-            json.dumps(
-                {"benchmark": "observers", "episodes": episodes, "seeds": seeds, "rows": results}
-            )
-        )
+            _print(results[-1])
+    script.save({"benchmark": "observers", **size, "rows": results})
 
 
 if __name__ == "__main__":

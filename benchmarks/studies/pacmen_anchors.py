@@ -11,13 +11,13 @@ here. "z" is the difference over the joint standard error; a row is reproduced w
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 from typing import Any
 
+import _root  # noqa: F401
 import numpy as np
 
+from benchmarks.shared.runner import Script
 from mirrorenv.envs.episodes import play_episodes
 from mirrorenv.envs.policies import UniformPolicy
 from mirrorenv.envs.worlds.pacmen import Pacmen
@@ -61,38 +61,27 @@ def measure(size: str, team: str, episodes: int, seed: int) -> dict[str, Any]:
 
 def main() -> None:
     """Print the table, or JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
+    script = Script(__doc__, json=True, seed=0, smoke={"episodes": 20})
+    script.add_argument(
         "--episodes",
         type=int,
         default=1000,
         help="episodes of each row (random: four times as many)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the first episode")
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object instead of the table"
-    )
-    parser.add_argument("--smoke", action="store_true", help="20 episodes: does it run at all?")
-    options = parser.parse_args()
-    episodes = 20 if options.smoke else options.episodes
+    options = script.parse()
+    episodes = options.episodes
     rows = [
         measure(size, team, episodes * (4 if team == "random" else 1), options.seed)
         for size, team in REFERENCE
     ]
-    if options.json:
-        print(json.dumps({"benchmark": "pacmen_anchors", "rows": rows}))
-        return
+    script.save({"benchmark": "pacmen_anchors", "rows": rows})
     print(
         f"{'size':6} {'team':12} {'episodes':>8} {'return':>8} {'95 % interval':>18} "
         f"{'reference':>14} {'z':>6}"
     )
     for row in rows:
-        interval, known = (
-            f"{row['low']:.2f} to {row['high']:.2f}",
-            f"{row['reference']} ± {row['reference_error']}",
-        )
+        interval = f"{row['low']:.2f} to {row['high']:.2f}"
+        known = f"{row['reference']} ± {row['reference_error']}"
         print(
             f"{row['size']:6} {row['team']:12} {row['episodes']:8d} {row['value']:8.2f} "
             f"{interval:>18} {known:>14} "

@@ -14,10 +14,11 @@ from typing import Any
 import _root  # noqa: F401
 
 from benchmarks.shared import grid
+from benchmarks.shared.runner import ROOT
 from mirrorenv.results import probability_of_improvement
 
 RANDOM, SPECIALISTS = -6.91, 112.1  # team return of the scripted anchors, tini
-BASE = ["--config", str(grid.ROOT / "training" / "pacmen.toml")]
+BASE = ["--config", str(ROOT / "training" / "pacmen.toml")]
 CONDITIONS = {
     f"{weights}-mirror{weight}": [
         *BASE,
@@ -58,7 +59,8 @@ def fraction(team_return: float) -> float:
 
 def main() -> None:
     """Run what is missing and print the table."""
-    options = grid.arguments(__doc__ or "", seeds=5, out="pacmen_labour")
+    script = grid.GridScript(__doc__, seeds=5, out="pacmen_labour")
+    options = script.parse()
     runs = grid.run_grid(CONDITIONS, options, SMOKE)
     rows, content = [], {}
     for name, paths in runs.items():
@@ -99,7 +101,7 @@ def main() -> None:
     grid.print_table("Pac-Men tini, final checkpoint", columns, rows)
     for ours, theirs in COMPARED:
         _compare(ours, theirs, runs, content)
-    grid.save(options, content)
+    script.save(content)
 
 
 def _compare(ours: str, theirs: str, runs: dict[str, list[Path]], content: dict[str, Any]) -> None:

@@ -12,23 +12,21 @@ ate how much in which room. The specialist fractions by checkpoint say when a ru
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import _root  # noqa: F401
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from benchmarks.shared.grid import figure, print_table, rows_of
+from benchmarks.shared.runner import Script
 from benchmarks.studies.pacmen_labour import fraction
 from mirrorenv.envs import make_batch
 from mirrorenv.envs.worlds.pacmen import DOT, EAT, Pacmen
 from mirrorenv.population.acting import PopulationPolicy
 from mirrorenv.population.checkpoint import load_population
-from mirrorenv.results import RunFolder, atomic_write_text, checkpoint_folder
+from mirrorenv.results import RunFolder, checkpoint_folder
 
 Floats = npt.NDArray[np.float64]
 
@@ -74,19 +72,15 @@ def information(counts: Floats) -> float:
 
 def main() -> None:
     """Play and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs/pacmen_labour"))
-    parser.add_argument("--episodes", type=int, default=64)
-    parser.add_argument("--seed", type=int, default=10_000_000)
-    parser.add_argument(
+    script = Script(__doc__, json=True, seed=10_000_000)
+    script.add_argument("--out", type=Path, default=Path("runs/pacmen_labour"))
+    script.add_argument("--episodes", type=int, default=64)
+    script.add_argument(
         "--verbose", action="store_true", help="also print who ate how much in which room"
     )
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    rows, content = [], {}
+    options = script.parse()
+    rows = []
+    content = {}
     runs = sorted(path.parent for path in options.out.glob("*/seed*/run.json"))
     for run in (path for path in runs if RunFolder.open(path).status == "finished"):
         population, about = load_population(checkpoint_folder(run))
@@ -123,8 +117,7 @@ def main() -> None:
     ]
     columns += ["dots per agent", "specialist fraction by checkpoint"]
     print_table(f"Pac-Men tini, {options.episodes} fresh episodes each", columns, rows)
-    if options.json:
-        atomic_write_text(options.json, json.dumps(content, indent=1) + "\n")
+    script.save(content)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ With ``--seeds 5`` also ``--poor 0.5 --weight 1 --out runs/team_against_half`` a
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -152,11 +151,11 @@ def measured(path: Path, plain: Path | None) -> dict[str, float]:
     return found
 
 
-def _add(parser: argparse.ArgumentParser) -> None:
+def _add(script: grid.GridScript) -> None:
     about = "harvest of the poor field (default 0.32); give each value an --out of its own"
-    parser.add_argument("--poor", type=float, default=0.32, help=about)
+    script.add_argument("--poor", type=float, default=0.32, help=about)
     about = "of the mirror reward, where there is one (default 4)"
-    parser.add_argument("--weight", type=float, default=4.0, help=about)
+    script.add_argument("--weight", type=float, default=4.0, help=about)
 
 
 def _differences(content: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +175,9 @@ def _differences(content: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Run what is missing and print the table."""
-    options = grid.arguments(__doc__ or "", seeds=10, out="team_against", add=_add)
+    script = grid.GridScript(__doc__, seeds=10, out="team_against")
+    _add(script)
+    options = script.parse()
     world, paid = f"world_options.poor={options.poor}", f"mirror.weight={options.weight}"
     conditions = {name: [paid, *sets, world] for name, sets in CONDITIONS.items()}
     runs = run_bare(conditions, options, SMOKE)
@@ -210,7 +211,7 @@ def main() -> None:
         f"{options.weight:g}"
     )
     grid.print_table(title, head, rows)
-    grid.save(options, {**content, **_differences(content)})
+    script.save({**content, **_differences(content)})
 
 
 if __name__ == "__main__":

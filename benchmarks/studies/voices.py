@@ -41,7 +41,6 @@ plainness decide, too.
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Sequence
@@ -49,6 +48,8 @@ from pathlib import Path
 from typing import Any
 
 import _root  # noqa: F401
+
+from benchmarks.shared.runner import Script
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -326,30 +327,22 @@ def verdicts(runs: Sequence[Row]) -> str:
 
 def main() -> None:
     """Run what is left, and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--only", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[2, 3, 4])
-    parser.add_argument("--out", type=Path, default=Path("runs/voices"), help="folder of the runs")
-    parser.add_argument("--minutes", type=float, default=1e6, help="begin no new run after so many")
-    parser.add_argument(
-        "--smoke", action="store_true", help="one tiny run of each condition: does it work at all?"
-    )
-    parser.add_argument("--table", action="store_true", help="run nothing; print what is there")
-    parser.add_argument(
+    script = Script(__doc__, json=True, smoke={}, minutes=True, threads=None)
+    script.add_argument("--only", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
+    script.add_argument("--seeds", type=int, nargs="+", default=[2, 3, 4])
+    script.add_argument("--out", type=Path, default=Path("runs/voices"), help="folder of the runs")
+    script.add_argument("--table", action="store_true", help="run nothing; print what is there")
+    script.add_argument(
         "--instructions",
         action="store_true",
         help="also ask finished voices to follow instructions",
     )
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
-    parser.add_argument("--picture", type=Path, help="draw the frontier here (SVG)")
-    given = parser.parse_args()
+    script.add_argument("--picture", type=Path, help="draw the frontier here (SVG)")
+    given = script.parse()
     out = given.out / "smoke" if given.smoke else given.out
-    until = time.monotonic() + 60 * given.minutes
     for condition in () if given.table else given.only:
         for seed in given.seeds[:1] if given.smoke else given.seeds:
-            if time.monotonic() < until:
+            if time.monotonic() < given.until:
                 run_once(condition, seed, out / condition / f"seed{seed}", given.smoke)
     folders = finished(out, given.only)
     for folder in folders if given.instructions else ():
@@ -359,8 +352,7 @@ def main() -> None:
         print(f"no run in {out} is finished")
         return
     print(each(runs), table(runs), verdicts(runs), *filter(None, map(_followed, runs)), sep="\n\n")
-    if given.json:
-        atomic_write_json(given.json, {"settings": SETTINGS, "runs": runs})
+    script.save({"settings": SETTINGS, "runs": runs})
     if given.picture:
         frontier_svg(runs, given.picture, PERPLEXITY, ENOUGH)
 

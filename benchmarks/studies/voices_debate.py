@@ -22,7 +22,6 @@ where it was stopped.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import time
@@ -30,7 +29,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import _root  # noqa: F401
 import numpy as np
+
+from benchmarks.shared.runner import Script
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -44,7 +46,6 @@ from mirrorenv.debate.tournament import Tournament
 from mirrorenv.llm.personas import PERSONAS
 from mirrorenv.mirror import Estimate, rate_interval, t_interval
 from mirrorenv.preference.settings import DataSettings
-from mirrorenv.results.runs.files import atomic_write_json
 
 ARMS = ("mixed", "untuned", "tuned")
 TOGETHER = 8  # games side by side
@@ -177,25 +178,18 @@ def show(arm: str, results: Results) -> None:
 
 def main() -> None:
     """Play and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
+    script = Script(__doc__, json=True, minutes=True, threads=None)
+    script.add_argument(
         "--voices", type=Path, default=Path("runs/voices/main/seed2/voices"), help="their folder"
     )
-    parser.add_argument("--games", type=int, default=24)
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="bfloat16")
-    parser.add_argument(
-        "--minutes", type=float, default=1e6, help="begin nothing new after so many"
-    )
-    parser.add_argument(
+    script.add_argument("--games", type=int, default=24)
+    script.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    script.add_argument("--dtype", choices=("float32", "bfloat16"), default="bfloat16")
+    script.add_argument(
         "--out", type=Path, default=Path("runs/voices_debate"), help="folder of the tournaments"
     )
-    parser.add_argument("--table", action="store_true", help="play nothing; print what is there")
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
-    given = parser.parse_args()
-    until = time.monotonic() + 60 * given.minutes
+    script.add_argument("--table", action="store_true", help="play nothing; print what is there")
+    given = script.parse()
     arms: dict[str, Results] = {}
     for arm in given.arms:
         design, path = tournament(arm, given.games, given.voices, given.dtype), given.out / arm
@@ -204,7 +198,7 @@ def main() -> None:
         results = (
             Results(path, design, CallLog(path / CALLS))
             if given.table
-            else play(design, path, until)
+            else play(design, path, given.until)
         )
         if results.finished > 1:
             arms[arm] = results
@@ -212,12 +206,10 @@ def main() -> None:
     difference = paired(arms)
     if difference is not None:
         print(f"\ntuned minus untuned, peer hits, game by game: {difference}")
-    if given.json and arms:
+    if arms:
         found = {arm: arm_figures(results) for arm, results in arms.items()}
-        atomic_write_json(
-            given.json,
-            {"dtype": given.dtype, "arms": found, "paired": difference and difference.to_dict()},
-        )
+        paired_by_game = None if difference is None else difference.to_dict()
+        script.save({"dtype": given.dtype, "arms": found, "paired": paired_by_game})
 
 
 if __name__ == "__main__":

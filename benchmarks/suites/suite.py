@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import _root  # noqa: F401
 
+from benchmarks.shared.runner import Script
 from mirrorenv.errors import ConfigError, MirrorError
 from mirrorenv.results.board.suite import Suite, SuiteRow, load_suite
 from mirrorenv.results.folders.schema import Result, SuiteMark, read_result
@@ -188,40 +189,35 @@ def _path(text: str) -> Path:
 
 def main() -> None:
     """Parse, print the cost, run."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    script = Script(__doc__, smoke={})
     known = sorted(path.stem for path in (HERE).glob("*.toml"))
-    parser.add_argument("suite", choices=known)
-    parser.add_argument(
+    script.add_argument("suite", choices=known)
+    script.add_argument(
         "--out", type=_path, help="folder of the results (default: runs/suites/<suite>[-smoke])"
     )
-    parser.add_argument(
-        "--smoke", action="store_true", help="one small piece of each row: does it work at all?"
-    )
-    parser.add_argument(
+    script.add_argument(
         "--part",
         type=_part,
         default=(1, 1),
         metavar="K/N",
         help="every n-th piece from the k-th on",
     )
-    parser.add_argument(
+    script.add_argument(
         "--only",
         type=_given,
         default="/",
         help="rows whose name contains one of a,b/; / is its end",
     )
-    parser.add_argument(
+    script.add_argument(
         "--replace", action="store_true", help="replace results of another suite or of a smoke run"
     )
     ray = (
         "run the pieces side by side on the Ray cluster at this address; auto: this machine's, "
         "local: these cores"
     )
-    parser.add_argument("--ray-address", type=_given, metavar="ADDRESS", help=ray)
-    parser.add_argument("--cost", action="store_true", help="print the cost and run nothing")
-    options = parser.parse_args()
+    script.add_argument("--ray-address", type=_given, metavar="ADDRESS", help=ray)
+    script.add_argument("--cost", action="store_true", help="print the cost and run nothing")
+    options = script.parse()
     options.out = options.out or Path("runs/suites") / (
         options.suite + ("-smoke" if options.smoke else "")
     )
