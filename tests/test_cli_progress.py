@@ -13,6 +13,7 @@ from rich.console import Console
 pytest.importorskip("ray")
 
 from mirrorenv.cli.progress import TrainingDisplay
+from mirrorenv.results.runs.evaluation import Evaluation
 from mirrorenv.rllib.settings import RunSettings
 
 SETTINGS = RunSettings(world="mirrorenv/ants-v0", total_steps=1000)
@@ -36,7 +37,7 @@ def shown(*, terminal: bool, silent: bool = False) -> str:
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=160, color_system=None)
     with TrainingDisplay(SETTINGS, console, quiet=not terminal, silent=silent) as display:
-        display.progress.evaluation(EVALUATION)
+        display.progress.evaluation(Evaluation.from_dict(EVALUATION))
         display.progress.iteration(ITERATION)
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
 

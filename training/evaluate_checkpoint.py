@@ -14,18 +14,19 @@ import argparse
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from mirrorenv import make_batch
 from mirrorenv.envs import spec
+from mirrorenv.mirror import Estimate
 from mirrorenv.population import load_population
 from mirrorenv.population.checkpoint import world_of
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.settings import MirrorSettings
+from mirrorenv.results.runs.evaluation import Evaluation
 
 
-def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
-    """Print a table; returns the whole row of measurements."""
+def main(arguments: Sequence[str] | None = None) -> Evaluation:
+    """Print a table; returns everything that was measured."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
 
     population, about = load_population(options.checkpoint)
     world, world_options = world_of(about, options.world)
-    row = evaluate(
+    found = evaluate(
         population,
         make_batch(world, options.episodes, **world_options),
         world_spec=spec(world, **world_options),
@@ -49,20 +50,21 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         mirror=MirrorSettings(**about["mirror"]),
         baselines=True,
     )
-    chance, ceiling = 1 / row["num_agents"], math.log(row["num_agents"])
+    agents = population.shape.num_agents
     print(
-        f"{about['world']}: {row['episodes']} episodes, chance {chance:.3f}, at most {ceiling:.3f} "
-        "nats"
+        f"{about['world']}: {found.episodes} episodes, chance {1 / agents:.3f}, at most "
+        f"{math.log(agents):.3f} nats"
     )
-    observers = {"learned": row["learned"], "exact limit": row["limit"], **row["baselines"]}
+    observers = {"learned": found.learned, "exact limit": found.limit, **found.baselines}
     for name, score in observers.items():
-        numbers = [
-            f"{(score.get(key) or {}).get('value', math.nan):>8.3f}"
-            for key in ("top1", "information")
-        ]
-        print(f"{name:<24} top-1 {numbers[0]}  nats {numbers[1]}")
-    print(f"return {row['return']['value']:.3f}, mirror return {row['mirror_return']['value']:.3f}")
-    return row
+        print(f"{name:<24} top-1 {text(score.top1):>8}  nats {text(score.information):>8}")
+    print(f"return {text(found.environment_return)}, mirror return {text(found.mirror_return)}")
+    return found
+
+
+def text(estimate: Estimate | None) -> str:
+    """A value, or nan where it is undefined."""
+    return "nan" if estimate is None else f"{estimate.value:.3f}"
 
 
 if __name__ == "__main__":

@@ -63,7 +63,9 @@ class Meeting(ParallelEnv):
 
 def main(arguments: Sequence[str] | None = None) -> Path:
     """Train a population in it and write the report; returns the report's path."""
+    from mirrorenv.mirror.intervals import TextStyle
     from mirrorenv.results import write_report
+    from mirrorenv.results.runs.evaluation import Evaluation
     from mirrorenv.rllib import load_settings, train
 
     parser = argparse.ArgumentParser(
@@ -87,8 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> Path:
         ],
     )
     folder = train(settings, options.out)
-    seen = folder.evaluations()[-1]["learned"]["top1"]
-    print(f"recognised {seen['value']:.2f} [{seen['low']:.2f}, {seen['high']:.2f}], chance 0.33")
+    recognised = Evaluation.from_dict(folder.evaluations()[-1]).learned.top1
+    assert recognised is not None
+    style = TextStyle("{:.2f}".format)
+    print(f"recognised {recognised.text(style)}, chance 0.33")
     report: Path = write_report(folder.path)
     print(f"report  {report}")
     return report

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -25,6 +25,10 @@ from mirrorenv.cli.prefer import prefer
 from mirrorenv.cli.results import results, verify
 from mirrorenv.entry import run_command
 from mirrorenv.errors import require
+
+if TYPE_CHECKING:
+    from mirrorenv.mirror import Estimate
+    from mirrorenv.results.runs.evaluation import Evaluation
 
 __all__ = ["app", "main"]
 
@@ -97,6 +101,7 @@ def train(
     from mirrorenv.cli.progress import TrainingDisplay
     from mirrorenv.envs import full_id
     from mirrorenv.results.report.report import write_report
+    from mirrorenv.results.runs.evaluation import Evaluation
     from mirrorenv.results.runs.run_folder import RunFolder
     from mirrorenv.rllib.run import default_run_path
     from mirrorenv.rllib.run import train as run_training
@@ -121,12 +126,12 @@ def train(
             progress=display.progress,
         )
     report_path = write_report(folder.path, weight0)
-    final = folder.evaluations()[-1]
+    final = Evaluation.from_dict(folder.evaluations()[-1])
     if not quiet:
         _print_scores(final)
-        if final["env_steps"] < settings.total_steps:
+        if (done := final.env_steps or 0) < settings.total_steps:
             console.print(
-                f"{final['env_steps']:,} of {settings.total_steps:,} steps: {_EARLY}",
+                f"{done:,} of {settings.total_steps:,} steps: {_EARLY}",
                 soft_wrap=True,
             )
         console.print(f"run folder  {folder.path}\nreport      {report_path}", soft_wrap=True)
@@ -240,53 +245,47 @@ def _require_training() -> None:
         require(module, "train")
 
 
-def _summary(row: dict[str, Any], path: Path, report_path: Path | None) -> dict[str, Any]:
+def _summary(found: Evaluation, path: Path, report_path: Path | None) -> dict[str, Any]:
+    row = found.to_dict()
     return {
         "top1": row["learned"]["top1"],
         "information": row["learned"]["information"],
         "limit": row["limit"]["information"],
-        "limit_valid": row["limit_valid"],
+        "limit_valid": found.limit_valid,
         "return": row["return"],
         "mirror_return": row["mirror_return"],
-        "num_agents": row["num_agents"],
-        "lineup_size": row.get("lineup_size", row["num_agents"]),
-        "env_steps": row.get("env_steps"),
+        "num_agents": found.num_agents,
+        "lineup_size": found.lineup_size or found.num_agents,
+        "env_steps": found.env_steps,
         "path": str(path),
         "report": None if report_path is None else str(report_path),
     }
 
 
-def _print_scores(row: dict[str, Any]) -> None:
+def _print_scores(found: Evaluation) -> None:
     """Learned observers, the limit and the baselines side by side."""
     table = Table(
         "observer",
         "top-1",
         "exact lineup",
         "information (nats)",
-        title=f"{row['episodes']} held-out episodes",
+        title=f"{found.episodes} held-out episodes",
     )
-    limit = "exact limit" if row["limit_valid"] else "limit, not exact"
-    lines = {"learned": row["learned"], "learned, joint": row["learned_joint"], limit: row["limit"]}
-    lines |= {f"baseline: {name}": score for name, score in row["baselines"].items()}
+    limit = "exact limit" if found.limit_valid else "limit, not exact"
+    lines = {"learned": found.learned, "learned, joint": found.learned_joint, limit: found.limit}
+    lines |= {f"baseline: {name}": score for name, score in found.baselines.items()}
     for name, score in lines.items():
-        if score:
-            table.add_row(
-                name, *(_interval(score.get(key)) for key in ("top1", "exact", "information"))
-            )
+        if score.given:
+            figures = (score.top1, score.exact, score.information)
+            table.add_row(name, *(_text(figure) for figure in figures))
     console.print(table)
-    if not row["limit_valid"]:
-        console.print(
-            f"The limit is not exact in this world: {row['limit_reason']}", soft_wrap=True
-        )
+    if not found.limit_valid:
+        console.print(f"The limit is not exact in this world: {found.limit_reason}", soft_wrap=True)
     console.print(
-        f"environment return {_interval(row['return'])}, mirror return "
-        f"{_interval(row['mirror_return'])}"
+        f"environment return {_text(found.environment_return)}, mirror return "
+        f"{_text(found.mirror_return)}"
     )
 
 
-def _interval(estimate: dict[str, float] | None) -> str:
-    if not estimate or estimate.get("value") is None:
-        return "undefined"
-    value, low, high = (estimate.get(key) for key in ("value", "low", "high"))
-    spread = f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None else ""
-    return f"{value:.3f}{spread}"
+def _text(estimate: Estimate | None) -> str:
+    return "undefined" if estimate is None else estimate.text()

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
+    from mirrorenv.mirror import Estimate
+    from mirrorenv.results.runs.evaluation import Evaluation
     from mirrorenv.rllib.run import Progress as RunProgress
     from mirrorenv.rllib.settings import RunSettings
 
@@ -72,21 +74,25 @@ class TrainingDisplay:
         done = min(row["env_steps"], self.settings.total_steps)
         self.bar.update(self.task, completed=done, numbers=f"{self.recognition}{numbers}")
 
-    def _evaluation(self, row: dict[str, Any]) -> None:
-        top1, information = (row["learned"][key]["value"] for key in ("top1", "information"))
-        limit = (row["limit"].get("information") or {}).get("value")
-        ceiling = math.log(row["lineup_size"])
+    def _evaluation(self, found: Evaluation) -> None:
+        learned = found.learned
+        ceiling = math.log(found.lineup_size or 1)
         self.recognition = (
-            f"top-1 {top1:.2f}  nats {information:.2f}/{_short(limit)} (max {ceiling:.2f})  "
+            f"top-1 {_value(learned.top1)}  nats {_value(learned.information)}/"
+            f"{_value(found.limit.information)} (max {ceiling:.2f})  "
         )
         self.bar.update(self.task, numbers=self.recognition)
         if self.bar.disable and not self.silent:
             self.console.print(
-                f"{row['env_steps']:>10,} steps  {self.recognition}return "
-                f"{_short(row['return']['value'])}",
+                f"{found.env_steps or 0:>10,} steps  {self.recognition}return "
+                f"{_value(found.environment_return)}",
                 soft_wrap=True,
                 highlight=False,
             )
+
+
+def _value(found: Estimate | None) -> str:
+    return _short(None if found is None else found.value)
 
 
 def _short(value: float | None) -> str:

@@ -10,6 +10,7 @@ Shape legend: E clusters (episodes or seeds).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +23,30 @@ from mirrorenv.mirror.arrays import Floats64
 
 
 @dataclass(frozen=True)
+class TextStyle:
+    """How :meth:`Estimate.text` prints. Each room that prints estimates names its style once.
+
+    Args:
+        number: writes the value.
+        end: writes an end of the interval; ``number`` if it is not given.
+        interval: what follows the value, with ``{low}`` and ``{high}`` where the ends belong.
+        unknown: what follows the value where an end is unknown.
+        least: clusters below which the interval is left out, for styles that print no interval
+            of a single cluster. An estimate whose clusters are not said counts as enough.
+    """
+
+    number: Callable[[float], str] = "{:.3f}".format
+    end: Callable[[float], str] | None = None
+    interval: str = " [{low}, {high}]"
+    unknown: str = ""
+    least: int = 1
+
+
+PLAIN = TextStyle()
+"""``0.950 [0.931, 0.969]``, or the value alone where the interval is unknown."""
+
+
+@dataclass(frozen=True)
 class Estimate:
     """A number and how far it can be trusted.
 
@@ -29,15 +54,41 @@ class Estimate:
         value: the estimate.
         low: lower end of the interval; -inf if one cluster tells nothing about its spread.
         high: upper end of the interval; +inf likewise.
-        n: clusters (episodes or seeds) it rests on.
+        n: clusters (episodes or seeds) it rests on; 0 if a file does not say.
         method: how the interval was made, in words.
     """
 
     value: float
-    low: float
-    high: float
-    n: int
-    method: str
+    low: float = -math.inf
+    high: float = math.inf
+    n: int = 0
+    method: str = "not said"
+
+    @classmethod
+    def from_dict(cls, recorded: object) -> Estimate | None:
+        """What :meth:`to_dict` wrote, or a bare number, from a file that may hold anything.
+
+        Args:
+            recorded: a number, or an object with ``value``, ``low`` and ``high``.
+
+        Returns:
+            the estimate, its clusters unknown; without an interval unless both ends are finite
+            and in order. None if there is no finite value.
+        """
+        held: Mapping[object, object] = recorded if isinstance(recorded, Mapping) else {}
+        value = finite_number(held.get("value") if held else recorded)
+        if value is None:
+            return None
+        low = finite_number(held.get("low"))
+        high = finite_number(held.get("high"))
+        if low is None or high is None or low > high:
+            return cls(value)
+        return cls(value, low, high)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether both ends of the interval are finite."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
 
     def to_dict(self) -> dict[str, float | None]:
         """``{"value", "low", "high"}`` for JSON; what is not finite becomes None."""
@@ -48,8 +99,32 @@ class Estimate:
         """The same estimate with interval ends no further out than the quantity itself can go."""
         return replace(self, low=max(self.low, lowest), high=min(self.high, highest))
 
+    def text(self, style: TextStyle = PLAIN) -> str:
+        """The value with its interval, for people."""
+        return style.number(self.value) + self.interval_text(style)
+
+    def interval_text(self, style: TextStyle = PLAIN) -> str:
+        """What :meth:`text` puts after the value; empty if the interval is not to be shown."""
+        if 0 < self.n < style.least:
+            return ""
+        if not self.bounded:
+            return style.unknown
+        write = style.end or style.number
+        return style.interval.format(low=write(self.low), high=write(self.high))
+
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return self.text()
+
+
+def finite_number(value: object) -> float | None:
+    """A finite real number as float, anything else (text, booleans, NaN, None) as None."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        result = float(value)
+    except OverflowError:
+        return None
+    return result if math.isfinite(result) else None
 
 
 def t_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:

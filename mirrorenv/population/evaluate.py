@@ -17,6 +17,7 @@ from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.world_spec import WorldSpec
 from mirrorenv.mirror import (
     Belief,
+    Estimate,
     Limit,
     cumulative_evidence,
     exact_limit,
@@ -38,10 +39,9 @@ from mirrorenv.population.reading import (
     policy_log_probabilities,
 )
 from mirrorenv.population.settings import MirrorSettings
+from mirrorenv.results.runs.evaluation import Evaluation, EvidenceOverTime, RecordedScore
 
 __all__ = ["evaluate"]
-
-Row = dict[str, Any]
 
 
 def evaluate(
@@ -54,8 +54,8 @@ def evaluate(
     previous: Population | None = None,
     lagging: Population | None = None,
     baselines: bool = False,
-) -> Row:
-    """One row of evaluations.jsonl, measured on episodes nobody is trained on.
+) -> Evaluation:
+    """One row of evaluations.jsonl, measured on episodes that are not trained on.
 
     Args:
         population: what to measure.
@@ -83,7 +83,7 @@ def evaluate(
     limit_belief = limit.belief  # (B, J or 1, K, K)
     limit_marginals = limit_belief.log_belief("marginals")
     limit_nats = episode_information(limit_marginals, _author_order(limit_belief))
-    options: Row = {
+    options: dict[str, Any] = {
         "limit_information": limit_nats,
         "evidence_over_time": evidence,
         "mask": experience.mask if shown is None else shown.steps(experience.mask),
@@ -104,48 +104,38 @@ def evaluate(
         seen=None if shown is None else shown.seen,
     )
     verdicts = final.independent()  # (B, J, K, K)
-    row: Row = {
-        "num_agents": population.shape.num_agents,
-        "lineup_size": size,
-        "horizon": world.horizon,
-        "episodes": world.num_envs,
-        "learned": learned.to_dict(),
-        "learned_joint": joint.to_dict(),
-        "limit": limit_score.to_dict(),
-        "limit_valid": limit.valid,
-        "limit_reason": limit.reason and (world_spec.leaks or limit.reason),
-        "baselines": _baseline_scores(population, world, held_out, shown, seed)
-        if baselines
-        else {},
-        "return": t_interval(experience.rewards.sum(1).mean(1)).to_dict(),  # mean over agents
-        "mirror_return": t_interval(paid.sum(1).mean(1)).to_dict(),
-        "per_agent_return": experience.rewards.sum(1).mean(0).tolist(),
-        "recognition_matrix": _nulls(
-            belief.mean(0) if shown is None else shown.recognition_matrix(belief)
+    readers: dict[str, RecordedScore] = {}
+    if baselines:
+        readers |= _baseline_scores(population, world, held_out, shown, seed)
+    if shown is not None:
+        readers["policies_without_places"] = _without_places(log_p, experience.mask, shown)
+    before = lagging or previous
+    return Evaluation(
+        num_agents=population.shape.num_agents,
+        lineup_size=size,
+        horizon=world.horizon,
+        episodes=world.num_envs,
+        learned=RecordedScore.of(learned),
+        learned_joint=RecordedScore.of(joint),
+        limit=RecordedScore.of(limit_score),
+        limit_valid=limit.valid,
+        limit_reason=limit.reason and (world_spec.leaks or limit.reason),
+        baselines=readers,
+        environment_return=t_interval(experience.rewards.sum(1).mean(1)),  # mean over agents
+        mirror_return=t_interval(paid.sum(1).mean(1)),
+        per_agent_return=experience.rewards.sum(1).mean(0).astype(np.float64),
+        recognition_matrix=belief.mean(0) if shown is None else shown.recognition_matrix(belief),
+        confusion=verdicts.mean((0, 1)) if shown is None else shown.confusion(verdicts),
+        evidence_over_time=EvidenceOverTime(
+            learned=np.log(size) + over_time.mean((0, 2, 3)),
+            limit=_limit_over_time(log_p, experience.mask, shown),
         ),
-        "confusion": _nulls(verdicts.mean((0, 1)) if shown is None else shown.confusion(verdicts)),
-        "evidence_over_time": {
-            "learned": (np.log(size) + over_time.mean((0, 2, 3))).tolist(),
-            "limit": _limit_over_time(log_p, experience.mask, shown).tolist(),
-        },
-        "log_e_value": likelihood_ratio_e_value(
+        log_e_value=likelihood_ratio_e_value(
             over_time[:, -1], np.diagonal(limit_marginals, axis1=2, axis2=3)
         ),
-        "lagged_top1": None,
-        "persistence": None,
-    }
-    if shown is not None:
-        row["baselines"]["policies_without_places"] = _without_places(log_p, experience.mask, shown)
-    if (before := lagging or previous) is not None:
-        row["lagged_top1"] = _lagged(before, held_out, shown, seed)
-    if previous is not None:
-        row["persistence"] = _persistence(previous, held_out)
-    return row
-
-
-def _nulls(values: NDArray[np.float64]) -> list[list[float | None]]:
-    """A matrix for JSON: what was never measured is null."""
-    return [[None if np.isnan(value) else float(value) for value in row] for row in values]
+        lagged_top1=None if before is None else _lagged(before, held_out, shown, seed),
+        persistence=None if previous is None else _persistence(previous, held_out),
+    )
 
 
 def _evidence(
@@ -170,11 +160,13 @@ def _limit(
     return Limit(Belief(limit.belief.evidence[:, None]), limit.valid, limit.reason)
 
 
-def _without_places(log_p: NDArray[np.float64], mask: NDArray[np.bool_], shown: Shown) -> Row:
+def _without_places(
+    log_p: NDArray[np.float64], mask: NDArray[np.bool_], shown: Shown
+) -> RecordedScore:
     """What the policies alone give away in a neighbourhood: the limit for who cannot tell places
     from trajectories."""
     belief = Belief(neighbourhood_evidence(limit_evidence(log_p, mask)[:, None], shown.candidates))
-    return score_belief(belief, _author_order(belief), decode="marginals").to_dict()
+    return RecordedScore.of(score_belief(belief, _author_order(belief), decode="marginals"))
 
 
 def _author_order(belief: Belief) -> NDArray[np.int64]:
@@ -214,9 +206,9 @@ def _limit_over_time(
     return at_every_step
 
 
-def _lagged(before: Population, held_out: HeldOut, shown: Shown | None, seed: int) -> Row:
+def _lagged(before: Population, held_out: HeldOut, shown: Shown | None, seed: int) -> Estimate:
     """Top-1 of earlier heads on today's agents: how fast identities move."""
-    return _score_rows(_evidence(before, held_out, shown, seed)[:, -1]).top1.to_dict()
+    return _score_rows(_evidence(before, held_out, shown, seed)[:, -1]).top1
 
 
 def _persistence(previous: Population, held_out: HeldOut) -> float:
@@ -233,18 +225,18 @@ def _persistence(previous: Population, held_out: HeldOut) -> float:
 
 def _baseline_scores(
     population: Population, world: ArrayWorld, held_out: HeldOut, shown: Shown | None, seed: int
-) -> Row:
+) -> dict[str, RecordedScore]:
     """Baseline observers, fitted on as many other episodes of the same agents."""
     from mirrorenv.population.observers.baselines import BASELINES
 
     past = play_held_out(population, world, seed=seed, part=1).record()
     record = held_out.record()
-    scores: Row = {}
+    scores: dict[str, RecordedScore] = {}
     for name, make in BASELINES.items():
         observer = make()
         observer.fit(past, population.shape.num_actions)
         evidence = observer.evidence(record)[:, None]  # (B, 1, N, N)
         if shown is not None:
             evidence = neighbourhood_evidence(evidence, shown.candidates)
-        scores[name] = _score_rows(evidence).to_dict()
+        scores[name] = RecordedScore.of(_score_rows(evidence))
     return scores

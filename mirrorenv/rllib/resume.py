@@ -11,6 +11,7 @@ from mirrorenv.errors import CheckpointError
 from mirrorenv.population.checkpoint import load_population, save_population
 from mirrorenv.population.migration import present_state
 from mirrorenv.population.population import Population
+from mirrorenv.results.runs.evaluation import Evaluation
 from mirrorenv.results.runs.run_folder import RunFolder
 from mirrorenv.rllib.algorithm import MirrorPPO
 from mirrorenv.rllib.state import load_state, save_state
@@ -30,11 +31,11 @@ class ResumePoint:
 
     Attributes:
         population: as it was at the checkpoint.
-        evaluation: the row logged with it.
+        evaluation: the one logged with it.
     """
 
     population: Population
-    evaluation: dict[str, Any]
+    evaluation: Evaluation
 
 
 def save_checkpoint(folder: RunFolder, algorithm: MirrorPPO, about: dict[str, Any]) -> None:
@@ -97,4 +98,4 @@ def _read(folder: RunFolder, checkpoint: Path) -> tuple[ResumePoint, dict[str, A
     evaluation = [row for row in folder.evaluations() if row["env_steps"] == steps]
     if not evaluation:
         raise CheckpointError(f"evaluations.jsonl lacks the row of {checkpoint}")
-    return ResumePoint(population, evaluation[-1]), state
+    return ResumePoint(population, Evaluation.from_dict(evaluation[-1])), state

@@ -19,6 +19,7 @@ from mirrorenv.envs import make_batch, spec
 from mirrorenv.envs.checks.validation import validated
 from mirrorenv.envs.checks.watch import WatchedWorld
 from mirrorenv.errors import ConfigError, MirrorError, RunFolderError, TrainingError
+from mirrorenv.mirror import Estimate
 from mirrorenv.mirror.ideal import NOT_EXCHANGEABLE
 from mirrorenv.population.checkpoint import clone
 from mirrorenv.population.evaluate import evaluate
@@ -28,6 +29,7 @@ from mirrorenv.population.neighbourhood import check_lineup_size, settle_neighbo
 from mirrorenv.population.population import Population
 from mirrorenv.population.train_batch import check_reward
 from mirrorenv.ray_up import bring_ray_up
+from mirrorenv.results.runs.evaluation import NOT_GIVEN, Evaluation
 from mirrorenv.results.runs.run_folder import IfExists, RunFolder
 from mirrorenv.results.runs.signals import terminable
 from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
@@ -54,10 +56,15 @@ _METRICS = {  # learner metric -> name in metrics.jsonl
 
 @dataclass
 class Progress:
-    """Called with what a progress bar shows. The default shows nothing."""
+    """Called with what a progress bar shows. The default shows nothing.
+
+    Attributes:
+        iteration: with a row of ``metrics.jsonl``.
+        evaluation: with every evaluation.
+    """
 
     iteration: Callable[[Row], None] = lambda row: None
-    evaluation: Callable[[Row], None] = lambda row: None
+    evaluation: Callable[[Evaluation], None] = lambda found: None
 
 
 def default_run_path(settings: RunSettings) -> Path:
@@ -234,7 +241,7 @@ class _Loop:
         resumed = resume_run(folder, algorithm)
         self.previous: Population | None = resumed.population if resumed else None
         self.lagging: Population | None = None  # one iteration before an evaluation
-        self.newest: Row = resumed.evaluation if resumed else {}
+        self.newest: Evaluation | None = resumed.evaluation if resumed else None
 
     def run(self) -> None:
         settings = self.settings
@@ -242,7 +249,7 @@ class _Loop:
         iterations = max(1, -(-settings.total_steps // per_iteration))
         checkpoints = min(settings.evaluation.checkpoints, iterations)
         due = {round(iterations * k / checkpoints) for k in range(1, checkpoints + 1)}
-        if not self.newest:
+        if self.newest is None:
             self._evaluate(0, last=False)
         for iteration in range(self.algorithm.iteration + 1, iterations + 1):
             if iteration in due:
@@ -258,6 +265,7 @@ class _Loop:
 
     def _iterate(self, iteration: int) -> None:
         before, began = self.steps, time.perf_counter()
+        learned = NOT_GIVEN if self.newest is None else self.newest.learned
         result = self.algorithm.train()
         took = time.perf_counter() - began
         runner, learner = (
@@ -268,8 +276,8 @@ class _Loop:
             "iteration": iteration,
             "env_steps": self.steps,
             "seconds": time.perf_counter() - self.started,
-            "top1": self.newest.get("learned", {}).get("top1", {}).get("value"),
-            "information": self.newest.get("learned", {}).get("information", {}).get("value"),
+            "top1": _value(learned.top1),
+            "information": _value(learned.information),
             "return": runner.get("episode_return_mean"),
             "mirror_return": runner.get("mirror_return_mean"),
             "mirror_weight": runner.get("mirror_weight"),
@@ -288,7 +296,7 @@ class _Loop:
 
     def _evaluate(self, iteration: int, *, last: bool) -> None:
         population = self.algorithm.population
-        row = evaluate(
+        measured = evaluate(
             population,
             self.world,
             world_spec=spec(self.settings.world, **self.settings.world_options),
@@ -298,18 +306,10 @@ class _Loop:
             mirror=self.settings.mirror,
             baselines=last and self.settings.evaluation.baselines,
         )
-        row = {
-            "iteration": iteration,
-            "env_steps": self.steps,
-            "seconds": time.perf_counter() - self.started,
-            **row,
-        }
-        self.folder.log_evaluation(row)
-        for name in ("top1", "information", "joint_information"):
-            for kind in ("learned", "limit"):
-                value = (row[kind].get(name) or {}).get("value")
-                if value is not None:
-                    self.board.add_scalar(f"{kind}/{name}", value, self.steps)
+        seconds = time.perf_counter() - self.started
+        found = measured.placed(iteration=iteration, env_steps=self.steps, seconds=seconds)
+        self.folder.log_evaluation(found.to_dict())
+        self._draw_evaluation(found)
         about = {
             "world": self.settings.world,
             "world_options": self.settings.world_options,
@@ -319,8 +319,20 @@ class _Loop:
         }
         save_checkpoint(self.folder, self.algorithm, about)
         self.previous = clone(population)
-        self.newest = row
-        self.progress.evaluation(row)
+        self.newest = found
+        self.progress.evaluation(found)
+
+    def _draw_evaluation(self, found: Evaluation) -> None:
+        """The curves of TensorBoard."""
+        for kind, score in (("learned", found.learned), ("limit", found.limit)):
+            for name in ("top1", "information", "joint_information"):
+                value = _value(score.figures()[name])
+                if value is not None:
+                    self.board.add_scalar(f"{kind}/{name}", value, self.steps)
+
+
+def _value(found: Estimate | None) -> float | None:
+    return None if found is None else found.value
 
 
 def _number(value: Any) -> float | None:

@@ -38,7 +38,7 @@ def population(seed: int = 0) -> Population:
 
 def measured(model: Population, **options: Any) -> dict[str, Any]:
     options = {"world_spec": spec(ANTS), "seed": 3, "mirror": MirrorSettings(), **options}
-    return evaluate(model, WORLD, **options)
+    return evaluate(model, WORLD, **options).to_dict()
 
 
 def test_the_lagged_classifier_is_the_earlier_heads_on_todays_agents() -> None:

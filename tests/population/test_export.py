@@ -56,7 +56,7 @@ def test_scores_are_those_of_the_evaluation_and_the_world_plays_again(tmp_path, 
         seed=5,
         mirror=MirrorSettings(),
         baselines=False,
-    )
+    ).to_dict()
     (held,) = ResultFolder.open(out).scores()
     readers = {"learned": "learned", "learned joint": "learned_joint", "limit": "limit"}
     for reader, key in readers.items():

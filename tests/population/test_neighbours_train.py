@@ -123,7 +123,7 @@ def test_with_all_others_as_neighbours_the_evaluation_is_the_ordinary_one() -> N
             mirror=MirrorSettings(),
             previous=model,
             baselines=True,
-        )
+        ).to_dict()
         for model in twins(world, 3)
     ]
     ordinary, near = rows
@@ -250,7 +250,7 @@ def test_large_populations_are_measured_in_small_lineups(agents: int) -> None:
         seed=0,
         mirror=MirrorSettings(),
         baselines=True,
-    )
+    ).to_dict()
     assert (row["num_agents"], row["lineup_size"]) == (agents, 4)
     assert row["baselines"]["chance"]["top1"]["value"] == pytest.approx(0.25)
     assert row["learned"]["information"]["value"] < math.log(4)

@@ -24,7 +24,7 @@ from mirrorenv.results.report.charts import CHARTS
 from mirrorenv.results.report.report import write_report
 from mirrorenv.results.report.sections import row_by_row, score_table, tiles
 from mirrorenv.results.report.words import headline, percent, plain
-from mirrorenv.results.runs.record import Record
+from mirrorenv.results.runs.record import RunRecord
 from mirrorenv.results.runs.run_folder import RunFolder
 from tests.results.synthetic import (
     SCORE_FIELDS,
@@ -162,7 +162,7 @@ def test_any_key_may_be_absent(key: str) -> None:
         {name: value for name, value in evaluation(index, 5).items() if name != key}
         for index in range(5)
     ]
-    record = Record.of(rows, [metrics_row(index, 5) for index in range(5)])
+    record = RunRecord.of(rows, [metrics_row(index, 5) for index in range(5)])
     charts = {
         name: maker(record, None) for entries in CHARTS.values() for name, _, maker in entries
     }
@@ -250,7 +250,7 @@ def test_an_infinite_e_value_can_be_drawn(tmp_path: Path) -> None:
 def test_the_headline_compares_with_chance(low: float, high: float, said: str | None) -> None:
     row = {**evaluation(0, 5), "iteration": 9, "env_steps": 1234}
     row["learned"] = {"top1": {"value": (low + high) / 2, "low": low, "high": high}}
-    text = " ".join(headline(Record.of([row])))
+    text = " ".join(headline(RunRecord.of([row])))
     assert text.startswith("After 1,234 environment steps")
     verdicts = [
         words for words in ("not distinguishable from chance", "below chance") if words in text
@@ -261,7 +261,7 @@ def test_the_headline_compares_with_chance(low: float, high: float, said: str | 
 def test_the_table_shows_every_score_of_every_reader() -> None:
     row = evaluation(4, 5)
     row["learned"]["brand_new_score"] = estimate(0.123, 0.001)
-    page = Page(score_table(Record.of([row])))
+    page = Page(score_table(RunRecord.of([row])))
     assert sum(tag == "tr" for tag, _ in page.tags) == 1 + len(SCORE_FIELDS) + 1
     assert sum(tag == "td" for tag, _ in page.tags) == (len(SCORE_FIELDS) + 1) * 6
     assert "brand_new_score" in page.text and "0.12" in page.text
@@ -318,7 +318,7 @@ ANY_ROW = st.fixed_dictionaries({}, optional=dict.fromkeys(evaluation(0, 2), JUN
 def test_no_row_whatsoever_stops_the_report(
     rows: list[dict[str, Any]], other: list[dict[str, Any]]
 ) -> None:
-    record, weight0 = Record.of(rows, rows), Record.of(other)
+    record, weight0 = RunRecord.of(rows, rows), RunRecord.of(other)
     text = headline(record, weight0)
     assert text and all(isinstance(sentence, str) for sentence in text)
     for part in (score_table(record), tiles(record), row_by_row(record)):
@@ -338,7 +338,7 @@ def test_absurd_numbers_can_be_drawn(value: float) -> None:
         "learned": {"top1": value, "information": value},
     }
     row["recognition_matrix"] = [[value, None], [0.5, value]]
-    record = Record.of([row, {**row, "env_steps": 0, "iteration": 0}])
+    record = RunRecord.of([row, {**row, "env_steps": 0, "iteration": 0}])
     for entries in CHARTS.values():
         for _, _, maker in entries:
             chart = maker(record, None)

@@ -44,9 +44,9 @@ def test_a_checkpoint_is_measured_against_limit_and_baselines(
     population: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     measured = recipe("evaluate_checkpoint").main([str(population), "--episodes", "16"])
-    assert measured["baselines"]["chance"]["top1"]["value"] == pytest.approx(0.25)
+    assert measured.baselines["chance"].top1.value == pytest.approx(0.25)
     printed = capsys.readouterr().out
-    for name in ("learned", "exact limit", *measured["baselines"]):
+    for name in ("learned", "exact limit", *measured.baselines):
         assert name in printed
 
 

@@ -25,7 +25,7 @@ from mirrorenv.results.board.suite import Suite, SuiteRow
 from mirrorenv.results.folders.result_folder import is_result, read_scores
 from mirrorenv.results.folders.schema import Entry, Figure, Reference, Result, read_result
 from mirrorenv.results.folders.verify import check_files
-from mirrorenv.results.runs.record import number
+from mirrorenv.results.runs.json_values import number
 from mirrorenv.results.stats.estimates import OverSeeds, WithinRun, over_seeds, tied_groups
 
 __all__ = ["Cell", "Line", "Section", "collect", "result_folders"]

@@ -33,7 +33,7 @@ from mirrorenv.results.folders.sharing import LINEUPS
 from mirrorenv.results.folders.tables import Table
 from mirrorenv.results.folders.voices import voice_rows
 from mirrorenv.results.runs.files import MANIFEST, read_json, sha256_of, to_json
-from mirrorenv.results.runs.record import number
+from mirrorenv.results.runs.json_values import number
 
 __all__ = ["Verification", "check_files", "verify_result"]
 

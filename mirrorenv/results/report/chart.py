@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from mirrorenv.mirror.intervals import Estimate
 from mirrorenv.results.report.plots import Dots, Level, Theme, Track
 from mirrorenv.results.report.words import steps
-from mirrorenv.results.runs.record import Quantity, Record, Row, Series
+from mirrorenv.results.runs.evaluation import Evaluation, RecordedScore
+from mirrorenv.results.runs.record import RunRecord, Series
 
 __all__ = [
     "DASHED",
@@ -64,33 +66,51 @@ def describe(
     return f"{kind}: {'; '.join(parts)}."
 
 
-def reader_tracks(record: Record, weight0: Record | None, key: str) -> list[Track]:
-    """Learned, limit and the run without the mirror reward, as far as they are there."""
+def reader_tracks(
+    record: RunRecord,
+    weight0: RunRecord | None,
+    figure: Callable[[RecordedScore], Estimate | None],
+) -> list[Track]:
+    """Learned, limit and the run without the mirror reward, as far as they are there.
+
+    Args:
+        record: the run.
+        weight0: the same training without the mirror reward, if there is one.
+        figure: takes the figure to draw from a score.
+    """
     tracks = []
-    limit, learned = record.series("limit", key), record.series("learned", key)
+    limit = record.series(lambda one: figure(one.limit))
+    learned = record.series(lambda one: figure(one.learned))
     if limit is not None:
         tracks.append(Track(record.limit_name, limit, "limit", DASHED, "s"))
     if learned is not None:
         tracks.append(Track("learned", learned, "learned"))
-    other = weight0.series("learned", key) if weight0 is not None else None
+    other = None if weight0 is None else weight0.series(lambda one: figure(one.learned))
     if other is not None:
         tracks.append(Track("learned, mirror weight 0", other, "other", DASH_DOT, "^"))
     return tracks if learned is not None or limit is not None else []
 
 
-def _dots(label: str, found: list[Quantity | None], filled: bool) -> Dots:
-    nan = math.nan
-    cells = [(nan, nan, nan) if q is None else (q.value, q.low, q.high) for q in found]
-    value, low, high = np.array(cells, dtype=np.float64).reshape(-1, 3).T
+def _dots(label: str, found: list[Estimate | None], filled: bool) -> Dots:
+    unknown = Estimate(math.nan)
+    marks = [unknown if one is None else one for one in found]
+    value = np.array([one.value for one in marks], dtype=np.float64)
+    low = np.array([one.low if one.bounded else math.nan for one in marks], dtype=np.float64)
+    high = np.array([one.high if one.bounded else math.nan for one in marks], dtype=np.float64)
     return Dots(label, value, low, high, filled)
 
 
-def two_times(record: Record, read: Callable[[Row], list[Quantity | None]]) -> list[Dots]:
-    """Marks before training and at the end; one kind only if the run has one evaluation."""
+def two_times(record: RunRecord, read: Callable[[Evaluation], list[Estimate | None]]) -> list[Dots]:
+    """Marks before training and at the end; one kind only if the run has one evaluation.
+
+    Args:
+        record: the run.
+        read: takes the marks from an evaluation, one for each line of the picture.
+    """
     groups = []
-    if record.before and record.before is not record.last:
-        groups.append(_dots("before training", read(record.before), False))
     at_start = record.last is record.before
+    if record.before is not None and not at_start:
+        groups.append(_dots("before training", read(record.before), False))
     groups.append(
         _dots("before training" if at_start else "at the end", read(record.last), not at_start)
     )
@@ -99,4 +119,4 @@ def two_times(record: Record, read: Callable[[Row], list[Quantity | None]]) -> l
 
 # Makes a chart of a run and, where it is of use, the same training without the mirror reward; None
 # if the run does not hold what the picture needs.
-Maker = Callable[[Record, Record | None], Chart | None]
+Maker = Callable[[RunRecord, RunRecord | None], Chart | None]

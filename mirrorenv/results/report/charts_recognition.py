@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.results.report.chart import DASHED, STEPS, Chart, describe, reader_tracks, two_times
-from mirrorenv.results.report.plots import Level, Track, dot_plot, heat_map, line_chart, short
+from mirrorenv.results.report.plots import Dots, Level, Track, dot_plot, heat_map, line_chart, short
 from mirrorenv.results.report.words import percent, plain
-from mirrorenv.results.runs.record import Array, Record, Row, Series, curve, dig, figure, matrix
+from mirrorenv.results.runs.evaluation import NOT_GIVEN, Evaluation, RecordedScore
+from mirrorenv.results.runs.record import RunRecord, Series
+
+MOST_BASELINES = 20
 
 __all__ = ["confusion", "evidence", "information", "readers", "recognition", "who_recognises_whom"]
 
 
-def recognition(record: Record, weight0: Record | None) -> Chart | None:
+def recognition(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     """Top-1 against environment steps."""
-    tracks, agents = reader_tracks(record, weight0, "top1"), record.lineup_size
+    tracks = reader_tracks(record, weight0, lambda score: score.top1)
+    agents = record.lineup_size
     if not tracks:
         return None
     levels = [Level("chance", 1 / agents)] if agents else []
@@ -39,9 +46,10 @@ def recognition(record: Record, weight0: Record | None) -> Chart | None:
     )
 
 
-def information(record: Record, weight0: Record | None) -> Chart | None:
+def information(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     """Nats a trajectory against log N."""
-    tracks, agents = reader_tracks(record, weight0, "information"), record.lineup_size
+    tracks = reader_tracks(record, weight0, lambda score: score.information)
+    agents = record.lineup_size
     if not tracks:
         return None
     levels = [Level(f"log {agents}, the most possible", math.log(agents), "-")] if agents else []
@@ -64,7 +72,7 @@ def information(record: Record, weight0: Record | None) -> Chart | None:
     )
 
 
-def _matrix_alt(what: str, values: Array) -> str:
+def _matrix_alt(what: str, values: Floats64) -> str:
     if values.shape[0] != values.shape[1]:
         return (
             f"Heat map of {what}, {values.shape[0]} by {values.shape[1]}, mean "
@@ -80,9 +88,9 @@ def _matrix_alt(what: str, values: Array) -> str:
     return f"Heat map of {what}, {len(values)} by {len(values)}. Mean: {', '.join(parts)}."
 
 
-def who_recognises_whom(record: Record, weight0: Record | None) -> Chart | None:
+def who_recognises_whom(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     """Observer j's mean belief in the true author n, (J, N)."""
-    values = matrix(record.last, "recognition_matrix")
+    values = record.last.recognition_matrix
     if values is None:
         return None
     return Chart(
@@ -95,9 +103,9 @@ def who_recognises_whom(record: Record, weight0: Record | None) -> Chart | None:
     )
 
 
-def confusion(record: Record, weight0: Record | None) -> Chart | None:
+def confusion(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     """Mean belief by true author, (N, N)."""
-    values = matrix(record.last, "confusion")
+    values = record.last.confusion
     if values is None:
         return None
     return Chart(
@@ -112,31 +120,35 @@ def confusion(record: Record, weight0: Record | None) -> Chart | None:
     )
 
 
-def _over_time(row: Row, key: str) -> Series | None:
-    values = curve(row, "evidence_over_time", key)
+def _over_time(values: Floats64 | None) -> Series | None:
     if values is None:
         return None
     unknown = np.full(len(values), np.nan)
     return Series(np.arange(1, len(values) + 1, dtype=np.float64), values, unknown, unknown)
 
 
-def evidence(record: Record, weight0: Record | None) -> Chart | None:
-    """Information after t steps of an episode, before and after training."""
+def _evidence_tracks(evaluation: Evaluation, when: str, *, faint: bool) -> list[Track]:
+    """The limit and the learned observers after every step, dotted and thin if `faint`."""
+    held = evaluation.evidence_over_time
     tracks = []
-    for row, when, faint in (
-        (record.before, "before training", True),
-        (record.last, "at the end", False),
-    ):
-        if faint and row is record.last:
+    for name, values, style in (("limit", held.limit, DASHED), ("learned", held.learned, "-")):
+        series = _over_time(values)
+        if series is None:
             continue
-        for key, name, colour, style in (
-            ("limit", "limit", "limit", DASHED),
-            ("learned", "learned", "learned", "-"),
-        ):
-            series = _over_time(row, key)
-            if series is not None:
-                drawn, width = ((0, (1, 1.6)), 1.4) if faint else (style, 2.2)
-                tracks.append(Track(f"{name}, {when}", series, colour, drawn, "", width))
+        label = f"{name}, {when}"
+        if faint:
+            tracks.append(Track(label, series, name, (0, (1, 1.6)), "", 1.4))
+        else:
+            tracks.append(Track(label, series, name, style, "", 2.2))
+    return tracks
+
+
+def evidence(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
+    """Information after t steps of an episode, before and after training."""
+    tracks: list[Track] = []
+    if record.before is not None and record.before is not record.last:
+        tracks += _evidence_tracks(record.before, "before training", faint=True)
+    tracks += _evidence_tracks(record.last, "at the end", faint=False)
     if not tracks:
         return None
     agents = record.lineup_size
@@ -163,33 +175,42 @@ def evidence(record: Record, weight0: Record | None) -> Chart | None:
     )
 
 
-def readers(record: Record, weight0: Record | None) -> Chart | None:
+def _readers(record: RunRecord) -> dict[str, Callable[[Evaluation], RecordedScore]]:
+    """Every kind of reader that has a top-1 before training or at the end, by its label."""
+    found: dict[str, Callable[[Evaluation], RecordedScore]] = {
+        record.limit_name: lambda one: one.limit,
+        "learned, joint": lambda one: one.learned_joint,
+        "learned": lambda one: one.learned,
+    }
+    times = [one for one in (record.last, record.before) if one is not None]
+    for evaluation in times:
+        for name in list(evaluation.baselines)[:MOST_BASELINES]:
+            found.setdefault(short(name).replace("_", " "), partial(_baseline, name=name))
+    return {label: read for label, read in found.items() if any(read(one).top1 for one in times)}
+
+
+def _baseline(evaluation: Evaluation, name: str) -> RecordedScore:
+    return evaluation.baselines.get(name, NOT_GIVEN)
+
+
+def _reader_line(label: str, index: int, groups: Sequence[Dots]) -> str:
+    """What the marks of one line of the picture say, in words."""
+    said = [
+        f"{percent(group.value[index])} {group.label}"
+        for group in groups
+        if np.isfinite(group.value[index])
+    ]
+    return f"{label}: {', '.join(said)}"
+
+
+def readers(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     """Top-1 of every kind of reader before and after training."""
-    places: dict[str, tuple[str, ...]] = {
-        record.limit_name: ("limit",),
-        "learned, joint": ("learned_joint",),
-        "learned": ("learned",),
-    }
-    for row in (record.last, record.before):
-        found = dig(row, "baselines")
-        for name in list(found)[:20] if isinstance(found, dict) else []:
-            places.setdefault(short(name).replace("_", " "), ("baselines", name))
-    places = {
-        name: place
-        for name, place in places.items()
-        if figure(record.last, *place, "top1") or figure(record.before, *place, "top1")
-    }
-    groups = two_times(
-        record, lambda row: [figure(row, *place, "top1") for place in places.values()]
-    )
-    if not places or not groups:
+    held = _readers(record)
+    groups = two_times(record, lambda one: [read(one).top1 for read in held.values()])
+    if not held or not groups:
         return None
     agents = record.lineup_size
-    lines = [
-        f"{name}: "
-        + ", ".join(f"{percent(g.value[i])} {g.label}" for g in groups if np.isfinite(g.value[i]))
-        for i, name in enumerate(places)
-    ]
+    lines = [_reader_line(label, index, groups) for index, label in enumerate(held)]
     return Chart(
         "Before training, and against simple readers",
         "How recognisable the agents were to begin with, and what simpler readers of the same "
@@ -199,7 +220,7 @@ def readers(record: Record, weight0: Record | None) -> Chart | None:
         f"Dot plot of top-1. {'; '.join(lines)}.",
         lambda theme: dot_plot(
             theme,
-            list(places),
+            list(held),
             groups,
             x_label="recognised (top-1)",
             percent=True,

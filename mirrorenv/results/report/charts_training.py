@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from mirrorenv.mirror.intervals import Estimate
 from mirrorenv.mirror.leak import log_e_threshold
 from mirrorenv.results.report.chart import DASH_DOT, DASHED, STEPS, Chart, describe, two_times
 from mirrorenv.results.report.plots import Level, Track, dot_plot, line_chart
 from mirrorenv.results.report.words import percent, plain
-from mirrorenv.results.runs.record import Quantity, Record, Row, curve
+from mirrorenv.results.runs.evaluation import Evaluation
+from mirrorenv.results.runs.record import RunRecord, Series
 
 __all__ = [
     "ALPHA",
@@ -23,9 +25,8 @@ __all__ = [
 ALPHA = 0.05
 
 
-def _return_tracks(record: Record, key: str) -> list[Track]:
+def _return_tracks(training: Series | None, series: Series | None) -> list[Track]:
     tracks = []
-    training, series = record.metric(key), record.series(key)
     if training is not None and len(training.steps) > 1:
         tracks.append(Track("training episodes", training, "level", faint=True))
     if series is not None:
@@ -33,12 +34,14 @@ def _return_tracks(record: Record, key: str) -> list[Track]:
     return tracks
 
 
-def environment_return(record: Record, weight0: Record | None) -> Chart | None:
+def environment_return(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     """Environment return, without the mirror's part."""
-    tracks = _return_tracks(record, "return")
+    tracks = _return_tracks(
+        record.metric("return"), record.series(lambda one: one.environment_return)
+    )
     if not tracks:
         return None
-    other = weight0.series("return") if weight0 is not None else None
+    other = None if weight0 is None else weight0.series(lambda one: one.environment_return)
     if other is not None:
         tracks.append(Track("evaluation, mirror weight 0", other, "other", DASH_DOT, "^"))
     return Chart(
@@ -49,9 +52,11 @@ def environment_return(record: Record, weight0: Record | None) -> Chart | None:
     )
 
 
-def mirror_return(record: Record, weight0: Record | None) -> Chart | None:
+def mirror_return(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     """Mirror return, without the environment's part."""
-    tracks = _return_tracks(record, "mirror_return")
+    tracks = _return_tracks(
+        record.metric("mirror_return"), record.series(lambda one: one.mirror_return)
+    )
     if not tracks:
         return None
     levels = [Level("unrecognised", 0.0)]
@@ -63,20 +68,20 @@ def mirror_return(record: Record, weight0: Record | None) -> Chart | None:
     )
 
 
-def _agent_returns(row: Row, agents: int) -> list[Quantity | None]:
-    values = curve(row, "per_agent_return")
+def _agent_returns(evaluation: Evaluation, agents: int) -> list[Estimate | None]:
+    values = evaluation.per_agent_return
     if values is None or len(values) != agents:
         return [None] * agents
-    return [Quantity(float(value)) if np.isfinite(value) else None for value in values]
+    return [Estimate(float(value)) if np.isfinite(value) else None for value in values]
 
 
-def agent_returns(record: Record, weight0: Record | None) -> Chart | None:
+def agent_returns(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     """Environment return of each agent, before and after training."""
-    values = curve(record.last, "per_agent_return")
+    values = record.last.per_agent_return
     if values is None or len(values) > 64:
         return None
     agents = len(values)
-    groups = two_times(record, lambda row: _agent_returns(row, agents))
+    groups = two_times(record, lambda one: _agent_returns(one, agents))
     last = ", ".join(
         f"agent {i} {plain(float(value))}" for i, value in enumerate(values) if np.isfinite(value)
     )
@@ -91,7 +96,7 @@ def agent_returns(record: Record, weight0: Record | None) -> Chart | None:
     )
 
 
-def entropy(record: Record, weight0: Record | None) -> Chart | None:
+def entropy(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     """Entropy of the policies while training."""
     series = record.metric("entropy")
     if series is None:
@@ -107,10 +112,11 @@ def entropy(record: Record, weight0: Record | None) -> Chart | None:
     )
 
 
-def stability(record: Record, weight0: Record | None) -> Chart | None:
+def stability(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     """Lagged classifier and identity persistence."""
-    lagged, persistence = record.series("lagged_top1"), record.series("persistence")
-    learned = record.series("learned", "top1")
+    lagged = record.series(lambda one: one.lagged_top1)
+    persistence = record.series(lambda one: one.persistence)
+    learned = record.series(lambda one: one.learned.top1)
     if lagged is None and persistence is None:
         return None
     tracks = [Track("learned", learned, "learned")] if learned is not None else []
@@ -138,9 +144,9 @@ def stability(record: Record, weight0: Record | None) -> Chart | None:
     )
 
 
-def above_the_limit(record: Record, weight0: Record | None) -> Chart | None:
+def above_the_limit(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     """log e-value of "learned above limit" with its thresholds."""
-    series = record.series("log_e_value")
+    series = record.series(lambda one: one.log_e_value)
     if series is None:
         return None
     count = len(series.value)

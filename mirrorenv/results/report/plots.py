@@ -21,7 +21,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from mirrorenv.results.runs.record import Array, Series
+from mirrorenv.mirror.arrays import Floats64
+from mirrorenv.results.runs.record import Series
 
 __all__ = [
     "DARK",
@@ -123,9 +124,9 @@ class Dots:
     (rows,)."""
 
     label: str
-    value: Array
-    low: Array
-    high: Array
+    value: Floats64
+    low: Floats64
+    high: Floats64
     filled: bool = True
     colour: str = "learned"
 
@@ -340,7 +341,7 @@ def _ink_on(colour: tuple[float, ...]) -> str:
     return "#111111" if luminance > 0.18 else "#ffffff"
 
 
-def heat_map(theme: Theme, values: Array, *, x_label: str, y_label: str) -> Figure:
+def heat_map(theme: Theme, values: Floats64, *, x_label: str, y_label: str) -> Figure:
     """A matrix of probabilities as colours, with the numbers in whole percent up to 16 columns.
 
     Args:

@@ -27,7 +27,8 @@ from mirrorenv.results.report.sections import (
 )
 from mirrorenv.results.report.words import headline, plain, steps
 from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text
-from mirrorenv.results.runs.record import Record, flatten, number
+from mirrorenv.results.runs.json_values import flatten, number
+from mirrorenv.results.runs.record import RunRecord
 from mirrorenv.results.runs.run_folder import RunFolder
 
 __all__ = ["write_report"]
@@ -60,10 +61,10 @@ def write_report(
         RunFolderError: if a folder is missing or damaged, or the page cannot be written.
     """
     run = RunFolder.open(run_path)
-    record = Record.of(run.evaluations(), run.metrics())
+    record = RunRecord.of(run.evaluations(), run.metrics())
     other_run = None if weight0 is None else RunFolder.open(weight0)
     other = (
-        None if other_run is None else Record.of(other_run.evaluations(), name="mirror weight 0")
+        None if other_run is None else RunRecord.of(other_run.evaluations(), name="mirror weight 0")
     )
     missing = _shortcomings(run, record)
     if other_run is not None:
@@ -89,7 +90,7 @@ def _world(run: RunFolder) -> str:
     return run.path.resolve().name
 
 
-def _header(run: RunFolder, record: Record, other: Record | None) -> str:
+def _header(run: RunFolder, record: RunRecord, other: RunRecord | None) -> str:
     facts = [
         f"{record.num_agents} agents" if record.num_agents else "",
         f"seed {run.info.get('seed')}",
@@ -118,7 +119,7 @@ def _footer(run: RunFolder) -> str:
     )
 
 
-def _shortcomings(run: RunFolder, record: Record) -> list[str]:
+def _shortcomings(run: RunFolder, record: RunRecord) -> list[str]:
     """What a reader must know before believing the page."""
     said = list(run.notes)
     if run.status == "failed":
@@ -135,16 +136,19 @@ def _shortcomings(run: RunFolder, record: Record) -> list[str]:
     if not record.evaluations:
         said.append("There are no evaluations (evaluations.jsonl).")
         return said
-    if not record.before:
+    if record.before is None:
         said.append(
             "There is no evaluation before training (iteration 0), so nothing shows where the "
             "agents started."
         )
-    for reader, name in (("learned", "of the learned observers"), ("limit", "of the exact limit")):
-        if record.series(reader, "top1") is None and record.series(reader, "information") is None:
+    for name, scores in (
+        ("of the learned observers", [one.learned for one in record.evaluations]),
+        ("of the exact limit", [one.limit for one in record.evaluations]),
+    ):
+        if all(score.top1 is None and score.information is None for score in scores):
             said.append(f"The evaluations hold no figures {name}.")
     if not record.limit_holds:
-        reason = str(record.last.get("limit_reason") or "agents are not exchangeable in it")
+        reason = record.last.limit_reason or "agents are not exchangeable in it"
         said.append(
             f"The limit is not exact in this world ({reason}): being above or below it proves "
             "nothing."
@@ -189,7 +193,7 @@ def _differences(run: RunFolder, other: RunFolder) -> list[str]:
 
 
 def _charts(
-    record: Record, other: Record | None
+    record: RunRecord, other: RunRecord | None
 ) -> tuple[dict[str, list[tuple[str, Chart]]], list[str]]:
     """The charts that can be drawn, by section, and in words what is absent for the others."""
     made: dict[str, list[tuple[str, Chart]]] = {}
@@ -218,7 +222,7 @@ def _clear_plots(run: RunFolder) -> None:
 
 
 def _chart_section(
-    run: RunFolder, heading: str, made: list[tuple[str, Chart]], record: Record
+    run: RunFolder, heading: str, made: list[tuple[str, Chart]], record: RunRecord
 ) -> str:
     shown = []
     for name, chart in made:
@@ -231,8 +235,8 @@ def _chart_section(
     return section(heading, body, LEADS[heading])
 
 
-def _e_value_sentence(record: Record) -> str:
-    series = record.series("log_e_value")
+def _e_value_sentence(record: RunRecord) -> str:
+    series = record.series(lambda one: one.log_e_value)
     if series is None:
         return ""
     count, most = len(series.value), float(series.value.max())

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from mirrorenv.mirror.intervals import Estimate
 from mirrorenv.results.report.page import details, escape, paragraph, section, table
 from mirrorenv.results.report.words import (
+    DASH,
     SCORES,
     cell,
     field_words,
-    interval,
-    percent,
-    plain,
     steps,
 )
-from mirrorenv.results.runs.record import Record, dig, figure, flatten, number
+from mirrorenv.results.runs.evaluation import Evaluation, RecordedScore
+from mirrorenv.results.runs.json_values import flatten
+from mirrorenv.results.runs.record import RunRecord
 from mirrorenv.results.runs.run_folder import RunFolder
 
 __all__ = [
@@ -28,8 +29,9 @@ __all__ = [
     "tiles",
 ]
 
-DASH = "\N{EN DASH}"
 MOST_ROWS = 400
+MOST_READERS = 20
+MOST_FIGURES = 40  # under names that this version does not know
 
 
 def notice(missing: list[str]) -> str:
@@ -49,70 +51,70 @@ def _tile(name: str, value: str, around: str) -> str:
     )
 
 
-def tiles(record: Record) -> str:
+def tiles(record: RunRecord) -> str:
     """The handful of figures a visitor looks for, from the latest evaluation."""
+    last = record.last
+    limit = "Exact limit (top-1)" if record.limit_holds else "Limit, not exact (top-1)"
     wanted = (
-        ("Recognised (top-1)", ("learned", "top1"), True, ""),
-        (
-            "Exact limit (top-1)" if record.limit_holds else "Limit, not exact (top-1)",
-            ("limit", "top1"),
-            True,
-            "",
-        ),
-        ("Information", ("learned", "information"), False, " nats"),
-        ("Share of the limit", ("learned", "efficiency"), True, ""),
-        ("Environment return", ("return",), False, ""),
-        ("Mirror return", ("mirror_return",), False, " nats"),
+        ("Recognised (top-1)", last.learned.top1, True, ""),
+        (limit, last.limit.top1, True, ""),
+        ("Information", last.learned.information, False, " nats"),
+        ("Share of the limit", last.learned.efficiency, True, ""),
+        ("Environment return", last.environment_return, False, ""),
+        ("Mirror return", last.mirror_return, False, " nats"),
     )
     made = []
-    for name, place, share, unit in wanted:
-        found = figure(record.last, *place)
+    for name, found, share, unit in wanted:
         if found is None:
             made.append(_tile(name, DASH, "not given"))
             continue
-        value = (percent(found.value) if share else plain(found.value)) + unit
-        made.append(_tile(name, value, interval(found, share) or "no interval"))
+        value, around = cell(found, share)
+        made.append(_tile(name, value + unit, around or "no interval"))
     return f'<dl class="tiles">{"".join(made)}</dl>'
 
 
-def _columns(record: Record) -> list[tuple[str, Any]]:
-    """Readers of the score table with their Score dicts."""
-    row = record.last
-    readers: list[tuple[str, Any]] = [
-        ("learned, independent", dig(row, "learned")),
-        ("learned, joint", dig(row, "learned_joint")),
-        (record.limit_name, dig(row, "limit")),
+def _readers(record: RunRecord) -> list[tuple[str, RecordedScore]]:
+    """Readers of the score table, as far as the latest evaluation has them."""
+    last = record.last
+    baselines = [
+        (name.replace("_", " "), score)
+        for name, score in list(last.baselines.items())[:MOST_READERS]
     ]
-    baselines = dig(row, "baselines")
-    if isinstance(baselines, Mapping):
-        readers += [
-            (str(name).replace("_", " "), score) for name, score in list(baselines.items())[:20]
-        ]
-    return [(name, score) for name, score in readers if isinstance(score, Mapping)]
+    readers = [
+        ("learned, independent", last.learned),
+        ("learned, joint", last.learned_joint),
+        (record.limit_name, last.limit),
+        *baselines,
+    ]
+    return [(name, score) for name, score in readers if score.given]
 
 
-def score_table(record: Record) -> str:
+def _cells(found: Iterable[tuple[Estimate | None, bool]]) -> list[str]:
+    """Values with their intervals below, as HTML."""
+    shown = []
+    for one, share in found:
+        value, around = cell(one, share)
+        shown.append(escape(value) + _small(around))
+    return shown
+
+
+def _small(text: str) -> str:
+    return f"<small>{escape(text)}</small>" if text else ""
+
+
+def score_table(record: RunRecord) -> str:
     """Every Score field of every reader at the latest evaluation."""
-    readers = _columns(record)
-    extra = sorted({key for _, score in readers for key in score if key not in SCORES})
-    rows = []
-    for key in [*SCORES, *extra[:40]]:
-        words = field_words(key)
-        cells = [cell(score.get(key), words.share) for _, score in readers]
-        shown = [
-            escape(value) + (f"<small>{escape(around)}</small>" if around else "")
-            for value, around in cells
-        ]
-        rows.append(
-            [
-                escape(words.name)
-                + (f"<small>{escape(words.meaning)}</small>" if words.meaning else ""),
-                *shown,
-            ]
-        )
+    readers = _readers(record)
     if not readers:
         return paragraph("The latest evaluation holds no scores.")
-    when = steps(number(record.last.get("env_steps")) or 0.0)
+    scores = [score.figures() for _, score in readers]
+    unknown = sorted({name for _, score in readers for name in score.others})
+    rows = []
+    for name in [*SCORES, *unknown[:MOST_FIGURES]]:
+        words = field_words(name)
+        head = escape(words.name) + _small(words.meaning)
+        rows.append([head, *_cells((score.get(name), words.share) for score in scores)])
+    when = steps(record.last.env_steps or 0.0)
     caption = (
         f"Values with 95 % intervals over episodes, after {when} environment steps; {DASH}: "
         "undefined or not given."
@@ -120,36 +122,36 @@ def score_table(record: Record) -> str:
     return table(["", *[name for name, _ in readers]], rows, caption, "scores")
 
 
-def row_by_row(record: Record) -> str:
+Column = tuple[str, Callable[[Evaluation], Estimate | float | None], bool]
+COLUMNS: tuple[Column, ...] = (
+    ("top-1", lambda one: one.learned.top1, True),
+    ("top-1, limit", lambda one: one.limit.top1, True),
+    ("information", lambda one: one.learned.information, False),
+    ("information, limit", lambda one: one.limit.information, False),
+    ("return", lambda one: one.environment_return, False),
+    ("mirror return", lambda one: one.mirror_return, False),
+    ("lagged top-1", lambda one: one.lagged_top1, True),
+    ("identities kept", lambda one: one.persistence, True),
+)
+"""Of the table of evaluations: heading, what is read, whether it is a share."""
+
+
+def row_by_row(record: RunRecord) -> str:
     """The numbers behind the lines, as a table."""
-    columns: tuple[tuple[str, tuple[str, ...], bool], ...] = (
-        ("top-1", ("learned", "top1"), True),
-        ("top-1, limit", ("limit", "top1"), True),
-        ("information", ("learned", "information"), False),
-        ("information, limit", ("limit", "information"), False),
-        ("return", ("return",), False),
-        ("mirror return", ("mirror_return",), False),
-        ("lagged top-1", ("lagged_top1",), True),
-        ("identities kept", ("persistence",), True),
-    )
     rows = []
-    for row in record.evaluations[-MOST_ROWS:]:
-        cells = [cell(dig(row, *place), share) for _, place, share in columns]
-        shown = [
-            escape(value) + (f"<small>{escape(around)}</small>" if around else "")
-            for value, around in cells
-        ]
-        rows.append([steps(float(row["env_steps"])), *shown])
+    for evaluation in record.evaluations[-MOST_ROWS:]:
+        found = ((_estimate(read(evaluation)), share) for _, read, share in COLUMNS)
+        rows.append([steps(evaluation.env_steps or 0.0), *_cells(found)])
     if not rows:
         return ""
+    heads = ["environment steps", *[name for name, _, _ in COLUMNS]]
     return details(
-        "The numbers behind the lines",
-        table(
-            ["environment steps", *[name for name, _, _ in columns]],
-            rows,
-            "One row an evaluation, latest last.",
-        ),
+        "The numbers behind the lines", table(heads, rows, "One row an evaluation, latest last.")
     )
+
+
+def _estimate(found: Estimate | float | None) -> Estimate | None:
+    return found if found is None or isinstance(found, Estimate) else Estimate(found)
 
 
 def _pairs(values: Any, caption: str) -> str:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from mirrorenv.results.runs.record import Quantity, Record, Row, figure, number
+from mirrorenv.mirror.intervals import Estimate, TextStyle
+from mirrorenv.results.runs.evaluation import Evaluation
+from mirrorenv.results.runs.record import RunRecord
 
 __all__ = [
+    "DASH",
+    "NUMBER",
     "SCORES",
+    "SHARE",
     "ScoreWords",
+    "cell",
     "counted",
+    "field_words",
     "headline",
     "interval",
     "percent",
     "plain",
-    "score_text",
     "sentence_top1",
     "steps",
 ]
 
-MINUS, PERCENT = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}%"
+MINUS = "\N{MINUS SIGN}"
+PERCENT = "\N{NO-BREAK SPACE}%"
+DASH = "\N{EN DASH}"
 
 
 class ScoreWords(NamedTuple):
@@ -137,24 +145,25 @@ def percent(value: float) -> str:
     return (f"{scaled:.1f}" if coarse else f"{scaled:.0f}").replace("-", MINUS) + PERCENT
 
 
-def _write(value: float, share: bool) -> str:
-    return percent(value) if share else plain(value)
+NUMBER = TextStyle(plain, interval=" ({low} to {high})")
+"""``0.95 (0.93 to 0.97)``"""
+
+SHARE = TextStyle(
+    percent,
+    end=lambda value: percent(value).removesuffix(PERCENT),
+    interval=f" ({{low}} to {{high}}{PERCENT})",
+)
+"""``95 % (93 to 97 %)``"""
 
 
-def interval(found: Quantity, share: bool) -> str:
+def style_of(share: bool) -> TextStyle:
+    """How a figure is printed: as a percentage if it is a share."""
+    return SHARE if share else NUMBER
+
+
+def interval(found: Estimate, share: bool) -> str:
     """The interval alone, e.g. ``"91 to 95 %"``; empty if there is none."""
-    if found.low is None or found.high is None:
-        return ""
-    low, high = _write(found.low, share), _write(found.high, share)
-    return f"{low.removesuffix(PERCENT)} to {high}" if share else f"{low} to {high}"
-
-
-def score_text(found: Quantity | None, share: bool) -> str:
-    """Value with its interval in brackets, or ``"not given"``."""
-    if found is None:
-        return "not given"
-    around = interval(found, share)
-    return f"{_write(found.value, share)} ({around})" if around else _write(found.value, share)
+    return found.interval_text(style_of(share)).removeprefix(" (").removesuffix(")")
 
 
 def steps(count: float) -> str:
@@ -162,9 +171,14 @@ def steps(count: float) -> str:
     return f"{count:,.0f}"
 
 
-def sentence_top1(row: Row, agents: int | None) -> str | None:
-    """What an evaluation says about recognition, or None."""
-    found = figure(row, "learned", "top1")
+def sentence_top1(evaluation: Evaluation, agents: int | None) -> str | None:
+    """What an evaluation says about recognition, or None.
+
+    Args:
+        evaluation: the row.
+        agents: trajectories in a lineup, for chance; None if that is not known.
+    """
+    found = evaluation.learned.top1
     if found is None:
         return None
     around = interval(found, True)
@@ -178,10 +192,10 @@ def sentence_top1(row: Row, agents: int | None) -> str | None:
     )
 
 
-def _verdict(row: Row, agents: int | None) -> str | None:
+def _against_chance(evaluation: Evaluation, agents: int | None) -> str | None:
     """Whether chance lies inside the interval."""
-    found = figure(row, "learned", "top1")
-    if found is None or found.low is None or found.high is None or not agents:
+    found = evaluation.learned.top1
+    if found is None or not found.bounded or not agents:
         return None
     if found.low > 1 / agents:
         return None  # the number speaks for itself
@@ -190,7 +204,7 @@ def _verdict(row: Row, agents: int | None) -> str | None:
     return "That is not distinguishable from chance."
 
 
-def headline(record: Record, weight0: Record | None = None) -> list[str]:
+def headline(record: RunRecord, weight0: RunRecord | None = None) -> list[str]:
     """The report's first sentences, made from what there is.
 
     Args:
@@ -200,40 +214,43 @@ def headline(record: Record, weight0: Record | None = None) -> list[str]:
     Returns:
         One or more sentences, plain text.
     """
-    row, agents = record.last, record.lineup_size
-    if not row:
+    last = record.last
+    if not record.evaluations:
         return ["This run has no evaluation yet, so there is nothing to say about recognition."]
-    when = number(row.get("env_steps")) or 0.0
-    opening = (
-        "Before training" if row.get("iteration") == 0 else f"After {steps(when)} environment steps"
-    )
-    told = sentence_top1(row, agents)
+    when = f"After {steps(last.env_steps or 0.0)} environment steps"
+    opening = "Before training" if last.iteration == 0 else when
+    told = sentence_top1(last, record.lineup_size)
     if told is None:
         return [f"{opening}, the evaluation holds no recognition figure."]
     said = [f"{opening}, {told}."]
-    verdict = _verdict(row, agents)
-    if verdict:
-        said.append(verdict)
-    limit = figure(row, "limit", "top1")
+    against_chance = _against_chance(last, record.lineup_size)
+    if against_chance:
+        said.append(against_chance)
+    limit = last.limit.top1
     if limit is not None:
-        reaches = f", which knows every agent's policy, reaches {score_text(limit, True)}"
+        reaches = f", which knows every agent's policy, reaches {limit.text(SHARE)}"
         said.append(f"The {record.limit_name}{reaches}.")
-    before = figure(record.before, "learned", "top1")
-    if before is not None and row is not record.before:
-        bound = figure(record.before, "limit", "top1")
-        beside = f" ({record.limit_name} {percent(bound.value)})" if bound else ""
-        said.append(f"Before training it was {percent(before.value)}{beside}.")
+    if record.before is not None and record.before is not last:
+        said += _before_training(record.before, record.limit_name)
     if weight0 is not None:
         said.append(_without_mirror(weight0))
     return said
 
 
-def _without_mirror(weight0: Record) -> str:
-    found = figure(weight0.last, "learned", "top1")
+def _before_training(before: Evaluation, limit_name: str) -> list[str]:
+    learned, limit = before.learned.top1, before.limit.top1
+    if learned is None:
+        return []
+    beside = "" if limit is None else f" ({limit_name} {percent(limit.value)})"
+    return [f"Before training it was {percent(learned.value)}{beside}."]
+
+
+def _without_mirror(weight0: RunRecord) -> str:
+    found = weight0.last.learned.top1
     if found is None:
         return "The run without the mirror reward holds no recognition figure."
-    when = steps(number(weight0.last.get("env_steps")) or 0.0)
-    return f"Without the mirror reward it is {score_text(found, True)} after {when} steps."
+    when = steps(weight0.last.env_steps or 0.0)
+    return f"Without the mirror reward it is {found.text(SHARE)} after {when} steps."
 
 
 def field_words(key: str) -> ScoreWords:
@@ -241,7 +258,8 @@ def field_words(key: str) -> ScoreWords:
     return SCORES.get(key, ScoreWords(key, False, ""))
 
 
-def cell(value: Any, share: bool) -> tuple[str, str]:
+def cell(found: Estimate | None, share: bool) -> tuple[str, str]:
     """Value and interval of a table cell; a dash where there is none."""
-    found = figure({"cell": value}, "cell")
-    return ("–", "") if found is None else (_write(found.value, share), interval(found, share))  # noqa: RUF001
+    if found is None:
+        return DASH, ""
+    return style_of(share).number(found.value), interval(found, share)

@@ -22,7 +22,9 @@ import numpy as np
 from mirrorenv.errors import ConfigError, RunFolderError
 from mirrorenv.mirror.intervals import Estimate, bootstrap_t_interval, t_interval
 from mirrorenv.results.report.words import plain
-from mirrorenv.results.runs.record import Record, Row, figure, flatten
+from mirrorenv.results.runs.evaluation import Evaluation
+from mirrorenv.results.runs.json_values import flatten
+from mirrorenv.results.runs.record import RunRecord
 from mirrorenv.results.runs.run_folder import RunFolder
 
 __all__ = [
@@ -45,18 +47,29 @@ class RunResult:
         path: its folder.
         seed: its seed.
         settings: the configuration as dotted keys.
-        row: the evaluation that counts.
+        evaluation: the one that counts.
     """
 
     path: Path
     seed: int
     settings: dict[str, Any]
-    row: Row
+    evaluation: Evaluation
+
+    @property
+    def env_steps(self) -> float:
+        """Environment steps at which the run was read."""
+        return float(self.evaluation.env_steps or 0.0)
 
     def value(self, key: str) -> float | None:
-        """The figure under a dotted key of the evaluation, e.g. ``"learned.top1"``; None if it is
-        missing or null."""
-        found = figure(self.row, *key.split("."))
+        """A figure without its interval.
+
+        Args:
+            key: dotted name in the evaluation, e.g. ``"learned.top1"``.
+
+        Returns:
+            the figure; None if it is missing or null.
+        """
+        found = self.evaluation.figure(key)
         return None if found is None else found.value
 
 
@@ -132,13 +145,14 @@ def _read(run: RunFolder, at_steps: int | None, allow_unfinished: bool) -> RunRe
             f"{run.path} is {run.status}, not finished; finish it, or allow unfinished runs and "
             "say so beside the table"
         )
-    rows = Record.of(run.evaluations()).evaluations
-    rows = [row for row in rows if at_steps is None or row["env_steps"] <= at_steps]
-    seed = run.info.get("seed")
+    rows = RunRecord.of(run.evaluations()).evaluations
+    if at_steps is not None:
+        rows = [row for row in rows if row.env_steps is not None and row.env_steps <= at_steps]
     if not rows:
         raise RunFolderError(
             f"{run.path} has no evaluation to read; run it longer or leave it out of the list"
         )
+    seed = run.info.get("seed")
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise RunFolderError(f"{run.path} does not say its seed in run.json")
     return RunResult(run.path, seed, dict(flatten(run.config)), rows[-1])
@@ -214,7 +228,7 @@ def summarise(
         values = {run_seed: value for run_seed, value in found.items() if value is not None}
         t, bootstrap_t = _intervals(list(values.values()), confidence, seed)
         missing = tuple(run_seed for run_seed, value in found.items() if value is None)
-        read_at = [float(result.row["env_steps"]) for result in group.values()]
+        read_at = [result.env_steps for result in group.values()]
         rows.append(
             Summary(condition, key, t, bootstrap_t, values, missing, (min(read_at), max(read_at)))
         )

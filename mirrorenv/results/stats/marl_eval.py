@@ -7,13 +7,13 @@ everywhere, the same metrics in every step.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from mirrorenv.errors import RunFolderError
-from mirrorenv.results.runs.record import figure
+from mirrorenv.mirror.intervals import Estimate
+from mirrorenv.results.runs.evaluation import Evaluation
 from mirrorenv.results.runs.run_folder import RunFolder
 from mirrorenv.results.stats.compare import read_results, varying_keys
 from mirrorenv.results.stats.statistics import marl_eval_json
@@ -23,11 +23,11 @@ __all__ = ["marl_eval_of_runs"]
 Scores = dict[str, dict[str, dict[int, list[dict[str, Any]]]]]
 """World -> condition -> seed -> evaluations in order."""
 
-FIGURES = {
-    "return": ("return",),
-    "mirror_return": ("mirror_return",),
-    "top1": ("learned", "top1"),
-    "information": ("learned", "information"),
+FIGURES: dict[str, Callable[[Evaluation], Estimate | None]] = {
+    "return": lambda one: one.environment_return,
+    "mirror_return": lambda one: one.mirror_return,
+    "top1": lambda one: one.learned.top1,
+    "information": lambda one: one.learned.information,
 }
 
 
@@ -60,7 +60,8 @@ def marl_eval_of_runs(folders: Iterable[Path]) -> dict[str, Any]:
             raise RunFolderError(
                 f"{result.path} is seed {result.seed} of {condition} once more; a seed counts once"
             )
-        seeds[result.seed] = [_row(row) for row in RunFolder.open(result.path).evaluations()]
+        rows = RunFolder.open(result.path).evaluations()
+        seeds[result.seed] = [_figures(Evaluation.from_dict(row)) for row in rows]
     _check_balance(scores)
     return marl_eval_json(_same_figures(scores))
 
@@ -86,29 +87,31 @@ def _check_balance(scores: Scores) -> None:
 
 def _same_figures(scores: Scores) -> Scores:
     """The same with those figures only that every evaluation has."""
-    rows = [
-        row
-        for conditions in scores.values()
-        for seeds in conditions.values()
-        for run in seeds.values()
-        for row in run
-    ]
-    common = set.intersection(*(set(row) for row in rows)) if rows else set()
-    return {
-        world: {
-            condition: {
-                seed: [{key: row[key] for key in row if key in common} for row in run]
-                for seed, run in seeds.items()
-            }
-            for condition, seeds in conditions.items()
-        }
-        for world, conditions in scores.items()
-    }
+    common = set.intersection(*(set(row) for row in _rows(scores))) if scores else set()
+
+    def kept(run: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{name: value for name, value in row.items() if name in common} for row in run]
+
+    answer: Scores = {}
+    for world, conditions in scores.items():
+        for condition, seeds in conditions.items():
+            runs = {seed: kept(run) for seed, run in seeds.items()}
+            answer.setdefault(world, {})[condition] = runs
+    return answer
 
 
-def _row(row: dict[str, Any]) -> dict[str, Any]:
-    found = {name: figure(row, *keys) for name, keys in FIGURES.items()}
-    return {
-        "env_steps": row["env_steps"],
-        **{name: one.value for name, one in found.items() if one and math.isfinite(one.value)},
-    }
+def _rows(scores: Scores) -> Iterator[dict[str, Any]]:
+    """Every evaluation of every run."""
+    for conditions in scores.values():
+        for seeds in conditions.values():
+            for run in seeds.values():
+                yield from run
+
+
+def _figures(evaluation: Evaluation) -> dict[str, Any]:
+    found: dict[str, Any] = {"env_steps": evaluation.env_steps}
+    for name, read in FIGURES.items():
+        one = read(evaluation)
+        if one is not None:
+            found[name] = one.value
+    return found

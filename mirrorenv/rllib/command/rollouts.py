@@ -226,11 +226,12 @@ def _population_rollouts(
         progress(result.steps(), len(result.episodes))
     held_out = make_batch(id, max(_SMALLEST, min(count, 256)), **world_options)
     mirror = MirrorSettings(**about["mirror"])
-    row = evaluate(
+    found = evaluate(
         population, held_out, world_spec=spec(id, **world_options), seed=seed, mirror=mirror
     )
+    row = found.to_dict()
     result.recognition = {
-        "episodes": row["episodes"],
+        "episodes": found.episodes,
         "chance": 1.0 / len(result.agents),
         "top1": row["learned"]["top1"],
         "information": row["learned"]["information"],
