@@ -21,9 +21,9 @@ CODE, CODE_SIZE = 0x10000, 0x2000
 DATA, DATA_SIZE = 0x200000, 0x1000
 STACK, STACK_SIZE = 0x300000, 0x1000
 _TRACE = 64
-_NAMES = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI")
-_NAMES += ("R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15")
-_REGISTERS = tuple(getattr(x86, f"UC_X86_REG_{name}") for name in _NAMES)
+_OLD = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI")
+_NEW = ("R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15")
+_REGISTERS = tuple(getattr(x86, f"UC_X86_REG_{name}") for name in (*_OLD, *_NEW))
 _ENDS = {
     unicorn.UC_ERR_INSN_INVALID: "invalid",
     unicorn.UC_ERR_EXCEPTION: "interrupt",
