@@ -15,7 +15,7 @@ import pytest
 
 from mirrorenv.envs import make_batch
 from mirrorenv.population.migration import read_run
-from mirrorenv.population.objectives import REWARDS
+from mirrorenv.population.objectives import known_objectives
 from mirrorenv.population.train_batch import check_reward
 from mirrorenv.results.board.board import collect, result_folders
 from mirrorenv.results.board.suite import Suite, SuiteRow, load_suite
@@ -105,7 +105,7 @@ def test_every_reward_is_compared_in_every_world_with_both_kinds_of_weights():
     assert set(compared) == {
         (f"mirrorenv/{one}-v0", kind) for one in worlds for kind in ("separate", "shared")
     }
-    assert all(paid == {"mirror", *REWARDS} for paid in compared.values())
+    assert all(paid == {"mirror", *known_objectives(paying=True)} for paid in compared.values())
 
 
 def test_weights_pay_the_same_for_a_perfect_name():

@@ -17,11 +17,19 @@ import numpy as np
 import torch
 
 from mirrorenv import make_batch
+from mirrorenv.errors import ConfigError
 from mirrorenv.population import Population, population_shape
 from mirrorenv.population.experience import play, world_seeds
-from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
+from mirrorenv.population.learning import set_objectives
+from mirrorenv.population.neighbourhood import settle_neighbours
+from mirrorenv.population.objectives.updates import (
+    after_update,
+    clip_gradients,
+    learn_from,
+    optimiser_of,
+)
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
-from mirrorenv.population.train_batch import train_batch, weigh_advantages
+from mirrorenv.population.train_batch import check_reward, learner_columns, train_batch
 
 
 def train(
@@ -31,67 +39,73 @@ def train(
     mirror: MirrorSettings | None = None,
     settings: PopulationSettings | None = None,
     learning: LearningSettings | None = None,
+    total_steps: int | None = None,
     world_options: dict[str, object] | None = None,
     population: Population | None = None,
 ) -> Iterator[dict[str, float]]:
-    """Train for ever; yields the numbers of each iteration. A given population is trained in
-    place."""
+    """Train for ever; yields the numbers of each iteration, metrics of all objectives among them.
+
+    A given population is trained in place. `total_steps` is when `mirror.final_weight` is reached.
+    """
     mirror = mirror or MirrorSettings()
     learning = learning or LearningSettings()
     batch_size = learning.episodes_per_iteration
     world = make_batch(world_id, batch_size, **(world_options or {}))
-    population = population or Population(
-        population_shape(world), settings or PopulationSettings(), seed
-    )
-    observer = population.settings.observer
+    if mirror.final_weight is not None and not total_steps:
+        raise ConfigError("mirror.final_weight is reached after total_steps: give that, too")
+    check_reward(mirror, world.num_agents)
+    if population is None:
+        settled = settle_neighbours(settings or PopulationSettings(), mirror, world)
+        population = Population(population_shape(world), settled, seed)
+
+    # What it learns from: PPO, the names, whatever else is paid or asked for.
+    set_objectives(population, mirror, learning, seed=seed)
+    objectives = population.objectives
+    optimiser = optimiser_of(objectives)
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(
-        [
-            {"params": population.actor.parameters(), "lr": learning.learning_rate},
-            {"params": population.observers.parameters(), "lr": observer.learning_rate},
-        ],
-        eps=1e-5,
-    )
-    first = 0
+    if population.observers_paid:
+        objectives["recognition"].draws = generator  # as in recorded runs; unpaid has its own
+    first = done = 0
     while True:
         # Worlds -> trajectories. Each episode's world follows from its id.
         episodes = np.arange(first, first + batch_size)
-        first += batch_size
         experience = play(world, population, world_seeds(seed, episodes), generator)
+        first += batch_size
 
         # Trajectories -> lineups -> observers (as they are now) -> beliefs -> mirror reward ->
-        # advantages.
+        # advantages, weighed as the schedule has it.
         columns = train_batch(
             population, experience, mirror, learning, run=seed, episodes=episodes, rng=rng
         )
-        columns["advantage"] = weigh_advantages(columns, mirror.weight)
+        weight = mirror.weight_at(min(1.0, done / total_steps) if total_steps else 0.0)
+        done += experience.env_steps
         data = {
-            name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()
+            name: torch.from_numpy(np.ascontiguousarray(column))
+            for name, column in learner_columns(columns, weight).items()
         }
+        learn_from(objectives, data)
 
         # Who acts learns from the rewards; who recognises learns from the names.
-        right = []
+        found: list[dict[str, torch.Tensor]] = []
         for _ in range(learning.epochs):
             for rows in torch.randperm(batch_size, generator=generator).split(
                 learning.minibatch_episodes
             ):
                 minibatch = {name: column[rows] for name, column in data.items()}
-                acting, _ = ppo_loss(
-                    population.actor.sequence(minibatch["observations"]), minibatch, learning
-                )
-                reading = read_minibatch(population, minibatch, observer, generator)
-                recognising, metrics = observer_loss(population, reading)
+                output = population.output(minibatch)
+                loss, metrics = population.loss(minibatch, output)
                 optimiser.zero_grad()
-                (acting + recognising).backward()
-                for part in (population.actor, population.observers):
-                    torch.nn.utils.clip_grad_norm_(part.parameters(), learning.grad_norm)
+                loss.backward()
+                clip_gradients(objectives, population)
                 optimiser.step()
-                right.append(float(metrics["observer_accuracy"]))
+                after_update(objectives, output, minibatch)
+                found.append(metrics)
         yield {
             "env_steps": float(first * world.horizon),
             "return": float(columns["environment_return"].mean()),
             "mirror_return": float(columns["mirror_return"].mean()),
-            "named_right": float(np.mean(right)),
+            "mirror_weight": weight,
+            **{name: float(np.mean([float(one[name]) for one in found])) for name in found[0]},
         }
 
 
@@ -110,7 +124,7 @@ if __name__ == "__main__":
         ceiling = math.log(make_batch(options.world, 1).num_agents)
         print(
             f"{row['env_steps']:>9,.0f} steps  named right at all prefixes "
-            f"{row['named_right']:.2f}  "
+            f"{row['observer_accuracy']:.2f}  "
             f"mirror return {row['mirror_return']:.2f} of {ceiling:.2f} nats  return "
             f"{row['return']:.2f}"
         )

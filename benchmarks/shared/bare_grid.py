@@ -78,6 +78,7 @@ def _train(path: Path, settings: RunSettings) -> None:
         seed=settings.seed,
         mirror=settings.mirror,
         learning=settings.learning,
+        total_steps=settings.total_steps,
         world_options=settings.world_options,
         population=population,
     )

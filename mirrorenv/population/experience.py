@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import WorldError
 from mirrorenv.mirror.arrays import Floats32
+from mirrorenv.population.objectives.feeding import FED
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationShape
 
@@ -47,6 +48,8 @@ class Experience:
     last_mirror_value: Floats32 | None = None
     """(B, N), the mirror critic as in `last_value`, for rewards that are discounted; None if nobody
     will ask."""
+    fed: Floats32 | None = None
+    """(B, T, N, F), what agents were fed beside their observations by an auxiliary, if anything."""
 
     @property
     def env_steps(self) -> int:
@@ -111,8 +114,11 @@ def play(
     live = np.ones((batch, agents), bool)
     last_value, last_mirror_value = (np.zeros((batch, agents), np.float32) for _ in range(2))
     steps: list[tuple[Any, ...]] = []
+    fed: list[NDArray[Any]] = []
     for _ in range(horizon):
         output, state = actor.step(torch.from_numpy(now), state)
+        if FED in output.hidden:
+            fed.append(output.hidden[FED].numpy())
         actions = output.distribution.sample(generator)
         log_probability = output.distribution.log_probability(actions)
         answer = world.step(to_world(actions, shape))
@@ -136,7 +142,8 @@ def play(
     observations, actions_, log_p, value, mirror_value, rewards, mask = columns
     rewards = rewards.astype(np.float32)
     before = (observations, actions_, log_p, value, mirror_value)
-    return Experience(*before, last_value, rewards, mask, last_mirror_value)
+    eaten = _padded(np.stack(fed, axis=1), horizon) if fed else None
+    return Experience(*before, last_value, rewards, mask, last_mirror_value, eaten)
 
 
 def _rows(observations: NDArray[Any], shape: PopulationShape) -> Floats32:

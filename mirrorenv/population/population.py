@@ -5,12 +5,28 @@ Shapes: B batch, T time, N agents, K lineup slots (K = N), J observers (J = N), 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mirrorenv.population.actors import build_actor
+from mirrorenv.errors import ConfigError, TrainingError
+from mirrorenv.population.actors import ActorOutput, build_actor
+from mirrorenv.population.objectives.base import (
+    Batch,
+    Hidden,
+    HiddenStates,
+    Host,
+    Metrics,
+    Objective,
+    build_objective,
+    objective_class,
+    objective_settings,
+)
+from mirrorenv.population.objectives.feeding import FED, FedActor
+from mirrorenv.population.objectives.updates import sum_of_losses
 from mirrorenv.population.observers import LineupTensors, build_head
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 
@@ -18,21 +34,140 @@ __all__ = ["Population", "author_order", "lineup_tensors"]
 
 
 class Population(nn.Module):
-    """Who acts (`actor`) and who recognises (`observers`).
+    """Who acts (`actor`), who recognises (`observers`), and what both learn from (`objectives`).
 
     Args:
         shape: what the world fixes.
         settings: what the user chose.
         seed: seed of the initial weights; the global random state is not touched.
+
+    Attributes:
+        auxiliaries: the objectives in `population.auxiliaries`, part of every checkpoint.
+        objectives: what it learns from, set by `mirrorenv.population.learning.set_objectives`.
+        paying: label of the objective that `mirror.reward` names; empty for the mirror.
+        observers_paid: whether somebody is paid for what the observers believe. If not, they read
+            the actors' trunks detached.
+
+    Raises:
+        ConfigError: for an auxiliary that is unknown or has a wrong setting.
     """
+
+    objectives: dict[str, Objective]
 
     def __init__(self, shape: PopulationShape, settings: PopulationSettings, seed: int = 0) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
         self.shape = shape
         self.settings = settings
-        self.actor = build_actor(shape, settings, generator)
+        fed = self._fed_widths()
+        wider = {"observation_size": shape.observation_size + sum(fed)}
+        self.actor = build_actor(shape.model_copy(update=wider), settings, generator)
         self.observers = build_head(shape, settings.observer, settings.hidden, generator)
+        self.observers_paid = True
+        self.objectives = {}
+        self.paying = ""
+        self.auxiliaries = nn.ModuleDict(self._auxiliaries(seed))
+        if any(fed):
+            feeders = zip((one for _, one in self.named_auxiliaries()), fed, strict=True)
+            self.actor = FedActor(self.actor, [(one, width) for one, width in feeders if width])
+
+    # -- objectives --------------------------------------------------------------------------------
+
+    def named_auxiliaries(self) -> Iterator[tuple[str, Objective]]:
+        """The auxiliaries by label, in the order of the settings."""
+        for label, one in self.auxiliaries.items():
+            assert isinstance(one, Objective)
+            yield label, one
+
+    @torch.no_grad()
+    def host(self) -> Host:
+        """What an objective is told of this population: found out by one step of its actors."""
+        device = next(self.actor.parameters()).device
+        fed = self.actor.width if isinstance(self.actor, FedActor) else sum(self._fed_widths())
+        inner = self.actor.inner if isinstance(self.actor, FedActor) else self.actor
+        size = self.shape.observation_size + fed
+        seen = torch.zeros(1, self.shape.num_agents, size, device=device)
+        output, _ = inner.step(seen, inner.initial_state(1))
+        return Host(
+            layers={name: layer.shape[-1] for name, layer in output.hidden.items()},
+            num_agents=self.shape.num_agents,
+            action_features=self.shape.action_features,
+            shape=self.shape,
+            observer=self.settings.observer,
+        )
+
+    def _fed_widths(self) -> list[int]:
+        """How many numbers each auxiliary feeds back."""
+        widths = []
+        for number, given in enumerate(self.settings.auxiliaries):
+            settings = objective_settings(given, f"population.auxiliaries[{number}]")
+            widths.append(objective_class(settings.name).feed_width(settings, self.shape))
+        if any(widths) and self.settings.observer.trunk != "separate":
+            raise ConfigError(
+                "an auxiliary that feeds something back changes what the actors' trunks read, so "
+                "observers cannot read through them: set population.observer.trunk to separate"
+            )
+        return widths
+
+    def _auxiliaries(self, seed: int) -> dict[str, Objective]:
+        """The objectives that the settings list, by label: the name, with a number from the second
+        of one name on."""
+        if not self.settings.auxiliaries:
+            return {}
+        host = self.host()
+        made: dict[str, Objective] = {}
+        names: list[str] = []
+        for number, given in enumerate(self.settings.auxiliaries):
+            name = str(given["name"]).rpartition(":")[2]
+            names.append(name)
+            twin = names.count(name)
+            label = name if twin == 1 else f"{name}-{twin}"
+            place = f"population.auxiliaries[{number}]"
+            made[label] = build_objective(given, host, seed=seed, label=label, place=place)
+        return made
+
+    def output(self, batch: Batch) -> ActorOutput:
+        """The actors on whole episodes, as they were fed: (B, T, N, ...)."""
+        observations = batch["observations"]
+        if FED in batch:
+            observations = torch.cat([observations, batch[FED]], -1)
+        return self.actor.sequence(observations, batch["mask"])
+
+    def loss(self, batch: Batch, output: HiddenStates | None = None) -> tuple[Tensor, Metrics]:
+        """The sum of all objectives' losses on a minibatch: what everybody who trains calls.
+
+        Args:
+            batch: columns of whole episodes, see `mirrorenv.population.train_batch`.
+            output: what acts on them; these actors themselves, if it is not given.
+
+        Returns:
+            a scalar, and metrics by name without gradient.
+
+        Raises:
+            TrainingError: if nobody has said what is learned from.
+        """
+        if not self.objectives:
+            raise TrainingError(
+                "this population has no objective: call mirrorenv.population.learning."
+                "set_objectives first"
+            )
+        if output is None:
+            asked = any(objective.reads_output for objective in self.objectives.values())
+            output = self.output(batch) if asked else Hidden({})
+        return sum_of_losses(self.objectives, self, output, batch)
+
+    @property
+    def payer(self) -> Objective | None:
+        """The objective that `mirror.reward` names, if it is not the mirror."""
+        return self.objectives.get(self.paying)
+
+    def reseed(self, seed: int) -> None:
+        """Fix the random choices of the next updates; called before each iteration, so that a
+        resumed run agrees."""
+        for objective in self.objectives.values():
+            objective.reseed(seed)
+
+    # -- recognition -------------------------------------------------------------------------------
 
     def evidence(self, lineup: LineupTensors) -> Tensor:
         """What every observer makes of every slot after every step, (B, T, J, K, N); see
@@ -43,9 +178,9 @@ class Population(nn.Module):
         if trunk == "separate":
             return self.observers.evidence(lineup, own=own)
         hidden = self.actor.read(lineup.observations)
-        return self.observers.evidence(
-            lineup, hidden.detach() if trunk == "stopped" else hidden, own
-        )
+        if trunk == "stopped" or not self.observers_paid:
+            hidden = hidden.detach()
+        return self.observers.evidence(lineup, hidden, own)
 
     def shown(self, lineup: LineupTensors) -> LineupTensors:
         """The lineup with zeros in the place of what the heads do not read (`observer.reads`)."""

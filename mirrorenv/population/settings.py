@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from mirrorenv.strict import StrictModel
 
@@ -121,6 +121,10 @@ class PopulationSettings(StrictModel):
     neural diversity (DiCo style; mirrorenv.population.diversity): a distance of centred logits, or
     of means. 0: all act alike. Needs separate weights."""
     observer: ObserverSettings = ObserverSettings()
+    auxiliaries: tuple[dict[str, JsonValue], ...] = ()
+    """Further objectives that the actors learn from, each {name: ..., weight: 1.0, ...}: names and
+    settings of mirrorenv.population.objectives. Weight 0 makes a probe, which is trained and
+    changes nothing else."""
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -161,6 +165,17 @@ class MirrorSettings(StrictModel):
     control: Literal["none", "shuffled_labels", "random_reward", "limit"] = "none"
     """What replaces the learned reward: observers trained on permuted names, noise of the same
     variance, or the exact limit's belief in place of the learned one."""
+
+    @property
+    def paid(self) -> bool:
+        """Whether anything is paid at any time: unpaid is weight 0 throughout the schedule."""
+        return self.weight > 0 or bool(self.final_weight)
+
+    def weight_at(self, share: float) -> float:
+        """The weight after this share of the run, from 0 to 1."""
+        if self.final_weight is None:
+            return self.weight
+        return float(self.weight + share * (self.final_weight - self.weight))
 
     @model_validator(mode="after")
     def _belongs_to_the_reward(self) -> Self:

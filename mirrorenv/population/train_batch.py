@@ -6,7 +6,7 @@ Shapes: B episodes, T time, N agents, K lineup slots, J observers.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,15 +22,17 @@ from mirrorenv.mirror import (
 from mirrorenv.population.advantages import advantages
 from mirrorenv.population.experience import Experience
 from mirrorenv.population.neighbourhood import Shown, check_mirror, own_log_belief, shown_to
-from mirrorenv.population.objectives.intrinsic import IntrinsicReward, check_reward_name
+from mirrorenv.population.objectives.base import objective_class
 from mirrorenv.population.observers import row_log_belief
 from mirrorenv.population.population import Population, author_order, lineup_tensors
 from mirrorenv.population.settings import LearningSettings, MirrorSettings
 
 __all__ = [
     "Columns",
+    "Lots",
     "author_log_belief",
     "check_reward",
+    "learner_columns",
     "limit_author_log_belief",
     "mirror_rewards",
     "train_batch",
@@ -40,6 +42,24 @@ __all__ = [
 Columns = dict[str, NDArray[Any]]
 Floats = NDArray[np.float32]
 _CHUNK = 1 << 24  # floats of evidence held at once when a large population is read
+# made here for `learner_columns` and for reports; every other column travels to the learners
+_BEFORE_LEARNING = (
+    "environment_advantage",
+    "mirror_advantage",
+    "environment_return",
+    "mirror_return",
+)
+
+
+class Lots(NamedTuple):
+    """What was drawn for a batch of episodes, before anything is paid."""
+
+    permutation: NDArray[np.int64]
+    """How the lineups were shuffled: (B, K), or (B, J, K) with neighbours."""
+    shown: Shown | None
+    """Whom each observer is shown, if not everybody."""
+    rng: np.random.Generator
+    """Source of windows, observer subsets, control noise, and whatever else a reward draws."""
 
 
 def check_reward(mirror: MirrorSettings, agents: int) -> None:
@@ -50,7 +70,8 @@ def check_reward(mirror: MirrorSettings, agents: int) -> None:
         ConfigError: for teams or a floor that do not fit.
         UnknownNameError: if no reward of that name is registered.
     """
-    check_reward_name(mirror.reward)
+    if mirror.reward != "mirror":
+        objective_class(mirror.reward, paying=True)
     chance = np.full((1, 1, agents, agents), -math.log(agents))
     alone = np.ones((1, 1, agents), bool)
     mirror_reward(
@@ -129,39 +150,33 @@ def train_batch(
     run: int,
     episodes: NDArray[np.int64],
     rng: np.random.Generator,
-    reward: IntrinsicReward | None = None,
 ) -> Columns:
     """Columns of a train batch; a row is one whole episode.
 
     Args:
-        population: current weights, observer heads included.
+        population: current weights, observer heads included; its `payer` pays where the reward is
+            not the mirror's.
         experience: B episodes.
         mirror: the reward and its controls; None reads no lineup and pays nothing.
         learning: discount factors.
         run: seed of the run, from which lineups are shuffled.
         episodes: (B,) ids of the episodes within the run.
         rng: source of windows, observer subsets and control noise.
-        reward: what is paid in place of the mirror reward, under its name in the columns;
-            discounted.
 
     Returns:
-        observations, actions, mask, permutation (B, K), labels (B, K), log_probability,
-        environment_advantage, mirror_advantage, environment_target, mirror_target, and for the
-        metrics environment_return, mirror_return (B, N). With neighbours, every observer has
-        lineups of its own: permutation and labels are (B, J, K), the agent in each slot and the
-        name taught for it.
+        observations, actions, rewards, mask, fed (where something is), permutation (B, K), labels
+        (B, K), log_probability, environment_advantage, mirror_advantage, environment_target,
+        mirror_target, and for the metrics environment_return, mirror_return (B, N). With
+        neighbours, every observer has lineups of its own: permutation and labels are (B, J, K), the
+        agent in each slot and the name taught for it.
     """
     agents = population.shape.num_agents
     shown = shown_to(population, experience, run=run, episodes=episodes)
     permutation = (
         lineup_permutations(run, episodes, "training", agents) if shown is None else shown.authors
     )
-    if mirror is None:
-        paid = np.zeros_like(experience.rewards)
-    elif reward is not None:
-        paid = _settled(reward.pay(population, experience), experience.mask, mirror, rng)
-    else:
-        paid = mirror_rewards(population, experience, mirror, permutation, rng, shown)
+    lots = Lots(permutation, shown, rng)
+    paid, discounted = _paid(population, experience, mirror, lots)
     labels = permutation
     if mirror is not None and mirror.control == "shuffled_labels":
         labels = rng.permutation(agents)[permutation]  # fresh false names for this iteration
@@ -180,14 +195,20 @@ def train_batch(
         # own error, which standardising would blow up into a random walk of the policies: agents
         # would part without any reward.
         advantage = np.zeros_like(advantage)
-    last, gamma = (None, 1.0) if reward is None else (experience.last_mirror_value, learning.gamma)
     mirror_advantage, mirror_target = advantages(
-        paid, experience.mirror_value, mask, last_value=last, gamma=gamma, lam=lam
+        paid,
+        experience.mirror_value,
+        mask,
+        last_value=experience.last_mirror_value if discounted else None,
+        gamma=learning.gamma if discounted else 1.0,
+        lam=lam,
     )
     return {
         "observations": experience.observations,
         "actions": experience.actions,
+        "rewards": experience.rewards,
         "mask": mask.astype(np.float32),
+        **({} if experience.fed is None else {"fed": experience.fed}),
         "permutation": permutation,
         "labels": labels,
         "log_probability": experience.log_probability,
@@ -198,6 +219,40 @@ def train_batch(
         "environment_return": experience.rewards.sum(1),
         "mirror_return": paid.sum(1),
     }
+
+
+def _paid(
+    population: Population, experience: Experience, mirror: MirrorSettings | None, lots: Lots
+) -> tuple[Floats, bool]:
+    """What is paid beside the environment's reward, (B, T, N), and whether it is discounted.
+
+    Raises:
+        TrainingError: if the population does not hold the reward's model.
+    """
+    if mirror is None:
+        return np.zeros_like(experience.rewards), False
+    if mirror.reward == "mirror":
+        data = (population, experience, mirror, lots.permutation, lots.rng, lots.shown)
+        return mirror_rewards(*data), False
+    payer = population.payer
+    if payer is None or payer.settings.name != mirror.reward:
+        raise TrainingError(
+            f"mirror.reward = {mirror.reward} is paid by a model that this population does not "
+            "hold: call mirrorenv.population.learning.set_objectives first"
+        )
+    paid = payer.pay(population, experience, lots)
+    return _settled(paid, experience.mask, mirror, lots.rng), payer.discounted
+
+
+def learner_columns(columns: Columns, weight: float) -> Columns:
+    """What the learners are given: every column by its name, with the advantages weighed.
+
+    Args:
+        columns: from `train_batch`.
+        weight: of the mirror reward now.
+    """
+    travelling = {name: column for name, column in columns.items() if name not in _BEFORE_LEARNING}
+    return {**travelling, "advantage": weigh_advantages(columns, weight)}
 
 
 def mirror_rewards(

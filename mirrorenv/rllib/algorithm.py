@@ -15,16 +15,16 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 
 from mirrorenv.envs import spec
-from mirrorenv.errors import MirrorError, TrainingError
+from mirrorenv.errors import ConfigError, MirrorError, TrainingError
 from mirrorenv.population.checkpoint import save_population
 from mirrorenv.population.experience import population_shape
 from mirrorenv.population.neighbourhood import settle_neighbours
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
-from mirrorenv.population.train_batch import Columns, check_reward, weigh_advantages
+from mirrorenv.population.train_batch import Columns, check_reward, learner_columns
 from mirrorenv.rllib.env_runner import PopulationEnvRunner
 from mirrorenv.rllib.guards import until_sampled
-from mirrorenv.rllib.learner import PopulationLearner
+from mirrorenv.rllib.learner import OBJECTIVE_METRICS, PopulationLearner
 from mirrorenv.rllib.module import MODULE_ID, PopulationModule
 from mirrorenv.rllib.worlds import environment_name, make_world
 
@@ -144,7 +144,7 @@ class MirrorPPOConfig(PPOConfig):
                 ).model_dump(),
                 "learning": self.learning_settings.model_dump(),
                 "seed": int(self.seed or 0),
-                "reward": self.mirror_settings.reward,
+                "mirror": self.mirror_settings.model_dump(),
             },
         )
 
@@ -155,6 +155,11 @@ class MirrorPPOConfig(PPOConfig):
     def validate(self) -> None:
         """Check what RLlib does not."""
         super().validate()
+        if self.mirror_settings.final_weight is not None and not self.total_steps:
+            raise ConfigError(
+                "mirror.final_weight is reached at the end of the run, and nothing says when that "
+                "is: give .learning(total_steps=...)"
+            )
         world = make_world(self, 1)  # an unknown world is refused here, before any actor starts
         settle_neighbours(self.population_settings, self.mirror_settings, world)
         check_reward(self.mirror_settings, world.num_agents)
@@ -181,6 +186,15 @@ class MirrorPPO(PPO):
         module: PopulationModule = self.env_runner.module
         return module.population
 
+    def step(self) -> dict[str, Any]:
+        """RLlib's step. Metrics of objectives stand under `objectives` and, for whoever asks for
+        one by its name alone, beside RLlib's own."""
+        result: dict[str, Any] = super().step()
+        learner = result.get("learners", {}).get(MODULE_ID, {})
+        for name, value in learner.get(OBJECTIVE_METRICS, {}).items():
+            learner.setdefault(name, value)
+        return result
+
     @property
     def steps_done(self) -> int:
         """Environment steps sampled so far."""
@@ -189,10 +203,9 @@ class MirrorPPO(PPO):
     def mirror_weight(self) -> float:
         """The weight of the mirror reward now."""
         mirror: MirrorSettings = self.config.mirror_settings
-        if mirror.final_weight is None or not self.config.total_steps:
+        if mirror.final_weight is None:
             return mirror.weight
-        share = min(1.0, self._steps / self.config.total_steps)
-        return float(mirror.weight + share * (mirror.final_weight - mirror.weight))
+        return mirror.weight_at(min(1.0, self._steps / self.config.total_steps))
 
     def training_step(self) -> None:
         """One iteration.
@@ -209,8 +222,7 @@ class MirrorPPO(PPO):
             "mirror_return_mean": float(columns["mirror_return"].mean()),
             "mirror_weight": weight,
         }
-        batch = {name: columns[name] for name in _LEARNER_COLUMNS}
-        batch["advantage"] = weigh_advantages(columns, weight)
+        batch = learner_columns(columns, weight)
         batch["iteration"] = np.full(len(batch["mask"]), self.iteration, np.int64)
         sample = MultiAgentBatch({MODULE_ID: SampleBatch(batch)}, env_steps=steps)
         results = self._update(sample)
@@ -332,15 +344,3 @@ class MirrorPPO(PPO):
         counters = state.get("mirror_counters", {})
         self._next_episode = counters.get("next_episode", self._next_episode)
         self._steps = counters.get("steps", self._steps)
-
-
-_LEARNER_COLUMNS = (
-    "observations",
-    "actions",
-    "mask",
-    "permutation",
-    "labels",
-    "log_probability",
-    "environment_target",
-    "mirror_target",
-)

@@ -75,7 +75,6 @@ class PopulationEnvRunner(EnvRunner, Checkpointable):
             run=run,
             episodes=episodes,
             rng=np.random.default_rng(choices),
-            reward=self.module.reward,
         )
 
     def attempt(self, *, episodes: NDArray[np.int64], iteration: int) -> Columns | MirrorError:

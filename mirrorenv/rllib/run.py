@@ -33,6 +33,8 @@ from mirrorenv.results.runs.evaluation import NOT_GIVEN, Evaluation
 from mirrorenv.results.runs.run_folder import IfExists, RunFolder
 from mirrorenv.results.runs.signals import terminable
 from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
+from mirrorenv.rllib.learner import OBJECTIVE_METRICS
+from mirrorenv.rllib.module import MODULE_ID
 from mirrorenv.rllib.resume import resume_run, save_checkpoint
 from mirrorenv.rllib.settings import RunSettings
 
@@ -42,16 +44,6 @@ logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 _AGAIN = "The same command goes on from the last checkpoint"
-
-_METRICS = {  # learner metric -> name in metrics.jsonl
-    "policy_loss": "policy_loss",
-    "value_loss": "value_loss",
-    "mirror_value_loss": "mirror_value_loss",
-    "observer_loss": "observer_loss",
-    "observer_accuracy": "observer_accuracy",
-    "entropy": "entropy",
-    "kl": "kl",
-}
 
 
 @dataclass
@@ -268,10 +260,8 @@ class _Loop:
         learned = NOT_GIVEN if self.newest is None else self.newest.learned
         result = self.algorithm.train()
         took = time.perf_counter() - began
-        runner, learner = (
-            result.get("env_runners", {}),
-            result.get("learners", {}).get("default_policy", {}),
-        )
+        runner = result.get("env_runners", {})
+        learned = result.get("learners", {}).get(MODULE_ID, {}).get(OBJECTIVE_METRICS, {})
         row = {
             "iteration": iteration,
             "env_steps": self.steps,
@@ -282,12 +272,8 @@ class _Loop:
             "mirror_return": runner.get("mirror_return_mean"),
             "mirror_weight": runner.get("mirror_weight"),
             "env_steps_per_second": (self.steps - before) / took,
-            **{name: _number(learner.get(key)) for key, name in _METRICS.items()},
+            **{name: float(value) for name, value in learned.items()},
         }
-        # of rewards with a model, and of policies whose distance is set
-        for name in ("reward_loss", "diversity"):
-            if name in learner:
-                row[name] = _number(learner[name])
         self.folder.log_metrics(row)
         for name, value in row.items():
             if isinstance(value, float):
@@ -333,10 +319,6 @@ class _Loop:
 
 def _value(found: Estimate | None) -> float | None:
     return None if found is None else found.value
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
 
 
 def _device(settings: RunSettings) -> str:

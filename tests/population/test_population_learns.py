@@ -11,13 +11,8 @@ import torch
 
 from mirrorenv.envs import make_batch
 from mirrorenv.population.experience import play, population_shape, world_seeds
-from mirrorenv.population.objectives import (
-    REWARDS,
-    build_reward,
-    observer_loss,
-    ppo_loss,
-    read_minibatch,
-)
+from mirrorenv.population.learning import set_objectives
+from mirrorenv.population.objectives import known_objectives, optimiser_of
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import (
     LearningSettings,
@@ -37,23 +32,16 @@ def train(
     world = make_batch("mirrorenv/ants-v0", num_envs=EPISODES, horizon=12)
     settings = PopulationSettings(hidden=32, observer=ObserverSettings(head=head, hidden=32))
     population, learning = Population(population_shape(world), settings), LearningSettings()
-    optimizers = [
-        torch.optim.Adam(part.parameters(), lr=rate)
-        for part, rate in ((population.actor, learning.learning_rate), (population.observers, 3e-3))
-    ]
-    reward, mirror = (
-        build_reward(paid, population.shape, settings.observer),
-        MirrorSettings(reward=paid),
-    )
-    if reward is not None:
-        optimizers.append(torch.optim.Adam(reward.parameters(), lr=3e-3))
+    mirror = MirrorSettings(reward=paid)
+    set_objectives(population, mirror, learning)
+    optimizer = optimiser_of(population.objectives)
     generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
     returns, limits = [], []
     for iteration in range(iterations):
         episodes = np.arange(EPISODES) + EPISODES * iteration
         record = play(world, population, world_seeds(0, episodes), generator)
         keys = {"run": 0, "episodes": episodes, "rng": rng}
-        columns = train_batch(population, record, mirror, learning, reward=reward, **keys)
+        columns = train_batch(population, record, mirror, learning, **keys)
         columns["advantage"] = weigh_advantages(columns, weight)
         returns.append(float(columns["mirror_return"].mean()))
         limits.append(
@@ -65,14 +53,9 @@ def train(
         for _ in range(4):
             for rows in torch.split(torch.randperm(EPISODES, generator=generator), 32):
                 part = {name: column[rows] for name, column in batch.items()}
-                loss, _ = ppo_loss(population.actor.sequence(part["observations"]), part, learning)
-                reading = read_minibatch(population, part, settings.observer, generator)
-                for optimizer in optimizers:
-                    optimizer.zero_grad()
-                loss = loss + observer_loss(population, reading)[0]
-                (loss if reward is None else loss + reward.loss(population, part)).backward()
-                for optimizer in optimizers:
-                    optimizer.step()
+                optimizer.zero_grad()
+                population.loss(part)[0].backward()
+                optimizer.step()
     return returns, limits
 
 
@@ -90,7 +73,7 @@ def test_agents_paid_for_nothing_stay_alike() -> None:
     assert max(limits) < 0.3 * math.log(4)
 
 
-@pytest.mark.parametrize("name", sorted(REWARDS))
+@pytest.mark.parametrize("name", sorted(known_objectives(paying=True)))
 def test_rewards_that_know_every_name_pull_agents_apart_as_well(name: str) -> None:
     _, limits = train("additive", weight=1.0, iterations=24, paid=name)
     assert limits[0] < 0.05

@@ -13,19 +13,33 @@ from pydantic import ValidationError
 from mirrorenv.errors import ConfigError, UnknownNameError
 from mirrorenv.population.advantages import advantages
 from mirrorenv.population.experience import Experience
-from mirrorenv.population.objectives import REWARDS, IntrinsicReward, build_reward
+from mirrorenv.population.learning import set_objectives
+from mirrorenv.population.objectives import (
+    Host,
+    IntrinsicReward,
+    build_objective,
+    known_objectives,
+    register_reward,
+)
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, ObserverSettings
-from mirrorenv.population.train_batch import check_reward, train_batch
+from mirrorenv.population.train_batch import Lots, check_reward, train_batch
 from tests.population.small import BLIND, CONTINUOUS, DISCRETE, loud, population, some_experience
 
-NAMES = sorted(REWARDS)
+NAMES = sorted(known_objectives(paying=True))
 N = DISCRETE.num_agents
 
 
 def built(name: str, shape=DISCRETE) -> IntrinsicReward:
-    reward = build_reward(name, shape, ObserverSettings(hidden=8))
-    assert reward is not None
+    host = Host(
+        {}, shape.num_agents, shape.action_features, shape, observer=ObserverSettings(hidden=8)
+    )
+    reward = build_objective({"name": name}, host)
+    assert isinstance(reward, IntrinsicReward)
     return reward
+
+
+def paid_by(reward: IntrinsicReward, model, experience: Experience):
+    return reward.pay(model, experience, Lots(np.zeros(0, int), None, np.random.default_rng(0)))
 
 
 def as_batch(experience: Experience) -> dict[str, torch.Tensor]:
@@ -36,7 +50,14 @@ def as_batch(experience: Experience) -> dict[str, torch.Tensor]:
 
 
 def test_the_mirror_has_no_model():
-    assert build_reward("mirror", DISCRETE, ObserverSettings()) is None
+    model = population()
+    set_objectives(model, MirrorSettings(), LearningSettings())
+    assert model.payer is None and list(model.objectives) == ["ppo", "recognition"]
+
+
+def test_the_old_way_to_register_is_refused_with_the_new_one_named():
+    with pytest.raises(ConfigError, match="register_objective"):
+        register_reward("mine")
 
 
 @pytest.mark.parametrize(("name", "paid"), [("eoi", 1 / N), ("diayn", 0.0)])
@@ -46,7 +67,7 @@ def test_a_classifier_that_knows_nobody_pays_chance(name, paid):
     torch.nn.init.zeros_(reward.classifier.output.weight)
     time = experience.mask.shape[1]
     np.testing.assert_allclose(
-        reward.pay(model, experience), np.where(experience.mask, paid / time, 0.0), atol=1e-6
+        paid_by(reward, model, experience), np.where(experience.mask, paid / time, 0.0), atol=1e-6
     )
 
 
@@ -56,7 +77,7 @@ def test_classifiers_pay_what_the_paper_says_at_every_step(name):
     loud(reward)
     experience = some_experience(model)
     paid, trunk, output = (
-        reward.pay(model, experience),
+        paid_by(reward, model, experience),
         reward.classifier.trunk,
         reward.classifier.output,
     )
@@ -75,7 +96,7 @@ def test_diayn_starts_at_the_cross_entropy_of_chance_and_eoi_at_one_and_a_fifth_
     for name, factor in (("diayn", 1.0), ("eoi", 1.2)):
         model, reward = population(), built(name)
         torch.nn.init.zeros_(reward.classifier.output.weight)
-        loss = reward.loss(model, as_batch(some_experience(model)))
+        loss = reward.model_loss(model, as_batch(some_experience(model)))
         assert loss.item() == pytest.approx(factor * math.log(N), rel=1e-5)
 
 
@@ -93,7 +114,7 @@ def test_cds_pays_for_what_the_others_would_not_have_done(shape):
     log_p = model.actor.replay_log_probability(observations, actions).detach().double()
     own = torch.diagonal(log_p, dim1=2, dim2=3)
     wanted = (own.exp() / log_p.exp().mean(3)).log().numpy()
-    paid = reward.pay(model, experience) * experience.mask.shape[1]
+    paid = paid_by(reward, model, experience) * experience.mask.shape[1]
     np.testing.assert_allclose(paid, wanted, atol=1e-4)
     assert paid.max() <= math.log(N) + 1e-5
 
@@ -102,7 +123,7 @@ def test_cds_pays_nothing_to_agents_that_are_alike():
     model, reward = population(weights="shared", gain=1e-6), built("cds")
     for network in (reward.named, reward.nameless):
         torch.nn.init.zeros_(network.output.weight)
-    np.testing.assert_allclose(reward.pay(model, some_experience(model)), 0.0, atol=1e-5)
+    np.testing.assert_allclose(paid_by(reward, model, some_experience(model)), 0.0, atol=1e-5)
 
 
 def test_cds_pays_for_what_only_the_name_foretells_except_at_the_last_step():
@@ -115,7 +136,9 @@ def test_cds_pays_for_what_only_the_name_foretells_except_at_the_last_step():
     gain = 0.5 * ((seen[:, 1:] ** 2).sum(-1) - ((seen[:, 1:] - 1.0) ** 2).sum(-1))
     wanted = np.zeros(mask.shape)
     wanted[:, :-1] = np.where(mask[:, 1:], gain, 0.0)
-    np.testing.assert_allclose(reward.pay(model, experience) * mask.shape[1], wanted, atol=1e-4)
+    np.testing.assert_allclose(
+        paid_by(reward, model, experience) * mask.shape[1], wanted, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("shape", [DISCRETE, CONTINUOUS, BLIND])
@@ -125,12 +148,12 @@ def test_every_reward_fits_every_world(name, shape):
     experience = some_experience(model)
     before = [p.clone() for p in reward.parameters()]
     optimizer = torch.optim.Adam(reward.parameters(), lr=1e-2)
-    reward.loss(model, as_batch(experience)).backward()
+    reward.model_loss(model, as_batch(experience)).backward()
     optimizer.step()
     assert shape is BLIND or any(
         (p != q).any() for p, q in zip(reward.parameters(), before, strict=True)
     )
-    paid = reward.pay(model, experience)
+    paid = paid_by(reward, model, experience)
     assert (
         paid.shape == experience.mask.shape and np.isfinite(paid).all() and paid.dtype == np.float32
     )
@@ -142,16 +165,16 @@ def test_every_reward_fits_every_world(name, shape):
 def test_every_reward_fits_an_episode_of_one_step(name):
     model, reward = population(), built(name)
     experience = some_experience(model, time=1)
-    loss = reward.loss(model, as_batch(experience))
-    assert np.isfinite(reward.pay(model, experience)).all() and torch.isfinite(loss)
+    loss = reward.model_loss(model, as_batch(experience))
+    assert np.isfinite(paid_by(reward, model, experience)).all() and torch.isfinite(loss)
     loss.backward()
 
 
 def batch_of(experience, model, mirror, reward=None):
     keys = {"run": 0, "episodes": np.arange(len(experience.mask)), "rng": np.random.default_rng(3)}
-    return train_batch(
-        model, experience, mirror, LearningSettings(gamma=0.9), reward=reward, **keys
-    )
+    if reward is not None:
+        model.objectives, model.paying = {"reward": reward}, "reward"
+    return train_batch(model, experience, mirror, LearningSettings(gamma=0.9), **keys)
 
 
 def test_what_is_no_mirror_is_discounted_and_goes_on_where_the_clock_cut_it_off():
@@ -162,7 +185,7 @@ def test_what_is_no_mirror_is_discounted_and_goes_on_where_the_clock_cut_it_off(
     columns = batch_of(experience, model, MirrorSettings(reward="eoi"), reward)
     values = {"last_value": last, "gamma": 0.9, "lam": 0.95}
     wanted, _ = advantages(
-        reward.pay(model, experience), experience.mirror_value, experience.mask, **values
+        paid_by(reward, model, experience), experience.mirror_value, experience.mask, **values
     )
     np.testing.assert_array_equal(columns["mirror_advantage"], wanted)
     plain = batch_of(experience, model, MirrorSettings())
@@ -174,7 +197,7 @@ def test_noise_in_its_place_has_its_variance():
     model, reward = population(), built("diayn")
     loud(reward)
     experience = some_experience(model, batch=400)
-    paid = reward.pay(model, experience)
+    paid = paid_by(reward, model, experience)
     noise = batch_of(
         experience, model, MirrorSettings(reward="diayn", control="random_reward"), reward
     )

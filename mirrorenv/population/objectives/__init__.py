@@ -1,28 +1,7 @@
-"""What a population learns from, one file each: its policy gradient, the names it is taught, and
-rewards that it pays itself."""
+"""What a population learns from, one file each: its policy gradient, the names it is taught,
+rewards that it pays itself, and auxiliaries."""
 
-from mirrorenv.population.objectives.cds import DivergenceReward
-from mirrorenv.population.objectives.diayn import DiscriminatorReward
-from mirrorenv.population.objectives.eoi import IndividualityReward
-from mirrorenv.population.objectives.intrinsic import (
-    REWARDS,
-    IntrinsicReward,
-    build_reward,
-    register_reward,
-)
-from mirrorenv.population.objectives.ppo import ppo_loss
-from mirrorenv.population.objectives.recognition import Reading, observer_loss, read_minibatch
+from mirrorenv.lazy import facade
 
-__all__ = [
-    "REWARDS",
-    "DiscriminatorReward",
-    "DivergenceReward",
-    "IndividualityReward",
-    "IntrinsicReward",
-    "Reading",
-    "build_reward",
-    "observer_loss",
-    "ppo_loss",
-    "read_minibatch",
-    "register_reward",
-]
+# Lazily: modules that know populations stand above `population.population`, the protocol below it.
+__getattr__, __dir__, __all__ = facade(__name__, __file__)

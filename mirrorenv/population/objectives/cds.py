@@ -24,7 +24,6 @@ Shapes: B episodes, T time, N agents, D observation, A action.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -32,29 +31,32 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mirrorenv.population.experience import Experience
-from mirrorenv.population.objectives.intrinsic import IntrinsicReward, Network, register_reward
+from mirrorenv.population.objectives.base import (
+    Batch,
+    Host,
+    ObjectiveSettings,
+    register_objective,
+)
+from mirrorenv.population.objectives.intrinsic import IntrinsicReward, Network
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import policy_log_probabilities
-from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
 __all__ = ["DivergenceReward"]
 
 
-@register_reward("cds")
+@register_objective("cds")
 class DivergenceReward(IntrinsicReward):
     """The action's log ratio, at most log N in an episode, and the prediction's, which has no
     bound."""
 
-    def __init__(
-        self, shape: PopulationShape, settings: ObserverSettings, generator: torch.Generator
-    ) -> None:
-        super().__init__(shape, settings, generator)
-        seen, done = shape.observation_size, shape.action_features
-        self.named = Network(seen + done + shape.num_agents, settings.hidden, seen, generator)
-        self.nameless = Network(seen + done, settings.hidden, seen, generator)
+    def __init__(self, settings: ObjectiveSettings, host: Host, generator: torch.Generator) -> None:
+        super().__init__(settings, host, generator)
+        seen, done = self.shape.observation_size, self.shape.action_features
+        self.named = Network(seen + done + self.num_agents, host.observer.hidden, seen, generator)
+        self.nameless = Network(seen + done, host.observer.hidden, seen, generator)
 
-    def loss(self, population: Population, batch: Mapping[str, Tensor]) -> Tensor:
-        """See `IntrinsicReward.loss`: both models' negative log likelihood in nats, up to a
+    def model_loss(self, population: Population, batch: Batch) -> Tensor:
+        """See `IntrinsicReward.model_loss`: both models' negative log likelihood in nats, up to a
         constant."""
         errors = sum(self._errors(population, batch["observations"], batch["actions"]))
         happened = batch["mask"][:, 1:]  # an agent's steps are contiguous from 0

@@ -9,7 +9,6 @@ is that of `learning.entropy`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -17,31 +16,33 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mirrorenv.population.experience import Experience
+from mirrorenv.population.objectives.base import (
+    Batch,
+    Host,
+    ObjectiveSettings,
+    register_objective,
+)
 from mirrorenv.population.objectives.intrinsic import (
     AuthorClassifier,
     IntrinsicReward,
     live_rows,
-    register_reward,
 )
 from mirrorenv.population.population import Population
-from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
 __all__ = ["DiscriminatorReward"]
 
 
-@register_reward("diayn")
+@register_objective("diayn")
 class DiscriminatorReward(IntrinsicReward):
     """log N + log q(i | o_t) at every step: zero where nobody is known, at most log N in an
     episode."""
 
-    def __init__(
-        self, shape: PopulationShape, settings: ObserverSettings, generator: torch.Generator
-    ) -> None:
-        super().__init__(shape, settings, generator)
-        self.classifier = AuthorClassifier(shape, settings, generator)
+    def __init__(self, settings: ObjectiveSettings, host: Host, generator: torch.Generator) -> None:
+        super().__init__(settings, host, generator)
+        self.classifier = AuthorClassifier(self.shape, host.observer, generator)
 
-    def loss(self, population: Population, batch: Mapping[str, Tensor]) -> Tensor:
-        """See `IntrinsicReward.loss`: cross-entropy in nats."""
+    def model_loss(self, population: Population, batch: Batch) -> Tensor:
+        """See `IntrinsicReward.model_loss`: cross-entropy in nats."""
         seen, authors = live_rows(batch)
         return nn.functional.cross_entropy(self.classifier(seen), authors)
 

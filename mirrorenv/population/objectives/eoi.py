@@ -11,41 +11,41 @@ learners it was built on, the positive distance (switched off as released, too) 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from mirrorenv.population.experience import Experience
+from mirrorenv.population.objectives.base import (
+    Batch,
+    Host,
+    ObjectiveSettings,
+    register_objective,
+)
 from mirrorenv.population.objectives.intrinsic import (
     AuthorClassifier,
     IntrinsicReward,
     live_rows,
-    register_reward,
 )
 from mirrorenv.population.observers.baselines.eoi import eoi_loss
 from mirrorenv.population.population import Population
-from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
 __all__ = ["IndividualityReward"]
 
 BETA_2 = 0.2  # weight of the conditional entropy, as released
 
 
-@register_reward("eoi")
+@register_objective("eoi")
 class IndividualityReward(IntrinsicReward):
     """p(i | o_t) at every step: between 0 and 1 in an episode, 1/N where nobody is known."""
 
-    def __init__(
-        self, shape: PopulationShape, settings: ObserverSettings, generator: torch.Generator
-    ) -> None:
-        super().__init__(shape, settings, generator)
-        self.classifier = AuthorClassifier(shape, settings, generator)
+    def __init__(self, settings: ObjectiveSettings, host: Host, generator: torch.Generator) -> None:
+        super().__init__(settings, host, generator)
+        self.classifier = AuthorClassifier(self.shape, host.observer, generator)
 
-    def loss(self, population: Population, batch: Mapping[str, Tensor]) -> Tensor:
-        """See `IntrinsicReward.loss`."""
+    def model_loss(self, population: Population, batch: Batch) -> Tensor:
+        """See `IntrinsicReward.model_loss`."""
         seen, authors = live_rows(batch)
         logits = self.classifier(seen)
         return eoi_loss(logits, logits, authors, beta_1=0.0, beta_2=BETA_2)

@@ -1,4 +1,4 @@
-"""What every intrinsic reward beside the mirror is: a model that learns with the population, and
+"""What every reward beside the mirror is: an objective whose model learns with the population, and
 what it pays.
 
 All of them pay at every step, discounted and bootstrapped like the environment's reward, as in the
@@ -12,52 +12,78 @@ Shapes: B episodes, T time, N agents, D observation, R rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import NoReturn
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mirrorenv.errors import unknown_name
+from mirrorenv.errors import ConfigError
+from mirrorenv.mirror.arrays import Floats32
 from mirrorenv.population.experience import Experience
 from mirrorenv.population.layers import StackedLinear, StackedMLP
+from mirrorenv.population.objectives.base import (
+    Batch,
+    HiddenStates,
+    Host,
+    Metrics,
+    Objective,
+    ObjectiveSettings,
+)
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
+from mirrorenv.population.train_batch import Lots
 
 __all__ = [
-    "REWARDS",
     "AuthorClassifier",
     "IntrinsicReward",
     "Network",
-    "build_reward",
-    "check_reward_name",
     "live_rows",
     "register_reward",
 ]
 
-Floats = NDArray[np.float32]
 
-
-class IntrinsicReward(nn.Module):
+class IntrinsicReward(Objective):
     """A reward that the population pays itself, in place of the mirror reward.
 
     Its model is central and sees every agent's steps with their names, unlike an observer. It is
-    trained by Adam with the observers' step size, on the same minibatches.
+    trained by Adam with the observers' step size, on the same minibatches. A subclass gives
+    `model_loss` and `steps`.
 
     Args:
-        shape: what the world fixes.
-        settings: hidden units of the model.
-        generator: source of its initial weights.
+        settings: of the objective.
+        host: a population; its observers' sizes and step size are the model's.
+        generator: source of the model's initial weights.
+
+    Raises:
+        ConfigError: if the host is no population.
     """
 
-    def __init__(
-        self, shape: PopulationShape, settings: ObserverSettings, generator: torch.Generator
-    ) -> None:
-        super().__init__()
-        self.num_agents = shape.num_agents
+    pays = True
+    reads_output = False
 
-    def loss(self, population: Population, batch: Mapping[str, Tensor]) -> Tensor:
+    def __init__(self, settings: ObjectiveSettings, host: Host, generator: torch.Generator) -> None:
+        super().__init__(settings, host, generator)
+        if host.shape is None:
+            raise ConfigError(f"{settings.name} is a reward among agents: its host is a population")
+        self.shape = host.shape
+        self.num_agents = host.num_agents
+
+    def parts(self) -> dict[str, tuple[nn.Module | Iterable[nn.Parameter], float]]:
+        """See `Objective.parts`."""
+        return {"reward": (self, self.host.observer.learning_rate)}
+
+    def loss(
+        self, population: Population | None, output: HiddenStates, batch: Batch
+    ) -> tuple[Tensor, Metrics]:
+        """See `Objective.loss`."""
+        assert population is not None
+        loss = self.model_loss(population, batch)
+        return loss, {"reward_loss": loss.detach()}
+
+    def model_loss(self, population: Population, batch: Batch) -> Tensor:
         """The model's loss, a mean over steps.
 
         Args:
@@ -67,16 +93,11 @@ class IntrinsicReward(nn.Module):
         """
         raise NotImplementedError
 
-    def pay(self, population: Population, experience: Experience) -> Floats:
-        """What every agent is paid at every step, (B, T, N) float32, zero where the mask is False.
-
-        Args:
-            population: who acted, with the weights it acted with.
-            experience: B episodes.
-        """
+    def pay(self, population: Population, experience: Experience, lots: Lots) -> Floats32:
+        """See `Objective.pay`: `steps` over the horizon."""
         with torch.no_grad():
             steps = self.steps(population, experience)
-        paid: Floats = np.where(experience.mask, steps / experience.mask.shape[1], 0.0).astype(
+        paid: Floats32 = np.where(experience.mask, steps / experience.mask.shape[1], 0.0).astype(
             np.float32
         )
         return paid
@@ -130,46 +151,14 @@ def live_rows(batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     return batch["observations"][mask], authors[mask]
 
 
-RewardFactory = Callable[[PopulationShape, ObserverSettings, torch.Generator], IntrinsicReward]
-REWARDS: dict[str, RewardFactory] = {}
-
-
-def register_reward(name: str) -> Callable[[RewardFactory], RewardFactory]:
-    """Class decorator: make a reward available under `mirror.reward = name`."""
-
-    def add(factory: RewardFactory) -> RewardFactory:
-        REWARDS[name] = factory
-        return factory
-
-    return add
-
-
-def check_reward_name(name: str) -> None:
-    """Whether `mirror.reward` can be this.
+def register_reward(name: str) -> NoReturn:
+    """Refused: rewards are objectives.
 
     Raises:
-        UnknownNameError: if no reward of that name is registered.
+        ConfigError: with what to write in its place.
     """
-    if name != "mirror" and name not in REWARDS:
-        raise unknown_name("reward", name, ["mirror", *REWARDS])
-
-
-def build_reward(
-    name: str, shape: PopulationShape, settings: ObserverSettings, seed: int = 0
-) -> IntrinsicReward | None:
-    """The reward of that name; None for the mirror, which is what the observers believe and no
-    model of its own.
-
-    Args:
-        name: from `mirror.reward`.
-        shape: what the world fixes.
-        settings: hidden units.
-        seed: of the model's initial weights; the global random state is not touched.
-
-    Raises:
-        UnknownNameError: if no reward of that name is registered.
-    """
-    check_reward_name(name)
-    if name == "mirror":
-        return None
-    return REWARDS[name](shape, settings, torch.Generator().manual_seed(seed))
+    raise ConfigError(
+        f"register_reward({name!r}) is now register_objective({name!r}) of "
+        "mirrorenv.population.objectives: subclass IntrinsicReward there, take (settings, host, "
+        "generator), and give model_loss(population, batch) and steps(population, experience)"
+    )

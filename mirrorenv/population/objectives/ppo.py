@@ -5,15 +5,64 @@ Shapes: B episodes, T time, N agents.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from mirrorenv.errors import ConfigError
 from mirrorenv.population.actors import ActorOutput
+from mirrorenv.population.objectives.base import (
+    Batch,
+    HiddenStates,
+    Host,
+    Metrics,
+    Objective,
+    ObjectiveSettings,
+)
+from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings
 
-__all__ = ["ppo_loss"]
+__all__ = ["PPO", "ppo_loss"]
+
+
+class PPO(Objective):
+    """The actors learn from their advantages, the critics from their targets.
+
+    Args:
+        population: whose actors.
+        learning: coefficients, step size and gradient norm.
+    """
+
+    def __init__(self, population: Population, learning: LearningSettings) -> None:
+        settings = ObjectiveSettings(
+            name="ppo", learning_rate=learning.learning_rate, grad_norm=learning.grad_norm
+        )
+        super().__init__(settings, Host({}), torch.Generator())
+        self.learning = learning
+        self._actor = (population.actor,)  # the population's, not a part of this
+
+    def parts(self) -> dict[str, tuple[nn.Module | Iterable[nn.Parameter], float]]:
+        """See `Objective.parts`: actors and critics."""
+        return {"actor": (self._actor[0], self.settings.learning_rate)}
+
+    def loss(
+        self, population: Population | None, output: HiddenStates, batch: Batch
+    ) -> tuple[Tensor, Metrics]:
+        """See `Objective.loss` and `ppo_loss`.
+
+        Raises:
+            ConfigError: if the host does not act.
+        """
+        if not isinstance(output, ActorOutput):
+            raise ConfigError("PPO learns from what actors say; this host has hidden states only")
+        return ppo_loss(output, batch, self.learning)
+
+    def apart(self) -> list[tuple[nn.Parameter, Any]]:
+        """See `Objective.apart`: the mirror critic, where nothing is paid that it predicts."""
+        (actor,) = self._actor
+        return [] if actor.mirror_paid else actor.mirror_entries()
 
 
 def ppo_loss(

@@ -5,18 +5,62 @@ Shapes: B episodes, T time, P prefixes, N agents, J observers, K lineup slots.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mirrorenv.population.neighbourhood import neighbourhood_loss, read_neighbourhood
+from mirrorenv.population.objectives.base import (
+    Batch,
+    HiddenStates,
+    Host,
+    Metrics,
+    Objective,
+    ObjectiveSettings,
+)
 from mirrorenv.population.observers import LineupTensors
 from mirrorenv.population.population import Population, lineup_tensors
 from mirrorenv.population.settings import ObserverSettings
 
-__all__ = ["Reading", "observer_loss", "read_minibatch"]
+__all__ = ["Reading", "Recognition", "observer_loss", "read_minibatch"]
+
+
+class Recognition(Objective):
+    """The observers learn the names. What they believe is the mirror reward, which
+    `mirrorenv.population.train_batch.mirror_rewards` pays.
+
+    Args:
+        population: whose observers.
+        grad_norm: largest gradient norm of the observers.
+    """
+
+    reads_output = False
+
+    def __init__(self, population: Population, grad_norm: float) -> None:
+        observer = population.settings.observer
+        settings = ObjectiveSettings(
+            name="recognition", learning_rate=observer.learning_rate, grad_norm=grad_norm
+        )
+        super().__init__(settings, Host({}), torch.Generator())
+        self._observers = (population.observers,)  # the population's, not a part of this
+
+    def parts(self) -> dict[str, tuple[nn.Module | Iterable[nn.Parameter], float]]:
+        """See `Objective.parts`: the observers' own weights."""
+        return {"observer": (self._observers[0], self.settings.learning_rate)}
+
+    def loss(
+        self, population: Population | None, output: HiddenStates, batch: Batch
+    ) -> tuple[Tensor, Metrics]:
+        """See `Objective.loss`: what `Head.loss` says, in nats."""
+        assert population is not None
+        reading = read_minibatch(population, batch, population.settings.observer, self.draws)
+        return observer_loss(population, reading)
+
+    def reseed(self, seed: int) -> None:
+        """See `Objective.reseed`: the seed itself, as in every recorded run."""
+        self.draws.manual_seed(seed)
 
 
 class Reading(NamedTuple):

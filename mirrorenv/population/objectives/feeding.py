@@ -1,0 +1,96 @@
+"""Actors that are fed: what an objective makes of one step is part of the next step's input.
+
+The fed numbers are kept in the actor's state while it acts, and recorded with the episodes, so that
+a whole sequence is computed from its recorded inputs: it is causal, and no later step is read.
+
+Shapes: B batch, T time, N agents, K slots, D observation, F fed numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mirrorenv.errors import ShapeError
+from mirrorenv.population.actors.base import Actor, ActorOutput, State
+from mirrorenv.population.distributions import ActionDistribution
+from mirrorenv.population.objectives.base import Objective
+
+__all__ = ["FED", "FedActor"]
+
+FED = "fed"
+"""Layer name and column of what agents were fed before a step, (B, T, N, F)."""
+
+
+class FedActor(Actor):
+    """An actor whose observations are followed by what objectives feed back.
+
+    Observers see neither: they read the world's observations.
+
+    Args:
+        inner: an actor of D + F numbers.
+        feeders: the objectives that feed, in order, and how many numbers each.
+    """
+
+    def __init__(self, inner: Actor, feeders: Sequence[tuple[Objective, int]]) -> None:
+        super().__init__()
+        self.inner = inner
+        self.num_agents = inner.num_agents
+        self.width = sum(width for _, width in feeders)
+        self._feeders = tuple(one for one, _ in feeders)  # the population's, not a part of this
+
+    @property
+    def mirror_paid(self) -> bool:
+        """See `Actor.mirror_paid`."""
+        return self.inner.mirror_paid
+
+    @mirror_paid.setter
+    def mirror_paid(self, paid: bool) -> None:
+        self.inner.mirror_paid = paid
+
+    def initial_state(self, batch: int) -> State:
+        """See `Actor.initial_state`: the inner actor's, and zeros to be fed first."""
+        device = next(self.parameters()).device
+        return self.inner.initial_state(batch), torch.zeros(
+            batch, self.num_agents, self.width, device=device
+        )
+
+    def step(self, observations: Tensor, state: State) -> tuple[ActorOutput, State]:
+        """See `Actor.step`; what was fed is the hidden layer "fed" of the output."""
+        memory, fed = state
+        output, memory = self.inner.step(torch.cat([observations, fed], -1), memory)
+        following = torch.cat([one.feed(output) for one in self._feeders], -1)
+        return output._replace(hidden={**output.hidden, FED: fed}), (memory, following.detach())
+
+    def sequence(self, observations: Tensor, mask: Tensor | None = None) -> ActorOutput:
+        """See `Actor.sequence`.
+
+        Args:
+            observations: (B, T, N, D + F), what was seen and what was fed, as recorded.
+            mask: (B, T, N).
+        """
+        return self.inner.sequence(observations, mask)
+
+    def replay(self, observations: Tensor) -> ActionDistribution:
+        """See `Actor.replay`: step by step, every policy fed with what it makes of the trajectory
+        itself."""
+        batch, time, slots, width = observations.shape
+        rows = observations.transpose(1, 2).reshape(batch * slots, time, 1, width)
+        rows = rows.expand(-1, -1, self.num_agents, -1)  # (B*K, T, N, D)
+        state = self.initial_state(batch * slots)
+        laws = []
+        for t in range(time):
+            output, state = self.step(rows[:, t], state)
+            laws.append(output.distribution)
+        if not laws:
+            raise ShapeError("an episode without a step cannot be replayed")
+        outputs = torch.stack([law.outputs for law in laws], 1)  # (B*K, T, N, A)
+        outputs = outputs.view(batch, slots, *outputs.shape[1:]).transpose(1, 2)
+        return ActionDistribution(outputs, laws[0].log_std)
+
+    def mirror_entries(self) -> list[tuple[nn.Parameter, Any]]:
+        """See `Actor.mirror_entries`."""
+        return self.inner.mirror_entries()
