@@ -261,7 +261,7 @@ class _Loop:
         result = self.algorithm.train()
         took = time.perf_counter() - began
         runner = result.get("env_runners", {})
-        learned = result.get("learners", {}).get(MODULE_ID, {}).get(OBJECTIVE_METRICS, {})
+        losses = result.get("learners", {}).get(MODULE_ID, {}).get(OBJECTIVE_METRICS, {})
         row = {
             "iteration": iteration,
             "env_steps": self.steps,
@@ -272,7 +272,7 @@ class _Loop:
             "mirror_return": runner.get("mirror_return_mean"),
             "mirror_weight": runner.get("mirror_weight"),
             "env_steps_per_second": (self.steps - before) / took,
-            **{name: float(value) for name, value in learned.items()},
+            **{name: float(value) for name, value in losses.items()},
         }
         self.folder.log_metrics(row)
         for name, value in row.items():
