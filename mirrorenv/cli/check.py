@@ -46,7 +46,7 @@ def check(
     """Look for what is wrong with an environment before a training run finds out. Exit code 1 if
     there is an error."""
     from mirrorenv.envs import full_id
-    from mirrorenv.envs.checks import CHECKS, Limits, check_environment
+    from mirrorenv.envs.checks import CHECKS, Patience, check_environment
 
     if rules:
         _print_rules(CHECKS, as_json)
@@ -57,14 +57,14 @@ def check(
         )
     world = full_id(world)
     console = Console(stderr=True)
-    limits = Limits(max_steps=max_steps, step_seconds=step_seconds)
+    patience = Patience(max_steps=max_steps, step_seconds=step_seconds)
     arguments = _arguments(options or [])
     with console.status(world) as status:
         report = check_environment(
             world,
             seed=seed,
             episodes=episodes,
-            limits=limits,
+            patience=patience,
             progress=lambda doing: status.update(f"{world}: {doing}"),
             **arguments,
         )
@@ -89,7 +89,7 @@ def _arguments(options: list[str]) -> dict[str, Any]:
         name, equals, text = option.partition("=")
         if not equals or not name.isidentifier():
             raise ConfigError(f"--set {option!r}: write it as name=value, for example N=4")
-        if name in ("seed", "episodes", "limits", "progress"):
+        if name in ("seed", "episodes", "patience", "progress"):
             raise ConfigError(
                 f"--set {option!r}: pass the environment's {name} as env_kwargs={{{name}: ...}}"
             )

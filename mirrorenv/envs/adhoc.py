@@ -1,4 +1,4 @@
-"""Worlds that nobody registered: ``"package.module:Env"``, a class, or any function that makes an
+"""Worlds that are not registered: ``"package.module:Env"``, a class, or any function that makes an
 environment."""
 
 from __future__ import annotations
@@ -124,8 +124,7 @@ def environment_arguments(
     for name in ours.keys() & named - {"horizon"}:
         raise ConfigError(
             f"{id}: the environment has an argument '{name}' and so has the batch: pass the "
-            "environment's as "
-            f"env_kwargs={{'{name}': ...}}"
+            f"environment's as env_kwargs={{'{name}': ...}}"
         )
     rest |= ours.pop("env_kwargs", None) or {}
     _check_names(id, factory, rest, OPTIONS)

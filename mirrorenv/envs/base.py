@@ -158,8 +158,7 @@ def check_actions(
         row, agent = np.argwhere(outside)[0][:2]
         raise WorldError(
             f"{world}, step {step}, row {row}, agent {agent}: action {array[row, agent]} is "
-            "outside the space "
-            f"{space}: clip or squash it before the step"
+            f"outside the space {space}: clip or squash it before the step"
         )
     return array
 
@@ -239,7 +238,7 @@ class ClockedWorld(ArrayWorld):
         """(B, N, *obs) float32, a fresh array."""
 
     def reset(self, seeds: Seeds) -> Observations:
-        """Start all rows anew.
+        """Start all rows.
 
         Args:
             seeds: (B,) integers, zero or greater; row b depends on ``seeds[b]`` only.

@@ -43,7 +43,7 @@ def load_worlds() -> None:
         return
     for name in (*_worlds_of_this_room(), *_worlds_of_other_rooms()):
         import_module(name)
-    _worlds_loaded = True  # not before: a failure is met again by whoever asks next
+    _worlds_loaded = True  # not before: the next call meets a failure again
 
 
 def _worlds_of_this_room() -> list[str]:
@@ -52,7 +52,7 @@ def _worlds_of_this_room() -> list[str]:
 
 def _worlds_of_other_rooms() -> Iterator[str]:
     """Names of the modules; no room is imported to find them."""
-    package = import_module(_PACKAGE)  # by name: whoever is above must not be imported from here
+    package = import_module(_PACKAGE)  # by name: this room imports no room above it
     for room in sorted(found.name for found in iter_modules(package.__path__) if found.ispkg):
         inside = [str(Path(folder) / room) for folder in package.__path__]
         if any(found.name == _IN_A_ROOM for found in iter_modules(inside)):
@@ -70,7 +70,7 @@ def load_plugins() -> None:
             loaded = point.load()
             if callable(loaded):
                 loaded()
-        # third-party code: anything may happen, and none of it may stop our worlds
+        # third-party code: any exception is possible, and none may stop our worlds
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             _BROKEN[point.name] = reason

@@ -160,6 +160,6 @@ def make(
         env.spec = _made_with(known, kwargs)
         return env  # type: ignore[no-any-return]
     if is_adhoc(id) and render_mode is not None:
-        # such an environment draws itself, if it is told so when it is made; a window is ours
+        # such an environment draws itself, if asked to when it is made; a window is ours
         kwargs["render_mode"] = "rgb_array"
     return PettingZooFace(make_batch(id, 1, **kwargs), render_mode=render_mode, name=known.id)

@@ -6,7 +6,7 @@ what is wrong.
 
 from __future__ import annotations
 
-from mirrorenv.testing import faults_of_agents, faults_of_limits, faults_of_state, faults_of_values
+from mirrorenv.testing import faults_of_agents, faults_of_bounds, faults_of_state, faults_of_values
 from mirrorenv.testing.flawless import FAULTS, Fault, Flawless
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
     "Fault",
     "Flawless",
     "faults_of_agents",
-    "faults_of_limits",
+    "faults_of_bounds",
     "faults_of_state",
     "faults_of_values",
 ]

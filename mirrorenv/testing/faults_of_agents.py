@@ -30,7 +30,7 @@ class ForgetsToRefill(Flawless):
         self._there = list(self.possible_agents)
 
     def reset(self, seed: int | None = None, options: Any = None) -> Any:
-        """Everybody is shown something, and only those who are left take part."""
+        """All agents are shown something, and only those that are left take part."""
         answer = super().reset(seed)
         self.agents = self._there
         return {agent: answer[0][agent] for agent in self.agents}, {
@@ -46,10 +46,10 @@ class ForgetsToRefill(Flawless):
 
 @fault("possible-agents-constant")
 class StrikesTheDeadOff(Flawless):
-    """Whoever dies is taken out of possible_agents until the next reset."""
+    """An agent that dies is taken out of possible_agents until the next reset."""
 
     def reset(self, seed: int | None = None, options: Any = None) -> Any:
-        """List everybody again."""
+        """List all agents again."""
         self.possible_agents = [f"walker_{i}" for i in range(4)]
         return super().reset(seed)
 
@@ -62,10 +62,10 @@ class StrikesTheDeadOff(Flawless):
 
 @fault("unknown-agent")
 class GhostIsSeen(Flawless):
-    """In step 4 an agent of which nobody has heard is shown something."""
+    """In step 4 an agent that is not in possible_agents is shown something."""
 
     def step(self, actions: dict[str, Any]) -> Answer:
-        """Somebody more is answered."""
+        """An unknown agent is answered."""
         answer = super().step(actions)
         if self.clock == 4:
             answer[0]["ghost"] = self.see("walker_1")
@@ -74,10 +74,10 @@ class GhostIsSeen(Flawless):
 
 @fault("missing-answer")
 class NoRewardAtTheEnd(Flawless):
-    """Whoever ends gets no reward for its last step."""
+    """An agent that ends gets no reward for its last step."""
 
     def step(self, actions: dict[str, Any]) -> Answer:
-        """Rewards of those who go on."""
+        """Rewards of those that continue."""
         answer = super().step(actions)
         rewards = {agent: reward for agent, reward in answer[1].items() if agent in self.agents}
         return (answer[0], rewards, *answer[2:])
@@ -85,7 +85,7 @@ class NoRewardAtTheEnd(Flawless):
 
 @fault("dead-answer")
 class AnswersForTheDead(Flawless):
-    """Rewards name everybody, dead or alive."""
+    """Rewards name all agents, dead or alive."""
 
     def step(self, actions: dict[str, Any]) -> Answer:
         """Zeros for the dead."""

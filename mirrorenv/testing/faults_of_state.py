@@ -78,7 +78,7 @@ class IgnoresTheSeed(Flawless):
 
 @fault("seed")
 class ForgetsTheSeed(Flawless):
-    """The seed decides the first three steps; then the generator is made anew. A test of one step
+    """The seed decides the first three steps; then a new generator is made. A test of one step
     cannot see it."""
 
     def step(self, actions: dict[str, Any]) -> Answer:
@@ -118,7 +118,7 @@ class RemembersTheLastEpisode(Flawless):
 
 @fault("state-exposed")
 class HandsOutItsState(Flawless):
-    """Observations are rows of the array that the environment goes on computing with."""
+    """Observations are rows of the array that the environment continues to compute with."""
 
     def reset(self, seed: int | None = None, options: Any = None) -> Any:
         """Rows to hand out, (N, 3)."""
@@ -144,12 +144,12 @@ class SharesItsClock(Flawless):
     steps: ClassVar[list[int]] = [0]
 
     def reset(self, seed: int | None = None, options: Any = None) -> Any:
-        """Nobody is tired."""
+        """No agent is tired."""
         self.steps[0] = 0
         return super().reset(seed)
 
     def step(self, actions: dict[str, Any]) -> Answer:
-        """Everybody's steps are counted together."""
+        """The steps of all copies are counted together."""
         self.steps[0] += 1
         answer = super().step(actions)
         return (

@@ -57,7 +57,7 @@ class SamplesTooFar(Flawless):
 
 @fault("space-constant")
 class NewSpaceEveryTime(Flawless):
-    """The action space is made anew whenever it is asked for, so that seeding it does nothing."""
+    """A new action space is made whenever it is asked for, so that seeding it does nothing."""
 
     def action_space(self, agent: str) -> Any:
         """Another object every time."""
@@ -154,7 +154,7 @@ class ArrayRewards(_Edited):
 
 @fault("reward-finite")
 class GivesALastReward(_Edited):
-    """The reward of whoever dies is NaN."""
+    """The reward of an agent that dies is NaN."""
 
     def edit(self, answer: Answer) -> Any:
         """NaN where the flag is set."""
@@ -166,7 +166,7 @@ class GivesALastReward(_Edited):
 
 @fault("reward-finite")
 class InfiniteReward(_Edited):
-    """In step 6 everybody earns an infinite amount."""
+    """In step 6 all agents earn an infinite amount."""
 
     def edit(self, answer: Answer) -> Any:
         """Infinity in step 6."""
@@ -186,7 +186,7 @@ class FlagsAsNumbers(_Edited):
 
 @fault("both-flags")
 class AllFlagsTogether(_Edited):
-    """Whoever ends is terminated and truncated at once."""
+    """An agent that ends is both terminated and truncated."""
 
     def edit(self, answer: Answer) -> Any:
         """One flag for both."""
@@ -199,7 +199,7 @@ class InfosAreNone(_Edited):
     """There is nothing to say, and None says so."""
 
     def edit(self, answer: Answer) -> Any:
-        """None for everybody."""
+        """None for all agents."""
         return (*answer[:4], dict.fromkeys(answer[4]))
 
 

@@ -55,7 +55,7 @@ class Flawless(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         }
 
     def step(self, actions: dict[str, Any]) -> Answer:
-        """Everybody walks."""
+        """All agents walk."""
         self.clock += 1
         was = self.agents
         for agent in was:

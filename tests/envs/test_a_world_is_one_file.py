@@ -13,7 +13,7 @@ import pytest
 import mirrorenv
 from mirrorenv.envs import discovery, play_episodes, worlds
 from mirrorenv.envs.audit import audit
-from mirrorenv.envs.checks import Limits, check_environment
+from mirrorenv.envs.checks import Patience, check_environment
 from mirrorenv.envs.checks.validation import validated
 from mirrorenv.envs.drawing.film import watch
 from mirrorenv.envs.world_spec import WORLDS
@@ -169,7 +169,7 @@ def test_it_is_listed_played_and_watched() -> None:
 
 
 def test_the_checker_finds_nothing_wrong() -> None:
-    report = check_environment(PARCELS_CASE.id, limits=Limits(replay_seconds=0.1))
+    report = check_environment(PARCELS_CASE.id, patience=Patience(replay_seconds=0.1))
     assert report.passed and not report.of("warning"), report.findings
 
 

@@ -84,7 +84,7 @@ _ready_made(
 )
 _ready_made(
     "observation outside its space, array world",
-    "faults_of_limits:ShowsItsRow",
+    "faults_of_bounds:ShowsItsRow",
     "stopped",
     "ShowsItsRow",
     "step 0, agent",
@@ -93,11 +93,11 @@ _ready_made(
 )
 _ready_made("agent dies early", "flawless:Flawless", "survived")
 _ready_made(
-    "never ends, no horizon", "faults_of_limits:NeverEnds", "stopped", "NeverEnds", "horizon"
+    "never ends, no horizon", "faults_of_bounds:NeverEnds", "stopped", "NeverEnds", "horizon"
 )
 _ready_made(
     "never ends, horizon given",
-    "faults_of_limits:NeverEnds",
+    "faults_of_bounds:NeverEnds",
     "survived",
     changes=("world_options.horizon=8",),
 )

@@ -66,7 +66,7 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
     The dictionaries are flat on purpose: Stable-Baselines3 refuses nested ones.
 
     The last step pays agent i ``weight`` times the mean worth of its own beliefs (the credit
-    ``observer``), plus ``legibility`` times the mean worth of everybody's beliefs about it (the
+    ``observer``), plus ``legibility`` times the mean worth of all beliefs about it (the
     credit ``author``); see
     :func:`mirrorenv.mirror.recognition_worth`. Both are zero at chance. Only the first depends on
     the agent's own evidence, so legibility does not bend the proper score. ``infos`` of the last
@@ -205,7 +205,7 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         return {agent: self._observation(agent) for agent in self.agents}, self._infos(infos)
 
     def step(self, actions: dict[Any, Any]) -> Answer:
-        """Let the living act; or, in the recognition phase, let everybody answer and pay.
+        """Let the living act; or, in the recognition phase, let all agents answer and pay.
 
         Args:
             actions: for every agent ``{"act": ..., "evidence": (K, N)}``.

@@ -26,8 +26,8 @@ class Reveal:
 
     Attributes:
         paid: (N,) what each agent earns by it.
-        about: for each agent what it is told: the permutation of its lineup, its belief, and how
-            well it recognised and was recognised.
+        about: for each agent what its info holds: the permutation of its lineup, its belief, and
+            how well it recognised and was recognised.
     """
 
     paid: Floats64

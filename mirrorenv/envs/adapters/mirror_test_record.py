@@ -1,4 +1,4 @@
-"""One episode of somebody else's environment written down as arrays, and shown again as a lineup.
+"""One episode of any PettingZoo environment written down as arrays, and shown again as a lineup.
 
 Shape legend: T time (steps at most), N agents, K lineup slots (K = N), D numbers in an observation,
 A in an action.
@@ -79,9 +79,8 @@ class EpisodeRecord:
         if numbers > MAX_SHOWN:
             raise ConfigError(
                 f"{name}: a lineup would hold {numbers:,} numbers, more than {MAX_SHOWN:,}, in "
-                "every observation of "
-                "every step. What works: show='actions', a smaller horizon=..., or a wrapper that "
-                "shrinks what is seen."
+                "every observation of every step. What works: show='actions', a smaller "
+                "horizon=..., or a wrapper that shrinks what is seen."
             )
         self.spaces: dict[str, Space] = {
             f"lineup_{what}": spaces.Box(-np.inf, np.inf, column.shape, np.float32)
@@ -128,10 +127,9 @@ def _readers(natives: Sequence[Space], what: str, pad: bool, name: str) -> list[
     if len(set(sizes)) > 1 and not pad:
         raise ConfigError(
             f"{name}: the agents' {what} differ in size ({sizes} numbers), so anybody could tell "
-            "their trajectories "
-            "apart, whatever their policies. What works: pad=True fills them up with zeros, which "
-            "name the agents too; "
-            "or show='observations' or show='actions', if only the other differs."
+            "their trajectories apart, whatever their policies. What works: pad=True fills them up "
+            "with zeros, which name the agents too; or show='observations' or show='actions', if "
+            "only the other differs."
         )
     return [
         ObservationReader(native, f"{name}, agent {i}", max(sizes))

@@ -115,11 +115,11 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
             actions: one action for each live agent.
 
         Raises:
-            WorldError: if an agent's action is missing, belongs to nobody alive, or lies outside
+            WorldError: if an agent's action is missing, belongs to no live agent, or lies outside
                 the space; also once the episode is over or before the first ``reset``.
         """
         if not self.agents:
-            raise WorldError(f"{self.name}: nobody is alive, call reset() before step()")
+            raise WorldError(f"{self.name}: no agent is alive, call reset() before step()")
         if actions.keys() != set(self.agents):
             missing, extra = (
                 sorted(set(self.agents) - actions.keys()),

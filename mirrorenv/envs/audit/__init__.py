@@ -1,7 +1,7 @@
-"""Does a world tell its agents apart? All agents run one identical policy; whoever can still be
-named, leaks.
+"""Does a world tell its agents apart? All agents run one identical policy; an
+agent that can still be named leaks.
 
-The method, its formulas and its limits are on the page `docs/auditing.md`.
+The method, its formulas and its limits are on the page ``docs/auditing.md``.
 """
 
 from __future__ import annotations
@@ -56,29 +56,25 @@ def audit(
         alpha: probability of a false alarm anywhere in the audit, at most.
         max_draws: permutations the untrained probes draw at most; ``1 / max_draws`` should lie well
             below ``alpha / 32``, or they cannot reach the level.
-        progress: is told what is being done.
+        progress: called with what is being done, in words.
         **arguments: the world's own arguments.
 
     Raises:
-        ConfigError: if there is nobody to tell apart, or a number is out of range.
+        ConfigError: if there is one agent only, or a number is out of range.
         UnknownNameError: if no world has this id.
         WorldError: if the world cannot be made or breaks its contract.
     """
     if episodes < _FEWEST_EPISODES or seed < 0 or not 0 < alpha < 1 or max_draws < 1:
         raise ConfigError(
             f"audit: episodes at least {_FEWEST_EPISODES}, seed at least 0, alpha between 0 and 1 "
-            "and max_draws at "
-            f"least 1, got {episodes}, {seed}, {alpha} and {max_draws}"
+            f"and max_draws at least 1, got {episodes}, {seed}, {alpha} and {max_draws}"
         )
     batch = make_batch(world, min(_COPIES, episodes), **arguments)
     name = (
         world if isinstance(world, str) and not is_adhoc(world) else adhoc_spec(world, arguments).id
     )
     if batch.num_agents < 2:
-        raise ConfigError(
-            f"{name} has one agent: there is nobody to tell apart. An audit needs two agents or "
-            "more."
-        )
+        raise ConfigError(f"{name} has one agent only. An audit needs two agents or more.")
     rng = np.random.default_rng(seed)
     seeds = np.arange(seed, seed + episodes)
     progress("uniformly random actions")

@@ -11,9 +11,9 @@ independent. Three statistics follow.
 * Rank of the true lineup. A probe that never saw this episode scores the true assignment of names
   among R of them (all N!, or the true one and others drawn uniformly). With ties broken by lot its
   rank is uniform on 1..R, so the sum of ranks has a known law, too. It sees what accuracy cannot:
-  an order that is known up to a rotation names nobody more often than chance, and is still right as
-  a whole. Probes learn from earlier episodes only, so both laws hold with the episodes a probe was
-  trained on given; a trained probe's p-value is twice the smaller one.
+  an order that is known up to a rotation names no agent more often than chance, and is still right
+  as a whole. Probes learn from earlier episodes only, so both laws hold with the episodes a probe
+  was trained on given; a trained probe's p-value is twice the smaller one.
 * Largest column. For each column, how far the agents' sums over all episodes lie apart; the largest
   over the columns is compared with its law when names are permuted within every episode (Westfall
   and Young 1993, "Resampling-based multiple testing"). Draws stop early when nothing is there
@@ -67,7 +67,7 @@ def ordered_pairs(num_agents: int) -> Ints:
 def assignments(num_episodes: int, num_agents: int, rng: np.random.Generator) -> Ints:
     """Names for the slots: (E or 1, R, N), the true ones (0, 1, ... N - 1) first.
 
-    All N! of them for up to five agents; otherwise 119 others are drawn anew for every episode,
+    All N! of them for up to five agents; otherwise 119 others are drawn for every episode,
     since the rank of the truth among a fixed part of the permutations would not be uniform.
     """
     if math.factorial(num_agents) <= MAX_ASSIGNMENTS:
@@ -121,7 +121,7 @@ def verdicts(scores: Floats, names: Ints, slots: Floats | None, rng: np.random.G
     if slots is None:
         drawn: Ints = names[np.arange(len(names)), 1 + _best(scores[:, 1:], rng)]
         return drawn
-    # slots are shown in any order, so that ties name nobody
+    # slots are shown in any order, so that ties name no agent
     order = rng.random(slots.shape[:2]).argsort(axis=1)
     shuffled = most_probable_permutation(np.take_along_axis(slots, order[:, :, None], axis=1))
     return np.take_along_axis(shuffled, order.argsort(axis=1), axis=1)

@@ -207,7 +207,7 @@ def lineup_relations(record: Record) -> tuple[Features, Features]:
 
     Columns are observations, the action before and the reward for it. They are taken less the
     lineup's mean in each step, and in units of their spread. So a list of the others' positions
-    correlates with the position of whoever is listed, and the order of the list shows.
+    correlates with the position of the agent that is listed, and the order of the list shows.
 
     Returns:
         (E, N, F) products of two columns of a slot, none where there are more than 40 columns; and

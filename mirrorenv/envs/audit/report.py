@@ -23,7 +23,7 @@ class ProbeResult:
         policy: what all agents ran, ``"uniform"`` or ``"reactive"``.
         input: what the probe was shown.
         probe: ``"trained"`` or ``"untrained"``.
-        accuracy: share of slots named right; None for the untrained probe, which names nobody.
+        accuracy: share of slots named right; None for the untrained probe, which assigns no names.
         outscores: how often the true lineup outscores a wrong one, chance 0.5; None likewise.
         p_value: exact; None where the slots of a lineup never differ, so that there is nothing to
             read.
@@ -133,13 +133,10 @@ class AuditReport:
         """What the audit could have seen, in a sentence."""
         return (
             f"{self.episodes} episodes for each policy; trained probes are tested on {self.tested} "
-            "of them. Chance is "
-            f"{self.chance:.3f} accuracy, and 0.5 for the true lineup against a wrong one. The "
-            "smallest leak seen "
-            "with probability 0.9, by a probe that can use it: accuracy about "
-            f"{self.smallest_accuracy:.3f}, the true "
-            f"lineup {self.smallest_outscores:.3f}. A false alarm anywhere in the table has "
-            "probability "
+            f"of them. Chance is {self.chance:.3f} accuracy, and 0.5 for the true lineup against a "
+            "wrong one. The smallest leak seen with probability 0.9, by a probe that can use it: "
+            f"accuracy about {self.smallest_accuracy:.3f}, the true lineup "
+            f"{self.smallest_outscores:.3f}. A false alarm anywhere in the table has probability "
             f"{self.alpha:g} at most."
         )
 

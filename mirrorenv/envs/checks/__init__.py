@@ -12,20 +12,20 @@ from mirrorenv.envs.checks import (  # isort: skip  (the order in which the chec
     checks_agents,
     checks_buffers,
     checks_repeating,
-    checks_limits,
+    checks_bounds,
     checks_batch,
 )
 from mirrorenv.envs.checks.findings import Finding, Opinion, Played, Report, Seen, Severity
 from mirrorenv.envs.checks.registry import CHECKS, Check, check
 from mirrorenv.envs.checks.runner import check_environment
-from mirrorenv.envs.checks.session import Limits
+from mirrorenv.envs.checks.session import Patience
 
 __all__ = [
     "CHECKS",
     "Check",
     "Finding",
-    "Limits",
     "Opinion",
+    "Patience",
     "Played",
     "Report",
     "Seen",
@@ -35,8 +35,8 @@ __all__ = [
     "checks_agents",
     "checks_answers",
     "checks_batch",
+    "checks_bounds",
     "checks_buffers",
-    "checks_limits",
     "checks_repeating",
     "checks_spaces",
 ]

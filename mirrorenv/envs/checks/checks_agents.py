@@ -17,7 +17,7 @@ from mirrorenv.envs.checks.session import Turn
     remedy="In reset(), set self.agents = list(self.possible_agents), or those that start.",
 )
 def agents_at_reset(evidence: Evidence) -> Iterator[Seen]:
-    """After reset() env.agents is a list with somebody in it and nobody twice."""
+    """After reset() env.agents is a list that is not empty and names no agent twice."""
     for turn in evidence.turns():
         if turn.number or turn.error is not None or turn.hung:
             continue
@@ -27,13 +27,13 @@ def agents_at_reset(evidence: Evidence) -> Iterator[Seen]:
         elif not turn.after:
             yield turn.seen("env.agents is empty after reset()")
         elif len(set(turn.after)) < len(turn.after):
-            yield turn.seen(f"env.agents names somebody twice: {turn.after}")
+            yield turn.seen(f"env.agents names an agent twice: {turn.after}")
 
 
 @check(
     "possible-agents-constant",
-    remedy="Set possible_agents once, in __init__, to everybody who may ever take part; who does "
-    "now is env.agents.",
+    remedy="Set possible_agents once, in __init__, to all agents that may ever take part; those "
+    "that do now is env.agents.",
 )
 def possible_agents_constant(evidence: Evidence) -> Iterator[Seen]:
     """possible_agents never changes."""
@@ -46,10 +46,11 @@ def possible_agents_constant(evidence: Evidence) -> Iterator[Seen]:
 
 @check(
     "unknown-agent",
-    remedy="Name everybody who may ever take part in possible_agents, and nobody else anywhere.",
+    remedy="Name every agent that may ever take part in possible_agents, and no other agent "
+    "anywhere.",
 )
 def unknown_agent(evidence: Evidence) -> Iterator[Seen]:
-    """Whoever appears is one of possible_agents; infos alone may hold other keys."""
+    """Every agent that appears is one of possible_agents; infos alone may hold other keys."""
     for turn in evidence.turns():
         named = set(turn.after).union(
             *(turn.answers(part) for part in turn.names if part != "infos")
@@ -63,7 +64,7 @@ def unknown_agent(evidence: Evidence) -> Iterator[Seen]:
     remedy="Answer for all who were alive before the step, also in the step in which they end.",
 )
 def missing_answer(evidence: Evidence) -> Iterator[Seen]:
-    """Whoever was alive has an observation, a reward, both flags and an info."""
+    """Every agent that was alive has an observation, a reward, both flags and an info."""
     for turn in evidence.turns():
         for part in turn.names:
             for agent in (
@@ -77,7 +78,7 @@ def missing_answer(evidence: Evidence) -> Iterator[Seen]:
     remedy="Answer only for agents that were alive before the step: build all parts from them.",
 )
 def dead_answer(evidence: Evidence) -> Iterator[Seen]:
-    """Whoever is not alive has no observation, reward or flag."""
+    """An agent that is not alive has no observation, reward or flag."""
     for turn in evidence.turns():
         present = turn.live | set(turn.before) | set(turn.after)
         for part in turn.names:
@@ -91,7 +92,7 @@ def dead_answer(evidence: Evidence) -> Iterator[Seen]:
     remedy="Set its termination or truncation flag in the step in which it leaves env.agents.",
 )
 def agent_vanishes(evidence: Evidence) -> Iterator[Seen]:
-    """Nobody leaves env.agents without a flag."""
+    """No agent leaves env.agents without a flag."""
     for turn in evidence.turns():
         if turn.number and {"terminations", "truncations"} <= turn.parts.keys():
             for agent in _ordered(turn.live - set(turn.after) - turn.ended.keys()):
@@ -104,8 +105,8 @@ def agent_vanishes(evidence: Evidence) -> Iterator[Seen]:
     "truncations[a])].",
 )
 def agent_lingers(evidence: Evidence) -> Iterator[Seen]:
-    """Whoever is terminated or truncated leaves env.agents in the same step; at the end nobody is
-    left."""
+    """A terminated or truncated agent leaves env.agents in the same step; at the end the list
+    is empty."""
     for turn, agent, mixed in _lingering(evidence):
         if not mixed:
             yield turn.seen("a flag is set, and it is still in env.agents", agent)
@@ -130,7 +131,7 @@ def mixed_ending(evidence: Evidence) -> Iterator[Seen]:
     remedy="Keep it alive and show it an empty observation, or let the new one be another agent.",
 )
 def agent_returns(evidence: Evidence) -> Iterator[Seen]:
-    """Nobody comes back in an episode in which its end was flagged."""
+    """No agent comes back in an episode in which its end was flagged."""
     for turn in evidence.turns():
         for agent in _ordered(turn.finished & set(turn.after) - set(turn.before)):
             yield turn.seen("came back after its end", agent)
@@ -139,11 +140,10 @@ def agent_returns(evidence: Evidence) -> Iterator[Seen]:
 @check(
     "agent-joins",
     remedy="PettingZoo allows it, training here does not: let it be there from the start, with an "
-    "empty observation; "
-    "or teach only agents that always are, agents=[...].",
+    "empty observation; or teach only agents that always are, agents=[...].",
 )
 def agent_joins(evidence: Evidence) -> Iterator[Seen]:
-    """Everybody is there from the start."""
+    """All agents are there from the start."""
     for turn in evidence.turns():
         if turn.number:
             for agent in _ordered(

@@ -38,15 +38,14 @@ def hang(evidence: Evidence) -> Iterator[Seen]:
         if turn.hung:
             call = "step" if turn.number else "reset"
             yield turn.seen(
-                f"{call}() had not come back after {evidence.limits.step_seconds:g} seconds"
+                f"{call}() had not come back after {evidence.patience.step_seconds:g} seconds"
             )
 
 
 @check(
     "answer-form",
     remedy="reset() returns (observations, infos); step() returns (observations, rewards, "
-    "terminations, truncations, "
-    "infos); each a dictionary by agent.",
+    "terminations, truncations, infos); each a dictionary by agent.",
 )
 def answer_form(evidence: Evidence) -> Iterator[Seen]:
     """Answers are tuples of two and of five dictionaries."""
@@ -88,11 +87,10 @@ def flag_type(evidence: Evidence) -> Iterator[Seen]:
     "both-flags",
     severity="warning",
     remedy="Set only terminated if the task ended, only truncated if the clock did: the value of "
-    "the last state is "
-    "counted in the second case and not in the first.",
+    "the last state is counted in the second case and not in the first.",
 )
 def both_flags(evidence: Evidence) -> Iterator[Seen]:
-    """Nobody is terminated and truncated at once."""
+    """No agent is both terminated and truncated."""
     for turn in evidence.turns():
         for agent, flags in turn.ended.items():
             if all(flags):

@@ -37,7 +37,7 @@ def batch_contract(evidence: Evidence) -> Iterator[Seen]:
     try:
         now, step = world.reset(seeds), None
         guard.reset(now, seeds)
-        for t in range(min(world.horizon, evidence.limits.max_steps)):
+        for t in range(min(world.horizon, evidence.patience.max_steps)):
             step = world.step(policy(now, t))
             guard.step(step)
             now = step.observations
@@ -50,7 +50,8 @@ def batch_contract(evidence: Evidence) -> Iterator[Seen]:
         and not (step.terminated | step.truncated).all()
     ):
         yield Seen(
-            f"not everybody has ended after {world.horizon} steps, its horizon", step=world.horizon
+            f"some agents have not ended after {world.horizon} steps, its horizon",
+            step=world.horizon,
         )
 
 
@@ -58,8 +59,7 @@ def batch_contract(evidence: Evidence) -> Iterator[Seen]:
     "batch-agrees",
     after=(*_CRASHES, "seed", "batch-contract"),
     remedy="Let row b depend on seeds[b] and its own actions only: draw from self.random, never "
-    "from one generator for "
-    "all rows.",
+    "from one generator for all rows.",
 )
 def batch_agrees(evidence: Evidence) -> Iterator[Seen]:
     """Row b of a batch plays what a single copy with its seed plays."""
@@ -78,7 +78,7 @@ def batch_agrees(evidence: Evidence) -> Iterator[Seen]:
                 seed=seed,
             )
             return
-    for t in range(min(together.horizon, evidence.limits.max_steps)):
+    for t in range(min(together.horizon, evidence.patience.max_steps)):
         actions = policy(first, t)
         steps = [world.step(actions[row : row + 1]) for row, world in enumerate(alone)]
         if parted := _rows_differ(together, together.step(actions), steps):

@@ -28,7 +28,8 @@ def input_mutated(evidence: Evidence) -> Iterator[Seen]:
 
 @check(
     "buffer-reused",
-    remedy="Return a fresh array every time (array.copy()): whoever keeps an episode keeps these.",
+    remedy="Return a fresh array every time (array.copy()): callers that keep an episode keep "
+    "these.",
 )
 def buffer_reused(evidence: Evidence) -> Iterator[Seen]:
     """What was returned does not change afterwards."""
@@ -46,7 +47,8 @@ def buffer_reused(evidence: Evidence) -> Iterator[Seen]:
 
 @check(
     "buffer-shared",
-    remedy="Give every agent an array of its own: whoever normalises one in place changes both.",
+    remedy="Give every agent an array of its own: a caller that normalises one in place changes "
+    "both.",
 )
 def buffer_shared(evidence: Evidence) -> Iterator[Seen]:
     """No two agents are shown the same memory."""

@@ -35,8 +35,8 @@ def global_random(evidence: Evidence) -> Iterator[Seen]:
 @check(
     "seed",
     after=_CRASHES,
-    remedy="Let every random number come from a generator that reset(seed) makes anew: "
-    "self.rng = np.random.default_rng(seed).",
+    remedy="Let every random number come from a generator that reset(seed) makes: self.rng = "
+    "np.random.default_rng(seed).",
 )
 def seed(evidence: Evidence) -> Iterator[Seen]:
     """The same seed and actions give the same whole episode in two fresh copies."""
@@ -57,8 +57,8 @@ def seeds_alike(evidence: Evidence) -> Iterator[Seen]:
     one.reset(number)
     other = one.fork(evidence.subject.make())  # the same draws of actions
     other.env.reset(seed=number + 1)
-    one.go_on()
-    other.go_on()
+    one.play_on()
+    other.play_on()
     if not first_difference(one.turns, other.turns, start=1):
         yield Seen(f"seeds {number} and {number + 1} play the same episode", seed=number)
 
@@ -80,7 +80,7 @@ def reset_state(evidence: Evidence) -> Iterator[Seen]:
 @check(
     "state-exposed",
     after=_SEEDED,
-    remedy="Return copies (array.copy()), not the arrays that the environment goes on computing "
+    remedy="Return copies (array.copy()), not the arrays that the environment continues to compute "
     "with.",
 )
 def state_exposed(evidence: Evidence) -> Iterator[Seen]:
@@ -98,15 +98,14 @@ def state_exposed(evidence: Evidence) -> Iterator[Seen]:
     "copies-interfere",
     after=_SEEDED,
     remedy="Keep state in the instance: no class attribute, module variable or global generator "
-    "that an episode "
-    "changes. Training steps many copies side by side.",
+    "that an episode changes. Training steps many copies side by side.",
 )
 def copies_interfere(evidence: Evidence) -> Iterator[Seen]:
     """Two copies stepped in turn play what they play alone."""
     number, one, other = evidence.seeds[0], evidence.session(), evidence.session()
     one.reset(number)
     other.reset(number + 1)
-    while not one.over and one.turns[-1].number < evidence.limits.max_steps:
+    while not one.over and one.turns[-1].number < evidence.patience.max_steps:
         one.step()
         if not other.over:
             other.step()
@@ -121,14 +120,14 @@ def copies_interfere(evidence: Evidence) -> Iterator[Seen]:
     "included.",
 )
 def pickle(evidence: Evidence) -> Iterator[Seen]:
-    """A pickled copy goes on exactly as the original does; or refuses to, and plays whole episodes
-    alike."""
+    """A pickled copy continues exactly as the original does; or refuses to, and plays whole
+    episodes alike."""
     number, session, twin = evidence.seeds[0], *_half_way(evidence)
     if isinstance(twin, Exception):
         return  # it cannot be pickled, which is no lie: a check of its own notes it
     middle = session.turns[-1].number
-    session.go_on()
-    twin.go_on()
+    session.play_on()
+    twin.play_on()
     if _refuses(twin, middle):
         found = first_difference(evidence.fresh(number), evidence.session(twin.env).play(number))
     else:
@@ -142,7 +141,7 @@ def pickle(evidence: Evidence) -> Iterator[Seen]:
     severity="note",
     after=("pickle",),
     remedy="Nothing, unless a tool of yours sends environments between processes: training here "
-    "makes them anew.",
+    "makes new ones.",
 )
 def not_picklable(evidence: Evidence) -> Iterator[Seen]:
     """A pickle of the environment holds the episode it is in."""
@@ -151,7 +150,7 @@ def not_picklable(evidence: Evidence) -> Iterator[Seen]:
         yield Seen(f"it cannot be pickled: {type(twin).__name__}: {twin}")
         return
     middle = session.turns[-1].number
-    twin.go_on(middle + 1)
+    twin.play_on(middle + 1)
     if _refuses(twin, middle):
         yield Seen(
             "a pickle keeps how it was made and not the episode it is in, as gymnasium's EzPickle "
@@ -164,7 +163,7 @@ def _half_way(evidence: Evidence) -> tuple[Session, Session | Exception]:
     number = evidence.seeds[0]
     session = evidence.session()
     session.reset(number)
-    session.go_on(evidence.fresh(number)[-1].number // 2)
+    session.play_on(evidence.fresh(number)[-1].number // 2)
     try:  # only bytes that were made in the line before are read
         return session, session.fork(cloudpickle.loads(cloudpickle.dumps(session.env)))
     except Exception as error:

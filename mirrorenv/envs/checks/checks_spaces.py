@@ -42,9 +42,8 @@ def action_sample(evidence: Evidence) -> Iterator[Seen]:
 
 @check(
     "space-constant",
-    remedy="Make each space once, in __init__, and return the same object every time: whoever "
-    "seeds or compares a "
-    "space relies on it.",
+    remedy="Make each space once, in __init__, and return the same object every time: code that "
+    "seeds or compares a space relies on it.",
 )
 def space_constant(evidence: Evidence) -> Iterator[Seen]:
     """A space is one object that never changes."""
@@ -88,8 +87,7 @@ def observation_shape(evidence: Evidence) -> Iterator[Seen]:
 @check(
     "observation-dtype",
     remedy="Cast before returning, e.g. np.asarray(observation, "
-    "self.observation_space(agent).dtype), or declare the "
-    "dtype that is returned.",
+    "self.observation_space(agent).dtype), or declare the dtype that is returned.",
 )
 def observation_dtype(evidence: Evidence) -> Iterator[Seen]:
     """Observations are arrays whose dtype fits their Box without loss."""
@@ -163,7 +161,7 @@ def _shape(value: Any) -> tuple[int, ...] | str:
 def _contains(space: spaces.Space[Any], value: Any) -> bool:
     try:
         return bool(space.contains(value))
-    except Exception:  # a space of somebody's own may choke on what it does not contain
+    except Exception:  # a custom space may fail on what it does not contain
         return False
 
 

@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 from mirrorenv.envs.checks.compare import difference
 from mirrorenv.envs.checks.findings import Played, Seen
-from mirrorenv.envs.checks.session import Limits, Session, Turn
+from mirrorenv.envs.checks.session import Patience, Session, Turn
 from mirrorenv.envs.checks.subject import Subject
 
 __all__ = ["Evidence", "first_difference"]
@@ -22,7 +22,7 @@ class Evidence:
     Args:
         subject: what is checked.
         seeds: one for each recorded episode.
-        limits: how long to be patient.
+        patience: how long to be patient.
 
     Attributes:
         env: the copy in which the episodes were played.
@@ -33,8 +33,8 @@ class Evidence:
         episodes: the turns of each recorded episode.
     """
 
-    def __init__(self, subject: Subject, seeds: list[int], limits: Limits) -> None:
-        self.subject, self.seeds, self.limits = subject, seeds, limits
+    def __init__(self, subject: Subject, seeds: list[int], patience: Patience) -> None:
+        self.subject, self.seeds, self.patience = subject, seeds, patience
         self.env = subject.make()
         self.undeclared: dict[tuple[str, Any], str] = {}
         self.observation_spaces = self._spaces("observation_space")
@@ -71,7 +71,7 @@ class Evidence:
     def session(self, env: Any = None, **how: bool) -> Session:
         """A player of ``env``, or of a fresh copy."""
         return Session(
-            self.subject.make() if env is None else env, self.action_spaces, self.limits, **how
+            self.subject.make() if env is None else env, self.action_spaces, self.patience, **how
         )
 
     def fresh(self, seed: int) -> list[Turn]:
@@ -84,7 +84,7 @@ class Evidence:
         """How many steps of an episode can be played so often in the time there is; at least 8."""
         step = max(self.played().microseconds * 1e-6, 1e-5)
         return max(
-            8, min(self.limits.max_steps, int(self.limits.replay_seconds / (replays * step)))
+            8, min(self.patience.max_steps, int(self.patience.replay_seconds / (replays * step)))
         )
 
     # -- looking -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 __all__ = ["Finding", "Opinion", "Played", "Report", "Seen", "Severity"]
 
 Severity = Literal["error", "warning", "note"]
-"""error: breaks the contract, corrupts training or stops it; warning: surprises somebody; note:
+"""error: breaks the contract, corrupts training or stops it; warning: surprises users; note:
 good to know."""
 
 

@@ -10,7 +10,7 @@ from mirrorenv.envs.checks.evidence import Evidence
 from mirrorenv.envs.checks.findings import Finding, Report, Seen
 from mirrorenv.envs.checks.registry import CHECKS, Check
 from mirrorenv.envs.checks.second_opinion import second_opinions
-from mirrorenv.envs.checks.session import Limits
+from mirrorenv.envs.checks.session import Patience
 from mirrorenv.envs.checks.subject import subject
 from mirrorenv.errors import ConfigError
 
@@ -24,7 +24,7 @@ def check_environment(
     *,
     seed: int = 0,
     episodes: int = 3,
-    limits: Limits | None = None,
+    patience: Patience | None = None,
     progress: Callable[[str], None] = lambda doing: None,
     **options: Any,
 ) -> Report:
@@ -39,8 +39,8 @@ def check_environment(
             ``ParallelEnv``; AEC environments are converted if they say that they may be.
         seed: of the first recorded episode; the next ones follow.
         episodes: how many are recorded, at least 1.
-        limits: how long to be patient.
-        progress: told what is being done.
+        patience: how long to be patient.
+        progress: called with what is being done, in words.
         **options: arguments of the environment, as for :func:`mirrorenv.make_batch`.
 
     Raises:
@@ -51,8 +51,8 @@ def check_environment(
         raise ConfigError(
             f"episodes must be at least 1 and seed at least 0, got {episodes} and {seed}"
         )
-    tested, limits = subject(source, options), limits or Limits()
-    evidence = Evidence(tested, [seed + i for i in range(episodes)], limits)
+    tested, patience = subject(source, options), patience or Patience()
+    evidence = Evidence(tested, [seed + i for i in range(episodes)], patience)
     if not evidence.undeclared:
         progress(f"playing {episodes} episodes")
         evidence.record()
@@ -68,7 +68,7 @@ def check_environment(
             continue
         progress(one.name)
         findings += _once(one, one.look(evidence))
-    asked = bool(limits.opinion_seconds) and not evidence.undeclared
+    asked = bool(patience.opinion_seconds) and not evidence.undeclared
     progress("PettingZoo's own tests")
     return Report(
         name=tested.name,
@@ -76,7 +76,7 @@ def check_environment(
         checks=tuple(name for name in CHECKS if name not in skipped),
         skipped=skipped,
         played=evidence.played() if evidence.episodes else None,
-        opinions=second_opinions(tested, limits.opinion_seconds) if asked else (),
+        opinions=second_opinions(tested, patience.opinion_seconds) if asked else (),
     )
 
 

@@ -22,7 +22,7 @@ from gymnasium import spaces
 from mirrorenv.envs.checks.compare import LARGE, arrays, summarised
 from mirrorenv.envs.checks.findings import Seen
 
-__all__ = ["PARTS", "Hang", "Limits", "Session", "Turn", "global_random_state", "time_limit"]
+__all__ = ["PARTS", "Hang", "Patience", "Session", "Turn", "global_random_state", "time_limit"]
 
 PARTS = ("observations", "rewards", "terminations", "truncations", "infos")
 """What ``step`` answers, in order; each a dictionary by agent."""
@@ -30,7 +30,7 @@ _WHOLE_TURNS = 3  # of an episode, whose pictures are kept as they are
 
 
 @dataclass(frozen=True)
-class Limits:
+class Patience:
     """How long the checker is patient.
 
     Attributes:
@@ -72,14 +72,14 @@ def time_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
-        if left:  # somebody else's alarm, a test runner's for example, goes on
+        if left:  # an alarm set elsewhere, by a test runner for example, keeps running
             signal.setitimer(
                 signal.ITIMER_REAL, max(left - (time.monotonic() - began), 1e-3), interval
             )
 
 
 def global_random_state() -> dict[str, Any]:
-    """The state of the generators that everybody in the process shares; torch's if it is
+    """The state of the generators that are shared by the whole process; torch's if it is
     imported."""
     legacy: Any = np.random.get_state()  # noqa: NPY002  (looked at, never drawn from)
     state: dict[str, Any] = {"random": random.getstate(), "numpy.random": legacy[1:3]}
@@ -155,27 +155,27 @@ class Session:
     Args:
         env: a PettingZoo ``ParallelEnv``.
         action_spaces: by agent.
-        limits: when to stop.
+        patience: when to stop.
         watch: also look at the global random state around every call.
         scribble: write over returned observations once they are copied, as a careless caller may.
         keep: keep all turns, not only the last.
 
     Attributes:
         turns: what happened since ``reset``.
-        over: whether the episode has ended, or cannot go on.
+        over: whether the episode has ended, or cannot continue.
     """
 
     def __init__(
         self,
         env: Any,
         action_spaces: Mapping[Any, spaces.Space[Any]],
-        limits: Limits,
+        patience: Patience,
         *,
         watch: bool = False,
         scribble: bool = False,
         keep: bool = True,
     ) -> None:
-        self.env, self.limits = env, limits
+        self.env, self.patience = env, patience
         self.turns: list[Turn] = []
         self.over = True
         self._declared, self._watch, self._scribble, self._keep = (
@@ -191,12 +191,12 @@ class Session:
     def play(self, seed: int, max_steps: int | None = None) -> list[Turn]:
         """A whole episode; at most ``max_steps`` steps of it."""
         self.reset(seed)
-        self.go_on(max_steps)
+        self.play_on(max_steps)
         return self.turns
 
-    def go_on(self, max_steps: int | None = None) -> None:
+    def play_on(self, max_steps: int | None = None) -> None:
         """Step until the episode is over, or until step ``max_steps``."""
-        limit = self.limits.max_steps if max_steps is None else max_steps
+        limit = self.patience.max_steps if max_steps is None else max_steps
         while not self.over and self.turns[-1].number < limit:
             self.step()
 
@@ -219,7 +219,7 @@ class Session:
         self.over = turn.error is not None or turn.hung or not self._acting()
 
     def step(self) -> None:
-        """Let everybody in ``env.agents`` act once."""
+        """Let all agents in ``env.agents`` act once."""
         last = self.turns[-1]
         actions = {agent: self._sample(agent, last) for agent in self._acting()}
         turn = Turn(last.number + 1, last.seed, before=list(self.env.agents), live=set(self._live))
@@ -235,7 +235,7 @@ class Session:
     # -- inside ------------------------------------------------------------------------------------
 
     def _acting(self) -> list[Any]:
-        """Whoever the environment says is alive; one whose action space is unknown cannot act."""
+        """The agents that the environment lists as alive and whose action space is known."""
         return [agent for agent in _agents(self.env) if agent in self._spaces]
 
     def _sample(self, agent: Any, last: Turn) -> Any:
@@ -253,7 +253,7 @@ class Session:
         before = global_random_state() if self._watch else {}
         began = time.thread_time()
         try:
-            with time_limit(self.limits.step_seconds):
+            with time_limit(self.patience.step_seconds):
                 turn.raw = call()
         except Hang:
             turn.hung = True

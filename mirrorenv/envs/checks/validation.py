@@ -23,8 +23,8 @@ _LARGEST = np.finfo(np.float32).max
 
 
 def validated(world: ArrayWorld, name: str) -> ArrayWorld:
-    """The world behind a :class:`Guard`; somebody else's environment is as it is, since its adapter
-    looks itself.
+    """The world behind a :class:`Guard`; a third-party environment is returned as it is, since its
+    adapter does the same checks.
 
     Args:
         world: the world.
@@ -35,7 +35,7 @@ def validated(world: ArrayWorld, name: str) -> ArrayWorld:
 
 class Guard:
     """Looks at the arrays that a world answers: shapes, dtypes, finite numbers inside the space,
-    nobody missing.
+    no agent missing.
 
     Numbers are compared with their bounds, or the smallest and the largest with the bounds of all
     where these are the same; NaN fails, and where there is no bound the largest float32 stands in.
@@ -143,8 +143,8 @@ class Guard:
             bounds = f", outside {low} to {high}"
         raise WorldError(
             f"{self.name}, row {row}, seed {self._seeds[row]}, step {self.steps}, agent "
-            f"'{self.agents[agent]}': "
-            f"{what} is {value}{where}{bounds}. `mirrorenv check {self.name}` looks for the cause."
+            f"'{self.agents[agent]}': {what} is {value}{where}{bounds}. `mirrorenv check "
+            f"{self.name}` looks for the cause."
         )
 
 

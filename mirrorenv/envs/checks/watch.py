@@ -187,7 +187,7 @@ class _Watch:
         process.
 
         The timer counts processor time, so that a process that is stopped loses none, and is set
-        anew in every look.
+        again in every look.
         """
         if self._profiling:
             signal.setitimer(signal.ITIMER_PROF, max(1.0, _LAST * self._seconds))

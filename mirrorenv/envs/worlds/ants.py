@@ -149,7 +149,7 @@ class Ants(ClockedWorld):
 
     def _relative(self, gaps: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Signed distances in cells, (B, N, M), ascending and in lines: an order that names
-        nobody."""
+        no agent."""
         return np.sort(gaps, axis=2) / (self.length - 1)
 
     def state(self) -> npt.NDArray[np.float32]:

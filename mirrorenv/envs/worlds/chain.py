@@ -22,15 +22,15 @@ __all__ = ["Chain"]
 
 
 class Chain(ClockedWorld):
-    """Jobs that nobody is paid for until somebody does each of them, beside one that pays at once.
+    """Jobs that pay nothing until each of them is done, beside one that pays at once.
 
     ## Description
-    A harvest needs J jobs. In each step every agent does one of them. Whoever does the first,
-    gleaning, picks up a little at once. The great harvest comes in only in a step in which every
-    job is done by somebody, and it is shared by all. As long as one job is left undone, the others
+    A harvest needs J jobs. In each step every agent does one of them. An agent that does the first,
+    gleaning, earns a little at once. The great harvest comes in only in a step in which every job
+    is done by some agent, and it is shared by all. As long as one job is left undone, the others
     are work for nothing. Play by chance seldom does all of them, learning to glean makes it rarer
-    still, and a crowd of gleaners has no reason to change: whoever leaves it alone loses. Agents
-    that differ do every job.
+    still, and a crowd of gleaners has no reason to change: an agent that leaves it alone loses.
+    Agents that differ do every job.
 
     ## Agents
     ``num_agents`` hands, at least two, ``hand_0`` and so on, all acting in every step.
@@ -193,7 +193,7 @@ register(
     Chain,
     deterministic=True,
     team_reward=True,
-    description="Jobs that pay nothing until each of them is done, beside one that pays a "
-    "little at once.",
+    description="Jobs that pay nothing until each of them is done, beside one that pays a little "
+    "at once.",
     players=f"{__name__}:PLAYERS",
 )

@@ -85,8 +85,7 @@ class Conformity(ClockedWorld):
         if num_actions < num_agents:
             raise ConfigError(
                 f"Conformity: num_actions ({num_actions}) must be at least num_agents "
-                f"({num_agents}), so that all can "
-                "differ"
+                f"({num_agents}), so that all can differ"
             )
         super().__init__(
             num_envs=num_envs,

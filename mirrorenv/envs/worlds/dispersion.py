@@ -43,7 +43,7 @@ class Dispersion(ClockedWorld):
     | each goal's x, y relative to oneself | 2 N | float32 | -2 to 2 | half sides |
     | each goal's reached mark | N | float32 | 0 or 1 | flag |
 
-    The order of the goals is the same for all agents and drawn anew in each episode. Other agents
+    The order of the goals is the same for all agents and drawn again in each episode. Other agents
     are not seen.
 
     ## Action
@@ -51,8 +51,8 @@ class Dispersion(ClockedWorld):
 
     ## Reward
     Own reward of an agent: 1 / k for each goal that it reaches together with k - 1 others in this
-    step and nobody has reached before, minus ``time_penalty``. With ``"team"`` every agent receives
-    the sum over all agents, with ``"agent"`` its own part. The team's return lies in -N
+    step and that was not reached before, minus ``time_penalty``. With ``"team"`` every agent
+    receives the sum over all agents, with ``"agent"`` its own part. The team's return lies in -N
     ``time_penalty`` ``horizon`` to N.
 
     ## Episode end
@@ -65,7 +65,7 @@ class Dispersion(ClockedWorld):
 
     ## What carries identity, what leaks
     Identity comes from where an agent goes. No leak is known: all start in one place and see the
-    same. The length of an episode is shared by all agents and so names nobody.
+    same. The length of an episode is shared by all agents and so names none of them.
 
     ## Version history
     v0: first version.
@@ -173,7 +173,7 @@ class GoalSeekers:
     Args:
         world: the world to act in.
         split: True: agent i goes to goal i (a division of labour); False: all take the nearest goal
-            nobody has reached, which keeps them together (one policy for all).
+            that is not reached yet, which keeps them together (one policy for all).
     """
 
     def __init__(self, world: Dispersion, *, split: bool) -> None:

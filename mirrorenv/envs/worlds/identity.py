@@ -26,7 +26,7 @@ class Identity(ClockedWorld):
 
     ## Description
     Every agent chooses one of K actions, once. Action 0 pays, so without a mirror reward all agents
-    end on it and nobody can be told apart. The game is small enough to be solved, and so it
+    end on it and none can be told apart. The game is small enough to be solved, and so it
     measures what a classifier, an optimiser or an exploration bonus does to the point where
     diversity appears.
 

@@ -174,10 +174,10 @@ class Pacmen(ClockedWorld):
         flat = self.grid.reshape(-1)
         spots = self.positions + self._row_start  # (B, N)
         under = flat[spots]  # what the agents stand on
-        flat[spots] = OTHER  # put everybody into the picture for a moment
+        flat[spots] = OTHER  # put all agents into the picture for a moment
         windows: npt.NDArray[np.float32] = flat.take(spots[:, :, None] + self._window)  # (B, N, W)
         flat[spots] = under
-        # (B, N) somebody else is here, too
+        # (B, N) another agent is here, too
         shared = (spots[:, :, None] == spots[:, None, :]).sum(axis=2) > 1
         windows[:, :, self._centre_of_window] = np.where(shared, OTHER, under)
         return windows

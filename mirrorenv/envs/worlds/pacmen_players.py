@@ -4,7 +4,7 @@ labour are worth.
 They read the world's state, not the observations, and serve as anchors: a learned population's
 return is reported as the share of the way from :class:`~mirrorenv.envs.policies.UniformPolicy` to
 the specialists. Where the description of the anchors leaves a choice open, the one that reproduces
-the reference returns was taken (`benchmarks/studies/pacmen_anchors.py`): of equally near dots the
+the reference returns was taken (``benchmarks/studies/pacmen_anchors.py``): of equally near dots the
 first in reading order (row by row) is chosen; in the coordinated team agents choose in the order of
 their names and an agent that finds no dot left waits; an idle specialist waits where it is.
 
@@ -87,8 +87,8 @@ class HomogeneousPlayers(_Players):
 
 
 class CoordinatedPlayers(_Players):
-    """One agent after the other takes the nearest dot that nobody has taken: greedy, but never two
-    on one dot."""
+    """One agent after the other takes the nearest dot that no agent has taken: greedy, but never
+    two on one dot."""
 
     def choose(self, distances: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
         """(B, N) distinct dots; an agent for which none is left waits."""

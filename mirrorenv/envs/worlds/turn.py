@@ -30,9 +30,9 @@ class Turn(ClockedWorld):
     ## Description
     A square of ``size`` x ``size`` cells holds two agents and a key. Only the agent whose turn it
     is can move and eat. When it eats on the key's cell, the key comes back in a uniformly drawn
-    cell and the turn passes. Whoever acts out of turn is fined. The world is the "Turn" task of CIA
-    (Liu et al., AAAI 2023), rebuilt from a description; where that is silent, agent 0 has the first
-    turn, and the key may lie under an agent.
+    cell and the turn passes. An agent that acts out of turn is fined. The world is the "Turn" task
+    of CIA (Liu et al., AAAI 2023), rebuilt from a description; where that is silent, agent 0 has
+    the first turn, and the key may lie under an agent.
 
     ## Agents
     Two, ``agent_0`` and ``agent_1``, both asked in every step.

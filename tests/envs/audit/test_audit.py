@@ -137,7 +137,7 @@ def test_numbers_out_of_range_and_lonely_worlds_are_refused():
     for wrong in ({"episodes": 31}, {"alpha": 0.0}, {"seed": -1}, {"max_draws": 0}):
         with pytest.raises(ConfigError, match="audit"):
             audit("mirrorenv/ants-v0", **wrong)
-    with pytest.raises(ConfigError, match="nobody to tell apart"):
+    with pytest.raises(ConfigError, match="one agent only"):
         audit("mirrorenv/ants-v0", num_agents=1)
     with pytest.raises(UnknownNameError):
         audit("mirrorenv/antz-v0")

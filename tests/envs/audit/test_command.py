@@ -73,7 +73,7 @@ def test_json_is_one_object_and_nothing_else(run):
     ("arguments", "says"),
     [
         (("antz-v0",), "mirrorenv/ants-v0"),
-        (("ants-v0", "--set", "num_agents=1"), "nobody to tell"),
+        (("ants-v0", "--set", "num_agents=1"), "one agent only"),
         (("ants-v0", "--set", "antennae=2"), "antennae"),
         (("ants-v0", "--set", "antennae"), "name=value"),
         (("ants-v0", "--episodes", "5"), "--episodes"),

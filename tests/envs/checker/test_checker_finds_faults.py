@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 import mirrorenv
-from mirrorenv.envs.checks import CHECKS, Limits, Report, Seen, check, check_environment
+from mirrorenv.envs.checks import CHECKS, Patience, Report, Seen, check, check_environment
 from mirrorenv.errors import ConfigError, WorldError
 from mirrorenv.testing import FAULTS, Fault, Flawless
 
 # on a busy machine too
-ALONE = Limits(max_steps=60, step_seconds=20, replay_seconds=0.05, opinion_seconds=0)
+ALONE = Patience(max_steps=60, step_seconds=20, replay_seconds=0.05, opinion_seconds=0)
 PATIENT = replace(ALONE, max_steps=120, opinion_seconds=60)
 
 
@@ -24,8 +24,8 @@ def errors(report: Report) -> list[str]:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.check}: {fault.make.__name__}")
 def test_a_fault_is_found_by_its_name_and_nothing_else_is_accused(fault: Fault) -> None:
-    limits = replace(ALONE, step_seconds=0.5) if fault.check == "hang" else ALONE
-    report = check_environment(fault.make, limits=limits)
+    patience = replace(ALONE, step_seconds=0.5) if fault.check == "hang" else ALONE
+    report = check_environment(fault.make, patience=patience)
     found = {finding.check: finding for finding in report.findings}
     assert fault.check in found, report.findings
     assert set(errors(report)) <= {fault.check}
@@ -51,7 +51,7 @@ def test_the_page_lists_every_check_with_its_rule() -> None:
 
 
 def test_what_is_flawless_passes_everything() -> None:
-    report = check_environment(Flawless, limits=PATIENT)
+    report = check_environment(Flawless, patience=PATIENT)
     assert report.findings == ()
     assert report.checks == tuple(CHECKS)
     assert report.played is not None
@@ -64,7 +64,7 @@ def test_what_is_flawless_passes_everything() -> None:
     "id", [id for id, spec in mirrorenv.registry().items() if spec.kind == "array"]
 )
 def test_every_registered_world_passes(id: str) -> None:
-    report = check_environment(id, episodes=2, limits=PATIENT)
+    report = check_environment(id, episodes=2, patience=PATIENT)
     assert report.of("error") == ()
     assert report.of("warning") == ()
     assert all(opinion.passed for opinion in report.opinions)
@@ -88,7 +88,7 @@ def test_well_known_environments_pass(path: str, options: dict[str, object]) -> 
         if importlib.util.find_spec(part) is None:
             pytest.skip(f"{part} is not installed")
     try:
-        report = check_environment(path, episodes=1, limits=ALONE, **options)
+        report = check_environment(path, episodes=1, patience=ALONE, **options)
     except WorldError as error:
         if "No module named" not in str(error):
             raise
@@ -100,21 +100,21 @@ def test_well_known_environments_pass(path: str, options: dict[str, object]) -> 
 def test_knights_archers_zombies_keeps_state_over_reset() -> None:
     pytest.importorskip("pettingzoo.butterfly.knights_archers_zombies_v11", exc_type=ImportError)
     path = "pettingzoo.butterfly.knights_archers_zombies_v11:parallel_env"
-    assert errors(check_environment(path, episodes=1, limits=ALONE, max_cycles=60)) == [
+    assert errors(check_environment(path, episodes=1, patience=ALONE, max_cycles=60)) == [
         "reset-state"
     ]
 
 
 def test_a_finding_says_who_when_and_with_which_seed() -> None:
     [fault] = [fault for fault in FAULTS if fault.make.__name__ == "DividesByZero"]
-    [finding] = check_environment(fault.make, seed=7, limits=ALONE).of("error")
+    [finding] = check_environment(fault.make, seed=7, patience=ALONE).of("error")
     assert (finding.agent, finding.step, finding.seed, finding.times) == ("walker_2", 5, 7, 3)
     assert "[1] is nan" in finding.seen
 
 
 def test_pettingzoo_passes_what_ours_does_not() -> None:
     [fault] = [fault for fault in FAULTS if fault.make.__name__ == "ForgetsTheSeed"]
-    report = check_environment(fault.make, limits=PATIENT)
+    report = check_environment(fault.make, patience=PATIENT)
     assert errors(report) == ["seed"]
     assert [opinion.passed for opinion in report.opinions] == [True, True]
 
@@ -128,7 +128,7 @@ def test_a_check_is_one_function() -> None:
                 yield Seen("four of them", step=turn.number)
 
     try:
-        assert errors(check_environment(Flawless, limits=ALONE)) == ["no-fourth-walker"]
+        assert errors(check_environment(Flawless, patience=ALONE)) == ["no-fourth-walker"]
         with pytest.raises(ConfigError, match="there is a check 'no-fourth-walker' already"):
             check("no-fourth-walker", remedy="")(no_fourth_walker)
     finally:

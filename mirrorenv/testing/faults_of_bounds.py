@@ -43,7 +43,7 @@ class GoesOnTooLong(Flawless):
 
 @fault("episode-length")
 class NeverEnds(Flawless):
-    """No length is named, and whoever does not fall walks for ever."""
+    """No length is named, and agents that do not fall walk for ever."""
 
     def __init__(self) -> None:
         super().__init__(10)
@@ -118,7 +118,7 @@ class WalksToInfinity(Flawless):
 
 
 class _Rows(ClockedWorld):
-    """Everybody sees a number from 0 to 1 and earns nothing; a batch of arrays."""
+    """All agents see a number from 0 to 1 and earns nothing; a batch of arrays."""
 
     def __init__(self, *, num_envs: int = 1) -> None:
         super().__init__(

@@ -29,12 +29,12 @@ _PATIENCE = 20.0  # times the time for replays
 @check(
     "episode-length",
     after=_CRASHES,
-    remedy="Count steps and truncate everybody at a limit; name it max_cycles, so that others find "
-    "it.",
+    remedy="Count steps and truncate all agents at a limit; name it max_cycles, so that others "
+    "find it.",
 )
 def episode_length(evidence: Evidence) -> Iterator[Seen]:
     """An episode ends: within the length the environment names, or at all."""
-    limit = evidence.limits.max_steps
+    limit = evidence.patience.max_steps
     for episode in evidence.episodes:
         last, named = episode[-1], evidence.horizon
         still = set(last.after) - last.ended.keys()
@@ -44,7 +44,8 @@ def episode_length(evidence: Evidence) -> Iterator[Seen]:
             )
         elif named is not None and still and last.number >= min(named, limit) and named <= limit:
             yield last.seen(
-                f"it goes on after {last.number} steps, and it says that there are {named} at most"
+                f"it continues after {last.number} steps, and it says that there are {named} at "
+                "most"
             )
         elif named is None and still and last.number >= limit:
             yield last.seen(f"no end after {last.number} steps, and no length is named anywhere")
@@ -57,7 +58,7 @@ def not_played_out(evidence: Evidence) -> Iterator[Seen]:
         last = episode[-1]
         if (
             evidence.horizon is not None
-            and last.number >= evidence.limits.max_steps < evidence.horizon
+            and last.number >= evidence.patience.max_steps < evidence.horizon
         ):
             yield last.seen(f"{last.number} of {evidence.horizon} steps were played")
 
@@ -121,7 +122,7 @@ def memory(evidence: Evidence) -> Iterator[Seen]:
             kept = np.median(np.diff(held[replay - _REPLAYS // 2 : replay + 1])) / max(
                 session.turns[-1].number, 1
             )
-            late = time.process_time() - began > _PATIENCE * evidence.limits.replay_seconds
+            late = time.process_time() - began > _PATIENCE * evidence.patience.replay_seconds
             if kept <= _BYTES or late:
                 return
             if held[replay] - held[_WARM] > _LEAK:
