@@ -121,8 +121,7 @@ def interval(values: Sequence[float]) -> str:
     """Mean and t interval over seeds."""
     if len(values) < 2:
         return ", ".join(f"{value:.3f}" for value in values) or "-"
-    estimate = t_interval(values)
-    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+    return t_interval(values).text()
 
 
 def summary(values: Sequence[float]) -> Row:

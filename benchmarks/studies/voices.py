@@ -287,12 +287,7 @@ def table(runs: Sequence[Row]) -> str:
 
 
 def _interval(values: Sequence[float]) -> str:
-    found = t_interval(values)
-    return (
-        f"{found.value:.3f}"
-        if len(values) == 1
-        else f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
-    )
+    return t_interval(values).text()
 
 
 def _followed(run: Row) -> str:

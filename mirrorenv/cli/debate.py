@@ -6,7 +6,7 @@ import asyncio
 import json
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -16,6 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from mirrorenv.errors import ConfigError, MirrorError
+
+if TYPE_CHECKING:
+    from mirrorenv.mirror import Estimate
 
 __all__ = ["debate"]
 
@@ -326,8 +329,11 @@ def _narrow_table(*heads: str, **options: Any) -> Table:
     return table
 
 
-def _estimate(one: Any) -> str:
-    return f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]" if one.n > 1 else f"{one.value:.2f}"
+def _estimate(one: Estimate) -> str:
+    """Two decimals; of a single game the value alone."""
+    from mirrorenv.mirror.intervals import TextStyle
+
+    return one.text(TextStyle("{:.2f}".format, least=2))
 
 
 @debate.command()

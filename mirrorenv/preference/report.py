@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mirrorenv.errors import RunFolderError
+from mirrorenv.mirror.intervals import Estimate, TextStyle
 from mirrorenv.preference.charts import over_rounds, pareto, points_of
 from mirrorenv.preference.settings import NOTHING_KEPT
 from mirrorenv.results.report.chart import Chart
@@ -413,21 +414,20 @@ def _card(run: RunFolder) -> str:
     return paragraph(said) + table(heads, rows, "First texts") + whole
 
 
-def _value(estimate: Row) -> str:
-    return "?" if estimate.get("value") is None else f"{estimate['value']:.3g}"
+SHARE = TextStyle(lambda value: f"{100 * value:.0f} %", end=lambda value: f"{100 * value:.0f}")
+"""``95 % [93, 97]``"""
 
 
-def _plain(estimate: Row | None) -> str:
-    if not estimate or estimate.get("value") is None:
-        return "undefined"
-    low, high = estimate.get("low"), estimate.get("high")
-    spread = f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None else ""
-    return f"{estimate['value']:.3f}{spread}"
+def _value(recorded: Row) -> str:
+    found = Estimate.from_dict(recorded)
+    return "?" if found is None else f"{found.value:.3g}"
 
 
-def _share(estimate: Row | None) -> str:
-    if not estimate or estimate.get("value") is None:
-        return "undefined"
-    low, high = estimate.get("low"), estimate.get("high")
-    spread = f" [{100 * low:.0f}, {100 * high:.0f}]" if low is not None and high is not None else ""
-    return f"{100 * estimate['value']:.0f} %{spread}"
+def _plain(recorded: Row | None) -> str:
+    found = Estimate.from_dict(recorded)
+    return "undefined" if found is None else found.text()
+
+
+def _share(recorded: Row | None) -> str:
+    found = Estimate.from_dict(recorded)
+    return "undefined" if found is None else found.text(SHARE)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mirrorenv.debate.audit import audit_game
 from mirrorenv.debate.rules import Debate, Round
+from mirrorenv.debate.scoring.conduct import SEVERAL_GAMES
 from mirrorenv.debate.scoring.ideal import LIMIT_READER, LimitScore
 from mirrorenv.debate.scoring.results import Results, tied_groups
 from mirrorenv.debate.scoring.scores import ReaderScore
@@ -58,7 +59,7 @@ def write_pages(results: Results) -> Path:
 def _estimate(one: Estimate | None) -> str:
     if one is None:
         return "-"
-    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]" if one.n > 1 else f"{one.value:.3f}"
+    return one.text(SEVERAL_GAMES)
 
 
 def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:

@@ -10,8 +10,12 @@ from typing import Any
 from mirrorenv.debate.audit import FINDINGS
 from mirrorenv.debate.scoring.sheets import GameSheet
 from mirrorenv.mirror import Estimate, rate_interval
+from mirrorenv.mirror.intervals import TextStyle
 
-__all__ = ["Conduct", "ConductTally"]
+__all__ = ["SEVERAL_GAMES", "Conduct", "ConductTally"]
+
+SEVERAL_GAMES = TextStyle(least=2)
+"""``0.750 [0.610, 0.890]``; of a single game the value alone."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,10 @@ class Conduct:
         )
         if self.success is None:
             return [found, "orders    no text dictated a verdict"]
-        rate = f"{self.success.value:.3f}"
-        if self.success.n > 1:
-            rate += f" [{self.success.low:.3f}, {self.success.high:.3f}]"
         return [
             found,
             f"orders    {self.followed} of {self.orders} dictated verdicts were given to the "
-            f"letter: {rate}",
+            f"letter: {self.success.text(SEVERAL_GAMES)}",
         ]
 
 

@@ -24,6 +24,7 @@ from scipy.stats import t as student
 from mirrorenv.debate.scoring.sheets import GameSheet
 from mirrorenv.errors import MirrorError
 from mirrorenv.mirror import Estimate, holm
+from mirrorenv.mirror.intervals import TextStyle
 
 __all__ = ["ItemCounts", "Rating", "fit_rating", "rate_counts"]
 
@@ -68,10 +69,10 @@ class Rating:
         """For a table: group, player, reading, legibility, self term, whether a self-advantage is
         shown."""
 
+        style = TextStyle(f"{{:+.{digits}f}}".format)
+
         def cell(one: Estimate | None) -> str:
-            if one is None:
-                return "-"
-            return f"{one.value:+.{digits}f} [{one.low:+.{digits}f}, {one.high:+.{digits}f}]"
+            return "-" if one is None else one.text(style)
 
         return [
             [

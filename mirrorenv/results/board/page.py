@@ -7,7 +7,6 @@ from results into the page as text.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -115,9 +114,7 @@ def _cell_data(cell: Cell | None, exact: bool) -> dict[str, Any] | None:
     return {
         "text": [value, span],
         "note": visible(note),
-        "value": one.value,
-        "low": one.low if math.isfinite(one.low) else None,
-        "high": one.high if math.isfinite(one.high) else None,
+        **one.to_dict(),
         "over": over,
         "n": one.n,
         "reference": None if cell.reference is None else cell.reference.value,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from mirrorenv.mirror.intervals import TextStyle
 from mirrorenv.results.board.board import Cell, Line, Section
 from mirrorenv.results.report.page import visible
 from mirrorenv.results.stats.estimates import OverSeeds
@@ -42,25 +43,36 @@ def digits(value: float) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
+STYLE = TextStyle(digits, unknown=" [no interval]")
+
+
 def cell_text(cell: Cell | None, exact: bool = False) -> tuple[str, str]:
-    """Value with its interval, and a note (or nothing): what it is compared with, seeds without the
-    figure."""
+    """A cell in words.
+
+    Args:
+        cell: of a line; None where the line has no such figure.
+        exact: there is no chance in the line.
+
+    Returns:
+        the value with its interval, and a note (or nothing): what it is compared with, seeds
+        without the figure.
+    """
     if cell is None:
         return "\N{EN DASH}", ""
     one = cell.estimate
-    known = math.isfinite(one.low) and math.isfinite(one.high)
-    span = f" [{digits(one.low)}, {digits(one.high)}]" if known else " [no interval]"
-    if exact:
-        span = " exact"
-    mark = "" if exact or isinstance(cell.found, OverSeeds) else f" {ONE_RUN}"
+    notes = []
+    if cell.reference is not None:
+        notes.append(f"against {digits(cell.reference.value)}, {cell.reference.source}")
     gaps = len(cell.found.missing) if isinstance(cell.found, OverSeeds) else 0
-    notes = (
-        []
-        if cell.reference is None
-        else [f"against {digits(cell.reference.value)}, {cell.reference.source}"]
-    )
-    notes += [f"{gaps} of {gaps + one.n} seeds undefined"] if gaps else []
-    return f"{digits(one.value)}{span}{mark}", "; ".join(notes)
+    if gaps:
+        notes.append(f"{gaps} of {gaps + one.n} seeds undefined")
+    if exact:
+        text = f"{digits(one.value)} exact"
+    elif isinstance(cell.found, OverSeeds):
+        text = one.text(STYLE)
+    else:
+        text = f"{one.text(STYLE)} {ONE_RUN}"
+    return text, "; ".join(notes)
 
 
 def count_text(line: Line) -> str:

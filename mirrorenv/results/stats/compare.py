@@ -10,7 +10,6 @@ Shape legend: S seeds.
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mirrorenv.errors import ConfigError, RunFolderError
-from mirrorenv.mirror.intervals import Estimate, bootstrap_t_interval, t_interval
+from mirrorenv.mirror.intervals import Estimate, TextStyle, bootstrap_t_interval, t_interval
 from mirrorenv.results.report.words import plain
 from mirrorenv.results.runs.evaluation import Evaluation
 from mirrorenv.results.runs.json_values import flatten
@@ -293,10 +292,16 @@ def _as_dict(row: Summary | Paired) -> dict[str, Any]:
     return {**shared, "missing": list(row.missing), "env_steps": list(row.env_steps)}
 
 
-def _bracket(estimate: Estimate | None) -> str:
-    if estimate is None or not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
-        return "unknown"
-    return f"{plain(estimate.low, 3)} to {plain(estimate.high, 3)}"
+def _three_decimals(value: float) -> str:
+    return plain(value, 3)
+
+
+STYLE = TextStyle(_three_decimals, interval="{low} to {high}", unknown="unknown")
+
+
+def _ends(estimate: Estimate | None) -> str:
+    """An interval alone."""
+    return STYLE.unknown if estimate is None else estimate.interval_text(STYLE)
 
 
 def _markdown_cell(text: str) -> str:
@@ -308,8 +313,8 @@ def _markdown_row(row: Summary | Paired) -> list[str]:
     name = f"{row.condition} minus {row.against}" if isinstance(row, Paired) else row.condition
     left_out = row.unmatched if isinstance(row, Paired) else row.missing
     seeds = str(len(row.values)) + (f" ({len(left_out)} left out)" if left_out else "")
-    mean = "unknown" if row.t is None else plain(row.t.value, 3)
-    return [name, row.key, seeds, mean, _bracket(row.t), _bracket(row.bootstrap_t)]
+    mean = STYLE.unknown if row.t is None else _three_decimals(row.t.value)
+    return [name, row.key, seeds, mean, _ends(row.t), _ends(row.bootstrap_t)]
 
 
 def format_table(
