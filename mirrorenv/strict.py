@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from mirrorenv.errors import ConfigError
 
-__all__ = ["ExactModel", "StrictModel", "first_problem", "gather"]
+__all__ = ["ExactModel", "StrictModel", "first_problem", "gather", "read_override"]
 
 
 class StrictModel(BaseModel):
@@ -106,18 +106,32 @@ def gather(
     return values
 
 
-def _override(text: str, example: str) -> dict[str, Any]:
-    key, equals, written = text.partition("=")
-    if not equals or not key:
-        raise ConfigError(f"--set {text!r}: write it as a.b=value, for example {example}")
+def read_override(text: str, form: str, example: str) -> tuple[str, Any]:
+    """Name and value of an option such as ``--set mirror.weight=0.5``; values are read as YAML.
+
+    Args:
+        text: what was typed after ``--set``.
+        form: what it should look like, for messages.
+        example: one that works, for messages.
+
+    Raises:
+        ConfigError: if it has no ``=`` or no name, or its value is not valid YAML.
+    """
+    name, equals, written = text.partition("=")
+    if not equals or not name:
+        raise ConfigError(f"--set {text!r}: write it as {form}, for example {example}")
     try:
-        nested: Any = yaml.safe_load(written)
+        return name.strip(), yaml.safe_load(written)
     except yaml.YAMLError as error:
         reason = getattr(error, "problem", None) or "cannot be read"
         raise ConfigError(
             f"--set {text!r}: the value is not valid YAML ({reason}); quote text"
         ) from None
-    for part in reversed(key.strip().split(".")):
+
+
+def _override(text: str, example: str) -> dict[str, Any]:
+    name, nested = read_override(text, "a.b=value", example)
+    for part in reversed(name.split(".")):
         nested = {part: nested}
     return dict(nested)
 

@@ -8,11 +8,11 @@ import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from mirrorenv.cli._common import console, named_values, print_json
 from mirrorenv.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -53,10 +53,9 @@ def audit(
     from mirrorenv.envs.audit import audit as run
 
     world = full_id(world)
-    notes = Console(stderr=True)
-    with notes.status(f"auditing {world}") as status:
+    with console.status(f"auditing {world}") as status:
         try:
-            arguments = _arguments(overrides or [])
+            arguments = _arguments(overrides)
             found = run(
                 world,
                 episodes=episodes,
@@ -68,7 +67,7 @@ def audit(
         except (ConfigError, UnknownNameError) as error:  # 1 means a leak
             raise typer.BadParameter(str(error)) from error
     if as_json:
-        print(json.dumps(found.to_json()))
+        print_json(found.to_json())
     else:
         out = Console()
         out.print(table(found))
@@ -78,17 +77,9 @@ def audit(
         raise typer.Exit(1)
 
 
-def _arguments(overrides: list[str]) -> dict[str, Any]:
+def _arguments(given: list[str] | None) -> dict[str, Any]:
     """`N=4`, or `world_options.N=4` as `mirrorenv train` spells it."""
-    arguments = {}
-    for override in overrides:
-        name, equals, text = override.removeprefix(_PREFIX).partition("=")
-        if not equals or not name.isidentifier():
-            raise ConfigError(
-                f"--set {override!r}: write it as name=value, for example num_agents=3"
-            )
-        arguments[name] = yaml.safe_load(text)
-    return arguments
+    return named_values([text.removeprefix(_PREFIX) for text in given or ()], "num_agents=3")
 
 
 def table(found: AuditReport) -> Table:
@@ -149,9 +140,9 @@ def _advice(found: AuditReport) -> list[str]:
         return [
             f"columns that carry it together with others, of the same agent or of another: {named}",
             f"({carriers[0].column} with {carriers[0].against})",
-            "What helps: list what is about the others in an order that names nobody (by distance, "
-            "or shuffled anew",
-            "for each agent and episode), or drop these columns.",
+            "What helps: list what is about the others in an order that names no agent (by "
+            "distance, or",
+            "shuffled again for each agent and episode), or drop these columns.",
         ]
     return [
         f"columns that carry it: {named}",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from mirrorenv.cli._common import Json, World, print_json, say
+from mirrorenv.entry import add_commands
 from mirrorenv.errors import ConfigError
 from mirrorenv.results.report.words import counted
 
@@ -21,7 +21,6 @@ __all__ = ["board"]
 board = typer.Typer(
     no_args_is_help=True, help="The leaderboard: build its page, check a submission."
 )
-console = Console(stderr=True)
 
 Folders = Annotated[list[Path], typer.Argument(help="Result folders, or folders that hold some.")]
 Suites = Annotated[
@@ -32,11 +31,6 @@ Suites = Annotated[
 ]
 
 
-def _say(text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-@board.command()
 def build(
     folders: Folders,
     out: Annotated[
@@ -44,9 +38,7 @@ def build(
     ] = Path("board.html"),
     title: Annotated[str, typer.Option(help="Title of the page.")] = "Leaderboard",
     suites: Suites = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object as the last line.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Write one self-contained page, and the same tables as Markdown.
 
@@ -70,30 +62,18 @@ def build(
     held = ", ".join(
         (counted(len(found), "result"), counted(lines, "line"), counted(len(sections), "table"))
     )
-    _say(f"{held}; files match their manifests\npage        {out}\nMarkdown    {text}")
+    say(f"{held}; files match their manifests\npage        {out}\nMarkdown    {text}")
     if as_json:
-        print(
-            json.dumps(
-                {"results": len(found), "lines": lines, "page": str(out), "markdown": str(text)}
-            )
-        )
+        print_json({"results": len(found), "lines": lines, "page": str(out), "markdown": str(text)})
 
 
-@board.command()
 def check(
     folder: Annotated[
         Path, typer.Argument(help="A submission: a result folder, or a folder that holds some.")
     ],
     suites: Suites = None,
-    world: Annotated[
-        str | None,
-        typer.Option(
-            "--world", help="Its world, if that is package.module:Env: code is run only if named."
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object as the last line.")
-    ] = False,
+    world: World = None,
+    as_json: Json = False,
 ) -> None:
     """Check a submission: schema, manifest, scores, suite, seeds. Exit code 1 says in one line what
     is wrong."""
@@ -102,14 +82,14 @@ def check(
     found = check_submission(folder, _suites(suites, [folder]), world=world)
     names = f" of suite {', '.join(found.suites)}" if found.suites else ""
     many = len(found.folders)
-    _say(f"{folder}: {counted(many, 'result')}{names} {'are' if many > 1 else 'is'} fine")
+    say(f"{folder}: {counted(many, 'result')}{names} {'are' if many > 1 else 'is'} fine")
     for reason, count in found.unchecked:
-        _say(f"  not checked  {reason} ({counted(count, 'result')})")
+        say(f"  not checked  {reason} ({counted(count, 'result')})")
     for name, seconds in found.absent:
-        _say(f"  not there    {name} (about {seconds / 60:.1f} minutes of one core)")
+        say(f"  not there    {name} (about {seconds / 60:.1f} minutes of one core)")
     if len(found.absent) > 1:
         hours = sum(seconds for _, seconds in found.absent) / 3600
-        _say(
+        say(
             f"  in all       {counted(len(found.absent), 'row')} not there, about {hours:.1f} "
             "hours of one core"
         )
@@ -120,7 +100,7 @@ def check(
             "suites": found.suites,
             "unchecked": dict(found.unchecked),
         }
-        print(json.dumps({**said, "absent": dict(found.absent)}))
+        print_json({**said, "absent": dict(found.absent)})
 
 
 def _suites(given: Path | None, near: Sequence[Path]) -> dict[str, Suite]:
@@ -137,3 +117,6 @@ def _suites(given: Path | None, near: Sequence[Path]) -> dict[str, Suite]:
             f"{'holds no suite (*.toml)' if given.is_dir() else 'there is no such folder'}"
         )
     return {suite.name: suite for suite in map(load_suite, files)}
+
+
+add_commands(board, build, check)

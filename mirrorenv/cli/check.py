@@ -8,10 +8,10 @@ import shlex
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
+from mirrorenv.cli._common import Json, console, named_values
 from mirrorenv.errors import ConfigError
 
 __all__ = ["check"]
@@ -39,9 +39,7 @@ def check(
         typer.Option("--set", "-s", help="An argument of the environment: N=4. Repeatable."),
     ] = None,
     rules: Annotated[bool, typer.Option("--rules", help="List the checks instead.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object as the last line.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Look for what is wrong with an environment before a training run finds out. Exit code 1 if
     there is an error."""
@@ -56,9 +54,8 @@ def check(
             "name a world or package.module:Env, or pass --rules", param_hint="WORLD"
         )
     world = full_id(world)
-    console = Console(stderr=True)
     patience = Patience(max_steps=max_steps, step_seconds=step_seconds)
-    arguments = _arguments(options or [])
+    arguments = _arguments(options)
     with console.status(world) as status:
         report = check_environment(
             world,
@@ -82,18 +79,14 @@ def check(
         raise typer.Exit(1)
 
 
-def _arguments(options: list[str]) -> dict[str, Any]:
-    """``N=4`` as ``{"N": 4}``; values are read as YAML."""
-    found: dict[str, Any] = {}
-    for option in options:
-        name, equals, text = option.partition("=")
-        if not equals or not name.isidentifier():
-            raise ConfigError(f"--set {option!r}: write it as name=value, for example N=4")
-        if name in ("seed", "episodes", "patience", "progress"):
+def _arguments(given: list[str] | None) -> dict[str, Any]:
+    """Arguments of the environment by name, none of which may be taken for one of the checker."""
+    found = named_values(given, "N=4")
+    for name in ("seed", "episodes", "patience", "progress"):
+        if name in found:
             raise ConfigError(
-                f"--set {option!r}: pass the environment's {name} as env_kwargs={{{name}: ...}}"
+                f"--set {name}=...: pass the environment's {name} as env_kwargs={{{name}: ...}}"
             )
-        found[name] = yaml.safe_load(text)
     return found
 
 

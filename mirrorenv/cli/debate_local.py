@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from mirrorenv.cli.debate import Json, _say, debate, run
+from mirrorenv.cli._common import Json, say
+from mirrorenv.cli.debate_play import run
 
-__all__ = ["debate", "demo", "serve"]
+__all__ = ["demo", "serve"]
 
 
-@debate.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder; the same one goes on.")] = Path(
         "runs/debate-demo"
@@ -31,12 +31,11 @@ def demo(
     file = out / "start" / "tournament.toml"
     if not file.exists():
         write_starter(file.parent, "local")
-    _say(f"file      {file}\nThe first time, the model's weights are unpacked: about a minute.")
+    say(f"file      {file}\nThe first time, the model's weights are unpacked: about a minute.")
     run(file, out=out / "run", games=games, as_json=as_json)
-    _say(f"Open this page:\n  {(out / 'run' / 'index.html').resolve().as_uri()}")
+    say(f"Open this page:\n  {(out / 'run' / 'index.html').resolve().as_uri()}")
 
 
-@debate.command()
 def serve(
     model: Annotated[
         str, typer.Option(help="smollm2, a folder for transformers, or a .gguf file.")
@@ -50,7 +49,7 @@ def serve(
     from mirrorenv.llm.serve import server_of
 
     server = server_of(engine_of(model, dtype), model, port)
-    _say(
+    say(
         f"serving   {model} at http://127.0.0.1:{server.server_port}/v1 (profile 'mirrorenv'); "
         "Ctrl-C ends it"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-__all__ = ["control", "evaluate", "play", "print_next", "report", "train"]
+__all__ = ["control", "evaluate", "export", "play", "print_next", "report", "train"]
 
 
 def print_next(console: Console, *commands: str) -> None:
@@ -42,6 +42,11 @@ def play(run: Path, world: str, *, pictures: bool) -> str:
 def report(run: Path) -> str:
     """Write a run's page again."""
     return shlex.join(["mirrorenv", "report", str(run)])
+
+
+def export(run: Path) -> str:
+    """Make a result folder of a run."""
+    return shlex.join(["mirrorenv", "results", "export", str(run)])
 
 
 def control(run: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,12 +11,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mirrorenv.cli import next_steps as cli_next
-from mirrorenv.errors import ConfigError, MirrorError, require, unknown_name
+from mirrorenv.cli import next_steps
+from mirrorenv.cli._common import Json, console, print_json, require_all
+from mirrorenv.errors import ConfigError, MirrorError, unknown_name
 
 __all__ = ["play"]
 
-_RANDOM, _SCRIPTED = "random", "scripted"
+_RANDOM = "random"
+_SCRIPTED = "scripted"
 
 
 def play(
@@ -43,9 +44,7 @@ def play(
         int, typer.Option(min=0, help="Seed of the first episode; the next ones follow.")
     ] = 0,
     fps: Annotated[float, typer.Option(help="Pictures a second, at most 50.")] = 8.0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object as the last line.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Play episodes with random, scripted or trained agents and look at them."""
     from mirrorenv.envs import full_id, make_batch
@@ -64,19 +63,14 @@ def play(
         for number, row in zip(range(seed, seed + episodes), returns, strict=False):
             table.add_row(f"seed {number}", *(f"{value:.2f}" for value in row))
         Console().print(table)
-        notes = Console(stderr=True)
         if gif:
-            notes.print(f"animation   {gif}", soft_wrap=True)
+            console.print(f"animation   {gif}", soft_wrap=True)
         is_run = (Path(policy) / "run.json").is_file()
-        cli_next.print_next(
-            notes, cli_next.report(Path(policy)) if is_run else cli_next.train(world)
+        next_steps.print_next(
+            console, next_steps.report(Path(policy)) if is_run else next_steps.train(world)
         )
     else:
-        print(
-            json.dumps(
-                {"world": world, "policy": policy, "returns": returns, "gif": gif and str(gif)}
-            )
-        )
+        print_json({"world": world, "policy": policy, "returns": returns, "gif": gif and str(gif)})
 
 
 def _play(
@@ -90,7 +84,8 @@ def _play(
     if path is None and not human:
         return [_returns(world, policy, seed) for seed in seeds]
     window = Window(name, fps) if human else None
-    pictures, returns = [], []
+    pictures = []
+    returns = []
     try:
         for seed in seeds:
             open_still = True
@@ -144,8 +139,7 @@ def _policy(world: str, name: str) -> tuple[dict[str, Any], Callable[[Any, int],
 
 
 def _trained(world: str, path: Path) -> tuple[dict[str, Any], Callable[[Any, int], Any]]:
-    for module in ("torch", "safetensors"):
-        require(module, "train")
+    require_all("train", "torch", "safetensors")
     from mirrorenv.population.acting import PopulationPolicy
     from mirrorenv.population.checkpoint import load_population
     from mirrorenv.results.runs.run_folder import checkpoint_folder

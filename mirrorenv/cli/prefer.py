@@ -3,15 +3,23 @@ beside it."""
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mirrorenv.cli._common import (
+    ConfigFiles,
+    Json,
+    Overwrite,
+    console,
+    print_json,
+    require_all,
+    say,
+)
+from mirrorenv.entry import add_commands
 from mirrorenv.errors import ConfigError, require
 
 __all__ = ["prefer"]
@@ -21,15 +29,7 @@ prefer = typer.Typer(
     help="Self versus other: tune voices on one language model until they know their own texts, "
     "and see what it costs.",
 )
-console = Console(stderr=True)
-
-Json = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")
-]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
-Config = Annotated[
-    list[Path] | None, typer.Option("--config", "-c", help="TOML or YAML file; repeatable.")
-]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", "-s", help="Change a setting: learning.rounds=2. Repeatable."),
@@ -41,10 +41,6 @@ Device = Annotated[str, typer.Option(help="cpu, cuda or auto: a GPU if there is 
 Model = Annotated[
     str | None, typer.Option(help="smollm2, a folder that transformers can load, or a .gguf file.")
 ]
-
-
-def _say(text: str, style: str | None = None) -> None:
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _settings(
@@ -61,9 +57,7 @@ def _settings(
     return load_settings(config or (), overrides or (), given)
 
 
-def _require() -> None:
-    for module in ("torch", "transformers", "peft", "trl", "safetensors", "tensorboard"):
-        require(module, "trl")
+_TUNING = ("trl", "torch", "transformers", "peft", "trl", "safetensors", "tensorboard")
 
 
 class _Display:
@@ -79,7 +73,8 @@ class _Display:
             disable=quiet or not console.is_terminal,
             transient=True,
         )
-        self.quiet, self.task = quiet, self.bar.add_task("loading the model", total=None)
+        self.quiet = quiet
+        self.task = self.bar.add_task("loading the model", total=None)
 
     def stage(self, what: str, done: int, of: int) -> None:
         self.bar.update(self.task, description=what, completed=done, total=of)
@@ -88,29 +83,28 @@ class _Display:
         if self.quiet:
             return
         joint = row["fresh"]["recognition"]["sum"]["joint"]["value"]
-        told = row["first"]["recognition"]["sum"]["joint"]["value"]
+        first = row["first"]["recognition"]["sum"]["joint"]["value"]
         both = row["fresh"]["recognition"]["assigned"]["value"]
         perplexity = max(
             one["perplexity"] / row["first"]["useful"][name]["perplexity"]
             for name, one in row["fresh"]["useful"].items()
         )
         where = "held-out topics" if row["split"] == "held_out" else f"round {row['iteration']}"
-        _say(
+        say(
             f"{where:<16}two texts by both authors {both:.3f}; own against other {joint:.3f} "
-            f"fresh, {told:.3f} first "
+            f"fresh, {first:.3f} first "
             f"texts; perplexity x {perplexity:.2f}"
         )
 
     def note(self, text: str) -> None:
-        _say(text, "yellow")
+        say(text, "yellow")
 
 
-@prefer.command()
 def generate(
     out: Annotated[
         Path, typer.Option(help="Folder for pairs.jsonl, data_card.json and texts.jsonl.")
     ],
-    config: Config = None,
+    config: ConfigFiles = None,
     overrides: Set = None,
     player: Player = None,
     model: Model = None,
@@ -120,7 +114,7 @@ def generate(
 ) -> None:
     """Have the untouched model write under each persona, and pair own with other. The same command
     goes on."""
-    _require()
+    require_all(*_TUNING)
     from mirrorenv.preference.data import generate_pairs
 
     settings = _settings(config, overrides, player, model)
@@ -128,23 +122,22 @@ def generate(
     with display.bar:
         made = generate_pairs(settings, out, display.stage, device=device)
     if not quiet:
-        _say(
+        say(
             f"pairs     {made['path']}: "
             f"{', '.join(f'{count} {split}' for split, count in made['rows'].items())}"
         )
         dropped = dict(made["card"]["dropped"])
         cut = f"; {cut} cut after their last sentence" if (cut := dropped.pop("trimmed", 0)) else ""
-        _say(
+        say(
             "left out  "
             + ", ".join(f"{count} {why}" for why, count in dropped.items())
             + f" (training texts){cut}"
         )
-        _say(f"next      mirrorenv prefer train --pairs {made['path']}")
+        say(f"next      mirrorenv prefer train --pairs {made['path']}")
     if as_json:
-        print(json.dumps(made))
+        print_json(made)
 
 
-@prefer.command()
 def train(
     run: Annotated[Path, typer.Option(help="Run folder.")] = Path("runs/prefer"),
     pairs: Annotated[
@@ -153,7 +146,7 @@ def train(
     both_ways: Annotated[
         bool, typer.Option(help="Take rejected texts as their author's own, too.")
     ] = False,
-    config: Config = None,
+    config: ConfigFiles = None,
     overrides: Set = None,
     player: Player = None,
     model: Model = None,
@@ -167,9 +160,7 @@ def train(
     ray_address: Annotated[
         str | None, typer.Option(help="A Ray cluster for the workers; auto is this machine's.")
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option(help="Replace a run that is already in the folder.")
-    ] = False,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -182,7 +173,7 @@ def train(
     given = None
     if pairs is not None:
         given, settings = _given(pairs, settings, both_ways)
-    _require()
+    require_all(*_TUNING)
     from mirrorenv.preference.report import summary, write_report
     from mirrorenv.preference.rounds import Watch
     from mirrorenv.preference.run import train as run_training
@@ -201,7 +192,7 @@ def train(
         and (run / "run.json").is_file()
         and RunFolder.open(run).status == "finished"
     ):
-        _say(f"{run} is already finished; --overwrite trains it again")
+        say(f"{run} is already finished; --overwrite trains it again")
     display = _Display(quiet)
     kept: dict[str, Any] = {
         "pairs": given,
@@ -227,14 +218,14 @@ def train(
     team.leave()
     if not team.leads:
         return
-    page, found = write_report(folder.path), summary(folder.evaluations())
+    page = write_report(folder.path)
+    found = summary(folder.evaluations())
     if not quiet:
-        _say(f"run folder  {folder.path}\nreport      {page}")
+        say(f"run folder  {folder.path}\nreport      {page}")
     if as_json:
-        print(json.dumps({**found, "path": str(folder.path), "report": str(page)}))
+        print_json({**found, "path": str(folder.path), "report": str(page)})
 
 
-@prefer.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Run folder; the same one goes on.")] = Path(
         "runs/prefer-demo"
@@ -246,12 +237,12 @@ def demo(
     """Tune three voices for a few minutes on the small language model of the package, on this
     machine."""
     preset = str(package_files("mirrorenv.preference").joinpath("demo.toml"))
-    _say(
+    say(
         "Three personas write, and are tuned to know their own texts: about five minutes of one "
         "core."
     )
     train(out, config=[Path(preset)], overrides=overrides, device=device, as_json=as_json)
-    _say(f"Open this page:\n  {(out / 'report.html').resolve().as_uri()}")
+    say(f"Open this page:\n  {(out / 'report.html').resolve().as_uri()}")
 
 
 def _given(path: Path, settings: Any, both_ways: bool) -> tuple[Any, Any]:
@@ -274,9 +265,11 @@ def _given(path: Path, settings: Any, both_ways: bool) -> tuple[Any, Any]:
     return found, PreferenceSettings.checked(values)
 
 
-@prefer.command()
 def report(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
     """Write the page of a run again."""
     from mirrorenv.preference.report import write_report
 
     print(write_report(run))
+
+
+add_commands(prefer, generate, train, demo, report)

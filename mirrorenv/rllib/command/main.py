@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mirrorenv.entry import run_command
+from mirrorenv.entry import add_commands, help_of, run_command
 from mirrorenv.errors import ConfigError, MirrorError, MissingExtraError, require
 from mirrorenv.rllib.command import options as o
 
@@ -40,7 +40,6 @@ app.add_typer(train_app, name="train")
 console = Console(stderr=True)  # standard output is for results
 
 
-@train_app.callback(invoke_without_command=True)
 def train(
     context: typer.Context,
     algo: o.Algo = None,
@@ -117,7 +116,6 @@ def train(
     _run([experiment], ray_options, resume=resume, verbose=2 if v or vv else 0, as_json=as_json)
 
 
-@train_app.command("file")
 def train_file(
     config_file: o.ConfigFile,
     stop: o.Stop = "{}",
@@ -181,7 +179,6 @@ def train_file(
     _run(experiments, ray_options, resume=resume, verbose=2 if v or vv else 0, as_json=as_json)
 
 
-@app.command()
 def evaluate(
     checkpoint: o.Checkpoint = None,
     algo: o.Algo = None,
@@ -230,6 +227,11 @@ def evaluate(
     _print_evaluation(played.summary(), out)
     if as_json:
         print(json.dumps(played.summary() | {"checkpoint": None if found is None else str(found)}))
+
+
+train_app.callback(invoke_without_command=True, help=help_of(train))(train)
+train_app.command("file", help=help_of(train_file))(train_file)
+add_commands(app, evaluate)
 
 
 @app.command(

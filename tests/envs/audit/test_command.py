@@ -51,7 +51,7 @@ def test_a_leak_is_an_error_that_names_columns_and_remedy(run):
 def test_a_leak_between_agents_gets_its_own_advice(run):
     code, out, _ = run("tests.envs.audit.toys:Toy", "--episodes", "120", "--set", "leak=cycle")
     assert code == 1
-    assert "together with others" in out and "in an order that names nobody" in out
+    assert "together with others" in out and "in an order that names no agent" in out
 
 
 def test_a_world_of_ones_own_is_told_that_it_may_be_trusted(run):

@@ -1,0 +1,107 @@
+"""`mirrorenv debate score`, `rate`, `view`, `replay` and `export`: what the log of a tournament
+holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mirrorenv.cli._common import Json, print_json, say
+from mirrorenv.cli.debate_tables import narrow_table, print_scores
+from mirrorenv.errors import MirrorError
+
+__all__ = ["export", "rate", "replay", "score", "view"]
+
+Folder = Annotated[Path, typer.Argument(help="The run folder of a tournament.")]
+
+
+def score(run: Folder, as_json: Json = False) -> None:
+    """The leaderboard of the finished games, computed again from the log."""
+    from mirrorenv.debate.output.scores_file import write_scores
+    from mirrorenv.debate.scoring.results import open_results
+
+    results = open_results(run)
+    table = write_scores(results)
+    print_scores(results)
+    if as_json:
+        print_json(table)
+    if not table["readers"]:
+        raise MirrorError(f"{run}: no game is finished yet; 'mirrorenv debate run' goes on")
+
+
+def rate(
+    run: Folder,
+    bootstrap: Annotated[int, typer.Option(min=50, help="Resamples of whole games.")] = 400,
+    as_json: Json = False,
+) -> None:
+    """Reader skill, author legibility and what each knows of itself: a crossed logistic model,
+    bootstrapped by game."""
+    from mirrorenv.debate.scoring.results import open_results
+
+    results = open_results(run)
+    if results.finished < 2:
+        raise MirrorError(
+            f"{run}: a rating needs at least 2 finished games, there are {results.finished}"
+        )
+    rating = results.items().rated(bootstrap=bootstrap, seed=results.tournament.seed)
+    table = narrow_table(
+        "group",
+        "player",
+        "reads",
+        "is read",
+        "knows itself",
+        "shown",
+        title=f"{rating.games} games, logits",
+        caption="readers of one group could be equal; shown: a self-advantage at 5 % over all "
+        "players together",
+    )
+    for row in rating.rows(digits=1):
+        table.add_row(*row)
+    Console().print(table)
+    if as_json:
+        print_json(rating.to_json())
+
+
+def view(run: Folder, as_json: Json = False) -> None:
+    """Write the pages again: one for the tournament, one for each game; they open without a
+    network."""
+    from mirrorenv.debate.output.view import write_pages
+    from mirrorenv.debate.scoring.results import open_results
+
+    page = write_pages(open_results(run))
+    say(f"page      {page}")
+    if as_json:
+        print_json({"page": str(page)})
+
+
+def replay(
+    run: Folder, game: Annotated[int, typer.Option(min=0, help="Number of the game, from 0.")] = 0
+) -> None:
+    """Print the transcript of a game from the log: no call is made, and the bytes are the same
+    every time."""
+    from mirrorenv.debate.scoring.results import open_results
+
+    print(json.dumps(open_results(run).game(game).transcript(), indent=1))
+
+
+def export(
+    run: Folder,
+    to: Annotated[Path, typer.Argument(help="A .jsonl file to write.")],
+    held_out: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Share of topics kept for testing.")
+    ] = 0.25,
+    as_json: Json = False,
+) -> None:
+    """Write own-against-peer pairs for preference tuning: prompt, chosen (own text), rejected (a
+    peer's)."""
+    from mirrorenv.debate.output.export import write_pairs
+    from mirrorenv.debate.scoring.results import open_results
+
+    counts = write_pairs(open_results(run), to, held_out)
+    say(f"wrote     {to}: {counts['train']} pairs to train on, {counts['test']} of held-out topics")
+    if as_json:
+        print_json({"file": str(to), **counts})

@@ -1,0 +1,50 @@
+"""`mirrorenv evaluate`: a saved population, measured again on fresh episodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mirrorenv.cli import next_steps
+from mirrorenv.cli._common import Json, Quiet, World, console, print_json, require_all
+from mirrorenv.cli.scores import TRAINING, print_scores, summary
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="A checkpoint folder, or a run folder (its last checkpoint).")
+    ],
+    episodes: Annotated[int, typer.Option(min=8, help="Held-out episodes.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the held-out episodes.")] = 1_000_000,
+    world_name: World = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Measure a saved population again, on fresh episodes, against the exact limit and the
+    baselines."""
+    require_all(*TRAINING)
+    from mirrorenv.envs import make_batch, spec
+    from mirrorenv.population.checkpoint import load_population, world_of
+    from mirrorenv.population.evaluate import evaluate as measure
+    from mirrorenv.population.settings import MirrorSettings
+    from mirrorenv.results.runs.run_folder import checkpoint_folder
+
+    folder = checkpoint_folder(checkpoint)
+    population, about = load_population(folder)
+    id, options = world_of(about, world_name)
+    world = make_batch(id, episodes, **options)
+    world_spec = spec(id, **options)
+    mirror = MirrorSettings(**about["mirror"])
+    row = measure(
+        population, world, world_spec=world_spec, seed=seed, mirror=mirror, baselines=True
+    )
+    if not quiet:
+        print_scores(row)
+        pictures = bool(world.render_modes) or getattr(world, "could_render", False)
+        next_steps.print_next(console, next_steps.play(checkpoint, id, pictures=pictures))
+    if as_json:
+        print_json(summary(row, folder, None))

@@ -1,0 +1,31 @@
+"""`mirrorenv report`: the page of any run, written again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mirrorenv.cli import next_steps
+from mirrorenv.cli._common import console, say
+from mirrorenv.cli.run_kinds import kind_of
+
+__all__ = ["report"]
+
+
+def report(
+    run: Annotated[
+        Path, typer.Argument(help="A run folder: training, debate or self versus other.")
+    ],
+    weight0: Annotated[Path | None, typer.Option(help="A weight-0 run to draw beside it.")] = None,
+) -> None:
+    """Write the report page of a run again."""
+    from mirrorenv.results.runs.run_folder import RunFolder
+
+    folder = RunFolder.open(run)
+    kind = kind_of(folder.config)
+    print(kind.write_page(run, weight0))
+    if folder.status != "finished":
+        say(f"{run} is not finished: the command that began it goes on from its last checkpoint")
+    next_steps.print_next(console, *kind.following(run, folder.config, weight0))

@@ -1,0 +1,180 @@
+"""The kinds of run folders: how each writes its page and its result folder.
+
+A run folder says in its settings of which kind it is. A new kind is one entry of :data:`KINDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mirrorenv.cli import next_steps
+from mirrorenv.cli._common import require_all
+from mirrorenv.errors import ConfigError
+from mirrorenv.results.folders.tables import Form
+
+__all__ = ["KINDS", "ExportOptions", "RunKind", "kind_of"]
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What `mirrorenv results export` was given.
+
+    Attributes:
+        target: the new result folder.
+        episodes: fresh episodes of a trained population.
+        seed: of these episodes.
+        condition: name of its line on a leaderboard.
+        over_time: keep the evidence after every step.
+        form: of the tables.
+        overwrite: replace a result that is already there.
+        world: the run's world, if it is ``package.module:Env``.
+    """
+
+    target: Path
+    episodes: int
+    seed: int
+    condition: str | None
+    over_time: bool
+    form: Form
+    overwrite: bool
+    world: str | None
+
+
+@dataclass(frozen=True)
+class RunKind:
+    """A kind of run folder.
+
+    Attributes:
+        name: what messages call it.
+        holds: whether settings are those of such a run.
+        write_page: writes the page of a run and gives its path; the second argument is a run with
+            mirror weight 0 to draw beside it.
+        following: commands to type after the page, given the run, its settings and the run with
+            weight 0.
+        export: writes the result folder of a run.
+    """
+
+    name: str
+    holds: Callable[[Mapping[str, Any]], bool]
+    write_page: Callable[[Path, Path | None], Path]
+    following: Callable[[Path, Mapping[str, Any], Path | None], list[str]]
+    export: Callable[[Path, ExportOptions], None]
+
+
+def kind_of(config: Mapping[str, Any]) -> RunKind:
+    """The kind of a run folder with these settings."""
+    return next(kind for kind in KINDS if kind.holds(config))
+
+
+def _alone(kind: str, run: Path, weight0: Path | None) -> None:
+    if weight0 is not None:
+        raise ConfigError(f"--weight0 is drawn beside a training run, and {run} is {kind}")
+
+
+# -- self versus other -----------------------------------------------------------------------------
+
+
+def _preference_page(run: Path, weight0: Path | None) -> Path:
+    from mirrorenv.preference.report import write_report
+
+    _alone("self versus other", run, weight0)
+    return write_report(run)
+
+
+def _export_preference(run: Path, options: ExportOptions) -> None:
+    require_all("trl", "torch", "transformers", "peft", "trl", "safetensors")
+    from mirrorenv.preference.export import export_preference
+
+    export_preference(
+        run,
+        options.target,
+        condition=options.condition,
+        form=options.form,
+        overwrite=options.overwrite,
+    )
+
+
+# -- tournaments of the debate ---------------------------------------------------------------------
+
+
+def _debate_page(run: Path, weight0: Path | None) -> Path:
+    from mirrorenv.debate.output.view import write_pages
+    from mirrorenv.debate.scoring.results import open_results
+
+    _alone("a debate tournament", run, weight0)
+    return write_pages(open_results(run))
+
+
+def _export_debate(run: Path, options: ExportOptions) -> None:
+    from mirrorenv.debate.output.result import export_tournament
+    from mirrorenv.debate.scoring.results import open_results
+
+    export_tournament(
+        open_results(run), options.target, form=options.form, overwrite=options.overwrite
+    )
+
+
+# -- populations trained in a world ----------------------------------------------------------------
+
+
+def _training_page(run: Path, weight0: Path | None) -> Path:
+    from mirrorenv.results.report.report import write_report
+
+    return write_report(run, weight0)
+
+
+def _after_training(run: Path, config: Mapping[str, Any], weight0: Path | None) -> list[str]:
+    compared = weight0 or config.get("mirror", {}).get("weight") == 0
+    if compared:
+        return [next_steps.evaluate(run, config.get("world", ""))]
+    return next_steps.control(run)
+
+
+def _export_training(run: Path, options: ExportOptions) -> None:
+    require_all("train", "torch", "safetensors")
+    from mirrorenv.population.export import export_run
+
+    export_run(
+        run,
+        options.target,
+        episodes=options.episodes,
+        seed=options.seed,
+        condition=options.condition,
+        over_time=options.over_time,
+        world=options.world,
+        form=options.form,
+        overwrite=options.overwrite,
+    )
+
+
+def _after_words(run: Path, config: Mapping[str, Any], weight0: Path | None) -> list[str]:
+    return [next_steps.export(run)]
+
+
+KINDS = (
+    RunKind(
+        name="self versus other",
+        holds=lambda config: config.get("room") == "preference",
+        write_page=_preference_page,
+        following=_after_words,
+        export=_export_preference,
+    ),
+    RunKind(
+        name="debate tournament",
+        holds=lambda config: config.get("what") == "debate tournament",
+        write_page=_debate_page,
+        following=_after_words,
+        export=_export_debate,
+    ),
+    RunKind(
+        name="training",
+        holds=lambda config: True,  # whatever names no other kind
+        write_page=_training_page,
+        following=_after_training,
+        export=_export_training,
+    ),
+)
+"""In the order in which they are asked."""
