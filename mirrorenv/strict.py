@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from mirrorenv.errors import ConfigError
 
-__all__ = ["ExactModel", "StrictModel", "first_problem", "gather", "read_override"]
+__all__ = ["ExactModel", "RenamedModel", "StrictModel", "first_problem", "gather", "read_override"]
 
 
 class StrictModel(BaseModel):
@@ -28,19 +28,6 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
-    renamed: ClassVar[Mapping[str, str]] = {}
-    """Settings by the name they had once, and today's. Under the old one they are refused, with the
-    new one named."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _old_names(cls, values: Any) -> Any:
-        for old, new in cls.renamed.items():
-            if isinstance(values, Mapping) and old in values:
-                raise PydanticCustomError(
-                    "renamed", "'{old}' is called '{new}' now", {"old": old, "new": new}
-                )
-        return values
 
     @classmethod
     def checked(cls, values: Mapping[str, Any], place: str = "") -> Self:
@@ -60,6 +47,24 @@ class StrictModel(BaseModel):
             raise ConfigError(
                 "\n".join(_problem(cls, problem, place) for problem in error.errors())
             ) from None
+
+
+class RenamedModel(StrictModel):
+    """A settings model some of whose settings had another name once."""
+
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Settings by the name they had once, and today's. Under the old one they are refused, with the
+    new one named."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, values: Any) -> Any:
+        for old, new in cls.renamed.items():
+            if isinstance(values, Mapping) and old in values:
+                raise PydanticCustomError(
+                    "renamed", "'{old}' is called '{new}' now", {"old": old, "new": new}
+                )
+        return values
 
 
 class ExactModel(StrictModel):

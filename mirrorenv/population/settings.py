@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from mirrorenv.strict import StrictModel
+from mirrorenv.strict import RenamedModel, StrictModel
 
 __all__ = [
     "LearningSettings",
@@ -99,7 +99,7 @@ class ObserverSettings(StrictModel):
         return self
 
 
-class PopulationSettings(StrictModel):
+class PopulationSettings(RenamedModel):
     """Who acts and recognises."""
 
     renamed: ClassVar[Mapping[str, str]] = {"trunk": "actor"}

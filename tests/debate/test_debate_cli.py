@@ -60,6 +60,20 @@ def test_a_new_user_goes_from_nothing_to_a_page(file, tmp_path):
     assert all(split[row["prompt"][0]["content"]] == row["split"] for row in rows)
 
 
+def test_report_writes_the_page_of_a_tournament(file, tmp_path):
+    out = tmp_path / "run"
+    run("run", file, "--out", out, *SMALL, "--quiet")
+    page = out / "index.html"
+    before = page.read_text()
+    page.unlink()
+    result = CliRunner().invoke(app, ["report", str(out)])
+    assert result.exit_code == 0, result.output + str(result.exception)
+    assert result.stdout.splitlines()[0] == str(page) and page.read_text() == before
+    assert f"mirrorenv results export {out}" in result.output
+    beside = CliRunner().invoke(app, ["report", str(out), "--weight0", str(out)])
+    assert isinstance(beside.exception, MirrorError) and "--weight0" in str(beside.exception)
+
+
 def test_a_spent_budget_ends_with_code_1_and_the_next_command(file, tmp_path):
     out = tmp_path / "run"
     stopped = run("run", file, "--out", out, *SMALL, "--max-calls", 10, code=1)
