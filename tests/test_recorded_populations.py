@@ -89,7 +89,7 @@ def test_doubts_are_those_of_the_agent_itself_and_of_the_others():
 
 
 def test_strangers_are_named_by_whose_evidence_theirs_resembles():
-    suite = importlib.import_module("benchmarks.suites.suite_observers")
+    suite = importlib.import_module("benchmarks.suites.changed_agents")
     rng = np.random.default_rng(0)
     # what each stranger looks like to observers that have other names
     centre = rng.permutation(np.eye(4) * 3.0)
@@ -103,10 +103,8 @@ def test_strangers_are_named_by_whose_evidence_theirs_resembles():
 
 
 def test_knowing_oneself_and_a_few_episodes_of_others_is_worth_more_than_the_episodes_alone():
-    suite, rng = (
-        importlib.import_module("benchmarks.suites.suite_observers"),
-        np.random.default_rng(0),
-    )
+    suite = importlib.import_module("benchmarks.suites.suite_observers")
+    rng = np.random.default_rng(0)
     policies = rng.dirichlet([8.0] * 5, (4, 3))  # (N, S, A)
     draw = lambda many: np.stack([rng.multinomial(7, policies) for _ in range(many)])  # noqa: E731  (B, N, S, A)
     past, now = draw(4).sum(0), draw(400)

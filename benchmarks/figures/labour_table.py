@@ -17,10 +17,9 @@ from pathlib import Path
 
 import _root  # noqa: F401
 
-from benchmarks.figures.worlds_table import recorded
+from benchmarks.figures.worlds_table import fractions_of, recorded
 from benchmarks.shared.grid import interval, print_table
 from benchmarks.shared.runner import Script
-from benchmarks.studies.pacmen_labour import fraction
 from mirrorenv.errors import ResultError
 from mirrorenv.results import probability_of_improvement
 from mirrorenv.results.runs.files import read_json
@@ -38,9 +37,7 @@ def rounds_of(results: Path) -> dict[str, Round]:
     found = {"seeds 10 to 19": {row: _by_seed(first[name]) for name, row in NAMES.items()}}
     for suite, words in (("worlds", "seeds 0 to 4"), ("labour", "seeds 20 and up")):
         found[words] = {
-            name.removeprefix("pacmen-shared-"): {
-                seed: fraction(one["return"]) for seed, one in seeds.items()
-            }
+            name.removeprefix("pacmen-shared-"): fractions_of(seeds)
             for name, seeds in recorded(results / suite).items()
             if name.startswith("pacmen-shared-")
         }
@@ -48,7 +45,8 @@ def rounds_of(results: Path) -> dict[str, Round]:
 
 
 def _by_seed(held: dict[str, object]) -> dict[int, float]:
-    seeds, fractions = held["seeds"], held["specialist_fraction"]
+    seeds = held["seeds"]
+    fractions = held["specialist_fraction"]
     assert isinstance(seeds, list) and isinstance(fractions, dict)
     return {int(seed): float(value) for seed, value in zip(seeds, fractions["values"], strict=True)}
 

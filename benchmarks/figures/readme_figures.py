@@ -36,7 +36,8 @@ Row = dict[str, Any]
 
 SIZE = (3.05, 2.55)  # inches: three side by side at a README's width, unscaled
 SMALL = 8.0  # points
-DOTTED, DASHED = (0, (1.5, 2.0)), (0, (5.0, 2.0))
+DOTTED = (0, (1.5, 2.0))
+DASHED = (0, (5.0, 2.0))
 ANTS = {
     "mirror": "mirror",
     "no mirror": "weight0",
@@ -85,7 +86,9 @@ def strips(
     """
     figure, axes = _canvas(x_label)
     for number, (name, values) in enumerate(rows.items()):
-        colour, place, found = LIGHT.muted if number else LIGHT.learned, -number, t_interval(values)
+        colour = LIGHT.muted if number else LIGHT.learned
+        place = -number
+        found = t_interval(values)
         spread = place + np.linspace(-0.22, 0.22, len(values))
         axes.plot(
             values,
@@ -172,10 +175,8 @@ def write_svg(figure: Figure, path: Path) -> None:
 
 def figures(results: Path) -> dict[str, Figure]:
     """All three, by file name."""
-    chain, ants = (
-        read_json(results / "hard_roles.json"),
-        read_json(results / "ants_recognition.json"),
-    )
+    chain = read_json(results / "hard_roles.json")
+    ants = read_json(results / "ants_recognition.json")
     divided = {
         name: row["divided_fraction"]["values"]
         for name, row in chain.items()

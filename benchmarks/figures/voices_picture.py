@@ -79,7 +79,8 @@ def frontier_svg(runs: Sequence[dict[str, Any]], path: Path, bound: float, enoug
         _frame(axes, bound, enough)
         axes.set_title(title, color=LIGHT.muted, fontsize=SMALL, loc="left", pad=8)
         for number, condition in enumerate(dict.fromkeys(run["condition"] for run in runs)):
-            colour, mark = _COLOURS[number], _MARKS[number]
+            colour = _COLOURS[number]
+            mark = _MARKS[number]
             some = [run for run in runs if run["condition"] == condition]
             for run in some:
                 _way(axes, run["path"], on_the_way, colour)

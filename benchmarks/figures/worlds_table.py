@@ -27,7 +27,8 @@ from mirrorenv.errors import ResultError
 from mirrorenv.results import probability_of_improvement
 from mirrorenv.results.folders.result_folder import ResultFolder
 
-MIRROR, CHOSEN_ON = "pacmen-shared-author", 3
+MIRROR = "pacmen-shared-author"
+CHOSEN_ON = 3
 Values = dict[int, dict[str, float]]
 
 
@@ -52,10 +53,7 @@ def labour(rows: dict[str, Values]) -> None:
     if MIRROR not in held:
         print(f"no Pac-Men table: {MIRROR} is not recorded")
         return
-    by_seeds = {
-        name: {seed: fraction(one["return"]) for seed, one in seeds.items()}
-        for name, seeds in held.items()
-    }
+    by_seeds = {name: fractions_of(seeds) for name, seeds in held.items()}
     table = []
     for name, found in by_seeds.items():
         values = list(found.values())
@@ -74,11 +72,15 @@ def labour(rows: dict[str, Values]) -> None:
     )
 
 
+def fractions_of(seeds: Values) -> dict[int, float]:
+    """Specialist fraction by seed."""
+    return {seed: fraction(one["return"]) for seed, one in seeds.items()}
+
+
 def _beats(ours: dict[int, float], theirs: dict[int, float], without: int | None) -> str:
     """Probability that one of ours is better than one of theirs, as text."""
-    mine, other = (
-        [value for seed, value in found.items() if seed != without] for found in (ours, theirs)
-    )
+    mine = [value for seed, value in ours.items() if seed != without]
+    other = [value for seed, value in theirs.items() if seed != without]
     return str(probability_of_improvement(mine, other))
 
 
@@ -92,10 +94,10 @@ def cost(rows: dict[str, Values]) -> None:
         )
         seeds = list(rows.get(name, {}).values())
         best = 1.0 if weight < critical else 0.0
-        shown = [
-            interval([one[figure] for one in seeds])
-            for figure in ("return", "limit.information", "learned.top1")
-        ]
+        shown = []
+        for figure in ("return", "limit.information", "learned.top1"):
+            values = [one[figure] for one in seeds]
+            shown.append(interval(values))
         table.append([f"{weight:g}", str(len(seeds)), f"{best:g}", *shown])
     columns = [
         "mirror weight",

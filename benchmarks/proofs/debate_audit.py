@@ -40,12 +40,16 @@ def share(hits: int, of: int) -> str:
 
 def fixtures(seeds: int) -> None:
     """Recall and false alarms."""
-    found, planted, alarms, clean = dict.fromkeys(FINDINGS, 0), dict.fromkeys(FINDINGS, 0), 0, 0
+    found = dict.fromkeys(FINDINGS, 0)
+    planted = dict.fromkeys(FINDINGS, 0)
+    alarms = 0
+    clean = 0
     for seed in range(7, 7 + seeds):
         for case in cases(seed):
             said = audit_text(case.text, case.own_before, case.others, case.others_before)
             if case.planted is None:
-                clean, alarms = clean + 1, alarms + bool(said)
+                clean = clean + 1
+                alarms = alarms + bool(said)
             else:
                 planted[case.planted] += 1
                 found[case.planted] += case.planted in said
@@ -62,7 +66,8 @@ def injections(games: int) -> None:
         for voice in ("cook", "poet", "sailor")
     ]
     attacker = AgentCard(name="red-team", player="red-team", options={"tactics": ["order"]})
-    rules, judge = preset("default"), AgentCard(name="judge", player="stylometric")
+    rules = preset("default")
+    judge = AgentCard(name="judge", player="stylometric")
     design = Tournament(
         "red", 0, games, 4, rules, load_topics("neutral"), (*voices, attacker), judge, None, False
     )
@@ -73,7 +78,8 @@ def injections(games: int) -> None:
             sheet.captured
             for sheet in Results(Path(folder), design, CallLog(Path(folder) / CALLS)).sheets()
         ]
-    given, followed = sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
+    given = sum(pair[0] for pair in pairs)
+    followed = sum(pair[1] for pair in pairs)
     print(
         f"orders that readers followed, {games} games with a red team and scripted readers: "
         f"{share(followed, given)}"

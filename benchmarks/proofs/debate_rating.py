@@ -48,7 +48,8 @@ def main() -> None:
         f"r of found and true effects, {options.recovered} tournaments of 8 players and 100 games:"
     )
     for name, values in found.items():
-        low, middle = np.min(values), np.median(values)
+        low = np.min(values)
+        middle = np.median(values)
         above = binomtest(sum(value > 0.95 for value in values), len(values))
         ends = above.proportion_ci(method="wilson")
         print(

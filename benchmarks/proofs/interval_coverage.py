@@ -57,7 +57,8 @@ def coverage(
     bounds: dict[str, list[tuple[float, float]]] = {"t": [], "bootstrap-t": [], "percentile": []}
     for _ in range(trials):
         values = draw(rng, n)
-        t, studentised = t_interval(values), bootstrap_t_interval(values, rng, resamples=resamples)
+        t = t_interval(values)
+        studentised = bootstrap_t_interval(values, rng, resamples=resamples)
         bounds["t"].append((t.low, t.high))
         bounds["bootstrap-t"].append((studentised.low, studentised.high))
         bounds["percentile"].append(percentile_bootstrap(values, rng, resamples))

@@ -35,7 +35,10 @@ from mirrorenv.results import RunFolder
 from mirrorenv.rllib import RunSettings, load_settings, train
 from mirrorenv.rllib.run import Progress
 
-ITERATIONS, EPISODES, HORIZON, LOSE_AFTER = 24, 32, 8, 5
+ITERATIONS = 24
+EPISODES = 32
+HORIZON = 8
+LOSE_AFTER = 5
 
 
 def two_nodes(lose: str) -> tuple[Cluster, Any]:
@@ -83,7 +86,8 @@ def attempt(lose: str, folder: Path, *, kill: bool) -> None:
         steps = steps or (row["iteration"] - 1) * EPISODES * HORIZON
         done = {"iteration": row["iteration"], "episodes": (row["env_steps"] - steps) // HORIZON}
         rows.append({**done, "seconds": round(now - last, 1), "at": round(now - began, 1)})
-        last, steps = now, row["env_steps"]
+        last = now
+        steps = row["env_steps"]
         print(rows[-1], flush=True)
         if kill and row["iteration"] == LOSE_AFTER:
             print("the second node is killed", flush=True)

@@ -54,9 +54,11 @@ def run_bare(
                 )
                 _train(path, settings)
                 say(f"{name}, seed {seed}: {time.monotonic() - begun:.0f} s")
-    return {
-        name: [p for seed in seeds if _finished(p := out / name / f"seed{seed}")] for name in chosen
-    }
+    found = {}
+    for name in chosen:
+        folders = [out / name / f"seed{seed}" for seed in seeds]
+        found[name] = [folder for folder in folders if _finished(folder)]
+    return found
 
 
 def trained(path: Path) -> tuple[Population, RunSettings]:

@@ -74,9 +74,11 @@ def run_grid(
 
         with ThreadPoolExecutor(max(1, options.jobs)) as pool:
             list(pool.map(work, jobs))
-    return {
-        name: [p for seed in seeds if _finished(p := out / name / f"seed{seed}")] for name in chosen
-    }
+    found = {}
+    for name in chosen:
+        folders = [out / name / f"seed{seed}" for seed in seeds]
+        found[name] = [folder for folder in folders if _finished(folder)]
+    return found
 
 
 def _finished(path: Path) -> bool:
@@ -136,18 +138,14 @@ def summary(values: Sequence[float]) -> Row:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Print and return a Markdown table."""
-    widths = [max(len(str(row[i])) for row in [columns, *rows]) for i in range(len(columns))]
-    lines = [
-        " | ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
-    head = " | ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True))
-    table = "\n".join(
-        [
-            f"| {head} |",
-            "|" + "|".join("-" * (w + 2) for w in widths) + "|",
-            *(f"| {x} |" for x in lines),
-        ]
-    )
+    by_column = zip(columns, *rows, strict=True)
+    widths = [max(map(len, map(str, cells))) for cells in by_column]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [str(cell).ljust(width) for cell, width in zip(cells, widths, strict=True)]
+        return f"| {' | '.join(padded)} |"
+
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    table = "\n".join([line(columns), rule, *map(line, rows)])
     print(f"\n{title}\n\n{table}\n")
     return table

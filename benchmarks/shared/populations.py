@@ -53,7 +53,8 @@ def population_at_half(case: Case, seed: int) -> Population:
     )
     weight = population.actor.policy.weight
     unit = weight.detach().clone()
-    low, high = math.log(0.1), math.log(10.0)
+    low = math.log(0.1)
+    high = math.log(10.0)
     for _ in range(8):
         middle = (low + high) / 2
         with torch.no_grad():
@@ -85,7 +86,8 @@ def record_episodes(
 @torch.no_grad()
 def replayed(population: Population, record: Experience | EpisodeBatch) -> NDArray[np.float32]:
     """(B, T, K, N): what every policy thinks of every step."""
-    seen, done = torch.from_numpy(record.observations), torch.from_numpy(record.actions)
+    seen = torch.from_numpy(record.observations)
+    done = torch.from_numpy(record.actions)
     log_p: NDArray[np.float32] = population.actor.replay_log_probability(seen, done).numpy()
     return log_p
 

@@ -163,8 +163,11 @@ def trained_reader(
     reader = start or Reader(name, past, generator, trunk)
     optimizer = torch.optim.Adam(reader.parameters(), lr=3e-3)
     held_back = max(1, len(past.episodes) // 10)
-    check, teach = past.part(slice(0, held_back)), past.part(slice(held_back, None))
-    best, best_weights, bad = math.inf, reader.weights(), 0
+    check = past.part(slice(0, held_back))
+    teach = past.part(slice(held_back, None))
+    best = math.inf
+    best_weights = reader.weights()
+    bad = 0
     for epoch in range(epochs):
         order = torch.randperm(len(teach.episodes), generator=generator)
         lineup, own = teach.lineups(shuffles := _shuffles(seed, epoch, len(teach.episodes), agents))
@@ -185,7 +188,8 @@ def trained_reader(
             )
         bad = 0 if now < best else bad + 1
         if now < best:
-            best, best_weights = now, reader.weights()
+            best = now
+            best_weights = reader.weights()
         if bad == patience:
             break
     reader.restore(best_weights)
@@ -196,11 +200,11 @@ def reader_evidence(reader: Reader, record: Recording) -> NDArray[np.float64]:
     """(B, J, K, N) at the end of each episode, slots back in author order."""
     shuffles = _shuffles(0, -2, len(record.episodes), record.shape.num_agents)
     lineup, own = record.lineups(shuffles)
+    parts = []
     with torch.no_grad():
-        parts = [
-            reader.evidence(LineupTensors(*(x[rows] for x in lineup)), own[rows])[:, -1].double()
-            for rows in torch.split(torch.arange(len(shuffles)), 100)
-        ]
+        for rows in torch.split(torch.arange(len(shuffles)), 100):
+            some = LineupTensors(*(x[rows] for x in lineup))
+            parts.append(reader.evidence(some, own[rows])[:, -1].double())
     slot_of = np.argsort(shuffles, axis=1)[:, None, :, None]
     return np.take_along_axis(torch.cat(parts).numpy(), slot_of, axis=2)
 

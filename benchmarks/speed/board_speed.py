@@ -81,12 +81,14 @@ def invent(root: Path, count: int, seeds: int) -> None:
 def build(root: Path) -> dict[str, Any]:
     """Seconds to build, bytes of the page."""
     out = root / "board.html"
-    begun, used = time.perf_counter(), time.process_time()
+    begun = time.perf_counter()
+    used = time.process_time()
     sections = collect(result_folders([root / "results"]))
     read = time.perf_counter()
     out.write_text(board_page(sections, out), "utf-8")
     out.with_suffix(".md").write_text(markdown(sections, out), "utf-8")
-    built, worked = time.perf_counter(), time.process_time()
+    built = time.perf_counter()
+    worked = time.process_time()
     return {
         "lines": sum(len(section.lines) for section in sections),
         "read_s": read - begun,
@@ -104,9 +106,11 @@ def browse(root: Path, times: int) -> dict[str, float]:
         f"const load = performance.now(); {laid_out} return [load / 1000, performance.now() / "
         "1000];"
     )
-    out, empty = root / "board.html", root / "empty.html"
+    out = root / "board.html"
+    empty = root / "empty.html"
     empty.write_text("<!doctype html><html><body></body></html>")
-    costs, told = [], []
+    costs = []
+    told = []
     for page in (empty, out) * times:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         told.append(ask(page, script, virtual=False))

@@ -66,7 +66,8 @@ def peak(work: Callable[[], Any]) -> tuple[float, float]:
 def measure(games: int, rounds: int, pipe: Connection) -> None:
     """Send what is held and the peaks, MiB."""
     with tempfile.TemporaryDirectory() as folder:
-        path, tournament = Path(folder), design(games, rounds)
+        path = Path(folder)
+        tournament = design(games, rounds)
         one = design(1, 1)
         asyncio.run(play_tournament(one, CallLog(path / "first.jsonl"), Budget()))
         write_scores(Results(path, one, CallLog(path / "first.jsonl")))
@@ -82,12 +83,11 @@ def measure(games: int, rounds: int, pipe: Connection) -> None:
             found = results()
             return found, write_scores(found)
 
-        play, score = peak(played), peak(scored)
+        play = peak(played)
+        score = peak(scored)
         rate = peak(lambda: results().items().rated(bootstrap=50))
-        pages, pairs = (
-            peak(lambda: write_pages(results())),
-            peak(lambda: write_pairs(results(), path / "pairs.jsonl")),
-        )
+        pages = peak(lambda: write_pages(results()))
+        pairs = peak(lambda: write_pairs(results(), path / "pairs.jsonl"))
         sizes = (path / CALLS).stat().st_size / 2**20, play[1], score[1]
         pipe.send((*sizes, *(one[0] for one in (play, score, rate, pages, pairs))))
 

@@ -112,9 +112,11 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         log = CallLog(Path(folder) / CALLS)
-        began, busy = time.perf_counter(), time.process_time()
+        began = time.perf_counter()
+        busy = time.process_time()
         outcome = asyncio.run(play_tournament(tournament, log, Budget()))
-        seconds, busy = time.perf_counter() - began, time.process_time() - busy
+        seconds = time.perf_counter() - began
+        busy = time.process_time() - busy
     ours.send("stop")
     highest = ours.recv()
     server.join()

@@ -52,7 +52,8 @@ from mirrorenv.population.settings import (
 )
 from mirrorenv.population.train_batch import train_batch, weigh_advantages
 
-SEEN, CHOICES = 8, 5
+SEEN = 8
+CHOICES = 5
 
 
 def measure(
@@ -68,10 +69,8 @@ def measure(
     places = rng.normal(size=(episodes, steps, agents, 2)).cumsum(axis=1)
     alive = np.ones((episodes, steps, agents), bool)
     seen = torch.from_numpy(rng.normal(size=(episodes, steps, agents, SEEN)).astype(np.float32))
-    done, mask = (
-        torch.from_numpy(rng.integers(CHOICES, size=(episodes, steps, agents))),
-        torch.from_numpy(alive),
-    )
+    done = torch.from_numpy(rng.integers(CHOICES, size=(episodes, steps, agents)))
+    mask = torch.from_numpy(alive)
 
     def everybody() -> torch.Tensor:
         order = torch.from_numpy(lineup_permutations(0, ids, "training", agents))
@@ -106,7 +105,9 @@ def measure_iteration(
     world = make_batch(
         "mirrorenv/ants-v0", episodes, num_agents=agents, horizon=steps, start="random"
     )
-    learning, mirror, ids = LearningSettings(), MirrorSettings(), np.arange(episodes)
+    learning = LearningSettings()
+    mirror = MirrorSettings()
+    ids = np.arange(episodes)
 
     def iteration(shown: int) -> Any:
         settings = PopulationSettings(observer=ObserverSettings(neighbours=shown))
@@ -116,7 +117,8 @@ def measure_iteration(
             (population.observers, settings.observer.learning_rate),
         )
         optimizers = [torch.optim.Adam(part.parameters(), lr=rate) for part, rate in rates]
-        generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
+        generator = torch.Generator().manual_seed(0)
+        rng = np.random.default_rng(0)
 
         def run() -> None:
             record = play(world, population, world_seeds(0, ids), generator)

@@ -94,7 +94,8 @@ def bare(
     by_topic: dict[str, list[Text]] = {}
     for one in texts:
         by_topic.setdefault(one.topic, []).append(one)
-    neutral, learning = settings.data.neutral, settings.learning
+    neutral = settings.data.neutral
+    learning = settings.learning
     rows = datasets.Dataset.from_list(
         [
             {
@@ -145,7 +146,8 @@ def bare(
 
 def timed(work: Callable[[], None]) -> tuple[float, float]:
     """Seconds of wall and of processor."""
-    wall, processor = time.perf_counter(), time.process_time()
+    wall = time.perf_counter()
+    processor = time.process_time()
     work()
     return time.perf_counter() - wall, time.process_time() - processor
 
@@ -155,7 +157,8 @@ def compare(settings: PreferenceSettings, rounds: int) -> dict[str, Any]:
     texts = texts_for(settings, 90 if settings.model == "smollm2" else 20)
     seconds: dict[str, list[tuple[float, float]]] = {"ours": [], "bare": []}
     source = load_model(settings.model, settings.dtype)
-    plain, tokenizer = copy.deepcopy(source.model), copy.deepcopy(source.tokenizer)
+    plain = copy.deepcopy(source.model)
+    tokenizer = copy.deepcopy(source.tokenizer)
     with voices_for(settings) as voices, tempfile.TemporaryDirectory() as folder:
         for turn in range(rounds + 1):
             model = copy.deepcopy(plain)  # the trainer puts its adapters in; not counted
@@ -170,12 +173,10 @@ def compare(settings: PreferenceSettings, rounds: int) -> dict[str, Any]:
                     f"turn {turn}: "
                     + ", ".join(f"{k} {v[0]:.2f} s ({v[1]:.2f})" for k, v in found.items())
                 )
-    ratios = {
-        kind: t_interval(
-            [b[n] / a[n] for a, b in zip(seconds["ours"], seconds["bare"], strict=True)]
-        )
-        for n, kind in enumerate(("wall", "processor"))
-    }
+    ratios = {}
+    for n, kind in enumerate(("wall", "processor")):
+        turns = zip(seconds["ours"], seconds["bare"], strict=True)
+        ratios[kind] = t_interval([bare[n] / ours[n] for ours, bare in turns])
     steps = settings.learning.steps
     return {
         "model": settings.model if settings.model == "smollm2" else "tiny",

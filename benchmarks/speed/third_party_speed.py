@@ -39,7 +39,8 @@ class Empty(ParallelEnv):
         self.metadata = {"name": "empty"}
         self.possible_agents = [f"agent_{i}" for i in range(agents)]
         self.max_cycles = 25
-        self._sight, self._acts = spaces.Box(0, 1, (8,), np.float32), spaces.Discrete(5)
+        self._sight = spaces.Box(0, 1, (8,), np.float32)
+        self._acts = spaces.Discrete(5)
         self._seen = np.zeros(8, np.float32)
 
     def observation_space(self, agent: str) -> Any:
@@ -52,13 +53,15 @@ class Empty(ParallelEnv):
 
     def reset(self, seed: int | None = None, options: Any = None) -> Any:
         """Start the clock."""
-        self.agents, self._clock = list(self.possible_agents), 0
+        self.agents = list(self.possible_agents)
+        self._clock = 0
         return dict.fromkeys(self.agents, self._seen), {agent: {} for agent in self.agents}
 
     def step(self, actions: Any) -> Any:
         """Let the clock tick."""
         self._clock += 1
-        over, was = self._clock >= self.max_cycles, self.agents
+        over = self._clock >= self.max_cycles
+        was = self.agents
         self.agents = [] if over else was
         flags = dict.fromkeys(was, False), dict.fromkeys(was, over)
         return (
@@ -87,7 +90,8 @@ def bare_seconds(
     env: Any, episodes: list[int], actions: list[list[dict[Any, Any]]]
 ) -> tuple[float, int]:
     """(CPU seconds, agent-steps) of whole episodes, stepped one after the other."""
-    steps, start = 0, time.process_time()
+    steps = 0
+    start = time.process_time()
     for seed, moves in zip(episodes, actions, strict=True):
         env.reset(seed=seed)
         for joint in moves:
@@ -101,7 +105,8 @@ def bare_seconds(
 
 def batch_seconds(world: Any, seeds: list[int], actions: list[Any]) -> tuple[float, int]:
     """(CPU seconds, agent-steps) of the same episodes, all at once."""
-    steps, start = 0, time.process_time()
+    steps = 0
+    start = time.process_time()
     world.reset(seeds)
     live = np.ones((world.num_envs, world.num_agents), bool)
     for joint in actions:
@@ -120,18 +125,17 @@ def measure(
     world: Any = mirrorenv.make_batch(id, num_envs, **kwargs)
     bare_kwargs = {key: value for key, value in kwargs.items() if key != "pad"}
     bare = _factory(id)(**bare_kwargs)
-    policy, rounds = UniformPolicy(world), []
+    policy = UniformPolicy(world)
+    rounds = []
     for repeat in range(repeats):
-        spent, done = np.zeros(2), np.zeros(2)
+        spent = np.zeros(2)
+        done = np.zeros(2)
         turn = 0
         while spent.max() < seconds:
             seeds = [10_000 * repeat + num_envs * turn + row for row in range(num_envs)]
             first = world.reset(seeds)
             actions = [policy(first, t) for t in range(world.horizon)]
-            moves = [
-                [dict(zip(bare.possible_agents, a[row], strict=True)) for a in actions]
-                for row in range(num_envs)
-            ]
+            moves = [_by_name(bare.possible_agents, actions, row) for row in range(num_envs)]
             pair = batch_seconds(world, seeds, actions), bare_seconds(bare, seeds, moves)
             assert pair[0][1] == pair[1][1], "the two did not play the same episodes"
             spent += [used for used, _ in pair]
@@ -140,7 +144,8 @@ def measure(
         rounds.append((done / spent, spent / done))
     ratios = [speed[0] / speed[1] for speed, _ in rounds]
     added = statistics.median((each[0] - each[1]) * 1e6 for _, each in rounds)
-    batch, alone = (statistics.median(speed[i] for speed, _ in rounds) for i in range(2))
+    batch = statistics.median(speed[0] for speed, _ in rounds)
+    alone = statistics.median(speed[1] for speed, _ in rounds)
     spread = {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
     return {
         "name": name,
@@ -150,6 +155,11 @@ def measure(
         "added_us": added,
         "relative": spread,
     }
+
+
+def _by_name(agents: list[Any], actions: list[Any], row: int) -> list[dict[Any, Any]]:
+    """The joint actions of one copy, as PettingZoo takes them."""
+    return [dict(zip(agents, joint[row], strict=True)) for joint in actions]
 
 
 def _factory(id: str | type) -> Callable[..., Any]:

@@ -152,7 +152,8 @@ def update_cost(agents: int, rounds: int, **observer: Any) -> dict[str, float]:
     settings = PopulationSettings(observer=observer)
     world = make_batch(WORLD, learning.episodes_per_iteration, num_agents=agents)
     population = Population(population_shape(world), settings)
-    generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
+    generator = torch.Generator().manual_seed(0)
+    rng = np.random.default_rng(0)
     episodes = np.arange(learning.episodes_per_iteration)
 
     def iteration(mirror: bool) -> None:
@@ -219,7 +220,8 @@ def _tree(root: int) -> list[int]:
                 )
             except OSError:
                 continue
-    found, frontier = {root}, {root}
+    found = {root}
+    frontier = {root}
     while frontier:
         frontier = {pid for pid, parent in parents.items() if parent in frontier} - found
         found |= frontier
@@ -260,7 +262,9 @@ def main() -> None:
     out: dict[str, Any] = {"cores": os.cpu_count(), "rounds": rounds}
 
     ours, steps = mirror_algorithm()
-    stock, beside, bare = stock_algorithm(steps), classifier_beside(steps), bare_loop()
+    stock = stock_algorithm(steps)
+    beside = classifier_beside(steps)
+    bare = bare_loop()
     rates = interleaved(
         rounds,
         mirror_ppo=lambda: per_second(steps, ours.train),
@@ -294,8 +298,10 @@ def main() -> None:
 
     out["mirror_cost"] = {}
     for agents in (2, 4) if options.smoke else (2, 4, 8, 16):
-        chosen, whole = update_cost(agents, rounds), update_cost(agents, rounds, slots_per_update=0)
-        cost, whole_cost = chosen["on"] / chosen["off"], whole["on"] / whole["off"]
+        chosen = update_cost(agents, rounds)
+        whole = update_cost(agents, rounds, slots_per_update=0)
+        cost = chosen["on"] / chosen["off"]
+        whole_cost = whole["on"] / whole["off"]
         print(
             f"N = {agents}: an iteration with the mirror takes {cost:.2f} times one without; "
             f"{whole_cost:.2f} when every update reads every slot"

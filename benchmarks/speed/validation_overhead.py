@@ -41,7 +41,8 @@ class Stopwatch:
     """A function, and the CPU time spent in it."""
 
     def __init__(self, function: Any) -> None:
-        self.function, self.seconds = function, 0.0
+        self.function = function
+        self.seconds = 0.0
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Call the function."""
@@ -94,7 +95,9 @@ def measure(id: str, iterations: int, small: bool) -> dict[str, Any]:
         algorithm.train()
     rows = []
     for _ in range(iterations):
-        looked, sampled, times = sum(one.seconds for one in looks), sampling.seconds, []
+        looked = sum(one.seconds for one in looks)
+        sampled = sampling.seconds
+        times = []
         for algorithm in pair:
             start = time.thread_time()
             algorithm.train()

@@ -32,7 +32,8 @@ def array_speed(id: str, num_envs: int, seconds: float) -> float:
     policy = UniformPolicy(world)
     actions = [policy(world.reset(seeds), t) for t in range(_ROUNDS)]
     world.reset(seeds)
-    done, start = 0, time.process_time()
+    done = 0
+    start = time.process_time()
     while time.process_time() - start < seconds:
         step = world.step(actions[done % _ROUNDS])
         done += 1
@@ -50,7 +51,8 @@ def face_speed(id: str, seconds: float) -> float:
     joint = [
         dict(zip(env.possible_agents, policy(stack, t)[0], strict=True)) for t in range(_ROUNDS)
     ]
-    done, start = 0, time.process_time()
+    done = 0
+    start = time.process_time()
     while time.process_time() - start < seconds:
         env.step(joint[done % _ROUNDS])
         done += 1

@@ -10,6 +10,7 @@ any checkpoint's learned belief lay above the limit (log e-value against log(che
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import _root  # noqa: F401
 
@@ -38,7 +39,9 @@ SMOKE = [
     "--set",
     "evaluation.episodes=32",
 ]
-GOAL, BUDGET, ALPHA = 0.9, 150_000, 0.05
+GOAL = 0.9
+BUDGET = 150_000
+ALPHA = 0.05
 
 
 def first_above(rows: list[grid.Row]) -> float:
@@ -52,16 +55,20 @@ def first_above(rows: list[grid.Row]) -> float:
     return float(min(steps, default=math.inf))
 
 
+def within_budget(path: Path) -> list[grid.Row]:
+    """The evaluations of a run that count."""
+    return [row for row in grid.rows_of(path) if row["env_steps"] <= BUDGET]
+
+
 def main() -> None:
     """Run what is missing and print the table."""
     script = grid.GridScript(__doc__, seeds=10, out="ants_recognition")
     options = script.parse()
     runs = grid.run_grid(CONDITIONS, options, SMOKE)
-    rows, content = [], {}
+    rows = []
+    content = {}
     for name, paths in runs.items():
-        histories = [
-            [row for row in grid.rows_of(path) if row["env_steps"] <= BUDGET] for path in paths
-        ]
+        histories = [within_budget(path) for path in paths]
         last = [history[-1] for history in histories]
         reached = [first_above(history) for history in histories]
         top1 = [grid.figure(row, "learned.top1") for row in last]

@@ -64,9 +64,10 @@ GROUPS = [
     [("style", arm) for arm in ARMS],
     [("likelihood", "kept")],
     [("likelihood", "withheld")],
-    [(reader, "withheld") for reader in ("labels", "schema", "words")],
+    [("labels", "withheld"), ("schema", "withheld"), ("words", "withheld")],
     [("likelihood", "fresh")],
-    *([(reader, arm) for reader in ("labels", "schema", "words")] for arm in ("kept", "fresh")),
+    [("labels", "kept"), ("schema", "kept"), ("words", "kept")],
+    [("labels", "fresh"), ("schema", "fresh"), ("words", "fresh")],
 ]
 
 
@@ -82,7 +83,8 @@ def tournament(games: int, dtype: str) -> Tournament:
         )
         for name, (persona, temperature) in PERSONAS.items()
     )
-    rules, judge = preset("local"), AgentCard(name="style-judge", player="stylometric")
+    rules = preset("local")
+    judge = AgentCard(name="style-judge", player="stylometric")
     return Tournament(
         "debate_local",
         1,
@@ -104,7 +106,8 @@ def play(design: Tournament, path: Path, until: float) -> Results:
         games = min(design.games, games + TOGETHER)
         if time.monotonic() > until:
             break
-        began, spent = time.monotonic(), time.process_time()
+        began = time.monotonic()
+        spent = time.process_time()
         log = CallLog(path / CALLS)
         before = log.totals.calls
         outcome = asyncio.run(play_tournament(replace(design, games=games), log, Budget()))
@@ -165,9 +168,8 @@ async def _verdicts(results: Results, played: Debate, reader: str, arm: str) -> 
     design = results.tournament
     seats = [design.cards[card] for card in design.seats(played.game)]
     if (reader, arm) == ("likelihood", "kept"):  # how they read while they played
-        return [
-            [verdict.evidence for verdict in one.verdicts[: len(seats)]] for one in played.rounds
-        ]
+        by_round = [one.verdicts[: len(seats)] for one in played.rounds]
+        return [list(map(_evidence, verdicts)) for verdicts in by_round]
     if reader == "style":
         players = [make_player(AgentCard(name="style", player="stylometric"))] * len(seats)
     else:
@@ -179,13 +181,18 @@ async def _verdicts(results: Results, played: Debate, reader: str, arm: str) -> 
     return [found[start : start + len(seats)] for start in range(0, len(found), len(seats))]
 
 
+def _evidence(verdict: Verdict) -> Any:
+    return verdict.evidence
+
+
 def _rows(path: Path) -> list[dict[str, Any]]:
     return read_jsonl(path / READINGS).rows if (path / READINGS).exists() else []
 
 
 def sheets_of(results: Results, reader: str, arm: str) -> list[GameSheet]:
     """The numbers of one reader in one arm."""
-    design, sheets = results.tournament, []
+    design = results.tournament
+    sheets = []
     for row in _rows(results.path):
         if (row["reader"], row["arm"]) == (reader, arm):
             again = _replayed(results, row, arm)
@@ -195,7 +202,8 @@ def sheets_of(results: Results, reader: str, arm: str) -> list[GameSheet]:
 
 def _replayed(results: Results, row: dict[str, Any], arm: str) -> Debate:
     """The game with the verdicts of a reading in the place of its own."""
-    played, again = results.game(row["game"]), _arm_debate(results, row["game"], arm)
+    played = results.game(row["game"])
+    again = _arm_debate(results, row["game"], arm)
     for one, line in zip(played.rounds, row["evidence"], strict=True):
         again.speak(one.texts)
         again.recognise([_verdict(table) for table in line])
@@ -207,17 +215,23 @@ def _replayed(results: Results, row: dict[str, Any], arm: str) -> Debate:
 def _verdict(table: Any) -> Verdict:
     if table is None:
         return Verdict(None, "unreadable")
-    return Verdict(tuple(tuple(float(x) for x in line) for line in table))
+    return Verdict(tuple(tuple(map(float, line)) for line in table))
+
+
+def _seats(sheet: GameSheet) -> list[ReaderScore]:
+    """The scores of one game's players, judges left out."""
+    return [one for one in score_readers([sheet]) if not one.judge]
 
 
 def pooled(sheets: list[GameSheet]) -> dict[str, Any]:
     """Means over the seats of each game, then intervals over games."""
-    games = [[one for one in score_readers([sheet]) if not one.judge] for sheet in sheets]
+    games = [_seats(sheet) for sheet in sheets]
 
     def over(
         value: Callable[[ReaderScore], Any], interval: Callable[[Any], Estimate] = rate_interval
     ) -> Estimate:
-        return interval(np.array([np.mean([value(one) for one in game]) for game in games]))
+        means = [np.mean(list(map(value, game))) for game in games]
+        return interval(np.array(means))
 
     return {
         "games": len(games),

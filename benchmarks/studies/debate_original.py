@@ -26,12 +26,16 @@ from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.views import View
 from mirrorenv.mirror import t_interval
 
-SEED, PLAYERS, ROUNDS = 42, 4, 11  # of the original
+# of the original
+SEED = 42
+PLAYERS = 4
+ROUNDS = 11
 
 
 def original_orders() -> tuple[tuple[int, ...], ...]:
     """The orders that ``random.seed(42)`` gives a fresh list of four in each of eleven rounds."""
-    source, orders = random.Random(SEED), []
+    source = random.Random(SEED)
+    orders = []
     for _ in range(ROUNDS):
         order = list(range(PLAYERS))
         source.shuffle(order)
@@ -66,14 +70,10 @@ def constants() -> Mapping[tuple[int, ...], float]:
     result = {}
     for first in range(0, len(answers), PLAYERS):
         group = answers[first : first + PLAYERS]
-        cards = [
-            AgentCard(
-                name=f"c{k}",
-                player="constant",
-                options={"order": [player + 1 for player in answer]},
-            )
-            for k, answer in enumerate(group)
-        ]
+        cards = []
+        for k, answer in enumerate(group):
+            order = [player + 1 for player in answer]  # a card counts from 1
+            cards.append(AgentCard(name=f"c{k}", player="constant", options={"order": order}))
         found = hits(cards, 1)
         result.update({answer: found[f"c{k}"][0] for k, answer in enumerate(group)})
     return result

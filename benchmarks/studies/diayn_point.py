@@ -40,7 +40,9 @@ from mirrorenv.rllib.run import train
 from mirrorenv.rllib.settings import RunSettings
 
 WORLD = "mirrorenv/point-v0"
-STEPS, EPISODES, SIDE = 409_600, 512, 10
+STEPS = 409_600
+EPISODES = 512
+SIDE = 10
 PAID: dict[str, dict[str, Any]] = {
     "diayn": {"reward": "diayn"},
     "mirror": {},

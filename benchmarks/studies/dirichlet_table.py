@@ -35,7 +35,8 @@ from mirrorenv.mirror import (
 
 FloatArray = npt.NDArray[np.float64]
 
-STATES, ACTIONS = 9, 5
+STATES = 9
+ACTIONS = 5
 COLUMNS = ("independent top-1", "joint top-1", "exact independent", "exact joint", "nats")
 # (N, alpha): {T: the five columns}. "joint" is the most probable permutation, "nats" the
 # independent belief's.
@@ -141,7 +142,11 @@ def known_matches(
     for size in batches(matches):
         policies = rng.dirichlet(np.full(ACTIONS, float(alpha)), size=(size, agents, STATES))
         parts.append(known_columns(known_evidence(draw_counts(rng, policies, steps), policies)))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    columns = {}
+    for name in parts[0]:
+        values = [part[name] for part in parts]
+        columns[name] = np.concatenate(values)
+    return columns
 
 
 def known_row(agents: int, alpha: int, steps: int, matches: int, seed: int) -> dict[str, Any]:
@@ -167,7 +172,8 @@ def few_shot_matches(
     for size in batches(matches, 500):
         policies = rng.dirichlet(np.full(ACTIONS, alpha), size=(size, agents, STATES))
         counts = draw_counts(rng, policies, steps)
-        past, seen = np.zeros_like(counts), 0
+        past = np.zeros_like(counts)
+        seen = 0
         for episodes in PAST_EPISODES:
             for _ in range(episodes - seen):
                 past += draw_counts(rng, policies, steps)
@@ -176,13 +182,11 @@ def few_shot_matches(
         found.setdefault("known policies", []).append(
             nats(Belief(known_evidence(counts, policies)))
         )
-    return {
-        name: (
-            np.concatenate([alone for alone, _ in parts]),
-            np.concatenate([joint for _, joint in parts]),
-        )
-        for name, parts in found.items()
-    }
+    columns = {}
+    for name, parts in found.items():
+        alone, joint = zip(*parts, strict=True)
+        columns[name] = (np.concatenate(alone), np.concatenate(joint))
+    return columns
 
 
 def few_shot_rows(

@@ -62,12 +62,11 @@ def four_rooms() -> NDArray[np.int64]:
         (r, c): 0 for r, line in enumerate(lines) for c, sign in enumerate(line) if sign == " "
     }
     cells = {place: index for index, place in enumerate(cells)}
-    return np.array(
-        [
-            [cells.get((r + dr, c + dc), index) for dr, dc in MOVES]
-            for (r, c), index in cells.items()
-        ]
-    )
+    table = []
+    for (r, c), index in cells.items():
+        # a wall leaves it where it is
+        table.append([cells.get((r + down, c + right), index) for down, right in MOVES])
+    return np.array(table)
 
 
 def occupancy(logits: Tensor, leads_to: Tensor) -> Tensor:
@@ -121,10 +120,8 @@ def learn(
         0.01 * torch.randn(skills, cells, moves, generator=generator, dtype=torch.float64)
     ).requires_grad_()
     table = torch.zeros(cells, skills, dtype=torch.float64, requires_grad=True)
-    policy_step, table_step = (
-        torch.optim.Adam([logits], lr=0.05),
-        torch.optim.Adam([table], lr=0.05),
-    )
+    policy_step = torch.optim.Adam([logits], lr=0.05)
+    table_step = torch.optim.Adam([table], lr=0.05)
     for _ in range(iterations):
         seen = paid_for(occupancy(logits, leads_to), credit)  # (Z, S)
         if kind == "learned":

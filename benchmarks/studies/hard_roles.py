@@ -39,7 +39,9 @@ CONDITIONS = {
     "entropy 0.1": [*BASE, "mirror.weight=0", "learning.entropy=0.1"],
 }
 SMOKE = ["total_steps=2048"]
-EPISODES, SEED = 128, 55_000_000  # held out
+# held out
+EPISODES = 128
+SEED = 55_000_000
 
 
 def fraction(earned: float) -> float:
@@ -96,10 +98,8 @@ def main() -> None:
 def _against(found: dict[str, dict[int, float]]) -> dict[str, Any]:
     """The mirror against every other condition: by seed, and whether a run of the one beats a run
     of the other."""
-    ours, others = (
-        found[OURS],
-        {name: values for name, values in found.items() if name != OURS and len(values) > 1},
-    )
+    ours = found[OURS]
+    others = {name: values for name, values in found.items() if name != OURS and len(values) > 1}
     content: dict[str, Any] = {}
     rows = []
     for row in compare_with(OURS, {OURS: ours, **others}) if others else []:

@@ -75,7 +75,8 @@ def run_once(folder: Path, seed: int, players: int, rounds: int, natural: float)
     make_tiny_model(model, spread=0.2, seed=seed)
     path: list[float] = []
     reached: dict[str, float] = {}
-    wall, processor = time.perf_counter(), time.process_time()
+    wall = time.perf_counter()
+    processor = time.process_time()
 
     def seen(row: dict[str, Any]) -> None:
         if row["split"] == "tuning":
@@ -91,7 +92,8 @@ def run_once(folder: Path, seed: int, players: int, rounds: int, natural: float)
         watch=Watch(evaluation=seen),
     )
     rows = run.evaluations()
-    last, before = rows[-1], rows[0]["fresh"]["useful"]
+    last = rows[-1]
+    before = rows[0]["fresh"]["useful"]
     useful = last["fresh"]["useful"]
     return {
         "seed": seed,

@@ -38,7 +38,10 @@ SPREADS = np.array([3.0, 3.0, 2.0, 2.0, 1.0])
 BINS = np.linspace(-10.0, 130.0, 1401)
 """Edges of bins of width 0.1."""
 SAMPLES = 65_536
-NOISE, WIDTH, BATCH, SCALE = 64, 128, 128, 50.0
+NOISE = 64
+WIDTH = 128
+BATCH = 128
+SCALE = 50.0
 
 Floats = NDArray[np.float64]
 
@@ -101,7 +104,8 @@ def train(players: Players, seed: int, iterations: int, step: float = 1e-4) -> F
     count = players.generators
     with torch.random.fork_rng():  # layers are made with the global state, which is put back
         torch.manual_seed(seed)
-        makers, judge = Generators(count), discriminator(1 + (count if players.identify else 1))
+        makers = Generators(count)
+        judge = discriminator(1 + (count if players.identify else 1))
     rng = np.random.default_rng([seed, 1])
     generator = torch.Generator().manual_seed(seed)
     makers_step, judge_step = (
@@ -159,7 +163,8 @@ def measure(made: Floats, rng: np.random.Generator) -> dict[str, float]:
         for one in (real_samples(made.size, rng), made.ravel())
     )
     there = real > 0
-    p, q = fake[there] / made.size, real[there] / made.size
+    p = fake[there] / made.size
+    q = real[there] / made.size
     kl = float((p[p > 0] * np.log(p[p > 0] / q[p > 0])).sum())
     away = np.abs(made.ravel()[:, None] - MODES) / SPREADS  # (samples, 5)
     due = (away < 3).mean(0) * len(MODES) / 0.9973

@@ -77,11 +77,13 @@ def play_marked(
     """Play episodes in which agent ``b mod N`` of episode b acts by its changed law."""
     world = make_batch(case.world, num_envs=episodes, **case.options)
     rng = np.random.default_rng(seed)
-    actor, agents = population.actor, population.shape.num_agents
+    actor = population.actor
+    agents = population.shape.num_agents
     marked = np.arange(episodes) % agents
     seen = world.reset(np.arange(episodes, dtype=np.int64) + (seed + 1) * 1_000_000)
     state = actor.initial_state(episodes)
-    observations, actions = [], []
+    observations = []
+    actions = []
     for _ in range(world.horizon):
         rows = torch.from_numpy(np.asarray(seen, np.float32).reshape(episodes, agents, -1))
         output, state = actor.step(rows, state)
@@ -120,7 +122,8 @@ def taken(law: Floats, record: Recording) -> Floats:
 
 def best_scores(law: Floats, record: Recording, changes: list[Change]) -> Floats:
     """(B, N): log likelihood ratio of marked against unmarked."""
-    plain, mask = taken(law, record), record.episodes.mask
+    plain = taken(law, record)
+    mask = record.episodes.mask
     columns = [
         likelihood_ratio(taken(change(law), record)[:, :, n], plain[:, :, n], mask[:, :, n])
         for n, change in enumerate(changes)

@@ -79,7 +79,8 @@ CASES = {"dirichlet": dirichlet_case, "pacmen": pacmen_case}
 def measure(case: str, seed: int, episodes: int, epochs: int) -> list[dict[str, Any]]:
     """All observers on one draw of agents: a row for each."""
     record = CASES[case](seed, 2 * episodes)
-    past, test = record.part(slice(0, episodes)), record.part(slice(episodes, None))
+    past = record.part(slice(0, episodes))
+    test = record.part(slice(episodes, None))
     # (B, 1, K, N); every step happened
     limit = Belief(test.log_p.astype(np.float64).sum(1)[:, None])
     rows = [_row(case, seed, "exact limit", score(limit.evidence, limit), 0.0)]
@@ -121,7 +122,8 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def _print(found: dict[str, Any]) -> None:
     cells = [f"{found['case']:9} {found['observer']:17} {found['seconds']:6.1f}"]
     for name in DECODINGS:
-        nats, share = found[f"{name} information"], found.get(f"{name} efficiency")
+        nats = found[f"{name} information"]
+        share = found.get(f"{name} efficiency")
         cells.append(
             f"{_with_interval(nats)}  {_with_interval(share)}  "
             f"{found[f'{name} top1']['value']:5.3f}"

@@ -172,7 +172,8 @@ def follow(
     for _ in range(steps):
         logits = logits - logits.max(axis=-1, keepdims=True)
         log_policy = log_softmax(logits)
-        policy, log_belief = np.exp(log_policy), exact_log_belief(log_policy)
+        policy = np.exp(log_policy)
+        log_belief = exact_log_belief(log_policy)
         move = _advantages(policy, log_belief, game, weight)  # (..., N, K)
         if not natural:
             move *= policy
@@ -212,7 +213,8 @@ def thresholds(
     for _ in range(halvings):
         middle = np.sqrt(low * high)
         parted = leaves(middle)
-        low, high = np.where(parted, low, middle), np.where(parted, middle, high)
+        low = np.where(parted, low, middle)
+        high = np.where(parted, middle, high)
     return np.asarray(np.sqrt(low * high))
 
 
@@ -243,7 +245,9 @@ def optimum_switch(game: Game, share: float = 1.0) -> float:
     gained.
     """
     _, rewards, mirror = joint_actions(game)
-    total, known = share * rewards.sum(axis=1), mirror.sum(axis=1)  # (P,)
+    # (P,)
+    total = share * rewards.sum(axis=1)
+    known = mirror.sum(axis=1)
     together = total[known < 1e-6].max()
     apart = known > 1e-6
     return float(((together - total[apart]) / known[apart]).min())
@@ -259,7 +263,8 @@ def deviation_switch(game: Game, grid: int = 400) -> float:
     amount = np.linspace(0.0, 1.0, grid + 1)[1:]  # probability of leaving
     policy = np.zeros((grid, game.num_agents, game.num_actions))
     policy[..., 0] = 1.0
-    policy[:, 0, 0], policy[:, 0, 1] = 1.0 - amount, amount
+    policy[:, 0, 0] = 1.0 - amount
+    policy[:, 0, 1] = amount
     with np.errstate(divide="ignore"):
         log_policy = np.maximum(np.log(policy), -700.0)
     given_up = game.payoff[0, 0] - returns(log_policy, game, 0.0)[:, 0]

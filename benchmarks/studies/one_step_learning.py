@@ -58,7 +58,8 @@ class Learner:
 
 def learn(game: Game, seeds: Ints, weights: Floats, learner: Learner) -> Floats:
     """(S, W, N, K) final log policies. A seed uses the same random numbers at every weight."""
-    cells, width = (len(seeds), len(weights)), (game.num_agents, game.num_actions)
+    cells = (len(seeds), len(weights))
+    width = (game.num_agents, game.num_actions)
     random = BatchRandom(seeds, stream="critical weight samples")
     world = make_batch(
         game.world, math.prod(cells) * learner.batch, num_agents=width[0], num_actions=width[1]
@@ -93,7 +94,8 @@ def _mirror_reward(log_policy: Floats, observer: Floats, learner: Learner) -> Fl
     else:
         log_belief = np.swapaxes(Belief(observer).log_belief(), -1, -2)
     by_action = np.swapaxes(log_belief, -1, -2)  # (S, W, K, N)
-    rows, agents = math.prod(by_action.shape[:-1]), by_action.shape[-1]
+    rows = math.prod(by_action.shape[:-1])
+    agents = by_action.shape[-1]
     paid = mirror_reward(
         by_action.reshape(rows, 1, 1, agents), np.ones((rows, 1, agents), np.bool_)
     )

@@ -44,7 +44,8 @@ def measure(size: str, team: str, episodes: int, seed: int) -> dict[str, Any]:
     record = play_episodes(world, policy, np.arange(seed, seed + episodes))
     # (E,) everybody receives the team's reward
     returns = record.rewards[:, :, 0].sum(axis=1, dtype=np.float64)
-    mean, error = float(returns.mean()), float(returns.std(ddof=1) / math.sqrt(episodes))
+    mean = float(returns.mean())
+    error = float(returns.std(ddof=1) / math.sqrt(episodes))
     reference, reference_error = REFERENCE[size, team]
     return {
         "size": size,

@@ -17,7 +17,9 @@ from benchmarks.shared import grid
 from benchmarks.shared.runner import ROOT
 from mirrorenv.results import probability_of_improvement
 
-RANDOM, SPECIALISTS = -6.91, 112.1  # team return of the scripted anchors, tini
+# team return of the scripted anchors, tini
+RANDOM = -6.91
+SPECIALISTS = 112.1
 BASE = ["--config", str(ROOT / "training" / "pacmen.toml")]
 CONDITIONS = {
     f"{weights}-mirror{weight}": [
@@ -62,7 +64,8 @@ def main() -> None:
     script = grid.GridScript(__doc__, seeds=5, out="pacmen_labour")
     options = script.parse()
     runs = grid.run_grid(CONDITIONS, options, SMOKE)
-    rows, content = [], {}
+    rows = []
+    content = {}
     for name, paths in runs.items():
         if not paths:
             continue
@@ -106,9 +109,8 @@ def main() -> None:
 
 def _compare(ours: str, theirs: str, runs: dict[str, list[Path]], content: dict[str, Any]) -> None:
     """Print what the mirror adds, seed by seed, and note it in the content."""
-    with_it, without = (
-        {path.name: _last_fraction(path) for path in runs.get(name, [])} for name in (ours, theirs)
-    )
+    with_it = {path.name: _last_fraction(path) for path in runs.get(ours, [])}
+    without = {path.name: _last_fraction(path) for path in runs.get(theirs, [])}
     pairs = [value - without[seed] for seed, value in with_it.items() if seed in without]
     if not pairs:
         return

@@ -39,7 +39,8 @@ def dots_by_room(policy: Any, world: Pacmen, seed: int) -> tuple[Floats, float]:
     for room, box in enumerate(boxes):
         room_of[box] = room
     now = world.reset(seed + np.arange(world.num_envs))
-    eaten, total = np.zeros((world.num_agents, len(boxes))), 0.0
+    eaten = np.zeros((world.num_agents, len(boxes)))
+    total = 0.0
     for t in range(world.horizon):
         actions = policy(now, t)
         here = world.positions  # (B, N)
@@ -52,7 +53,8 @@ def dots_by_room(policy: Any, world: Pacmen, seed: int) -> tuple[Floats, float]:
         )
         np.add.at(eaten, (agents, room_of[cells]), share if len(rows) else 0.0)
         step = world.step(actions)
-        now, total = step.observations, total + float(step.rewards[:, 0].mean())
+        now = step.observations
+        total = total + float(step.rewards[:, 0].mean())
     return eaten / world.num_envs, total
 
 

@@ -57,7 +57,8 @@ BASE = [
     ),
     *("learning.episodes_per_iteration=128", "learning.minibatch_episodes=32"),
 ]
-ADVERSARIAL, SIGN = "mirror.credit=adversarial", "population.observer.head=own_sign"
+ADVERSARIAL = "mirror.credit=adversarial"
+SIGN = "population.observer.head=own_sign"
 NO_TEAMS = "mirror.teams=null"  # which belong to the adversarial credit
 CONDITIONS = {
     "adversarial": [*BASE, ADVERSARIAL, SIGN],
@@ -70,9 +71,11 @@ CONDITIONS = {
     ],
     "adversarial, no sign": [*BASE, ADVERSARIAL, SIGN, "world_options.signs=false"],
 }
-PLAIN, ADVERSE = "none", "adversarial"
+PLAIN = "none"
+ADVERSE = "adversarial"
 SMOKE = ["total_steps=2048"]
-EPISODES, SEED = 512, 77_000_000
+EPISODES = 512
+SEED = 77_000_000
 OURS = np.flatnonzero(TEAMS == 0)  # the team that is looked at
 
 
@@ -178,7 +181,8 @@ def main() -> None:
     script = grid.GridScript(__doc__, seeds=10, out="team_against")
     _add(script)
     options = script.parse()
-    world, paid = f"world_options.poor={options.poor}", f"mirror.weight={options.weight}"
+    world = f"world_options.poor={options.poor}"
+    paid = f"mirror.weight={options.weight}"
     conditions = {name: [paid, *sets, world] for name, sets in CONDITIONS.items()}
     runs = run_bare(conditions, options, SMOKE)
     plain = {path.name: path for path in runs.get(PLAIN, [])}
@@ -188,7 +192,9 @@ def main() -> None:
         found = [measured(path, plain.get(path.name)) for path in folders]
         if not found:
             continue
-        columns = {key: [one[key] for one in found if key in one] for key in found[0]}
+        columns = {}
+        for key in found[0]:
+            columns[key] = [one[key] for one in found if key in one]
         shown = ("own", "opponents", "gap", "exact_gap", "score")
         rows.append(
             [name, str(len(found)), *(grid.interval(columns.get(key, [])) for key in shown)]

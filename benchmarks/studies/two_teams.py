@@ -76,7 +76,8 @@ class TwoTeams(ClockedWorld):
             observation_space=spaces.Box(np.array([0, -1, -1], np.float32), np.ones(3, np.float32)),
             action_space=spaces.Discrete(2),
         )
-        self.poor, self.with_signs = float(poor), bool(signs)
+        self.poor = float(poor)
+        self.with_signs = bool(signs)
         self.signs = np.zeros((self.num_envs, 2))  # (B, team) -1 or 1
 
     def _start(self) -> None:

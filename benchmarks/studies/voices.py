@@ -86,7 +86,10 @@ SMOKE = [
     "learning.pairs=2",
 ]
 INSTRUCTIONS = "instructions.json"
-ENOUGH, REPETITION, PERPLEXITY, RELEVANCE = 0.9, 0.05, 1.5, 0.9
+ENOUGH = 0.9
+REPETITION = 0.05
+PERPLEXITY = 1.5
+RELEVANCE = 0.9
 
 
 def settings_for(condition: str, seed: int, smoke: bool) -> PreferenceSettings:
@@ -114,7 +117,8 @@ def run_once(condition: str, seed: int, path: Path, smoke: bool) -> None:
 
 def _place(row: Row) -> Row:
     """Where an evaluation lies: what is recognised, and the worst player's usefulness."""
-    now, first = row["fresh"]["useful"], row["first"]["useful"]
+    now = row["fresh"]["useful"]
+    first = row["first"]["useful"]
 
     def mean(useful: Row, name: str, key: str) -> float:
         return float(useful[name][key]["value"])
@@ -152,7 +156,8 @@ def figures_of(run: RunFolder) -> Row:
     """What one finished run comes to."""
     rows = run.evaluations()
     last = next(row for row in reversed(rows) if row["split"] == "held_out")
-    fresh, first = last["fresh"]["recognition"], last["first"]["recognition"]
+    fresh = last["fresh"]["recognition"]
+    first = last["first"]["recognition"]
     base = next(row for row in rows if row["iteration"] == 0)["fresh"]["useful"]
     place = _place(last)
     names = list(last["fresh"]["useful"])
@@ -178,10 +183,7 @@ def figures_of(run: RunFolder) -> Row:
         },
         "untouched_repetition": sum(one["repetition"]["value"] for one in base.values())
         / len(base),
-        "players": {
-            name: {kind: _player(last[kind]["useful"][name]) for kind in ("first", "fresh")}
-            for name in names
-        },
+        "players": {name: _before_and_after(last, name) for name in names},
         "instructions": read_json(run.path / INSTRUCTIONS)
         if (run.path / INSTRUCTIONS).exists()
         else None,
@@ -200,7 +202,8 @@ def instructed(run: RunFolder) -> None:
     from mirrorenv.llm import load_model
     from mirrorenv.preference.usefulness import follows
 
-    path, settings = run.path / INSTRUCTIONS, load_settings(given=_settings_of(run))
+    path = run.path / INSTRUCTIONS
+    settings = load_settings(given=_settings_of(run))
     if path.exists():
         return
     folders = {
@@ -276,12 +279,20 @@ def _head(*names: str) -> str:
     return "| " + " | ".join(titles) + " |\n" + "|---" * len(titles) + "|"
 
 
+def _before_and_after(last: Row, name: str) -> Row:
+    """What a player is worth, tuned and before that."""
+    return {kind: _player(last[kind]["useful"][name]) for kind in ("first", "fresh")}
+
+
 def table(runs: Sequence[Row]) -> str:
     """The figures of all conditions, a row each."""
     lines = [_head("condition", "seeds")]
     for condition in dict.fromkeys(run["condition"] for run in runs):
         some = [run for run in runs if run["condition"] == condition]
-        cells = [_interval([run["held_out"][key] for run in some]) for key, _ in COLUMNS]
+        cells = []
+        for key, _ in COLUMNS:
+            values = [run["held_out"][key] for run in some]
+            cells.append(_interval(values))
         lines.append(f"| {condition} | {len(some)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -57,7 +57,8 @@ def card(name: str, kind: str, voices: Path, dtype: str) -> AgentCard:
     persona, temperature = PERSONAS[name]
     options: dict[str, Any] = {"temperature": temperature, "dtype": dtype}
     if kind == "tuned":
-        persona, options = DataSettings().neutral, {**options, "adapter": str(voices / name)}
+        persona = DataSettings().neutral
+        options = {**options, "adapter": str(voices / name)}
     return AgentCard(
         name=f"{kind}-{name}", player="local", reader="likelihood", persona=persona, options=options
     )
@@ -68,7 +69,8 @@ def tournament(arm: str, games: int, voices: Path, dtype: str) -> Tournament:
     kinds = KINDS if arm == "mixed" else (arm,)
     names = [player.name for player in DataSettings().players]
     cards = tuple(card(name, kind, voices, dtype) for kind in kinds for name in names)
-    rules, judge = preset("local"), AgentCard(name="style-judge", player="stylometric")
+    rules = preset("local")
+    judge = AgentCard(name="style-judge", player="stylometric")
     topics = load_topics(rules.topics)
     return Tournament(
         f"voices_debate_{arm}", 1, games, TOGETHER, rules, topics, cards, judge, None, False
@@ -140,11 +142,10 @@ def arm_figures(results: Results) -> dict[str, Any]:
 def paired(arms: dict[str, Results]) -> Estimate | None:
     """Peer hits in the tuned arm minus those in the untuned arm, game by game: same topics, same
     orders."""
-    means = {
-        kind: {sheet.game: _mean_hits(sheet) for sheet in arms[kind].sheets()}
-        for kind in KINDS
-        if kind in arms
-    }
+    means: dict[str, dict[int, float]] = {}
+    for kind in KINDS:
+        if kind in arms:
+            means[kind] = {sheet.game: _mean_hits(sheet) for sheet in arms[kind].sheets()}
     both = set.intersection(*(set(one) for one in means.values())) if len(means) == 2 else set()
     return (
         t_interval([means["tuned"][game] - means["untuned"][game] for game in sorted(both)])
@@ -192,7 +193,8 @@ def main() -> None:
     given = script.parse()
     arms: dict[str, Results] = {}
     for arm in given.arms:
-        design, path = tournament(arm, given.games, given.voices, given.dtype), given.out / arm
+        design = tournament(arm, given.games, given.voices, given.dtype)
+        path = given.out / arm
         if given.table and not (path / CALLS).exists():
             continue
         results = (

@@ -71,6 +71,11 @@ SKILLS = (
 )
 
 
+def _one_draw(figures: Mapping[str, float]) -> Mapping[str, Floats]:
+    """Figures as `write` takes them: one value each."""
+    return {figure: np.array([value]) for figure, value in figures.items()}
+
+
 def mixture(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path) -> None:
     """One seed of every way to play, beside perfect generators."""
     torch.set_num_threads(1)
@@ -91,7 +96,7 @@ def mixture(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path
     found: Measured = [
         (
             Entry(condition=name, agents=kind),
-            {seed: {figure: np.array([value]) for figure, value in one.items()}},
+            {seed: _one_draw(one)},
         )
         for kind, rows in (("anchor", anchors(seed)), ("generators", figures))
         for name, one in rows.items()
@@ -103,7 +108,8 @@ def skills(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path)
     """Exact and learned discriminator, paid for last states or for all."""
     torch.set_num_threads(1)
     a = row.arguments
-    kept, iterations = (seeds[:2], 3) if mark.smoke else (seeds, a["iterations"])
+    kept = seeds[:2] if mark.smoke else seeds
+    iterations = 3 if mark.smoke else a["iterations"]
     most = {
         "final": Reference(
             value=most_skills(a["skills"]), source="as many as there are skills or cells"
@@ -114,8 +120,7 @@ def skills(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path)
         for kind in get_args(Discriminator):
             by_seed = {seed: learn(a["skills"], credit, kind, seed, iterations) for seed in kept}
             columns: dict[int, Mapping[str, Floats]] = {
-                seed: {figure: np.array([value]) for figure, value in one.items()}
-                for seed, one in by_seed.items()
+                seed: _one_draw(one) for seed, one in by_seed.items()
             }
             paid = "the last state" if credit == "final" else "all states (DIAYN)"
             name = f"{kind} discriminator, paid for {paid}"
@@ -127,7 +132,8 @@ def skills(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path)
 
 def point(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path) -> None:
     """One seed of everything that can be paid, beside the scripted team."""
-    (seed,), many = seeds, row.arguments["skills"]
+    (seed,) = seeds
+    many = row.arguments["skills"]
     runs = Path("runs") / "suite-runs" / mark.name / ("smoke" if mark.smoke else "") / row.row
     learned = {
         paid: learn_point(paid, many, seed, runs / f"{paid}-{seed}", mark.smoke) for paid in PAID
@@ -136,7 +142,7 @@ def point(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path) 
     found: Measured = [
         (
             Entry(condition=name, agents=kind, references=most),
-            {seed: {figure: np.array([value]) for figure, value in one.items()}},
+            {seed: _one_draw(one)},
         )
         for kind, rows in (("scripted", {"fan": fan(many, seed)}), ("trained", learned))
         for name, one in rows.items()

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.studies import critical_weight as weights
+from benchmarks.studies import critical_exact, critical_learned
 from benchmarks.studies import dirichlet_table as dirichlet
 from mirrorenv.results.board.suite import SuiteRow
 from mirrorenv.results.folders.result_folder import write_result
@@ -102,24 +102,33 @@ def write(
     write_result(folder, result, {"episodes": table}, overwrite=True)
 
 
+def optima(**size: int) -> list[critical_exact.Row]:
+    """Best joint policies in conformity of a size, or in identity if no size is given."""
+    if size:
+        return critical_exact.conformity_optimum(**size)
+    return critical_exact.identity_optimum()
+
+
+def orbits(plan: critical_exact.Plan, **size: int) -> list[critical_exact.Row]:
+    """Orbits in conformity of a size, or in identity if no size is given."""
+    if size:
+        return critical_exact.conformity_orbit(plan, **size)
+    return critical_exact.identity_orbit(plan)
+
+
 def one_step(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path) -> None:
     """Rows of `critical_weight.py`; the argument ``part`` names its function."""
-    plan = weights.Plan(len(seeds), mark.smoke)
+    plan = critical_exact.Plan(len(seeds), mark.smoke)
     arguments = dict(row.arguments)
     part = arguments.pop("part")
-    lines = {
-        "optimum": lambda: (
-            weights.conformity_optimum(**arguments) if arguments else weights.identity_optimum()
-        ),
-        "orbit": lambda: (
-            weights.conformity_orbit(plan, **arguments)
-            if arguments
-            else weights.identity_orbit(plan)
-        ),
-        "learned": lambda: weights.learned_case(plan, **arguments),
-        "capacity": lambda: weights.reach_case(plan, **arguments),
-        "escape": lambda: weights.escape(plan),
-    }[part]()
+    makers = {
+        "optimum": lambda: optima(**arguments),
+        "orbit": lambda: orbits(plan, **arguments),
+        "learned": lambda: critical_learned.learned_case(plan, **arguments),
+        "capacity": lambda: critical_learned.reach_case(plan, **arguments),
+        "escape": lambda: critical_learned.escape(plan),
+    }
+    lines = makers[part]()
     pooling = "median" if part in ("orbit", "learned") else "mean"
     found = [_one_step(line) for line in lines]
     write(
@@ -183,10 +192,11 @@ def known_policies(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folde
             if column in recorded
         }
         words = "each alone" if name == "independent" else "all together"
-        by_seed = {
-            s: {f: one[c].astype(np.float32) for f, c in columns.items()}
-            for s, one in drawn.items()
-        }
+        by_seed = {}
+        for seed, matches_of in drawn.items():
+            by_seed[seed] = {
+                figure: matches_of[column].astype(np.float32) for figure, column in columns.items()
+            }
         found.append(
             (
                 Entry(

@@ -42,10 +42,8 @@ def audited(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path
 
     Arguments of the row: ``episodes`` for each policy, and ``options`` of the world.
     """
-    options, episodes = (
-        row.arguments.get("options", {}),
-        32 if mark.smoke else row.arguments["episodes"],
-    )
+    options = row.arguments.get("options", {})
+    episodes = 32 if mark.smoke else row.arguments["episodes"]
     lines: dict[str, dict[int, dict[str, np.ndarray]]] = {}
     for seed in seeds[:1] if mark.smoke else seeds:
         report = audit(row.world, episodes=episodes, seed=seed * 2 * episodes, **options)

@@ -119,7 +119,8 @@ def outside_peer(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder:
     from mirrorenv.sb3 import MirrorCallback, vec_env
 
     torch.set_num_threads(1)
-    arguments, (seed,) = row.arguments, seeds
+    arguments = row.arguments
+    (seed,) = seeds
     options = arguments.get("options", {})
     copies = SMOKE_EPISODES if mark.smoke else 64
     env = vec_env(row.world, copies, mirror={"weight": arguments["weight"]}, seed=seed, **options)
