@@ -172,20 +172,18 @@ def trained_reader(
         order = torch.randperm(len(teach.episodes), generator=generator)
         lineup, own = teach.lineups(shuffles := _shuffles(seed, epoch, len(teach.episodes), agents))
         for rows in torch.split(order, 64):
-            evidence = reader.evidence(LineupTensors(*(x[rows] for x in lineup)), own[rows])
-            loss = reader.observers.loss(
-                evidence, torch.from_numpy(shuffles)[rows], lineup.mask[rows]
-            )
+            some = LineupTensors(*(x[rows] for x in lineup[:3]))
+            target = torch.from_numpy(shuffles)[rows, None]  # (B, 1, K)
+            evidence = reader.evidence(some, own[rows])
+            loss = reader.observers.loss(evidence, target, some.slot_mask())
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         with torch.no_grad():
             lineup, own = check.lineups(shuffles := _shuffles(seed, -1, held_back, agents))
-            now = float(
-                reader.observers.loss(
-                    reader.evidence(lineup, own), torch.from_numpy(shuffles), lineup.mask
-                )
-            )
+            target = torch.from_numpy(shuffles)[:, None]  # (B, 1, K)
+            evidence = reader.evidence(lineup, own)
+            now = float(reader.observers.loss(evidence, target, lineup.slot_mask()))
         bad = 0 if now < best else bad + 1
         if now < best:
             best = now
@@ -203,7 +201,7 @@ def reader_evidence(reader: Reader, record: Recording) -> NDArray[np.float64]:
     parts = []
     with torch.no_grad():
         for rows in torch.split(torch.arange(len(shuffles)), 100):
-            some = LineupTensors(*(x[rows] for x in lineup))
+            some = LineupTensors(*(x[rows] for x in lineup[:3]))
             parts.append(reader.evidence(some, own[rows])[:, -1].double())
     slot_of = np.argsort(shuffles, axis=1)[:, None, :, None]
     return np.take_along_axis(torch.cat(parts).numpy(), slot_of, axis=2)

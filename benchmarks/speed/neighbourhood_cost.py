@@ -37,8 +37,6 @@ from mirrorenv.mirror import (
 )
 from mirrorenv.population.experience import play, population_shape, world_seeds
 from mirrorenv.population.neighbourhood import (
-    neighbourhood_loss,
-    read_neighbourhood,
     settle_neighbours,
 )
 from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
@@ -73,16 +71,19 @@ def measure(
     mask = torch.from_numpy(alive)
 
     def everybody() -> torch.Tensor:
-        order = torch.from_numpy(lineup_permutations(0, ids, "training", agents))
+        order = torch.from_numpy(lineup_permutations(0, ids, "training", agents))[:, None]
         lineup = lineup_tensors(population, seen, done, mask, order)
-        return population.observers.loss(population.evidence(lineup), order, lineup.mask)
+        return population.observers.loss(population.evidence(lineup), order, lineup.slot_mask())
 
     def neighbourhood() -> torch.Tensor:
         whom = nearest_agents(mean_distance(places, alive), neighbours, run=0, episodes=ids)
         order = neighbourhood_permutations(whom, run=0, episodes=ids)
         authors = torch.from_numpy(np.take_along_axis(whom, order, axis=2))
-        evidence = read_neighbourhood(population, seen, done, mask, authors, torch.from_numpy(whom))
-        return neighbourhood_loss(evidence, torch.from_numpy(order), torch.ones(evidence.shape[:4]))
+        near = torch.from_numpy(whom)
+        lineup = lineup_tensors(population, seen, done, mask, authors, near)
+        evidence = population.evidence(lineup)
+        target = torch.from_numpy(order)
+        return population.observers.loss(evidence, target, lineup.slot_mask())
 
     def update(loss: Any) -> None:
         population.zero_grad()

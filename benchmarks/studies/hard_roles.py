@@ -21,6 +21,7 @@ from benchmarks.shared import grid
 from benchmarks.shared.bare_grid import run_bare, trained
 from mirrorenv.envs import make_batch
 from mirrorenv.envs.worlds.chain import Chain
+from mirrorenv.population.neighbourhood import neighbourhoods_of
 from mirrorenv.population.reading import observer_evidence, play_held_out
 from mirrorenv.results import compare_with, probability_of_improvement
 
@@ -55,7 +56,10 @@ def measured(path: Path) -> tuple[float, float]:
     world = make_batch(settings.world, EPISODES, **settings.world_options)
     held_out = play_held_out(population, world, seed=SEED)
     # (B, J, K, N), slots in author order
-    evidence = observer_evidence(population, held_out, run=SEED)[:, -1]
+    lineups = neighbourhoods_of(
+        population, held_out.experience, run=SEED, episodes=held_out.episodes
+    )
+    evidence = observer_evidence(population, held_out.experience, lineups)[:, -1]
     right = evidence.argmax(axis=-1) == np.arange(world.num_agents)
     return fraction(float(held_out.experience.rewards.sum(axis=1).mean())), float(right.mean())
 

@@ -40,6 +40,7 @@ from benchmarks.studies.two_teams import SIGNS, TEAMS, TwoTeams, margins
 from mirrorenv.mirror import Belief
 from mirrorenv.population import Population
 from mirrorenv.population.acting import PopulationPolicy
+from mirrorenv.population.neighbourhood import neighbourhoods_of
 from mirrorenv.population.reading import (
     HeldOut,
     observer_evidence,
@@ -83,7 +84,10 @@ def information_by_side(population: Population, held_out: HeldOut) -> tuple[floa
     """Nats about our members that our observers have, and that opponents have: log N + mean log
     belief."""
     # (B, J, K, N), slots in author order
-    evidence = observer_evidence(population, held_out, run=SEED)[:, -1]
+    lineups = neighbourhoods_of(
+        population, held_out.experience, run=SEED, episodes=held_out.episodes
+    )
+    evidence = observer_evidence(population, held_out.experience, lineups)[:, -1]
     logs = np.diagonal(
         Belief(evidence.astype(np.float64)).log_belief("independent"), axis1=2, axis2=3
     )  # (B, J, K)

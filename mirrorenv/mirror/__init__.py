@@ -28,6 +28,7 @@ from mirrorenv.mirror.mark import (
 )
 from mirrorenv.mirror.multiple import holm
 from mirrorenv.mirror.neighbourhood import (
+    Neighbourhood,
     log_selection,
     mean_distance,
     nearest_agents,
@@ -70,6 +71,7 @@ __all__ = [
     "Estimate",
     "Limit",
     "Lineup",
+    "Neighbourhood",
     "RecognitionScore",
     "Reveal",
     "Score",

@@ -12,11 +12,17 @@ centre, and so the geometry tells which slot is the observer's own, whatever the
 :func:`neighbourhood_limit` adds it, and an observer that sees places may rightly find it too. About
 the others it says nothing: exchanging two neighbours leaves the neighbourhood as it is.
 
-Shape legend: B batch (episodes), T time, P dimensions of a place, J observers (J = N), K candidates
-and slots (K = k + 1), N agents.
+A :class:`Neighbourhood` holds all of it for a batch of episodes. A whole lineup is one, too, in
+which no agent was left out; its axis of observers then has length 1, because all are shown the same
+agents, and everything broadcasts along it.
+
+Shape legend: B batch (episodes), T time, P dimensions of a place, J observers (J = N; J = 1 where
+all are shown the same), K candidates and slots (K = k + 1), N agents.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +30,130 @@ from scipy.special import gammaln
 
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror._checks import float_array, log_likelihood_array, mask_array
-from mirrorenv.mirror.arrays import Floats64, Ints64
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats64, Ints64
 from mirrorenv.mirror.belief import Belief
 from mirrorenv.mirror.ideal import NOT_EXCHANGEABLE, Limit, limit_evidence
 from mirrorenv.mirror.lineup import lineup_permutations
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhood:
+    """Whom observers are shown in every episode, and in which order.
+
+    Args:
+        num_agents: N.
+        candidates: (B, J, K) int64, ascending: itself and its nearest; (B, 1, N) where all
+            observers are shown all agents.
+        permutation: (B, J, K) int64, slot k of observer j shows its candidate number
+            ``permutation[b, j, k]``; (B, 1, K) where all observers read one order.
+        distance: (B, N, N) float64 by which the candidates were chosen; None where no agent was
+            left out.
+    """
+
+    num_agents: int
+    candidates: Ints64  # (B, J, K)
+    permutation: Ints64  # (B, J, K)
+    distance: Floats64 | None = None  # (B, N, N)
+
+    @classmethod
+    def everybody(cls, permutation: Ints64) -> Neighbourhood:
+        """The whole lineup: all N agents are candidates of every observer.
+
+        Args:
+            permutation: (B, J, N) int64, the order that each observer reads; J = 1 for one order.
+        """
+        batch, _, agents = permutation.shape
+        candidates = np.broadcast_to(np.arange(agents), (batch, 1, agents))
+        return cls(agents, candidates, permutation)
+
+    @property
+    def size(self) -> int:
+        """K, trajectories in a lineup."""
+        return int(self.candidates.shape[2])
+
+    @property
+    def authors(self) -> Ints64:
+        """(B, J, K), the agent that slot k shows; J = 1 where all observers read one order."""
+        whom = np.broadcast_to(self.candidates, self.permutation.shape)
+        return np.take_along_axis(whom, self.permutation, axis=2)
+
+    @property
+    def seen(self) -> Bools:
+        """(B, N, N), which agents (columns) each observer (rows) is shown."""
+        shape = (len(self.candidates), self.num_agents, self.num_agents)
+        seen = np.zeros((*self.candidates.shape[:2], self.num_agents), bool)
+        np.put_along_axis(seen, self.candidates, True, axis=2)
+        return np.broadcast_to(seen, shape)
+
+    def steps(self, mask: Bools) -> Bools:
+        """(B, T, N) steps that happened, by agent -> (B, T, J, K), by candidate."""
+        return np.take_along_axis(mask[:, :, None], self.candidates[:, None], axis=3)
+
+    def restrict(self, evidence: npt.ArrayLike) -> Floats64:
+        """Evidence on all agents, the same for every observer, cut down to the candidates.
+
+        Args:
+            evidence: (B, N, N) trajectory by agent, both in agent order.
+
+        Returns:
+            (B, J, K, K) float64 in the order of the candidates; J = 1 where all are shown the same.
+        """
+        return neighbourhood_evidence(np.asarray(evidence)[:, None], self.candidates)
+
+    def limit(
+        self, log_probabilities: npt.ArrayLike, mask: npt.ArrayLike, *, slot_exchangeable: bool
+    ) -> Limit:
+        """The exact limit of these lineups: see :func:`neighbourhood_limit`."""
+        return neighbourhood_limit(
+            log_probabilities,
+            mask,
+            self.distance,
+            self.candidates,
+            slot_exchangeable=slot_exchangeable,
+        )
+
+    def by_agent(self, values: AnyArray) -> AnyArray:
+        """(B, ..., J, K) about candidates -> (B, ..., J, N) about agents, 0 for those not shown."""
+        batch, observers, size = self.candidates.shape
+        if size == self.num_agents:  # candidates ascend: nothing moves
+            return values
+        between = values.ndim - 3
+        index = self.candidates.reshape(batch, *[1] * between, observers, size)
+        spread = np.zeros((*values.shape[:-1], self.num_agents), values.dtype)
+        np.put_along_axis(spread, np.broadcast_to(index, values.shape), values, axis=-1)
+        return spread
+
+    def recognition_matrix(self, belief: AnyArray) -> Floats64:
+        """Who knows whom.
+
+        Args:
+            belief: (B, N, K) every observer's belief in the true author of each candidate's
+                trajectory.
+
+        Returns:
+            (N, N) its mean over the episodes that showed the author (column) to the observer (row);
+            NaN if none did.
+        """
+        total = self.by_agent(belief).sum(0)
+        count = self.seen.sum(0)
+        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+    def confusion(self, belief: AnyArray) -> Floats64:
+        """Who is taken for whom.
+
+        Args:
+            belief: (B, N, K, K) every observer's belief, trajectory by candidate.
+
+        Returns:
+            (N, N) its mean by true author (row), over all lineups that showed it.
+        """
+        agents = self.num_agents
+        # (B, J, K, K) the cell of the result that each belief belongs to
+        cell = self.candidates[..., :, None] * agents + self.candidates[..., None, :]
+        cells = np.broadcast_to(cell, belief.shape).reshape(-1)
+        total = np.bincount(cells, belief.reshape(-1), agents * agents).reshape(agents, agents)
+        mean: Floats64 = total / self.seen.sum((0, 1))[:, None]
+        return mean
 
 
 def mean_distance(positions: npt.ArrayLike, mask: npt.ArrayLike) -> Floats64:
@@ -191,7 +317,7 @@ def log_selection(distance: npt.ArrayLike, candidates: npt.ArrayLike) -> Floats6
 def neighbourhood_limit(
     log_probabilities: npt.ArrayLike,
     mask: npt.ArrayLike,
-    distance: npt.ArrayLike,
+    distance: npt.ArrayLike | None,
     candidates: npt.ArrayLike,
     *,
     slot_exchangeable: bool,
@@ -204,8 +330,8 @@ def neighbourhood_limit(
             order.
         mask: (B, T, N) bool.
         distance: (B, N, N), made from the trajectories alone: relabelled agents keep their
-            trajectories' distances.
-        candidates: (B, J, K).
+            trajectories' distances; None where everybody is shown, which is no evidence.
+        candidates: (B, J, K), J = 1 for one lineup that all observers are shown.
         slot_exchangeable: as for :func:`~mirrorenv.mirror.exact_limit`; where it is False the limit
             is marked.
 
@@ -216,11 +342,17 @@ def neighbourhood_limit(
     whom = _candidates(candidates)
     # (B, J, K, K)
     evidence = neighbourhood_evidence(limit_evidence(log_probabilities, mask)[:, None], whom)
+    if distance is None:
+        return _limit(evidence, slot_exchangeable)
     # (B, J, K) the column that is the observer
     own = whom == np.arange(whom.shape[1])[None, :, None]
     evidence = np.where(
         own[:, :, None, :], evidence + log_selection(distance, whom)[..., None], evidence
     )
+    return _limit(evidence, slot_exchangeable)
+
+
+def _limit(evidence: Floats64, slot_exchangeable: bool) -> Limit:
     return Limit(Belief(evidence), slot_exchangeable, "" if slot_exchangeable else NOT_EXCHANGEABLE)
 
 

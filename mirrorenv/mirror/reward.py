@@ -116,10 +116,8 @@ def mirror_reward(
             "mirror_reward: teams belong to credit 'adversarial', window to timing 'window', both "
             "ways"
         )
-    if seen is None:
-        path = _credit_path(_value(logs, alive, floor), credit, teams)  # (B, T, N)
-    else:
-        path = _seen_path(logs, alive, floor, credit, seen)
+    shown = _shown(seen, logs.shape, credit)  # (B, J, N)
+    path = _credit_path(_value(logs, alive, floor, shown), shown, credit, teams)  # (B, T, N)
     increments = np.diff(path, axis=1, prepend=0.0)  # (B, T, N)
     if window is not None:
         increments *= _inside(window, batch, time)[..., None]
@@ -147,10 +145,26 @@ def random_windows(rng: np.random.Generator, lengths: npt.ArrayLike, size: int) 
     return np.stack([starts, np.minimum(starts + size, steps)], axis=1)
 
 
-def _value(logs: Floats64, alive: Bools, floor: float) -> Floats64:
-    """V (B, T, J, N), held after an agent's last live step."""
+def _shown(seen: npt.ArrayLike | None, shape: tuple[int, ...], credit: Credit) -> Bools:
+    """Which agents each observer was shown, (B, J, N): all, unless the caller says otherwise."""
+    batch, _, observers, agents = shape
+    if seen is None:
+        return np.broadcast_to(True, (batch, observers, agents))
+    shown = mask_array("seen", seen, (batch, observers, agents))
+    if credit not in ("author", "team") and not shown.all():
+        raise ConfigError(
+            "mirror_reward: observers that are shown some agents only pay the credits 'author' and "
+            f"'team', not {credit!r}"
+        )
+    if not shown.any(axis=1).all():
+        raise ShapeError("mirror_reward: an agent is seen by no observer, so no belief can pay it")
+    return shown
+
+
+def _value(logs: Floats64, alive: Bools, floor: float, shown: Bools) -> Floats64:
+    """V (B, T, J, N), held after an agent's last live step; anything for agents not shown."""
     # also NaN; float32 softmaxes overshoot 0 by a few ulp
-    bad: Bools = alive[:, :, None] & ~(logs <= 1e-4)
+    bad: Bools = alive[:, :, None] & shown[:, None] & ~(logs <= 1e-4)
     if bad.any():
         b, t, j, n = np.argwhere(bad)[0].tolist()
         raise ShapeError(
@@ -161,12 +175,17 @@ def _value(logs: Floats64, alive: Bools, floor: float) -> Floats64:
     last = np.maximum(alive.sum(axis=1) - 1, 0)  # (B, N)
     steps = np.minimum(np.arange(logs.shape[1])[None, :, None], last[:, None])  # (B, T, N)
     held = np.take_along_axis(logs, steps[:, :, None], axis=1)  # (B, T, J, N)
-    value = np.log(logs.shape[-1]) + np.clip(held, np.log(floor), 0.0)
+    agents = logs.shape[-1]
+    value = np.log(agents) + np.clip(held, np.log(floor), 0.0)
+    # chance is one over the number shown; exactly nothing is taken off where that is everybody
+    value -= (np.log(agents) - np.log(np.maximum(shown.sum(axis=2), 1)))[:, None, :, None]
     acted = np.asarray(alive.any(axis=1, keepdims=True))  # (B, 1, N)
     return np.where(acted[:, :, None], value, 0.0)
 
 
-def _credit_path(value: Floats64, credit: Credit, teams: npt.ArrayLike | None) -> Floats64:
+def _credit_path(
+    value: Floats64, shown: Bools, credit: Credit, teams: npt.ArrayLike | None
+) -> Floats64:
     """What each agent is owed after each step: (B, T, N) from V (B, T, J, N)."""
     observers, agents = value.shape[2:]
     if credit in ("observer", "self", "adversarial") and observers != agents:
@@ -182,38 +201,11 @@ def _credit_path(value: Floats64, credit: Credit, teams: npt.ArrayLike | None) -
     if credit == "adversarial":
         contrast: Floats64 = np.einsum("btjn,jn->btn", value, _team_weights(teams, agents))
         return contrast
-    author: Floats64 = value.mean(axis=2)
+    witnesses = shown.sum(axis=1)  # (B, N)
+    author: Floats64 = np.where(shown[:, None], value, 0.0).sum(axis=2) / witnesses[:, None]
     if credit == "team":
         author = np.broadcast_to(author.mean(axis=2, keepdims=True), author.shape)
     return author
-
-
-def _seen_path(
-    logs: Floats64, alive: Bools, floor: float, credit: Credit, seen: npt.ArrayLike
-) -> Floats64:
-    """The same where observers are shown some agents only: means over those who saw the author."""
-    if credit not in ("author", "team"):
-        raise ConfigError(
-            f"mirror_reward: seen belongs to the credits 'author' and 'team', not {credit!r}"
-        )
-    batch, _, observers, agents = logs.shape
-    shown = mask_array("seen", seen, (batch, observers, agents))
-    witnesses = shown.sum(axis=1)  # (B, N)
-    if not witnesses.all():
-        raise ShapeError(
-            "mirror_reward: an agent is seen by nobody, so nobody's belief could pay it"
-        )
-    # (B, T, J, N), shifted by log N
-    value = _value(np.where(shown[:, None], logs, 0.0), alive, floor)
-    acted = np.asarray(alive.any(axis=1))[:, None, None, :]  # (B, 1, 1, N)
-    value = (
-        value
-        - acted * (np.log(agents) - np.log(np.maximum(shown.sum(axis=2), 1)))[:, None, :, None]
-    )
-    author = np.where(shown[:, None], value, 0.0).sum(axis=2) / witnesses[:, None]  # (B, T, N)
-    if credit == "team":
-        author = np.broadcast_to(author.mean(axis=2, keepdims=True), author.shape)
-    return np.asarray(author, np.float64)
 
 
 def _team_weights(teams: npt.ArrayLike | None, agents: int) -> Floats64:

@@ -16,10 +16,11 @@ import torch
 
 from mirrorenv.envs import make_batch, spec
 from mirrorenv.errors import ConfigError
-from mirrorenv.mirror import EpisodeBatch, exact_limit
+from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.mirror.score import Score
 from mirrorenv.population.checkpoint import load_population, world_of
 from mirrorenv.population.experience import to_world, world_seeds
+from mirrorenv.population.neighbourhood import neighbourhoods_of
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import (
     HeldOut,
@@ -102,14 +103,17 @@ def export_run(
     id, options = world_of(about, world)
     made, known = make_batch(id, episodes, **options), spec(id, **options)
     held_out = play_held_out(population, made, seed=seed)
-    read = observer_evidence(population, held_out, run=seed)  # (B, T, J, K, N)
-    log_p = policy_log_probabilities(population, held_out.experience)
-    mask = held_out.experience.mask
-    limit = exact_limit(log_p, mask, slot_exchangeable=known.slot_exchangeable, on_invalid="mark")
+    experience = held_out.experience
+    lineups = neighbourhoods_of(population, experience, run=seed, episodes=held_out.episodes)
+    read = observer_evidence(population, experience, lineups)  # (B, T, N, K, K)
+    log_p = policy_log_probabilities(population, experience)
+    limit = lineups.limit(
+        log_p, experience.mask, slot_exchangeable=known.slot_exchangeable
+    )  # belief (B, J, K, K)
     tables = population_tables(
         _record(population, held_out),
         world_seeds(seed, held_out.episodes),
-        {"learned": read[:, -1].astype(np.float64), "limit": limit.belief.evidence[:, None]},
+        {"learned": read[:, -1].astype(np.float64), "limit": limit.belief.evidence},
         {"learned": read} if over_time else None,
     )
     entry = Entry(

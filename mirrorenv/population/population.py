@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -27,10 +26,14 @@ from mirrorenv.population.objectives.base import (
 )
 from mirrorenv.population.objectives.feeding import FED, FedActor
 from mirrorenv.population.objectives.updates import sum_of_losses
-from mirrorenv.population.observers import LineupTensors, build_head
+from mirrorenv.population.observers import (
+    LineupTensors,
+    build_head,
+    check_reads_neighbourhoods,
+)
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 
-__all__ = ["Population", "author_order", "lineup_tensors"]
+__all__ = ["Population", "lineup_tensors"]
 
 
 class Population(nn.Module):
@@ -169,21 +172,45 @@ class Population(nn.Module):
 
     # -- recognition -------------------------------------------------------------------------------
 
-    def evidence(self, lineup: LineupTensors) -> Tensor:
-        """What every observer makes of every slot after every step, (B, T, J, K, N); see
-        `Head.evidence`."""
-        lineup = self.shown(lineup)
-        own = self._own_log_probability(lineup) if self.observers.needs_own else None
-        trunk = self.settings.observer.trunk
-        if trunk == "separate":
-            return self.observers.evidence(lineup, own=own)
-        hidden = self.actor.read(lineup.observations)
-        if trunk == "stopped" or not self.observers_paid:
-            hidden = hidden.detach()
-        return self.observers.evidence(lineup, hidden, own)
+    def evidence(self, lineup: LineupTensors, observers: Tensor | None = None) -> Tensor:
+        """What observers make of every slot after every step.
 
-    def shown(self, lineup: LineupTensors) -> LineupTensors:
-        """The lineup with zeros in the place of what the heads do not read (`observer.reads`)."""
+        Args:
+            lineup: one for all observers, or one for each of them.
+            observers: (J',) int64, only these, on one lineup for all; None: all N.
+
+        Returns:
+            (B, T, J, K, C) evidence in nats that slot k was made by candidate c; C = N where all
+            agents are candidates. See `Head.evidence`.
+
+        Raises:
+            ConfigError: if each observer has candidates of its own, and the head cannot read that.
+        """
+        lineup = self.hide_unread(lineup)
+        if lineup.shared:
+            return self._read(lineup, slice(None) if observers is None else observers)
+        if lineup.candidates is None:  # the order alone is each observer's own: one at a time
+            each = (self._read(lineup.of(j), slice(j, j + 1)) for j in range(len(lineup.mask)))
+            return torch.cat(list(each), 2)
+        check_reads_neighbourhoods(self.settings.observer)
+        evidence = self.observers.evidence(lineup)  # (B, T, J, K, N)
+        columns = lineup.candidates[:, None, :, None, :]
+        return evidence.gather(4, columns.expand(*evidence.shape[:4], -1))
+
+    def _read(self, lineup: LineupTensors, observers: slice | Tensor) -> Tensor:
+        """Evidence (B, T, J', K, N) of some observers about one lineup."""
+        own = self._own_log_probability(lineup) if self.observers.needs_own else None
+        hidden = None
+        if self.observers.reads_hidden:
+            hidden = self.actor.read(lineup.observations)
+            if self.settings.observer.trunk == "stopped" or not self.observers_paid:
+                hidden = hidden.detach()
+        if isinstance(observers, slice) and observers == slice(None):
+            return self.observers.evidence(lineup, hidden, own)
+        return self.observers.evidence_of(observers, lineup, hidden, own)
+
+    def hide_unread(self, lineup: LineupTensors) -> LineupTensors:
+        """The lineup with zeros in the place of what observers do not read (`observer.reads`)."""
         reads = self.settings.observer.reads
         if reads == "observations":
             return lineup._replace(actions=torch.zeros_like(lineup.actions))
@@ -206,28 +233,38 @@ class Population(nn.Module):
 
 
 def lineup_tensors(
-    population: Population, observations: Tensor, actions: Tensor, mask: Tensor, permutation: Tensor
+    population: Population,
+    observations: Tensor,
+    actions: Tensor,
+    mask: Tensor,
+    authors: Tensor,
+    candidates: Tensor | None = None,
 ) -> LineupTensors:
     """Shuffle author-ordered episodes into lineups.
 
     Args:
         population: knows how actions are encoded.
         observations: (B, T, N, D) float32.
-        actions: (B, T, N) int64 or (B, T, N, A) float32.
+        actions: (B, T, N, ...) as the population's layout holds them.
         mask: (B, T, N) bool or float32.
-        permutation: (B, K) int64, slot k shows agent permutation[b, k].
+        authors: (B, J, K) int64, whose trajectory stands in each slot; J = 1 for one lineup that
+            all observers read.
+        candidates: (B, J, C) int64, whom each observer may name; None: all agents.
+
+    Returns:
+        lineups (B, T, K, ...) if J = 1, else (J, B, T, K, ...).
     """
-    features = population.action_features(actions)
-    index = permutation[:, None, :]  # (B, 1, K)
+    batch, observers, slots = authors.shape
+    time = mask.shape[1]
+    index = authors.reshape(batch, 1, observers * slots, 1)
 
     def shuffle(x: Tensor) -> Tensor:
-        return x.gather(2, index[..., None].expand(-1, x.shape[1], -1, x.shape[-1]))
+        """(B, T, N, X) -> (J, B, T, K, X), or (B, T, K, X)."""
+        chosen = x.gather(2, index.expand(-1, time, -1, x.shape[-1]))
+        if observers == 1:
+            return chosen
+        return chosen.view(batch, time, observers, slots, -1).permute(2, 0, 1, 3, 4)
 
-    shown = mask.to(torch.float32).gather(2, index.expand(-1, mask.shape[1], -1))
-    return LineupTensors(shuffle(observations), shuffle(features), shown)
-
-
-def author_order(per_slot: np.ndarray, permutation: np.ndarray) -> np.ndarray:
-    """Undo the shuffle after the reveal: (B, T, J, K) by slot -> (B, T, J, N) by agent."""
-    inverse = np.argsort(permutation, axis=1)  # (B, N): the slot that shows agent n
-    return np.take_along_axis(per_slot, inverse[:, None, None, :], axis=3)
+    live = shuffle(mask.to(torch.float32).unsqueeze(-1)).squeeze(-1)
+    features = population.action_features(actions)
+    return LineupTensors(shuffle(observations), shuffle(features), live, candidates)

@@ -5,19 +5,28 @@ Shapes: B episodes, T time, N agents, K lineup slots (K = N), J observers (J = N
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from mirrorenv.envs.base import ArrayWorld
-from mirrorenv.mirror import EpisodeBatch, lineup_permutations
+from mirrorenv.mirror import EpisodeBatch, Neighbourhood, log_permutation_marginals
+from mirrorenv.mirror.arrays import Floats32, Floats64, Ints64
 from mirrorenv.population.experience import Experience, play, world_seeds
+from mirrorenv.population.observers import row_log_belief
 from mirrorenv.population.population import Population, lineup_tensors
 
-__all__ = ["HeldOut", "observer_evidence", "play_held_out", "policy_log_probabilities"]
+__all__ = [
+    "HeldOut",
+    "author_log_belief",
+    "observer_evidence",
+    "play_held_out",
+    "policy_log_probabilities",
+]
 
 _HELD_OUT = 1 << 31  # episode ids from here on are never trained on
 _CHUNK = 1 << 24  # floats of evidence or hidden state held at once
@@ -28,7 +37,7 @@ class HeldOut:
     """Episodes nobody is trained on, and their ids."""
 
     experience: Experience
-    episodes: NDArray[np.int64]
+    episodes: Ints64
 
     def record(self) -> EpisodeBatch:
         """The same episodes as a plain record, for observers that know no policy gradient."""
@@ -58,34 +67,101 @@ def play_held_out(
 
 @torch.no_grad()
 def observer_evidence(
-    population: Population, held_out: HeldOut, *, run: int
-) -> NDArray[np.float32]:
-    """Show every observer its own shuffled lineups, then undo its shuffle.
+    population: Population, experience: Experience, lineups: Neighbourhood
+) -> Floats32:
+    """Show observers their shuffled lineups, then undo the shuffle.
+
+    Args:
+        population: whose observers read.
+        experience: B episodes.
+        lineups: whom each observer is shown, and in which order.
 
     Returns:
-        (B, T, J, K, N) float32 evidence after every step, slots back in author order: the reveal.
+        (B, T, J, K, K) evidence in nats after every step, J = N; slots and columns in the order of
+        the candidates, which is the reveal.
     """
-    agents = population.shape.num_agents
-    experience = held_out.experience
-    batch, time, _ = experience.mask.shape
-    read = np.empty((batch, time, agents, agents, agents), np.float32)
-    size = max(1, _CHUNK // (time * agents**2 * max(agents, population.settings.hidden)))
-    for observer in range(agents):
-        permutation = lineup_permutations(run, held_out.episodes, observer, agents)  # (B, K)
-        slot_of = np.argsort(permutation, axis=1)[:, None, :, None]  # (B, 1, N, 1)
-        for start in range(0, batch, size):
-            rows = slice(start, start + size)
-            seen, done, mask = (torch.from_numpy(x[rows]) for x in _shown(experience))
-            lineup = lineup_tensors(
-                population, seen, done, mask, torch.from_numpy(permutation[rows])
-            )
-            evidence = population.evidence(lineup)[:, :, observer].numpy()  # (b, T, K, N)
-            read[rows, :, observer] = np.take_along_axis(evidence, slot_of[rows], axis=2)
-    return read
+    parts = []
+    for rows, evidence in _read(population, experience, lineups, None):
+        slot_of = np.argsort(lineups.permutation[rows], axis=2)  # (b, J, K) of each candidate
+        index = slot_of[:, None, :, :, None]
+        parts.append(np.take_along_axis(evidence.numpy(), index, axis=3))
+    return np.concatenate(parts)
 
 
 @torch.no_grad()
-def policy_log_probabilities(population: Population, experience: Experience) -> NDArray[np.float64]:
+def author_log_belief(
+    population: Population,
+    experience: Experience,
+    lineups: Neighbourhood,
+    observers: Ints64 | None = None,
+) -> Floats32:
+    """Log belief of observers in the true author of every trajectory after every step.
+
+    Args:
+        population: whose observers read.
+        experience: B episodes.
+        lineups: whom each observer is shown, and in which order.
+        observers: (J',) only these, where all read one order; None: all.
+
+    Returns:
+        (B, T, J', N) log q_j(n | tau_n up to and including step t); 0 for agents not shown.
+    """
+    parts = []
+    for rows, evidence in _read(population, experience, lineups, observers):
+        target = torch.from_numpy(lineups.permutation[rows])[:, None, :, :, None]
+        belief = _log_belief(population, evidence, shared=target.shape[2] == 1)
+        chosen = belief.gather(-1, target.expand(*evidence.shape[:4], 1)).squeeze(-1)
+        slot_of = np.argsort(lineups.permutation[rows], axis=2)  # (b, J, K) of each candidate
+        parts.append(np.take_along_axis(chosen.numpy(), slot_of[:, None], axis=3))
+    return lineups.by_agent(np.concatenate(parts))
+
+
+def _log_belief(population: Population, evidence: Tensor, *, shared: bool) -> Tensor:
+    """Decode evidence (..., K, C): row by row, or as marginals of the posterior over
+    permutations."""
+    if not population.observers.joint:
+        return row_log_belief(evidence, shared=shared)
+    return torch.from_numpy(log_permutation_marginals(evidence.double().numpy())).float()
+
+
+def _read(
+    population: Population,
+    experience: Experience,
+    lineups: Neighbourhood,
+    observers: Ints64 | None,
+) -> Iterator[tuple[slice, Tensor]]:
+    """Rows of episodes with the evidence (b, T, J, K, K) about them, slots as shuffled."""
+    batch, time, agents = experience.mask.shape
+    readers = agents if observers is None else len(observers)
+    width = max(lineups.size, population.settings.observer.hidden)
+    only = None if observers is None else torch.from_numpy(observers)
+    for rows in _chunks(batch, time * readers * lineups.size * width):
+        shown = lineup_tensors(
+            population,
+            torch.from_numpy(experience.observations[rows]),
+            torch.from_numpy(experience.actions[rows]),
+            torch.from_numpy(experience.mask[rows]),
+            torch.from_numpy(lineups.authors[rows]),
+            None if lineups.distance is None else torch.from_numpy(lineups.candidates[rows]),
+        )
+        yield rows, population.evidence(shown, only)
+
+
+def _chunks(batch: int, floats: int) -> Iterator[slice]:
+    """Rows to work on at once, alike in number.
+
+    Args:
+        batch: B.
+        floats: numbers at work for each of them.
+    """
+    count = min(batch, -(-batch * floats // _CHUNK))
+    edges = np.linspace(0, batch, count + 1).round().astype(int).tolist()
+    for start, stop in pairwise(edges):
+        yield slice(start, stop)
+
+
+@torch.no_grad()
+def policy_log_probabilities(population: Population, experience: Experience) -> Floats64:
     """What the exact limit rests on: log pi_n(a | h) of every policy n on every trajectory k,
     memory replayed.
 
@@ -94,16 +170,10 @@ def policy_log_probabilities(population: Population, experience: Experience) -> 
     """
     agents = population.shape.num_agents
     batch, time, _ = experience.mask.shape
-    size = max(1, _CHUNK // (time * agents**2 * population.settings.hidden))
     parts = []
-    for start in range(0, batch, size):
-        rows = slice(start, start + size)
+    for rows in _chunks(batch, time * agents**2 * population.settings.hidden):
         distribution = population.actor.replay(torch.from_numpy(experience.observations[rows]))
         actions = torch.from_numpy(experience.actions[rows])
         actions = actions.unsqueeze(3).expand(*actions.shape[:3], agents, *actions.shape[3:])
         parts.append(distribution.log_probability(actions).double().numpy())
     return np.concatenate(parts)
-
-
-def _shown(experience: Experience) -> tuple[NDArray[Any], ...]:
-    return experience.observations, experience.actions, experience.mask

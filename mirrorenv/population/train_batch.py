@@ -14,23 +14,23 @@ from numpy.typing import NDArray
 
 from mirrorenv.errors import TrainingError
 from mirrorenv.mirror import (
-    lineup_permutations,
+    Neighbourhood,
     log_permutation_marginals,
     mirror_reward,
     random_windows,
 )
+from mirrorenv.mirror.arrays import Floats32
 from mirrorenv.population.advantages import advantages
 from mirrorenv.population.experience import Experience
-from mirrorenv.population.neighbourhood import Shown, check_mirror, own_log_belief, shown_to
+from mirrorenv.population.neighbourhood import check_mirror, neighbourhoods_of
 from mirrorenv.population.objectives.base import objective_class
-from mirrorenv.population.observers import row_log_belief
-from mirrorenv.population.population import Population, author_order, lineup_tensors
+from mirrorenv.population.population import Population
+from mirrorenv.population.reading import author_log_belief
 from mirrorenv.population.settings import LearningSettings, MirrorSettings
 
 __all__ = [
     "Columns",
     "Lots",
-    "author_log_belief",
     "check_reward",
     "learner_columns",
     "limit_author_log_belief",
@@ -40,8 +40,6 @@ __all__ = [
 ]
 
 Columns = dict[str, NDArray[Any]]
-Floats = NDArray[np.float32]
-_CHUNK = 1 << 24  # floats of evidence held at once when a large population is read
 # made here for `learner_columns` and for reports; every other column travels to the learners
 _BEFORE_LEARNING = (
     "environment_advantage",
@@ -54,10 +52,8 @@ _BEFORE_LEARNING = (
 class Lots(NamedTuple):
     """What was drawn for a batch of episodes, before anything is paid."""
 
-    permutation: NDArray[np.int64]
-    """How the lineups were shuffled: (B, K), or (B, J, K) with neighbours."""
-    shown: Shown | None
-    """Whom each observer is shown, if not everybody."""
+    lineups: Neighbourhood
+    """Whom each observer is shown, and in which order."""
     rng: np.random.Generator
     """Source of windows, observer subsets, control noise, and whatever else a reward draws."""
 
@@ -85,55 +81,11 @@ def check_reward(mirror: MirrorSettings, agents: int) -> None:
 
 
 @torch.no_grad()
-def author_log_belief(
-    population: Population, experience: Experience, permutation: NDArray[np.int64]
-) -> Floats:
-    """Log belief of every observer in the true author of every trajectory after every step.
-
-    Args:
-        population: whose heads read.
-        experience: B episodes.
-        permutation: (B, K) int64, how the lineups were shuffled.
-
-    Returns:
-        (B, T, J, N) float32, log q_j(n | tau_n up to and including step t).
-    """
-    batch, time, agents = experience.mask.shape
-    size = max(1, _CHUNK // (time * agents**3))
-    parts = []
-    for start in range(0, batch, size):
-        rows = slice(start, start + size)
-        observations, actions = (
-            torch.from_numpy(experience.observations[rows]),
-            torch.from_numpy(experience.actions[rows]),
-        )
-        shuffle = torch.from_numpy(permutation[rows])
-        lineup = lineup_tensors(
-            population, observations, actions, torch.from_numpy(experience.mask[rows]), shuffle
-        )
-        evidence = population.evidence(lineup)  # (b, T, J, K, N)
-        belief = _log_belief(evidence, joint=population.observers.joint)
-        target = shuffle[:, None, None, :, None].expand(*evidence.shape[:-1], 1)
-        parts.append(author_order(belief.gather(-1, target).squeeze(-1).numpy(), permutation[rows]))
-    return np.concatenate(parts)
-
-
-def _log_belief(evidence: torch.Tensor, *, joint: bool) -> torch.Tensor:
-    """Decode evidence (..., K, N): row by row, or as marginals of the posterior over
-    permutations."""
-    if not joint:
-        return row_log_belief(evidence)
-    return torch.from_numpy(log_permutation_marginals(evidence.double().numpy())).float()
-
-
-@torch.no_grad()
-def limit_author_log_belief(population: Population, experience: Experience) -> Floats:
+def limit_author_log_belief(population: Population, experience: Experience) -> Floats32:
     """The exact limit in place of a learned belief: (B, T, 1, N) log marginal of the true author
     after every step."""
-    observations, actions = (
-        torch.from_numpy(experience.observations),
-        torch.from_numpy(experience.actions),
-    )
+    observations = torch.from_numpy(experience.observations)
+    actions = torch.from_numpy(experience.actions)
     log_p = population.actor.replay_log_probability(observations, actions)  # (B, T, K, N)
     log_p = log_p * torch.from_numpy(experience.mask)[..., None]
     # slots stand in author order here
@@ -164,22 +116,19 @@ def train_batch(
         rng: source of windows, observer subsets and control noise.
 
     Returns:
-        observations, actions, rewards, mask, fed (where something is), permutation (B, K), labels
-        (B, K), log_probability, environment_advantage, mirror_advantage, environment_target,
-        mirror_target, and for the metrics environment_return, mirror_return (B, N). With
-        neighbours, every observer has lineups of its own: permutation and labels are (B, J, K), the
-        agent in each slot and the name taught for it.
+        observations, actions, rewards, mask, fed (where something is), permutation (B, J, K),
+        labels (B, J, K), log_probability, environment_advantage, mirror_advantage,
+        environment_target, mirror_target, and for the metrics environment_return, mirror_return (B,
+        N). Permutation and labels are the agent in each slot and the name taught for it; J = 1
+        where all observers are shown everybody.
     """
-    agents = population.shape.num_agents
-    shown = shown_to(population, experience, run=run, episodes=episodes)
-    permutation = (
-        lineup_permutations(run, episodes, "training", agents) if shown is None else shown.authors
-    )
-    lots = Lots(permutation, shown, rng)
-    paid, discounted = _paid(population, experience, mirror, lots)
-    labels = permutation
+    lineups = neighbourhoods_of(population, experience, run=run, episodes=episodes, one_order=True)
+    paid, discounted = _paid(population, experience, mirror, Lots(lineups, rng))
+    authors = lineups.authors
+    labels = authors
     if mirror is not None and mirror.control == "shuffled_labels":
-        labels = rng.permutation(agents)[permutation]  # fresh false names for this iteration
+        # fresh false names for this iteration
+        labels = rng.permutation(population.shape.num_agents)[authors]
     scaled = experience.rewards * np.float32(learning.reward_scale)
     mask, lam = experience.mask, learning.gae_lambda
     advantage, target = advantages(
@@ -209,7 +158,7 @@ def train_batch(
         "rewards": experience.rewards,
         "mask": mask.astype(np.float32),
         **({} if experience.fed is None else {"fed": experience.fed}),
-        "permutation": permutation,
+        "permutation": authors,
         "labels": labels,
         "log_probability": experience.log_probability,
         "environment_advantage": advantage,
@@ -223,7 +172,7 @@ def train_batch(
 
 def _paid(
     population: Population, experience: Experience, mirror: MirrorSettings | None, lots: Lots
-) -> tuple[Floats, bool]:
+) -> tuple[Floats32, bool]:
     """What is paid beside the environment's reward, (B, T, N), and whether it is discounted.
 
     Raises:
@@ -232,8 +181,7 @@ def _paid(
     if mirror is None:
         return np.zeros_like(experience.rewards), False
     if mirror.reward == "mirror":
-        data = (population, experience, mirror, lots.permutation, lots.rng, lots.shown)
-        return mirror_rewards(*data), False
+        return mirror_rewards(population, experience, mirror, lots.lineups, lots.rng), False
     payer = population.payer
     if payer is None or payer.settings.name != mirror.reward:
         raise TrainingError(
@@ -259,41 +207,39 @@ def mirror_rewards(
     population: Population,
     experience: Experience,
     mirror: MirrorSettings,
-    permutation: NDArray[np.int64],
+    lineups: Neighbourhood,
     rng: np.random.Generator,
-    shown: Shown | None = None,
-) -> Floats:
+) -> Floats32:
     """What the mirror pays, its controls included: (B, T, N) float32.
 
     Args:
         population: whose heads read (and whose actors are the limit, for the control of that name).
         experience: B episodes.
         mirror: the reward and its controls.
-        permutation: (B, K) int64, how the lineups were shuffled; not read where `shown` is given.
+        lineups: whom each observer is shown, and in which order.
         rng: source of windows, observer subsets and control noise.
-        shown: whom each observer is shown, if not everybody.
 
     Raises:
         ConfigError: if observers of neighbourhoods cannot pay this reward.
         TrainingError: if a reward is not finite.
     """
     batch, time, agents = experience.mask.shape
-    if shown is not None:
+    if lineups.distance is not None:
         check_mirror(mirror)
-        belief = own_log_belief(population, experience, shown)
-    elif mirror.control == "limit":
-        belief = limit_author_log_belief(population, experience)
-        belief = np.broadcast_to(belief, (batch, time, agents, agents))
-    else:
-        belief = author_log_belief(population, experience, permutation)
+    observers, seen = None, lineups.seen  # (B, J, N)
     if mirror.observers_per_author and mirror.credit == "author":
-        chosen = rng.choice(agents, size=min(mirror.observers_per_author, agents), replace=False)
-        belief = belief[:, :, chosen]  # (B, T, J', N)
+        observers = rng.choice(agents, size=min(mirror.observers_per_author, agents), replace=False)
+        seen = seen[:, observers]
+    if mirror.control == "limit":
+        belief = limit_author_log_belief(population, experience)
+        belief = np.broadcast_to(belief, (batch, time, seen.shape[1], agents))
+    else:
+        belief = author_log_belief(population, experience, lineups, observers)  # (B, T, J, N)
     window = None
     if mirror.timing == "window":
         lengths = np.maximum(experience.mask.any(2).sum(1), 1)  # (B,)
         window = random_windows(rng, lengths, mirror.window or max(1, time // 4))  # (B, 2)
-    paid: Floats = mirror_reward(
+    paid: Floats32 = mirror_reward(
         belief,
         experience.mask,
         credit=mirror.credit,
@@ -301,14 +247,14 @@ def mirror_rewards(
         floor=mirror.floor,
         teams=mirror.teams,
         window=window,
-        seen=None if shown is None else shown.seen,
+        seen=seen,
     )
     return _settled(paid, experience.mask, mirror, rng)
 
 
 def _settled(
-    paid: Floats, mask: NDArray[np.bool_], mirror: MirrorSettings, rng: np.random.Generator
-) -> Floats:
+    paid: Floats32, mask: NDArray[np.bool_], mirror: MirrorSettings, rng: np.random.Generator
+) -> Floats32:
     """What is paid in the end: noise of the same variance where that is the control.
 
     Raises:
@@ -322,7 +268,7 @@ def _settled(
     return paid
 
 
-def weigh_advantages(columns: Columns, weight: float) -> Floats:
+def weigh_advantages(columns: Columns, weight: float) -> Floats32:
     """Environment plus weighted mirror advantage, standardised for each agent: (B, T, N) float32.
 
     Raises:

@@ -18,8 +18,10 @@ from stable_baselines3.common.callbacks import BaseCallback
 from mirrorenv.envs import play_episodes
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import ConfigError, TrainingError
-from mirrorenv.mirror import Belief, Score, lineup_permutations, score_belief
+from mirrorenv.mirror import Belief, Score, score_belief
+from mirrorenv.mirror.arrays import Ints64
 from mirrorenv.population.experience import Experience, population_shape, world_seeds
+from mirrorenv.population.neighbourhood import neighbourhoods_of
 from mirrorenv.population.objectives import observer_loss, read_minibatch
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import HeldOut, observer_evidence
@@ -136,20 +138,19 @@ class MirrorCallback(BaseCallback):
     def _on_rollout_end(self) -> None:
         assert self.env.log is not None
         segments = self.env.log.rollout()
-        experience, episodes = (
-            experience_of(segments),
-            np.array([segment.episode for segment in segments]),
+        experience = experience_of(segments)
+        episodes = np.array([segment.episode for segment in segments])
+        lineups = neighbourhoods_of(
+            self.observers, experience, run=self.env.run, episodes=episodes, one_order=True
         )
-        agents = self.env.num_agents
-        permutation = lineup_permutations(self.env.run, episodes, "training", agents)  # (E, K)
         # (E, T, N)
-        paid = mirror_rewards(self.observers, experience, self.mirror, permutation, self._rng)
+        paid = mirror_rewards(self.observers, experience, self.mirror, lineups, self._rng)
         whole = np.array([segment.whole for segment in segments])
         if self.mirror.timing == "terminal":
             paid[~whole] = 0.0  # these will be paid when they end
         weight = self.mirror_weight()
         self._pay(segments, weight * paid)
-        for name, value in self._learn(experience, permutation).items():
+        for name, value in self._learn(experience, lineups.authors).items():
             self.logger.record(f"mirror/{name}", value)
         self.logger.record("mirror/weight", weight)
         if whole.any():
@@ -185,8 +186,8 @@ class MirrorCallback(BaseCallback):
             # agents would part without any reward.
             buffer.advantages[:] = 0.0
 
-    def _learn(self, experience: Experience, permutation: NDArray[np.int64]) -> dict[str, float]:
-        """Teach the observers who made what; the means of their metrics."""
+    def _learn(self, experience: Experience, authors: Ints64) -> dict[str, float]:
+        """Teach the observers who made what, (E, 1, K); the means of their metrics."""
         names = (
             self._rng.permutation(self.env.num_agents)
             if self.mirror.control == "shuffled_labels"
@@ -196,15 +197,15 @@ class MirrorCallback(BaseCallback):
             "observations": experience.observations,
             "actions": experience.actions,
             "mask": experience.mask.astype(np.float32),
-            "permutation": permutation,
-            "labels": permutation if names is None else names[permutation],
+            "permutation": authors,
+            "labels": authors if names is None else names[authors],
         }
         data = {
             name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()
         }
         parts: list[dict[str, float]] = []
         for _ in range(self.epochs):
-            order = torch.randperm(len(permutation), generator=self._generator)
+            order = torch.randperm(len(authors), generator=self._generator)
             for rows in torch.split(order, self.minibatch_episodes):
                 minibatch = {name: column[rows] for name, column in data.items()}
                 reading = read_minibatch(self.observers, minibatch, self.settings, self._generator)
@@ -240,8 +241,10 @@ class MirrorCallback(BaseCallback):
         )
         seen = record.observations.reshape(*record.mask.shape, -1)
         held_out = HeldOut(_bare(seen, actions, record.rewards, record.mask), ids)
+        experience = held_out.experience
+        lineups = neighbourhoods_of(self.observers, experience, run=self.env.run, episodes=ids)
         # (E, J, K, N)
-        evidence = observer_evidence(self.observers, held_out, run=self.env.run)[:, -1]
+        evidence = observer_evidence(self.observers, experience, lineups)[:, -1]
         belief = Belief(evidence.astype(np.float64))
         truth = np.broadcast_to(np.arange(belief.num_agents), belief.evidence.shape[:-1])
         return score_belief(

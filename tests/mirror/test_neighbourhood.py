@@ -180,15 +180,16 @@ def test_seen_by_all_is_the_reward_as_it_was() -> None:
     logs = np.log(rng.random((4, 5, 3, 3)))
     mask = np.arange(5)[None, :, None] < rng.integers(0, 6, size=(4, 1, 3))
     everybody = np.ones((4, 3, 3), bool)
-    for credit in ("author", "team"):
-        np.testing.assert_allclose(
+    for credit in ("author", "team", "observer", "self"):
+        np.testing.assert_array_equal(
             mirror_reward(logs, mask, credit=credit, seen=everybody),
             mirror_reward(logs, mask, credit=credit),
-            atol=1e-6,
         )
-    with pytest.raises(ConfigError, match="seen"):
-        mirror_reward(logs, mask, credit="self", seen=everybody)
-    with pytest.raises(ShapeError, match="nobody"):
+    others_only = everybody.copy()
+    others_only[0, 0, 1] = False
+    with pytest.raises(ConfigError, match="shown some agents only"):
+        mirror_reward(logs, mask, credit="self", seen=others_only)
+    with pytest.raises(ShapeError, match="seen by no observer"):
         mirror_reward(logs, mask, seen=everybody & (np.arange(3) < 2))
 
 

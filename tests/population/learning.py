@@ -56,7 +56,8 @@ def teach(
     optimizer = torch.optim.Adam(head.parameters(), lr=1e-2)
     for _ in range(updates):
         lineup, authors, log_p = agents.play(episodes, time, generator)
-        loss = head.loss(head.evidence(lineup, own=log_p.transpose(2, 3)), authors, lineup.mask)
+        evidence = head.evidence(lineup, own=log_p.transpose(2, 3))
+        loss = head.loss(evidence, authors[:, None], lineup.slot_mask())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -35,7 +35,7 @@ def test_an_update_makes_no_tensor_on_the_cpu(
     names = ("mask", "log_probability", "advantage", "environment_target", "mirror_target")
     batch = {name: column(5, 6, 3) for name in names}
     batch |= {"observations": column(5, 6, 3, 2), "actions": column(5, 6, 3, dtype=torch.int64)}
-    batch |= {name: column(5, 3, dtype=torch.int64) for name in ("permutation", "labels")}
+    batch |= {name: column(5, 1, 3, dtype=torch.int64) for name in ("permutation", "labels")}
     acting, _ = ppo_loss(
         population.actor.sequence(batch["observations"]), batch, LearningSettings()
     )

@@ -19,6 +19,7 @@ from mirrorenv.mirror import t_interval
 from mirrorenv.population.checkpoint import clone, save_population
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import population_shape
+from mirrorenv.population.neighbourhood import neighbourhoods_of
 from mirrorenv.population.observers.baselines import BASELINES
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import observer_evidence, play_held_out
@@ -45,7 +46,9 @@ def test_the_lagged_classifier_is_the_earlier_heads_on_todays_agents() -> None:
     today, before, checkpoint = population(0), population(1), population(2)
     row = measured(today, previous=checkpoint, lagging=before)
     held_out = play_held_out(today, WORLD, seed=3)
-    final = observer_evidence(before, held_out, run=3)[:, -1]  # (B, J, N, N) in author order
+    lineups = neighbourhoods_of(before, held_out.experience, run=3, episodes=held_out.episodes)
+    # (B, J, N, N) in author order
+    final = observer_evidence(before, held_out.experience, lineups)[:, -1]
     right = (final.argmax(axis=-1) == np.arange(4)).mean(axis=(1, 2))
     assert row["lagged_top1"]["value"] == pytest.approx(t_interval(right).value)
     assert (

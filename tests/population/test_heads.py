@@ -80,7 +80,7 @@ def test_permuting_the_slots_permutes_the_evidence_and_changes_nothing_else(
     model = ready(head, kind)
     lineup = lineup_of(model, *some_episodes(), ragged(4, 6))
     order = torch.tensor([2, 0, 1])
-    shuffled = LineupTensors(*(part[:, :, order] for part in lineup))
+    shuffled = lineup.slots(order)
     torch.testing.assert_close(
         read(model, shuffled), read(model, lineup)[:, :, :, order], atol=1e-4, rtol=1e-4
     )
@@ -132,7 +132,7 @@ def test_padded_steps_change_nothing(head: str, kind: tuple[str, str, str]) -> N
     now, other = read(model, lineup_of(model, observations, actions, mask)), read(model, filled)
     torch.testing.assert_close(now, other)
     longer = LineupTensors(
-        *(torch.cat([part, part], 1) for part in lineup_of(model, observations, actions, mask))
+        *(torch.cat([part, part], 1) for part in lineup_of(model, observations, actions, mask)[:3])
     )
     longer.mask[:, observations.shape[1] :] = 0.0
     torch.testing.assert_close(read(model, longer)[:, : observations.shape[1]], now)
@@ -176,7 +176,7 @@ def test_the_authors_name_never_reaches_an_observer(
     mask = torch.ones(moves.shape)
     found = []
     for order in ([0, 1, 2], [1, 2, 0], [2, 1, 0]):
-        shuffle = torch.tensor(order).expand(len(moves), -1)
+        shuffle = torch.tensor(order).expand(len(moves), 1, -1)
         found.append(read(model, lineup_tensors(model, alike, moves, mask, shuffle)))
     torch.testing.assert_close(found[0][:, :, :, 0], found[0][:, :, :, 1])
     torch.testing.assert_close(found[0], found[1])
@@ -225,7 +225,7 @@ def test_the_heads_loss_reaches_the_policys_trunk_only_where_it_is_shared(
 
 
 def minibatch(observations: Tensor, actions: Tensor) -> dict[str, Tensor]:
-    permutation = torch.tensor([[2, 0, 1]]).expand(len(actions), -1)
+    permutation = torch.tensor([[2, 0, 1]]).expand(len(actions), 1, -1)
     mask = torch.ones(actions.shape[:3])
     return {
         "observations": observations,
@@ -280,15 +280,12 @@ def test_only_heads_that_ask_pay_for_replaying_policies(monkeypatch: pytest.Monk
 def test_the_loss_of_padding_is_nothing(head: str) -> None:
     model = ready(head)
     observations, actions = some_episodes()
-    authors, mask = torch.arange(AGENTS).expand(len(actions), -1), torch.ones(actions.shape)
-    short = model.observers.loss(
-        read(model, lineup_of(model, observations, actions, mask)), authors, mask
-    )
-    doubled = LineupTensors(
-        *(torch.cat([part, part], 1) for part in lineup_of(model, observations, actions, mask))
-    )
+    authors = torch.arange(AGENTS).expand(len(actions), 1, -1)
+    lineup = lineup_of(model, observations, actions, torch.ones(actions.shape))
+    short = model.observers.loss(read(model, lineup), authors, lineup.slot_mask())
+    doubled = LineupTensors(*(torch.cat([part, part], 1) for part in lineup[:3]))
     doubled.mask[:, actions.shape[1] :] = 0.0
-    long = model.observers.loss(read(model, doubled), authors, doubled.mask)
+    long = model.observers.loss(read(model, doubled), authors, doubled.slot_mask())
     torch.testing.assert_close(short, long)
 
 

@@ -85,7 +85,7 @@ def test_only_attention_sees_what_lies_in_the_comparison() -> None:
         optimizer = torch.optim.Adam(head.parameters(), lr=1e-2)
         for _ in range(200):
             lineup, authors = lineups(64)
-            loss = head.loss(head.evidence(lineup), authors, lineup.mask)
+            loss = head.loss(head.evidence(lineup), authors[:, None], lineup.slot_mask())
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -151,7 +151,8 @@ def test_observers_are_shown_every_slot_and_prefix_with_the_right_names(head: st
     assert found.evidence.shape == (*batch["mask"].shape[:2], AGENTS, AGENTS, AGENTS)
     rows = torch.arange(len(found.mask))
     for k in range(AGENTS):
-        torch.testing.assert_close(found.mask[:, :, k], batch["mask"][rows, :, found.labels[:, k]])
+        shown = batch["mask"][rows, :, found.target[:, 0, k]]
+        torch.testing.assert_close(found.mask[:, :, 0, k], shown)
     loss, metrics = observer_loss(model, found)
     assert torch.isfinite(loss) and 0.0 <= metrics["observer_accuracy"] <= 1.0
 
@@ -168,8 +169,8 @@ def test_a_random_part_of_slots_and_prefixes_is_part_of_the_whole(head: str) -> 
     generator = torch.Generator().manual_seed(0)
     slots = torch.randperm(AGENTS, generator=generator)[:2]
     prefixes = torch.randperm(batch["mask"].shape[1], generator=generator)[:3].sort().values
-    torch.testing.assert_close(some.labels, everything.labels[:, slots])
-    torch.testing.assert_close(some.mask, everything.mask[:, prefixes][:, :, slots])
+    torch.testing.assert_close(some.target, everything.target[..., slots])
+    torch.testing.assert_close(some.mask, everything.mask[:, prefixes][..., slots])
     torch.testing.assert_close(
         some.evidence, everything.evidence[:, prefixes][:, :, :, slots], atol=1e-4, rtol=1e-4
     )
@@ -185,7 +186,7 @@ def test_observers_at_chance_lose_the_log_of_the_number_of_agents() -> None:
     found = reading(model, minibatch(model))
     loss, metrics = observer_loss(model, found._replace(evidence=torch.zeros_like(found.evidence)))
     assert loss.item() == pytest.approx(np.log(AGENTS), abs=1e-5)
-    sure = 50.0 * torch.nn.functional.one_hot(found.labels, AGENTS)[:, None, None].expand(
+    sure = 50.0 * torch.nn.functional.one_hot(found.target, AGENTS)[:, None].expand(
         found.evidence.shape
     )
     loss, metrics = observer_loss(model, found._replace(evidence=sure.float()))

@@ -9,8 +9,8 @@ import torch
 
 from mirrorenv.errors import ConfigError
 from mirrorenv.mirror import nearest_agents, neighbourhood_evidence, neighbourhood_permutations
-from mirrorenv.population.neighbourhood import neighbourhood_loss, read_neighbourhood
 from mirrorenv.population.observers import HEADS
+from mirrorenv.population.population import lineup_tensors
 from tests.population.small import DISCRETE, lineup_of, loud, population, some_episodes
 
 SHAPE = DISCRETE.model_copy(update={"num_agents": 5})
@@ -33,14 +33,15 @@ def test_a_neighbourhood_is_rows_and_columns_of_the_whole(head: str) -> None:
         (torch.arange(6)[None, :, None] < torch.tensor([6, 3, 5, 1, 4])).float().expand(4, -1, -1)
     )
     whom, order, authors = neighbourhood(4)
-    near = read_neighbourhood(model, observations, actions, mask, authors, torch.from_numpy(whom))
+    lineup = lineup_tensors(model, observations, actions, mask, authors, torch.from_numpy(whom))
+    near = model.evidence(lineup)
     # (B, T, J, N, N), in agent order
     whole = model.evidence(lineup_of(model, observations, actions, mask))
     for t in (0, 3, 5):
         expected = neighbourhood_evidence(whole[:, t].detach().double().numpy(), whom)
         expected = np.take_along_axis(expected, order[..., None], axis=2)
         np.testing.assert_allclose(near[:, t].detach().numpy(), expected, atol=1e-4)
-    loss = neighbourhood_loss(near, torch.from_numpy(order), torch.ones(near.shape[:4]))
+    loss = model.observers.loss(near, torch.from_numpy(order), torch.ones(near.shape[:4]))
     log_belief = near.detach().log_softmax(-1).numpy()
     right = np.take_along_axis(
         log_belief, np.broadcast_to(order[:, None, ..., None], (*near.shape[:4], 1)), axis=4
@@ -54,11 +55,17 @@ def test_a_neighbourhood_is_rows_and_columns_of_the_whole(head: str) -> None:
 def test_heads_that_cannot_are_refused(head: str) -> None:
     observations, actions = some_episodes(batch=2, time=3, shape=SHAPE)
     whom, _, authors = neighbourhood(2)
-    arguments = (observations, actions, torch.ones(2, 3, 5), authors, torch.from_numpy(whom))
+
+    def read(**made: str) -> torch.Tensor:
+        model = population(head=head, shape=SHAPE, **made)
+        mask = torch.ones(2, 3, 5)
+        whole = lineup_tensors(model, observations, actions, mask, authors, torch.from_numpy(whom))
+        return model.evidence(whole)
+
     if head in CAN:
-        read_neighbourhood(population(head=head, shape=SHAPE), *arguments)
+        assert read().shape == (2, 3, 5, 3, 3)
         with pytest.raises(ConfigError, match="separate"):
-            read_neighbourhood(population(head=head, reads="stopped", shape=SHAPE), *arguments)
+            read(reads="stopped")
     else:
         with pytest.raises(ConfigError, match="cannot read neighbourhoods"):
-            read_neighbourhood(population(head=head, shape=SHAPE), *arguments)
+            read()

@@ -11,14 +11,15 @@ import torch
 
 from mirrorenv.envs import ArrayWorld, make_batch, registry, spec
 from mirrorenv.errors import ConfigError
-from mirrorenv.mirror import mirror_reward, neighbourhood_permutations
+from mirrorenv.mirror import Neighbourhood, mirror_reward, neighbourhood_permutations
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import play, population_shape, world_seeds
-from mirrorenv.population.neighbourhood import own_log_belief, settle_neighbours, shown_to
+from mirrorenv.population.neighbourhood import neighbourhoods_of, settle_neighbours
 from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.observers import HEADS
 from mirrorenv.population.observers.baselines import BASELINES
 from mirrorenv.population.population import Population
+from mirrorenv.population.reading import author_log_belief
 from mirrorenv.population.settings import (
     LearningSettings,
     MirrorSettings,
@@ -27,7 +28,6 @@ from mirrorenv.population.settings import (
 )
 from mirrorenv.population.train_batch import (
     Columns,
-    author_log_belief,
     train_batch,
     weigh_advantages,
 )
@@ -156,13 +156,12 @@ def test_beliefs_are_those_about_everybody_cut_down_to_who_was_shown() -> None:
     everybody, near = twins(world, 2)
     episodes = np.arange(8)
     record = play(world, near, world_seeds(0, episodes), torch.Generator().manual_seed(0))
-    shown = shown_to(near, record, run=5, episodes=episodes)
-    assert shown is not None and shown.candidates.shape == (8, 7, 3)
-    belief = own_log_belief(near, record, shown)
-    straight = np.tile(np.arange(7), (8, 1))
-    with torch.no_grad():
-        # (B, T, J, N): log softmax over all seven
-        whole = author_log_belief(everybody, record, straight)
+    shown = neighbourhoods_of(near, record, run=5, episodes=episodes)
+    assert shown.candidates.shape == (8, 7, 3)
+    belief = author_log_belief(near, record, shown)
+    straight = Neighbourhood.everybody(np.tile(np.arange(7), (8, 1, 1)))
+    # (B, T, J, N): log softmax over all seven
+    whole = author_log_belief(everybody, record, straight)
     assert belief.shape == whole.shape
     seen = np.broadcast_to(shown.seen[:, None], belief.shape)
     assert (belief[~seen] == 0).all()
@@ -170,10 +169,9 @@ def test_beliefs_are_those_about_everybody_cut_down_to_who_was_shown() -> None:
     made = columns_of(near, world)
     np.testing.assert_array_equal(made["permutation"], made["labels"])
     assert made["permutation"].shape == (8, 7, 3)
-    mine = shown_to(near, record, run=0, episodes=episodes)
-    assert mine is not None
+    mine = neighbourhoods_of(near, record, run=0, episodes=episodes)
     np.testing.assert_array_equal(made["permutation"], mine.authors)
-    paid = mirror_reward(own_log_belief(near, record, mine), record.mask, seen=mine.seen)
+    paid = mirror_reward(author_log_belief(near, record, mine), record.mask, seen=mine.seen)
     np.testing.assert_allclose(made["mirror_return"], paid.sum(1), atol=1e-4)
     order = neighbourhood_permutations(mine.candidates, run=0, episodes=episodes)
     np.testing.assert_array_equal(mine.permutation, order)

@@ -11,6 +11,7 @@ import torch
 from pydantic import ValidationError
 
 from mirrorenv.errors import ConfigError, UnknownNameError
+from mirrorenv.mirror import Neighbourhood
 from mirrorenv.population.advantages import advantages
 from mirrorenv.population.experience import Experience
 from mirrorenv.population.learning import set_objectives
@@ -29,6 +30,9 @@ NAMES = sorted(known_objectives(paying=True))
 N = DISCRETE.num_agents
 
 
+NO_LINEUPS = Neighbourhood.everybody(np.zeros((0, 1, 0), np.int64))
+
+
 def built(name: str, shape=DISCRETE) -> IntrinsicReward:
     host = Host(
         {}, shape.num_agents, shape.action_features, shape, observer=ObserverSettings(hidden=8)
@@ -39,7 +43,7 @@ def built(name: str, shape=DISCRETE) -> IntrinsicReward:
 
 
 def paid_by(reward: IntrinsicReward, model, experience: Experience):
-    return reward.pay(model, experience, Lots(np.zeros(0, int), None, np.random.default_rng(0)))
+    return reward.pay(model, experience, Lots(NO_LINEUPS, np.random.default_rng(0)))
 
 
 def as_batch(experience: Experience) -> dict[str, torch.Tensor]:

@@ -10,14 +10,19 @@ import pytest
 import torch
 
 from mirrorenv.errors import TrainingError
-from mirrorenv.mirror import lineup_permutations, mirror_reward, permutation_marginals
+from mirrorenv.mirror import (
+    Neighbourhood,
+    lineup_permutations,
+    mirror_reward,
+    permutation_marginals,
+)
 from mirrorenv.population.experience import Experience
 from mirrorenv.population.observers import HEADS
-from mirrorenv.population.population import Population, author_order, lineup_tensors
+from mirrorenv.population.population import Population, lineup_tensors
+from mirrorenv.population.reading import author_log_belief
 from mirrorenv.population.settings import LearningSettings, MirrorSettings
 from mirrorenv.population.train_batch import (
     Columns,
-    author_log_belief,
     limit_author_log_belief,
     train_batch,
     weigh_advantages,
@@ -75,10 +80,11 @@ def test_beliefs_in_the_author_are_the_ones_read_off_an_unshuffled_lineup(head: 
     loud(made)
     record = some_experience(made)
     shuffles = lineup_permutations(7, np.arange(len(record.mask)), "training", AGENTS)
-    straight = np.tile(np.arange(AGENTS), (len(shuffles), 1))
-    found = author_log_belief(made, record, shuffles)
+    straight = np.tile(np.arange(AGENTS), (len(shuffles), 1, 1))  # (B, 1, K)
+    unshuffled = Neighbourhood.everybody(straight)
+    found = author_log_belief(made, record, Neighbourhood.everybody(shuffles[:, None]))
     assert found.shape == (*record.mask.shape[:2], AGENTS, AGENTS)
-    np.testing.assert_allclose(found, author_log_belief(made, record, straight), atol=1e-4)
+    np.testing.assert_allclose(found, author_log_belief(made, record, unshuffled), atol=1e-4)
     tensors = [torch.from_numpy(x) for x in (record.observations, record.actions, record.mask)]
     with torch.no_grad():
         evidence = made.evidence(
@@ -90,14 +96,6 @@ def test_beliefs_in_the_author_are_the_ones_read_off_an_unshuffled_lineup(head: 
         else evidence.softmax(-1).numpy()
     )
     np.testing.assert_allclose(found, np.log(np.diagonal(belief, axis1=3, axis2=4)), atol=1e-4)
-
-
-def test_undoing_the_shuffle_gives_every_agent_its_own_row() -> None:
-    rng = np.random.default_rng(0)
-    by_agent = rng.normal(size=(4, 3, 2, 5))
-    permutation = np.stack([rng.permutation(5) for _ in range(4)])
-    by_slot = np.take_along_axis(by_agent, permutation[:, None, None, :], axis=3)
-    np.testing.assert_array_equal(author_order(by_slot, permutation), by_agent)
 
 
 @pytest.mark.parametrize("credit", CREDITS)
@@ -118,7 +116,7 @@ def test_the_reward_is_the_mirrors_own_on_the_heads_beliefs(
     model: Population, experience: Experience
 ) -> None:
     made = columns(model, experience)
-    belief = author_log_belief(model, experience, made["permutation"])
+    belief = author_log_belief(model, experience, Neighbourhood.everybody(made["permutation"]))
     np.testing.assert_allclose(
         made["mirror_return"], mirror_reward(belief, experience.mask).sum(1), atol=1e-4
     )
@@ -143,7 +141,7 @@ def test_columns_are_whole_episodes_in_author_order_with_shuffles_kept_apart(
     made = columns(model, experience)
     np.testing.assert_array_equal(made["observations"], experience.observations)
     np.testing.assert_array_equal(
-        made["permutation"], lineup_permutations(7, np.arange(5) + 100, "training", AGENTS)
+        made["permutation"][:, 0], lineup_permutations(7, np.arange(5) + 100, "training", AGENTS)
     )
     np.testing.assert_array_equal(made["labels"], made["permutation"])
     np.testing.assert_allclose(made["environment_return"], experience.rewards.sum(1), rtol=1e-5)
@@ -201,7 +199,8 @@ def test_the_limit_in_place_of_learned_beliefs_is_the_posterior_given_the_whole_
 def test_paying_by_a_few_observers_is_paying_by_those_alone(
     model: Population, experience: Experience
 ) -> None:
-    belief = author_log_belief(model, experience, columns(model, experience)["permutation"])
+    lineups = Neighbourhood.everybody(columns(model, experience)["permutation"])
+    belief = author_log_belief(model, experience, lineups)
     found = paid(model, experience, observers_per_author=2, floor=0.3)
     pairs = [
         mirror_reward(belief[:, :, list(j)], experience.mask, floor=0.3)

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from mirrorenv.errors import ConfigError
-from mirrorenv.population.neighbourhood import read_neighbourhood
 from mirrorenv.population.observers import HEADS, LineupTensors
 from mirrorenv.population.population import Population, lineup_tensors
 from mirrorenv.population.settings import ObserverSettings, PopulationSettings
@@ -27,7 +26,7 @@ def reader(head: str, reads: str) -> Population:
 def lineup(made: Population, seen: int, done: int) -> LineupTensors:
     """Observations of one seed, actions of another."""
     observations, actions = some_episodes(seed=seen)[0], some_episodes(seed=done)[1]
-    order = torch.arange(AGENTS).expand(len(actions), -1)
+    order = torch.arange(AGENTS).expand(len(actions), 1, -1)
     return lineup_tensors(made, observations, actions, torch.ones(actions.shape), order)
 
 
@@ -56,7 +55,7 @@ def test_observers_of_neighbours_are_shown_the_same_part(reads: str) -> None:
     )
 
     def read(seen: torch.Tensor, done: torch.Tensor) -> torch.Tensor:
-        return read_neighbourhood(made, seen, done, mask, authors, authors)
+        return made.evidence(lineup_tensors(made, seen, done, mask, authors, authors))
 
     first = read(observations, actions)
     assert torch.equal(first, read(observations, deeds)) == (reads == "observations")

@@ -13,7 +13,7 @@ import pytest
 
 import mirrorenv
 from mirrorenv.errors import ConfigError
-from mirrorenv.mirror import lineup_permutations
+from mirrorenv.mirror import Neighbourhood, lineup_permutations
 from mirrorenv.population.settings import ObserverSettings
 from mirrorenv.population.train_batch import mirror_rewards
 from tests.envs.strangers import Dying
@@ -131,12 +131,12 @@ def test_rewards_reach_the_step_they_belong_to_across_rollouts() -> None:
     for number in range(4):  # the number-th episode of each row
         for row in range(3):
             segment = [s for (r, _), s in sorted(whole.items()) if r == row][number]
-            order = lineup_permutations(0, [segment.episode], "training", 4)
+            order = lineup_permutations(0, [segment.episode], "training", 4)[:, None]
             due = mirror_rewards(
                 callback.observers,
                 experience_of([segment]),
                 env.mirror,
-                order,
+                Neighbourhood.everybody(order),
                 np.random.default_rng(0),
             )
             np.testing.assert_allclose(

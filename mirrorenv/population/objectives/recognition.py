@@ -11,7 +11,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mirrorenv.population.neighbourhood import neighbourhood_loss, read_neighbourhood
 from mirrorenv.population.objectives.base import (
     Batch,
     HiddenStates,
@@ -20,7 +19,6 @@ from mirrorenv.population.objectives.base import (
     Objective,
     ObjectiveSettings,
 )
-from mirrorenv.population.observers import LineupTensors
 from mirrorenv.population.population import Population, lineup_tensors
 from mirrorenv.population.settings import ObserverSettings
 
@@ -64,19 +62,17 @@ class Recognition(Objective):
 
 
 class Reading(NamedTuple):
-    """What the heads made of a minibatch, with the names they are to be taught.
+    """What observers made of a minibatch, with what they are to be taught.
 
-    Where every observer has lineups of its own, labels have an axis J and are columns of the
-    evidence, not agents.
+    J = 1 where all observers read one lineup.
     """
 
     evidence: Tensor
-    """(B, P, J, K', N) evidence after the chosen prefixes, on the chosen slots; (B, P, J, K, K)
-    with neighbours."""
-    labels: Tensor
-    """(B, K') int64; (B, J, K) with neighbours."""
+    """(B, P, N, K', C) evidence after the chosen prefixes, on the chosen slots, by candidate."""
+    target: Tensor
+    """(B, J, K') int64, the candidate that is right for each slot."""
     mask: Tensor
-    """(B, P, K') float32; (B, P, J, K) with neighbours."""
+    """(B, P, J, K') float32, 1 where the slot's step happened."""
 
 
 def read_minibatch(
@@ -86,63 +82,50 @@ def read_minibatch(
     generator: torch.Generator,
 ) -> Reading:
     """Show the minibatch's lineups to every observer, or random slots and prefixes of them if so
-    set."""
-    own = batch["labels"].dim() == 3
-    reading = (
-        _read_own(population, batch) if own else _read_all(population, batch, settings, generator)
-    )
-    time = reading.mask.shape[1]
-    if 0 < settings.prefixes_per_update < time:
-        prefixes = (
-            torch.randperm(time, generator=generator)[: settings.prefixes_per_update].sort().values
-        )
-        return Reading(reading.evidence[:, prefixes], reading.labels, reading.mask[:, prefixes])
-    return reading
+    set.
 
-
-def _read_all(
-    population: Population,
-    batch: Mapping[str, Tensor],
-    settings: ObserverSettings,
-    generator: torch.Generator,
-) -> Reading:
-    """One lineup of everybody for all observers."""
-    lineup = lineup_tensors(
-        population, batch["observations"], batch["actions"], batch["mask"], batch["permutation"]
-    )
-    labels = batch["labels"]
-    slots = labels.shape[1]
-    if 0 < settings.slots_per_update < slots and not population.observers.whole_lineup:
-        chosen = torch.randperm(slots, generator=generator)[: settings.slots_per_update]
-        lineup = LineupTensors(*(part[:, :, chosen] for part in lineup))
-        labels = labels[:, chosen]
-    return Reading(population.evidence(lineup), labels, lineup.mask)
-
-
-def _read_own(population: Population, batch: Mapping[str, Tensor]) -> Reading:
-    """A lineup of its neighbours for each observer.
-
-    The candidates are the names to be taught, in the order of the slots, so column k is right for
-    slot k. Heads know nothing of the columns' order, and false names work like true ones.
+    Args:
+        population: whose observers read.
+        batch: `observations`, `actions`, `mask` in agent order; `permutation` and `labels` (B, J,
+            K), the agent in each slot and the name to be taught for it.
+        settings: how many slots and prefixes.
+        generator: source of their choice.
     """
-    authors, mask = batch["permutation"], batch["mask"]  # (B, J, K), (B, T, N)
-    data = (batch["observations"], batch["actions"], mask)
-    evidence = read_neighbourhood(population, *data, authors, batch["labels"])  # (B, T, J, K, K)
-    observers, slots = authors.shape[1:]
-    happened = mask.to(torch.float32).gather(
-        2, authors.flatten(1)[:, None].expand(-1, mask.shape[1], -1)
+    authors, labels = batch["permutation"], batch["labels"]
+    # Where some agents are left out, those to choose from are the names to be taught, in the order
+    # of the slots: column k is right for slot k. Observers know nothing of the columns' order, and
+    # false names work like true ones.
+    left_out = authors.shape[1] > 1
+    slots = torch.arange(authors.shape[2], device=authors.device)
+    target = slots.expand_as(labels) if left_out else labels
+    lineup = lineup_tensors(
+        population,
+        batch["observations"],
+        batch["actions"],
+        batch["mask"],
+        authors,
+        labels if left_out else None,
     )
-    right = torch.arange(slots, device=authors.device).expand_as(authors)
-    return Reading(evidence, right, happened.view(*mask.shape[:2], observers, slots))
+    some = 0 < settings.slots_per_update < len(slots)
+    if some and lineup.shared and not population.observers.whole_lineup:
+        chosen = torch.randperm(len(slots), generator=generator)[: settings.slots_per_update]
+        lineup = lineup.slots(chosen)
+        target = target[..., chosen]
+    evidence = population.evidence(lineup)
+    mask = lineup.slot_mask()
+    time = mask.shape[1]
+    if 0 < settings.prefixes_per_update < time:
+        order = torch.randperm(time, generator=generator)
+        prefixes = order[: settings.prefixes_per_update].sort().values
+        return Reading(evidence[:, prefixes], target, mask[:, prefixes])
+    return Reading(evidence, target, mask)
 
 
 def observer_loss(population: Population, reading: Reading) -> tuple[Tensor, dict[str, Tensor]]:
-    """The heads' own loss in nats, and the share of slots named right over all prefixes."""
-    own = reading.labels.dim() == 3
-    loss = (neighbourhood_loss if own else population.observers.loss)(*reading)
+    """The observers' own loss in nats, and the share of slots named right over all prefixes."""
+    loss = population.observers.loss(*reading)
     with torch.no_grad():
-        labels = reading.labels[:, None] if own else reading.labels[:, None, None]
-        right = (reading.evidence.argmax(-1) == labels).float()  # (B, P, J, K')
-        weight = (reading.mask if own else reading.mask.unsqueeze(2)).expand_as(right)
+        right = (reading.evidence.argmax(-1) == reading.target[:, None]).float()  # (B, P, N, K')
+        weight = reading.mask.expand_as(right)
         accuracy = (right * weight).sum() / weight.sum().clamp_min(1.0)
     return loss, {"observer_loss": loss.detach(), "observer_accuracy": accuracy}

@@ -6,6 +6,7 @@ from mirrorenv.population.observers.base import (
     Head,
     LineupTensors,
     build_head,
+    check_reads_neighbourhoods,
     register_head,
     row_log_belief,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "LineupTensors",
     "RecurrentLikelihoodHead",
     "build_head",
+    "check_reads_neighbourhoods",
     "register_head",
     "row_log_belief",
 ]

@@ -23,6 +23,7 @@ class AdditiveHead(Head):
     """
 
     own_lineups = True
+    stacked = True
 
     def __init__(
         self,

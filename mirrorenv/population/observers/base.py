@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
-from mirrorenv.errors import unknown_name
+from mirrorenv.errors import ConfigError, unknown_name
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "LineupTensors",
     "accumulate",
     "build_head",
+    "check_reads_neighbourhoods",
     "hold",
     "register_head",
     "row_log_belief",
@@ -28,45 +30,78 @@ __all__ = [
 
 
 class LineupTensors(NamedTuple):
-    """Shuffled lineups as an observer reads them. Nothing here says who is who.
+    """Shuffled lineups as observers read them. Nothing here says who is who.
 
-    With a leading axis J, (J, B, T, K, ...), every observer is shown a lineup of its own (heads
-    with `own_lineups`).
+    One lineup for all observers, (B, T, K, ...), or with a leading axis one for each of them,
+    (J, B, T, K, ...).
     """
 
     observations: Tensor
-    """(B, T, K, D) float32, what slot k's author saw before acting."""
+    """([J,] B, T, K, D) float32, what slot k's author saw before acting."""
     actions: Tensor
-    """(B, T, K, A) float32, one-hot or continuous."""
+    """([J,] B, T, K, A) float32, as the population's layout encodes them."""
     mask: Tensor
-    """(B, T, K) float32, 1 where the step happened."""
+    """([J,] B, T, K) float32, 1 where the step happened."""
+    candidates: Tensor | None = None
+    """(B, J, C) int64, the agents whom each observer may name; None where these are all agents."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether all observers read one lineup."""
+        return self.mask.dim() == 3
 
     def features(self) -> Tensor:
-        """Observation and action side by side, (B, T, K, F)."""
+        """Observation and action side by side, ([J,] B, T, K, F)."""
         return torch.cat([self.observations, self.actions], -1)
+
+    def of(self, observer: int) -> LineupTensors:
+        """The lineup of one observer, (B, T, K, ...)."""
+        return LineupTensors(
+            self.observations[observer], self.actions[observer], self.mask[observer]
+        )
+
+    def slots(self, chosen: Tensor) -> LineupTensors:
+        """Some slots only, those numbered `chosen` (K',) int64."""
+        return self._replace(
+            observations=self.observations[..., chosen, :],
+            actions=self.actions[..., chosen, :],
+            mask=self.mask[..., chosen],
+        )
+
+    def slot_mask(self) -> Tensor:
+        """(B, T, J, K) float32, the mask with the observers where evidence has them; J = 1 if
+        shared."""
+        return self.mask.unsqueeze(2) if self.shared else self.mask.permute(1, 2, 0, 3)
 
 
 class Head(nn.Module):
-    """J heads of N classes, one for each agent.
+    """J trained observers of N classes, one of each for every agent.
 
-    A head must be equivariant in the slots: permuting the lineup permutes its evidence and changes
-    nothing else. This is what allows one shuffle to serve all observers in training (tested for
-    every registered head).
+    A subclass gives `evidence` for one lineup that all observers read. It must be equivariant in
+    the slots: permuting the lineup permutes its evidence and changes nothing else. This is what
+    allows one shuffle to serve all observers in training (tested for every registered head).
 
     Attributes:
         joint: whether the evidence is meant to be decoded over whole permutations (marginals)
             rather than row by row.
         whole_lineup: whether `evidence` is worthless unless all slots are shown at once.
         needs_own: whether `evidence` is given what each observer's own policy would have done.
+        own_lineups: whether `evidence` also takes a lineup of its own for each observer, (J, B, T,
+            K, ...), as neighbourhoods are.
+        stacked: whether every parameter and buffer has the observers as its first axis, and
+            `evidence` takes their number from `num_observers`. Some observers are then read alone,
+            without the others' work.
         reads_hidden: whether `evidence` is given the agents' trunk outputs instead of raw
             observations.
-        own_lineups: whether each observer may be shown a lineup of its own (a neighbourhood, say).
     """
 
     joint = False
     whole_lineup = False
     needs_own = False
     own_lineups = False
+    stacked = False
+    identity: Tensor
+    """(J, N) float32, who each observer is, one-hot."""
 
     def __init__(
         self, shape: PopulationShape, settings: ObserverSettings, trunk_width: int
@@ -76,6 +111,12 @@ class Head(nn.Module):
         self.reads_hidden = settings.trunk != "separate"
         self.seen_features = trunk_width if self.reads_hidden else shape.observation_size
         self.features = self.seen_features + shape.action_features
+        self.register_buffer("identity", torch.eye(shape.num_agents), persistent=False)
+
+    @property
+    def num_observers(self) -> int:
+        """J: N, or fewer while some are read alone."""
+        return len(self.identity)
 
     def evidence(
         self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None
@@ -85,7 +126,7 @@ class Head(nn.Module):
         Args:
             lineup: the shuffled lineups.
             hidden: (J, T, B*K, H) outputs of each observer's policy trunk on each trajectory, if
-                `reads_hidden`.
+                `reads_hidden`; (1, T, B*K, H) where all agents share one trunk.
             own: (B, T, J, K) log probability that observer j's own policy, its memory replayed on
                 slot k's observations, gives slot k's action at each step, without gradient; if
                 `needs_own`.
@@ -96,38 +137,89 @@ class Head(nn.Module):
         """
         raise NotImplementedError
 
-    def loss(self, evidence: Tensor, authors: Tensor, mask: Tensor) -> Tensor:
+    def forward(
+        self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None
+    ) -> Tensor:
+        """The same as `evidence`."""
+        return self.evidence(lineup, hidden, own)
+
+    def evidence_of(
+        self,
+        observers: slice | Tensor,
+        lineup: LineupTensors,
+        hidden: Tensor | None = None,
+        own: Tensor | None = None,
+    ) -> Tensor:
+        """Evidence of some observers only.
+
+        Args:
+            observers: which, a slice or (J',) int64.
+            lineup: one that all observers read.
+            hidden: as for `evidence`, of all observers.
+            own: as for `evidence`, of all observers.
+
+        Returns:
+            (B, T, J', K, N): the rows of `evidence`.
+        """
+        if not self.stacked:
+            return self.evidence(lineup, hidden, own)[:, :, observers]
+        tensors = (*self.named_parameters(), *self.named_buffers())
+        chosen = {name: tensor[observers] for name, tensor in tensors}
+        if hidden is not None and len(hidden) > 1:
+            hidden = hidden[observers]
+        if own is not None:
+            own = own[:, :, observers]
+        evidence: Tensor = functional_call(self, chosen, (lineup, hidden, own))
+        return evidence
+
+    def loss(self, evidence: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         """Cross-entropy in nats, mean over observers, slots and prefixes.
 
         Args:
-            evidence: (B, T, J, K, N), as returned by `evidence`.
-            authors: (B, K) int64, the author of each slot.
-            mask: (B, T, K) float32.
+            evidence: (B, T, J, K, C), as returned by `Population.evidence`.
+            target: (B, J, K) int64, the column that is right for each slot; J = 1 where all
+                observers read one lineup.
+            mask: (B, T, J, K) float32; J = 1 where all observers read one lineup.
         """
-        batch, time, observers, slots, _ = evidence.shape
-        target = authors.expand(observers, 1, time, batch, slots)
-        # (J, T, B, K)
-        log_belief = _agents_first(evidence).log_softmax(1).gather(1, target).squeeze(1)
-        weight = mask.transpose(0, 1)
-        return -(log_belief * weight).sum() / (weight.sum() * observers).clamp_min(1.0)
+        log_belief = row_log_belief(evidence, shared=mask.shape[2] == 1)
+        index = target[:, None, :, :, None].expand(*evidence.shape[:4], 1)
+        if mask.shape[2] == 1:  # in the order of memory: J, T, B, K
+            chosen = _agents_first(log_belief).gather(1, _agents_first(index)).squeeze(1)
+            weight = mask.squeeze(2).transpose(0, 1)  # (T, B, K)
+            total = (weight.sum() * len(chosen)).clamp_min(1.0)
+        else:
+            chosen = log_belief.gather(4, index).squeeze(4)  # (B, T, J, K)
+            weight = mask
+            total = weight.sum().clamp_min(1.0)
+        return -(chosen * weight).sum() / total
 
     def _rows(self, lineup: LineupTensors, hidden: Tensor | None) -> Tensor:
-        """Per-step inputs: (T*B*K, F) read alike by all heads, or (J, T*B*K, F) when each reads
-        with its own trunk."""
-        if lineup.mask.dim() == 4:  # (J, B, T, K): lineups of their own
-            return lineup.features().transpose(1, 2).reshape(self.num_agents, -1, self.features)
+        """Per-step inputs: (T*B*K, F) read alike by all observers, or (J, T*B*K, F) where each has
+        lineups, or a trunk, of its own."""
+        if not lineup.shared:
+            return lineup.features().transpose(1, 2).reshape(self.num_observers, -1, self.features)
         if hidden is None:
             return lineup.features().transpose(0, 1).reshape(-1, self.features)
         actions = lineup.actions.transpose(0, 1).reshape(1, -1, lineup.actions.shape[-1])
-        heads = self.num_agents
+        observers = self.num_observers
         # (J, T*B*K, H); one trunk serves all when it is shared
-        rows = hidden.flatten(1, 2).expand(heads, -1, -1)
-        return torch.cat([rows, actions.expand(heads, -1, -1)], -1)
+        rows = hidden.flatten(1, 2).expand(observers, -1, -1)
+        return torch.cat([rows, actions.expand(observers, -1, -1)], -1)
 
 
-def row_log_belief(evidence: Tensor) -> Tensor:
-    """Log belief of every slot by itself, (B, T, J, K, N) -> the same shape: log-softmax over the
-    agents."""
+def row_log_belief(evidence: Tensor, *, shared: bool = True) -> Tensor:
+    """Log belief of every slot by itself: log-softmax over the last axis.
+
+    Args:
+        evidence: (B, T, J, K, C).
+        shared: whether all observers read one lineup; then the faster layout for evidence of many
+            observers on the same rows.
+
+    Returns:
+        (B, T, J, K, C) log probabilities.
+    """
+    if not shared:
+        return evidence.log_softmax(-1)
     return _agents_first(evidence).log_softmax(1).permute(3, 2, 0, 4, 1)
 
 
@@ -180,3 +272,19 @@ def build_head(
     if settings.head not in HEADS:
         raise unknown_name("observer head", settings.head, HEADS)
     return HEADS[settings.head](shape, settings, trunk_width, generator)
+
+
+def check_reads_neighbourhoods(settings: ObserverSettings) -> None:
+    """Whether observers made like this can be shown a lineup of their own each.
+
+    Raises:
+        ConfigError: if the head needs whole lineups, or reads with the policies' trunks.
+    """
+    own_lineups = settings.head not in HEADS or getattr(HEADS[settings.head], "own_lineups", False)
+    if own_lineups and settings.trunk == "separate":
+        return
+    able = [name for name, made in HEADS.items() if getattr(made, "own_lineups", False)]
+    raise ConfigError(
+        f"the head '{settings.head}' with trunk '{settings.trunk}' cannot read neighbourhoods; use "
+        f"head {' or '.join(map(repr, able))} with trunk 'separate'"
+    )

@@ -25,6 +25,7 @@ class GRUHead(Head):
     """
 
     own_lineups = True
+    stacked = True
 
     def __init__(
         self,
@@ -51,12 +52,13 @@ class GRUHead(Head):
     def _outputs(self, lineup: LineupTensors, hidden: Tensor | None) -> Tensor:
         """(J, T, B, K, N)."""
         batch, time, slots = lineup.mask.shape[-3:]
-        heads = self.num_agents
+        observers = self.num_observers
         rows = self._rows(lineup, hidden).view(-1, time, batch * slots, self.features)
-        rows = self.memory.sequence(rows.expand(heads, -1, -1, -1)).flatten(1, 2)  # (J, T*B*K, H)
+        # (J, T*B*K, H)
+        rows = self.memory.sequence(rows.expand(observers, -1, -1, -1)).flatten(1, 2)
         for layer in self.rest:
             rows = torch.relu(layer(rows))
-        return self.output.forward(rows).view(heads, time, batch, slots, heads)
+        return self.output.forward(rows).view(observers, time, batch, slots, self.num_agents)
 
 
 @register_head("gru_state")

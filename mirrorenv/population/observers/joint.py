@@ -75,14 +75,14 @@ class JointHead(AdditiveHead):
         total = alone + self.correction.forward(context).view_as(alone)
         return (total - total.logsumexp(3, keepdim=True)).permute(2, 1, 0, 3, 4)
 
-    def loss(self, evidence: Tensor, authors: Tensor, mask: Tensor) -> Tensor:
+    def loss(self, evidence: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         """Negative log-likelihood of the true permutation in nats per trajectory, mean over
         observers and prefixes.
 
         A prefix counts where at least one slot's step happened. Arguments as `Head.loss`.
         """
-        nll = permutation_loss(evidence, authors[:, None, None, :])  # (B, T, J)
-        weight = mask.amax(2, keepdim=True)  # (B, T, 1)
+        nll = permutation_loss(evidence, target[:, None])  # (B, T, J)
+        weight = mask.amax(3)  # (B, T, 1)
         return (nll * weight).sum() / (weight.sum() * nll.shape[2]).clamp_min(1.0)
 
     def _attend(self, states: Tensor, slots: int) -> Tensor:

@@ -29,6 +29,7 @@ class LikelihoodHead(Head):
     """
 
     needs_own = True
+    stacked = True
     memory = False
     """Whether the others are taken to act on what they remember."""
 
@@ -64,31 +65,31 @@ class LikelihoodHead(Head):
                 f"{type(self).__name__} needs `own`: let Population.evidence read the lineup"
             )
         batch, time, slots = lineup.mask.shape
-        heads = self.num_agents
+        observers = self.num_observers
         rows = self.models.sequence(self._seen(lineup, hidden))  # (J, T, B*K, H)
-        outputs = self.output.forward(rows.flatten(1, 2)).view(heads, time, batch, slots, heads, -1)
+        outputs = self.output.forward(rows.flatten(1, 2))
+        outputs = outputs.view(observers, time, batch, slots, self.num_agents, -1)
         actions = lineup.actions.transpose(0, 1)  # (T, B, K, A)
         if self.discrete:
             actions = actions.argmax(-1)
-        actions = actions.unsqueeze(3).expand(heads, *outputs.shape[1:5], *actions.shape[3:])
+        actions = actions.unsqueeze(3).expand(observers, *outputs.shape[1:5], *actions.shape[3:])
         # (J, T, B, K, N)
         steps = ActionDistribution(outputs, self.log_std).log_probability(actions)
-        myself = torch.eye(heads, dtype=torch.bool, device=steps.device).view(heads, 1, 1, 1, heads)
+        myself = self.identity.bool().view(observers, 1, 1, 1, self.num_agents)
         steps = torch.where(myself, own.permute(2, 1, 0, 3).unsqueeze(-1), steps)
         return accumulate(steps, lineup.mask)
 
-    def loss(self, evidence: Tensor, authors: Tensor, mask: Tensor) -> Tensor:
+    def loss(self, evidence: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         """Behaviour cloning: negative log-likelihood of the others' actions up to the last prefix,
         nats per step.
 
         Arguments as `Head.loss`; with P random prefixes of T the scale is that of T / P steps.
         """
-        target = authors[:, None, :, None].expand(*evidence.shape[:1], *evidence.shape[2:4], 1)
-        total = evidence[:, -1].gather(-1, target).squeeze(-1)  # (B, J, K)
-        other = authors[:, None, :] != torch.arange(evidence.shape[2], device=authors.device).view(
-            1, -1, 1
-        )  # (B, J, K)
-        steps = other * mask.sum(1).unsqueeze(1)
+        index = target[..., None].expand(*evidence.shape[:1], *evidence.shape[2:4], 1)
+        total = evidence[:, -1].gather(-1, index).squeeze(-1)  # (B, J, K)
+        observers = torch.arange(evidence.shape[2], device=target.device)
+        other = target != observers.view(1, -1, 1)  # (B, J, K)
+        steps = other * mask.sum(1)
         return -(total * other).sum() / steps.sum().clamp_min(1.0)
 
     def _seen(self, lineup: LineupTensors, hidden: Tensor | None) -> Tensor:
@@ -100,7 +101,7 @@ class LikelihoodHead(Head):
         )
         if not seen.shape[-1]:
             seen = seen.new_zeros(*seen.shape[:-1], 1)  # a world without observations
-        return seen.expand(self.num_agents, -1, -1, -1)
+        return seen.expand(self.num_observers, -1, -1, -1)
 
 
 @register_head("likelihood_gru")
