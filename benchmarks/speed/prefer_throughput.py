@@ -39,11 +39,13 @@ from trl import DPOConfig, DPOTrainer
 from mirrorenv.llm import load_model
 from mirrorenv.mirror.intervals import t_interval
 from mirrorenv.preference import PreferenceSettings, Text, load_settings
+from mirrorenv.preference.context import RunContext
 from mirrorenv.preference.dpo import train_player
 from mirrorenv.preference.pairing import pairs_for
 from mirrorenv.preference.run import voices_for
 from mirrorenv.preference.topics import topics_of
-from mirrorenv.preference.voices import Voices
+from mirrorenv.preference.trl_steps import PlayerTurn
+from mirrorenv.preference.voices import VoicePopulation
 from tests.preference.tiny_model import make_tiny_model
 
 TEXT = (
@@ -59,7 +61,7 @@ def texts_for(settings: PreferenceSettings, most: int) -> list[Text]:
     pairs."""
     draws = np.random.default_rng(0)
     topics = topics_of(["questions"])
-    count = settings.learning.steps * settings.learning.pairs
+    count = settings.learning.steps * settings.learning.batch_size
 
     def words() -> str:
         return " ".join(draws.choice(TEXT.split(), size=int(draws.integers(most // 2, most)))) + "."
@@ -71,20 +73,12 @@ def texts_for(settings: PreferenceSettings, most: int) -> list[Text]:
     ]
 
 
-def ours(voices: Voices, texts: list[Text], settings: PreferenceSettings, turn: int) -> None:
+def ours(
+    voices: VoicePopulation, texts: list[Text], settings: PreferenceSettings, turn: int
+) -> None:
     """One player's part of a round."""
-    pairs = pairs_for(voices, 0, texts, settings, turn)
-    learning = settings.learning
-    train_player(
-        voices,
-        0,
-        pairs,
-        settings,
-        beta=0.1,
-        learning_rate=learning.learning_rate,
-        round=turn,
-        optimiser=None,
-    )
+    part = PlayerTurn(RunContext.start(settings, voices), 0, turn)
+    train_player(part, pairs_for(part, texts))
 
 
 def bare(
@@ -114,7 +108,7 @@ def bare(
         args=DPOConfig(
             output_dir=folder,
             max_steps=learning.steps,
-            per_device_train_batch_size=learning.pairs,
+            per_device_train_batch_size=learning.batch_size,
             learning_rate=learning.learning_rate,
             lr_scheduler_type="constant",
             beta=0.1,
@@ -182,7 +176,7 @@ def compare(settings: PreferenceSettings, rounds: int) -> dict[str, Any]:
         "model": settings.model if settings.model == "smollm2" else "tiny",
         "dtype": settings.dtype,
         "steps": steps,
-        "pairs": settings.learning.pairs,
+        "pairs": settings.learning.batch_size,
         "rounds": rounds,
         "ours_seconds": [round(value[0], 3) for value in seconds["ours"]],
         "bare_seconds": [round(value[0], 3) for value in seconds["bare"]],
@@ -213,7 +207,7 @@ def main() -> None:
                 "data.players=[{name: ann}, {name: bob}]",
                 "data.neutral=n",
                 f"learning.steps={options.steps}",
-                f"learning.pairs={options.pairs}",
+                f"learning.batch_size={options.pairs}",
             ]
         )
         found = compare(settings, options.rounds)

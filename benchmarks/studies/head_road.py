@@ -32,13 +32,14 @@ from benchmarks.shared.runner import Script
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-from mirrorenv.preference.run import Watch, train
+from mirrorenv.preference.callbacks import RunCallbacks
+from mirrorenv.preference.run import train
 from mirrorenv.preference.settings import PreferenceSettings, load_settings
 from tests.preference.tiny_model import make_tiny_model
 
 ENOUGH = 0.9
 SETTINGS = [
-    "road=head",
+    "method=grpo",
     "data.neutral=n",
     "data.tokens=8",
     "data.temperature=1.0",
@@ -65,7 +66,7 @@ def settings_for(
     """One run."""
     names = ", ".join(f"{{name: p{number}}}" for number in range(players))
     own = [f"model={model}", f"seed={seed}", f"data.players=[{names}]", f"learning.rounds={rounds}"]
-    return load_settings(overrides=[*SETTINGS, *own, f"head.natural={natural}"])
+    return load_settings(overrides=[*SETTINGS, *own, f"grpo.naturalness={natural}"])
 
 
 def run_once(folder: Path, seed: int, players: int, rounds: int, natural: float) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def run_once(folder: Path, seed: int, players: int, rounds: int, natural: float)
     run = train(
         settings_for(model, seed, players, rounds, natural),
         folder / "run",
-        watch=Watch(evaluation=seen),
+        callbacks=RunCallbacks(evaluation=seen),
     )
     rows = run.evaluations()
     last = rows[-1]

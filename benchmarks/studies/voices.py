@@ -83,7 +83,7 @@ SMOKE = [
     "data.truncated=keep",
     "learning.rounds=1",
     "learning.steps=1",
-    "learning.pairs=2",
+    "learning.batch_size=2",
 ]
 INSTRUCTIONS = "instructions.json"
 ENOUGH = 0.9
@@ -102,16 +102,17 @@ def settings_for(condition: str, seed: int, smoke: bool) -> PreferenceSettings:
 
 def run_once(condition: str, seed: int, path: Path, smoke: bool) -> None:
     """Train one population, or go on with it, and write its page."""
+    from mirrorenv.preference.callbacks import RunCallbacks
     from mirrorenv.preference.report import write_report
-    from mirrorenv.preference.run import Watch, train
+    from mirrorenv.preference.run import train
 
     def told(row: Row) -> None:
         print(f"{condition} seed {seed}: {_line(_place(row))}", flush=True)
 
-    watch = Watch(
+    callbacks = RunCallbacks(
         evaluation=told, note=lambda text: print(f"{condition} seed {seed}: {text}", flush=True)
     )
-    train(settings_for(condition, seed, smoke), path, watch=watch)
+    train(settings_for(condition, seed, smoke), path, callbacks=callbacks)
     write_report(path)
 
 

@@ -174,19 +174,19 @@ def train(
     if pairs is not None:
         given, settings = _given(pairs, settings, both_ways)
     require_all(*_TUNING)
+    from mirrorenv.preference.callbacks import RunCallbacks
     from mirrorenv.preference.report import summary, write_report
-    from mirrorenv.preference.rounds import Watch
     from mirrorenv.preference.run import train as run_training
-    from mirrorenv.preference.workers import joined_workers, launched
+    from mirrorenv.preference.workers import join_workers, launched_processes
     from mirrorenv.results.runs.run_folder import RunFolder
 
-    if workers and launched() > 1:
+    if workers and launched_processes() > 1:
         raise ConfigError(
             "--workers has Ray start processes, and a launcher has started some already; use one "
             "of them"
         )
-    team = joined_workers(device)
-    quiet = quiet or not team.leads
+    team = join_workers(device)
+    quiet = quiet or not team.is_main
     if (
         not (quiet or overwrite)
         and (run / "run.json").is_file()
@@ -198,7 +198,7 @@ def train(
         "pairs": given,
         "if_exists": "overwrite" if overwrite else "resume",
         "device": device,
-        "watch": Watch(display.stage, display.evaluation, display.note),
+        "callbacks": RunCallbacks(display.stage, display.evaluation, display.note),
     }
     with display.bar:
         if workers:
@@ -215,8 +215,8 @@ def train(
             )
         else:
             folder = run_training(settings, run, workers=team, **kept)
-    team.leave()
-    if not team.leads:
+    team.close()
+    if not team.is_main:
         return
     page = write_report(folder.path)
     found = summary(folder.evaluations())

@@ -7,5 +7,4 @@ from mirrorenv.preference.settings import PreferenceSettings as PreferenceSettin
 from mirrorenv.preference.settings import load_settings as load_settings
 from mirrorenv.preference.topics import TopicSplit as TopicSplit
 from mirrorenv.preference.topics import split_topics as split_topics
-from mirrorenv.preference.voices import Voices as Voices
-from mirrorenv.preference.writing import generate as generate
+from mirrorenv.preference.voices import VoicePopulation as VoicePopulation

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from mirrorenv.preference.callbacks import EvaluationRow
 from mirrorenv.results.report.chart import Chart
 from mirrorenv.results.report.plots import (
     DPI,
@@ -22,10 +23,9 @@ from mirrorenv.results.report.plots import (
 )
 from mirrorenv.results.runs.record import Series
 
-__all__ = ["Point", "over_rounds", "pareto", "points_of"]
+__all__ = ["Point", "over_rounds", "pareto", "points_of", "run_charts"]
 
-
-Line = tuple[str, Callable[[dict[str, Any]], Any]]
+Line = tuple[str, Callable[[EvaluationRow], Any]]
 """A name, and what reads a number or an interval from an evaluation."""
 
 
@@ -50,23 +50,24 @@ class Point:
     useful: bool
 
 
-def points_of(rows: Sequence[dict[str, Any]]) -> list[Point]:
+def points_of(rows: Sequence[EvaluationRow]) -> list[Point]:
     """One point for each evaluation on the tuning topics."""
-    tuning = [row for row in rows if row.get("split") == "tuning"]
-    found = []
-    for row in tuning:
-        joint = row["fresh"]["recognition"]["assigned"]
-        first, now = row["first"]["useful"], row["fresh"]["useful"]
-        cost = max(now[name]["perplexity"] / first[name]["perplexity"] for name in now)
-        low, high = (
-            joint["value"] if joint[end] is None else joint[end] for end in ("low", "high")
-        )
-        found.append(
-            Point(
-                row["iteration"], joint["value"], low, high, cost, not row.get("rolled_back", False)
-            )
-        )
-    return found
+    return [_point(row) for row in rows if row.get("split") == "tuning"]
+
+
+def _point(row: EvaluationRow) -> Point:
+    assigned = row["fresh"]["recognition"]["assigned"]
+    value = assigned["value"]
+    first = row["first"]["useful"]
+    now = row["fresh"]["useful"]
+    return Point(
+        round=row["iteration"],
+        recognition=value,
+        low=value if assigned["low"] is None else assigned["low"],
+        high=value if assigned["high"] is None else assigned["high"],
+        cost=max(now[name]["perplexity"] / first[name]["perplexity"] for name in now),
+        useful=not row.get("rolled_back", False),
+    )
 
 
 def pareto(points: Sequence[Point], bound: float, best: int) -> Chart:
@@ -175,25 +176,119 @@ def pareto(points: Sequence[Point], bound: float, best: int) -> Chart:
 
 
 def _labels(points: Sequence[Point], best: int) -> dict[tuple[float, float], str]:
-    """Numbers of the rounds, those on one spot together."""
+    """Numbers of the rounds by place, those on one spot together."""
     found: dict[tuple[float, float], str] = {}
     for point in points:
-        spot, text = (
-            (point.cost, point.recognition),
-            f"{point.round}*" if point.round == best else str(point.round),
-        )
-        near = next(
-            (at for at in found if abs(at[0] / spot[0] - 1) < 0.05 and abs(at[1] - spot[1]) < 0.04),
-            spot,
-        )
-        found[near] = f"{found[near]}, {text}" if near in found else text
+        text = f"{point.round}*" if point.round == best else str(point.round)
+        near = next((spot for spot in found if _overlaps(spot, point)), None)
+        if near is None:
+            found[point.cost, point.recognition] = text
+        else:
+            found[near] += f", {text}"
     return found
+
+
+def _overlaps(spot: tuple[float, float], point: Point) -> bool:
+    cost, recognition = spot
+    return abs(cost / point.cost - 1) < 0.05 and abs(recognition - point.recognition) < 0.04
+
+
+def run_charts(
+    config: Mapping[str, Any], tuning: Sequence[EvaluationRow], last: EvaluationRow | None
+) -> dict[str, Chart]:
+    """The charts of a run's page, by the name of their file.
+
+    Args:
+        config: of the run folder.
+        tuning: evaluations on tuning topics, at least one.
+        last: the evaluation on held-out topics; None while the run goes on.
+    """
+    names = [player["name"] for player in config["data"]["players"]]
+    best = last["best"] if last else -1
+    return {
+        "pareto": pareto(points_of(tuning), config["bound"]["perplexity"], best),
+        "recognition": _recognition_chart(tuning),
+        "lineups": _lineups_chart(tuning, len(names)),
+        "repetition": over_rounds(
+            "Repetition",
+            "Share of three-token pieces that a text says again.",
+            tuning,
+            [(name, _fresh("useful", name, "repetition")) for name in names],
+            percent=True,
+            y_label="repeated pieces",
+        ),
+        "relevance": over_rounds(
+            "Topic relevance",
+            "What a text tells of its topic, by the untouched model.",
+            tuning,
+            [(name, _fresh("useful", name, "relevance")) for name in names],
+            y_label="nats",
+        ),
+        "kl": over_rounds(
+            "Distance from the untouched model",
+            "By the players' own texts.",
+            tuning,
+            [(name, _fresh("useful", name, "kl")) for name in names],
+            y_label="nats per token",
+        ),
+    }
+
+
+def _fresh(*keys: str) -> Callable[[EvaluationRow], Any]:
+    """Reads a figure of the fresh texts, by its path of keys."""
+
+    def read(row: EvaluationRow) -> Any:
+        found: Any = row["fresh"]
+        for key in keys:
+            found = found[key]
+        return found
+
+    return read
+
+
+def _recognition_chart(tuning: Sequence[EvaluationRow]) -> Chart:
+    lines = [
+        ("sum", _fresh("recognition", "sum", "joint")),
+        ("per token", _fresh("recognition", "per_token", "joint")),
+        ("against untouched", _fresh("recognition", "pmi", "joint")),
+        ("both authors together", _fresh("recognition", "assigned")),
+    ]
+    return over_rounds(
+        "Own against other",
+        "Fresh texts on tuning topics; mean over players.",
+        tuning,
+        lines,
+        levels=[Level("chance", 0.5)],
+        percent=True,
+        y_label="accuracy",
+    )
+
+
+def _lineups_chart(tuning: Sequence[EvaluationRow], players: int) -> Chart:
+    lines: list[Line] = []
+    if "head" in tuning[0]:
+        lines.append(("each by its head", lambda row: row["head"]["top1"]))
+    lines.append(("each by its own likelihood", _fresh("recognition", "lineup", "top1")))
+    lines.append(("exact limit", _fresh("recognition", "limit", "top1")))
+    levels = [Level("chance", 1 / players)]
+    if players > 2:  # its own text, and one of the others by luck
+        levels.append(Level("who knows only itself", 2 / players, (0, (5, 2))))
+    return over_rounds(
+        "Lineups",
+        "Who wrote which of N texts: every player by its own likelihood only, and the exact limit, "
+        "which knows all players.",
+        tuning,
+        lines,
+        levels=levels,
+        percent=True,
+        y_label="share named rightly",
+    )
 
 
 def over_rounds(
     title: str,
     caption: str,
-    rows: Sequence[dict[str, Any]],
+    rows: Sequence[EvaluationRow],
     lines: Sequence[Line],
     *,
     levels: Sequence[Level] = (),
@@ -230,14 +325,16 @@ def over_rounds(
     return Chart(title, caption, f"Lines over rounds: {ends}.", draw)
 
 
-def _series(rows: Sequence[dict[str, Any]], read: Callable[[dict[str, Any]], Any]) -> Series:
-    found = [read(row) for row in rows]
-    triples = [
-        (one["value"], one["low"], one["high"]) if isinstance(one, dict) else (one, None, None)
-        for one in found
-    ]
-    array = np.array(
-        [[np.nan if x is None else x for x in triple] for triple in triples], dtype=np.float64
-    )
-    low, high = (np.where(np.isnan(array[:, k]), array[:, 0], array[:, k]) for k in (1, 2))
-    return Series(np.array([float(row["iteration"]) for row in rows]), array[:, 0], low, high)
+def _series(rows: Sequence[EvaluationRow], read: Callable[[EvaluationRow], Any]) -> Series:
+    ends = np.array([_interval(read(row)) for row in rows], dtype=np.float64)  # (R, 3)
+    value = ends[:, 0]
+    low = np.where(np.isnan(ends[:, 1]), value, ends[:, 1])
+    high = np.where(np.isnan(ends[:, 2]), value, ends[:, 2])
+    return Series(np.array([float(row["iteration"]) for row in rows]), value, low, high)
+
+
+def _interval(figure: Any) -> tuple[float | None, float | None, float | None]:
+    """(value, low, high) of a number or of an interval; None becomes NaN in an array."""
+    if isinstance(figure, dict):
+        return figure["value"], figure["low"], figure["high"]
+    return figure, None, None

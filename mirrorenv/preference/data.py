@@ -7,23 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from mirrorenv.errors import ConfigError, RunFolderError
+from mirrorenv.preference.callbacks import RunCallbacks, StageCallback, no_progress
 from mirrorenv.preference.card import data_card
+from mirrorenv.preference.context import RunContext, topics_for
 from mirrorenv.preference.pairs import kept_texts, write_pairs
-from mirrorenv.preference.run import CARD, TEXTS, topics_for, voices_for
+from mirrorenv.preference.run import CARD, TEXTS, voices_for
 from mirrorenv.preference.settings import PreferenceSettings
-from mirrorenv.preference.topics import SPLITS
-from mirrorenv.preference.writing import Notebook, Progress, generate
+from mirrorenv.preference.writing import TextStore, first_texts
 from mirrorenv.results.runs.files import atomic_write_json, read_json
 
 __all__ = ["PAIRS", "generate_pairs"]
 
-PAIRS, SETTINGS = "pairs.jsonl", "settings.json"
+PAIRS = "pairs.jsonl"
+SETTINGS = "settings.json"
 
 
 def generate_pairs(
     settings: PreferenceSettings,
     folder: Path,
-    progress: Progress = lambda what, done, of: None,
+    progress: StageCallback = no_progress,
     device: str = "auto",
 ) -> dict[str, Any]:
     """Write ``pairs.jsonl`` and ``data_card.json``; texts that are in ``texts.jsonl`` already are
@@ -42,10 +44,7 @@ def generate_pairs(
         ConfigError: if the folder holds texts of other settings.
         RunFolderError: if it cannot be written to.
     """
-    config = {
-        key: settings.model_dump(mode="json")[key]
-        for key in ("model", "dtype", "seed", "control", "data")
-    }
+    config = settings.model_dump(mode="json", include={"model", "dtype", "seed", "control", "data"})
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -59,18 +58,9 @@ def generate_pairs(
     atomic_write_json(folder / SETTINGS, config)
     topics = topics_for(settings)
     with voices_for(settings, device) as voices:
-        texts = generate(
-            settings,
-            voices,
-            topics,
-            Notebook(folder / TEXTS),
-            SPLITS,
-            samples=settings.data.samples,
-            round=-1,
-            tuned=False,
-            progress=progress,
-        )
-        card = data_card(voices, texts, topics, settings)
+        context = RunContext.start(settings, voices, topics, callbacks=RunCallbacks(progress))
+        texts = first_texts(context, TextStore(folder / TEXTS))
+        card = data_card(context, texts)
     atomic_write_json(folder / CARD, card)
     kept, _ = kept_texts(texts, settings.data.truncated)
     rows = write_pairs(folder / PAIRS, kept, settings.data.neutral)

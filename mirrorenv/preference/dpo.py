@@ -2,15 +2,15 @@
 trl.
 
 Token ids are handed over as they were drawn, and the untouched model's log-probabilities with them,
-so that what is trained on is exactly what is measured. The optimiser is the player's own and goes
-on from round to round.
+so that what is trained on is exactly what is measured. The optimiser is the player's own and is
+continued from round to round.
 """
 
 from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,16 +19,11 @@ from datasets import Dataset
 from transformers import PrinterCallback
 from trl import DPOConfig, DPOTrainer
 
-from mirrorenv.errors import TrainingError
 from mirrorenv.preference.settings import PreferenceSettings
-from mirrorenv.preference.voices import Voices, derived_seed
-from mirrorenv.preference.workers import ALONE, Workers
+from mirrorenv.preference.trl_steps import PlayerTurn, Tokens, common_arguments
+from mirrorenv.preference.voices import derived_seed
 
-__all__ = ["OptimiserState", "Pair", "Tokens", "after_training", "optimiser_for", "train_player"]
-
-Tokens = tuple[int, ...]
-OptimiserState = dict[int, dict[str, torch.Tensor]]
-"""By number of the weight tensor: AdamW's moments and step."""
+__all__ = ["Pair", "train_player"]
 
 
 @dataclass(frozen=True)
@@ -82,166 +77,70 @@ class _Trainer(DPOTrainer):  # type: ignore[misc]
             self.loss_weights = usual
 
 
-def train_player(
-    voices: Voices,
-    player: int,
-    pairs: Sequence[Pair],
-    settings: PreferenceSettings,
-    *,
-    beta: float,
-    learning_rate: float,
-    round: int,
-    optimiser: OptimiserState | None,
-    workers: Workers = ALONE,
-) -> tuple[dict[str, float], OptimiserState]:
-    """Train one player's adapter, in place.
+def train_player(turn: PlayerTurn, pairs: Sequence[Pair]) -> dict[str, float]:
+    """Train one player's voice on pairs, in place.
+
+    KL weight, step size and optimiser are those of the player in the context's state. The
+    optimiser's state there is replaced by the one after these steps. All workers share every step's
+    pairs; their number divides `learning.batch_size`.
 
     Args:
-        voices: the population.
-        player: its number.
+        turn: whose, in which round.
         pairs: to learn from, at least one.
-        settings: of the run.
-        beta: KL weight of this round.
-        learning_rate: of this round.
-        round: for the seed of the data order.
-        optimiser: state of the optimiser after the last round, taken over and changed; None for a
-            new one.
-        workers: share every step's pairs; their number divides `learning.pairs`.
 
     Returns:
-        means of the loss, the margins and the log-probabilities over the steps, and the optimiser's
-        state.
+        means of the loss, the margins and the log-probabilities over the steps.
 
     Raises:
         TrainingError: if memory runs out or the loss is not finite.
     """
-    voices.put_in(player)
-    adam = optimiser_for(voices, learning_rate, optimiser)
+    adam = turn.begin()
     with tempfile.TemporaryDirectory(prefix="mirrorenv-") as folder, warnings.catch_warnings():
         # TRL's names of settings that transformers has renamed
         warnings.simplefilter("ignore", FutureWarning)
-        trainer = _trainer(voices, pairs, settings, beta, round, player, adam, folder, workers)
-        found, moments = after_training(voices, player, trainer, adam, settings, round, _METRICS)
-    return workers.mean(found), moments
-
-
-def optimiser_for(
-    voices: Voices, learning_rate: float, optimiser: OptimiserState | None
-) -> torch.optim.Optimizer:
-    """AdamW on the voice that is in the model, going on from an earlier state, which it takes
-    over."""
-    adam = torch.optim.AdamW(list(voices.parameters().values()), lr=learning_rate, weight_decay=0.0)
-    if optimiser is not None:
-        adam.load_state_dict(
-            {"state": optimiser, "param_groups": adam.state_dict()["param_groups"]}
-        )
-    return adam
-
-
-def after_training(
-    voices: Voices,
-    player: int,
-    trainer: Any,
-    adam: torch.optim.Optimizer,
-    settings: PreferenceSettings,
-    round: int,
-    metrics: Mapping[str, str],
-) -> tuple[dict[str, float], OptimiserState]:
-    """Run a trainer of TRL, keep the adapter as the player's, and say what went wrong in words.
-
-    Args:
-        voices: the population.
-        player: whose adapter is in the model.
-        trainer: ready to run.
-        adam: its optimiser.
-        settings: of the run.
-        round: for messages.
-        metrics: the trainer's names of figures, and ours.
-
-    Returns:
-        the last figures and the optimiser's state.
-
-    Raises:
-        TrainingError: if memory runs out or a weight is not finite.
-    """
-    try:
-        trainer.train()
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
-            raise
-        raise TrainingError(
-            f"out of memory in a step of {settings.learning.pairs} pairs of up to "
-            f"{settings.data.tokens} tokens: "
-            "set learning.pairs or data.tokens lower, or dtype=bfloat16; the same command goes on"
-        ) from error
-    finally:
-        voices.unpatch()
-    if not all(torch.isfinite(p).all() for p in voices.parameters().values()):
-        raise TrainingError(
-            f"player '{voices.players[player]}': weights are no longer finite after round {round}; "
-            "set learning.learning_rate lower"
-        )
-    voices.take_out(player)
-    history = {key: value for row in trainer.state.log_history for key, value in row.items()}
-    found = {name: float(history[key]) for key, name in metrics.items() if key in history}
-    moments = adam.state_dict()["state"]
-    return found, {
-        index: {name: one.cpu() for name, one in some.items()} for index, some in moments.items()
-    }
+        trainer = _trainer(turn, pairs, adam, folder)
+        return turn.run(trainer, adam, _METRICS)
 
 
 def _trainer(
-    voices: Voices,
-    pairs: Sequence[Pair],
-    settings: PreferenceSettings,
-    beta: float,
-    round: int,
-    player: int,
-    adam: torch.optim.Optimizer,
-    folder: str,
-    workers: Workers,
-) -> Any:
-    learning, loss = settings.learning, settings.loss
-    kinds = ["sft"] if settings.control == "supervised" else [_KINDS[loss.kind], "sft"]
-    shares = [1.0] if settings.control == "supervised" else [1.0, loss.supervised]
-    if shares[-1] == 0.0:
-        kinds, shares = kinds[:-1], shares[:-1]
-    seed = derived_seed(settings.seed, "order", round, voices.players[player])
-    args = DPOConfig(
-        output_dir=folder,
-        max_steps=learning.steps,
-        per_device_train_batch_size=learning.pairs // workers.size,
-        learning_rate=adam.param_groups[0]["lr"],
-        lr_scheduler_type="constant",
-        max_grad_norm=1.0,
-        beta=beta,
-        loss_type=kinds,
-        loss_weights=shares,
-        max_length=None,
-        precompute_ref_log_probs=voices.whole,  # or TRL would load a second model to compare with
-        use_cpu=voices.device.type == "cpu",
-        ddp_find_unused_parameters=False,
-        bf16=settings.dtype == "bfloat16",
-        gradient_checkpointing=False,
-        report_to="none",
-        save_strategy="no",
-        logging_strategy="no",
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
-        seed=seed,
-        data_seed=seed,
-    )
+    turn: PlayerTurn, pairs: Sequence[Pair], adam: torch.optim.Optimizer, folder: str
+) -> _Trainer:
+    context = turn.context
+    settings = context.settings
+    losses = _loss_weights(settings)
+    seed = derived_seed(settings.seed, "order", turn.round, turn.name)
     trainer = _Trainer(
-        model=voices.model,
-        args=args,
-        train_dataset=_dataset(pairs, free=loss.kind == "reference_free"),
-        processing_class=voices.base.tokenizer,
+        model=context.voices.model,
+        args=DPOConfig(
+            output_dir=folder,
+            per_device_train_batch_size=settings.learning.batch_size // context.workers.size,
+            beta=context.state.betas[turn.player],
+            loss_type=list(losses),
+            loss_weights=list(losses.values()),
+            max_length=None,
+            # or TRL would load a second model to compare with
+            precompute_ref_log_probs=context.voices.whole_models,
+            logging_strategy="no",
+            **common_arguments(context, adam, seed),
+        ),
+        train_dataset=_dataset(pairs, free=settings.loss.kind == "reference_free"),
+        processing_class=context.voices.base.tokenizer,
         optimizers=(adam, None),
     )
-    voices.only_voice()
+    context.voices.remove_reference_copy()
     trainer.precompute_ref_logps = True
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _loss_weights(settings: PreferenceSettings) -> dict[str, float]:
+    """TRL's names of the terms of the loss, and their weights."""
+    if settings.control == "supervised":
+        return {"sft": 1.0}
+    weights = {_KINDS[settings.loss.kind]: 1.0}
+    if settings.loss.supervised > 0.0:
+        weights["sft"] = settings.loss.supervised
+    return weights
 
 
 _METRICS = {
@@ -255,15 +154,14 @@ _KINDS = {"sigmoid": "sigmoid", "normalised": "sigmoid_norm", "reference_free": 
 
 
 def _dataset(pairs: Sequence[Pair], free: bool) -> Dataset:
-    return Dataset.from_list(
-        [
-            {
-                "prompt_ids": list(one.prompt),
-                "chosen_ids": list(one.chosen),
-                "rejected_ids": list(one.rejected),
-                "ref_chosen_logps": 0.0 if free else one.chosen_reference,
-                "ref_rejected_logps": 0.0 if free else one.rejected_reference,
-            }
-            for one in pairs
-        ]
-    )
+    return Dataset.from_list([_row(one, free) for one in pairs])
+
+
+def _row(pair: Pair, free: bool) -> dict[str, Any]:
+    return {
+        "prompt_ids": list(pair.prompt),
+        "chosen_ids": list(pair.chosen),
+        "rejected_ids": list(pair.rejected),
+        "ref_chosen_logps": 0.0 if free else pair.chosen_reference,
+        "ref_rejected_logps": 0.0 if free else pair.rejected_reference,
+    }

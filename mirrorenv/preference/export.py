@@ -20,11 +20,12 @@ import numpy.typing as npt
 
 from mirrorenv.errors import ResultError
 from mirrorenv.mirror.lineup import lineup_permutations
-from mirrorenv.preference.heads import Heads
+from mirrorenv.preference.context import RunContext
 from mirrorenv.preference.pairs import Text
 from mirrorenv.preference.recognition import observer_evidence
+from mirrorenv.preference.recorded import recorded_settings
 from mirrorenv.preference.run import TEXTS, voices_for
-from mirrorenv.preference.scoring import Lineups, Scored, lineups_of, score_lineups
+from mirrorenv.preference.scoring import Scored, TextLineups, lineups_of, score_lineups
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.state import load_round
 from mirrorenv.results.folders.result_folder import write_result
@@ -37,6 +38,8 @@ from mirrorenv.results.runs.versions import git_state, installed_versions
 
 __all__ = ["export_preference"]
 
+# names of lines on leaderboards, which recorded results have
+_METHOD = {"dpo": "pairs", "grpo": "head"}
 FIGURES = (
     Figure(
         name="own",
@@ -94,20 +97,18 @@ def export_preference(
         raise ResultError(
             f"{path} is {run.status}; finish it: 'mirrorenv prefer train --run {path}'"
         )
-    config = {
-        name: value for name, value in run.config.items() if name not in ("room", "first_texts")
-    }
-    settings = PreferenceSettings.checked(config)
+    settings = recorded_settings(run.config)
     end = run.evaluations()[-1]
     best = int(end["best"])
     rows = [Text.of_row(row) for row in read_jsonl(run.path / TEXTS).rows]
-    lineups = lineups_of(
-        [one for one in rows if (one.round, one.split) == (best, "held_out")], settings.names
-    )
+    held_out = [text for text in rows if text.round == best and text.split == "held_out"]
+    lineups = lineups_of(held_out, settings.names)
     with voices_for(settings, device) as voices:
-        load_round(run.checkpoint_path(best * settings.learning.steps), voices, Heads(len(voices)))
-        scored = score_lineups(voices, lineups, settings, lambda what, done, of: None)
-    name = condition or ", ".join(filter(None, (settings.road, _control(settings))))
+        context = RunContext.start(settings, voices)
+        checkpoint = run.checkpoint_path(best * settings.learning.steps)
+        load_round(checkpoint, voices, context.classifiers)
+        scored = score_lineups(context, lineups)
+    name = condition or ", ".join(filter(None, (_METHOD[settings.method], _control(settings))))
     tables = _tables(lineups, scored, settings)
     tables["episodes"] = _rows(tables, scored, settings.seed)
     result = Result(
@@ -122,7 +123,7 @@ def export_preference(
         figures=FIGURES,
         seeds=(settings.seed,),
         streams=("likelihoods",),
-        config=config,
+        config=settings.model_dump(mode="json"),
         versions=installed_versions(),
         git=git_state(),
         device=run.info.get("device", "cpu"),
@@ -154,7 +155,7 @@ def _links(run: Path, out: Path) -> dict[str, str]:
     return {"report": "../report.html"} if inside else {}
 
 
-def _tables(lineups: Lineups, scored: Scored, settings: PreferenceSettings) -> dict[str, Table]:
+def _tables(lineups: TextLineups, scored: Scored, settings: PreferenceSettings) -> dict[str, Table]:
     """``steps``, ``trials``, ``beliefs`` and ``labels``; a trajectory is one text."""
     batch, size = len(lineups), len(settings.names)
     key = blake2b(digest_size=32)

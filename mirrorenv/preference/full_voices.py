@@ -16,14 +16,14 @@ import torch
 
 from mirrorenv.errors import TrainingError
 from mirrorenv.llm.model import LanguageModel
-from mirrorenv.preference.voices import State, Voices
+from mirrorenv.preference.voices import VoicePopulation, Weights
 
-__all__ = ["FullVoices", "bytes_needed", "free_bytes"]
+__all__ = ["FullModelVoices", "bytes_needed", "free_bytes"]
 
 _FLOAT = 4  # bytes of a float32
 
 
-class FullVoices(Voices):
+class FullModelVoices(VoicePopulation):
     """A population of whole models.
 
     Args:
@@ -34,17 +34,18 @@ class FullVoices(Voices):
         TrainingError: if memory will not suffice.
     """
 
-    whole = True
+    whole_models = True
 
     def __init__(self, base: LanguageModel, players: Sequence[str]) -> None:
-        self.base, self.players = base, tuple(players)
+        self.base = base
+        self.players = tuple(players)
         refuse_too_large(base, len(self.players))
         self.model = copy.deepcopy(base.model).float().eval()
         self.model.requires_grad_(True)
-        self.states: list[State] = [
-            {name: weights.detach().cpu().clone() for name, weights in self.parameters().items()}
-            for _ in self.players
-        ]
+        self.states = [self._copied_weights() for _ in self.players]
+
+    def _copied_weights(self) -> Weights:
+        return {name: weights.detach().cpu().clone() for name, weights in self.parameters().items()}
 
     def close(self) -> None:
         """Let the working copy go."""
@@ -54,28 +55,23 @@ class FullVoices(Voices):
         """A voice's weights that are in the model now, by name."""
         return dict(self.model.named_parameters())
 
-    def unpatch(self) -> None:
+    def remove_trainer_patches(self) -> None:
         """Take TRL's forward away, which it would wrap again and again."""
         vars(self.model).pop("forward", None)
 
-    def only_voice(self) -> None:
-        """Nothing is added to a whole model."""
+    def remove_reference_copy(self) -> None:
+        """Do nothing: TRL adds no copy to a whole model whose reference is precomputed."""
 
     def save(self, player: int, folder: Path) -> None:
         """Write a voice as transformers loads it."""
-        self.put_in(player)
+        self.load(player)
         self.model.save_pretrained(str(folder))
         self.base.tokenizer.save_pretrained(str(folder))
 
     @contextmanager
-    def speaking(self, player: int | None) -> Iterator[LanguageModel]:
-        """The model as a player, or untouched for None. What it has read is forgotten
-        afterwards."""
-        if player is None:
-            yield LanguageModel(self.base.model, self.base.tokenizer, self.base.name)
-        else:
-            self.put_in(player)
-            yield LanguageModel(self.model, self.base.tokenizer, self.base.name)
+    def untouched(self) -> Iterator[LanguageModel]:
+        """The base model, which is another module."""
+        yield LanguageModel(self.base.model, self.base.tokenizer, self.base.name)
 
 
 def bytes_needed(weights: int, players: int) -> int:
@@ -97,7 +93,8 @@ def free_bytes() -> int:
     free = int(psutil.virtual_memory().available)
     with suppress(OSError, ValueError):  # no such files, or "max"
         group = Path("/sys/fs/cgroup")
-        limit, used = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))
+        limit = int((group / "memory.max").read_text())
+        used = int((group / "memory.current").read_text())
         kept = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
         # what was read from disk can be given up
         free = min(free, limit - used + int(kept.get("inactive_file", 0)))

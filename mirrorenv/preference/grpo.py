@@ -1,10 +1,10 @@
-"""One player's few steps by TRL's GRPO: rewarded for being recognised by the heads, and for staying
-natural. Needs trl.
+"""One player's few steps by TRL's GRPO: rewarded for being recognised by the classifiers, and for
+staying natural. Needs trl.
 
 The reward of a text is log N + log q, q being the belief in its true author, averaged over the
-heads of all players as they stood at the beginning of the round: a voice cannot earn by moving the
-states that its own head reads. To it comes the text's mean log-probability under the untouched
-model, times a weight.
+classifiers of all players as they stood at the beginning of the round: a voice cannot earn by
+moving the states that its own classifier reads. Added to it is the text's mean log-probability
+under the untouched model, times a weight.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from datasets import Dataset
 from transformers import PrinterCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from mirrorenv.preference.dpo import OptimiserState, after_training, optimiser_for
-from mirrorenv.preference.heads import Heads
+from mirrorenv.preference.classifiers import PromptAndAnswer
+from mirrorenv.preference.context import RunContext
 from mirrorenv.preference.scoring import prompt_of
-from mirrorenv.preference.settings import PreferenceSettings
-from mirrorenv.preference.voices import Voices, derived_seed
-from mirrorenv.preference.workers import ALONE, Workers
+from mirrorenv.preference.trl_steps import PlayerTurn, common_arguments
+from mirrorenv.preference.voices import VoicePopulation, derived_seed
 
-__all__ = ["train_player_by_heads"]
+__all__ = ["train_player_by_reward"]
+
+_METRICS = {"train_loss": "loss", "reward": "reward"}
 
 
 class _Trainer(GRPOTrainer):  # type: ignore[misc]
@@ -39,119 +40,95 @@ class _Trainer(GRPOTrainer):  # type: ignore[misc]
         return [self.asked[topic] for topic in prompts], None, {}
 
 
-def train_player_by_heads(
-    voices: Voices,
-    player: int,
-    topics: Sequence[str],
-    heads: Heads,
-    settings: PreferenceSettings,
-    *,
-    learning_rate: float,
-    round: int,
-    optimiser: OptimiserState | None,
-    workers: Workers = ALONE,
-) -> tuple[dict[str, float], OptimiserState]:
-    """Train one player's adapter, in place; arguments and errors as
-    :func:`mirrorenv.preference.dpo.train_player`."""
-    voices.put_in(player)
-    adam = optimiser_for(voices, learning_rate, optimiser)
-    player_name = voices.players[player]
-    asked = {topic: list(prompt_of(voices.base, topic, settings)) for topic in topics}
+def train_player_by_reward(turn: PlayerTurn, topics: Sequence[str]) -> dict[str, float]:
+    """Train one player's voice on the reward of being recognised, in place.
+
+    Step size and optimiser are those of the player in the context's state, as in
+    :func:`mirrorenv.preference.dpo.train_player`.
+
+    Args:
+        turn: whose, in which round.
+        topics: what texts are written about.
+
+    Returns:
+        the loss and the reward of the last step.
+
+    Raises:
+        TrainingError: if memory runs out or a weight is not finite.
+    """
+    context = turn.context
+    adam = turn.begin()
+    prompt_ids = {
+        topic: prompt_of(context.voices.base, topic, context.settings) for topic in topics
+    }
 
     def reward(
         prompts: list[str], completions: Any, completion_ids: list[list[int]], **others: Any
     ) -> list[float]:
-        some = [
-            (tuple(asked[topic]), tuple(ids))
-            for topic, ids in zip(prompts, completion_ids, strict=True)
-        ]
-        return _rewards(voices, player, some, heads, settings.head.natural)
+        asked = zip(prompts, completion_ids, strict=True)
+        return _rewards(turn, [(prompt_ids[topic], tuple(answer)) for topic, answer in asked])
 
     with tempfile.TemporaryDirectory(prefix="mirrorenv-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         trainer = _Trainer(
-            model=voices.model,
+            model=context.voices.model,
             reward_funcs=reward,
-            args=_config(
-                voices,
-                settings,
-                adam,
-                derived_seed(settings.seed, "grpo", round, player_name),
-                folder,
-                workers,
-            ),
+            args=_config(turn, adam, folder),
             train_dataset=Dataset.from_list([{"prompt": topic} for topic in topics]),
-            processing_class=voices.base.tokenizer,
+            processing_class=context.voices.base.tokenizer,
             optimizers=(adam, None),
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.asked = asked
-        found, moments = after_training(
-            voices,
-            player,
-            trainer,
-            adam,
-            settings,
-            round,
-            {"train_loss": "loss", "reward": "reward"},
-        )
-    return workers.mean(found), moments
+        trainer.asked = {topic: list(prompt) for topic, prompt in prompt_ids.items()}
+        return turn.run(trainer, adam, _METRICS)
 
 
-def _config(
-    voices: Voices,
-    settings: PreferenceSettings,
-    adam: torch.optim.Optimizer,
-    seed: int,
-    folder: str,
-    workers: Workers,
-) -> GRPOConfig:
-    learning, head = settings.learning, settings.head
+def _config(turn: PlayerTurn, adam: torch.optim.Optimizer, folder: str) -> GRPOConfig:
+    context = turn.context
+    settings = context.settings
+    texts = settings.learning.batch_size * settings.grpo.generations
+    seed = derived_seed(settings.seed, "grpo", turn.round, turn.name)
     return GRPOConfig(
         output_dir=folder,
-        max_steps=learning.steps,
-        per_device_train_batch_size=learning.pairs * head.generations // workers.size,
-        num_generations=head.generations,
+        per_device_train_batch_size=texts // context.workers.size,
+        num_generations=settings.grpo.generations,
         max_completion_length=settings.data.tokens,
         temperature=settings.data.temperature,
         beta=0.0,
-        learning_rate=adam.param_groups[0]["lr"],
-        lr_scheduler_type="constant",
-        max_grad_norm=1.0,
-        use_cpu=voices.device.type == "cpu",
-        ddp_find_unused_parameters=False,
-        bf16=settings.dtype == "bfloat16",
-        gradient_checkpointing=False,
-        report_to="none",
-        save_strategy="no",
         logging_strategy="steps",
-        logging_steps=learning.steps,
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
-        seed=seed,
-        data_seed=seed,
+        logging_steps=settings.learning.steps,
+        **common_arguments(context, adam, seed),
     )
 
 
 @torch.no_grad()
-def _rewards(
-    voices: Voices,
-    player: int,
-    some: list[tuple[tuple[int, ...], tuple[int, ...]]],
-    heads: Heads,
-    natural: float,
-) -> list[float]:
+def _rewards(turn: PlayerTurn, texts: list[PromptAndAnswer]) -> list[float]:
     """log N + mean log q of the true author, plus the weighted mean log-probability under the
     untouched model."""
-    now = {name: weights.detach().clone() for name, weights in voices.parameters().items()}
+    context = turn.context
+    recognised = _recognition(context, turn.player, texts)
+    weight = context.settings.grpo.naturalness
+    if weight == 0.0:
+        return recognised
+    natural = _mean_log_probabilities(context.voices, texts)
+    return [worth + weight * nats for worth, nats in zip(recognised, natural, strict=True)]
+
+
+def _recognition(context: RunContext, player: int, texts: list[PromptAndAnswer]) -> list[float]:
+    """Nats of each text. Every classifier reads with its own voice in the model, so the weights
+    that are being trained are put aside and back."""
+    weights = context.voices.parameters()
+    trained = {name: parameter.detach().clone() for name, parameter in weights.items()}
     try:
-        evidence = heads.evidence(voices, some)  # (B, J, N)
+        evidence = context.classifiers.evidence(context.voices, texts)  # (B, J, N)
     finally:
-        for name, weights in voices.parameters().items():
-            weights.data.copy_(now[name])
-    found = [math.log(heads.players) + float(row[:, player].mean()) for row in evidence]
-    if natural == 0.0:
-        return found
+        for name, parameter in context.voices.parameters().items():
+            parameter.data.copy_(trained[name])
+    log_players = math.log(context.classifiers.players)
+    return [log_players + float(row[:, player].mean()) for row in evidence]
+
+
+def _mean_log_probabilities(voices: VoicePopulation, texts: list[PromptAndAnswer]) -> list[float]:
+    """Nats per token of each text under the untouched model."""
     with voices.speaking(None) as model:
-        plain = [model.score(prompt, [answer])[0] / max(1, len(answer)) for prompt, answer in some]
-    return [recognised + natural * nats for recognised, nats in zip(found, plain, strict=True)]
+        return [model.score(prompt, [answer])[0] / max(1, len(answer)) for prompt, answer in texts]

@@ -3,117 +3,101 @@ both."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mirrorenv.preference.context import RunContext
 from mirrorenv.preference.pairs import Text
 from mirrorenv.preference.recognition import recognition
 from mirrorenv.preference.scoring import (
-    Lineups,
     Scored,
+    TextLineups,
+    group_by_prompt,
     lineups_of,
     prompt_of,
     score_lineups,
-    together,
     tokens_of,
-    untouched_nats,
+    untouched_log_probabilities,
 )
-from mirrorenv.preference.settings import BoundSettings, PreferenceSettings
-from mirrorenv.preference.topics import TopicSplit
+from mirrorenv.preference.settings import BoundSettings
+from mirrorenv.preference.trl_steps import Tokens
 from mirrorenv.preference.usefulness import follows, relevance, usefulness
-from mirrorenv.preference.voices import Voices
 
-__all__ = ["Progress", "beyond_bound", "instructions", "measure_texts"]
-
-Progress = Callable[[str, int, int], None]
+__all__ = ["beyond_bound", "instructions", "measure_texts"]
 
 
-def measure_texts(
-    voices: Voices,
-    texts: Sequence[Text],
-    topics: TopicSplit,
-    settings: PreferenceSettings,
-    run: str,
-    progress: Progress,
-) -> dict[str, Any]:
+def measure_texts(context: RunContext, texts: Sequence[Text], run: str) -> dict[str, Any]:
     """Recognition and usefulness of texts.
 
     Args:
-        voices: the population, as observers.
+        context: of the run; its voices are the observers.
         texts: of all players on the topics of one split.
-        topics: all topics, for relevance.
-        settings: of the run.
         run: names the shuffles.
-        progress: called with (what, done, of).
 
     Returns:
         ``recognition`` under the voices, ``before`` under untouched voices, and ``useful`` by
         player.
     """
-    lineups = lineups_of(texts, settings.names)
-    scored = score_lineups(voices, lineups, settings, progress)
-    about = _about_topics(voices, lineups, topics, settings)
-    alike = np.repeat(scored.untouched[..., None], len(voices), axis=-1)
+    names = context.settings.names
+    lineups = lineups_of(texts, names)
+    scored = score_lineups(context, lineups)
+    about = _about_topics(context, lineups)
+    alike = np.repeat(scored.untouched[..., None], len(names), axis=-1)  # (B, K, N)
     return {
         "recognition": recognition(scored.by_player, scored.untouched, scored.lengths, run),
         "before": recognition(alike, scored.untouched, scored.lengths, run),
         "useful": {
-            name: _useful(voices, number, lineups, scored, about)
-            for number, name in enumerate(settings.names)
+            name: _useful(context, player, lineups, scored, about)
+            for player, name in enumerate(names)
         },
     }
 
 
 def _useful(
-    voices: Voices, player: int, lineups: Lineups, scored: Scored, about: npt.NDArray[np.float64]
+    context: RunContext,
+    player: int,
+    lineups: TextLineups,
+    scored: Scored,
+    about: npt.NDArray[np.float64],
 ) -> dict[str, Any]:
-    own = [some[player] for some in lineups.texts]
+    own = [lineup[player] for lineup in lineups.texts]
     drift = scored.by_player[:, player, player] - scored.untouched[:, player]
     return usefulness(
-        [tokens_of(voices.base, one) for one in own],
-        [one.finished for one in own],
-        about[:, player, 0],
-        drift,
-        relevance(about[:, player], np.zeros(len(own), dtype=np.int64)),
+        tokens=[tokens_of(context.voices.base, text) for text in own],
+        finished=[text.finished for text in own],
+        plain=about[:, player, 0],
+        drift=drift,
+        relevant=relevance(about[:, player], np.zeros(len(own), dtype=np.int64)),
     )
 
 
-def _about_topics(
-    voices: Voices, lineups: Lineups, topics: TopicSplit, settings: PreferenceSettings
-) -> npt.NDArray[np.float64]:
+def _about_topics(context: RunContext, lineups: TextLineups) -> npt.NDArray[np.float64]:
     """(B, N, M) nats of each text after M topics, its own first, under the untouched model at
     temperature 1."""
-    everything = [*topics.train, *topics.tuning, *topics.held_out]
-    count = min(settings.measure.relevance_topics, len(everything))
-    prompts = [prompt_of(voices.base, one, settings) for one in everything]
-    rows = [
-        [
-            [
-                (
-                    prompts[(everything.index(topic) + step) % len(prompts)],
-                    tokens_of(voices.base, one),
-                )
-                for step in range(count)
-            ]
-            for one in some
-        ]
-        for topic, some in zip(lineups.topics, lineups.texts, strict=True)
-    ]
-    nats = untouched_nats(
-        voices, together(pair for row in rows for one in row for pair in one), 1.0
-    )
-    return np.array([[[nats[pair] for pair in one] for one in row] for row in rows])
+    base = context.voices.base
+    topics = [*context.topics.train, *context.topics.tuning, *context.topics.held_out]
+    prompts = [prompt_of(base, topic, context.settings) for topic in topics]
+    count = min(context.settings.measure.relevance_topics, len(topics))  # M
+    asked: list[tuple[Tokens, Tokens]] = []  # in the order of (B, N, M)
+    for topic, lineup in zip(lineups.topics, lineups.texts, strict=True):
+        place = topics.index(topic)
+        for text in lineup:
+            for step in range(count):
+                prompt = prompts[(place + step) % len(prompts)]
+                asked.append((prompt, tokens_of(base, text)))
+    nats = untouched_log_probabilities(context.voices, group_by_prompt(asked), 1.0)
+    return np.array([nats[pair] for pair in asked]).reshape(len(lineups), -1, count)
 
 
-def instructions(voices: Voices, settings: PreferenceSettings) -> dict[str, float]:
+def instructions(context: RunContext) -> dict[str, float]:
     """Share of the checkable instructions that each player and the untouched model follow."""
-    found = {}
-    for number, name in [*enumerate(settings.names), (None, "untouched")]:
-        with voices.speaking(number) as model:
-            found[name] = follows(model, settings.data.neutral)
+    found: dict[str, float] = {}
+    for player, name in [*enumerate(context.settings.names), (None, "untouched")]:
+        with context.voices.speaking(player) as model:
+            found[name] = follows(model, context.settings.data.neutral)
     return found
 
 
@@ -130,23 +114,29 @@ def beyond_bound(
     found: dict[str, list[str]] = {}
     for name, now in useful.items():
         first = reference[name]
-        limits = (
-            (
+        reasons = [
+            _above(
                 "repetition",
                 now["repetition"]["value"],
                 first["repetition"]["value"] + bound.repetition,
-                1,
             ),
-            ("perplexity", now["perplexity"], first["perplexity"] * bound.perplexity, 1),
-            (
+            _above("perplexity", now["perplexity"], first["perplexity"] * bound.perplexity),
+            _below(
                 "relevance",
                 now["relevance"]["value"],
                 first["relevance"]["value"] * bound.relevance,
-                -1,
             ),
-        )
-        for what, value, limit, sign in limits:
-            if sign * (value - limit) > 0 and (sign > 0 or limit > 0):
-                side = "above" if sign > 0 else "below"
-                found.setdefault(name, []).append(f"{what} {value:.3g} is {side} {limit:.3g}")
+        ]
+        broken = [reason for reason in reasons if reason]
+        if broken:
+            found[name] = broken
     return found
+
+
+def _above(figure: str, value: float, bound: float) -> str:
+    return f"{figure} {value:.3g} is above {bound:.3g}" if value > bound else ""
+
+
+def _below(figure: str, value: float, bound: float) -> str:
+    # a bound of zero or less says nothing: the first texts were of no relevance either
+    return f"{figure} {value:.3g} is below {bound:.3g}" if bound > 0 and value < bound else ""

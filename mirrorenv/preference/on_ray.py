@@ -19,8 +19,8 @@ import ray
 from ray.util.queue import Queue
 
 from mirrorenv.errors import MirrorError, TrainingError
+from mirrorenv.preference.callbacks import RunCallbacks
 from mirrorenv.preference.pairs import PairFile
-from mirrorenv.preference.rounds import Watch
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.workers import refuse_uneven
 from mirrorenv.ray_up import bring_ray_up
@@ -28,9 +28,8 @@ from mirrorenv.results.runs.run_folder import IfExists, RunFolder
 
 __all__ = ["train_on_ray"]
 
-_PATIENCE = 12 * 3600  # seconds; one worker may measure for long
-_AGAIN = "The same command goes on from the last whole round"
-_Told = Any  # ("stage" | "evaluation" | "note", arguments)
+_TIMEOUT = 12 * 3600  # seconds; one worker may measure for long
+_RESUME = "The same command resumes from the last whole round"
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def train_on_ray(
     address: str | None = None,
     pairs: PairFile | None = None,
     if_exists: IfExists = "resume",
-    watch: Watch,
+    callbacks: RunCallbacks,
     device: str = "auto",
 ) -> RunFolder:
     """Tune a population by several workers; arguments as :func:`mirrorenv.preference.run.train`,
@@ -78,7 +77,7 @@ def train_on_ray(
     refuse_uneven(settings, workers)
     where = path.resolve()
     storage = where.parent / f".{where.name}.ray"
-    with _ray(address, workers, gpus_per_worker), _listening(watch) as words:
+    with _ray(address, workers, gpus_per_worker), _listening(callbacks) as words:
         job = _Job(
             settings,
             where,
@@ -92,7 +91,7 @@ def train_on_ray(
             _work,
             train_loop_config={"job": job},
             torch_config=TorchConfig(
-                backend="nccl" if gpus_per_worker else "gloo", timeout_s=_PATIENCE
+                backend="nccl" if gpus_per_worker else "gloo", timeout_s=_TIMEOUT
             ),
             scaling_config=ScalingConfig(
                 num_workers=workers,
@@ -109,7 +108,7 @@ def train_on_ray(
         try:
             trainer.fit()
         except ray.train.TrainingFailedError as error:
-            raise _as_ours(error) from error
+            raise _worker_error(error) from error
         finally:
             shutil.rmtree(storage, ignore_errors=True)
     return RunFolder.open(path)
@@ -118,12 +117,12 @@ def train_on_ray(
 def _work(config: dict[str, Any]) -> None:
     """What a worker does."""
     from mirrorenv.preference.run import train
-    from mirrorenv.preference.workers import joined_workers
+    from mirrorenv.preference.workers import join_workers
 
     job: _Job = config["job"]
     with suppress(OSError):  # on another node there may be no such folder
         os.chdir(job.folder)
-    told = Watch(
+    told = RunCallbacks(
         stage=lambda *given: job.words.put(("stage", given)),
         evaluation=lambda *given: job.words.put(("evaluation", given)),
         note=lambda *given: job.words.put(("note", given)),
@@ -133,9 +132,9 @@ def _work(config: dict[str, Any]) -> None:
         job.path,
         pairs=job.pairs,
         if_exists=job.if_exists,
-        watch=told,
+        callbacks=told,
         device=job.device,
-        workers=joined_workers(job.device),
+        workers=join_workers(job.device),
     )
 
 
@@ -147,13 +146,13 @@ def _ray(address: str | None, workers: int, gpus_per_worker: float) -> Iterator[
         return
     bring_ray_up(address, workers)
     try:
-        _refuse_what_is_not_there(workers, gpus_per_worker)
+        _check_resources(workers, gpus_per_worker)
         yield
     finally:
         ray.shutdown()
 
 
-def _refuse_what_is_not_there(workers: int, gpus_per_worker: float) -> None:
+def _check_resources(workers: int, gpus_per_worker: float) -> None:
     there = ray.cluster_resources()
     for what, needed in (("CPU", float(workers)), ("GPU", workers * gpus_per_worker)):
         if there.get(what, 0.0) < needed:
@@ -165,14 +164,14 @@ def _refuse_what_is_not_there(workers: int, gpus_per_worker: float) -> None:
 
 
 @contextmanager
-def _listening(watch: Watch) -> Iterator[Queue]:
+def _listening(callbacks: RunCallbacks) -> Iterator[Queue]:
     """A queue into which workers speak, and a thread that passes on what they say."""
     words = Queue(actor_options={"num_cpus": 0})
 
     def listen() -> None:
         while (said := words.get()) is not None:
             kind, given = said
-            getattr(watch, kind)(*given)
+            getattr(callbacks, kind)(*given)
 
     thread = threading.Thread(target=listen, name="voices of the workers", daemon=True)
     thread.start()
@@ -184,9 +183,8 @@ def _listening(watch: Watch) -> Iterator[Queue]:
             thread.join(timeout=10)
 
 
-def _as_ours(error: Exception) -> MirrorError:
-    """What ended the workers, in the words of whoever knows: the first worker that says something
-    of ours."""
+def _worker_error(error: Exception) -> MirrorError:
+    """What ended the workers: the first error of this package's own that a worker raised."""
     failures: dict[int, BaseException] = getattr(error, "worker_failures", {})
     for _, failure in sorted(failures.items()):
         cause: BaseException | None = failure
@@ -194,4 +192,4 @@ def _as_ours(error: Exception) -> MirrorError:
             if isinstance(cause, MirrorError):
                 return cause
             cause = cause.__cause__
-    return TrainingError(f"a worker was lost: {str(error).strip().splitlines()[-1]}. {_AGAIN}")
+    return TrainingError(f"a worker was lost: {str(error).strip().splitlines()[-1]}. {_RESUME}")

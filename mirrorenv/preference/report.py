@@ -4,13 +4,14 @@ torch."""
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mirrorenv.errors import RunFolderError
-from mirrorenv.mirror.intervals import Estimate, TextStyle
-from mirrorenv.preference.charts import over_rounds, pareto, points_of
+from mirrorenv.preference.callbacks import EvaluationRow
+from mirrorenv.preference.charts import run_charts
+from mirrorenv.preference.report_tables import recognition_table, rounds_table, share, useful_table
 from mirrorenv.preference.settings import NOTHING_KEPT
 from mirrorenv.results.report.chart import Chart
 from mirrorenv.results.report.page import (
@@ -22,7 +23,7 @@ from mirrorenv.results.report.page import (
     section,
     table,
 )
-from mirrorenv.results.report.plots import DARK, LIGHT, Level, png
+from mirrorenv.results.report.plots import DARK, LIGHT, png
 from mirrorenv.results.runs.files import (
     atomic_write_bytes,
     atomic_write_text,
@@ -33,37 +34,48 @@ from mirrorenv.results.runs.run_folder import RunFolder
 
 __all__ = ["summary", "write_report"]
 
-Row = dict[str, Any]
 
-
-def summary(rows: Sequence[Row]) -> Row:
+def summary(rows: Sequence[EvaluationRow]) -> dict[str, Any]:
     """The figures of a finished run that a script wants: recognition and usefulness on the held-out
     topics.
+
+    Args:
+        rows: all evaluations of the run.
+
+    Returns:
+        ready for JSON; the keys are those of ``mirrorenv prefer train --json``.
 
     Raises:
         RunFolderError: if the run has not come to its end.
     """
-    last = next((row for row in reversed(rows) if row.get("split") == "held_out"), None)
+    last = _held_out(rows)
     if last is None:
         raise RunFolderError(
-            "the run has no measurement on held-out topics yet; the command that began it goes on"
+            "the run has no measurement on held-out topics yet; the command that began it resumes "
+            "it"
         )
+    first = last["first"]["recognition"]
+    fresh = last["fresh"]["recognition"]
     return {
         "best_round": last["best"],
         "rounds": last["rounds"],
-        "recognition": {
-            kind: {
-                way: last[kind]["recognition"][way]["joint"] for way in ("sum", "per_token", "pmi")
-            }
-            for kind in ("first", "fresh")
-        },
-        "assigned": {kind: last[kind]["recognition"]["assigned"] for kind in ("first", "fresh")},
+        "recognition": {"first": _ways(first), "fresh": _ways(fresh)},
+        "assigned": {"first": first["assigned"], "fresh": fresh["assigned"]},
         "before": last["first"]["before"]["sum"]["joint"],
         "head": last.get("head", {}).get("top1"),
-        "limit": last["fresh"]["recognition"]["limit"]["top1"],
+        "limit": fresh["limit"]["top1"],
         "useful": last["fresh"]["useful"],
         "first_texts": last["first"]["useful"],
     }
+
+
+def _ways(recognition: Mapping[str, Any]) -> dict[str, Any]:
+    return {way: recognition[way]["joint"] for way in ("sum", "per_token", "pmi")}
+
+
+def _held_out(rows: Sequence[EvaluationRow]) -> EvaluationRow | None:
+    """The evaluation at the end of a run; None while it goes on."""
+    return next((row for row in reversed(rows) if row.get("split") == "held_out"), None)
 
 
 def write_report(run_path: str | os.PathLike[str]) -> Path:
@@ -87,19 +99,20 @@ def write_report(run_path: str | os.PathLike[str]) -> Path:
     tuning = [row for row in rows if row.get("split") == "tuning"]
     if not tuning:
         raise RunFolderError(
-            f"{run.path}: nothing has been measured yet; the command that began it goes on"
+            f"{run.path}: nothing has been measured yet; the command that began it resumes it"
         )
-    last = next((row for row in reversed(rows) if row.get("split") == "held_out"), None)
-    body = [_header(run, tuning, last), _notices(run, tuning, last)]
-    body.append(
-        section("Recognition and usefulness", _pictures(run, _charts(run, tuning, last)), _LEAD)
-    )
+    last = _held_out(rows)
+    pictures = _pictures(run, run_charts(run.config, tuning, last))
+    body = [
+        _header(run, tuning, last),
+        _notices(run, tuning, last),
+        section("Recognition and usefulness", pictures, _LEAD),
+    ]
     if last is not None:
-        body += [
-            section("On held-out topics", _recognition_table(last) + _useful_table(last), _HELD_OUT)
-        ]
+        tables = recognition_table(last) + useful_table(last)
+        body.append(section("On held-out topics", tables, _HELD_OUT))
     body += [section("What they say", _samples(run, last)), section("The first texts", _card(run))]
-    body.append(section("All rounds", _rounds(tuning)))
+    body.append(section("All rounds", rounds_table(tuning)))
     return atomic_write_text(
         run.report_path, document(f"{_name(run)}: mirrorenv preference report", "\n".join(body))
     )
@@ -116,24 +129,19 @@ def _name(run: RunFolder) -> str:
     return run.path.resolve().name
 
 
-def _header(run: RunFolder, tuning: Sequence[Row], last: Row | None) -> str:
+def _header(run: RunFolder, tuning: Sequence[EvaluationRow], last: EvaluationRow | None) -> str:
     players = ", ".join(player["name"] for player in run.config["data"]["players"])
     row = last or tuning[-1]
-    now, before = (
-        row["fresh"]["recognition"]["sum"]["joint"],
-        row["first"]["before"]["sum"]["joint"],
-    )
-    told, both = (
-        row["first"]["recognition"]["sum"]["joint"],
-        row["fresh"]["recognition"]["assigned"],
-    )
+    recognition = row["fresh"]["recognition"]
+    now = share(recognition["sum"]["joint"])
+    together = share(recognition["assigned"])
+    on_first = share(row["first"]["recognition"]["sum"]["joint"])
+    before = share(row["first"]["before"]["sum"]["joint"])
     where = "held-out" if last else "tuning"
-    said = (
-        f"On {where} topics two voices together give {_share(both)} of pairs of fresh texts to "
-        "their authors; alone, a "
-        f"voice ranks its own above another's in {_share(now)}, on the first texts in "
-        f"{_share(told)}, and before "
-        f"training in {_share(before)}."
+    headline = (
+        f"On {where} topics two voices together give {together} of pairs of fresh texts to their "
+        f"authors; alone, a voice ranks its own above another's in {now}, on the first texts in "
+        f"{on_first}, and before training in {before}."
     )
     facts = (
         f"{run.config['model']}, players {players}, seed {run.info.get('seed')}, control "
@@ -143,11 +151,11 @@ def _header(run: RunFolder, tuning: Sequence[Row], last: Row | None) -> str:
         f'<header><p class="kicker">mirrorenv preference report, {escape(facts)}'
         '<span class="badge '
         f'{escape(run.status)}">{escape(run.status)}</span></p><h1>{escape(_name(run))}</h1>'
-        f'<p class="headline"><strong>{escape(said, 2000)}</strong></p></header>'
+        f'<p class="headline"><strong>{escape(headline, 2000)}</strong></p></header>'
     )
 
 
-def _notices(run: RunFolder, tuning: Sequence[Row], last: Row | None) -> str:
+def _notices(run: RunFolder, tuning: Sequence[EvaluationRow], last: EvaluationRow | None) -> str:
     said = list(run.notes)
     if run.status != "finished":
         said.append("The run had not finished when this page was written.")
@@ -164,207 +172,18 @@ def _notices(run: RunFolder, tuning: Sequence[Row], last: Row | None) -> str:
     return "".join(paragraph(one, "note") for one in said)
 
 
-def _charts(run: RunFolder, tuning: Sequence[Row], last: Row | None) -> list[tuple[str, Chart]]:
-    names = [player["name"] for player in run.config["data"]["players"]]
-    bound = run.config["bound"]
-
-    def fresh(*keys: str) -> Any:
-        def read(row: Row) -> Any:
-            found: Any = row["fresh"]
-            for key in keys:
-                found = found[key]
-            return found
-
-        return read
-
-    ways = [
-        (label, fresh("recognition", way, "joint"))
-        for label, way in (("sum", "sum"), ("per token", "per_token"), ("against untouched", "pmi"))
-    ]
-    ways.append(("both authors together", fresh("recognition", "assigned")))
-    heads = [("each by its head", lambda row: row["head"]["top1"])] if "head" in tuning[0] else []
-    lineup = [
-        *heads,
-        ("each by its own likelihood", fresh("recognition", "lineup", "top1")),
-        ("exact limit", fresh("recognition", "limit", "top1")),
-    ]
-    each = [Level("chance", 1 / len(names))]
-    if len(names) > 2:  # its own text, and one of the others by luck
-        each.append(Level("who knows only itself", 2 / len(names), (0, (5, 2))))
-    told = {
-        "recognition": over_rounds(
-            "Own against other",
-            "Fresh texts on tuning topics; mean over players.",
-            tuning,
-            ways,
-            levels=[Level("chance", 0.5)],
-            percent=True,
-            y_label="accuracy",
-        ),
-        "lineups": over_rounds(
-            "Lineups",
-            "Who wrote which of N texts: every player by its own likelihood only, and the exact "
-            "limit, "
-            "which knows all players.",
-            tuning,
-            lineup,
-            levels=each,
-            percent=True,
-            y_label="share named rightly",
-        ),
-        "repetition": over_rounds(
-            "Repetition",
-            "Share of three-token pieces that a text says again.",
-            tuning,
-            [(name, fresh("useful", name, "repetition")) for name in names],
-            percent=True,
-            y_label="repeated pieces",
-        ),
-        "relevance": over_rounds(
-            "Topic relevance",
-            "What a text tells of its topic, by the untouched model.",
-            tuning,
-            [(name, fresh("useful", name, "relevance")) for name in names],
-            y_label="nats",
-        ),
-        "kl": over_rounds(
-            "Distance from the untouched model",
-            "By the players' own texts.",
-            tuning,
-            [(name, fresh("useful", name, "kl")) for name in names],
-            y_label="nats per token",
-        ),
-    }
-    return [
-        ("pareto", pareto(points_of(tuning), bound["perplexity"], last["best"] if last else -1)),
-        *told.items(),
-    ]
-
-
-def _pictures(run: RunFolder, charts: Sequence[tuple[str, Chart]]) -> str:
+def _pictures(run: RunFolder, charts: Mapping[str, Chart]) -> str:
     run.plots_path.mkdir(exist_ok=True)
     shown = []
-    for name, chart in charts:
-        light, dark = png(chart.draw(LIGHT)), png(chart.draw(DARK))
+    for name, chart in charts.items():
+        light = png(chart.draw(LIGHT))
+        dark = png(chart.draw(DARK))
         atomic_write_bytes(run.plots_path / f"{name}.png", light)
         shown.append(picture(chart.title, chart.caption, chart.alt, light, dark))
     return f'<div class="pictures">{"".join(shown)}</div>'
 
 
-def _recognition_table(last: Row) -> str:
-    rows = []
-    for kind, label in (("fresh", "fresh texts"), ("first", "first texts")):
-        found, before = last[kind]["recognition"], last[kind]["before"]
-        for way, name in (
-            ("sum", "whole text"),
-            ("per_token", "per token"),
-            ("pmi", "against the untouched model"),
-        ):
-            rows.append(
-                [
-                    f"{label}, {name}",
-                    _share(found[way]["joint"]),
-                    _share(before[way]["joint"]),
-                    *(f"{value:.2f}" for value in found[way]["players"]),
-                ]
-            )
-        rows.append(
-            [
-                f"{label}, two texts by both authors together",
-                _share(found["assigned"]),
-                _share(before["assigned"]),
-            ]
-        )
-        # the voices did not write first texts
-        together = "exact limit" if kind == "fresh" else "all voices together"
-        for way, name in (("lineup", "own likelihood"), ("limit", together)):
-            rows.append(
-                [
-                    f"{label}, lineup, {name}",
-                    *(_share(some[way]["top1"]) for some in (found, before)),
-                ]
-            )
-        rows.append(
-            [
-                f"{label}, self-advantage (nats per token)",
-                _plain(found["self_advantage"]),
-                _plain(before["self_advantage"]),
-            ]
-        )
-    if "head" in last:
-        rows.append(["fresh texts, lineup, heads", _share(last["head"]["top1"])])
-    names = list(last["fresh"]["useful"])
-    cells = [[*row, *[""] * (3 + len(names) - len(row))] for row in rows]
-    return table(
-        ["figure", "tuned", "untouched", *names],
-        cells,
-        "Recognition, with 95 % intervals over lineups",
-    )
-
-
-def _useful_table(last: Row) -> str:
-    rows = []
-    for name, now in last["fresh"]["useful"].items():
-        first = last["first"]["useful"][name]
-        follows = last.get("instructions", {})
-        rows.append(
-            [
-                escape(name),
-                f"{first['perplexity']:.3g} → {now['perplexity']:.3g}",
-                *(
-                    f"{_value(first[key])} → {_value(now[key])}"
-                    for key in ("repetition", "relevance")
-                ),
-                *(
-                    f"{first[key]:.3g} → {now[key]:.3g}"
-                    for key in ("length", "distinct2", "unfinished")
-                ),
-                f"{now['kl']:.3g}",
-                f"{follows[name]:.0%} (untouched {follows['untouched']:.0%})"
-                if name in follows
-                else "",
-            ]
-        )
-    heads = [
-        "player",
-        "perplexity",
-        "repetition",
-        "relevance",
-        "tokens",
-        "distinct-2",
-        "unfinished",
-        "KL",
-        "instructions",
-    ]
-    return table(heads, rows, "Usefulness: first texts → fresh texts after training")
-
-
-def _rounds(tuning: Sequence[Row]) -> str:
-    rows = []
-    for row in tuning:
-        useful = row["fresh"]["useful"]
-        rows.append(
-            [
-                str(row["iteration"]),
-                _share(row["fresh"]["recognition"]["sum"]["joint"]),
-                _share(row["first"]["recognition"]["sum"]["joint"]),
-                ", ".join(f"{one['perplexity']:.3g}" for one in useful.values()),
-                ", ".join(_value(one["repetition"]) for one in useful.values()),
-                "rolled back" if row.get("rolled_back") else "",
-            ]
-        )
-    heads = [
-        "round",
-        "recognition, fresh",
-        "recognition, first texts",
-        "perplexity",
-        "repetition",
-        "",
-    ]
-    return table(heads, rows, "On tuning topics")
-
-
-def _samples(run: RunFolder, last: Row | None) -> str:
+def _samples(run: RunFolder, last: EvaluationRow | None) -> str:
     """One fresh text of each player on two topics: numbers hide a model that repeats a word, a
     reader does not."""
     texts = read_jsonl(run.path / "texts.jsonl").rows
@@ -408,26 +227,7 @@ def _card(run: RunFolder) -> str:
     if cut := card["dropped"].get("trimmed"):
         said += f" {cut} more were cut after their last whole sentence."
     if card["style"]:
-        accuracy, chance = _share(card["style"]["accuracy"]), card["style"]["chance"]
+        accuracy, chance = share(card["style"]["accuracy"]), card["style"]["chance"]
         said += f" Style alone names the author in {accuracy}; chance is {chance:.0%}."
     whole = details("Data card", f"<pre>{escape(card, 4000)}</pre>")
     return paragraph(said) + table(heads, rows, "First texts") + whole
-
-
-SHARE = TextStyle(lambda value: f"{100 * value:.0f} %", end=lambda value: f"{100 * value:.0f}")
-"""``95 % [93, 97]``"""
-
-
-def _value(recorded: Row) -> str:
-    found = Estimate.from_dict(recorded)
-    return "?" if found is None else f"{found.value:.3g}"
-
-
-def _plain(recorded: Row | None) -> str:
-    found = Estimate.from_dict(recorded)
-    return "undefined" if found is None else found.text()
-
-
-def _share(recorded: Row | None) -> str:
-    found = Estimate.from_dict(recorded)
-    return "undefined" if found is None else found.text(SHARE)

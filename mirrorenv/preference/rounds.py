@@ -2,138 +2,123 @@
 
 A round is whole or not at all: texts are kept as they are written, and everything else at the end
 of the round, so that a killed run repeats the round it was in and comes to the same numbers. Any
-number of workers goes through the same rounds; the first of them owns the folder.
+number of workers goes through the same rounds; the main worker owns the folder.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mirrorenv.preference.callbacks import EvaluationRow
 from mirrorenv.preference.card import data_card
-from mirrorenv.preference.heads import Heads
+from mirrorenv.preference.context import RunContext
 from mirrorenv.preference.measure import beyond_bound, instructions, measure_texts
+from mirrorenv.preference.methods import METHODS
 from mirrorenv.preference.pairing import shuffled_owners
 from mirrorenv.preference.pairs import PairFile, Text, kept_texts
-from mirrorenv.preference.roads import head_figures, improve_by_heads, improve_by_pairs, teach
-from mirrorenv.preference.settings import NOTHING_KEPT, PreferenceSettings
-from mirrorenv.preference.state import Progressed, load_round, save_round
-from mirrorenv.preference.topics import SPLITS, Split, TopicSplit, split_topics, topics_of
-from mirrorenv.preference.voices import Voices
-from mirrorenv.preference.workers import Workers
-from mirrorenv.preference.writing import Notebook, generate
+from mirrorenv.preference.round_log import Losses, RoundLog
+from mirrorenv.preference.settings import NOTHING_KEPT
+from mirrorenv.preference.state import OptimiserState, RoundState, load_round, save_round
+from mirrorenv.preference.topics import Split
+from mirrorenv.preference.voices import Weights
+from mirrorenv.preference.writing import TextStore, first_texts, fresh_texts
 from mirrorenv.results.runs.files import atomic_write_json, atomic_write_text, json_lines
 from mirrorenv.results.runs.run_folder import RunFolder
 
-__all__ = ["CARD", "SILENT", "TEXTS", "Rounds", "Watch", "adapted_beta", "topics_for"]
+__all__ = ["CARD", "TEXTS", "Rounds", "adapted_beta"]
 
-TEXTS, CARD, VOICES = "texts.jsonl", "data_card.json", "voices"
-_HARDER, _SLOWER = 2.0, 0.5  # what a rolled-back player's KL weight and step size are multiplied by
-_ADAPT, _SLACK = 1.5, 1.5  # KL weight after a round, and how far from the budget it stays as it is
+TEXTS = "texts.jsonl"
+CARD = "data_card.json"
+VOICES = "voices"
+# what a rolled-back player's KL weight and step size are multiplied by
+_HARDER = 2.0
+_SLOWER = 0.5
+# KL weight after a round, and how far from the budget it stays as it is
+_ADAPT = 1.5
+_SLACK = 1.5
 
 
 @dataclass(frozen=True)
-class Watch:
-    """Who is told how a run goes on.
+class _Tried:
+    """What one player has become in a round, before the round is judged."""
 
-    Attributes:
-        stage: (what, done, of).
-        evaluation: a row of ``evaluations.jsonl``.
-        note: something a person should know, such as a rollback.
-    """
-
-    stage: Callable[[str, int, int], None] = lambda what, done, of: None
-    evaluation: Callable[[dict[str, Any]], None] = lambda row: None
-    note: Callable[[str], None] = lambda text: None
-
-
-SILENT = Watch()
-"""Tells nobody."""
-
-
-def topics_for(settings: PreferenceSettings) -> TopicSplit:
-    """The topics of a run, split before anything is written."""
-    data = settings.data
-    return split_topics(
-        topics_of(data.topics), data.tuning, data.held_out, settings.seed, data.most_topics
-    )
+    voice: Weights
+    classifier: Weights
+    optimiser: OptimiserState | None
 
 
 class Rounds:
-    """One run, from its first texts to its last row."""
+    """One run, from its first texts to its last row.
 
-    def __init__(
-        self,
-        settings: PreferenceSettings,
-        folder: RunFolder,
-        voices: Voices,
-        pairs: PairFile | None,
-        watch: Watch,
-        workers: Workers,
-    ) -> None:
-        self.settings, self.folder, self.voices, self.workers = settings, folder, voices, workers
-        self.watch = watch if workers.leads else SILENT
-        self.topics = topics_for(settings) if pairs is None else pairs.topics
-        self.notebook = Notebook(folder.path / TEXTS, workers)
-        self.given = pairs
-        self.board = _board(folder) if workers.leads else None
-        self.heads = Heads(len(voices))
-        count, learning = len(voices), settings.learning
-        self.state = Progressed(
-            [settings.loss.beta] * count,
-            [learning.learning_rate] * count,
-            versions=[0] * count,
-            optimisers=[None] * count,
-        )
+    Args:
+        context: of the run, before its first round.
+        folder: of the run.
+        pairs: first texts from a file; None has the untouched model write them.
+    """
+
+    def __init__(self, context: RunContext, folder: RunFolder, pairs: PairFile | None) -> None:
+        self.context = context
+        self.settings = context.settings
+        self.folder = folder
+        self.store = TextStore(folder.path / TEXTS, context.workers)
+        self.method = METHODS[context.settings.method]
+        self.log: RoundLog | None = None
+        if context.workers.is_main:
+            self.log = RoundLog(folder, context.settings, context.callbacks)
+        self.first = list(pairs.texts) if pairs is not None else first_texts(context, self.store)
 
     def run(self) -> None:
         """Go through all rounds that are left, and measure the best one on the held-out topics."""
-        first = self._first_texts()
-        last = self.workers.first(lambda: self.folder.checkpoints()[-1:])
+        last = self.context.workers.on_main(lambda: self.folder.checkpoints()[-1:])
         if last:
-            self.state = self._loaded(last[0])
-            self._on_disk(lambda: self._rewind(int(last[0].name)))
+            self.context.state = self._loaded(last[0])
+            self._on_main(lambda: self._rewind(int(last[0].name)))
         else:
-            self._on_disk(lambda: self._start_anew(first))
-            self._begin(first)
-        while self._goes_on():
-            self._round(first)
-        self._end(first)
-        if self.board is not None:
-            self.board.close()
+            self._on_main(self._start_folder)
+            self._begin()
+        while self._must_go_on():
+            self._round()
+        self._end()
+        if self.log is not None:
+            self.log.close()
 
-    def _goes_on(self) -> bool:
-        state, learning = self.state, self.settings.learning
-        enough = state.best > 0 and state.best_rank[-1] >= learning.enough
-        return state.round < learning.rounds and state.stale < learning.patience and not enough
+    def _must_go_on(self) -> bool:
+        state = self.context.state
+        learning = self.settings.learning
+        reached = state.best > 0 and state.best_rank[-1] >= learning.stop_at
+        return state.round < learning.rounds and state.stale < learning.patience and not reached
 
-    def _on_disk(self, work: Callable[[], object]) -> None:
-        """What only the first worker does; what goes wrong with it ends all."""
+    # -- the folder ----------------------------------------------------------------------------
+
+    def _on_main(self, work: Callable[[], object]) -> None:
+        """What only the main worker does; a failure of it ends all workers."""
 
         def done() -> None:
             work()
 
-        self.workers.first(done)
+        self.context.workers.on_main(done)
 
-    def _loaded(self, checkpoint: Path) -> Progressed:
-        """Read a checkpoint; weights go into the voices and heads of every worker."""
+    def _loaded(self, checkpoint: Path) -> RoundState:
+        """Read a checkpoint; weights go into the voices and classifiers of every worker."""
+        context = self.context
 
-        def read() -> tuple[Any, Any, Progressed]:
-            state = load_round(checkpoint, self.voices, self.heads)
-            return self.voices.states, self.heads.states, state
+        def read() -> tuple[list[Weights], list[Weights], RoundState]:
+            state = load_round(checkpoint, context.voices, context.classifiers)
+            return context.voices.states, context.classifiers.states, state
 
-        self.voices.states, self.heads.states, state = self.workers.first(read)
+        voices, classifiers, state = context.workers.on_main(read)
+        context.voices.states = voices
+        context.classifiers.states = classifiers
         return state
 
-    def _start_anew(self, first: list[Text]) -> None:
+    def _start_folder(self) -> None:
         self.folder.rewind(-1)
-        atomic_write_json(
-            self.folder.path / CARD, data_card(self.voices, first, self.topics, self.settings)
-        )
+        atomic_write_json(self.folder.path / CARD, data_card(self.context, self.first))
 
     def _rewind(self, steps: int) -> None:
         """Drop what was logged after a checkpoint, and the row of the held-out topics, which a run
@@ -142,232 +127,176 @@ class Rounds:
         rows = [row for row in self.folder.evaluations() if row["split"] != "held_out"]
         atomic_write_text(self.folder.path / "evaluations.jsonl", json_lines(rows))
 
-    def _first_texts(self) -> list[Text]:
-        if self.given is not None:
-            return list(self.given.texts)
-        return generate(
-            self.settings,
-            self.voices,
-            self.topics,
-            self.notebook,
-            SPLITS,
-            samples=self.settings.data.samples,
-            round=-1,
-            tuned=False,
-            progress=self.watch.stage,
-        )
-
-    def _fresh(self, split: Split, version: int | list[int], samples: int) -> list[Text]:
-        return generate(
-            self.settings,
-            self.voices,
-            self.topics,
-            self.notebook,
-            [split],
-            samples=samples,
-            round=version,
-            tuned=True,
-            progress=self.watch.stage,
-        )
-
-    def _measure(self, first: list[Text], split: Split, version: int | list[int]) -> dict[str, Any]:
-        """An evaluation row without its place in the run; workers share its columns.
-
-        Args:
-            first: the players' first texts.
-            split: which topics.
-            version: round that the voices come from, of all or of each.
-        """
-        run, settings = f"{self.settings.seed}/{split}/{version}", self.settings
-        told = [one for one in first if one.split == split]
-        fresh = self._fresh(split, version, settings.measure.samples)
-
-        def texts(name: str, some: list[Text]) -> Callable[[], dict[str, Any]]:
-            return lambda: measure_texts(
-                self.voices, some, self.topics, settings, f"{run}/{name}", self.watch.stage
-            )
-
-        columns: dict[str, Callable[[], Any]] = {
-            "first": texts("first", told),
-            "fresh": texts("fresh", fresh),
-        }
-        if settings.road == "head":
-            columns["head"] = lambda: head_figures(
-                self.voices, self.heads, fresh, settings, f"{run}/head"
-            )
-        if settings.measure.instructions:
-            columns["instructions"] = lambda: instructions(self.voices, settings)
-        mine = self.workers.share(list(columns))
-        parts = self.workers.each(lambda: {name: columns[name]() for name in mine})
-        found = {name: value for part in parts for name, value in part.items()}
-        return {"split": split, **{name: found[name] for name in columns}}
-
-    def _begin(self, first: list[Text]) -> None:
-        if self.settings.road == "head":
-            self._teach(self._training_texts(first))
-        row = self._measure(first, "tuning", 0)
-        self.state.reference = row["first"]["useful"]
-        self.state.best_rank = _rank(row)
-        self._log(row, 0)
-        self._save()
-
-    def _teach(self, texts: list[Text]) -> None:
-        def taught() -> list[Any]:
-            teach(self.voices, self.heads, texts, self.settings)
-            return self.heads.states
-
-        self.heads.states = self.workers.first(taught)
-
-    def _round(self, first: list[Text]) -> None:
-        state, number = self.state, self.state.round + 1
-        losses = self._improve(first, number)
-        row = self._measure(first, "tuning", number)
-        beyond = beyond_bound(row["fresh"]["useful"], state.reference, self.settings.bound)
-        used = {"betas": list(state.betas), "rates": list(state.rates)}
-        self._log(row | {"rolled_back": bool(beyond), "reasons": beyond, **used}, number, losses)
-        state.round = number
-        if beyond:
-            self._hold_back(beyond, number)
-        # those within the bounds keep what they learned, and are measured again
-        if len(beyond) < len(self.voices):
-            state.version = number
-            state.versions = [
-                state.versions[player] if name in beyond else number
-                for player, name in enumerate(self.settings.names)
-            ]
-            if beyond:
-                row = self._measure(first, "tuning", state.versions)
-                self._log(row | {"rolled_back": False, "without": sorted(beyond), **used}, number)
-            self._accept(row, number, beyond)
-        else:
-            state.stale += 1
-        self._save()
-
-    def _improve(self, first: list[Text], number: int) -> list[dict[str, float]]:
-        voices, settings, state, stage = self.voices, self.settings, self.state, self.watch.stage
-        if settings.road == "pairs":
-            return improve_by_pairs(
-                voices,
-                self._training_texts(first, state.version),
-                settings,
-                state,
-                number,
-                stage,
-                self.workers,
-            )
-        losses = improve_by_heads(
-            voices, self.heads, self.topics.train, settings, state, number, stage, self.workers
-        )
-        self._teach(self._training_texts(first, number))
-        return losses
-
-    def _training_texts(self, first: list[Text], version: int = 0) -> list[Text]:
-        """First texts to begin with, then what the players say, each without what cannot be
-        used."""
-        texts = [one for one in first if one.split == "train"]
-        if version > 0 and (self.settings.learning.on_policy or self.settings.road == "head"):
-            texts = self._fresh("train", version, self.settings.data.samples)
-        kept, _ = kept_texts(texts, self.settings.data.truncated)
-        return (
-            shuffled_owners(kept, self.settings)
-            if self.settings.control == "shuffled_ownership"
-            else kept
-        )
-
-    def _hold_back(self, beyond: dict[str, list[str]], number: int) -> None:
-        """Take those who broke a bound back to where they were before the round."""
-        state, voices, heads = self.state, self.voices, self.heads
-        tried = list(voices.states), list(heads.states), list(state.optimisers)
-        before = self._loaded(
-            self.folder.checkpoint_path((number - 1) * self.settings.learning.steps)
-        )
-        state.optimisers = before.optimisers
-        for player, name in enumerate(self.settings.names):
-            if name in beyond:
-                state.betas[player] *= _HARDER
-                state.rates[player] *= _SLOWER
-                continue
-            voices.states[player], state.optimisers[player] = tried[0][player], tried[2][player]
-            heads.states[player] = tried[1][player]
-        why = "; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in beyond.items())
-        self.watch.note(
-            f"round {number} is rolled back: {why}. They go on with twice the KL weight and half "
-            "the step size"
-            + ("" if len(beyond) == len(voices) else "; the others keep what they learned")
-        )
-
-    def _accept(self, row: dict[str, Any], number: int, beyond: Collection[str] = ()) -> None:
-        """Compare the population that stays with the best so far, and adapt the KL weights of those
-        not held back."""
-        state, budget = self.state, self.settings.loss.kl_budget
-        if _rank(row) > state.best_rank:
-            state.best, state.best_rank, state.stale = number, _rank(row), 0
-        else:
-            state.stale += 1
-        if budget is None:
-            return
-        for player, name in enumerate(self.settings.names):
-            if name not in beyond:
-                state.betas[player] = adapted_beta(
-                    state.betas[player], row["fresh"]["useful"][name]["kl"], budget
-                )
-
-    def _end(self, first: list[Text]) -> None:
-        """Measure the best round on the held-out topics, and leave its voices where peft or
-        transformers find them."""
-        state = self.state
-        self._loaded(self.folder.checkpoint_path(state.best * self.settings.learning.steps))
-        row = self._measure(first, "held_out", state.best)
-        for player, name in enumerate(self.settings.names):
-            self._on_disk(partial(self.voices.save, player, self.folder.path / VOICES / name))
-        self._log(row | {"best": state.best, "rounds": state.round}, state.round)
-        if not state.best:
-            self.watch.note(NOTHING_KEPT)
+    def _checkpoint(self, number: int) -> Path:
+        return self.folder.checkpoint_path(number * self.settings.learning.steps)
 
     def _save(self) -> None:
-        def written() -> None:
-            with self.folder.new_checkpoint(
-                self.state.round * self.settings.learning.steps
-            ) as path:
-                save_round(path, self.voices, self.heads, self.state)
-            if self.voices.whole:
-                self._forget_rounds()
+        self._on_main(self._write_checkpoint)
 
-        self._on_disk(written)
+    def _write_checkpoint(self) -> None:
+        context = self.context
+        steps = context.state.round * self.settings.learning.steps
+        with self.folder.new_checkpoint(steps) as path:
+            save_round(path, context.voices, context.classifiers, context.state)
+        if context.voices.whole_models:
+            self._forget_rounds()
 
     def _forget_rounds(self) -> None:
         """Whole models are large: only the best round and the last one are kept."""
-        kept = {
-            number * self.settings.learning.steps for number in (self.state.best, self.state.round)
-        }
+        state = self.context.state
+        kept = {self._checkpoint(number).name for number in (state.best, state.round)}
         for checkpoint in self.folder.checkpoints():
-            if int(checkpoint.name) not in kept:
+            if checkpoint.name not in kept:
                 shutil.rmtree(checkpoint)
 
-    def _log(
-        self, row: dict[str, Any], number: int, losses: list[dict[str, float]] | None = None
-    ) -> None:
-        if self.board is None:
-            return
-        steps = number * self.settings.learning.steps
-        row = {"iteration": number, "env_steps": steps, **row}
-        self.folder.log_evaluation(row)
-        figures = _figures(row) | {
-            f"train/{name}/{key}": value
-            for name, found in zip(self.settings.names, losses or [], strict=False)
-            for key, value in found.items()
+    def _write(self, row: EvaluationRow, number: int, losses: Losses = ()) -> None:
+        if self.log is not None:
+            self.log.write(row, number, losses)
+
+    # -- texts and figures ---------------------------------------------------------------------
+
+    def _training_texts(self, version: int) -> list[Text]:
+        """First texts to begin with, then what the players say, each without what cannot be
+        used."""
+        texts = [text for text in self.first if text.split == "train"]
+        on_policy = self.settings.learning.on_policy or self.method.always_on_policy
+        if version > 0 and on_policy:
+            versions = [version] * len(self.context.voices)
+            samples = self.settings.data.samples
+            texts = fresh_texts(self.context, self.store, "train", versions, samples)
+        kept, _ = kept_texts(texts, self.settings.data.truncated)
+        if self.settings.control == "shuffled_ownership":
+            return shuffled_owners(kept, self.settings)
+        return kept
+
+    def _measure(self, split: Split, version: int | list[int]) -> EvaluationRow:
+        """An evaluation row without its place in the run; workers share its columns.
+
+        Args:
+            split: which topics.
+            version: round that the voices come from, of all or of each.
+        """
+        context = self.context
+        run = f"{self.settings.seed}/{split}/{version}"
+        versions = version if isinstance(version, list) else [version] * len(context.voices)
+        samples = self.settings.measure.samples
+        first = [text for text in self.first if text.split == split]
+        fresh = fresh_texts(context, self.store, split, versions, samples)
+        columns: dict[str, Callable[[], Mapping[str, Any]]] = {
+            "first": partial(measure_texts, context, first, f"{run}/first"),
+            "fresh": partial(measure_texts, context, fresh, f"{run}/fresh"),
+            **self.method.columns(context, fresh, run),
         }
-        if row["split"] == "tuning":
-            self.folder.log_metrics({"iteration": number, "env_steps": steps, **figures})
-        for key, value in figures.items():
-            self.board.add_scalar(f"{row['split']}/{key}", value, steps)
-        self.watch.evaluation(row)
+        if self.settings.measure.instructions:
+            columns["instructions"] = partial(instructions, context)
+        mine = context.workers.shard(list(columns))
+        found: dict[str, Any] = {}
+        for part in context.workers.gather(lambda: {name: columns[name]() for name in mine}):
+            found |= part
+        return {"split": split, **{name: found[name] for name in columns}}
 
+    # -- rounds --------------------------------------------------------------------------------
 
-def _board(folder: RunFolder) -> Any:
-    from torch.utils.tensorboard import SummaryWriter
+    def _begin(self) -> None:
+        state = self.context.state
+        self.method.prepare(self.context, self._training_texts)
+        row = self._measure("tuning", 0)
+        state.reference = row["first"]["useful"]
+        state.best_rank = self.method.rank(row)
+        self._write(row, 0)
+        self._save()
 
-    return SummaryWriter(str(folder.tensorboard_path))
+    def _round(self) -> None:
+        state = self.context.state
+        number = state.round + 1
+        losses = self.method.improve(self.context, number, self._training_texts)
+        row = self._measure("tuning", number)
+        broken = beyond_bound(row["fresh"]["useful"], state.reference, self.settings.bound)
+        used = {"betas": list(state.betas), "rates": list(state.rates)}
+        judged = {"rolled_back": bool(broken), "reasons": broken, **used}
+        self._write({**row, **judged}, number, losses)
+        state.round = number
+        if broken:
+            self._roll_back(broken, number)
+        if len(broken) == len(self.context.voices):
+            state.stale += 1
+        else:  # those within the bounds keep what they learned
+            state.version = number
+            state.versions = [
+                state.versions[player] if name in broken else number
+                for player, name in enumerate(self.settings.names)
+            ]
+            if broken:  # and the population that stays is measured again
+                row = self._measure("tuning", state.versions)
+                self._write(
+                    {**row, "rolled_back": False, "without": sorted(broken), **used}, number
+                )
+            self._accept(row, number, broken)
+        self._save()
+
+    def _tried(self) -> list[_Tried]:
+        context = self.context
+        return [
+            _Tried(
+                context.voices.states[player],
+                context.classifiers.states[player],
+                context.state.optimisers[player],
+            )
+            for player in range(len(context.voices))
+        ]
+
+    def _roll_back(self, broken: Mapping[str, Sequence[str]], number: int) -> None:
+        """Take those who broke a bound back to where they were before the round."""
+        context = self.context
+        tried = self._tried()
+        before = self._loaded(self._checkpoint(number - 1))
+        context.state.optimisers = before.optimisers
+        for player, name in enumerate(self.settings.names):
+            if name in broken:
+                context.state.betas[player] *= _HARDER
+                context.state.rates[player] *= _SLOWER
+            else:
+                context.voices.states[player] = tried[player].voice
+                context.classifiers.states[player] = tried[player].classifier
+                context.state.optimisers[player] = tried[player].optimiser
+        reasons = [f"{name}: {', '.join(said)}" for name, said in broken.items()]
+        rest = "" if len(broken) == len(tried) else "; the others keep what they learned"
+        context.callbacks.note(
+            f"round {number} is rolled back: {'; '.join(reasons)}. They continue with twice the KL "
+            f"weight and half the step size{rest}"
+        )
+
+    def _accept(self, row: EvaluationRow, number: int, broken: Collection[str]) -> None:
+        """Compare the population that stays with the best so far, and adapt the KL weights of those
+        not rolled back."""
+        state = self.context.state
+        rank = self.method.rank(row)
+        if rank > state.best_rank:
+            state.best = number
+            state.best_rank = rank
+            state.stale = 0
+        else:
+            state.stale += 1
+        budget = self.settings.loss.kl_budget
+        if budget is None:
+            return
+        for player, name in enumerate(self.settings.names):
+            if name not in broken:
+                moved = row["fresh"]["useful"][name]["kl"]
+                state.betas[player] = adapted_beta(state.betas[player], moved, budget)
+
+    def _end(self) -> None:
+        """Measure the best round on the held-out topics, and leave its voices where peft or
+        transformers find them."""
+        state = self.context.state
+        self._loaded(self._checkpoint(state.best))
+        row = self._measure("held_out", state.best)
+        for player, name in enumerate(self.settings.names):
+            folder = self.folder.path / VOICES / name
+            self._on_main(partial(self.context.voices.save, player, folder))
+        self._write({**row, "best": state.best, "rounds": state.round}, state.round)
+        if not state.best:
+            self.context.callbacks.note(NOTHING_KEPT)
 
 
 def adapted_beta(beta: float, moved: float, budget: float) -> float:
@@ -381,39 +310,3 @@ def adapted_beta(beta: float, moved: float, budget: float) -> float:
     if moved > budget * _SLACK:
         return beta * _ADAPT
     return beta / _ADAPT if moved < budget / _SLACK else beta
-
-
-def _rank(row: dict[str, Any]) -> list[float]:
-    """What rounds are compared by: recognition, then its cost where few lineups make the first
-    equal; and, last, what is recognised of fresh texts.
-
-    On the road with pairs recognition is of texts assigned by both authors together, mean over
-    first and fresh texts, and the cost is how far the voices have moved, in nats per token. On the
-    road with heads it is what the heads name rightly, and their information.
-    """
-    if "head" in row:
-        top1, information = (float(row["head"][name]["value"]) for name in ("top1", "information"))
-        return [top1, information, top1]
-    first, fresh = (
-        float(row[kind]["recognition"]["assigned"]["value"]) for kind in ("first", "fresh")
-    )
-    moved = [one["kl"] for one in row["fresh"]["useful"].values()]
-    return [(first + fresh) / 2, -float(sum(moved) / len(moved)), fresh]
-
-
-def _figures(row: dict[str, Any]) -> dict[str, float]:
-    fresh = row["fresh"]
-    found = {
-        f"recognition/{way}": fresh["recognition"][way]["joint"]["value"]
-        for way in ("sum", "per_token", "pmi")
-    }
-    found["recognition/assigned"] = fresh["recognition"]["assigned"]["value"]
-    found["recognition/first_texts"] = row["first"]["recognition"]["sum"]["joint"]["value"]
-    if "head" in row:
-        found["recognition/head"] = row["head"]["top1"]["value"]
-    for name, useful in fresh["useful"].items():
-        for key in ("perplexity", "kl", "length", "unfinished"):
-            found[f"{key}/{name}"] = useful[key]
-        for key in ("repetition", "relevance"):
-            found[f"{key}/{name}"] = useful[key]["value"]
-    return {key: float(value) for key, value in found.items() if value is not None}

@@ -8,32 +8,30 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mirrorenv.errors import ConfigError, MirrorError
 from mirrorenv.llm.weights import load_model
-from mirrorenv.preference.full_voices import FullVoices
+from mirrorenv.preference.adapter_voices import AdapterVoices
+from mirrorenv.preference.callbacks import SILENT, RunCallbacks
+from mirrorenv.preference.context import RunContext
+from mirrorenv.preference.full_voices import FullModelVoices
 from mirrorenv.preference.pairs import PairFile
-from mirrorenv.preference.rounds import CARD, SILENT, TEXTS, Rounds, Watch, adapted_beta, topics_for
+from mirrorenv.preference.recorded import config_of, config_today
+from mirrorenv.preference.rounds import CARD, TEXTS, Rounds
 from mirrorenv.preference.settings import PreferenceSettings
-from mirrorenv.preference.voices import Voices
+from mirrorenv.preference.voices import VoicePopulation
 from mirrorenv.preference.workers import ALONE, Workers, on_cpu, refuse_uneven
 from mirrorenv.results.runs.files import json_lines
 from mirrorenv.results.runs.run_folder import IfExists, RunFolder, first_difference
 from mirrorenv.results.runs.signals import terminable
 
-__all__ = [
-    "CARD",
-    "TEXTS",
-    "Watch",
-    "adapted_beta",
-    "device_for",
-    "topics_for",
-    "train",
-    "voices_for",
-]
+if TYPE_CHECKING:
+    from mirrorenv.llm.model import LanguageModel
 
-_AGAIN = "The same command goes on from the last whole round"
+__all__ = ["CARD", "TEXTS", "RunCallbacks", "device_for", "train", "voices_for"]
+
+_RESUME = "The same command resumes from the last whole round"
 
 
 def device_for(name: str = "auto") -> str:
@@ -61,26 +59,29 @@ def device_for(name: str = "auto") -> str:
 
 
 @contextmanager
-def voices_for(settings: PreferenceSettings, device: str = "auto") -> Iterator[Voices]:
+def voices_for(settings: PreferenceSettings, device: str = "auto") -> Iterator[VoicePopulation]:
     """The population on its base model, which is left as it was found.
 
     Args:
         settings: of the run.
         device: ``cpu``, ``cuda`` or ``auto``.
     """
-    base, learning = load_model(settings.model, settings.dtype), settings.learning
+    base = load_model(settings.model, settings.dtype)
     before = base.model.device
     base.model.to(device_for(device))
-    voices = (
-        FullVoices(base, settings.names)
-        if learning.weights == "full"
-        else Voices(base, settings.names, learning.rank, learning.targets, settings.seed)
-    )
+    voices = _voices_on(base, settings)
     try:
         yield voices
     finally:
         voices.close()
         base.model.to(before)
+
+
+def _voices_on(base: LanguageModel, settings: PreferenceSettings) -> VoicePopulation:
+    learning = settings.learning
+    if learning.weights == "full":
+        return FullModelVoices(base, settings.names)
+    return AdapterVoices(base, settings.names, learning.rank, learning.targets, settings.seed)
 
 
 def train(
@@ -89,11 +90,11 @@ def train(
     *,
     pairs: PairFile | None = None,
     if_exists: IfExists = "resume",
-    watch: Watch = SILENT,
+    callbacks: RunCallbacks = SILENT,
     device: str = "auto",
     workers: Workers = ALONE,
 ) -> RunFolder:
-    """Tune a population, and go on with a run that was cut short.
+    """Tune a population; resumes a run that was cut short.
 
     Args:
         settings: of the run.
@@ -101,75 +102,79 @@ def train(
         pairs: first texts from a file; None has the untouched model write them under each player's
             persona.
         if_exists: what to do with a run that is there.
-        watch: who is told.
+        callbacks: what the run reports to.
         device: ``cpu``, ``cuda`` or ``auto``.
         workers: this process among those that train together, see
-            :func:`~mirrorenv.preference.workers.joined_workers`. All call this with the same
+            :func:`~mirrorenv.preference.workers.join_workers`. All call this with the same
             arguments.
 
     Returns:
         the folder, finished.
 
     Raises:
-        MirrorError: see the message; the same call goes on where it stopped.
+        MirrorError: see the message; the same call resumes where it stopped.
     """
     refuse_uneven(settings, workers.size)
-    config, again = _config(settings, pairs), if_exists == "overwrite"
-    known = workers.first(lambda: RunFolder.open(path) if (path / "run.json").is_file() else None)
-    if (
-        known is not None
-        and not again
-        and known.status == "finished"
-        and _same(known, config, settings.seed)
-    ):
+    replace = if_exists == "overwrite"
+    known = workers.on_main(lambda: _known(path))
+    config = config_of(settings, _digest(pairs))
+    if known is not None and not replace and _finished(known, config, settings.seed):
         return known
 
-    def opened() -> RunFolder:
-        if again and known is not None:
+    def open_folder() -> RunFolder:
+        if replace and known is not None:
             # first, so that no run begins with another's texts
             (path / TEXTS).unlink(missing_ok=True)
         where = device_for(device) + (f", {workers.size} workers" if workers.size > 1 else "")
-        return RunFolder.create(path, config, settings.seed, if_exists=if_exists, device=where)
+        return RunFolder.create(
+            path,
+            config,
+            settings.seed,
+            if_exists=if_exists,
+            device=where,
+            present=config_today,
+        )
 
     with ExitStack() as stack:
-        # then a model that cannot be loaded leaves no folder behind, and costs no run
-        late = known is None or again
-        if not late:
-            folder = workers.first(opened)
+        # a new folder is made after the model, so that a model that cannot be loaded leaves no
+        # folder behind, and costs no run
+        is_new = known is None or replace
+        if not is_new:
+            folder = workers.on_main(open_folder)
         voices = stack.enter_context(voices_for(settings, device))
-        if late:
-            folder = workers.first(opened)
-        stack.enter_context(_reasons(folder, workers, watch))
-        stack.enter_context(terminable(_AGAIN))
-        Rounds(settings, folder, voices, pairs, watch, workers).run()
-    if workers.leads:
+        if is_new:
+            folder = workers.on_main(open_folder)
+        stack.enter_context(_log_failure(folder, workers, callbacks))
+        stack.enter_context(terminable(_RESUME))
+        topics = None if pairs is None else pairs.topics
+        context = RunContext.start(settings, voices, topics, workers, callbacks)
+        Rounds(context, folder, pairs).run()
+    if workers.is_main:
         folder.finish()
     return folder
 
 
-def _same(known: RunFolder, config: dict[str, Any], seed: int) -> bool:
-    return known.info.get("seed") == seed and first_difference(known.config, config) is None
+def _known(path: Path) -> RunFolder | None:
+    return RunFolder.open(path) if (path / "run.json").is_file() else None
 
 
-def _config(settings: PreferenceSettings, pairs: PairFile | None) -> dict[str, Any]:
-    """What a folder remembers of a run. What came later is left out at its default: older runs can
-    be resumed."""
-    config = settings.model_dump(mode="json")
-    if config["learning"]["weights"] == "adapters":
-        del config["learning"]["weights"]
-    return {**config, "room": "preference", "first_texts": _digest(pairs)}
+def _finished(known: RunFolder, config: dict[str, Any], seed: int) -> bool:
+    """Whether this very run has come to its end."""
+    if known.status != "finished" or known.info.get("seed") != seed:
+        return False
+    return first_difference(config_today(known.config), config) is None
 
 
 @contextmanager
-def _reasons(folder: RunFolder, workers: Workers, watch: Watch) -> Iterator[None]:
-    """Whatever ends a run early is put down in its folder."""
+def _log_failure(folder: RunFolder, workers: Workers, callbacks: RunCallbacks) -> Iterator[None]:
+    """Write down in the folder what ended a run early."""
     try:
         yield
     except (KeyboardInterrupt, MirrorError) as error:
         interrupted = isinstance(error, KeyboardInterrupt)
         if interrupted:
-            watch.note(f"interrupted. {_AGAIN}")
-        if workers.leads:
+            callbacks.note(f"interrupted. {_RESUME}")
+        if workers.is_main:
             with suppress(MirrorError):  # where nothing can be written, the reason itself says so
                 folder.fail(
                     "interrupted from the keyboard"

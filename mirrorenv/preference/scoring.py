@@ -6,7 +6,7 @@ Shape legend: B lineups (a topic and a sample), N players, K = N slots (here in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -15,34 +15,36 @@ import numpy.typing as npt
 
 from mirrorenv.errors import MirrorError
 from mirrorenv.llm.model import LanguageModel
+from mirrorenv.preference.context import RunContext
 from mirrorenv.preference.pairs import Text
 from mirrorenv.preference.settings import PreferenceSettings
-from mirrorenv.preference.voices import Voices
+from mirrorenv.preference.voices import VoicePopulation
 
 __all__ = [
-    "Lineups",
-    "Nats",
+    "LogProbabilities",
     "Scored",
+    "TextLineups",
+    "group_by_prompt",
     "lineups_of",
-    "nats_of",
+    "log_probabilities",
     "prompt_of",
     "score_lineups",
-    "together",
     "tokens_of",
-    "untouched_nats",
+    "untouched_log_probabilities",
 ]
 
 Array = npt.NDArray[np.float64]
 Tokens = tuple[int, ...]
-Nats = dict[tuple[Tokens, Tokens], float]
-"""Log-probability of a text after a prompt, by both."""
-_known: WeakKeyDictionary[Voices, dict[tuple[Tokens, tuple[Tokens, ...], float], list[float]]] = (
-    WeakKeyDictionary()
-)
+LogProbabilities = dict[tuple[Tokens, Tokens], float]
+"""Nats of a text after a prompt, by prompt and text."""
+Asked = tuple[Tokens, tuple[Tokens, ...], float]
+"""A prompt, the texts that are read side by side after it, and a temperature."""
+
+_known: WeakKeyDictionary[VoicePopulation, dict[Asked, list[float]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
-class Lineups:
+class TextLineups:
     """Texts side by side: one of each player, on one topic.
 
     Attributes:
@@ -78,7 +80,7 @@ def tokens_of(model: LanguageModel, one: Text) -> tuple[int, ...]:
     return one.tokens or model.answer_tokens(one.text, ended=one.finished)
 
 
-def together(pairs: Iterable[tuple[Tokens, Tokens]]) -> dict[Tokens, list[Tokens]]:
+def group_by_prompt(pairs: Iterable[tuple[Tokens, Tokens]]) -> dict[Tokens, list[Tokens]]:
     """Prompts with all texts that are asked for after them, each once: what is read side by
     side."""
     found: dict[Tokens, dict[Tokens, None]] = {}
@@ -87,27 +89,33 @@ def together(pairs: Iterable[tuple[Tokens, Tokens]]) -> dict[Tokens, list[Tokens
     return {prompt: list(texts) for prompt, texts in found.items()}
 
 
-def nats_of(
+def log_probabilities(
     model: LanguageModel, asked: Mapping[Tokens, Sequence[Tokens]], temperature: float
-) -> Nats:
-    """Log-probabilities of texts after prompts."""
-    return {
-        (prompt, text): nats
-        for prompt, texts in asked.items()
-        for text, nats in zip(texts, model.score(prompt, texts, temperature), strict=True)
-    }
+) -> LogProbabilities:
+    """Log-probabilities of texts after prompts.
+
+    Args:
+        model: whose.
+        asked: prompts with the texts that are read side by side after them.
+        temperature: of sampling.
+    """
+    found: LogProbabilities = {}
+    for prompt, texts in asked.items():
+        scores = model.score(prompt, texts, temperature)
+        found |= {(prompt, text): nats for text, nats in zip(texts, scores, strict=True)}
+    return found
 
 
-def untouched_nats(
-    voices: Voices, asked: Mapping[Tokens, Sequence[Tokens]], temperature: float
-) -> Nats:
+def untouched_log_probabilities(
+    voices: VoicePopulation, asked: Mapping[Tokens, Sequence[Tokens]], temperature: float
+) -> LogProbabilities:
     """The same under the untouched model. What was asked before in this very form is not computed
     again.
 
     In this very form: texts that are read side by side round together, and a resumed run must come
     to the same bytes.
     """
-    found: Nats = {}
+    found: LogProbabilities = {}
     known = _known.setdefault(voices, {})
     with voices.speaking(None) as model:
         for prompt, texts in asked.items():
@@ -118,60 +126,74 @@ def untouched_nats(
     return found
 
 
-def lineups_of(texts: Sequence[Text], players: Sequence[str]) -> Lineups:
-    """All full lineups: topics and samples on which everybody wrote.
+def lineups_of(texts: Sequence[Text], players: Sequence[str]) -> TextLineups:
+    """All full lineups: topics and samples on which every player wrote.
+
+    Args:
+        texts: in any order.
+        players: N names; their order is the author order.
 
     Raises:
         MirrorError: if there is none.
     """
-    found = {(one.topic, one.sample, one.player): one for one in texts}
-    places = list(dict.fromkeys((one.topic, one.sample) for one in texts))
-    full = [
-        (topic, tuple(found[topic, sample, name] for name in players))
-        for topic, sample in places
-        if all((topic, sample, name) in found for name in players)
-    ]
-    if not full:
+    found: dict[tuple[str, int], dict[str, Text]] = {}
+    for text in texts:
+        found.setdefault((text.topic, text.sample), {})[text.player] = text
+    topics: list[str] = []
+    lineups: list[tuple[Text, ...]] = []
+    for (topic, _), by_player in found.items():
+        if by_player.keys() >= set(players):
+            topics.append(topic)
+            lineups.append(tuple(by_player[name] for name in players))
+    if not topics:
         raise MirrorError(
             "no topic has a text of every player, so there is no lineup to read; write more texts"
         )
-    return Lineups(tuple(topic for topic, _ in full), tuple(some for _, some in full))
+    return TextLineups(tuple(topics), tuple(lineups))
 
 
-def score_lineups(
-    voices: Voices,
-    lineups: Lineups,
-    settings: PreferenceSettings,
-    progress: Callable[[str, int, int], None],
-) -> Scored:
+def score_lineups(context: RunContext, lineups: TextLineups) -> Scored:
     """Score every text under every model.
 
     Args:
-        voices: the population.
+        context: of the run.
         lineups: B of them.
-        settings: of the run.
-        progress: called with (what, models done, models).
     """
-    heat, size = settings.data.temperature, len(voices)
+    voices = context.voices
+    temperature = context.settings.data.temperature
+    size = len(voices)
+    prompts = [prompt_of(voices.base, topic, context.settings) for topic in lineups.topics]
+    tokens = [_tokens_of_all(voices.base, lineup) for lineup in lineups.texts]
+    asked = group_by_prompt(_pairs(prompts, tokens))
     by_player = np.zeros((len(lineups), size, size))
-    tokens = [[tokens_of(voices.base, one) for one in some] for some in lineups.texts]
-    prompts = [prompt_of(voices.base, topic, settings) for topic in lineups.topics]
-    asked = together(
-        (prompt, text) for prompt, some in zip(prompts, tokens, strict=True) for text in some
-    )
-
-    def table(nats: Nats) -> Array:  # (B, N)
-        rows = zip(prompts, tokens, strict=True)
-        return np.array([[nats[prompt, text] for text in some] for prompt, some in rows])
-
     for player in range(size):
         with voices.speaking(player) as model:
-            by_player[:, :, player] = table(nats_of(model, asked, heat))
-        progress("reading", player + 1, size + 1)
-    untouched = table(untouched_nats(voices, asked, heat))
-    progress("reading", size + 1, size + 1)
-    lengths = np.array([[max(1, len(one)) for one in some] for some in tokens], dtype=np.float64)
-    return Scored(by_player, untouched, lengths)
+            nats = log_probabilities(model, asked, temperature)
+        by_player[:, :, player] = _table(nats, prompts, tokens)
+        context.callbacks.stage("reading", player + 1, size + 1)
+    nats = untouched_log_probabilities(voices, asked, temperature)
+    context.callbacks.stage("reading", size + 1, size + 1)
+    lengths = [[max(1, len(text)) for text in lineup] for lineup in tokens]
+    return Scored(by_player, _table(nats, prompts, tokens), np.array(lengths, np.float64))
+
+
+def _tokens_of_all(model: LanguageModel, texts: Sequence[Text]) -> list[Tokens]:
+    return [tokens_of(model, text) for text in texts]
+
+
+def _pairs(
+    prompts: Sequence[Tokens], tokens: Sequence[Sequence[Tokens]]
+) -> Iterator[tuple[Tokens, Tokens]]:
+    for prompt, lineup in zip(prompts, tokens, strict=True):
+        yield from ((prompt, text) for text in lineup)
+
+
+def _table(
+    nats: LogProbabilities, prompts: Sequence[Tokens], tokens: Sequence[Sequence[Tokens]]
+) -> Array:
+    """(B, N) nats of each text after its prompt."""
+    flat = [nats[pair] for pair in _pairs(prompts, tokens)]
+    return np.array(flat).reshape(len(prompts), -1)
 
 
 def prompt_of(model: LanguageModel, topic: str, settings: PreferenceSettings) -> tuple[int, ...]:

@@ -18,12 +18,12 @@ __all__ = [
     "NOTHING_KEPT",
     "BoundSettings",
     "DataSettings",
-    "HeadSettings",
-    "LearningSettings",
+    "GRPOSettings",
     "LossSettings",
     "MeasureSettings",
     "PlayerSettings",
     "PreferenceSettings",
+    "TuningSettings",
     "load_settings",
     "player_of_card",
 ]
@@ -32,8 +32,8 @@ Control = Literal["none", "same_prompt", "shuffled_ownership", "supervised", "re
 CONTROLS: tuple[str, ...] = ("none", "same_prompt", "shuffled_ownership", "supervised", "reversed")
 NOTHING_KEPT = (
     "no round was better than the start and inside the bounds, so the voices are those of the "
-    "untouched model; set "
-    "learning.learning_rate lower, loss.supervised or loss.beta higher, or the bounds wider"
+    "untouched model; set learning.learning_rate lower, loss.supervised or loss.beta higher, or "
+    "the bounds wider"
 )
 """What a run says whose rounds all broke a bound, or were no better."""
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$"
@@ -115,14 +115,14 @@ class LossSettings(StrictModel):
     round."""
 
 
-class LearningSettings(StrictModel):
+class TuningSettings(StrictModel):
     """Rounds of: write, pair, a few steps, measure."""
 
     rounds: int = Field(default=4, ge=1, le=1000)
     """Rounds at most."""
     steps: int = Field(default=8, ge=1)
     """Gradient steps of each player in a round."""
-    pairs: int = Field(default=4, ge=1)
+    batch_size: int = Field(default=4, ge=1)
     """Pairs in a step, of all workers together."""
     weights: Literal["adapters", "full"] = "adapters"
     """`adapters`: N low-rank adapters on one model. `full`: N whole models, kept in float32."""
@@ -136,7 +136,7 @@ class LearningSettings(StrictModel):
     """From the second round on, train on texts that the tuned players wrote a moment ago."""
     patience: int = Field(default=2, ge=1)
     """Rounds without a better one, or rolled back, after which training stops."""
-    enough: float = Field(default=1.0, gt=0)
+    stop_at: float = Field(default=1.0, gt=0)
     """Recognition of fresh texts on the tuning topics at which training stops; above 1: never."""
 
     @model_validator(mode="before")
@@ -169,13 +169,13 @@ class MeasureSettings(StrictModel):
     """Whether the small set of checkable instructions is asked."""
 
 
-class HeadSettings(StrictModel):
-    """The road with a classifier."""
+class GRPOSettings(StrictModel):
+    """The method `grpo`: a reward from classifiers."""
 
     generations: int = Field(default=8, ge=2)
     """Texts on each topic that are compared with one another in a step of GRPO (Shao et al.
     2024)."""
-    natural: float = Field(default=0.1, ge=0)
+    naturalness: float = Field(default=0.1, ge=0)
     """Weight of a text's mean log-probability under the untouched model beside log N + log q."""
 
 
@@ -188,8 +188,8 @@ class PreferenceSettings(StrictModel):
     """Of the base model; adapters are float32."""
     seed: int = Field(default=0, ge=0)
     """Of topics, texts, adapters and data order."""
-    road: Literal["pairs", "head"] = "pairs"
-    """`pairs`: own text preferred to another's. `head`: a classifier on each voice's hidden states
+    method: Literal["dpo", "grpo"] = "dpo"
+    """`dpo`: own text preferred to another's. `grpo`: a classifier on each voice's hidden states
     learns who wrote what, and being recognised by it is the reward of GRPO."""
     control: Control = "none"
     """`same_prompt`: all players are told the same, only their draws differ. `shuffled_ownership`:
@@ -198,8 +198,8 @@ class PreferenceSettings(StrictModel):
     et al. 2024)."""
     data: DataSettings = Field(default_factory=DataSettings)
     loss: LossSettings = LossSettings()
-    head: HeadSettings = HeadSettings()
-    learning: LearningSettings = LearningSettings()
+    grpo: GRPOSettings = GRPOSettings()
+    learning: TuningSettings = TuningSettings()
     bound: BoundSettings = BoundSettings()
     measure: MeasureSettings = MeasureSettings()
 
@@ -210,10 +210,8 @@ class PreferenceSettings(StrictModel):
 
     def persona(self, player: int) -> str:
         """What a player is told when it writes its first texts."""
-        return (
-            self.data.players[0 if self.control == "same_prompt" else player].persona
-            or self.data.neutral
-        )
+        speaker = 0 if self.control == "same_prompt" else player
+        return self.data.players[speaker].persona or self.data.neutral
 
 
 def player_of_card(path: str | Path) -> dict[str, str]:
@@ -241,5 +239,8 @@ def load_settings(
     Raises:
         ConfigError: for an unreadable file, an unknown key or a wrong value.
     """
+    from mirrorenv.preference.recorded import refuse_old_names
+
     values = gather(files, overrides, given or {}, example="learning.rounds=2")
+    refuse_old_names(values)
     return PreferenceSettings.checked(values)

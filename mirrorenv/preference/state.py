@@ -3,35 +3,42 @@ torch."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from mirrorenv.errors import CheckpointError, MirrorError
-from mirrorenv.preference.dpo import OptimiserState
-from mirrorenv.preference.heads import Heads
-from mirrorenv.preference.voices import State, Voices
+from mirrorenv.preference.classifiers import AuthorClassifiers
+from mirrorenv.preference.settings import PreferenceSettings
+from mirrorenv.preference.voices import VoicePopulation, Weights
 from mirrorenv.results.runs.files import atomic_write_json, read_json, verify_manifest
 
-__all__ = ["Progressed", "load_round", "save_round"]
+__all__ = ["OptimiserState", "RoundState", "load_round", "save_round"]
 
-_ADAPTERS, _OPTIMISERS, _STATE = "adapters.safetensors", "optimisers.safetensors", "state.json"
-_HEADS = "heads.safetensors"
+_ADAPTERS = "adapters.safetensors"
+_OPTIMISERS = "optimisers.safetensors"
+_CLASSIFIERS = "heads.safetensors"
+_STATE = "state.json"
+
+OptimiserState = dict[int, dict[str, torch.Tensor]]
+"""By number of the weight tensor: AdamW's moments and step."""
 
 
 @dataclass
-class Progressed:
+class RoundState:
     """How far a run is.
 
     Attributes:
+        betas: KL weight of each player.
+        rates: step size of each player.
         round: rounds that were tried.
         version: round whose population is in place: earlier than `round` if all were rolled back.
         versions: round that each player's voice comes from.
-        betas: KL weight of each player.
-        rates: step size of each player.
         best: round with the best recognition among the useful ones; 0 is the untouched population.
         best_rank: its recognition, what decides where that is equal, and what is recognised of
             fresh texts.
@@ -51,70 +58,96 @@ class Progressed:
     reference: dict[str, dict[str, Any]] = field(default_factory=dict)
     optimisers: list[OptimiserState | None] = field(default_factory=list)
 
+    @classmethod
+    def start(cls, settings: PreferenceSettings) -> RoundState:
+        """The state before the first round."""
+        count = len(settings.names)
+        return cls(
+            betas=[settings.loss.beta] * count,
+            rates=[settings.learning.learning_rate] * count,
+            versions=[0] * count,
+            optimisers=[None] * count,
+        )
 
-def save_round(folder: Path, voices: Voices, heads: Heads, state: Progressed) -> None:
+
+def save_round(
+    folder: Path, voices: VoicePopulation, classifiers: AuthorClassifiers, state: RoundState
+) -> None:
     """Write a checkpoint into an empty folder."""
-    save_file(
-        {
-            f"{n}/{name}": tensor
-            for n, some in enumerate(voices.states)
-            for name, tensor in some.items()
-        },
-        folder / _ADAPTERS,
-    )
-    save_file(
-        {
-            f"{n}/{name}": tensor.contiguous()
-            for n, some in enumerate(heads.states)
-            for name, tensor in some.items()
-        },
-        folder / _HEADS,
-    )
-    moments = {
-        f"{n}/{index}/{name}": tensor.contiguous()
-        for n, optimiser in enumerate(state.optimisers)
-        for index, entry in (optimiser or {}).items()
-        for name, tensor in entry.items()
-    }
-    save_file(moments, folder / _OPTIMISERS)
+    save_file(_by_player(voices.states), folder / _ADAPTERS)
+    save_file(_by_player(classifiers.states), folder / _CLASSIFIERS)
+    moments = [_by_player_tensors(optimiser or {}) for optimiser in state.optimisers]
+    save_file(_by_player(moments), folder / _OPTIMISERS)
     plain = asdict(state)
     plain.pop("optimisers")
     atomic_write_json(folder / _STATE, plain)
 
 
-def load_round(folder: Path, voices: Voices, heads: Heads) -> Progressed:
-    """Read a checkpoint; weights go into `voices` and `heads`.
+def _by_player(tensors: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Names ``player/name``, as one flat mapping."""
+    return {
+        f"{player}/{name}": tensor.contiguous()
+        for player, own in enumerate(tensors)
+        for name, tensor in own.items()
+    }
+
+
+def _by_player_tensors(optimiser: OptimiserState) -> dict[str, torch.Tensor]:
+    return {
+        f"{index}/{name}": tensor
+        for index, moments in optimiser.items()
+        for name, tensor in moments.items()
+    }
+
+
+def load_round(folder: Path, voices: VoicePopulation, classifiers: AuthorClassifiers) -> RoundState:
+    """Read a checkpoint; weights go into `voices` and `classifiers`.
 
     Raises:
         CheckpointError: if a byte has changed or it does not fit.
     """
     try:
         verify_manifest(folder)
-        plain, adapters = read_json(folder / _STATE), load_file(folder / _ADAPTERS)
-        moments = load_file(folder / _OPTIMISERS)
-        states = [
-            {name: adapters[f"{n}/{name}"] for name in voices.states[n]} for n in range(len(voices))
+        plain = read_json(folder / _STATE)
+        adapters = load_file(folder / _ADAPTERS)
+        states = [_own_weights(adapters, voices, player) for player in range(len(voices))]
+        known = _split_by_player(load_file(folder / _CLASSIFIERS), len(voices))
+        optimisers = [
+            _optimiser(moments)
+            for moments in _split_by_player(load_file(folder / _OPTIMISERS), len(voices))
         ]
-        kept: list[State] = [{} for _ in range(len(voices))]
-        for key, tensor in load_file(folder / _HEADS).items():
-            player, name = key.split("/")
-            kept[int(player)][name] = tensor
-        optimisers: list[OptimiserState | None] = []
-        for n in range(len(voices)):
-            found: OptimiserState = {}
-            for key, tensor in moments.items():
-                player, index, name = key.split("/")
-                if int(player) == n:
-                    found.setdefault(int(index), {})[name] = tensor
-            optimisers.append(found or None)
-        state = Progressed(**plain, optimisers=optimisers)
-        # older runs took everybody back together
+        state = RoundState(**plain, optimisers=optimisers)
+        # older runs took all players back together
         state.versions = state.versions or [state.version] * len(voices)
     except MirrorError as error:
         raise CheckpointError(f"the checkpoint {folder} is damaged: {error}") from error
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+    except (SafetensorError, LookupError, TypeError, ValueError, OSError) as error:
         raise CheckpointError(
-            f"the checkpoint {folder} does not fit this run: {error}; start it anew"
+            f"the checkpoint {folder} does not fit this run: {error}; start a new run"
         ) from error
-    voices.states, heads.states = states, kept
+    voices.states = states
+    classifiers.states = known
     return state
+
+
+def _own_weights(
+    adapters: Mapping[str, torch.Tensor], voices: VoicePopulation, player: int
+) -> Weights:
+    return {name: adapters[f"{player}/{name}"] for name in voices.states[player]}
+
+
+def _split_by_player(tensors: Mapping[str, torch.Tensor], players: int) -> list[Weights]:
+    found: list[Weights] = [{} for _ in range(players)]
+    for key, tensor in tensors.items():
+        player, _, name = key.partition("/")
+        found[int(player)][name] = tensor
+    return found
+
+
+def _optimiser(moments: Mapping[str, torch.Tensor]) -> OptimiserState | None:
+    """From names ``index/name``; None for a player that has made no step."""
+    found: OptimiserState = {}
+    for key, tensor in moments.items():
+        index, _, name = key.partition("/")
+        found.setdefault(int(index), {})[name] = tensor
+    return found or None

@@ -6,25 +6,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirrorenv.llm.asking import Request
+from mirrorenv.llm.asking import Generated, Request
+from mirrorenv.preference.context import RunContext
 from mirrorenv.preference.pairs import Text
 from mirrorenv.preference.settings import PreferenceSettings
-from mirrorenv.preference.topics import Split, TopicSplit
-from mirrorenv.preference.voices import Voices, derived_seed
+from mirrorenv.preference.topics import SPLITS, Split, TopicSplit
+from mirrorenv.preference.voices import derived_seed
 from mirrorenv.preference.workers import ALONE, Workers
 from mirrorenv.results.runs.files import append_jsonl_rows, read_jsonl
 
 if TYPE_CHECKING:
     from mirrorenv.llm.model import LanguageModel
 
-__all__ = ["Notebook", "generate"]
+__all__ = ["TextStore", "first_texts", "fresh_texts"]
 
 # texts written side by side, and appended together: a batch is there whole or not at all
 _BATCH = 16
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class _Wanted:
         return self.round, self.player, self.topic, self.sample
 
 
-class Notebook:
+class TextStore:
     """A file of texts that only grows.
 
     Args:
@@ -49,9 +50,10 @@ class Notebook:
     """
 
     def __init__(self, path: Path, workers: Workers = ALONE) -> None:
-        self.path, self.workers = path, workers
+        self.path = path
+        self.workers = workers
         self._known: dict[tuple[int, str, str, int], Text] = {}
-        for row in workers.first(lambda: read_jsonl(path).rows):
+        for row in workers.on_main(lambda: read_jsonl(path).rows):
             self._keep(Text.of_row(row))
 
     def _keep(self, one: Text) -> None:
@@ -79,21 +81,21 @@ class Notebook:
         # same texts.
         batches = [wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH)]
         for start in range(0, len(batches), self.workers.size):
-            missing = [
-                some if any(one.key not in self._known for one in some) else []
-                for some in batches[start : start + self.workers.size]
-            ]
+            missing = [self._missing(some) for some in batches[start : start + self.workers.size]]
             if any(missing):
                 mine = missing[self.workers.rank] if self.workers.rank < len(missing) else []
-                self._append(
-                    self.workers.each(partial(self._written, model, system, mine, settings))
-                )
+                written = partial(self._written, model, system, mine, settings)
+                self._append(self.workers.gather(written))
             progress(min((start + self.workers.size) * _BATCH, len(wanted)))
         return [self._known[one.key] for one in wanted]
 
+    def _missing(self, batch: Sequence[_Wanted]) -> Sequence[_Wanted]:
+        """The whole batch, or nothing if all of it is there."""
+        return batch if any(one.key not in self._known for one in batch) else []
+
     def _append(self, parts: list[list[Text]]) -> None:
         for part in filter(None, parts):
-            if self.workers.leads:
+            if self.workers.is_main:
                 append_jsonl_rows(self.path, [one.to_row() for one in part])
             for one in part:
                 self._keep(one)
@@ -114,63 +116,90 @@ class Notebook:
             )
             for one in some
         ]
-        return [
-            Text(
-                one.player,
-                one.topic,
-                one.split,
-                text.text,
-                text.tokens,
-                text.finished,
-                one.sample,
-                one.round,
-            )
-            for one, text in zip(some, model.generate(asked), strict=True)
-        ]
+        answers = zip(some, model.generate(asked), strict=True)
+        return [_text(one, answer) for one, answer in answers]
 
 
-def generate(
-    settings: PreferenceSettings,
-    voices: Voices,
-    topics: TopicSplit,
-    notebook: Notebook,
-    splits: Sequence[Split],
-    *,
-    samples: int,
-    round: int | Sequence[int],
-    tuned: bool,
-    progress: Progress = lambda what, done, of: None,
-) -> list[Text]:
-    """Have every player write on every topic of some splits.
+def _text(wanted: _Wanted, answer: Generated) -> Text:
+    return Text(
+        player=wanted.player,
+        topic=wanted.topic,
+        split=wanted.split,
+        text=answer.text,
+        tokens=answer.tokens,
+        finished=answer.finished,
+        sample=wanted.sample,
+        round=wanted.round,
+    )
+
+
+def first_texts(context: RunContext, store: TextStore) -> list[Text]:
+    """What the untouched model writes under each player's persona, on all topics.
 
     Args:
-        settings: of the run.
-        voices: who writes.
-        topics: split beforehand.
-        notebook: where texts are kept.
+        context: of the run.
+        store: where texts are kept.
+    """
+    versions = [-1] * len(context.voices)
+    asked = _Order(SPLITS, context.settings.data.samples, versions, tuned=False)
+    return _generate(context, store, asked)
+
+
+def fresh_texts(
+    context: RunContext, store: TextStore, split: Split, versions: Sequence[int], samples: int
+) -> list[Text]:
+    """What the tuned voices write on the topics of one split, without a persona.
+
+    Args:
+        context: of the run; its voices write.
+        store: where texts are kept.
+        split: which topics.
+        versions: round that each player's voice comes from.
+        samples: texts of each player on each topic.
+    """
+    return _generate(context, store, _Order((split,), samples, versions, tuned=True))
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What is to be written.
+
+    Attributes:
         splits: which topics.
         samples: texts of each player on each topic.
-        round: version of the voices, of all or of each; -1 for the first texts.
-        tuned: whether the players' adapters speak, told nothing; else the untouched model under
-            each persona.
-        progress: called with (what, texts done, texts to do).
+        versions: of each player's voice; -1 for first texts.
+        tuned: whether voices speak, told nothing; else the untouched model under each persona.
     """
-    found = list[Text]()
-    total = len(voices) * samples * sum(len(topics[split]) for split in splits)
-    for number, name in enumerate(settings.names):
-        version = round if isinstance(round, int) else round[number]
-        wanted = [
-            _Wanted(name, topic, split, sample, version)
-            for split in splits
-            for topic in topics[split]
-            for sample in range(samples)
-        ]
-        system = settings.data.neutral if tuned else settings.persona(number)
+
+    splits: Sequence[Split]
+    samples: int
+    versions: Sequence[int]
+    tuned: bool
+
+    def wanted(self, topics: TopicSplit, player: int, name: str) -> list[_Wanted]:
+        """The texts of one player, in order."""
+        found: list[_Wanted] = []
+        for split in self.splits:
+            found += [
+                _Wanted(name, topic, split, sample, self.versions[player])
+                for topic, sample in product(topics[split], range(self.samples))
+            ]
+        return found
+
+
+def _generate(context: RunContext, store: TextStore, order: _Order) -> list[Text]:
+    settings = context.settings
+    topics = sum(len(context.topics[split]) for split in order.splits)
+    total = len(context.voices) * order.samples * topics
+    found: list[Text] = []
+    for player, name in enumerate(settings.names):
         before = len(found)
 
-        def written(done: int, before: int = before) -> None:
-            progress("writing", before + done, total)
+        def report(done: int, before: int = before) -> None:
+            context.callbacks.stage("writing", before + done, total)
 
-        with voices.speaking(number if tuned else None) as model:
-            found += notebook.write(model, system, wanted, settings, written)
+        system = settings.data.neutral if order.tuned else settings.persona(player)
+        wanted = order.wanted(context.topics, player, name)
+        with context.voices.speaking(player if order.tuned else None) as model:
+            found += store.write(model, system, wanted, settings, report)
     return found

@@ -29,7 +29,7 @@ def small_settings(model: Path, *changes: str, **given: Any) -> PreferenceSettin
             "data.most_topics=10",
             "learning.rounds=2",
             "learning.steps=3",
-            "learning.enough=2",
+            "learning.stop_at=2",
             "learning.rank=2",
             "learning.learning_rate=0.02",
             "measure.instructions=false",
@@ -77,3 +77,11 @@ def differing(one: Path, other: Path) -> list[str]:
     """Names of files that are not the same in both runs."""
     first, second = content(one), content(other)
     return [name for name in {**first, **second} if first.get(name) != second.get(name)]
+
+
+def turn_of(settings: PreferenceSettings, voices: Any, player: int = 0, round: int = 1) -> Any:
+    """A player's first steps, outside of a run."""
+    from mirrorenv.preference.context import RunContext
+    from mirrorenv.preference.trl_steps import PlayerTurn
+
+    return PlayerTurn(RunContext.start(settings, voices, first_texts().topics), player, round)

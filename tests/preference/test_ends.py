@@ -16,8 +16,9 @@ import torch
 from safetensors.torch import load_file
 
 from mirrorenv.errors import ConfigError, RunFolderError, TrainingError
+from mirrorenv.preference.callbacks import RunCallbacks
 from mirrorenv.preference.report import write_report
-from mirrorenv.preference.run import Watch, train
+from mirrorenv.preference.run import train
 from mirrorenv.results.runs.run_folder import RunFolder
 from tests.preference.small import differing, first_texts, small_settings
 from tests.preference.tiny_model import make_tiny_model
@@ -38,9 +39,14 @@ def test_stopped_by_a_signal_a_run_says_how_it_goes_on(tiny_model: Path, tmp_pat
 
     with pytest.raises(
         TrainingError,
-        match=r"stopped by SIGTERM\. The same command goes on from the last whole round",
+        match=r"stopped by SIGTERM\. The same command resumes from the last whole round",
     ):
-        train(settings, tmp_path / "run", pairs=given, watch=Watch(stage=stop, note=notes.append))
+        train(
+            settings,
+            tmp_path / "run",
+            pairs=given,
+            callbacks=RunCallbacks(stage=stop, note=notes.append),
+        )
     assert notes == [] and RunFolder.open(tmp_path / "run").info["reason"].startswith(
         "TrainingError: stopped by SIG"
     )
@@ -50,9 +56,9 @@ def test_stopped_by_a_signal_a_run_says_how_it_goes_on(tiny_model: Path, tmp_pat
             settings,
             tmp_path / "run",
             pairs=given,
-            watch=Watch(evaluation=interrupt, note=notes.append),
+            callbacks=RunCallbacks(evaluation=interrupt, note=notes.append),
         )
-    assert notes == ["interrupted. The same command goes on from the last whole round"]
+    assert notes == ["interrupted. The same command resumes from the last whole round"]
     assert RunFolder.open(tmp_path / "run").info["reason"] == "interrupted from the keyboard"
     assert train(settings, tmp_path / "run", pairs=given).status == "finished"
     assert differing(tmp_path / "whole", tmp_path / "run") == []
@@ -90,7 +96,7 @@ def test_a_model_that_comes_to_repeat_one_word_is_rolled_back_until_the_run_stop
         settings,
         tmp_path / "run",
         pairs=replace(given, texts=alike),
-        watch=Watch(note=notes.append),
+        callbacks=RunCallbacks(note=notes.append),
     )
     rows = folder.evaluations()
     # recognition alone would have kept it
@@ -120,7 +126,9 @@ def test_a_model_that_is_not_there_leaves_no_folder_behind_and_costs_no_run(
     train(settings, tmp_path / "run", pairs=given)
     files = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     rows: list[Any] = []
-    folder = train(settings, tmp_path / "run", pairs=given, watch=Watch(evaluation=rows.append))
+    folder = train(
+        settings, tmp_path / "run", pairs=given, callbacks=RunCallbacks(evaluation=rows.append)
+    )
     with pytest.raises(ConfigError, match=r"local model 'nowhere'"):
         train(small_settings(Path("nowhere")), tmp_path / "run", if_exists="overwrite")
     assert folder.status == "finished" and rows == []  # neither trained nor measured again

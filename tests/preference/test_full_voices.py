@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 from mirrorenv.errors import TrainingError
 from mirrorenv.llm import load_model
 from mirrorenv.preference import full_voices
+from mirrorenv.preference.callbacks import RunCallbacks
 from mirrorenv.preference.full_voices import bytes_needed, free_bytes
-from mirrorenv.preference.run import Watch, train, voices_for
+from mirrorenv.preference.run import train, voices_for
 from mirrorenv.preference.settings import load_settings
 from tests.preference.small import Killed, differing, first_texts, small_settings
 
@@ -53,7 +54,7 @@ def test_whole_models_learn_their_own_voice_and_resume_to_the_same_bytes(
             raise Killed
 
     with pytest.raises(Killed):
-        train(settings, tmp_path / "killed", pairs=given, watch=Watch(stage=kill))
+        train(settings, tmp_path / "killed", pairs=given, callbacks=RunCallbacks(stage=kill))
     train(settings, tmp_path / "killed", pairs=given)
     assert differing(tmp_path / "whole", tmp_path / "killed") == []
 
@@ -84,7 +85,7 @@ def test_memory_that_will_not_suffice_is_said_before_it_is_taken(
         voices_for(settings).__enter__()
     monkeypatch.setattr(full_voices, "free_bytes", lambda: 4 * weights * 9)
     with voices_for(settings) as voices:
-        assert voices.whole and len(voices.states) == 2
+        assert voices.whole_models and len(voices.states) == 2
 
 
 def test_whole_models_take_small_steps_unless_told_otherwise() -> None:

@@ -11,9 +11,10 @@ pytest.importorskip("trl", reason="needs the extra trl")
 
 import torch
 
-from mirrorenv.preference.heads import Heads
+from mirrorenv.preference.callbacks import RunCallbacks
+from mirrorenv.preference.classifiers import AuthorClassifiers
 from mirrorenv.preference.report import write_report
-from mirrorenv.preference.run import Watch, train
+from mirrorenv.preference.run import train
 from mirrorenv.preference.settings import PreferenceSettings
 from tests.preference.small import Killed, differing, small_settings
 from tests.preference.tiny_model import make_tiny_model
@@ -23,7 +24,7 @@ def _head_settings(model: Path, *changes: str) -> PreferenceSettings:
     layers = "[q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj]"
     return small_settings(
         model,
-        "road=head",
+        "method=grpo",
         "data.samples=8",
         "measure.samples=8",
         "learning.rank=8",
@@ -39,7 +40,9 @@ def test_being_recognised_by_heads_is_a_reward_that_sets_voices_apart(tmp_path: 
     beginning."""
     (tmp_path / "model").mkdir()
     model = make_tiny_model(tmp_path / "model", spread=0.2)
-    folder = train(_head_settings(model, "learning.rounds=2", "head.natural=0.0"), tmp_path / "run")
+    folder = train(
+        _head_settings(model, "learning.rounds=2", "grpo.naturalness=0.0"), tmp_path / "run"
+    )
     rows = folder.evaluations()
     assert rows[0]["fresh"]["recognition"]["limit"]["top1"]["value"] == 0.5
     last = rows[-1]
@@ -60,17 +63,17 @@ def test_a_killed_run_on_the_road_with_heads_comes_to_the_same_bytes(
             raise Killed
 
     with pytest.raises(Killed):
-        train(settings, tmp_path / "killed", watch=Watch(stage=kill))
+        train(settings, tmp_path / "killed", callbacks=RunCallbacks(stage=kill))
     train(settings, tmp_path / "killed")
     assert differing(tmp_path / "whole", tmp_path / "killed") == []
 
 
 def test_heads_learn_who_wrote_what_and_know_nothing_before() -> None:
-    heads = Heads(3)
+    heads = AuthorClassifiers(3)
     states = torch.eye(3).repeat(8, 1) + 0.01 * torch.randn(
         24, 3, generator=torch.Generator().manual_seed(0)
     )
     assert torch.allclose(heads.log_belief(0, states).exp(), torch.full((24, 3), 1 / 3))
-    heads.learn(0, states, [0, 1, 2] * 8)
+    heads.fit(0, states, [0, 1, 2] * 8)
     assert (heads.log_belief(0, states).argmax(dim=1) == torch.tensor([0, 1, 2] * 8)).all()
     assert heads.states[1] == {}  # nobody else's head has moved

@@ -13,7 +13,8 @@ pytest.importorskip("trl", reason="needs the extra trl")
 from safetensors.torch import load_file
 
 from mirrorenv.preference import rounds
-from mirrorenv.preference.run import Watch, train
+from mirrorenv.preference.callbacks import RunCallbacks
+from mirrorenv.preference.run import train
 from tests.preference.small import Killed, differing, first_texts, small_settings
 
 
@@ -31,7 +32,9 @@ def test_only_who_breaks_a_bound_goes_back_and_a_killed_run_comes_to_the_same(
         first_texts(),
     )
     notes: list[str] = []
-    folder = train(settings, tmp_path / "whole", pairs=given, watch=Watch(note=notes.append))
+    folder = train(
+        settings, tmp_path / "whole", pairs=given, callbacks=RunCallbacks(note=notes.append)
+    )
 
     tried = [row for row in folder.evaluations() if row.get("rolled_back")]
     stayed = [row for row in folder.evaluations() if row.get("without")]
@@ -69,6 +72,6 @@ def test_only_who_breaks_a_bound_goes_back_and_a_killed_run_comes_to_the_same(
             raise Killed
 
     with pytest.raises(Killed):
-        train(settings, tmp_path / "cut", pairs=given, watch=Watch(evaluation=kill))
+        train(settings, tmp_path / "cut", pairs=given, callbacks=RunCallbacks(evaluation=kill))
     train(settings, tmp_path / "cut", pairs=given)
     assert differing(tmp_path / "whole", tmp_path / "cut") == []

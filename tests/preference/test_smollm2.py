@@ -32,7 +32,7 @@ def test_the_built_in_model_is_tuned_for_a_few_steps(tmp_path: Path) -> None:
         "data.tokens=64",
         "learning.rounds=1",
         "learning.steps=2",
-        "learning.pairs=2",
+        "learning.batch_size=2",
         "measure.relevance_topics=2",
         "bound.perplexity=1e9",
         "bound.repetition=1",

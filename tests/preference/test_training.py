@@ -12,18 +12,16 @@ import pytest
 pytest.importorskip("trl", reason="needs the extra trl")
 
 import torch
-from typer.testing import CliRunner
 
-from mirrorenv.cli.main import app
-from mirrorenv.errors import ConfigError, RunFolderError, TrainingError
+from mirrorenv.errors import ConfigError, RunFolderError
 from mirrorenv.llm import load_model
+from mirrorenv.preference.callbacks import RunCallbacks
 from mirrorenv.preference.data import generate_pairs
-from mirrorenv.preference.dpo import train_player
 from mirrorenv.preference.measure import beyond_bound
-from mirrorenv.preference.pairing import pairs_for, shuffled_owners
 from mirrorenv.preference.pairs import read_pairs
 from mirrorenv.preference.report import summary, write_report
-from mirrorenv.preference.run import Watch, adapted_beta, train, voices_for
+from mirrorenv.preference.rounds import adapted_beta
+from mirrorenv.preference.run import train, voices_for
 from mirrorenv.results.runs.run_folder import RunFolder
 from tests.preference.small import Killed, differing, first_texts, small_settings
 
@@ -37,9 +35,9 @@ def learned(
         tiny_model, "learning.rounds=3", "learning.steps=8", "learning.on_policy=false"
     )
     stages: list[str] = []
-    watch = Watch(stage=lambda what, done, of: stages.append(what))
+    callbacks = RunCallbacks(stage=lambda what, done, of: stages.append(what))
     path = tmp_path_factory.mktemp("runs") / "learned"
-    return train(settings, path, pairs=first_texts(), watch=watch), stages
+    return train(settings, path, pairs=first_texts(), callbacks=callbacks), stages
 
 
 def test_voices_learn_to_know_their_own_texts_on_topics_they_never_saw(
@@ -103,7 +101,9 @@ def test_a_killed_run_comes_to_the_same_bytes(
     settings = small_settings(tiny_model)
     stages: list[str] = []
     train(
-        settings, tmp_path / "whole", watch=Watch(stage=lambda what, done, of: stages.append(what))
+        settings,
+        tmp_path / "whole",
+        callbacks=RunCallbacks(stage=lambda what, done, of: stages.append(what)),
     )
     left = round(share * len(stages))
 
@@ -114,7 +114,7 @@ def test_a_killed_run_comes_to_the_same_bytes(
             raise Killed
 
     with pytest.raises(Killed):
-        train(settings, tmp_path / "killed", watch=Watch(stage=kill))
+        train(settings, tmp_path / "killed", callbacks=RunCallbacks(stage=kill))
     assert RunFolder.open(tmp_path / "killed").status == "running"
     train(settings, tmp_path / "killed")
     assert differing(tmp_path / "whole", tmp_path / "killed") == []
@@ -130,30 +130,11 @@ def test_a_run_killed_after_its_last_row_does_not_write_it_twice(
             raise Killed
 
     with pytest.raises(Killed):
-        train(settings, tmp_path / "run", pairs=first_texts(), watch=Watch(evaluation=kill))
+        train(
+            settings, tmp_path / "run", pairs=first_texts(), callbacks=RunCallbacks(evaluation=kill)
+        )
     folder = train(settings, tmp_path / "run", pairs=first_texts())
     assert [row["split"] for row in folder.evaluations()] == ["tuning", "tuning", "held_out"]
-
-
-def test_memory_that_runs_out_is_answered_with_what_to_lower(
-    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from trl import DPOTrainer
-
-    def full(self: Any) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr(DPOTrainer, "train", full)
-    settings = small_settings(tiny_model)
-    with (
-        voices_for(settings) as voices,
-        pytest.raises(TrainingError, match=r"out of memory.*learning\.pairs"),
-    ):
-        texts = [one for one in first_texts().texts if one.split == "train"]
-        pairs = pairs_for(voices, 0, texts, settings, 1)
-        train_player(
-            voices, 0, pairs, settings, beta=0.1, learning_rate=0.1, round=1, optimiser=None
-        )
 
 
 def test_generation_that_was_cut_short_goes_on_and_another_one_is_refused(
@@ -189,7 +170,9 @@ def test_a_round_that_breaks_a_bound_is_rolled_back_and_said_so(
         "learning.rounds=3",
     )
     notes: list[str] = []
-    folder = train(settings, tmp_path / "run", pairs=first_texts(), watch=Watch(note=notes.append))
+    folder = train(
+        settings, tmp_path / "run", pairs=first_texts(), callbacks=RunCallbacks(note=notes.append)
+    )
     rows = folder.evaluations()
     rolled = [row for row in rows if row.get("rolled_back")]
     assert rolled and "perplexity" in notes[0] and "rolled back" in notes[0]
@@ -201,84 +184,6 @@ def test_a_round_that_breaks_a_bound_is_rolled_back_and_said_so(
     state = json.loads((folder.checkpoint_path(number * 6) / "state.json").read_text())
     assert max(state["betas"]) == 0.2 and min(state["rates"]) == pytest.approx(0.15)
     assert "was rolled back" in write_report(folder.path).read_text()
-
-
-def test_the_margin_is_measured_from_the_untouched_model(tiny_model: Path) -> None:
-    """TRL's log-probabilities and ours are of one text: an untrained voice has no margin."""
-    settings = small_settings(
-        tiny_model, "learning.steps=1", "learning.learning_rate=1e-12", "loss.supervised=0"
-    )
-    with voices_for(settings) as voices:
-        texts = [one for one in first_texts().texts if one.split == "train"]
-        pairs = pairs_for(voices, 0, texts, settings, 1)
-        found, _ = train_player(
-            voices, 0, pairs, settings, beta=1.0, learning_rate=1e-12, round=1, optimiser=None
-        )
-    assert abs(found["margin"]) < 1e-4
-    assert found["chosen"] == pytest.approx(
-        sum(one.chosen_reference for one in pairs) / len(pairs), abs=1e-3
-    )
-    assert found["loss"] == pytest.approx(0.6931, abs=1e-3)
-
-
-def test_a_loss_without_reference_starts_from_the_texts_own_probabilities(tiny_model: Path) -> None:
-    settings = small_settings(
-        tiny_model, "loss.kind=reference_free", "loss.supervised=0", "learning.steps=1"
-    )
-    with voices_for(settings) as voices:
-        pairs = pairs_for(
-            voices, 0, [one for one in first_texts().texts if one.split == "train"], settings, 1
-        )
-        found, _ = train_player(
-            voices, 0, pairs, settings, beta=1.0, learning_rate=1e-12, round=1, optimiser=None
-        )
-    gap = sum(one.chosen_reference - one.rejected_reference for one in pairs) / len(pairs)
-    assert found["margin"] == pytest.approx(gap, abs=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("change", "better"),
-    [
-        ("loss.kind=normalised", True),
-        ("loss.kind=reference_free", True),
-        ("control=supervised", True),
-        ("control=reversed", False),
-    ],
-)
-def test_losses_and_controls_move_the_margin_as_they_should(
-    tiny_model: Path, change: str, better: bool
-) -> None:
-    settings = small_settings(tiny_model, change, "learning.steps=6")
-    texts = [one for one in first_texts().texts if one.split == "train"]
-    with voices_for(settings) as voices:
-        pairs = pairs_for(voices, 0, texts, settings, 1)
-        train_player(
-            voices, 0, pairs, settings, beta=0.5, learning_rate=0.02, round=1, optimiser=None
-        )
-        own, other = ("ann", "bob") if better else ("bob", "ann")
-
-        def mean(name: str, player: int | None) -> float:
-            from mirrorenv.preference.scoring import prompt_of, tokens_of
-
-            some = [one for one in texts if one.player == name]
-            with voices.speaking(player) as model:
-                return sum(
-                    model.score(prompt_of(model, t.topic, settings), [tokens_of(model, t)])[0]
-                    for t in some
-                )
-
-        assert mean(own, 0) - mean(other, 0) > mean(own, None) - mean(other, None)
-
-
-def test_shuffled_ownership_keeps_the_texts_and_deals_the_names(tiny_model: Path) -> None:
-    settings = small_settings(tiny_model, "control=shuffled_ownership")
-    texts = list(first_texts(topics=40).texts)
-    dealt = shuffled_owners(texts, settings)
-    assert sorted(one.text for one in dealt) == sorted(one.text for one in texts)
-    owner = {one.text: one.player for one in texts}
-    same = sum(owner[one.text] == one.player for one in dealt) / len(dealt)
-    assert 0.2 < same < 0.8
-    assert sum(one.player == "ann" for one in dealt) == sum(one.player == "ann" for one in texts)
 
 
 def test_same_prompt_tells_everybody_the_same() -> None:
@@ -320,17 +225,6 @@ def test_bounds_name_player_figure_and_limit() -> None:
     }
 
 
-def test_nothing_usable_to_train_on_is_said(tiny_model: Path) -> None:
-    settings = small_settings(tiny_model)
-    with (
-        voices_for(settings) as voices,
-        pytest.raises(TrainingError, match=r"usable text of 'ann'.*data\.truncated=trim"),
-    ):
-        pairs_for(
-            voices, 0, [one for one in first_texts().texts if one.player == "bob"], settings, 1
-        )
-
-
 def test_a_model_without_such_layers_is_refused(tiny_model: Path) -> None:
     said = pytest.raises(
         ConfigError, match=r"learning.targets: the model .* has no linear layers named nothing"
@@ -344,94 +238,3 @@ def test_another_configuration_does_not_resume(
 ) -> None:
     with pytest.raises(RunFolderError, match=r"learning\.on_policy"):
         train(small_settings(tiny_model), learned[0].path, pairs=first_texts())
-
-
-def _options(model: Path) -> list[str]:
-    players = "data.players=[{name: ann}, {name: bob}]"
-    given = [
-        players,
-        "data.neutral=n",
-        "data.tokens=8",
-        "data.samples=1",
-        "data.truncated=keep",
-        "data.most_topics=9",
-        "learning.rounds=1",
-        "learning.steps=2",
-        "learning.rank=2",
-        "measure.instructions=false",
-        "measure.relevance_topics=2",
-        "bound.perplexity=1e9",
-        "bound.repetition=1",
-        "bound.relevance=0",
-    ]
-    return ["--model", str(model), *(word for one in given for word in ("--set", one))]
-
-
-def test_the_commands_generate_train_and_report(tiny_model: Path, tmp_path: Path) -> None:
-    runner = CliRunner()
-    made = runner.invoke(
-        app, ["prefer", "generate", "--out", str(tmp_path / "d"), *_options(tiny_model), "--json"]
-    )
-    assert made.exit_code == 0, made.output
-    told = json.loads(made.stdout.strip().splitlines()[-1])
-    card = json.loads((tmp_path / "d" / "data_card.json").read_text())
-    assert (
-        told["card"] == card
-        and set(card["texts"]) == {"ann", "bob"}
-        and card["style"]["chance"] == 0.5
-    )
-    command = [
-        "prefer",
-        "train",
-        "--run",
-        str(tmp_path / "run"),
-        "--pairs",
-        str(tmp_path / "d" / "pairs.jsonl"),
-    ]
-    done = runner.invoke(app, [*command, *_options(tiny_model), "--json", "--quiet"])
-    assert done.exit_code == 0, done.output
-    found = json.loads(done.stdout.strip().splitlines()[-1])
-    assert set(found["useful"]) == {"ann", "bob"} and Path(found["report"]).is_file()
-    for command in (["prefer", "report"], ["report"]):
-        written = runner.invoke(app, [*command, str(tmp_path / "run")]).stdout
-        assert written.splitlines()[0] == found["report"]
-
-
-def test_the_demo_tunes_three_voices_and_says_which_page_to_open(
-    tiny_model: Path, tmp_path: Path
-) -> None:
-    small = [
-        f"model={tiny_model}",
-        "data.tokens=8",
-        "data.truncated=keep",
-        "learning.steps=1",
-        "learning.rounds=1",
-    ]
-    command = [
-        "prefer",
-        "demo",
-        "--out",
-        str(tmp_path / "run"),
-        *(word for one in small for word in ("--set", one)),
-    ]
-    done = CliRunner().invoke(app, [*command, "--json"])
-    assert done.exit_code == 0, done.output
-    page = Path(json.loads(done.stdout.strip().splitlines()[-1])["report"])
-    assert page.is_file() and page.resolve().as_uri() in done.output
-    assert {"pirate", "professor", "teenager"} == {
-        one.name for one in (tmp_path / "run" / "voices").iterdir()
-    }
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--model", "no/such/folder"], "local model 'no/such/folder'"),
-        (["--pairs", "no.jsonl"], "there is no such file"),
-        (["--set", "loss.kind=nice"], "loss.kind"),
-        (["--set", "learning.round=3"], "Did you mean rounds?"),
-    ],
-)
-def test_mistakes_are_answered_in_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
-    done = CliRunner().invoke(app, ["prefer", "train", "--run", str(tmp_path / "run"), *arguments])
-    assert done.exit_code != 0 and said in str(done.exception)

@@ -19,13 +19,11 @@ from typer.testing import CliRunner
 
 from mirrorenv.cli.main import app
 from mirrorenv.errors import ConfigError, TrainingError
-from mirrorenv.preference.heads import Heads
-from mirrorenv.preference.roads import improve_by_heads, teach
-from mirrorenv.preference.rounds import SILENT, topics_for
+from mirrorenv.preference.context import RunContext
+from mirrorenv.preference.methods import fit_classifiers, tune_by_reward
 from mirrorenv.preference.run import device_for, train, voices_for
 from mirrorenv.preference.settings import PreferenceSettings
-from mirrorenv.preference.state import Progressed
-from mirrorenv.preference.workers import ALONE, Workers, joined_workers
+from mirrorenv.preference.workers import ALONE, Workers, join_workers
 from mirrorenv.results.runs.run_folder import RunFolder
 from tests.preference.small import first_texts, small_settings
 from tests.preference.together import together
@@ -68,7 +66,7 @@ def test_two_workers_train_like_one_with_all_pairs(tiny_model: Path, tmp_path: P
 
     def work(workers: Workers) -> None:
         folder = train(settings, tmp_path / "two", workers=workers, device="cpu")
-        assert workers.leads == (folder.status == "finished")
+        assert workers.is_main == (folder.status == "finished")
 
     assert together(work, tmp_path) == [0, 0]
     assert_alike(tmp_path / "one", tmp_path / "two")
@@ -84,23 +82,23 @@ def test_two_workers_take_the_road_with_heads_and_end_with_the_same_voices(
 ) -> None:
     """Each draws texts of its own for GRPO, so it is no run of one worker; but voices agree, since
     gradients do."""
-    settings = small_settings(tiny_model, "road=head", "head.generations=4", "learning.pairs=4")
+    settings = small_settings(
+        tiny_model, "method=grpo", "grpo.generations=4", "learning.batch_size=4"
+    )
 
     def work(workers: Workers) -> None:
         with voices_for(settings, "cpu") as voices:
-            heads, start = Heads(2), list(voices.states)
-            teach(voices, heads, first_texts().texts, settings)
-            state = Progressed([0.1] * 2, [0.02] * 2, versions=[0] * 2, optimisers=[None] * 2)
-            improve_by_heads(
-                voices, heads, topics_for(settings).train, settings, state, 1, SILENT.stage, workers
-            )
+            context = RunContext.start(settings, voices, workers=workers)
+            start = list(voices.states)
+            fit_classifiers(context, first_texts().texts)
+            tune_by_reward(context, 1)
             moved = [
                 float((now[name] - was[name]).abs().max())
                 for now, was in zip(voices.states, start, strict=True)
                 for name in was
             ]
             assert max(moved) > 1e-3
-            found = workers.each(
+            found = workers.gather(
                 lambda: [{name: one.tolist() for name, one in now.items()} for now in voices.states]
             )
             assert found[0] == found[1]
@@ -110,10 +108,10 @@ def test_two_workers_take_the_road_with_heads_and_end_with_the_same_voices(
 
 def test_what_the_first_worker_raises_ends_all_and_is_said_once(tmp_path: Path) -> None:
     def work(workers: Workers) -> None:
-        assert workers.first(lambda: "only mine") == "only mine"
-        assert workers.each(lambda: workers.rank) == [0, 1]
+        assert workers.on_main(lambda: "only mine") == "only mine"
+        assert workers.gather(lambda: workers.rank) == [0, 1]
         assert workers.mean({"loss": float(workers.rank)}) == {"loss": 0.5}
-        workers.first(lambda: (_ for _ in ()).throw(TrainingError("no space left")))
+        workers.on_main(lambda: (_ for _ in ()).throw(TrainingError("no space left")))
 
     assert together(work, tmp_path) == [1, 1]
     assert "no space left" in (tmp_path / "worker0.txt").read_text()
@@ -122,18 +120,20 @@ def test_what_the_first_worker_raises_ends_all_and_is_said_once(tmp_path: Path) 
 
 def test_alone_the_verbs_are_plain_calls() -> None:
     assert (
-        ALONE.first(lambda: 1) == 1
-        and ALONE.each(lambda: 2) == [2]
-        and ALONE.share([1, 2, 3]) == [1, 2, 3]
+        ALONE.on_main(lambda: 1) == 1
+        and ALONE.gather(lambda: 2) == [2]
+        and ALONE.shard([1, 2, 3]) == [1, 2, 3]
     )
-    assert Workers(1, 3).share(list(range(7))) == [1, 4]
+    assert Workers(1, 3).shard(list(range(7))) == [1, 4]
     with pytest.raises(TrainingError):
-        ALONE.first(lambda: (_ for _ in ()).throw(TrainingError("x")))
+        ALONE.on_main(lambda: (_ for _ in ()).throw(TrainingError("x")))
 
 
 def test_what_workers_cannot_do_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = small_settings(Path("m"), "learning.pairs=3")
-    with pytest.raises(ConfigError, match=r"learning\.pairs = 3 cannot be shared by 2 workers"):
+    settings = small_settings(Path("m"), "learning.batch_size=3")
+    with pytest.raises(
+        ConfigError, match=r"learning\.batch_size = 3 cannot be shared by 2 workers"
+    ):
         train(settings, tmp_path / "run", workers=Workers(0, 2))
     with pytest.raises(ConfigError, match="device 'tpu': must be auto, cpu or cuda"):
         device_for("tpu")
@@ -147,7 +147,7 @@ def test_what_workers_cannot_do_is_refused(tmp_path: Path, monkeypatch: pytest.M
     assert "a launcher has started some already" in str(done.exception)
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     with pytest.raises(ConfigError, match="accelerate is set to FSDP"):
-        joined_workers()
+        join_workers()
 
 
 def _options(settings: PreferenceSettings, path: Path) -> list[str]:

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from mirrorenv.preference.workers import Workers, joined_workers
+from mirrorenv.preference.workers import Workers, join_workers
 
 
 def together(work: Callable[[Workers], None], folder: Path, size: int = 2) -> list[int | None]:
@@ -40,9 +40,9 @@ def together(work: Callable[[Workers], None], folder: Path, size: int = 2) -> li
         AcceleratorState._reset_state(True)  # what the parent, who is alone, has found out
         GradientState._reset_state()
         try:
-            workers = joined_workers("cpu")
+            workers = join_workers("cpu")
             work(workers)
-            workers.leave()
+            workers.close()
         except Exception:
             (folder / f"worker{rank}.txt").write_text(traceback.format_exc())
             raise

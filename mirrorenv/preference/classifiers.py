@@ -1,8 +1,7 @@
-"""The road with a classifier: each voice carries a head that reads its own hidden states and says
-who wrote a text.
+"""Linear classifiers on hidden states: each voice carries one, which says who wrote a text.
 
-A head sees the mean of the last hidden states over a text's tokens. The states are taken as they
-are: learning a head does not move the voice that carries it. Needs torch.
+A classifier sees the mean of the last hidden states over a text's tokens. The states are taken as
+they are: fitting a classifier does not change the voice that carries it. Needs torch.
 
 Shape legend: B texts, N players, H hidden units.
 """
@@ -15,23 +14,26 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from mirrorenv.preference.voices import State, Voices
+from mirrorenv.preference.voices import VoicePopulation, Weights
 
-__all__ = ["Asked", "Heads", "hidden_states"]
+__all__ = ["AuthorClassifiers", "PromptAndAnswer", "hidden_states"]
 
-Asked = tuple[tuple[int, ...], tuple[int, ...]]
+PromptAndAnswer = tuple[tuple[int, ...], tuple[int, ...]]
 """Ids of a question, up to where the answer begins, and of an answer."""
 
 _WIDEST = 64  # texts read at once
-# of a head's regression: a second on states of any size met so far
-_STEPS, _RATE, _DECAY = 150, 0.05, 1e-3
+# of a classifier's regression: a second on states of any size met so far
+_STEPS = 150
+_RATE = 0.05
+_DECAY = 1e-3
 
 
 @torch.no_grad()
-def hidden_states(voices: Voices, some: Sequence[Asked]) -> torch.Tensor:
+def hidden_states(voices: VoicePopulation, some: Sequence[PromptAndAnswer]) -> torch.Tensor:
     """(B, H) float32, the mean last hidden state over each answer, by the weights that are in the
     model now."""
-    model, found = voices.model, []
+    model = voices.model
+    found: list[torch.Tensor] = []
     training = model.training
     model.eval()
     for start in range(0, len(some), _WIDEST):
@@ -55,32 +57,33 @@ def hidden_states(voices: Voices, some: Sequence[Asked]) -> torch.Tensor:
     return torch.cat(found)
 
 
-class Heads:
+class AuthorClassifiers:
     """N linear classifiers, one on each voice.
 
     Args:
         players: N.
-        states: weights to begin with, one mapping each; None for heads that know nothing.
+        states: weights to begin with, one mapping each; None for classifiers that know nothing.
     """
 
-    def __init__(self, players: int, states: Sequence[State] | None = None) -> None:
+    def __init__(self, players: int, states: Sequence[Weights] | None = None) -> None:
         self.players = players
-        self.states: list[State] = (
+        self.states: list[Weights] = (
             list(states) if states is not None else [{} for _ in range(players)]
         )
 
-    def learn(self, observer: int, states: torch.Tensor, authors: Sequence[int]) -> float:
-        """Fit a head by cross-entropy, from where it is.
+    def fit(self, observer: int, states: torch.Tensor, authors: Sequence[int]) -> float:
+        """Fit a classifier by cross-entropy, from where it is.
 
         Args:
-            observer: whose head.
+            observer: whose classifier.
             states: (B, H), see :func:`hidden_states`.
             authors: B players.
 
         Returns:
             the loss in nats on what it was fitted to.
         """
-        middle, spread = states.mean(dim=0), states.std(dim=0).clamp_min(1e-6)
+        middle = states.mean(dim=0)  # (H,)
+        spread = states.std(dim=0).clamp_min(1e-6)  # (H,)
         known = self.states[observer]
         weights = (
             known.get("weights", torch.zeros(states.shape[1], self.players))
@@ -89,7 +92,8 @@ class Heads:
         )
         bias = known.get("bias", torch.zeros(self.players)).clone().requires_grad_()
         adam = torch.optim.AdamW([weights, bias], lr=_RATE, weight_decay=_DECAY)
-        truth, scaled = torch.tensor(list(authors)), (states - middle) / spread
+        truth = torch.tensor(list(authors))  # (B,)
+        scaled = (states - middle) / spread  # (B, H)
         loss = torch.zeros(())
         for _ in range(_STEPS):
             adam.zero_grad()
@@ -105,10 +109,10 @@ class Heads:
         return float(loss.detach())
 
     def log_belief(self, observer: int, states: torch.Tensor) -> torch.Tensor:
-        """(B, N) log probabilities of each author, by one head; uniform before it has learned.
+        """(B, N) log probabilities of each author, by one classifier; uniform before it is fitted.
 
         Args:
-            observer: whose head.
+            observer: whose classifier.
             states: (B, H) of the same voice.
         """
         known = self.states[observer]
@@ -117,10 +121,12 @@ class Heads:
         scaled = (states - known["middle"]) / known["spread"]
         return torch.log_softmax(scaled @ known["weights"] + known["bias"], dim=-1)
 
-    def evidence(self, voices: Voices, some: Sequence[Asked]) -> npt.NDArray[np.float64]:
-        """(B, J, N) log probabilities of each author by every voice's head."""
+    def evidence(
+        self, voices: VoicePopulation, some: Sequence[PromptAndAnswer]
+    ) -> npt.NDArray[np.float64]:
+        """(B, J, N) log probabilities of each author by every voice's classifier."""
         columns = []
         for observer in range(self.players):
-            voices.put_in(observer)
+            voices.load(observer)
             columns.append(self.log_belief(observer, hidden_states(voices, some)).double().numpy())
         return np.stack(columns, axis=1)
