@@ -47,7 +47,8 @@ def adhoc_spec(id: Source, options: Mapping[str, Any]) -> WorldSpec:
         id = f"{getattr(id, '__module__', '?')}:{getattr(id, '__qualname__', type(id).__name__)}"
     if not all(id.partition(":")):
         raise ConfigError(f"world '{id}' must look like 'package.module:Env'")
-    trusted, padded = bool(options.get("slot_exchangeable", False)), bool(options.get("pad", False))
+    trusted = bool(options.get("slot_exchangeable", False))
+    padded = bool(options.get("pad", False))
     if trusted and padded:
         raise ConfigError(f"{id}: slot_exchangeable=True cannot hold with pad=True: {PADDED}")
     leaks = PADDED if padded else None if trusted else UNKNOWN

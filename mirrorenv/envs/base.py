@@ -7,6 +7,7 @@ agent.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -16,15 +17,18 @@ from gymnasium import spaces
 from mirrorenv.envs.random import BatchRandom, Seeds, check_seeds
 from mirrorenv.envs.world_spec import WorldSpec
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32
 
-__all__ = ["ActionSpace", "ArrayWorld", "ClockedWorld", "Space", "Step", "check_actions"]
+__all__ = ["ActionSpace", "AgentId", "ArrayWorld", "ClockedWorld", "Space", "Step", "check_actions"]
 
+AgentId = Hashable
+"""The name of an agent, as its environment spells it; ours are text."""
 Space = spaces.Space[Any]
 """Any gymnasium space; what its values are, only the space itself knows."""
 ActionSpace = spaces.Discrete[Any] | spaces.Box
 """What an agent of an array world may do."""
-Observations = npt.NDArray[np.float32]  # (B, N, *obs)
-Actions = npt.NDArray[Any]  # (B, N) integers or (B, N, A) float32
+Observations = Floats32  # (B, N, *obs)
+Actions = AnyArray  # (B, N) integers or (B, N, A) float32
 
 
 class Step(NamedTuple):
@@ -32,9 +36,9 @@ class Step(NamedTuple):
     or change them."""
 
     observations: Observations  # (B, N, *obs) float32
-    rewards: npt.NDArray[np.float32]  # (B, N)
-    terminated: npt.NDArray[np.bool_]  # (B, N) the episode reached an end of its own
-    truncated: npt.NDArray[np.bool_]  # (B, N) the clock ran out
+    rewards: Floats32  # (B, N)
+    terminated: Bools  # (B, N) the episode reached an end of its own
+    truncated: Bools  # (B, N) the clock ran out
 
 
 class ArrayWorld(ABC):
@@ -58,8 +62,8 @@ class ArrayWorld(ABC):
     agents: tuple[str, ...]
     num_envs: int
     horizon: int
-    observation_space: spaces.Space[Any]
-    action_space: spaces.Discrete[Any] | spaces.Box
+    observation_space: Space
+    action_space: ActionSpace
     render_modes: ClassVar[tuple[str, ...]] = ()
     place_columns: tuple[int, ...] = ()
     spec: WorldSpec | None = None
@@ -100,7 +104,7 @@ class ArrayWorld(ABC):
         """
         raise WorldError(f"{type(self).__name__} has no picture: it is not a spatial world")
 
-    def state(self) -> npt.NDArray[np.float32]:
+    def state(self) -> Floats32:
         """(B, S) float32: the whole state for centralised critics, in agent order; never shown to
         observers.
 
@@ -112,11 +116,11 @@ class ArrayWorld(ABC):
 
 def check_actions(
     actions: Actions,
-    space: spaces.Discrete[Any] | spaces.Box,
+    space: ActionSpace,
     batch: tuple[int, ...],
     world: str,
     step: int,
-) -> npt.NDArray[Any]:
+) -> AnyArray:
     """Joint actions checked against the space of one agent.
 
     Args:
@@ -193,8 +197,8 @@ class ClockedWorld(ArrayWorld):
         num_envs: int,
         num_agents: int,
         horizon: int,
-        observation_space: spaces.Space[Any],
-        action_space: spaces.Discrete[Any] | spaces.Box,
+        observation_space: Space,
+        action_space: ActionSpace,
     ) -> None:
         name = type(self).__name__
         for argument, value in (
@@ -206,9 +210,11 @@ class ClockedWorld(ArrayWorld):
                 raise ConfigError(
                     f"{name}: {argument} must be a whole number of at least 1, got {value!r}"
                 )
-        self.num_envs, self.horizon = int(num_envs), int(horizon)
+        self.num_envs = int(num_envs)
+        self.horizon = int(horizon)
         self.agents = tuple(f"{self.agent_name}_{i}" for i in range(num_agents))
-        self.observation_space, self.action_space = observation_space, action_space
+        self.observation_space = observation_space
+        self.action_space = action_space
         self.random: BatchRandom
         self.clock = np.zeros(self.num_envs, np.int64)  # (B,) steps done
         self.finished = np.zeros(self.num_envs, bool)  # (B,)
@@ -220,9 +226,7 @@ class ClockedWorld(ArrayWorld):
         """Set up the state of all rows, drawing from ``self.random``."""
 
     @abstractmethod
-    def _advance(
-        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         """Move the world by one step.
 
         Args:
@@ -295,7 +299,7 @@ class ClockedWorld(ArrayWorld):
         self._last = observations
         return self._answer(rewards)
 
-    def _answer(self, rewards: npt.NDArray[np.float32]) -> Step:
+    def _answer(self, rewards: Floats32) -> Step:
         assert self._last is not None  # step() has checked
         shape = (self.num_envs, self.num_agents)
         terminated = np.repeat(self._terminated, self.num_agents).reshape(shape)  # (B, N)
@@ -303,7 +307,7 @@ class ClockedWorld(ArrayWorld):
         truncated = np.repeat(self.finished & ~self._terminated, self.num_agents).reshape(shape)
         return Step(self._last.copy(), rewards, terminated, truncated)
 
-    def _time_left(self) -> npt.NDArray[np.float32]:
+    def _time_left(self) -> Floats32:
         """(B, N, 1) float32 in [0, 1]: the share of the episode still to come, the same for every
         agent."""
         left = (1.0 - self.clock / self.horizon).astype(np.float32)  # (B,)

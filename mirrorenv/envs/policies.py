@@ -5,15 +5,13 @@ Shape legend: B batch, N agents, A action dimensions.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.random import BatchRandom
 from mirrorenv.errors import WorldError
+from mirrorenv.mirror.arrays import AnyArray, Floats32, Ints64
 
 __all__ = ["AlikePlayers", "DifferentPlayers", "UniformPolicy"]
 
@@ -30,18 +28,17 @@ class UniformPolicy:
     """
 
     def __init__(self, world: ArrayWorld, seed: int = 0) -> None:
-        self._space, self._agents = world.action_space, world.num_agents
+        self._space = world.action_space
+        self._agents = world.num_agents
         self._random = BatchRandom(np.arange(seed, seed + world.num_envs), stream="uniform policy")
 
-    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[Any]:
+    def __call__(self, observations: Floats32, t: int) -> AnyArray:
         """(B, N) int64 or (B, N, A) float32 actions."""
         space = self._space
         if isinstance(space, spaces.Discrete):
             return self._random.integers(int(space.n), (self._agents,)) + int(space.start)
         unit = self._random.uniform((self._agents, *space.shape))
-        moves: npt.NDArray[np.float32] = (space.low + (space.high - space.low) * unit).astype(
-            np.float32
-        )
+        moves: Floats32 = (space.low + (space.high - space.low) * unit).astype(np.float32)
         return np.clip(moves, space.low, space.high)
 
 
@@ -58,10 +55,11 @@ class AlikePlayers:
                 f"{type(world).__name__}: scripted by action number, but its actions are not "
                 "Discrete"
             )
-        self._start, self._count = int(world.action_space.start), int(world.action_space.n)
+        self._start = int(world.action_space.start)
+        self._count = int(world.action_space.n)
         self._shape = (world.num_envs, world.num_agents)
 
-    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.int64]:
+    def __call__(self, observations: Floats32, t: int) -> Ints64:
         """(B, N) int64 actions."""
         return np.full(self._shape, self._start)
 
@@ -70,6 +68,6 @@ class DifferentPlayers(AlikePlayers):
     """Agent i always takes action i (from the first again, where there are fewer actions than
     agents)."""
 
-    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.int64]:
+    def __call__(self, observations: Floats32, t: int) -> Ints64:
         """(B, N) int64 actions."""
         return np.broadcast_to(self._start + np.arange(self._shape[1]) % self._count, self._shape)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from scipy.special import gammaincinv, ndtri
 
 from mirrorenv.errors import ShapeError
+from mirrorenv.mirror.arrays import Floats64, Ints64
 
 __all__ = ["BatchRandom", "check_seeds", "fresh_seed"]
 
@@ -112,15 +113,15 @@ class BatchRandom:
         low: float = 0.0,
         high: float = 1.0,
         rows: npt.NDArray[np.intp] | None = None,
-    ) -> npt.NDArray[np.float64]:
+    ) -> Floats64:
         """(R, *shape) float64 in [low, high)."""
         unit = (self.bits(shape, rows) >> _S11).astype(np.float64) * 2.0**-53
-        scaled: npt.NDArray[np.float64] = low + (high - low) * unit
+        scaled: Floats64 = low + (high - low) * unit
         return scaled
 
     def integers(
         self, high: int, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None
-    ) -> npt.NDArray[np.int64]:
+    ) -> Ints64:
         """(R, *shape) int64 in [0, high); the bias against some values is below high / 2**53."""
         if not 1 <= high <= 2**31:
             raise ShapeError(f"integers(high) needs 1 <= high <= 2**31, got {high}")
@@ -128,7 +129,7 @@ class BatchRandom:
 
     def permutation(
         self, n: int, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None
-    ) -> npt.NDArray[np.int64]:
+    ) -> Ints64:
         """(R, *shape, n) int64: random orders of 0..n-1; the first k columns are k draws without
         replacement."""
         return np.argsort(self.bits((*shape, n), rows), axis=-1, kind="stable").astype(
@@ -137,14 +138,14 @@ class BatchRandom:
 
     def normal(
         self, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None
-    ) -> npt.NDArray[np.float64]:
+    ) -> Floats64:
         """(R, *shape) float64 standard normal, by the inverse distribution function."""
-        values: npt.NDArray[np.float64] = ndtri(self.uniform(shape, rows=rows) + 2.0**-54)
+        values: Floats64 = ndtri(self.uniform(shape, rows=rows) + 2.0**-54)
         return values
 
     def log_gamma(
         self, alpha: float, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None
-    ) -> npt.NDArray[np.float64]:
+    ) -> Floats64:
         """(R, *shape) float64: logarithms of Gamma(alpha, 1) variables, finite for alpha far below
         1.
 
@@ -154,9 +155,7 @@ class BatchRandom:
         if not alpha > 0:
             raise ShapeError(f"log_gamma needs alpha above 0, got {alpha}")
         unit = self.uniform((2, *shape), rows=rows) + 2.0**-54  # never exactly 0
-        values: npt.NDArray[np.float64] = (
-            np.log(gammaincinv(alpha + 1.0, unit[:, 0])) + np.log(unit[:, 1]) / alpha
-        )
+        values: Floats64 = np.log(gammaincinv(alpha + 1.0, unit[:, 0])) + np.log(unit[:, 1]) / alpha
         return values
 
     def log_dirichlet(
@@ -165,20 +164,18 @@ class BatchRandom:
         n: int,
         shape: tuple[int, ...] = (),
         rows: npt.NDArray[np.intp] | None = None,
-    ) -> npt.NDArray[np.float64]:
+    ) -> Floats64:
         """(R, *shape, n) float64: log probabilities of symmetric Dirichlet(alpha) vectors."""
         logs = self.log_gamma(alpha, (*shape, n), rows)
         logs = logs - logs.max(axis=-1, keepdims=True)
-        normalised: npt.NDArray[np.float64] = logs - np.log(
-            np.exp(logs).sum(axis=-1, keepdims=True)
-        )
+        normalised: Floats64 = logs - np.log(np.exp(logs).sum(axis=-1, keepdims=True))
         return normalised
 
     def categorical(
         self, probabilities: npt.NDArray[np.floating[Any]], rows: npt.NDArray[np.intp] | None = None
-    ) -> npt.NDArray[np.int64]:
+    ) -> Ints64:
         """One draw from each of (R, ..., n) rows of probabilities; returns (R, ...) int64."""
         cumulative = np.cumsum(probabilities, axis=-1)  # (R, ..., n)
         draw = self.uniform(cumulative.shape[1:-1], rows=rows)[..., None] * cumulative[..., -1:]
-        chosen: npt.NDArray[np.int64] = (draw >= cumulative[..., :-1]).sum(axis=-1)
+        chosen: Ints64 = (draw >= cumulative[..., :-1]).sum(axis=-1)
         return chosen

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32
 from mirrorenv.testing.flawless import Answer, Flawless, fault
 
 __all__ = [
@@ -47,7 +47,6 @@ class NeverEnds(Flawless):
 
     def __init__(self) -> None:
         super().__init__(10)
-        self.period = self.max_cycles
         del self.max_cycles
 
     def step(self, actions: dict[str, Any]) -> Answer:
@@ -132,13 +131,11 @@ class _Rows(ClockedWorld):
     def _start(self) -> None:
         self.number = self.random.uniform((self.num_agents,))  # (B, N)
 
-    def _advance(
-        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         self.number = self.random.uniform((self.num_agents,))
         return np.zeros(actions.shape, np.float32), None
 
-    def _observe(self) -> npt.NDArray[np.float32]:
+    def _observe(self) -> Floats32:
         return self.number[:, :, None].astype(np.float32)
 
 
@@ -146,7 +143,7 @@ class _Rows(ClockedWorld):
 class ShowsItsRow(_Rows):
     """The number that is seen grows with the row of the batch and leaves its space."""
 
-    def _observe(self) -> npt.NDArray[np.float32]:
+    def _observe(self) -> Floats32:
         return super()._observe() + np.arange(self.num_envs, dtype=np.float32)[:, None, None]
 
 
@@ -158,8 +155,6 @@ class OneGeneratorForAllRows(_Rows):
         self.shared = np.random.default_rng(int(self.random.integers(2**31)[0]))
         self.number = self.shared.uniform(size=(self.num_envs, self.num_agents))
 
-    def _advance(
-        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         self.number = self.shared.uniform(size=(self.num_envs, self.num_agents))
         return np.zeros(actions.shape, np.float32), None

@@ -174,14 +174,18 @@ class InfiniteReward(_Edited):
         return (answer[0], rewards, *answer[2:])
 
 
+def _as_numbers(flags: dict[str, bool]) -> dict[str, int]:
+    return {agent: int(flag) for agent, flag in flags.items()}
+
+
 @fault("flag-type")
 class FlagsAsNumbers(_Edited):
     """Flags are 0 and 1."""
 
     def edit(self, answer: Answer) -> Any:
         """Numbers for flags."""
-        ended, cut = ({agent: int(flag) for agent, flag in flags.items()} for flags in answer[2:4])
-        return (*answer[:2], ended, cut, answer[4])
+        observations, rewards, ended, cut, infos = answer
+        return (observations, rewards, _as_numbers(ended), _as_numbers(cut), infos)
 
 
 @fault("both-flags")

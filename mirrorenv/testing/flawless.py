@@ -10,6 +10,8 @@ import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
+from mirrorenv.envs.base import Space
+
 __all__ = ["FAULTS", "Answer", "Fault", "Flawless", "fault"]
 
 Answer = tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]
@@ -32,14 +34,14 @@ class Flawless(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         self.agents: list[str] = []
         self.max_cycles = max_cycles
         self.clock = 0
-        self._sight: spaces.Space[Any] = spaces.Box(-1, 1, (3,), np.float32)
-        self._moves: spaces.Space[Any] = spaces.Discrete(3)
+        self._sight: Space = spaces.Box(-1, 1, (3,), np.float32)
+        self._moves: Space = spaces.Discrete(3)
 
-    def observation_space(self, agent: str) -> spaces.Space[Any]:
+    def observation_space(self, agent: str) -> Space:
         """Three numbers from -1 to 1."""
         return self._sight
 
-    def action_space(self, agent: str) -> spaces.Space[Any]:
+    def action_space(self, agent: str) -> Space:
         """0 left, 1 stay, 2 right."""
         return self._moves
 
@@ -48,7 +50,8 @@ class Flawless(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Start an episode."""
         self.rng = np.random.default_rng(seed)
-        self.agents, self.clock = list(self.possible_agents), 0
+        self.agents = list(self.possible_agents)
+        self.clock = 0
         self.place = self.rng.uniform(-1, 1, len(self.agents))  # (N,)
         return {agent: self.see(agent) for agent in self.agents}, {
             agent: {} for agent in self.agents

@@ -19,6 +19,7 @@ from mirrorenv.envs.adapters.mirror_test_record import EpisodeRecord, Show
 from mirrorenv.envs.adapters.mirror_test_view import ACTING, RECOGNISING, WAITING, AgentView
 from mirrorenv.envs.adapters.third_party_facts import horizon as horizon_of
 from mirrorenv.envs.adapters.third_party_facts import one_copy
+from mirrorenv.envs.base import AgentId
 from mirrorenv.envs.random import fresh_seed
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
 from mirrorenv.mirror import lineup_permutations
@@ -29,7 +30,11 @@ from mirrorenv.mirror.recognition import EVIDENCE_BOUND, RecognitionScore, bound
 __all__ = ["ACTING", "EVIDENCE_BOUND", "RECOGNISING", "WAITING", "MirrorTest"]
 
 Answer = tuple[
-    dict[Any, Any], dict[Any, float], dict[Any, bool], dict[Any, bool], dict[Any, dict[str, Any]]
+    dict[AgentId, Any],
+    dict[AgentId, float],
+    dict[AgentId, bool],
+    dict[AgentId, bool],
+    dict[AgentId, dict[str, Any]],
 ]
 
 
@@ -120,7 +125,7 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         inner_name = str((getattr(env, "metadata", None) or {}).get("name", type(env).__name__))
         self.name = f"MirrorTest({inner_name})"
         self.env = one_copy(lambda: env, {}, inner_name)
-        self.possible_agents: list[Any] = list(self.env.possible_agents)
+        self.possible_agents: list[AgentId] = list(self.env.possible_agents)
         count = len(self.possible_agents)
         if count < 2:
             raise ConfigError(f"{self.name}: one agent alone cannot be mistaken for another")
@@ -129,7 +134,7 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         self.run = run
         self.horizon = horizon_of(self.env, {}, horizon, inner_name)
         self.max_cycles = self.horizon + 1
-        self.agents: list[Any] = []
+        self.agents: list[AgentId] = []
         self.metadata = {
             **(getattr(self.env, "metadata", None) or {}),
             "name": self.name,
@@ -141,8 +146,8 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         self._seed = 0
         self._clock = 0
         self._recognising = False
-        self._seen: dict[Any, Any] = {}  # what the living saw last
-        self._ended: dict[Any, str] = {}
+        self._seen: dict[AgentId, Any] = {}  # what the living saw last
+        self._ended: dict[AgentId, str] = {}
 
     def _set_spaces(self, show: Show, pad: bool) -> None:
         agents = self.possible_agents
@@ -166,17 +171,17 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
 
     # -- PettingZoo --------------------------------------------------------------------------------
 
-    def observation_space(self, agent: Any) -> spaces.Dict:
+    def observation_space(self, agent: AgentId) -> spaces.Dict:
         """What ``agent`` sees, in every step."""
         return self.observation_spaces[agent]
 
-    def action_space(self, agent: Any) -> spaces.Dict:
+    def action_space(self, agent: AgentId) -> spaces.Dict:
         """What ``agent`` answers, in every step."""
         return self.action_spaces[agent]
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[dict[Any, Any], dict[Any, dict[str, Any]]]:
+    ) -> tuple[dict[AgentId, Any], dict[AgentId, dict[str, Any]]]:
         """Start an episode.
 
         Args:
@@ -204,7 +209,7 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         self._record.clear()
         return {agent: self._observation(agent) for agent in self.agents}, self._infos(infos)
 
-    def step(self, actions: dict[Any, Any]) -> Answer:
+    def step(self, actions: dict[AgentId, Any]) -> Answer:
         """Let the living act; or, in the recognition phase, let all agents answer and pay.
 
         Args:
@@ -254,7 +259,7 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
 
     # -- playing -----------------------------------------------------------------------------------
 
-    def _play(self, actions: dict[Any, Any]) -> Answer:
+    def _play(self, actions: dict[AgentId, Any]) -> Answer:
         living = [agent for agent in self.possible_agents if agent not in self._ended]
         joint = {agent: self._part(actions, agent, "act") for agent in living}
         for agent, act in joint.items():
@@ -282,7 +287,7 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
             self._infos(infos),
         )
 
-    def _write_down(self, agent: Any, act: Any) -> None:
+    def _write_down(self, agent: AgentId, act: Any) -> None:
         """Keep what an agent saw and then did."""
         index = self.possible_agents.index(agent)
         try:
@@ -290,7 +295,7 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         except (ValueError, TypeError, IndexError) as error:
             self._fail(f"observation or action does not fit its space: {error}", agent, error)
 
-    def _note_end(self, agent: Any, seen: Any, paid: Any, over: Any, late: Any) -> None:
+    def _note_end(self, agent: AgentId, seen: Any, paid: Any, over: Any, late: Any) -> None:
         """Whether and how an agent's episode ended; refuses an answer that lacks a part."""
         parts = {"reward": paid, "termination flag": over, "truncation flag": late}
         for what, part in parts.items():
@@ -301,7 +306,7 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         elif agent not in seen:
             self._fail("has no observation", agent)
 
-    def _observation(self, agent: Any) -> dict[str, Any]:
+    def _observation(self, agent: AgentId) -> dict[str, Any]:
         lineup = self._record.nothing()
         if self._recognising:
             lineup = self._record.lineup(self._permutation(self.possible_agents.index(agent)))
@@ -315,12 +320,12 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
                 self._fail(f"the observation does not fit its space: {error}", agent, error)
         return {"observation": shown, "phase": np.int64(phase), **lineup}
 
-    def _phase(self, agent: Any) -> int:
+    def _phase(self, agent: AgentId) -> int:
         if self._recognising:
             return RECOGNISING
         return WAITING if agent in self._ended else ACTING
 
-    def _infos(self, infos: dict[Any, Any]) -> dict[Any, dict[str, Any]]:
+    def _infos(self, infos: dict[AgentId, Any]) -> dict[AgentId, dict[str, Any]]:
         """The environment's, and how it ended. Its seed is withheld until the reveal: the order
         follows from it."""
         ours = {}
@@ -340,7 +345,7 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         order: Ints64 = lineup_permutations(self.run, [self._seed], observer, count)[0]
         return order
 
-    def _reveal(self, actions: dict[Any, Any]) -> Answer:
+    def _reveal(self, actions: dict[AgentId, Any]) -> Answer:
         agents = self.agents
         evidence = np.stack([self._evidence(actions, agent) for agent in agents])  # (J, K, N)
         truth = np.stack([self._permutation(observer) for observer in range(len(agents))])  # (J, K)
@@ -360,7 +365,7 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
             infos,
         )
 
-    def _evidence(self, actions: dict[Any, Any], agent: Any) -> Floats64:
+    def _evidence(self, actions: dict[AgentId, Any], agent: AgentId) -> Floats64:
         """(K, N), checked."""
         try:
             return bounded_evidence(
@@ -369,12 +374,12 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         except ShapeError as error:
             self._fail(str(error), agent, error)
 
-    def _part(self, actions: dict[Any, Any], agent: Any, part: str) -> Any:
+    def _part(self, actions: dict[AgentId, Any], agent: AgentId, part: str) -> Any:
         try:
             return actions[agent][part]
         except (KeyError, IndexError, TypeError) as error:
             self._fail("the action must be a dictionary with 'act' and 'evidence'", agent, error)
 
-    def _fail(self, problem: str, agent: Any, cause: Exception | None = None) -> NoReturn:
+    def _fail(self, problem: str, agent: AgentId, cause: Exception | None = None) -> NoReturn:
         where = f"{self.name}, seed {self._seed}, step {self._clock}, agent '{agent}'"
         raise WorldError(f"{where}: {problem}") from cause

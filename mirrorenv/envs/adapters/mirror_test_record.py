@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.spaces.utils import flatdim
 
 from mirrorenv.envs.adapters.third_party_spaces import ObservationReader
+from mirrorenv.envs.base import Space
 from mirrorenv.errors import ConfigError
+from mirrorenv.mirror.arrays import Floats32, Ints64
 
 __all__ = ["MAX_SHOWN", "EpisodeRecord", "Show"]
 
-Space = spaces.Space[Any]
 Show = Literal["both", "observations", "actions"]
 """What of each trajectory a lineup shows."""
 
@@ -67,7 +67,7 @@ class EpisodeRecord:
         agents = len(observation_spaces)
         sources = {"observations": observation_spaces, "actions": action_spaces}
         self._readers: dict[str, list[ObservationReader]] = {}
-        self._columns: dict[str, npt.NDArray[np.float32]] = {}
+        self._columns: dict[str, Floats32] = {}
         for what, natives in sources.items():
             if show in ("both", what):
                 self._readers[what] = _readers(natives, what, pad, name)
@@ -105,13 +105,13 @@ class EpisodeRecord:
             self._readers[what][agent].read(values[what], column[agent, step])
         self._mask[agent, step] = 1.0
 
-    def lineup(self, permutation: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.float32]]:
+    def lineup(self, permutation: Ints64) -> dict[str, Floats32]:
         """Fresh copies in slot order: slot k shows agent ``permutation[k]``. Keys and shapes as
         ``spaces``."""
         shown = {f"lineup_{what}": column[permutation] for what, column in self._columns.items()}
         return {**shown, "lineup_mask": self._mask[permutation]}
 
-    def nothing(self) -> dict[str, npt.NDArray[np.float32]]:
+    def nothing(self) -> dict[str, Floats32]:
         """What stands in the place of a lineup until there is one: zeros."""
         return {
             name: np.zeros(space.shape or (), np.float32) for name, space in self.spaces.items()

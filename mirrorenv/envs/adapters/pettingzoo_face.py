@@ -10,11 +10,12 @@ import numpy.typing as npt
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
-from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.envs.base import ArrayWorld, Space
 from mirrorenv.envs.drawing.window import Window
 from mirrorenv.envs.random import fresh_seed
 from mirrorenv.envs.world_spec import WorldSpec
 from mirrorenv.errors import ConfigError, WorldError
+from mirrorenv.mirror.arrays import AnyArray, Floats32
 
 __all__ = ["PettingZooFace"]
 
@@ -61,7 +62,7 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
         self._window = Window(self.name) if render_mode == "human" else None
         self._idle = self._idle_action()  # what stands in for an agent that has finished
 
-    def _idle_action(self) -> npt.NDArray[Any]:
+    def _idle_action(self) -> AnyArray:
         space = self.world.action_space
         if isinstance(space, spaces.Discrete):
             return np.asarray(space.start, np.int64)
@@ -72,17 +73,17 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
         """What it was made from, where :func:`mirrorenv.make` made it; else None."""
         return self.world.spec
 
-    def observation_space(self, agent: str) -> spaces.Space[Any]:
+    def observation_space(self, agent: str) -> Space:
         """What ``agent`` sees: the same space for all."""
         return self.observation_spaces[agent]
 
-    def action_space(self, agent: str) -> spaces.Space[Any]:
+    def action_space(self, agent: str) -> Space:
         """What ``agent`` may do: the same space for all."""
         return self.action_spaces[agent]
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, dict[str, Any]]]:
+    ) -> tuple[dict[str, Floats32], dict[str, dict[str, Any]]]:
         """Start an episode.
 
         Args:
@@ -103,7 +104,7 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
     def step(
         self, actions: dict[str, Any]
     ) -> tuple[
-        dict[str, npt.NDArray[np.float32]],
+        dict[str, Floats32],
         dict[str, float],
         dict[str, bool],
         dict[str, bool],
@@ -133,11 +134,9 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
         )
         step = self.world.step(joint[None])
         over = (step.terminated[0] | step.truncated[0]).tolist()
-        rewards, terminated, truncated = (
-            step.rewards[0].tolist(),
-            step.terminated[0].tolist(),
-            step.truncated[0].tolist(),
-        )
+        rewards = step.rewards[0].tolist()
+        terminated = step.terminated[0].tolist()
+        truncated = step.truncated[0].tolist()
         index = {agent: i for i, agent in enumerate(self.possible_agents) if agent in self.agents}
         answer = (
             {agent: step.observations[0, i] for agent, i in index.items()},
@@ -159,10 +158,10 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
         was chosen."""
         return self.world.render(0) if self.render_mode == "rgb_array" else None
 
-    def state(self) -> npt.NDArray[np.float32]:
+    def state(self) -> Floats32:
         """(S,) float32: the whole state, in agent order; for centralised critics, never for
         observers."""
-        whole: npt.NDArray[np.float32] = self.world.state()[0]
+        whole: Floats32 = self.world.state()[0]
         return whole
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from mirrorenv.envs.audit.columns import Carrier, Edge, carriers_by_test, cover,
 from mirrorenv.envs.audit.exact import column_test, smallest_visible
 from mirrorenv.envs.audit.features import INPUTS, Features, lineup_relations
 from mirrorenv.envs.audit.probes import CUTS, probe
-from mirrorenv.envs.audit.record import ReactivePolicy, Record, play
+from mirrorenv.envs.audit.record import AuditRecord, ReactivePolicy, play
 from mirrorenv.envs.audit.report import HEADER, AuditReport, ProbeResult
 from mirrorenv.envs.policies import UniformPolicy
 from mirrorenv.envs.registry import make_batch
@@ -82,7 +82,8 @@ def audit(
     results = list(_probe_all("uniform", record, alpha, max_draws, rng, progress))
     progress("one reactive policy")
     reactive = ReactivePolicy(batch, record, seed)
-    total, read = record.total_columns, len(record.columns)
+    total = record.total_columns
+    read = len(record.columns)
     record = play(batch, reactive, seeds + episodes)
     results += _probe_all("reactive", record, alpha, max_draws, rng, progress)
     results = _corrected(results, alpha)
@@ -107,7 +108,7 @@ def audit(
 
 def _probe_all(
     policy: str,
-    record: Record,
+    record: AuditRecord,
     alpha: float,
     max_draws: int,
     rng: np.random.Generator,

@@ -9,17 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.envs.audit.features import Features
 from mirrorenv.envs.audit.probes import CUTS, best_features, probe
+from mirrorenv.mirror.arrays import Floats64
 
 __all__ = ["Carrier", "carriers_by_test", "cover", "edges_between"]
 
 Edge = tuple[str, str, float]
 """Two columns that carry a leak together, and the p-value."""
 
-_SCANNED, _SHOWN = 64, 12
+_SCANNED = 64
+_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Carrier:
 
 
 def carriers_by_test(
-    features: Features, p_values: npt.NDArray[np.float64], alpha: float
+    features: Features, p_values: Floats64, alpha: float
 ) -> tuple[tuple[Carrier, ...], list[Edge]]:
     """The columns with the smallest corrected p-values below alpha; and products of two columns of
     one slot.
@@ -101,7 +102,8 @@ def cover(edges: Sequence[Edge]) -> tuple[Carrier, ...]:
     Greedily: first the column with most evidence in its pairs, then the one with most in the pairs
     that are left.
     """
-    rest, carriers = list(edges), list[Carrier]()
+    rest = list(edges)
+    carriers = list[Carrier]()
     while rest:
         weight: dict[str, float] = {}
         for edge in rest:

@@ -34,6 +34,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
+from mirrorenv.mirror.arrays import Floats32, Floats64, Ints64
 from mirrorenv.mirror.permutations import most_probable_permutation
 
 __all__ = [
@@ -48,8 +49,6 @@ __all__ = [
     "verdicts",
 ]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 MAX_ASSIGNMENTS = 120  # 5!
 _SMALLEST_P = 1e-12  # what the convolution below resolves
@@ -57,14 +56,14 @@ _DRAWS_AT_ONCE = 64
 _STOP_AFTER = 10  # draws at least as extreme as the data, after which there is nothing to find
 
 
-def ordered_pairs(num_agents: int) -> Ints:
+def ordered_pairs(num_agents: int) -> Ints64:
     """(N (N - 1), 2) all pairs (i, j) with i != j, row by row."""
     i, j = np.divmod(np.arange(num_agents**2), num_agents)
-    pairs: Ints = np.stack([i, j], axis=1)[i != j]
+    pairs: Ints64 = np.stack([i, j], axis=1)[i != j]
     return pairs
 
 
-def assignments(num_episodes: int, num_agents: int, rng: np.random.Generator) -> Ints:
+def assignments(num_episodes: int, num_agents: int, rng: np.random.Generator) -> Ints64:
     """Names for the slots: (E or 1, R, N), the true ones (0, 1, ... N - 1) first.
 
     All N! of them for up to five agents; otherwise 119 others are drawn for every episode,
@@ -77,7 +76,7 @@ def assignments(num_episodes: int, num_agents: int, rng: np.random.Generator) ->
     return drawn.astype(np.int64)
 
 
-def true_ranks(scores: Floats, rng: np.random.Generator) -> Ints:
+def true_ranks(scores: Floats64, rng: np.random.Generator) -> Ints64:
     """Rank of the true assignment in each episode, 1 the best, ties broken by lot.
 
     Args:
@@ -91,17 +90,19 @@ def true_ranks(scores: Floats, rng: np.random.Generator) -> Ints:
     slack = 1e-9 * (np.abs(scores).max(axis=1, keepdims=True) + 1e-300)
     gap = scores[:, 1:] - scores[:, :1]  # (E, R - 1)
     better, tied = (gap > slack).sum(axis=1), (np.abs(gap) <= slack).sum(axis=1)
-    ranks: Ints = 1 + better + rng.integers(0, tied + 1)
+    ranks: Ints64 = 1 + better + rng.integers(0, tied + 1)
     return ranks
 
 
-def rank_p_value(ranks: Ints, size: int) -> float:
+def rank_p_value(ranks: Ints64, size: int) -> float:
     """Probability that the sum of as many independent uniform ranks on 1..size is as small; never
     below 1e-12."""
     return _lower_tail(np.full(size, 1.0 / size), ranks - 1)
 
 
-def verdicts(scores: Floats, names: Ints, slots: Floats | None, rng: np.random.Generator) -> Ints:
+def verdicts(
+    scores: Floats64, names: Ints64, slots: Floats64 | None, rng: np.random.Generator
+) -> Ints64:
     """A name for each slot, in each episode: the best assignment, ties by lot.
 
     Args:
@@ -116,10 +117,10 @@ def verdicts(scores: Floats, names: Ints, slots: Floats | None, rng: np.random.G
         (E, N) int64.
     """
     if len(names) == 1:
-        best: Ints = names[0][_best(scores, rng)]
+        best: Ints64 = names[0][_best(scores, rng)]
         return best
     if slots is None:
-        drawn: Ints = names[np.arange(len(names)), 1 + _best(scores[:, 1:], rng)]
+        drawn: Ints64 = names[np.arange(len(names)), 1 + _best(scores[:, 1:], rng)]
         return drawn
     # slots are shown in any order, so that ties name no agent
     order = rng.random(slots.shape[:2]).argsort(axis=1)
@@ -127,14 +128,14 @@ def verdicts(scores: Floats, names: Ints, slots: Floats | None, rng: np.random.G
     return np.take_along_axis(shuffled, order.argsort(axis=1), axis=1)
 
 
-def _best(scores: Floats, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+def _best(scores: Floats64, rng: np.random.Generator) -> npt.NDArray[np.intp]:
     slack = 1e-9 * (np.abs(scores).max(axis=1, keepdims=True) + 1e-300)
     tied = scores >= scores.max(axis=1, keepdims=True) - slack
     chosen: npt.NDArray[np.intp] = np.where(tied, rng.random(scores.shape), -1.0).argmax(axis=1)
     return chosen
 
 
-def hits_p_value(hits: Ints, num_agents: int) -> float:
+def hits_p_value(hits: Ints64, num_agents: int) -> float:
     """Probability that as many verdicts name as many slots right by chance; never below 1e-12.
 
     A verdict that gives each name once is right in as many slots as a random permutation has fixed
@@ -146,7 +147,7 @@ def hits_p_value(hits: Ints, num_agents: int) -> float:
     return _lower_tail(np.maximum(fixed[::-1], 0.0), num_agents - hits)
 
 
-def _lower_tail(law: Floats, values: Ints) -> float:
+def _lower_tail(law: Floats64, values: Ints64) -> float:
     """P(sum of len(values) independent whole numbers with this law on 0, 1, ... is at most the sum
     of the values)."""
     if len(law) < 2 or not len(values):
@@ -162,10 +163,10 @@ class ColumnTest(NamedTuple):
     """What the test of the largest column found."""
 
     p_value: float  # of the largest column
-    features: Floats  # (F,) p-values of the columns one by one, corrected for all of them
+    features: Floats64  # (F,) p-values of the columns one by one, corrected for all of them
 
 
-def column_test(values: Floats, rng: np.random.Generator, max_draws: int) -> ColumnTest:
+def column_test(values: Floats64, rng: np.random.Generator, max_draws: int) -> ColumnTest:
     """Do the agents' sums lie further apart than when names are permuted within episodes?
 
     Args:
@@ -193,7 +194,7 @@ def column_test(values: Floats, rng: np.random.Generator, max_draws: int) -> Col
     return ColumnTest(p_value, _column_p_values(seen, largest, p_value))
 
 
-def _apart(flat: npt.NDArray[np.float32], order: npt.NDArray[np.integer[Any]]) -> Floats:
+def _apart(flat: Floats32, order: npt.NDArray[np.integer[Any]]) -> Floats64:
     """(D, F) summed squares of the agents' sums, when slot k of an episode is called ``order[d, e,
     k]``."""
     draws, episodes, agents = order.shape
@@ -201,11 +202,11 @@ def _apart(flat: npt.NDArray[np.float32], order: npt.NDArray[np.integer[Any]]) -
     called = (order[:, :, :, None] == np.arange(agents)).astype(np.float32)
     weights = called.transpose(0, 3, 1, 2).reshape(draws * agents, episodes * agents)
     sums = (weights @ flat).reshape(draws, agents, -1)
-    apart: Floats = (sums.astype(np.float64) ** 2).sum(axis=1)
+    apart: Floats64 = (sums.astype(np.float64) ** 2).sum(axis=1)
     return apart
 
 
-def _column_p_values(seen: Floats, largest: list[float], smallest: float) -> Floats:
+def _column_p_values(seen: Floats64, largest: list[float], smallest: float) -> Floats64:
     """(F,) each column against the largest of all columns, never below the p-value of the
     largest."""
     ordered = np.sort(largest)

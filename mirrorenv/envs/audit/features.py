@@ -11,20 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.envs.audit.exact import ordered_pairs
-from mirrorenv.envs.audit.record import Record
+from mirrorenv.envs.audit.record import AuditRecord
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, Floats64
 
 __all__ = ["INPUTS", "Features", "lineup_relations"]
 
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
-_MANY_COLUMNS, _MANY_STEPS, _MANY_RESPONSES, _MANY_PAIRS = 128, 512, 256, 20_000_000
+_MANY_COLUMNS = 128
+_MANY_STEPS = 512
+_MANY_RESPONSES = 256
+_MANY_PAIRS = 20_000_000
 _MANY_PRODUCTS = 40
 # numbers that differ by less, relatively, differ by rounding: float32 itself resolves 6e-8
 _SAME = 1e-9
@@ -40,7 +40,7 @@ class Features:
         columns: F names of the columns that a feature is made of; one name, or two for products.
     """
 
-    values: Floats
+    values: Floats64
     columns: tuple[tuple[str, ...], ...]
 
     @property
@@ -55,7 +55,7 @@ class Features:
         )
 
 
-def centred(values: npt.NDArray[Any], columns: Sequence[tuple[str, ...]]) -> Features:
+def centred(values: AnyArray, columns: Sequence[tuple[str, ...]]) -> Features:
     """Features less their mean in each episode; those that never differ within an episode are left
     out."""
     wide = np.asarray(values, np.float64)
@@ -70,8 +70,8 @@ def centred(values: npt.NDArray[Any], columns: Sequence[tuple[str, ...]]) -> Fea
 class _Table:
     """Steps of every slot: (E, T, N, C) numbers, (E, T, N) which of them happened, C names."""
 
-    values: npt.NDArray[np.float32]
-    mask: Flags
+    values: Floats32
+    mask: Bools
     names: tuple[str, ...]
 
     def hstack(self, *others: _Table) -> _Table:
@@ -80,7 +80,7 @@ class _Table:
         values = np.concatenate([table.values for table in tables], axis=3)
         return _Table(values, self.mask, tuple(name for table in tables for name in table.names))
 
-    def summary(self) -> tuple[list[npt.NDArray[Any]], list[tuple[str, ...]]]:
+    def summary(self) -> tuple[list[AnyArray], list[tuple[str, ...]]]:
         """Means over the episode and its quarters, spreads, last values, shares above the
         quartiles, single steps."""
         lived = np.maximum(self.mask.sum(axis=1), 1)[:, :, None]  # (E, N, 1)
@@ -88,7 +88,8 @@ class _Table:
         square = _sum(self.values**2, self.mask) / lived
         last = np.take_along_axis(self.values, np.maximum(lived - 1, 0)[:, None], axis=1)[:, 0]
         parts = [mean, np.sqrt(np.maximum(square - mean**2, 1e-12 * square)), last]
-        steps, width = self.mask.shape[1], self.values.shape[3]
+        steps = self.mask.shape[1]
+        width = self.values.shape[3]
         if width <= _MANY_COLUMNS:
             alive = self.values[self.mask]
             limits = np.quantile(alive, (0.25, 0.5, 0.75), axis=0) if len(alive) else ()
@@ -106,24 +107,24 @@ class _Table:
             parts += [self.values[:, t] for t in range(steps)]
         return parts, [(name,) for _ in parts for name in self.names]
 
-    def features(self, *extra: tuple[npt.NDArray[Any], str]) -> Features:
+    def features(self, *extra: tuple[AnyArray, str]) -> Features:
         """The summary, and further numbers (E, N) of each slot with their names."""
         parts, names = self.summary()
         parts += [np.asarray(values, np.float64)[:, :, None] for values, _ in extra]
         return centred(np.concatenate(parts, axis=2), names + [(name,) for _, name in extra])
 
 
-def _sum(values: npt.NDArray[Any], mask: Flags) -> Floats:
+def _sum(values: AnyArray, mask: Bools) -> Floats64:
     """(E, N, C) sums over the steps that happened."""
-    total: Floats = np.where(mask[..., None], values, 0).sum(axis=1, dtype=np.float64)
+    total: Floats64 = np.where(mask[..., None], values, 0).sum(axis=1, dtype=np.float64)
     return total
 
 
-def _observations(record: Record) -> _Table:
+def _observations(record: AuditRecord) -> _Table:
     return _Table(record.observations, record.mask, record.columns)
 
 
-def _actions(record: Record) -> _Table:
+def _actions(record: AuditRecord) -> _Table:
     if record.num_actions is None:
         flat = record.actions.reshape(*record.mask.shape, -1)
         return _Table(flat, record.mask, tuple(f"action[{i}]" for i in range(flat.shape[3])))
@@ -132,7 +133,7 @@ def _actions(record: Record) -> _Table:
     return _Table(hot.astype(np.float32), record.mask, tuple(f"action = {kind}" for kind in kinds))
 
 
-def _rewards(record: Record) -> _Table:
+def _rewards(record: AuditRecord) -> _Table:
     return _Table(record.rewards[..., None], record.mask, ("reward",))
 
 
@@ -145,7 +146,7 @@ def _responses(effect: _Table, actions: _Table) -> _Table:
     return _Table(product.reshape(*product.shape[:3], -1), effect.mask, names)
 
 
-def _changes(record: Record) -> _Table:
+def _changes(record: AuditRecord) -> _Table:
     """How observations change from a step to the next; 0 in an agent's last step."""
     both = (record.mask[:, 1:] & record.mask[:, :-1])[..., None]
     change = np.zeros_like(record.observations)
@@ -153,12 +154,12 @@ def _changes(record: Record) -> _Table:
     return _Table(change, record.mask, tuple(f"change of {name}" for name in record.columns))
 
 
-def _both(record: Record) -> _Table:
+def _both(record: AuditRecord) -> _Table:
     actions = _actions(record)
     return _observations(record).hstack(actions, _responses(_changes(record), actions))
 
 
-def _window(record: Record) -> Features:
+def _window(record: AuditRecord) -> Features:
     """The middle third of the longest episode, the middle step at least."""
     steps = record.mask.shape[1]
     start = steps // 3
@@ -167,13 +168,13 @@ def _window(record: Record) -> Features:
     return _Table(table.values[:, middle], table.mask[:, middle], table.names).features()
 
 
-def _paid(record: Record) -> Features:
+def _paid(record: AuditRecord) -> Features:
     rewards = _rewards(record)
     extra = ((record.terminated, "terminated"), (record.truncated, "truncated"))
     return rewards.hstack(_responses(rewards, _actions(record))).features(*extra)
 
 
-def _lineup(record: Record) -> Features:
+def _lineup(record: AuditRecord) -> Features:
     """Each slot's observations, actions and rewards together, with their products, and its ranks in
     the lineup."""
     table = _both(record).hstack(_rewards(record))
@@ -186,7 +187,7 @@ def _lineup(record: Record) -> Features:
     return mean.hstack(rank)
 
 
-INPUTS: dict[str, Callable[[Record], Features]] = {
+INPUTS: dict[str, Callable[[AuditRecord], Features]] = {
     "first observation": lambda record: centred(
         record.observations[:, 0], [(name,) for name in record.columns]
     ),
@@ -201,7 +202,7 @@ INPUTS: dict[str, Callable[[Record], Features]] = {
 """What probes are shown, by name. The whole lineup comes with :func:`lineup_relations` on top."""
 
 
-def lineup_relations(record: Record) -> tuple[Features, Features]:
+def lineup_relations(record: AuditRecord) -> tuple[Features, Features]:
     """How columns go together, within slots and between them: products of two columns, averaged
     over the steps.
 
@@ -234,7 +235,7 @@ def lineup_relations(record: Record) -> tuple[Features, Features]:
     return centred(products[:, n, n][:, :, first, second], both), between
 
 
-def _standardised(table: _Table) -> tuple[Floats, tuple[str, ...]]:
+def _standardised(table: _Table) -> tuple[Floats64, tuple[str, ...]]:
     """(E, T, N, C) less the lineup's mean in each step and in units of spread; columns that never
     differ left out."""
     values = np.where(table.mask[..., None], table.values, 0)

@@ -22,16 +22,17 @@ from mirrorenv.envs.audit.exact import (
     verdicts,
 )
 from mirrorenv.envs.audit.features import Features
+from mirrorenv.mirror.arrays import Floats64, Ints64
 
 __all__ = ["Outcome", "best_features", "probe"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 CUTS = (0.25, 0.5, 0.75, 1.0)
 """Ends of the blocks of episodes: a probe learns from all blocks before the one it is tested on."""
 # features chosen; at most this many of them by chance, on average
-_MOST, _FEWEST, _FALSE = 64, 4, 4.0
+_MOST = 64
+_FEWEST = 4
+_FALSE = 4.0
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ class Outcome:
         agents: N.
     """
 
-    ranks: Ints
+    ranks: Ints64
     size: int
-    hits: Ints
+    hits: Ints64
     agents: int
 
     @property
@@ -73,16 +74,16 @@ class _Discriminant:
     """Evidence for class p: ``weights[p] @ (values[chosen] / scale) - offset[p]``."""
 
     chosen: npt.NDArray[np.intp]  # (K,)
-    weights: Floats  # (P, K)
-    offset: Floats  # (P,)
+    weights: Floats64  # (P, K)
+    offset: Floats64  # (P,)
 
-    def evidence(self, values: Floats) -> Floats:
+    def evidence(self, values: Floats64) -> Floats64:
         """(E, P, P) evidence in nats: row what is seen, column the class."""
-        result: Floats = values[:, :, self.chosen] @ self.weights.T - self.offset
+        result: Floats64 = values[:, :, self.chosen] @ self.weights.T - self.offset
         return result
 
 
-def separation(values: Floats) -> Floats:
+def separation(values: Floats64) -> Floats64:
     """(F,) how far class means lie apart: about chi-square with P - 1 degrees of freedom if there
     is nothing."""
     episodes = len(values)
@@ -90,11 +91,11 @@ def separation(values: Floats) -> Floats:
     means = values.mean(axis=0)  # (P, F)
     classes = values.shape[1]
     share = np.divide((means**2).sum(axis=0), power, out=np.zeros_like(power), where=power > 0)
-    result: Floats = episodes * share * (classes - 1) / classes
+    result: Floats64 = episodes * share * (classes - 1) / classes
     return result
 
 
-def _learn(values: Floats) -> _Discriminant:
+def _learn(values: Floats64) -> _Discriminant:
     """Linear discriminant on the features that stand out, with a covariance shrunk towards the
     diagonal.
 
@@ -120,7 +121,7 @@ def _learn(values: Floats) -> _Discriminant:
     return _Discriminant(chosen, weights / scale, 0.5 * (weights * means).sum(axis=1))
 
 
-def _scores(slots: Floats | None, pairs: Floats | None, names: Ints, agents: int) -> Floats:
+def _scores(slots: Floats64 | None, pairs: Floats64 | None, names: Ints64, agents: int) -> Floats64:
     """(E, R) evidence for each assignment: the sum over its slots, and over its ordered pairs of
     slots."""
     episodes = len(slots) if slots is not None else len(pairs) if pairs is not None else 0
@@ -153,7 +154,8 @@ def probe(
     ]
     episodes = len(slots.values)
     ends = [round(cut * episodes) for cut in CUTS]
-    ranks, hits = [], []
+    ranks = []
+    hits = []
     size = 0
     for start, end in pairwise(ends):
         evidence = [

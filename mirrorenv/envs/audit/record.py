@@ -8,25 +8,26 @@ action dimensions.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.episodes import Policy
 from mirrorenv.envs.random import BatchRandom
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, Ints64
 
-__all__ = ["ReactivePolicy", "Record", "play"]
+__all__ = ["AuditRecord", "ReactivePolicy", "play"]
 
-MAX_NUMBERS, MAX_COLUMNS = 40_000_000, 1024
-"""The most numbers that are kept, and of one observation; of larger ones evenly spaced columns are
+MAX_NUMBERS = 40_000_000
+"""The most numbers that are kept of all observations together."""
+MAX_COLUMNS = 1024
+"""The most numbers that are kept of one observation; of larger ones evenly spaced columns are
 read."""
 
 
 @dataclass(frozen=True)
-class Record:
+class AuditRecord:
     """What happened, ordered by agent.
 
     Attributes:
@@ -42,18 +43,18 @@ class Record:
         num_actions: choices of a Discrete space, or None.
     """
 
-    observations: npt.NDArray[np.float32]
-    actions: npt.NDArray[Any]
-    rewards: npt.NDArray[np.float32]
-    mask: npt.NDArray[np.bool_]
-    terminated: npt.NDArray[np.bool_]
-    truncated: npt.NDArray[np.bool_]
+    observations: Floats32
+    actions: AnyArray
+    rewards: Floats32
+    mask: Bools
+    terminated: Bools
+    truncated: Bools
     columns: tuple[str, ...]
     total_columns: int
     num_actions: int | None
 
 
-def kept_columns(world: ArrayWorld, episodes: int) -> npt.NDArray[np.int64]:
+def kept_columns(world: ArrayWorld, episodes: int) -> Ints64:
     """Indices of the columns that are read: all, or evenly spaced ones where observations are
     large."""
     total = int(np.prod(world.observation_space.shape or (1,)))
@@ -63,8 +64,8 @@ def kept_columns(world: ArrayWorld, episodes: int) -> npt.NDArray[np.int64]:
     )
 
 
-def play(world: ArrayWorld, policy: Policy, seeds: npt.NDArray[np.int64]) -> Record:
-    """Play one episode for each seed; see :class:`Record`.
+def play(world: ArrayWorld, policy: Policy, seeds: Ints64) -> AuditRecord:
+    """Play one episode for each seed; see :class:`AuditRecord`.
 
     Args:
         world: a batch of B copies, which play the E seeds in turns.
@@ -72,14 +73,16 @@ def play(world: ArrayWorld, policy: Policy, seeds: npt.NDArray[np.int64]) -> Rec
         seeds: (E,) integers, zero or greater.
     """
     columns = kept_columns(world, len(seeds))
-    copies, count = world.num_envs, -(-len(seeds) // world.num_envs) * world.num_envs
+    copies = world.num_envs
+    count = -(-len(seeds) // world.num_envs) * world.num_envs
     discrete = isinstance(world.action_space, spaces.Discrete)
     shape = (count, world.horizon, world.num_agents)
     observations = np.zeros((*shape, len(columns)), np.float32)
     actions = np.zeros(
         (*shape, *(world.action_space.shape or ())), np.int64 if discrete else np.float32
     )
-    rewards, mask = np.zeros(shape, np.float32), np.zeros(shape, bool)
+    rewards = np.zeros(shape, np.float32)
+    mask = np.zeros(shape, bool)
     ends = np.zeros((2, count, world.num_agents), bool)
     padded = np.concatenate([seeds, np.repeat(seeds[:1], count - len(seeds))])
     for start in range(0, count, copies):
@@ -92,16 +95,20 @@ def play(world: ArrayWorld, policy: Policy, seeds: npt.NDArray[np.int64]) -> Rec
             chosen = np.asarray(policy(now, t))
             step = world.step(chosen)
             observations[rows, t] = now.reshape(*live.shape, -1)[:, :, columns]
-            actions[rows, t], rewards[rows, t], mask[rows, t] = chosen, step.rewards, live
-            now, live = step.observations, live & ~(step.terminated | step.truncated)
-            ends[0, rows], ends[1, rows] = step.terminated, step.truncated
+            actions[rows, t] = chosen
+            rewards[rows, t] = step.rewards
+            mask[rows, t] = live
+            now = step.observations
+            live = live & ~(step.terminated | step.truncated)
+            ends[0, rows] = step.terminated
+            ends[1, rows] = step.truncated
     if isinstance(world.action_space, spaces.Discrete):
         actions -= int(world.action_space.start)
     for array in (observations, actions, rewards):
         array[~mask] = 0
     names = world.column_names
     kept = slice(len(seeds))
-    return Record(
+    return AuditRecord(
         observations[kept],
         actions[kept],
         rewards[kept],
@@ -129,15 +136,15 @@ class ReactivePolicy:
         seed: of the weights and the chance.
     """
 
-    def __init__(self, world: ArrayWorld, seen: Record, seed: int) -> None:
-        self._space, self._agents = world.action_space, world.num_agents
+    def __init__(self, world: ArrayWorld, seen: AuditRecord, seed: int) -> None:
+        self._space = world.action_space
+        self._agents = world.num_agents
         self._columns = kept_columns(world, len(seen.mask))
         alive = seen.observations[seen.mask]  # (steps, C)
-        centre, scale = alive.mean(axis=0, dtype=np.float64), alive.std(axis=0, dtype=np.float64)
-        self._centre, self._scale = (
-            centre,
-            np.where(scale > 1e-9 * (1 + np.abs(centre)), scale, np.inf),
-        )
+        centre = alive.mean(axis=0, dtype=np.float64)
+        scale = alive.std(axis=0, dtype=np.float64)
+        self._centre = centre
+        self._scale = np.where(scale > 1e-9 * (1 + np.abs(centre)), scale, np.inf)
         moves = (
             int(self._space.n)
             if isinstance(self._space, spaces.Discrete)
@@ -149,7 +156,7 @@ class ReactivePolicy:
         )
         self._random = BatchRandom(np.arange(seed, seed + world.num_envs), stream="reactive policy")
 
-    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[Any]:
+    def __call__(self, observations: Floats32, t: int) -> AnyArray:
         """(B, N) int64 or (B, N, A) float32 actions."""
         flat = observations.reshape(*observations.shape[:2], -1)[:, :, self._columns]
         drive = np.clip((flat - self._centre) / self._scale, -5, 5) @ self._weights  # (B, N, moves)
@@ -163,7 +170,5 @@ class ReactivePolicy:
         unit = 0.5 + 0.5 * np.tanh(0.5 * drive + 0.5 * noise).reshape(
             *drive.shape[:2], *space.shape
         )
-        moves: npt.NDArray[np.float32] = (space.low + (space.high - space.low) * unit).astype(
-            np.float32
-        )
+        moves: Floats32 = (space.low + (space.high - space.low) * unit).astype(np.float32)
         return np.clip(moves, space.low, space.high)

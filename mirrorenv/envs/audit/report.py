@@ -42,6 +42,12 @@ class ProbeResult:
     leak: bool
     carriers: tuple[Carrier, ...] = ()
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ProbeResult:
+        """The result that ``data`` was written from."""
+        carriers = tuple(Carrier(**carrier) for carrier in data["carriers"])
+        return cls(**{**data, "carriers": carriers})
+
 
 @dataclass(frozen=True)
 class AuditReport:
@@ -114,13 +120,9 @@ class AuditReport:
     def from_json(cls, data: Mapping[str, Any]) -> AuditReport:
         """The report that :meth:`to_json` was called on."""
         plain = {name: data[name] for name in cls.__dataclass_fields__}
-        results = tuple(
-            ProbeResult(
-                **{**row, "carriers": tuple(Carrier(**carrier) for carrier in row["carriers"])}
-            )
-            for row in data["results"]
-        )
-        return cls(**{**plain, "agents": tuple(data["agents"]), "results": results})
+        plain["agents"] = tuple(data["agents"])
+        plain["results"] = tuple(ProbeResult.from_json(row) for row in data["results"])
+        return cls(**plain)
 
     def rows(self) -> list[list[str]]:
         """The table, one line for each policy and input: see :data:`HEADER`."""

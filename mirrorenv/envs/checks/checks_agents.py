@@ -3,9 +3,9 @@ of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
+from mirrorenv.envs.base import AgentId
 from mirrorenv.envs.checks.evidence import Evidence
 from mirrorenv.envs.checks.findings import Seen
 from mirrorenv.envs.checks.registry import check
@@ -37,7 +37,7 @@ def agents_at_reset(evidence: Evidence) -> Iterator[Seen]:
 )
 def possible_agents_constant(evidence: Evidence) -> Iterator[Seen]:
     """possible_agents never changes."""
-    first: list[Any] | None = None
+    first: list[AgentId] | None = None
     for turn in evidence.turns():
         first = turn.possible if first is None else first
         if turn.possible != first:
@@ -152,7 +152,7 @@ def agent_joins(evidence: Evidence) -> Iterator[Seen]:
                 yield turn.seen("joined after reset()", agent)
 
 
-def _lingering(evidence: Evidence) -> Iterator[tuple[Turn, Any, bool]]:
+def _lingering(evidence: Evidence) -> Iterator[tuple[Turn, AgentId, bool]]:
     """Who stays although a flag is set, and whether both kinds of ending have occurred in the
     episode."""
     for episode in evidence.episodes:
@@ -163,10 +163,10 @@ def _lingering(evidence: Evidence) -> Iterator[tuple[Turn, Any, bool]]:
                 yield turn, agent, len(kinds) == 2
 
 
-def _ever_possible(evidence: Evidence) -> set[Any]:
+def _ever_possible(evidence: Evidence) -> set[AgentId]:
     """Who was possible at first: if that list changes, its own check says so."""
     return set(next(evidence.turns()).possible)
 
 
-def _ordered(agents: Any) -> list[Any]:
+def _ordered(agents: Iterable[AgentId]) -> list[AgentId]:
     return sorted(agents, key=str)

@@ -32,10 +32,12 @@ def batch_contract(evidence: Evidence) -> Iterator[Seen]:
     if not evidence.subject.is_array:
         return
     world = evidence.subject.batch(_ROWS)
-    policy, guard = UniformPolicy(world, evidence.seeds[0]), Guard(world, evidence.subject.name)
+    policy = UniformPolicy(world, evidence.seeds[0])
+    guard = Guard(world, evidence.subject.name)
     seeds = [evidence.seeds[0] + row for row in range(_ROWS)]
     try:
-        now, step = world.reset(seeds), None
+        now = world.reset(seeds)
+        step = None
         guard.reset(now, seeds)
         for t in range(min(world.horizon, evidence.patience.max_steps)):
             step = world.step(policy(now, t))

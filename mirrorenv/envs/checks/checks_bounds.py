@@ -36,7 +36,8 @@ def episode_length(evidence: Evidence) -> Iterator[Seen]:
     """An episode ends: within the length the environment names, or at all."""
     limit = evidence.patience.max_steps
     for episode in evidence.episodes:
-        last, named = episode[-1], evidence.horizon
+        last = episode[-1]
+        named = evidence.horizon
         still = set(last.after) - last.ended.keys()
         if named is not None and last.number > named:
             yield last.seen(
@@ -70,8 +71,10 @@ def not_played_out(evidence: Evidence) -> Iterator[Seen]:
 )
 def step_time(evidence: Evidence) -> Iterator[Seen]:
     """An episode played again and again in one copy does not become slower."""
-    session, number = evidence.session(keep=False), evidence.seeds[0]
-    steps, each = evidence.replay_steps(_REPLAYS), list[float]()
+    session = evidence.session(keep=False)
+    number = evidence.seeds[0]
+    steps = evidence.replay_steps(_REPLAYS)
+    each = list[float]()
     # a suspicion is looked into for longer
     for replays, slower in ((_REPLAYS, _SUSPECT), (4 * _REPLAYS, _SLOWER)):
         while len(each) < replays:
@@ -103,12 +106,11 @@ def _seconds_a_step(session: Session, seed: int, steps: int) -> float:
 )
 def memory(evidence: Evidence) -> Iterator[Seen]:
     """An episode played again and again in one copy does not take more and more memory."""
-    session, number = evidence.session(keep=False), evidence.seeds[0]
-    steps, began, tracing = (
-        evidence.replay_steps(_REPLAYS),
-        time.process_time(),
-        tracemalloc.is_tracing(),
-    )
+    session = evidence.session(keep=False)
+    number = evidence.seeds[0]
+    steps = evidence.replay_steps(_REPLAYS)
+    began = time.process_time()
+    tracing = tracemalloc.is_tracing()
     held = np.zeros(_MANY, np.int64)  # Python numbers would count themselves
     tracemalloc.start()
     gc.freeze()  # what is there already need not be searched again and again

@@ -53,7 +53,8 @@ def seed(evidence: Evidence) -> Iterator[Seen]:
 )
 def seeds_alike(evidence: Evidence) -> Iterator[Seen]:
     """Different seeds give different episodes, with the same actions."""
-    number, one = evidence.seeds[0], evidence.session()
+    number = evidence.seeds[0]
+    one = evidence.session()
     one.reset(number)
     other = one.fork(evidence.subject.make())  # the same draws of actions
     other.env.reset(seed=number + 1)
@@ -70,7 +71,8 @@ def seeds_alike(evidence: Evidence) -> Iterator[Seen]:
 )
 def reset_state(evidence: Evidence) -> Iterator[Seen]:
     """An episode is the same after others, whole or broken off, as in a fresh copy."""
-    number, session = evidence.seeds[0], evidence.session()
+    number = evidence.seeds[0]
+    session = evidence.session()
     session.play(number + 1)
     session.play(number + 2, max_steps=1)
     if found := first_difference(evidence.fresh(number), session.play(number)):
@@ -102,7 +104,9 @@ def state_exposed(evidence: Evidence) -> Iterator[Seen]:
 )
 def copies_interfere(evidence: Evidence) -> Iterator[Seen]:
     """Two copies stepped in turn play what they play alone."""
-    number, one, other = evidence.seeds[0], evidence.session(), evidence.session()
+    number = evidence.seeds[0]
+    one = evidence.session()
+    other = evidence.session()
     one.reset(number)
     other.reset(number + 1)
     while not one.over and one.turns[-1].number < evidence.patience.max_steps:

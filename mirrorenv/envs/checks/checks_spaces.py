@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 
+from mirrorenv.envs.base import AgentId, Space
 from mirrorenv.envs.checks.compare import Summary, leaves
 from mirrorenv.envs.checks.evidence import Evidence
 from mirrorenv.envs.checks.findings import Seen
 from mirrorenv.envs.checks.registry import check
 from mirrorenv.envs.checks.session import Turn
+from mirrorenv.mirror.arrays import AnyArray, Bools
 
 __all__ = ["boxes"]
 
@@ -124,7 +125,7 @@ def observation_range(evidence: Evidence) -> Iterator[Seen]:
             yield turn.seen(f"observation{where}{_first(outside, value)}, outside {bounds}", agent)
 
 
-def _leaves(evidence: Evidence) -> Iterator[tuple[Turn, Any, spaces.Space[Any], Any, str]]:
+def _leaves(evidence: Evidence) -> Iterator[tuple[Turn, AgentId, Space, Any, str]]:
     """Every part of every observation with the space it should belong to."""
     for turn, agent, seen in evidence.values("observations"):
         if agent in evidence.observation_spaces:
@@ -132,16 +133,14 @@ def _leaves(evidence: Evidence) -> Iterator[tuple[Turn, Any, spaces.Space[Any], 
                 yield turn, agent, leaf.space, leaf.value, leaf.where
 
 
-def boxes(evidence: Evidence) -> Iterator[tuple[Turn, Any, spaces.Box, npt.NDArray[Any], str]]:
+def boxes(evidence: Evidence) -> Iterator[tuple[Turn, AgentId, spaces.Box, AnyArray, str]]:
     """Numeric observations that have the shape of their Box; of large ones the extremes, within the
     widest bounds."""
     for turn, agent, space, value, where in _leaves(evidence):
         if isinstance(value, Summary) and isinstance(space, spaces.Box):
             low, high = space.low.min(), space.high.max()
-            space, value = (
-                spaces.Box(low, high, (2,), space.low.dtype.type),
-                np.array([value.lowest, value.highest]),
-            )
+            space = spaces.Box(low, high, (2,), space.low.dtype.type)
+            value = np.array([value.lowest, value.highest])
         array = np.asarray(value) if _shape(value) == space.shape else np.empty(0, object)
         if (
             isinstance(space, spaces.Box)
@@ -158,14 +157,14 @@ def _shape(value: Any) -> tuple[int, ...] | str:
         return "ragged"
 
 
-def _contains(space: spaces.Space[Any], value: Any) -> bool:
+def _contains(space: Space, value: Any) -> bool:
     try:
         return bool(space.contains(value))
     except Exception:  # a custom space may fail on what it does not contain
         return False
 
 
-def _first(where: npt.NDArray[np.bool_], value: npt.NDArray[Any]) -> str:
+def _first(where: Bools, value: AnyArray) -> str:
     spot = tuple(int(i) for i in np.argwhere(where)[0])
     return f"{list(spot) if spot else ''} is {value[spot]}"
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
+
+from mirrorenv.envs.base import Space
+from mirrorenv.mirror.arrays import AnyArray
 
 __all__ = ["LARGE", "Leaf", "Summary", "arrays", "difference", "leaves", "summarised"]
 
@@ -80,7 +82,7 @@ def _numbers_differ(one: Any, other: Any, where: str) -> str | None:
     return f"{where} {np.atleast_1d(a)[first]!s} and {np.atleast_1d(b)[first]!s}".strip()
 
 
-def arrays(value: Any) -> Iterator[npt.NDArray[Any]]:
+def arrays(value: Any) -> Iterator[AnyArray]:
     """Every array inside a value of nested dicts, lists and tuples."""
     if isinstance(value, np.ndarray):
         yield value
@@ -95,12 +97,12 @@ def arrays(value: Any) -> Iterator[npt.NDArray[Any]]:
 class Leaf(NamedTuple):
     """One part of a nested value, and the space it should belong to."""
 
-    space: spaces.Space[Any]
+    space: Space
     value: Any
     where: str
 
 
-def leaves(space: spaces.Space[Any], value: Any, where: str = "") -> Iterator[Leaf]:
+def leaves(space: Space, value: Any, where: str = "") -> Iterator[Leaf]:
     """The parts of a Dict or Tuple value with their spaces; a part that is missing takes its whole
     level along."""
     if (

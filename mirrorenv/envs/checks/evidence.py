@@ -8,6 +8,7 @@ from typing import Any
 
 from gymnasium import spaces
 
+from mirrorenv.envs.base import AgentId, Space
 from mirrorenv.envs.checks.compare import difference
 from mirrorenv.envs.checks.findings import Played, Seen
 from mirrorenv.envs.checks.session import Patience, Session, Turn
@@ -34,17 +35,19 @@ class Evidence:
     """
 
     def __init__(self, subject: Subject, seeds: list[int], patience: Patience) -> None:
-        self.subject, self.seeds, self.patience = subject, seeds, patience
+        self.subject = subject
+        self.seeds = seeds
+        self.patience = patience
         self.env = subject.make()
-        self.undeclared: dict[tuple[str, Any], str] = {}
+        self.undeclared: dict[tuple[str, AgentId], str] = {}
         self.observation_spaces = self._spaces("observation_space")
         self.action_spaces = self._spaces("action_space")
         self.horizon = subject.declared_horizon(self.env)
         self.episodes: list[list[Turn]] = []
         self._fresh: dict[int, list[Turn]] = {}
 
-    def _spaces(self, kind: str) -> dict[Any, spaces.Space[Any]]:
-        found: dict[Any, spaces.Space[Any]] = {}
+    def _spaces(self, kind: str) -> dict[AgentId, Space]:
+        found: dict[AgentId, Space] = {}
         for agent in self.env.possible_agents:
             try:
                 space = getattr(self.env, kind)(agent)
@@ -94,7 +97,7 @@ class Evidence:
         for episode in self.episodes:
             yield from episode
 
-    def values(self, part: str) -> Iterator[tuple[Turn, Any, Any]]:
+    def values(self, part: str) -> Iterator[tuple[Turn, AgentId, Any]]:
         """Every recorded (turn, agent, value) of one part of the answers."""
         for turn in self.turns():
             for agent, value in turn.answers(part).items():
@@ -102,28 +105,43 @@ class Evidence:
 
     def played(self) -> Played:
         """What the recorded episodes exercised."""
-        ended = [
-            {a: flags for turn in episode for a, flags in turn.ended.items()}
-            for episode in self.episodes
-        ]
-        early = sum(len(turn.ended) for episode in self.episodes for turn in episode[:-1])
-        kinds = [
-            {"terminated" if flags[0] else "truncated" for flags in one.values()} for one in ended
-        ]
         steps = [turn.seconds for turn in self.turns() if turn.number]
+        endings = [_endings(episode) for episode in self.episodes]
+        flags = [flag for one in endings for flag in one.values()]
         return Played(
             episodes=len(self.episodes),
             steps=len(steps),
             longest=max((episode[-1].number for episode in self.episodes), default=0),
-            whole=sum(
-                not set(episode[-1].after) - episode[-1].ended.keys() for episode in self.episodes
-            ),
-            terminated=sum(flags[0] for one in ended for flags in one.values()),
-            truncated=sum(flags[1] for one in ended for flags in one.values()),
-            early=early,
-            mixed=sum(len(kind) == 2 for kind in kinds),
+            whole=sum(_is_whole(episode) for episode in self.episodes),
+            terminated=sum(terminated for terminated, _ in flags),
+            truncated=sum(truncated for _, truncated in flags),
+            early=sum(len(turn.ended) for episode in self.episodes for turn in episode[:-1]),
+            mixed=sum(_is_mixed(one) for one in endings),
             microseconds=1e6 * statistics.median(steps) if steps else 0.0,
         )
+
+
+Endings = dict[AgentId, tuple[bool, bool]]
+"""Agents that ended, with their flags: terminated, truncated."""
+
+
+def _endings(episode: list[Turn]) -> Endings:
+    """Who ended in an episode, and how."""
+    found: Endings = {}
+    for turn in episode:
+        found |= turn.ended
+    return found
+
+
+def _is_whole(episode: list[Turn]) -> bool:
+    """Whether all agents had ended after the last turn."""
+    last = episode[-1]
+    return not set(last.after) - last.ended.keys()
+
+
+def _is_mixed(endings: Endings) -> bool:
+    """Whether some agents were terminated and others (only) truncated."""
+    return len({terminated for terminated, _ in endings.values()}) == 2
 
 
 def first_difference(one: list[Turn], other: list[Turn], start: int = 0) -> Seen | None:

@@ -51,7 +51,8 @@ def check_environment(
         raise ConfigError(
             f"episodes must be at least 1 and seed at least 0, got {episodes} and {seed}"
         )
-    tested, patience = subject(source, options), patience or Patience()
+    tested = subject(source, options)
+    patience = patience or Patience()
     evidence = Evidence(tested, [seed + i for i in range(episodes)], patience)
     if not evidence.undeclared:
         progress(f"playing {episodes} episodes")

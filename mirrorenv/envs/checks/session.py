@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 
+from mirrorenv.envs.base import AgentId, Space
 from mirrorenv.envs.checks.compare import LARGE, arrays, summarised
 from mirrorenv.envs.checks.findings import Seen
 
@@ -65,7 +65,8 @@ def time_limit(seconds: float) -> Iterator[None]:
     def ring(*_: Any) -> None:
         raise Hang
 
-    began, handler = time.monotonic(), signal.signal(signal.SIGALRM, ring)
+    began = time.monotonic()
+    handler = signal.signal(signal.SIGALRM, ring)
     left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
@@ -118,17 +119,17 @@ class Turn:
 
     number: int
     seed: int
-    before: list[Any] = field(default_factory=list)
-    live: set[Any] = field(default_factory=set)
-    actions: dict[Any, Any] = field(default_factory=dict)
-    handed: dict[Any, Any] = field(default_factory=dict)
+    before: list[AgentId] = field(default_factory=list)
+    live: set[AgentId] = field(default_factory=set)
+    actions: dict[AgentId, Any] = field(default_factory=dict)
+    handed: dict[AgentId, Any] = field(default_factory=dict)
     raw: Any = None
     form: str = ""
-    after: list[Any] = field(default_factory=list)
-    possible: list[Any] = field(default_factory=list)
-    parts: dict[str, Mapping[Any, Any]] = field(default_factory=dict)
-    ended: dict[Any, tuple[bool, bool]] = field(default_factory=dict)
-    finished: set[Any] = field(default_factory=set)
+    after: list[AgentId] = field(default_factory=list)
+    possible: list[AgentId] = field(default_factory=list)
+    parts: dict[str, Mapping[AgentId, Any]] = field(default_factory=dict)
+    ended: dict[AgentId, tuple[bool, bool]] = field(default_factory=dict)
+    finished: set[AgentId] = field(default_factory=set)
     touched: list[str] = field(default_factory=list)
     error: BaseException | None = None
     hung: bool = False
@@ -139,11 +140,11 @@ class Turn:
         """Names of the parts that the call should answer."""
         return PARTS if self.number else ("observations", "infos")
 
-    def seen(self, what: str, agent: Any = None) -> Seen:
+    def seen(self, what: str, agent: AgentId = None) -> Seen:
         """Something seen in this turn."""
         return Seen(what, agent, self.number, self.seed)
 
-    def answers(self, part: str) -> Mapping[Any, Any]:
+    def answers(self, part: str) -> Mapping[AgentId, Any]:
         """One part of the answer, by agent; empty if there is none."""
         return self.parts.get(part, {})
 
@@ -168,25 +169,24 @@ class Session:
     def __init__(
         self,
         env: Any,
-        action_spaces: Mapping[Any, spaces.Space[Any]],
+        action_spaces: Mapping[AgentId, Space],
         patience: Patience,
         *,
         watch: bool = False,
         scribble: bool = False,
         keep: bool = True,
     ) -> None:
-        self.env, self.patience = env, patience
+        self.env = env
+        self.patience = patience
         self.turns: list[Turn] = []
         self.over = True
-        self._declared, self._watch, self._scribble, self._keep = (
-            action_spaces,
-            watch,
-            scribble,
-            keep,
-        )
-        self._spaces: dict[Any, spaces.Space[Any]] = {}
-        self._live: set[Any] = set()
-        self._finished: set[Any] = set()
+        self._declared = action_spaces
+        self._watch = watch
+        self._scribble = scribble
+        self._keep = keep
+        self._spaces: dict[AgentId, Space] = {}
+        self._live: set[AgentId] = set()
+        self._finished: set[AgentId] = set()
 
     def play(self, seed: int, max_steps: int | None = None) -> list[Turn]:
         """A whole episode; at most ``max_steps`` steps of it."""
@@ -203,8 +203,11 @@ class Session:
     def fork(self, env: Any) -> Session:
         """Another session that stands where this one stands, in ``env``."""
         twin = copy.copy(self)
-        twin.env, twin.turns, twin._spaces = env, list(self.turns), copy.deepcopy(self._spaces)
-        twin._live, twin._finished = set(self._live), set(self._finished)
+        twin.env = env
+        twin.turns = list(self.turns)
+        twin._spaces = copy.deepcopy(self._spaces)
+        twin._live = set(self._live)
+        twin._finished = set(self._finished)
         return twin
 
     def reset(self, seed: int) -> None:
@@ -212,7 +215,8 @@ class Session:
         self._spaces = copy.deepcopy(dict(self._declared))
         for index, space in enumerate(self._spaces.values()):
             space.seed((seed * 1009 + index) % 2**31)
-        self.turns, self._finished = [], set()
+        self.turns = []
+        self._finished = set()
         turn = Turn(0, seed)
         self._call(turn, lambda: self.env.reset(seed=seed))
         self._live = turn.live = set(turn.after)
@@ -223,23 +227,22 @@ class Session:
         last = self.turns[-1]
         actions = {agent: self._sample(agent, last) for agent in self._acting()}
         turn = Turn(last.number + 1, last.seed, before=list(self.env.agents), live=set(self._live))
-        turn.finished, turn.actions, turn.handed = (
-            set(self._finished),
-            copy.deepcopy(actions),
-            actions,
-        )
+        turn.finished = set(self._finished)
+        turn.actions = copy.deepcopy(actions)
+        turn.handed = actions
         self._call(turn, lambda: self.env.step(actions))
         self._follow(turn)
         self.over = turn.error is not None or turn.hung or not self._live or not self._acting()
 
     # -- inside ------------------------------------------------------------------------------------
 
-    def _acting(self) -> list[Any]:
+    def _acting(self) -> list[AgentId]:
         """The agents that the environment lists as alive and whose action space is known."""
         return [agent for agent in _agents(self.env) if agent in self._spaces]
 
-    def _sample(self, agent: Any, last: Turn) -> Any:
-        seen, info = last.answers("observations").get(agent), last.answers("infos").get(agent)
+    def _sample(self, agent: AgentId, last: Turn) -> Any:
+        seen = last.answers("observations").get(agent)
+        info = last.answers("infos").get(agent)
         for place in (seen, info):
             if isinstance(place, Mapping) and "action_mask" in place:
                 return self._spaces[agent].sample(mask=place["action_mask"])
@@ -288,7 +291,8 @@ class Session:
         if turn.number >= _WHOLE_TURNS and any(
             array.nbytes > LARGE for array in arrays(turn.raw[0])
         ):
-            turn.raw, turn.parts["observations"] = None, summarised(turn.parts["observations"])
+            turn.raw = None
+            turn.parts["observations"] = summarised(turn.parts["observations"])
 
     def _follow(self, turn: Turn) -> None:
         """Who ended, left or joined."""
@@ -302,7 +306,7 @@ class Session:
         self._live = (self._live & set(turn.after) | joined) - self._finished
 
 
-def _agents(env: Any) -> list[Any]:
+def _agents(env: Any) -> list[AgentId]:
     listed = getattr(env, "agents", None)
     return list(listed) if isinstance(listed, list | tuple) else []
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.adapters.third_party import ThirdPartyWorld
@@ -16,6 +15,7 @@ from mirrorenv.envs.base import Actions, ArrayWorld, Observations, Step
 from mirrorenv.envs.random import Seeds
 from mirrorenv.envs.wrapper import WorldWrapper
 from mirrorenv.errors import WorldError
+from mirrorenv.mirror.arrays import AnyArray, Bools
 
 __all__ = ["Guard", "ValidatedWorld", "validated"]
 
@@ -50,7 +50,9 @@ class Guard:
     """
 
     def __init__(self, world: ArrayWorld, name: str) -> None:
-        self.name, self.agents, self.steps = name, world.agents, 0
+        self.name = name
+        self.agents = world.agents
+        self.steps = 0
         self._joint = (world.num_envs, world.num_agents)
         space = world.observation_space
         bounds = (space.low, space.high) if isinstance(space, spaces.Box) else (-np.inf, np.inf)
@@ -68,8 +70,9 @@ class Guard:
             self._low, self._high = (
                 np.broadcast_to(b, self._shape).copy() for b in (self._low, self._high)
             )
-        self._seeds: npt.NDArray[Any] = np.zeros(world.num_envs, np.uint64)
-        self._over, self._any_over = np.zeros(self._joint, bool), False
+        self._seeds: AnyArray = np.zeros(world.num_envs, np.uint64)
+        self._over = np.zeros(self._joint, bool)
+        self._any_over = False
 
     def reset(self, observations: Observations, seeds: Seeds) -> None:
         """Look at first observations.
@@ -81,8 +84,10 @@ class Guard:
         Raises:
             WorldError: if something is wrong; it names world, row, seed, step and agent.
         """
-        self._seeds, self.steps = np.asarray(seeds), 0
-        self._over, self._any_over = np.zeros(self._joint, bool), False
+        self._seeds = np.asarray(seeds)
+        self.steps = 0
+        self._over = np.zeros(self._joint, bool)
+        self._any_over = False
         self._look_at_observations(observations)
 
     def step(self, step: Step) -> None:
@@ -103,7 +108,8 @@ class Guard:
         over = step.terminated | step.truncated
         if self._any_over and (self._over > over).any():
             self._refuse(over, self._over > over, "came back after its end: the flag")
-        self._over, self._any_over = over, bool(np.count_nonzero(over))
+        self._over = over
+        self._any_over = bool(np.count_nonzero(over))
 
     def _look_at_observations(self, seen: Observations) -> None:
         self._check_form(seen, "observations", self._shape, np.float32)
@@ -128,9 +134,7 @@ class Guard:
                 f"{got}"
             )
 
-    def _refuse(
-        self, values: npt.NDArray[Any], wrong: npt.NDArray[np.bool_], what: str
-    ) -> NoReturn:
+    def _refuse(self, values: AnyArray, wrong: Bools, what: str) -> NoReturn:
         row, agent, *entry = (int(i) for i in np.argwhere(wrong)[0])
         where = f" at {entry}" if entry else ""
         value = values[(row, agent, *entry)]

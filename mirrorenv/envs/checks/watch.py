@@ -15,12 +15,12 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.envs.base import Actions, ArrayWorld, Observations, Step
 from mirrorenv.envs.random import Seeds
 from mirrorenv.envs.wrapper import WorldWrapper
 from mirrorenv.errors import MirrorError, WorldError
+from mirrorenv.mirror.arrays import AnyArray
 
 __all__ = ["WatchedWorld"]
 
@@ -48,7 +48,7 @@ class WatchedWorld(WorldWrapper):
         self._name = name
         self._seconds = seconds
         self._steps = 0
-        self._seeds: npt.NDArray[Any] = np.zeros(0, np.uint64)
+        self._seeds: AnyArray = np.zeros(0, np.uint64)
 
     def reset(self, seeds: Seeds) -> Observations:
         """The world's ``reset``.
@@ -56,7 +56,8 @@ class WatchedWorld(WorldWrapper):
         Raises:
             WorldError: if it raises anything, or takes too long.
         """
-        self._steps, self._seeds = 0, np.asarray(seeds)
+        self._steps = 0
+        self._seeds = np.asarray(seeds)
         with self._watched("reset(seeds)"):
             return self.world.reset(seeds)
 
@@ -136,7 +137,9 @@ class _Watch:
         self._profiling = False  # whether the last resort is set
 
     def start(self, seconds: float, describe: Callable[[], str]) -> None:
-        self._describe, self._seconds, self._owner = describe, seconds, threading.get_ident()
+        self._describe = describe
+        self._seconds = seconds
+        self._owner = threading.get_ident()
         if self._process != os.getpid():
             self._hire()
         self._call = object()
@@ -147,7 +150,8 @@ class _Watch:
     def _hire(self) -> None:
         """A thread and, where it can be had, a signal: once in a process, and again after a
         fork."""
-        self._process, self._previous = os.getpid(), None
+        self._process = os.getpid()
+        self._previous = None
         if hasattr(signal, "SIGUSR2") and threading.current_thread() is threading.main_thread():
             self._previous = signal.signal(signal.SIGUSR2, self._interrupt)
             self._profiling = (
@@ -178,7 +182,8 @@ class _Watch:
             )
             if not interruptible or self._late is call:
                 self._end()
-            self._late, waited = call, 0.0
+            self._late = call
+            waited = 0.0
             self._sent += 1
             signal.pthread_kill(self._owner, signal.SIGUSR2)
 

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mirrorenv.mirror.arrays import Floats64, Ints64
+
 __all__ = ["BACKGROUND", "FLOOR", "INK", "Canvas", "Colour", "Picture", "agent_colour", "spread"]
 
 Colour = tuple[int, int, int]
@@ -50,7 +52,7 @@ def agent_colour(index: int) -> Colour:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-def spread(places: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def spread(places: Ints64) -> Floats64:
     """Small shifts that keep agents in one place apart.
 
     Args:
@@ -159,12 +161,10 @@ class Canvas:
         corner: float = 0.0,
     ) -> None:
         """A filled rectangle with rounded corners."""
-        x, y, half_x, half_y = (
-            left + width / 2,
-            top + height / 2,
-            width / 2 - corner,
-            height / 2 - corner,
-        )
+        x = left + width / 2
+        y = top + height / 2
+        half_x = width / 2 - corner
+        half_y = height / 2 - corner
 
         def outside(px: Distance, py: Distance) -> Distance:
             dx, dy = np.abs(px - x) - half_x, np.abs(py - y) - half_y

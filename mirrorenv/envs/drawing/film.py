@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.drawing.canvas import Picture
 from mirrorenv.envs.episodes import Policy
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
+from mirrorenv.mirror.arrays import Floats64
 
 __all__ = ["Frame", "gif", "watch"]
 
@@ -31,7 +31,7 @@ class Frame:
 
     picture: Picture
     """(H, W, 3) uint8."""
-    returns: npt.NDArray[np.float64]
+    returns: Floats64
     """(N,) what each agent has earned so far."""
     step: int
     """Steps taken so far; 0 is the start."""
@@ -56,12 +56,14 @@ def watch(world: ArrayWorld, policy: Policy, seed: int) -> Iterator[Frame]:
             f"{type(world).__name__} has no picture to show: it is played, but cannot be watched"
         )
     now = world.reset([seed])
-    returns, live = np.zeros(world.num_agents), np.ones((1, world.num_agents), bool)
+    returns = np.zeros(world.num_agents)
+    live = np.ones((1, world.num_agents), bool)
     yield Frame(world.render(0), returns.copy(), 0)
     for t in range(world.horizon):
         step = world.step(policy(now, t))
         returns += np.where(live, step.rewards, 0.0)[0]
-        now, live = step.observations, live & ~(step.terminated | step.truncated)
+        now = step.observations
+        live = live & ~(step.terminated | step.truncated)
         yield Frame(world.render(0), returns.copy(), t + 1)
         if not live.any():
             return

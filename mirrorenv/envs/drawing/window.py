@@ -20,7 +20,8 @@ class Window:
 
     def __init__(self, title: str, fps: float = 8.0) -> None:
         self._pygame: Any = require("pygame", "play")
-        self.title, self.fps = title, fps
+        self.title = title
+        self.fps = fps
         self._screen: Any = None
         self._clock: Any = None
 

@@ -5,7 +5,7 @@ Shape legend: B batch, N agents, F food items.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from gymnasium import spaces
 from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, Floats64, Ints64
 
 __all__ = ["Ants"]
 
@@ -88,7 +89,10 @@ class Ants(ClockedWorld):
             raise ConfigError(f"Ants: start must be 'middle' or 'random', got {start!r}")
         if food_items < 1:
             raise ConfigError(f"Ants: food_items must be at least 1, got {food_items}")
-        self.length, self.start, self.see_others, self.food = length, start, see_others, food
+        self.length = length
+        self.start = start
+        self.see_others = see_others
+        self.food = food
         self.food_items = food_items if food else 0
         relative = (num_agents - 1 if see_others else 0) + self.food_items
         low = np.array([-1, 0, *[-1] * relative], np.float32)
@@ -110,21 +114,19 @@ class Ants(ClockedWorld):
         if self.food:
             self.food_cells = self.random.integers(self.length, (self.food_items,))
 
-    def _advance(
-        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         moved = np.clip(self.cells + _MOVES[actions], 0, self.length - 1)  # (B, N)
         self.cells = np.where(live[:, None], moved, self.cells)
         if not self.food:
             return np.zeros(self.cells.shape, np.float32), None
         return self._eat(live), None
 
-    def _eat(self, live: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    def _eat(self, live: Bools) -> Floats32:
         """Share out the food under the ants, and bring eaten items back elsewhere."""
         # (B, N, F)
         on_food = (self.cells[:, :, None] == self.food_cells[:, None, :]) & live[:, None, None]
         eaters = on_food.sum(axis=1, keepdims=True)  # (B, 1, F)
-        rewards: npt.NDArray[np.float32] = (
+        rewards: Floats32 = (
             (on_food / np.maximum(eaters, 1)).sum(axis=2).astype(np.float32)
         )  # (B, N)
         eaten = eaters[:, 0] > 0  # (B, F)
@@ -147,17 +149,17 @@ class Ants(ClockedWorld):
             parts.append(self._relative(self.food_cells[:, None, :] - self.cells[:, :, None]))
         return np.concatenate(parts, axis=2).astype(np.float32)
 
-    def _relative(self, gaps: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    def _relative(self, gaps: Ints64) -> Floats64:
         """Signed distances in cells, (B, N, M), ascending and in lines: an order that names
         no agent."""
         return np.sort(gaps, axis=2) / (self.length - 1)
 
-    def state(self) -> npt.NDArray[np.float32]:
+    def state(self) -> Floats32:
         """(B, N + F + 1) float32: cells of ants, cells of food (0 to 1 along the line), time
         left."""
         places = np.concatenate([self.cells, self.food_cells], axis=1) / (self.length - 1)
-        parts: list[npt.NDArray[np.float32]] = [places.astype(np.float32), self._time_left()[:, 0]]
-        whole: npt.NDArray[np.float32] = np.concatenate(parts, axis=1)
+        parts: list[Floats32] = [places.astype(np.float32), self._time_left()[:, 0]]
+        whole: Floats32 = np.concatenate(parts, axis=1)
         return whole
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
@@ -181,9 +183,9 @@ class Stations:
         # (N,)
         self.stations = np.linspace(0, world.length - 1, world.num_agents).round().astype(np.int64)
 
-    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.int64]:
+    def __call__(self, observations: Floats32, t: int) -> Ints64:
         """(B, N) int64 actions."""
-        way: npt.NDArray[np.int64] = np.sign(self.stations - self.world.cells)  # (B, N)
+        way: Ints64 = np.sign(self.stations - self.world.cells)  # (B, N)
         return way + 1
 
 

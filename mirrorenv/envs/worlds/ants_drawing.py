@@ -31,7 +31,9 @@ def draw_ants(cells: Ints64, food: Ints64, length: int, done: float) -> Picture:
         length: cells of the line.
         done: share of the episode that has passed.
     """
-    cell, lane, margin = 44, 31, 18
+    cell = 44
+    lane = 31
+    margin = 18
     ground = margin + lane * len(cells) + 10  # y of the line: everyone might stand in one column
     canvas = Canvas(ground + 48, 2 * margin + cell * length)
     for i in range(length):

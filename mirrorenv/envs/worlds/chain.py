@@ -6,17 +6,16 @@ Shape legend: B batch, N agents, J jobs.
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.policies import AlikePlayers
 from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
-from mirrorenv.mirror.arrays import AnyArray, Floats32
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, Ints64
 
 __all__ = ["Chain"]
 
@@ -109,12 +108,10 @@ class Chain(ClockedWorld):
             observation_space=spaces.Box(0.0, 1.0, (2,)),
             action_space=spaces.Discrete(num_jobs),
         )
-        self.num_jobs, self.glean, self.harvest, self.reward = (
-            int(num_jobs),
-            float(glean),
-            float(harvest),
-            reward,
-        )
+        self.num_jobs = int(num_jobs)
+        self.glean = float(glean)
+        self.harvest = float(harvest)
+        self.reward = reward
         self.whole = np.zeros(self.num_envs, bool)  # (B,) every job was done in the last step
 
     @property
@@ -132,7 +129,8 @@ class Chain(ClockedWorld):
     def chance_return(self) -> float:
         """What uniform play earns in expectation; every job is done with the probability of a
         surjection."""
-        count, jobs = self.num_agents, self.num_jobs
+        count = self.num_agents
+        jobs = self.num_jobs
         covered = sum(
             (-1.0) ** k * math.comb(jobs, k) * (1 - k / jobs) ** count for k in range(jobs)
         )
@@ -148,9 +146,7 @@ class Chain(ClockedWorld):
     def _start(self) -> None:
         self.whole = np.zeros(self.num_envs, bool)
 
-    def _advance(
-        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         done = (actions[:, :, None] == np.arange(self.num_jobs)).any(axis=1)  # (B, J)
         self.whole = done.all(axis=1)
         own = self.glean * (actions == 0) + self.harvest * self.whole[:, None]  # (B, N)
@@ -180,7 +176,7 @@ class DividedPlayers:
         self._jobs = np.where(agents < world.num_jobs, agents, 0)  # (N,)
         self._rows = world.num_envs
 
-    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.int64]:
+    def __call__(self, observations: Floats32, t: int) -> Ints64:
         """(B, N) int64 actions."""
         return np.tile(self._jobs, (self._rows, 1))
 

@@ -6,17 +6,15 @@ Shape legend: B batch, N agents, K actions.
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.policies import AlikePlayers, DifferentPlayers
 from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
-from mirrorenv.mirror.arrays import Floats32
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32
 
 __all__ = ["Conformity"]
 
@@ -105,9 +103,7 @@ class Conformity(ClockedWorld):
     def _start(self) -> None:
         """There is no state but the clock."""
 
-    def _advance(
-        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         # (B, N) others with the same action
         others = (actions[:, :, None] == actions[:, None, :]).sum(axis=2) - 1
         return others * (self.reward / (self.horizon * (self.num_agents - 1))), None

@@ -5,17 +5,16 @@ Shape legend: B batch, T time, N agents, K lineup slots (here in author order), 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.random import BatchRandom, Seeds
 from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError, ShapeError
-from mirrorenv.mirror.arrays import Floats32
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, Floats64, Ints64
 
 __all__ = ["Dirichlet", "DirichletAgents"]
 
@@ -81,15 +80,14 @@ class Dirichlet(ClockedWorld):
             observation_space=spaces.Box(0.0, 1.0, (num_states,)),
             action_space=spaces.Discrete(num_actions),
         )
-        self.num_states, self.num_actions = num_states, num_actions
+        self.num_states = num_states
+        self.num_actions = num_actions
         self.states = np.zeros((self.num_envs, num_agents), np.int64)  # (B, N)
 
     def _start(self) -> None:
         self.states = self.random.integers(self.num_states, (self.num_agents,))
 
-    def _advance(
-        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         # all rows end together: all draw
         self.states = self.random.integers(self.num_states, (self.num_agents,))
         return np.zeros(self.states.shape, np.float32), None
@@ -132,16 +130,14 @@ class DirichletAgents:
         self.log_probabilities = random.log_dirichlet(alpha, world.num_actions, shape)
         self._probabilities = np.exp(self.log_probabilities)
 
-    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.int64]:
+    def __call__(self, observations: Floats32, t: int) -> Ints64:
         """(B, N) int64 actions, drawn from each agent's answer to its state."""
         states = observations.argmax(axis=2)  # (B, N)
         # (B, N, A)
         answers = np.take_along_axis(self._probabilities, states[:, :, None, None], axis=2)[:, :, 0]
         return self._random.categorical(answers)
 
-    def log_likelihood(
-        self, observations: npt.NDArray[np.float32], actions: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float64]:
+    def log_likelihood(self, observations: Floats32, actions: Ints64) -> Floats64:
         """How probable each agent finds each trajectory's actions: the evidence of the exact limit.
 
         Args:
@@ -155,7 +151,7 @@ class DirichletAgents:
         rows = np.arange(len(states))[:, None, None]
         # advanced indices around the slice over agents: (B, T, K, N)
         steps = self.log_probabilities.transpose(0, 2, 3, 1)[rows, states, actions]
-        total: npt.NDArray[np.float64] = steps.sum(axis=1)
+        total: Floats64 = steps.sum(axis=1)
         return total
 
 

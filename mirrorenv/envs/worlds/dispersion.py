@@ -6,7 +6,7 @@ Shape legend: B batch, N agents and goals, the last axis x and y.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from gymnasium import spaces
 from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32
 
 __all__ = ["Dispersion", "GoalSeekers"]
 
@@ -104,8 +105,10 @@ class Dispersion(ClockedWorld):
             observation_space=spaces.Box(low, high),
             action_space=spaces.Box(-1.0, 1.0, (2,)),
         )
-        self.speed, self.goal_radius = float(speed), float(goal_radius)
-        self.reward, self.time_penalty = reward, float(time_penalty)
+        self.speed = float(speed)
+        self.goal_radius = float(goal_radius)
+        self.reward = reward
+        self.time_penalty = float(time_penalty)
         self.places = np.zeros((self.num_envs, num_agents, 2))  # (B, N, 2) agents
         self.goals = np.zeros((self.num_envs, num_agents, 2))  # (B, N, 2)
         self.reached = np.zeros((self.num_envs, num_agents), bool)  # (B, N) goals
@@ -121,9 +124,7 @@ class Dispersion(ClockedWorld):
         self.places = np.zeros((self.num_envs, count, 2))
         self.reached = np.zeros((self.num_envs, count), bool)
 
-    def _advance(
-        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         moved = np.clip(self.places + self.speed * actions.astype(np.float64), -1.0, 1.0)
         self.places = np.where(live[:, None, None], moved, self.places)
         gaps = self.places[:, :, None] - self.goals[:, None]  # (B, N agents, N goals, 2)
@@ -134,7 +135,7 @@ class Dispersion(ClockedWorld):
         own = (close / np.maximum(together, 1)).sum(axis=2) - self.time_penalty  # (B, N)
         if self.reward == "team":
             own = np.repeat(own.sum(axis=1, keepdims=True), self.num_agents, axis=1)
-        ended: npt.NDArray[np.bool_] = np.asarray(self.reached.all(axis=1))
+        ended: Bools = np.asarray(self.reached.all(axis=1))
         return own, ended
 
     def _observe(self) -> Observations:
@@ -144,7 +145,7 @@ class Dispersion(ClockedWorld):
         seen = np.concatenate([self.places, self._time_left(), flat, marks], axis=2)
         return seen.astype(np.float32)
 
-    def state(self) -> npt.NDArray[np.float32]:
+    def state(self) -> Floats32:
         """(B, 5 N + 1) float32: places of agents, places of goals, reached marks, time left."""
         rows = self.num_envs
         parts = [
@@ -153,7 +154,7 @@ class Dispersion(ClockedWorld):
             self.reached,
             self._time_left()[:, 0],
         ]
-        whole: npt.NDArray[np.float32] = np.concatenate(parts, axis=1).astype(np.float32)
+        whole: Floats32 = np.concatenate(parts, axis=1).astype(np.float32)
         return whole
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
@@ -177,9 +178,10 @@ class GoalSeekers:
     """
 
     def __init__(self, world: Dispersion, *, split: bool) -> None:
-        self.world, self.split = world, split
+        self.world = world
+        self.split = split
 
-    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.float32]:
+    def __call__(self, observations: Floats32, t: int) -> Floats32:
         """(B, N, 2) float32 moves; an agent whose goals are all reached stays."""
         count = self.world.num_agents
         # (B, N, goals, 2)

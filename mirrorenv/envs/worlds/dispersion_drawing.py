@@ -40,8 +40,10 @@ def draw_dispersion(
         goal_radius: in the same unit.
         done: share of the episode that has passed.
     """
-    side, margin = 480, 34
-    scale, middle = side / 2 - margin, side / 2
+    side = 480
+    margin = 34
+    scale = side / 2 - margin
+    middle = side / 2
     canvas = Canvas(side + 4, side)
     canvas.tile(
         margin - 16, margin - 16, side - 2 * margin + 32, side - 2 * margin + 32, FLOOR, corner=14

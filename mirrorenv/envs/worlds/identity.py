@@ -6,17 +6,16 @@ Shape legend: B batch, N agents, K actions.
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.policies import AlikePlayers, DifferentPlayers
 from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
-from mirrorenv.mirror.arrays import Floats32
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32
 
 __all__ = ["Identity"]
 
@@ -89,9 +88,7 @@ class Identity(ClockedWorld):
     def _start(self) -> None:
         """There is no state."""
 
-    def _advance(
-        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         return np.where(actions == 0, np.float32(self.reward), np.float32(0.0)), None
 
     def _observe(self) -> Observations:

@@ -5,7 +5,7 @@ Shape legend: B batch, N agents, C cells of the grid (row by row), W cells of a 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.world_spec import register
 from mirrorenv.envs.worlds.pacmen_map import DOTS_PER_ROOM, pacmen_map
 from mirrorenv.errors import ConfigError
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, Ints64
 
 __all__ = ["EAT", "Pacmen"]
 
@@ -100,8 +101,11 @@ class Pacmen(ClockedWorld):
                 f"Pacmen: at most {len(self.map.centre)} agents fit into the centre, got "
                 f"{num_agents}"
             )
-        self.size, self.reward, self.reward_scale = size, reward, np.float32(reward_scale)
-        width, cells = self.map.width, self.map.free.size
+        self.size = size
+        self.reward = reward
+        self.reward_scale = np.float32(reward_scale)
+        width = self.map.width
+        cells = self.map.free.size
         # (B, N) cells, flat within a grid
         self.positions = np.zeros((self.num_envs, num_agents), np.int64)
         self.dots_left = np.zeros(self.num_envs, np.int64)  # (B,)
@@ -133,9 +137,7 @@ class Pacmen(ClockedWorld):
         self.grid[rows[:, None], cells] = DOT
         self.dots_left[rows] = cells.shape[1]
 
-    def _advance(
-        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         if not live.all():
             actions = np.where(live[:, None], actions, EAT)  # masked again below
         self._last_actions = actions.copy()
@@ -155,9 +157,9 @@ class Pacmen(ClockedWorld):
 
     def _eat(
         self,
-        eating: npt.NDArray[np.bool_],
-        spots: npt.NDArray[np.int64],
-        own: npt.NDArray[np.float32],
+        eating: Bools,
+        spots: Ints64,
+        own: Floats32,
     ) -> None:
         """Share the dots that are eaten now, clear them, and lay new ones where all are gone."""
         flat = self.grid.reshape(-1)
@@ -175,21 +177,21 @@ class Pacmen(ClockedWorld):
         spots = self.positions + self._row_start  # (B, N)
         under = flat[spots]  # what the agents stand on
         flat[spots] = OTHER  # put all agents into the picture for a moment
-        windows: npt.NDArray[np.float32] = flat.take(spots[:, :, None] + self._window)  # (B, N, W)
+        windows: Floats32 = flat.take(spots[:, :, None] + self._window)  # (B, N, W)
         flat[spots] = under
         # (B, N) another agent is here, too
         shared = (spots[:, :, None] == spots[:, None, :]).sum(axis=2) > 1
         windows[:, :, self._centre_of_window] = np.where(shared, OTHER, under)
         return windows
 
-    def state(self) -> npt.NDArray[np.float32]:
+    def state(self) -> Floats32:
         """(B, C + 2 N + 1) float32: the grid, rows and columns of the agents (0 to 1), time
         left."""
         rows, columns = np.divmod(self.positions, self.map.width)
         places = np.concatenate(
             [rows / (self.map.height - 1), columns / (self.map.width - 1)], axis=1
         )
-        whole: npt.NDArray[np.float32] = np.concatenate(
+        whole: Floats32 = np.concatenate(
             [self.grid, places.astype(np.float32), self._time_left()[:, 0]], axis=1
         )
         return whole

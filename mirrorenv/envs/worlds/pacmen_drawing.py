@@ -49,7 +49,8 @@ def draw_pacmen(
     angles = {0: -math.pi / 2, 1: math.pi / 2, 2: 0.0, 3: math.pi}
     for agent, (row, column) in enumerate(zip(rows, columns, strict=True)):
         x, y = (column + 0.5) * cell + crowd[agent, 0], (row + 0.5) * cell + crowd[agent, 1]
-        radius, action = (9.0 if not crowd[agent].any() else 5.5), int(facing[agent])
+        radius = 9.0 if not crowd[agent].any() else 5.5
+        action = int(facing[agent])
         canvas.wedge(
             x,
             y,

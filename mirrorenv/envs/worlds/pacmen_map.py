@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.errors import ConfigError
+from mirrorenv.mirror.arrays import Bools, Ints64
 
 __all__ = ["DOTS_PER_ROOM", "ROOMS", "PacmenMap", "pacmen_map"]
 
@@ -40,9 +41,9 @@ class PacmenMap:
 
     height: int
     width: int
-    free: npt.NDArray[np.bool_]
-    centre: npt.NDArray[np.int64]
-    dot_boxes: npt.NDArray[np.int64]
+    free: Bools
+    centre: Ints64
+    dot_boxes: Ints64
     distance: npt.NDArray[np.int16]
 
 
@@ -92,9 +93,10 @@ def pacmen_map(size: str) -> PacmenMap:
     )
 
 
-def _distances(free: npt.NDArray[np.bool_]) -> npt.NDArray[np.int16]:
+def _distances(free: Bools) -> npt.NDArray[np.int16]:
     """(C, C) steps between free cells by breadth-first search from each of them; -1 elsewhere."""
-    width, flat = free.shape[1], free.ravel()
+    width = free.shape[1]
+    flat = free.ravel()
     distance = np.full((flat.size, flat.size), -1, np.int16)
     for start in np.flatnonzero(flat):
         distance[start, start] = 0

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from mirrorenv.envs.worlds.pacmen import DOT, EAT, Pacmen
 from mirrorenv.envs.worlds.pacmen_map import PacmenMap, pacmen_map
+from mirrorenv.mirror.arrays import Floats32, Ints64
 
 __all__ = ["PLAYERS", "CoordinatedPlayers", "HomogeneousPlayers", "SpecialistPlayers"]
 
@@ -35,7 +36,8 @@ def _routes(size: str) -> npt.NDArray[np.int8]:
     """(C, C) the first action on a shortest way from one cell to another; EAT where one is already,
     or cannot go."""
     layout: PacmenMap = pacmen_map(size)
-    distance, cells = layout.distance, np.arange(layout.free.size)
+    distance = layout.distance
+    cells = np.arange(layout.free.size)
     routes = np.full(distance.shape, EAT, np.int8)
     # the first action wins
     for action, move in reversed(list(enumerate((-layout.width, layout.width, 1, -1)))):
@@ -53,7 +55,7 @@ class _Players(ABC):
         self._dot_cells = np.sort(world.map.dot_boxes.ravel())  # (M,)
         self._routes = _routes(world.size)
 
-    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.int64]:
+    def __call__(self, observations: Floats32, t: int) -> Ints64:
         """(B, N) int64 actions: one step along a shortest way, eat on arrival, eat (nothing) while
         waiting."""
         here = self.world.positions  # (B, N)
@@ -68,11 +70,11 @@ class _Players(ABC):
         return np.where(there[:, None, :], steps, _FAR)
 
     @abstractmethod
-    def choose(self, distances: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
+    def choose(self, distances: npt.NDArray[np.int16]) -> Ints64:
         """(B, N) the dot each agent walks to, or _NONE."""
 
 
-def _nearest(distances: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
+def _nearest(distances: npt.NDArray[np.int16]) -> Ints64:
     """The nearest dot along the last axis, the first of several in reading order; _NONE if there is
     none."""
     return np.where(distances.min(axis=-1) == _FAR, _NONE, distances.argmin(axis=-1))
@@ -81,7 +83,7 @@ def _nearest(distances: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
 class HomogeneousPlayers(_Players):
     """Everyone walks to the dot nearest to it: one greedy policy for all."""
 
-    def choose(self, distances: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
+    def choose(self, distances: npt.NDArray[np.int16]) -> Ints64:
         """(B, N) the nearest dots."""
         return _nearest(distances)
 
@@ -90,7 +92,7 @@ class CoordinatedPlayers(_Players):
     """One agent after the other takes the nearest dot that no agent has taken: greedy, but never
     two on one dot."""
 
-    def choose(self, distances: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
+    def choose(self, distances: npt.NDArray[np.int16]) -> Ints64:
         """(B, N) distinct dots; an agent for which none is left waits."""
         left = distances.copy()  # (B, N, M)
         chosen = np.full(left.shape[:2], _NONE, np.int64)
@@ -114,7 +116,7 @@ class SpecialistPlayers(_Players):
         rooms = np.array([room_of_cell[int(cell)] for cell in self._dot_cells])  # (M,)
         self._mine = rooms == (np.arange(world.num_agents) % self._rooms)[:, None]  # (N, M)
 
-    def choose(self, distances: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
+    def choose(self, distances: npt.NDArray[np.int16]) -> Ints64:
         """(B, N) the nearest dots of one's own room; who finds it empty waits there."""
         return _nearest(np.where(self._mine, distances, _FAR))
 

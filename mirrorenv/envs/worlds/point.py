@@ -6,7 +6,7 @@ Shape legend: B batch, N agents, the last axis x and y.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from gymnasium import spaces
 from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32
 
 __all__ = ["Fan", "Point"]
 
@@ -82,9 +83,7 @@ class Point(ClockedWorld):
     def _start(self) -> None:
         self.places = np.zeros((self.num_envs, self.num_agents, 2))
 
-    def _advance(
-        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         moved = np.clip(self.places + self.speed * actions.astype(np.float64), -1.0, 1.0)
         self.places = np.where(live[:, None, None], moved, self.places)
         return np.zeros(self.places.shape[:2], np.float32), None
@@ -92,7 +91,7 @@ class Point(ClockedWorld):
     def _observe(self) -> Observations:
         return np.concatenate([self.places, self._time_left()], axis=2).astype(np.float32)
 
-    def state(self) -> npt.NDArray[np.float32]:
+    def state(self) -> Floats32:
         """(B, 2 N + 1) float32: places of all agents, time left."""
         flat = self.places.reshape(self.num_envs, -1).astype(np.float32)
         return np.concatenate([flat, self._time_left()[:, 0]], axis=1)
@@ -120,7 +119,7 @@ class Fan:
         angle = np.arange(world.num_agents) * (2 * np.pi / world.num_agents) * split
         self.moves = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)  # (N, 2)
 
-    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.float32]:
+    def __call__(self, observations: Floats32, t: int) -> Floats32:
         """(B, N, 2) float32 moves."""
         return np.repeat(self.moves[None], len(observations), axis=0)
 

@@ -5,7 +5,7 @@ Shape legend: B batch, N = 2 agents, the last axis row and column unless said ot
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,15 @@ from gymnasium import spaces
 from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.envs.world_spec import register
 from mirrorenv.errors import ConfigError
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, Ints64
 
 __all__ = ["EAT", "STAY", "Turn"]
 
 UP, DOWN, LEFT, RIGHT, EAT, STAY = range(6)
 _MOVES = np.array([[-1, 0], [1, 0], [0, -1], [0, 1], [0, 0], [0, 0]])  # by action
 _REACH = np.arange(-1, 2)  # cells seen in each direction
-KEY_REWARD, FAULT = 10.0, -1.0
+KEY_REWARD = 10.0
+FAULT = -1.0
 
 
 class Turn(ClockedWorld):
@@ -99,7 +101,9 @@ class Turn(ClockedWorld):
             observation_space=spaces.Box(0.0, 1.0, (2 * len(_REACH) ** 2,)),
             action_space=spaces.Discrete(len(_MOVES)),
         )
-        self.size, self.reward, self.start = int(size), reward, start
+        self.size = int(size)
+        self.reward = reward
+        self.start = start
         self.places = np.zeros((self.num_envs, 2, 2), np.int64)  # (B, N, 2)
         self.key = np.zeros((self.num_envs, 2), np.int64)  # (B, 2)
         self.turn = np.zeros(self.num_envs, np.int64)  # (B,) whose turn it is
@@ -127,9 +131,7 @@ class Turn(ClockedWorld):
             np.divmod(self.random.integers(self.size**2, rows=rows), self.size), axis=1
         )
 
-    def _advance(
-        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         mine = (np.arange(2) == self.turn[:, None]) & live[:, None]  # (B, N) may act
         target = self.places + _MOVES[actions]  # (B, N, 2)
         inside = ((target >= 0) & (target < self.size)).all(axis=2)  # (B, N)
@@ -157,14 +159,14 @@ class Turn(ClockedWorld):
             )
         return np.concatenate(maps, axis=2).astype(np.float32)
 
-    def state(self) -> npt.NDArray[np.float32]:
+    def state(self) -> Floats32:
         """(B, 2 N + 4) float32: places of the agents and of the key (0 to 1), whose turn it is,
         time left."""
         places = np.concatenate([self.places.reshape(self.num_envs, -1), self.key], axis=1) / (
             self.size - 1
         )
-        parts: list[npt.NDArray[Any]] = [places, self.turn[:, None], self._time_left()[:, 0]]
-        whole: npt.NDArray[np.float32] = np.concatenate(parts, axis=1).astype(np.float32)
+        parts: list[AnyArray] = [places, self.turn[:, None], self._time_left()[:, 0]]
+        whole: Floats32 = np.concatenate(parts, axis=1).astype(np.float32)
         return whole
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
@@ -187,7 +189,7 @@ class KeySeekers:
     def __init__(self, world: Turn) -> None:
         self.world = world
 
-    def __call__(self, observations: npt.NDArray[np.float32], t: int) -> npt.NDArray[np.int64]:
+    def __call__(self, observations: Floats32, t: int) -> Ints64:
         """(B, N) int64 actions."""
         world = self.world
         way = np.sign(world.key[:, None] - world.places)  # (B, N, 2)

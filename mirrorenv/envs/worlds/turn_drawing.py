@@ -26,7 +26,8 @@ def draw_turn(places: Ints64, key: Ints64, turn: int, size: int, done: float) ->
         size: cells along one side.
         done: share of the episode that has passed.
     """
-    cell, margin = 64, 18
+    cell = 64
+    margin = 18
     canvas = Canvas(2 * margin + size * cell + 4, 2 * margin + size * cell)
     for row in range(size):
         for column in range(size):
