@@ -208,3 +208,36 @@ def test_tied_groups_are_the_connected_overlaps(drawn):
             whole = apart[one] | apart[other]
             apart |= dict.fromkeys(whole, whole)
     assert groups == {frozenset(group) for group in apart.values()}
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 10, 30])
+def test_the_p_value_is_students_closed_form(count):
+    rng = np.random.default_rng(count)
+    ours, theirs = rng.normal(0.4, 1.0, count), rng.normal(0.0, 1.0, count)
+    differences = ours - theirs
+    error = differences.std(ddof=1) / np.sqrt(count)
+    by_hand = 2 * stats.t.sf(abs(differences.mean()) / error, count - 1)
+    (found,) = compare_with(
+        "theirs", {"theirs": dict(enumerate(theirs)), "ours": dict(enumerate(ours))}
+    )
+    assert found.p_value == pytest.approx(by_hand, rel=1e-12)
+
+
+@pytest.mark.parametrize(("shift", "p_value"), [(0.0, 1.0), (1.0, 2.0**-3)])
+def test_differences_without_spread_have_the_sign_tests_p_value(shift, p_value):
+    luck = {seed: float(seed) for seed in range(4)}
+    shifted = {seed: value + shift for seed, value in luck.items()}
+    (found,) = compare_with("luck", {"luck": luck, "shifted": shifted})
+    assert found.p_value == p_value
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 7, 10, 24, 59])
+def test_the_ends_of_a_median_are_the_order_statistics_of_the_binomial(count, confidence):
+    sample = np.random.default_rng(count).normal(size=count)
+    sample[: count // 4] = np.inf  # it never happened
+    rank = int(stats.binom.ppf((1 - confidence) / 2, count, 0.5))
+    runs = np.sort(sample)
+    ends = (runs[rank - 1], runs[count - rank]) if rank else (-np.inf, np.inf)
+    found = median(sample, confidence)
+    assert (found.low, found.high) == ends

@@ -6,7 +6,6 @@ run says how well that run was measured, and nothing about another one: it is us
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -108,7 +107,7 @@ def tied_groups(
         better: whether high or low values are better.
 
     Raises:
-        ConfigError: for an interval within one run, or of one seed: these rank nobody.
+        ConfigError: for an interval within one run, or of one seed: these cannot be ranked.
     """
     for name, cell in cells.items():
         if not isinstance(cell, OverSeeds) or cell.estimate.n < 2:
@@ -160,41 +159,48 @@ def compare_with(against: str, conditions: Mapping[str, Mapping[int, float]]) ->
     if against not in conditions:
         raise ConfigError(f"no condition '{against}'; there are: {', '.join(conditions)}")
     theirs = conditions[against]
-    drafts = []
-    for name, ours in conditions.items():
-        if name == against:
-            continue
-        shared = sorted(ours.keys() & theirs.keys())
-        if not shared:
+    names = [name for name in conditions if name != against]
+    for name in names:
+        if not conditions[name].keys() & theirs.keys():
             raise ShapeError(f"'{name}' and '{against}' share no seed; run both with the same ones")
-        difference = {seed: ours[seed] - theirs[seed] for seed in shared}
-        improvement = probability_of_improvement(list(ours.values()), list(theirs.values()))
-        unmatched = tuple(sorted(ours.keys() ^ theirs.keys()))
-        drafts.append(
-            (
-                name,
-                over_seeds(difference),
-                improvement,
-                _p_value(list(difference.values())),
-                unmatched,
-            )
-        )
-    corrected = holm([draft[3] for draft in drafts])
+    p_values = [_p_value(conditions[name], theirs) for name in names]
     return [
-        Comparison(name, against, difference, improvement, p_value, float(adjusted), unmatched)
-        for (name, difference, improvement, p_value, unmatched), adjusted in zip(
-            drafts, corrected, strict=True
-        )
+        _comparison(name, conditions[name], against, theirs, p_value, float(corrected))
+        for name, p_value, corrected in zip(names, p_values, holm(p_values), strict=True)
     ]
 
 
-def _p_value(differences: Sequence[float]) -> float:
+def _comparison(
+    name: str,
+    ours: Mapping[int, float],
+    against: str,
+    theirs: Mapping[int, float],
+    p_value: float,
+    corrected: float,
+) -> Comparison:
+    return Comparison(
+        condition=name,
+        against=against,
+        difference=over_seeds({seed: ours[seed] - theirs[seed] for seed in _shared(ours, theirs)}),
+        improvement=probability_of_improvement(list(ours.values()), list(theirs.values())),
+        p_value=p_value,
+        corrected=corrected,
+        unmatched=tuple(sorted(ours.keys() ^ theirs.keys())),
+    )
+
+
+def _shared(ours: Mapping[int, float], theirs: Mapping[int, float]) -> list[int]:
+    return sorted(ours.keys() & theirs.keys())
+
+
+def _p_value(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float:
     """Two-sided paired t test; differences without any spread prove nothing unless they are all
     alike and not zero."""
-    sample = np.asarray(differences, np.float64)
-    if len(sample) < 2:
+    seeds = _shared(ours, theirs)
+    differences = np.array([ours[seed] - theirs[seed] for seed in seeds], np.float64)
+    if len(differences) < 2:
         return 1.0
-    error = float(sample.std(ddof=1)) / math.sqrt(len(sample))
-    if error == 0.0:
-        return 1.0 if sample[0] == 0.0 else 2.0 ** (1 - len(sample))  # the sign test's
-    return float(2 * stats.t.sf(abs(float(sample.mean())) / error, len(sample) - 1))
+    if differences.std() == 0.0:
+        alike = differences[0] == 0.0
+        return 1.0 if alike else 2.0 ** (1 - len(differences))  # the sign test's
+    return float(stats.ttest_1samp(differences, 0.0).pvalue)

@@ -78,8 +78,8 @@ def median(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
 
     The ends are the k-th lowest and k-th highest run, k the largest number that fewer than k runs
     lie below the median with probability at most ``(1 - confidence) / 2`` (David and Nagaraja,
-    "Order Statistics", 2003, section 7.1). Below six runs no two of them enclose 95 %, and the
-    interval has no ends.
+    "Order Statistics", 2003, section 7.1; `scipy.stats.quantile_test`). Below six runs no two of
+    them enclose 95 %, and the interval has no ends.
 
     Args:
         values: (S,) one number for each run; infinite ones (it never happened) are fine.
@@ -96,13 +96,14 @@ def median(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
         )
     _check(confidence)
     count = len(sample)
-    rank = int(stats.binom.ppf((1 - confidence) / 2, count, 0.5))
-    low, high = (
-        (float(sample[rank - 1]), float(sample[count - rank])) if rank else (-math.inf, math.inf)
-    )
-    middle = float(sample[(count - 1) // 2]), float(sample[count // 2])
+    ends = stats.quantile_test(sample, p=0.5).confidence_interval(confidence)
+    # NaN is SciPy's word for an end that no run can be
+    low = -math.inf if np.isnan(ends.low) else float(ends.low)
+    high = math.inf if np.isnan(ends.high) else float(ends.high)
+    below = float(sample[(count - 1) // 2])
+    above = float(sample[count // 2])
     # inf - inf has no mean, but is its own
-    value = middle[0] if middle[0] == middle[1] else sum(middle) / 2
+    value = below if below == above else (below + above) / 2
     return Estimate(value, low, high, count, f"median of {count} runs, order statistics")
 
 
