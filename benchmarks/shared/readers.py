@@ -29,6 +29,7 @@ from mirrorenv.mirror import (
     lineup_permutations,
     score_belief,
 )
+from mirrorenv.population.actions import Choice
 from mirrorenv.population.observers import LineupTensors, build_head
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
@@ -62,7 +63,7 @@ class Recording:
             index = shuffles.reshape(len(shuffles), 1, -1, *[1] * (x.ndim - 3))
             return torch.from_numpy(np.take_along_axis(x, index, axis=2).astype(np.float32))
 
-        actions = np.eye(self.shape.num_actions, dtype=np.float32)[self.episodes.actions]
+        actions = np.eye(self.shape.action_features, dtype=np.float32)[self.episodes.actions]
         seen = self.episodes.observations
         lineup = LineupTensors(shuffle(seen), shuffle(actions), shuffle(self.episodes.mask))
         return lineup, shuffle(self.log_p).transpose(2, 3)
@@ -79,7 +80,7 @@ def dirichlet_case(seed: int, episodes: int) -> Recording:
     odds = np.exp(table).cumsum(-1)[np.arange(agents), seen]  # (B, T, N, A)
     done = (rng.random((*seen.shape, 1)) > odds[..., :-1]).sum(-1)
     shape = PopulationShape(
-        num_agents=agents, observation_size=states, num_actions=actions, action_size=0
+        num_agents=agents, observation_size=states, actions=Choice(choices=actions)
     )
     batch = EpisodeBatch(
         observations=np.eye(states, dtype=np.float32)[seen],

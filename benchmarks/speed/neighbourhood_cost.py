@@ -35,6 +35,7 @@ from mirrorenv.mirror import (
     nearest_agents,
     neighbourhood_permutations,
 )
+from mirrorenv.population.actions import Choice
 from mirrorenv.population.experience import play, population_shape, world_seeds
 from mirrorenv.population.neighbourhood import (
     settle_neighbours,
@@ -60,7 +61,7 @@ def measure(
     """Seconds of both, and their ratio."""
     rng = np.random.default_rng(0)
     shape = PopulationShape(
-        num_agents=agents, observation_size=SEEN, num_actions=CHOICES, action_size=0
+        num_agents=agents, observation_size=SEEN, actions=Choice(choices=CHOICES)
     )
     population = Population(shape, PopulationSettings())
     ids = np.arange(episodes)

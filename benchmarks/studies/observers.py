@@ -87,7 +87,7 @@ def measure(case: str, seed: int, episodes: int, epochs: int) -> list[dict[str, 
     for name, make in BASELINES.items():
         start = time.process_time()
         observer = make()
-        observer.fit(past.episodes, record.shape.num_actions)
+        observer.fit(past.episodes, record.shape.actions)
         found = score(observer.evidence(test.episodes)[:, None], limit)
         rows.append(_row(case, seed, name, found, time.process_time() - start))
     for name in HEADS:

@@ -139,7 +139,7 @@ def lines(name: str, kind: str, evidence: Floats, limit: Belief, seed: int) -> I
 def fitted(make: Callable[[], Baseline], past: Recording, test: Recording) -> Floats:
     """(B, 1, K, N): what a baseline makes of the test after the past."""
     observer = make()
-    observer.fit(past.episodes, past.shape.num_actions)
+    observer.fit(past.episodes, past.shape.actions)
     return observer.evidence(test.episodes)[:, None]
 
 

@@ -114,7 +114,10 @@ def counted(record: Recording) -> Floats:
     """(B, K, S, A): how often each action was taken in each state, of tabular agents."""
     states = record.episodes.observations.argmax(-1).swapaxes(1, 2)  # (B, K, T)
     return count_actions(
-        states, record.episodes.actions.swapaxes(1, 2), states_of(record), record.shape.num_actions
+        states,
+        record.episodes.actions.swapaxes(1, 2),
+        states_of(record),
+        record.shape.action_features,
     )
 
 

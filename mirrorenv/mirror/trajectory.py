@@ -61,7 +61,7 @@ class EpisodeBatch:
 
     Args:
         observations: (B, T, N, ...) what the agent saw before acting, usually float32.
-        actions: (B, T, N) integers, or (B, T, N, A) floats.
+        actions: (B, T, N) or (B, T, N, ...) integers (choices, bytes), or (B, T, N, A) floats.
         rewards: (B, T, N) float.
         mask: (B, T, N) bool, True for the steps that happened. Each agent's steps are a prefix of
             the episode.
@@ -71,7 +71,7 @@ class EpisodeBatch:
     """
 
     observations: AnyArray  # (B, T, N, ...)
-    actions: AnyArray  # (B, T, N) or (B, T, N, A)
+    actions: AnyArray  # (B, T, N) or (B, T, N, ...)
     rewards: AnyArray  # (B, T, N)
     mask: Bools  # (B, T, N)
 
@@ -97,7 +97,7 @@ class EpisodeBatch:
                 f"{self.rewards.shape}"
             )
         actions = self.actions
-        discrete = actions.shape == shape and np.issubdtype(actions.dtype, np.integer)
+        discrete = actions.shape[:3] == shape and np.issubdtype(actions.dtype, np.integer)
         continuous = (
             actions.ndim == 4
             and actions.shape[:3] == shape
@@ -105,8 +105,8 @@ class EpisodeBatch:
         )
         if not (discrete or continuous):
             raise ShapeError(
-                f"EpisodeBatch.actions must be integers {shape} or floats {(*shape, 'A')}, "
-                f"got {self.actions.dtype} of shape {self.actions.shape}"
+                f"EpisodeBatch.actions must be integers {(*shape, '...')} or floats "
+                f"{(*shape, 'A')}, got {self.actions.dtype} of shape {self.actions.shape}"
             )
 
     def _check_values(self) -> None:

@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from mirrorenv.errors import CheckpointError, ConfigError, MirrorError
 from mirrorenv.population.migration import (
     VERSION,
-    present_weight,
+    present_weights,
     read_population,
     read_shape,
 )
@@ -74,10 +74,7 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
     try:
         verify_manifest(folder)
         config = read_json(folder / _CONFIG)
-        weights = {
-            present_weight(name): tensor
-            for name, tensor in load((folder / _WEIGHTS).read_bytes()).items()
-        }
+        weights = present_weights(load((folder / _WEIGHTS).read_bytes()))
         version = config.get("version", 1)
         shape = PopulationShape(**read_shape(config["shape"], version))
         settings = PopulationSettings(**read_population(config["population"], version))

@@ -1,62 +1,189 @@
 """How agents choose: distributions of actions, given what a policy puts out.
 
-Shapes: A policy outputs.
+A kind of agent may bring one of its own (bytes that depend on the bytes before, say): whatever
+samples, and tells log probabilities and its entropy.
+
+Shapes: A policy outputs of a vector or of one choice, P parts, C choices of a part.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-__all__ = ["ActionDistribution"]
+from mirrorenv.errors import ShapeError
+from mirrorenv.population.actions import split_columns
+
+if TYPE_CHECKING:
+    from mirrorenv.population.actions import Mixed
+
+__all__ = ["ActionDistribution", "Categorical", "Factored", "Joint", "SquashedGaussian"]
 
 # the closest a squashed action comes to its bound: atanh stays finite in float32
 _EDGE = 1.0 - 1e-6
 
 
-class ActionDistribution:
-    """The distribution of actions given policy outputs (..., A): categorical, or a squashed
-    diagonal Gaussian.
+class ActionDistribution(ABC):
+    """A distribution of one action for each of any leading axes (...)."""
 
-    A continuous action is tanh(u), u Gaussian, in (-1, 1): every part of it has an effect in the
-    world, so nobody can hide a name in a part that is clipped away. Worlds with other bounds are
-    scaled outside.
+    @abstractmethod
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """Actions (..., *shape) of the layout; no gradient, and no global random state."""
+
+    @abstractmethod
+    def log_probability(self, actions: Tensor) -> Tensor:
+        """Log probability or log density of actions (..., *shape) in nats, shape (...)."""
+
+    @abstractmethod
+    def entropy(self) -> Tensor:
+        """Entropy in nats, shape (...); of vectors before squashing."""
+
+
+class Categorical(ActionDistribution):
+    """One of A choices.
 
     Args:
-        outputs: logits (..., A), or means of u (..., A).
-        log_std: None for categorical, else the log standard deviation of u, broadcastable to the
-            means.
+        logits: (..., A).
+        allowed: (..., A) bool, False for choices of probability zero; None allows all.
+
+    Raises:
+        ShapeError: if nothing is allowed somewhere.
     """
 
-    def __init__(self, outputs: Tensor, log_std: Tensor | None) -> None:
-        self.outputs = outputs
+    def __init__(self, logits: Tensor, allowed: Tensor | None = None) -> None:
+        self.allowed = allowed
+        if allowed is not None:
+            if not bool(allowed.any(-1).all()):
+                raise ShapeError("a mask of allowed choices must allow one of them everywhere")
+            logits = logits.masked_fill(~allowed, -math.inf)
+        self.outputs = logits
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """See `ActionDistribution.sample`: (...) int64."""
+        # Gumbel-max: one draw per logit, no loop over rows and no global random state.
+        waiting = torch.empty_like(self.outputs).exponential_(generator=generator)
+        return (self.outputs - waiting.log()).argmax(-1)
+
+    def log_probability(self, actions: Tensor) -> Tensor:
+        """See `ActionDistribution.log_probability`; minus infinity for what is not allowed."""
+        chosen = self.outputs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
+        return chosen - self.outputs.logsumexp(-1)
+
+    def entropy(self) -> Tensor:
+        """See `ActionDistribution.entropy`."""
+        log_p = self.outputs.log_softmax(-1)
+        p = log_p.exp()
+        if self.allowed is not None:
+            log_p = log_p.masked_fill(~self.allowed, 0.0)  # 0 log 0 = 0
+        return -(p * log_p).sum(-1)
+
+
+class Factored(ActionDistribution):
+    """Several choices, independent of each other.
+
+    Parts with fewer choices than the largest are filled up with choices that are not allowed, so
+    that all are one categorical distribution with an axis more.
+
+    Args:
+        logits: (..., sum of sizes).
+        sizes: choices of each of the P parts.
+        allowed: (..., sum of sizes) bool; None allows all.
+
+    Raises:
+        ShapeError: if nothing is allowed in a part.
+    """
+
+    def __init__(self, logits: Tensor, sizes: Sequence[int], allowed: Tensor | None = None) -> None:
+        self.outputs = logits
+        most = max(sizes)
+        if len(set(sizes)) == 1:
+            shape = (*logits.shape[:-1], len(sizes), most)  # (..., P, C)
+            grid = logits.reshape(shape)
+            mask = None if allowed is None else allowed.expand_as(logits).reshape(shape)
+        else:
+            given = torch.ones_like(logits, dtype=torch.bool) if allowed is None else allowed
+            grid, mask = _padded(logits, sizes), _padded(given, sizes)
+        self._parts = Categorical(grid, mask)
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """See `ActionDistribution.sample`: (..., P) int64."""
+        return self._parts.sample(generator)
+
+    def log_probability(self, actions: Tensor) -> Tensor:
+        """See `ActionDistribution.log_probability`."""
+        return self._parts.log_probability(actions).sum(-1)
+
+    def entropy(self) -> Tensor:
+        """See `ActionDistribution.entropy`."""
+        return self._parts.entropy().sum(-1)
+
+
+def _padded(rows: Tensor, sizes: Sequence[int]) -> Tensor:
+    """(..., sum of sizes) -> (..., P, C), zeros after the last choice of each part."""
+    most = max(sizes)
+    blocks = split_columns(rows, sizes)
+    filled = [torch.nn.functional.pad(block, (0, most - block.shape[-1])) for block in blocks]
+    return torch.stack(filled, -2)
+
+
+class SquashedGaussian(ActionDistribution):
+    """tanh(u) with u a diagonal Gaussian, so every number lies in (-1, 1).
+
+    Every part of the action has an effect in the world, so a name cannot hide in a part that is
+    clipped away. Worlds with other bounds are scaled outside.
+
+    Args:
+        mean: (..., A) means of u.
+        log_std: log standard deviation of u, broadcastable to the means.
+    """
+
+    def __init__(self, mean: Tensor, log_std: Tensor) -> None:
+        self.outputs = mean
         self.log_std = log_std
 
     def sample(self, generator: torch.Generator) -> Tensor:
-        """Actions (...) int64, or (..., A) float32 in (-1, 1)."""
-        if self.log_std is None:
-            # Gumbel-max: one draw per logit, no loop over rows and no global random state.
-            waiting = torch.empty_like(self.outputs).exponential_(generator=generator)
-            return (self.outputs - waiting.log()).argmax(-1)
-        noise = torch.randn(self.outputs.shape, generator=generator)
+        """See `ActionDistribution.sample`: (..., A) float32 in (-1, 1)."""
+        noise = torch.randn(self.outputs.shape, generator=generator, device=self.outputs.device)
         return torch.tanh(self.outputs + noise * self.log_std.exp()).clamp(-_EDGE, _EDGE)
 
     def log_probability(self, actions: Tensor) -> Tensor:
-        """Log probability (categorical) or log density (continuous) in nats, shape (...)."""
-        if self.log_std is None:
-            chosen = self.outputs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
-            return chosen - self.outputs.logsumexp(-1)
+        """See `ActionDistribution.log_probability`: a density on (-1, 1)."""
         z = (torch.atanh(actions) - self.outputs) / self.log_std.exp()
         gaussian = -0.5 * z * z - self.log_std - 0.5 * math.log(2 * math.pi)
         # change of variables d tanh(u) / du
         return (gaussian - torch.log1p(-actions * actions)).sum(-1)
 
     def entropy(self) -> Tensor:
-        """Entropy in nats, shape (...); for continuous actions that of u, before squashing."""
-        if self.log_std is None:
-            log_p = self.outputs.log_softmax(-1)
-            return -(log_p.exp() * log_p).sum(-1)
+        """See `ActionDistribution.entropy`: that of u, before squashing."""
         per_entry = self.log_std + 0.5 * math.log(2 * math.pi * math.e)
         return per_entry.expand_as(self.outputs).sum(-1)
+
+
+class Joint(ActionDistribution):
+    """Parts of different kinds side by side, independent of each other.
+
+    Args:
+        parts: a distribution for each part of the layout.
+        layout: says how their actions stand side by side.
+    """
+
+    def __init__(self, parts: Sequence[ActionDistribution], layout: Mixed) -> None:
+        self.parts, self.layout = tuple(parts), layout
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """See `ActionDistribution.sample`: (..., W)."""
+        return self.layout.join([part.sample(generator) for part in self.parts])
+
+    def log_probability(self, actions: Tensor) -> Tensor:
+        """See `ActionDistribution.log_probability`."""
+        pairs = zip(self.parts, self.layout.split(actions), strict=True)
+        return torch.stack([part.log_probability(one) for part, one in pairs]).sum(0)
+
+    def entropy(self) -> Tensor:
+        """See `ActionDistribution.entropy`."""
+        return torch.stack([part.entropy() for part in self.parts]).sum(0)

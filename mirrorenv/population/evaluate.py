@@ -210,7 +210,7 @@ def _baseline_scores(
     scores: dict[str, RecordedScore] = {}
     for name, make in BASELINES.items():
         observer = make()
-        observer.fit(past, population.shape.num_actions)
+        observer.fit(past, population.shape.actions)
         evidence = lineups.restrict(observer.evidence(record))  # (B, J, K, K)
         scores[name] = _score(Belief(evidence))
     return scores

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import WorldError
 from mirrorenv.mirror.arrays import Floats32
+from mirrorenv.population.actions import layout_of
 from mirrorenv.population.objectives.feeding import FED
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationShape
@@ -70,23 +70,11 @@ def population_shape(world: ArrayWorld) -> PopulationShape:
             "be at least 2"
         )
     size = int(np.prod(world.observation_space.shape or ()))
-    space = world.action_space
-    common: dict[str, Any] = {"num_agents": len(world.agents), "observation_size": size}
-    if isinstance(space, Discrete):
-        if int(space.start) != 0:
-            raise WorldError(
-                f"{type(world).__name__}: Discrete actions must start at 0, not {space.start}"
-            )
-        return PopulationShape(**common, num_actions=int(space.n), action_size=0)
-    if isinstance(space, Box) and len(space.shape) == 1 and space.is_bounded():
-        low, high = np.unique(space.low), np.unique(space.high)
-        if len(low) == 1 and len(high) == 1:
-            bounds: dict[str, Any] = {"action_low": float(low[0]), "action_high": float(high[0])}
-            return PopulationShape(**common, num_actions=0, action_size=space.shape[0], **bounds)
-    raise WorldError(
-        f"{type(world).__name__}: action space {space} is not supported. "
-        "Use Discrete, or a one-dimensional Box with the same finite bounds for every entry."
-    )
+    try:
+        layout = layout_of(world.action_space)
+    except WorldError as error:
+        raise WorldError(f"{type(world).__name__}: {error}") from error
+    return PopulationShape(num_agents=len(world.agents), observation_size=size, actions=layout)
 
 
 def world_seeds(run: int, episodes: NDArray[np.int64]) -> NDArray[np.uint64]:
@@ -154,11 +142,8 @@ def _rows(observations: NDArray[Any], shape: PopulationShape) -> Floats32:
 
 
 def to_world(actions: torch.Tensor, shape: PopulationShape) -> NDArray[Any]:
-    """Discrete actions as they are; continuous ones from (-1, 1) to the world's bounds."""
-    if shape.num_actions:
-        return actions.numpy()
-    half = 0.5 * (shape.action_high - shape.action_low)
-    return (shape.action_low + half * (actions.numpy() + 1.0)).astype(np.float32)
+    """Choices as they are; vectors from (-1, 1) to the world's bounds."""
+    return shape.actions.to_world(actions.numpy())
 
 
 def _padded(column: NDArray[Any], horizon: int) -> NDArray[Any]:

@@ -12,14 +12,16 @@ Adam over whole episodes, nothing recompiled, no other arithmetic), for ever: re
 to the same bytes.
 
 Version 2 calls ``population.trunk`` ``population.actor``, the weights ``planner.`` and ``head.``
-``actor.`` and ``observers.``, and the optimiser ``planner`` ``actor``.
+``actor.`` and ``observers.``, and the optimiser ``planner`` ``actor``. With `diversity`, the
+networks of each agent's own are in ``actor.own.``. A shape says ``actions`` where it said
+``num_actions`` or ``action_size``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mirrorenv.errors import ConfigError
 
@@ -27,7 +29,7 @@ __all__ = [
     "VERSION",
     "is_recorded",
     "present_state",
-    "present_weight",
+    "present_weights",
     "read_population",
     "read_run",
     "read_shape",
@@ -37,6 +39,7 @@ VERSION = 2
 """Of what is written today."""
 
 Plain = dict[str, Any]
+Weight = TypeVar("Weight")
 
 
 def read_run(recorded: Mapping[str, Any]) -> Plain:
@@ -65,19 +68,19 @@ def read_shape(recorded: Mapping[str, Any], version: Any = 1) -> Plain:
     return _through(_SHAPE, recorded, _checked_version(version))
 
 
-def present_weight(name: str) -> str:
-    """The name that a recorded weight has today; today's names stay as they are."""
-    for old, new in (("planner.", "actor."), ("head.", "observers.")):
-        if name.startswith(old):
-            return new + name.removeprefix(old)
-    return name
+def present_weights(weights: Mapping[str, Weight]) -> dict[str, Weight]:
+    """Recorded weights of a population under the names they have today; those stay as they are."""
+    return _renamed(weights, prefix="")
 
 
 def present_state(state: Any) -> Any:
     """RLlib's state of a run, a tree of plain containers, with today's names of weights and
     optimisers."""
     if isinstance(state, dict):
-        return {_present_key(key): present_state(value) for key, value in state.items()}
+        return {
+            key: present_state(value)
+            for key, value in _renamed(state, prefix="population.").items()
+        }
     if isinstance(state, list):
         return [present_state(value) for value in state]
     if isinstance(state, tuple):
@@ -102,9 +105,19 @@ def _population_from_1(settings: Plain) -> Plain:
     return settings
 
 
+def _shape_from_1(shape: Plain) -> Plain:
+    if "actions" in shape:
+        return shape
+    choices, size = shape.pop("num_actions", 0), shape.pop("action_size", 0)
+    low, high = shape.pop("action_low", -1.0), shape.pop("action_high", 1.0)
+    if choices:
+        return {**shape, "actions": {"kind": "choice", "choices": choices}}
+    return {**shape, "actions": {"kind": "vector", "size": size, "low": low, "high": high}}
+
+
 Step = Callable[[Plain], Plain]
 _POPULATION: dict[int, Step] = {1: _population_from_1}
-_SHAPE: dict[int, Step] = {}
+_SHAPE: dict[int, Step] = {1: _shape_from_1}
 
 
 def _through(steps: Mapping[int, Step], recorded: Mapping[str, Any], version: int) -> Plain:
@@ -124,18 +137,30 @@ def _checked_version(version: Any) -> int:
     return version
 
 
-# parts of keys in RLlib's state: weights by dotted name, optimisers and their metrics by theirs
-_OLD_KEYS = {
-    "population.planner.": "population.actor.",
-    "population.head.": "population.observers.",
+# beginnings of names: weights, and in RLlib's state optimisers and their metrics
+_WEIGHTS = {"planner.": "actor.", "head.": "observers."}
+_OPTIMISERS = {
     "default_policy_planner": "default_policy_actor",
     "default_policy--planner_": "default_policy--actor_",
 }
+# networks of a policy that is a deviation from a common one are those of the actor inside
+_INSIDE = ("trunk.", "policy.", "critics.")
 
 
-def _present_key(key: Any) -> Any:
+def _renamed(tree: Mapping[Any, Weight], prefix: str) -> dict[Any, Weight]:
+    """The same values under today's names; `prefix` stands before the names of weights."""
+    starts = {prefix + old: prefix + new for old, new in _WEIGHTS.items()} | _OPTIMISERS
+    renamed = {_restarted(key, starts): value for key, value in tree.items()}
+    actor = prefix + "actor."
+    if any(isinstance(key, str) and key.startswith(f"{actor}common.") for key in renamed):
+        inside = {actor + part: f"{actor}own.{part}" for part in _INSIDE}
+        renamed = {_restarted(key, inside): value for key, value in renamed.items()}
+    return renamed
+
+
+def _restarted(key: Any, starts: Mapping[str, str]) -> Any:
     if isinstance(key, str):
-        for old, new in _OLD_KEYS.items():
+        for old, new in starts.items():
             if key.startswith(old):
                 return new + key.removeprefix(old)
     return key

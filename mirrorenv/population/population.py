@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mirrorenv.errors import ConfigError, TrainingError
 from mirrorenv.population.actors import ActorOutput, build_actor
@@ -52,7 +51,9 @@ class Population(nn.Module):
             the actors' trunks detached.
 
     Raises:
-        ConfigError: for an auxiliary that is unknown or has a wrong setting.
+        UnknownNameError: if no actor or head of the names in the settings is registered.
+        ConfigError: for an auxiliary that is unknown or has a wrong setting, or if observers are to
+            read through an actor that has no trunk.
     """
 
     objectives: dict[str, Objective]
@@ -65,7 +66,14 @@ class Population(nn.Module):
         fed = self._fed_widths()
         wider = {"observation_size": shape.observation_size + sum(fed)}
         self.actor = build_actor(shape.model_copy(update=wider), settings, generator)
-        self.observers = build_head(shape, settings.observer, settings.hidden, generator)
+        reads_trunk = settings.observer.trunk != "separate"
+        if reads_trunk and not self.actor.trunk_width:
+            raise ConfigError(
+                f"population.actor = {settings.actor!r} has no trunk that observers can read "
+                "through: set population.observer.trunk to separate"
+            )
+        width = self.actor.trunk_width
+        self.observers = build_head(shape, settings.observer, width, generator)
         self.observers_paid = True
         self.objectives = {}
         self.paying = ""
@@ -222,14 +230,12 @@ class Population(nn.Module):
     def _own_log_probability(self, lineup: LineupTensors) -> Tensor:
         """How probable observer j's own policy finds slot k's step, (B, T, J, K), by its present
         weights."""
-        actions = lineup.actions.argmax(-1) if self.shape.num_actions else lineup.actions
+        actions = self.shape.actions.from_features(lineup.actions)
         return self.actor.replay_log_probability(lineup.observations, actions).transpose(2, 3)
 
     def action_features(self, actions: Tensor) -> Tensor:
-        """Actions (...) int64 or (..., A) float32 as observers read them, (..., A) float32."""
-        if self.shape.num_actions:
-            return F.one_hot(actions, self.shape.num_actions).to(torch.float32)
-        return actions
+        """Actions (..., *shape) as observers read them, (..., A) float32."""
+        return self.shape.actions.features(actions)
 
 
 def lineup_tensors(

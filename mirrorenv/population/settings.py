@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from mirrorenv.population.actions import AnyLayout
 from mirrorenv.strict import RenamedModel, StrictModel
 
 __all__ = [
@@ -22,33 +23,24 @@ __all__ = [
 ]
 
 
-class PopulationShape(StrictModel):
+class PopulationShape(RenamedModel):
     """What the world fixes about a population."""
 
     num_agents: int = Field(ge=2)
     """N, agents per episode."""
     observation_size: int = Field(ge=0)
     """D, length of one agent's flattened observation."""
-    num_actions: int = Field(ge=0)
-    """A, number of discrete actions; 0 if actions are continuous."""
-    action_size: int = Field(ge=0)
-    """Length of a continuous action vector; 0 if actions are discrete."""
-    action_low: float = -1.0
-    """Lower bound of every continuous action entry (actions are clipped to it when sent to the
-    world)."""
-    action_high: float = 1.0
-    """Upper bound of every continuous action entry."""
+    actions: AnyLayout
+    """What one action is made of."""
+
+    renamed: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("num_actions", "action_size", "action_low", "action_high"), "actions"
+    )
 
     @property
     def action_features(self) -> int:
-        """Width of one action as an observer reads it: one-hot if discrete, the vector itself if
-        continuous."""
-        return self.num_actions or self.action_size
-
-    @property
-    def policy_outputs(self) -> int:
-        """Width of the policy head: A logits, or a mean for every continuous entry."""
-        return self.num_actions or self.action_size
+        """Width of one action as an observer reads it."""
+        return self.actions.feature_width
 
 
 class ObserverSettings(StrictModel):
@@ -118,8 +110,8 @@ class PopulationSettings(RenamedModel):
     """Initial log standard deviation of continuous actions."""
     diversity: float | None = Field(default=None, ge=0)
     """If given, every policy is a common one plus a deviation of its own, scaled to this system
-    neural diversity (DiCo style; mirrorenv.population.diversity): a distance of centred logits, or
-    of means. 0: all act alike. Needs separate weights."""
+    neural diversity (DiCo style; mirrorenv.population.actors.common): a distance of centred
+    logits, or of means. 0: all act alike. Needs separate weights."""
     observer: ObserverSettings = ObserverSettings()
     auxiliaries: tuple[dict[str, JsonValue], ...] = ()
     """Further objectives that the actors learn from, each {name: ..., weight: 1.0, ...}: names and

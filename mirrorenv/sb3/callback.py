@@ -236,9 +236,7 @@ class MirrorCallback(BaseCallback):
 
         ids = _HELD_OUT + seed * episodes + np.arange(episodes, dtype=np.int64)
         record = play_episodes(world, act, world_seeds(self.env.run, ids))
-        actions = (
-            record.actions if self.observers.shape.num_actions else self.env.as_read(record.actions)
-        )
+        actions = self.env.as_read(record.actions)
         seen = record.observations.reshape(*record.mask.shape, -1)
         held_out = HeldOut(_bare(seen, actions, record.rewards, record.mask), ids)
         experience = held_out.experience

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mirrorenv.population.settings import PopulationShape
+
 __all__ = ["EpisodeLog", "Segment"]
 
 
@@ -45,21 +47,13 @@ class EpisodeLog:
 
     Args:
         horizon: T.
-        num_agents: N.
-        observation_size: D.
-        action_size: A, or 0 for choices.
+        shape: agents, observations and actions.
     """
 
-    def __init__(
-        self, horizon: int, num_agents: int, observation_size: int, action_size: int
-    ) -> None:
-        lead = (horizon, num_agents)
-        self._shapes = (
-            (*lead, observation_size),
-            (*lead, action_size) if action_size else lead,
-            lead,
-        )
-        self._discrete = not action_size
+    def __init__(self, horizon: int, shape: PopulationShape) -> None:
+        lead = (horizon, shape.num_agents)
+        self._shapes = ((*lead, shape.observation_size), (*lead, *shape.actions.shape), lead)
+        self._dtype = shape.actions.dtype
         self._open: dict[int, Segment] = {}
         self._closed: list[Segment] = []
         self._step = 0  # of the rollout
@@ -67,7 +61,7 @@ class EpisodeLog:
     def begin(self, row: int, episode: int) -> None:
         """An episode starts."""
         seen, done, lead = self._shapes
-        actions = np.zeros(done, np.int64 if self._discrete else np.float32)
+        actions = np.zeros(done, self._dtype)
         arrays = (
             np.zeros(seen, np.float32),
             actions,

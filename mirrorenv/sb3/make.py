@@ -75,9 +75,7 @@ def vec_env(
     log = None
     if settings is not None:
         shape = population_shape(worlds[0])
-        log = EpisodeLog(
-            worlds[0].horizon, shape.num_agents, shape.observation_size, shape.action_size
-        )
+        log = EpisodeLog(worlds[0].horizon, shape)
     timed = settings is None if bootstrap is None else bootstrap
     return SharedPolicyVecEnv(
         [WorldRow(world, agent_id) for world in worlds],

@@ -58,6 +58,12 @@ def test_continuous_actions_are_accepted() -> None:
     )
 
 
+@pytest.mark.parametrize("rank", [(), (6,), (2, 3)])
+def test_whole_actions_of_any_rank_are_accepted(rank: tuple[int, ...]) -> None:
+    episodes = batch(actions=np.zeros((B, T, N, *rank), np.int64))
+    assert episodes.trajectory(1, 0).actions.shape == (T, *rank)
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -66,7 +72,7 @@ def test_continuous_actions_are_accepted() -> None:
         ({"observations": np.zeros((B, T, N + 1, 4))}, "observations"),
         ({"rewards": np.zeros((B, T, N), int)}, "rewards"),
         ({"actions": np.zeros((B, T, N))}, "actions"),
-        ({"actions": np.zeros((B, T, N, 2), int)}, "actions"),
+        ({"actions": np.zeros((B, N, T, 2), int)}, "actions"),
     ],
 )
 def test_a_wrong_shape_or_dtype_is_refused_by_name(changes: dict[str, object], named: str) -> None:

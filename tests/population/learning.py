@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mirrorenv.mirror import permutation_marginals
+from mirrorenv.population.actions import Choice
 from mirrorenv.population.observers import Head, LineupTensors, build_head
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
@@ -25,7 +26,7 @@ class Tables(NamedTuple):
     def shape(self) -> PopulationShape:
         agents, states, actions = self.log_p.shape
         return PopulationShape(
-            num_agents=agents, observation_size=states, num_actions=actions, action_size=0
+            num_agents=agents, observation_size=states, actions=Choice(choices=actions)
         )
 
     def play(

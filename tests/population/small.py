@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mirrorenv.population.actions import Choice, Vector
 from mirrorenv.population.experience import Experience
 from mirrorenv.population.observers import LineupTensors
 from mirrorenv.population.population import Population
@@ -19,10 +20,10 @@ from mirrorenv.population.settings import ObserverSettings, PopulationSettings, 
 
 AGENTS, SEEN, CHOICES = 3, 4, 5
 DISCRETE = PopulationShape(
-    num_agents=AGENTS, observation_size=SEEN, num_actions=CHOICES, action_size=0
+    num_agents=AGENTS, observation_size=SEEN, actions=Choice(choices=CHOICES)
 )
-CONTINUOUS = PopulationShape(num_agents=AGENTS, observation_size=SEEN, num_actions=0, action_size=2)
-BLIND = PopulationShape(num_agents=AGENTS, observation_size=0, num_actions=CHOICES, action_size=0)
+CONTINUOUS = PopulationShape(num_agents=AGENTS, observation_size=SEEN, actions=Vector(size=2))
+BLIND = PopulationShape(num_agents=AGENTS, observation_size=0, actions=Choice(choices=CHOICES))
 
 # (trunk, weights, what the observer reads through)
 PLANNERS = list(
@@ -60,13 +61,14 @@ def loud(model: torch.nn.Module, seed: int = 0) -> None:
 def some_episodes(
     batch: int = 4, time: int = 6, shape: PopulationShape = DISCRETE, seed: int = 0
 ) -> tuple[Tensor, Tensor]:
-    """Random observations (B, T, N, D) and actions (B, T, N[, A])."""
+    """Random observations (B, T, N, D) and actions (B, T, N, ...)."""
     generator = torch.Generator().manual_seed(seed)
     lead = (batch, time, shape.num_agents)
     observations = torch.randn(*lead, shape.observation_size, generator=generator)
-    if shape.num_actions:
-        return observations, torch.randint(shape.num_actions, lead, generator=generator)
-    return observations, torch.tanh(torch.randn(*lead, shape.action_size, generator=generator))
+    layout = shape.actions
+    spread = torch.zeros(layout.spreads) if layout.spreads else None
+    outputs = torch.zeros(*lead, layout.policy_outputs)
+    return observations, layout.distribution(outputs, spread).sample(generator)
 
 
 def lineup_of(

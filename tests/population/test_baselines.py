@@ -12,6 +12,7 @@ from scipy import stats
 
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror import Belief, EpisodeBatch
+from mirrorenv.population.actions import Choice, Vector
 from mirrorenv.population.observers.baselines import (
     BASELINES,
     ActionHistogram,
@@ -55,7 +56,7 @@ def episodes(
 
 def top1(name: str, **what: float) -> float:
     observer = BASELINES[name](**QUICK.get(name, {}))
-    observer.fit(episodes(seed=0, **what), CHOICES)
+    observer.fit(episodes(seed=0, **what), Choice(choices=CHOICES))
     evidence = observer.evidence(episodes(seed=1, **what))
     return float((evidence.argmax(-1) == np.arange(AGENTS)).mean())
 
@@ -83,7 +84,7 @@ def test_each_sees_what_it_looks_at_and_nothing_else(name: str, sign: str) -> No
 @pytest.mark.parametrize("name", BASELINES)
 def test_evidence_follows_the_trajectory_and_not_its_place(name: str) -> None:
     observer = BASELINES[name](**QUICK.get(name, {}))
-    observer.fit(episodes(place=2.0, habit=0.3), CHOICES)
+    observer.fit(episodes(place=2.0, habit=0.3), Choice(choices=CHOICES))
     record, order = episodes(batch=5, place=2.0, habit=0.3, seed=2), np.array([2, 0, 1])
     moved = EpisodeBatch(
         observations=record.observations[:, :, order],
@@ -112,7 +113,7 @@ def test_steps_that_never_happened_are_not_read(name: str) -> None:
     found = []
     for each in (EpisodeBatch(record.observations, record.actions, record.rewards, mask), junk):
         observer = BASELINES[name](**QUICK.get(name, {}))
-        observer.fit(each, CHOICES)
+        observer.fit(each, Choice(choices=CHOICES))
         found.append(observer.evidence(each))
     np.testing.assert_allclose(found[0], found[1], atol=1e-5)
 
@@ -120,7 +121,7 @@ def test_steps_that_never_happened_are_not_read(name: str) -> None:
 def test_the_action_histogram_is_naive_bayes_with_one_action_counted_in_advance() -> None:
     past, now = episodes(habit=0.4), episodes(batch=4, habit=0.4, seed=3)
     observer = ActionHistogram()
-    observer.fit(past, CHOICES)
+    observer.fit(past, Choice(choices=CHOICES))
     evidence = observer.evidence(now)
     for b, k, n in np.ndindex(evidence.shape):
         counts = np.bincount(past.actions[:, :, n].ravel(), minlength=CHOICES) + 1
@@ -148,7 +149,7 @@ def test_continuous_actions_are_counted_by_a_gaussian_for_each_agent() -> None:
 
     past, now = moves(200), moves(50)
     observer = ActionHistogram()
-    observer.fit(past, 0)
+    observer.fit(past, Vector(size=past.actions.shape[-1]))
     evidence = observer.evidence(now)
     assert (evidence.argmax(-1) == np.arange(3)).mean() > 0.95
     mine = past.actions[:, :, 1].reshape(-1, 2).astype(np.float64)
@@ -160,7 +161,7 @@ def test_continuous_actions_are_counted_by_a_gaussian_for_each_agent() -> None:
 
 def test_the_first_glance_is_honest_about_how_little_it_knows() -> None:
     observer = FirstObservation()
-    observer.fit(episodes(batch=400), CHOICES)
+    observer.fit(episodes(batch=400), Choice(choices=CHOICES))
     belief = Belief(observer.evidence(episodes(batch=400, seed=1))).independent()
     assert np.abs(belief - 1 / AGENTS).max() < 0.2
 
@@ -203,7 +204,7 @@ def test_eoi_is_the_same_for_the_same_seed_and_leaves_the_global_state_alone() -
     found = []
     for seed in (0, 0, 1):
         observer = ObservationClassifier(updates=5, rows=32, seed=seed, beta_1=0.1)
-        observer.fit(episodes(place=1.0), CHOICES)
+        observer.fit(episodes(place=1.0), Choice(choices=CHOICES))
         found.append(observer.evidence(episodes(batch=3, place=1.0)))
     np.testing.assert_array_equal(found[0], found[1])
     assert not np.allclose(found[0], found[2])

@@ -9,12 +9,13 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mirrorenv.population.actions import Choice
 from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.observers import HEADS
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, PopulationSettings, PopulationShape
 
-SHAPE = PopulationShape(num_agents=3, observation_size=2, num_actions=4, action_size=0)
+SHAPE = PopulationShape(num_agents=3, observation_size=2, actions=Choice(choices=4))
 
 
 @pytest.mark.parametrize("weights", ["separate", "shared"])

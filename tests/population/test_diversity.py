@@ -10,14 +10,15 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from mirrorenv.population.actions import Choice, Vector
+from mirrorenv.population.actors.common import CommonActor, neural_diversity
 from mirrorenv.population.checkpoint import load_population, save_population
-from mirrorenv.population.diversity import neural_diversity
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 
 AGENTS, BATCH, TIME, SEEN = 3, 4, 5, 6
-DISCRETE = PopulationShape(num_agents=AGENTS, observation_size=SEEN, num_actions=4, action_size=0)
-CONTINUOUS = PopulationShape(num_agents=AGENTS, observation_size=SEEN, num_actions=0, action_size=2)
+DISCRETE = PopulationShape(num_agents=AGENTS, observation_size=SEEN, actions=Choice(choices=4))
+CONTINUOUS = PopulationShape(num_agents=AGENTS, observation_size=SEEN, actions=Vector(size=2))
 KINDS = list(itertools.product((DISCRETE, CONTINUOUS), ("mlp", "gru")))
 
 
@@ -45,14 +46,15 @@ def test_diversity_is_the_mean_distance_that_a_loop_finds(discrete: bool) -> Non
         told += [
             np.linalg.norm(rows[i] - rows[j]) for i, j in itertools.combinations(range(AGENTS), 2)
         ]
-    found = neural_diversity(torch.from_numpy(outputs), torch.from_numpy(mask), discrete=discrete)
+    layout = Choice(choices=outputs.shape[-1]) if discrete else Vector(size=outputs.shape[-1])
+    found = neural_diversity(torch.from_numpy(outputs), torch.from_numpy(mask), layout)
     assert float(found) == pytest.approx(np.mean(told))
 
 
 def test_a_constant_added_to_all_logits_is_no_diversity() -> None:
     outputs = torch.zeros(2, AGENTS, 4) + torch.arange(AGENTS)[:, None]
-    assert float(neural_diversity(outputs, torch.ones(2), discrete=True)) < 1e-5
-    assert float(neural_diversity(outputs, torch.ones(2), discrete=False)) > 1
+    assert float(neural_diversity(outputs, torch.ones(2), Choice(choices=outputs.shape[-1]))) < 1e-5
+    assert float(neural_diversity(outputs, torch.ones(2), Vector(size=outputs.shape[-1]))) > 1
 
 
 @pytest.mark.parametrize(("shape", "trunk"), KINDS)
@@ -64,9 +66,7 @@ def test_policies_lie_as_far_apart_as_asked(
     said = actor.sequence(seen, EVERYTHING).metrics[
         "diversity"
     ]  # the first measurement is taken whole
-    found = neural_diversity(
-        actor.replay(seen).outputs.detach(), EVERYTHING, discrete=bool(shape.num_actions)
-    )
+    found = neural_diversity(actor.replay(seen).outputs.detach(), EVERYTHING, shape.actions)
     assert said is not None
     assert float(found) == pytest.approx(desired, rel=1e-3, abs=1e-5) and float(
         said
@@ -107,11 +107,13 @@ def test_acting_learning_and_replaying_are_one_policy(shape: PopulationShape, tr
 def test_the_estimate_follows_slowly_and_is_kept_in_checkpoints(tmp_path: Path) -> None:
     made = population(DISCRETE, "mlp", 1.0)
     actor = made.actor
-    assert actor.common is not None and float(actor.common.scale) == 1.0  # nothing measured yet
+    assert (
+        isinstance(actor, CommonActor) and float(actor.common.scale) == 1.0
+    )  # nothing measured yet
     actor.sequence(histories(), EVERYTHING)
     before = float(actor.common.estimate)
     with torch.no_grad():
-        actor.policy.weight.mul_(2.0)
+        actor.own.policy.weight.mul_(2.0)
     actor.sequence(histories(), EVERYTHING)
     assert before < float(actor.common.estimate) < 1.5 * before
     save_population(tmp_path / "c", made, {"world": "w"})
@@ -124,14 +126,14 @@ def test_the_estimate_follows_slowly_and_is_kept_in_checkpoints(tmp_path: Path) 
 def test_everybody_learns_the_common_part() -> None:
     actor = population(DISCRETE, "mlp", 1.0).actor
     actor.sequence(histories(), EVERYTHING).distribution.outputs[:, :, 0, 1].sum().backward()
-    assert actor.common is not None and actor.common.policy.weight.grad is not None
+    assert isinstance(actor, CommonActor) and actor.common.policy.weight.grad is not None
     assert actor.common.policy.weight.grad.abs().sum() > 0
-    own = actor.policy.weight.grad
+    own = actor.own.policy.weight.grad
     # apart from the others is also where they are
     assert own is not None and (own.abs().sum((1, 2)) > 0).all()
 
 
 def test_without_the_setting_nothing_is_common_and_shared_weights_are_refused() -> None:
-    assert population(DISCRETE, "mlp", None).actor.common is None
+    assert not isinstance(population(DISCRETE, "mlp", None).actor, CommonActor)
     with pytest.raises(ValidationError, match="separate"):
         PopulationSettings(weights="shared", diversity=1.0)

@@ -8,6 +8,7 @@ import math
 import pytest
 import torch
 
+from mirrorenv.population.actions import Choice
 from mirrorenv.population.observers import HEADS, LineupTensors, build_head
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 from tests.population.learning import Tables, information, teach
@@ -67,7 +68,7 @@ def test_the_likelihood_head_recognises_itself_before_it_has_learned_anything() 
 def test_only_attention_sees_what_lies_in_the_comparison() -> None:
     """Author n is the slot with the n-th largest value; a shift common to the lineup makes values
     alone useless."""
-    shape = PopulationShape(num_agents=3, observation_size=1, num_actions=2, action_size=0)
+    shape = PopulationShape(num_agents=3, observation_size=1, actions=Choice(choices=2))
     generator = torch.Generator().manual_seed(0)
 
     def lineups(count: int) -> tuple[LineupTensors, torch.Tensor]:

@@ -45,17 +45,22 @@ def ready(**options: Any) -> Population:
 def output_like(model: Population, batch: dict[str, Tensor], log_ratio: Tensor) -> ActorOutput:
     """What the actors say of the batch, had every probability changed by the given log ratio."""
     output = model.actor.sequence(batch["observations"])
-    distribution = _Shifted(output.distribution.outputs, output.distribution.log_std, log_ratio)
+    distribution = _Shifted(output.distribution, log_ratio)
     return ActorOutput(distribution, output.environment_value, output.mirror_value)
 
 
 class _Shifted(ActionDistribution):
-    def __init__(self, outputs: Tensor, log_std: Tensor | None, shift: Tensor) -> None:
-        super().__init__(outputs, log_std)
-        self.shift = shift
+    def __init__(self, inner: ActionDistribution, shift: Tensor) -> None:
+        self.inner, self.shift = inner, shift
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        return self.inner.sample(generator)
 
     def log_probability(self, actions: Tensor) -> Tensor:
-        return super().log_probability(actions) + self.shift
+        return self.inner.log_probability(actions) + self.shift
+
+    def entropy(self) -> Tensor:
+        return self.inner.entropy()
 
 
 @pytest.mark.parametrize("shape", [DISCRETE, CONTINUOUS], ids=["discrete", "continuous"])

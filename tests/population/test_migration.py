@@ -15,6 +15,7 @@ from mirrorenv.population.checkpoint import load_population, save_population
 from mirrorenv.population.migration import (
     VERSION,
     present_state,
+    present_weights,
     read_population,
     read_run,
     read_shape,
@@ -132,3 +133,16 @@ def test_a_run_of_version_1_is_resumed_by_the_same_settings_of_today(tmp_path: P
         present=lambda recorded: {"version": VERSION, **read_run(recorded)},
     )
     assert again.config == wanted
+
+
+def test_policies_that_deviate_from_a_common_one_keep_their_networks_inside() -> None:
+    old = {"planner.log_std": 0, "planner.trunk.a": 1, "planner.common.trunk.a": 2, "head.a": 3}
+    today = {
+        "actor.log_std": 0,
+        "actor.own.trunk.a": 1,
+        "actor.common.trunk.a": 2,
+        "observers.a": 3,
+    }
+    assert present_weights(old) == today == present_weights(today)
+    inside = {f"population.{name}": value for name, value in old.items()}
+    assert present_state(inside) == {f"population.{name}": v for name, v in today.items()}

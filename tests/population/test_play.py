@@ -128,7 +128,12 @@ def test_world_seeds_are_distinct_for_every_run_and_episode() -> None:
 
 @pytest.mark.parametrize(
     "space",
-    [spaces.MultiDiscrete([2, 2]), spaces.Box(-np.inf, np.inf, (2,)), spaces.Discrete(3, start=1)],
+    [
+        spaces.MultiDiscrete([2, 2], start=[0, 1]),
+        spaces.Box(-np.inf, np.inf, (2,)),
+        spaces.Discrete(3, start=1),
+        spaces.Text(3),
+    ],
 )
 def test_an_action_space_nobody_can_act_in_is_refused_by_name(space: Any) -> None:
     with pytest.raises(WorldError, match="Countdown"):

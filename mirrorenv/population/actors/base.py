@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mirrorenv.errors import ConfigError, unknown_name
+from mirrorenv.errors import ConfigError
 from mirrorenv.population.distributions import ActionDistribution
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 
@@ -26,7 +26,6 @@ __all__ = [
     "ActorFactory",
     "ActorOutput",
     "State",
-    "build_actor",
     "register_actor",
 ]
 
@@ -158,16 +157,3 @@ def register_actor(name: str) -> Callable[[ActorFactory], ActorFactory]:
         return factory
 
     return add
-
-
-def build_actor(
-    shape: PopulationShape, settings: PopulationSettings, generator: torch.Generator
-) -> Actor:
-    """The kind of agent named in the settings.
-
-    Raises:
-        UnknownNameError: if no actor of that name is registered.
-    """
-    if settings.actor not in ACTORS:
-        raise unknown_name("actor", settings.actor, ACTORS)
-    return ACTORS[settings.actor](shape, settings, generator)

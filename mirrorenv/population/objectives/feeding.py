@@ -87,10 +87,34 @@ class FedActor(Actor):
             laws.append(output.distribution)
         if not laws:
             raise ShapeError("an episode without a step cannot be replayed")
-        outputs = torch.stack([law.outputs for law in laws], 1)  # (B*K, T, N, A)
-        outputs = outputs.view(batch, slots, *outputs.shape[1:]).transpose(1, 2)
-        return ActionDistribution(outputs, laws[0].log_std)
+        return _Replayed(laws, batch)
 
     def mirror_entries(self) -> list[tuple[nn.Parameter, Any]]:
         """See `Actor.mirror_entries`."""
         return self.inner.mirror_entries()
+
+
+class _Replayed(ActionDistribution):
+    """Distributions (B*K, N) of single steps as one of whole trajectories, (B, T, K, N)."""
+
+    def __init__(self, laws: Sequence[ActionDistribution], batch: int) -> None:
+        self._laws, self._batch = laws, batch
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """See `ActionDistribution.sample`."""
+        return self._by_episode([law.sample(generator) for law in self._laws])
+
+    def log_probability(self, actions: Tensor) -> Tensor:
+        """See `ActionDistribution.log_probability`."""
+        rows = actions.transpose(1, 2).flatten(0, 1)  # (B*K, T, N, ...)
+        steps = [law.log_probability(rows[:, t]) for t, law in enumerate(self._laws)]
+        return self._by_episode(steps)
+
+    def entropy(self) -> Tensor:
+        """See `ActionDistribution.entropy`."""
+        return self._by_episode([law.entropy() for law in self._laws])
+
+    def _by_episode(self, steps: Sequence[Tensor]) -> Tensor:
+        """T of (B*K, N, ...) -> (B, T, K, N, ...)."""
+        rows = torch.stack(list(steps), 1)
+        return rows.view(self._batch, -1, *rows.shape[1:]).transpose(1, 2)

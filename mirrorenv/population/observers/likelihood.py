@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from mirrorenv.errors import ShapeError
-from mirrorenv.population.distributions import ActionDistribution
 from mirrorenv.population.layers import StackedGRU, StackedLinear, StackedMLP
 from mirrorenv.population.observers.base import Head, LineupTensors, accumulate, register_head
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
@@ -42,14 +41,16 @@ class LikelihoodHead(Head):
     ) -> None:
         super().__init__(shape, settings, trunk_width)
         heads, hidden = shape.num_agents, settings.hidden
-        self.discrete = shape.num_actions > 0
+        self.layout = shape.actions
         trunk = StackedGRU if self.memory else StackedMLP
         self.models = trunk(heads, max(self.seen_features, 1), hidden, generator)
-        self.output = StackedLinear(heads, hidden, heads * shape.policy_outputs, 0.01, generator)
+        self.output = StackedLinear(
+            heads, hidden, heads * self.layout.policy_outputs, 0.01, generator
+        )
         self.log_std: nn.Parameter | None = None
-        if not self.discrete:
+        if self.layout.spreads:
             self.log_std = nn.Parameter(
-                torch.full((heads, 1, 1, 1, heads, shape.action_size), -0.5)
+                torch.full((heads, 1, 1, 1, heads, self.layout.spreads), -0.5)
             )
 
     def evidence(
@@ -69,12 +70,10 @@ class LikelihoodHead(Head):
         rows = self.models.sequence(self._seen(lineup, hidden))  # (J, T, B*K, H)
         outputs = self.output.forward(rows.flatten(1, 2))
         outputs = outputs.view(observers, time, batch, slots, self.num_agents, -1)
-        actions = lineup.actions.transpose(0, 1)  # (T, B, K, A)
-        if self.discrete:
-            actions = actions.argmax(-1)
+        actions = self.layout.from_features(lineup.actions.transpose(0, 1))  # (T, B, K, ...)
         actions = actions.unsqueeze(3).expand(observers, *outputs.shape[1:5], *actions.shape[3:])
         # (J, T, B, K, N)
-        steps = ActionDistribution(outputs, self.log_std).log_probability(actions)
+        steps = self.layout.distribution(outputs, self.log_std).log_probability(actions)
         myself = self.identity.bool().view(observers, 1, 1, 1, self.num_agents)
         steps = torch.where(myself, own.permute(2, 1, 0, 3).unsqueeze(-1), steps)
         return accumulate(steps, lineup.mask)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror import EpisodeBatch
+from mirrorenv.population.actions import ActionLayout
 
 __all__ = ["BASELINES", "Baseline", "Evidence", "register_baseline"]
 
@@ -29,15 +30,15 @@ class Baseline(ABC):
     num_agents = 0
     """N, known once fitted."""
 
-    def fit(self, episodes: EpisodeBatch, num_actions: int) -> None:
+    def fit(self, episodes: EpisodeBatch, actions: ActionLayout) -> None:
         """Learn from labelled episodes.
 
         Args:
             episodes: trajectory n of every episode was made by agent n.
-            num_actions: A, number of discrete actions; 0 if actions are continuous.
+            actions: what one action is made of.
         """
         self.num_agents = episodes.num_agents
-        self._fit(episodes, num_actions)
+        self._fit(episodes, actions)
 
     def evidence(self, episodes: EpisodeBatch) -> Evidence:
         """What is to be said of each trajectory of other episodes.
@@ -61,7 +62,7 @@ class Baseline(ABC):
         return self._evidence(episodes)
 
     @abstractmethod
-    def _fit(self, episodes: EpisodeBatch, num_actions: int) -> None: ...
+    def _fit(self, episodes: EpisodeBatch, actions: ActionLayout) -> None: ...
 
     @abstractmethod
     def _evidence(self, episodes: EpisodeBatch) -> Evidence: ...

@@ -6,6 +6,7 @@ Shapes: B episodes, T time, K trajectories, N agents, D observation, A actions.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from scipy.optimize import minimize
 
 from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.mirror.belief import log_softmax
+from mirrorenv.population.actions import ActionLayout
 from mirrorenv.population.observers.baselines.base import Baseline, Evidence, register_baseline
 
 __all__ = ["ActionHistogram", "Chance", "FirstObservation"]
@@ -22,7 +24,7 @@ __all__ = ["ActionHistogram", "Chance", "FirstObservation"]
 class Chance(Baseline):
     """Knows nothing: the same evidence for everybody."""
 
-    def _fit(self, episodes: EpisodeBatch, num_actions: int) -> None:
+    def _fit(self, episodes: EpisodeBatch, actions: ActionLayout) -> None:
         pass
 
     def _evidence(self, episodes: EpisodeBatch) -> Evidence:
@@ -44,7 +46,7 @@ class FirstObservation(Baseline):
     def __init__(self, decay: float = 1.0) -> None:
         self.decay = decay
 
-    def _fit(self, episodes: EpisodeBatch, num_actions: int) -> None:
+    def _fit(self, episodes: EpisodeBatch, actions: ActionLayout) -> None:
         first = _first(episodes)  # (B, K, D)
         self._mean = first.mean((0, 1))
         self._scale = np.maximum(first.std((0, 1)), 1e-6)
@@ -85,35 +87,63 @@ class FirstObservation(Baseline):
 class ActionHistogram(Baseline):
     """Counts actions and looks at nothing else: naive Bayes, in closed form.
 
-    Discrete actions: log theta[n, a] per step with theta the posterior mean under a Dirichlet(1)
-    prior. Continuous actions: a Gaussian for each agent and each entry of the action.
+    A choice: log theta[n, a] per step with theta the posterior mean under a Dirichlet(1) prior. A
+    number of a vector: a Gaussian for each agent. Parts of an action count as independent.
     """
 
-    def _fit(self, episodes: EpisodeBatch, num_actions: int) -> None:
-        self._discrete = num_actions > 0
-        live = episodes.mask
-        if self._discrete:
-            # (B, T, N, A)
-            chosen = np.eye(num_actions)[np.where(live, episodes.actions, 0)] * live[..., None]
-            counts = chosen.sum((0, 1)) + 1.0  # (N, A)
-            self._log_theta = np.log(counts / counts.sum(1, keepdims=True))
-            return
-        weight = live[..., None].astype(np.float64)
-        steps = np.maximum(weight.sum((0, 1)), 1.0)  # (N, 1)
-        self._mean = (episodes.actions * weight).sum((0, 1)) / steps  # (N, A)
-        variance = ((episodes.actions - self._mean) ** 2 * weight).sum((0, 1)) / steps
+    def _fit(self, episodes: EpisodeBatch, actions: ActionLayout) -> None:
+        live, columns = episodes.mask, _columns(episodes)
+        self._readers: list[_Gaussian | _Counts] = []
+        for i, count in actions.columns():
+            done = columns[..., i]
+            self._readers.append(
+                _Gaussian(done, live) if count is None else _Counts(done, live, count)
+            )
+
+    def _evidence(self, episodes: EpisodeBatch) -> Evidence:
+        live, columns = episodes.mask, _columns(episodes)
+        parts = [one.steps(columns[..., i], live) for i, one in enumerate(self._readers)]
+        steps = np.sum(parts, axis=0)  # (B, T, K, N)
+        total: Evidence = np.where(live[..., None], steps, 0.0).sum(1)
+        return total
+
+
+class _Counts:
+    """How often each agent takes each choice of one part."""
+
+    def __init__(self, actions: NDArray[Any], live: NDArray[np.bool_], count: int) -> None:
+        # (B, T, N, A)
+        chosen = np.eye(count)[np.where(live, actions, 0).astype(np.int64)] * live[..., None]
+        counts = chosen.sum((0, 1)) + 1.0  # (N, A)
+        self._log_theta = np.log(counts / counts.sum(1, keepdims=True))
+
+    def steps(self, actions: NDArray[Any], live: NDArray[np.bool_]) -> Evidence:
+        """Log probability of every step under every agent, (B, T, K, N)."""
+        steps: Evidence = self._log_theta.T[np.where(live, actions, 0).astype(np.int64)]
+        return steps
+
+
+class _Gaussian:
+    """Mean and variance of one number of each agent's vectors."""
+
+    def __init__(self, actions: NDArray[Any], live: NDArray[np.bool_]) -> None:
+        weight = live.astype(np.float64)
+        steps = np.maximum(weight.sum((0, 1)), 1.0)  # (N,)
+        self._mean = (actions * weight).sum((0, 1)) / steps  # (N,)
+        variance = ((actions - self._mean) ** 2 * weight).sum((0, 1)) / steps
         # an agent that never varied must not be infinitely certain
         self._variance = np.maximum(variance, 1e-4)
 
-    def _evidence(self, episodes: EpisodeBatch) -> Evidence:
-        live = episodes.mask
-        if self._discrete:
-            steps = self._log_theta.T[np.where(live, episodes.actions, 0)]  # (B, T, K, N)
-        else:
-            z = episodes.actions[:, :, :, None].astype(np.float64) - self._mean  # (B, T, K, N, A)
-            steps = -0.5 * (z**2 / self._variance + np.log(2 * math.pi * self._variance)).sum(-1)
-        total: Evidence = np.where(live[..., None], steps, 0.0).sum(1)
-        return total
+    def steps(self, actions: NDArray[Any], live: NDArray[np.bool_]) -> Evidence:
+        """Log density of every step under every agent, (B, T, K, N)."""
+        z = actions[..., None].astype(np.float64) - self._mean
+        steps: Evidence = -0.5 * (z**2 / self._variance + np.log(2 * math.pi * self._variance))
+        return steps
+
+
+def _columns(episodes: EpisodeBatch) -> NDArray[Any]:
+    """The numbers of every action, (B, T, N, numbers)."""
+    return episodes.actions.reshape(*episodes.mask.shape, -1)
 
 
 def _first(episodes: EpisodeBatch) -> Evidence:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mirrorenv.mirror import EpisodeBatch
+from mirrorenv.population.actions import ActionLayout
 from mirrorenv.population.layers import StackedLinear, StackedMLP
 from mirrorenv.population.observers.baselines.base import Baseline, Evidence, register_baseline
 
@@ -80,7 +81,7 @@ class ObservationClassifier(Baseline):
         self.window, self.hidden, self.updates, self.rows = window, hidden, updates, rows
         self.learning_rate, self.seed = learning_rate, seed
 
-    def _fit(self, episodes: EpisodeBatch, num_actions: int) -> None:
+    def _fit(self, episodes: EpisodeBatch, actions: ActionLayout) -> None:
         seen = _flat(episodes)  # (B, T, K, D)
         live = np.argwhere(episodes.mask)  # (R, 3): episode, step, agent
         at_live = seen[tuple(live.T)]
