@@ -18,6 +18,7 @@ from mirrorenv.population.migration import (
     read_population,
     read_shape,
 )
+from mirrorenv.population.objectives.base import refuse_unnamed_code
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 from mirrorenv.results.runs.files import (
@@ -78,6 +79,7 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
         version = config.get("version", 1)
         shape = PopulationShape(**read_shape(config["shape"], version))
         settings = PopulationSettings(**read_population(config["population"], version))
+        refuse_unnamed_code(settings.auxiliaries)
         population = Population(shape, settings)
         population.load_state_dict(weights)
     except ConfigError as error:  # of a later version, or of code that is not here

@@ -7,11 +7,13 @@ slots, J observers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import JsonValue
 from stable_baselines3.common.buffers import DictRolloutBuffer, RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 
@@ -21,12 +23,20 @@ from mirrorenv.errors import ConfigError, TrainingError
 from mirrorenv.mirror import Belief, Score, score_belief
 from mirrorenv.mirror.arrays import Ints64
 from mirrorenv.population.experience import Experience, population_shape, world_seeds
+from mirrorenv.population.learning import set_objectives
 from mirrorenv.population.neighbourhood import neighbourhoods_of
-from mirrorenv.population.objectives import observer_loss, read_minibatch
+from mirrorenv.population.objectives import Hidden, optimiser_of
+from mirrorenv.population.objectives.updates import after_update, clip_gradients, learn_from
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import HeldOut, observer_evidence
-from mirrorenv.population.settings import MirrorSettings, ObserverSettings, PopulationSettings
+from mirrorenv.population.settings import (
+    LearningSettings,
+    MirrorSettings,
+    ObserverSettings,
+    PopulationSettings,
+)
 from mirrorenv.population.train_batch import mirror_rewards
+from mirrorenv.sb3.auxiliaries import PolicyHost
 from mirrorenv.sb3.episodes import Segment
 from mirrorenv.sb3.rows import WorldRow
 from mirrorenv.sb3.shared_policy import SharedPolicyVecEnv
@@ -34,7 +44,6 @@ from mirrorenv.sb3.shared_policy import SharedPolicyVecEnv
 __all__ = ["MirrorCallback", "experience_of"]
 
 _HELD_OUT = 1 << 31  # episode ids from here on are never trained on
-_GRAD_NORM = 0.5
 
 
 class MirrorCallback(BaseCallback):
@@ -59,6 +68,8 @@ class MirrorCallback(BaseCallback):
         epochs: passes of the observers over each rollout.
         minibatch_episodes: episodes in a minibatch.
         seed: of the observers' weights and choices.
+        auxiliaries: further objectives of the policy, as in ``population.auxiliaries``; they read
+            its layer ``policy``. What has weight 0 is a probe and leaves the policy as it is.
         verbose: as in Stable-Baselines3.
 
     Attributes:
@@ -80,6 +91,7 @@ class MirrorCallback(BaseCallback):
         epochs: int = 4,
         minibatch_episodes: int = 64,
         seed: int = 0,
+        auxiliaries: Iterable[Mapping[str, JsonValue]] = (),
         verbose: int = 0,
     ) -> None:
         super().__init__(verbose)
@@ -94,6 +106,7 @@ class MirrorCallback(BaseCallback):
             minibatch_episodes,
         )
         self._seed = seed
+        self._auxiliaries = tuple(auxiliaries)
 
     # -- what Stable-Baselines3 calls --------------------------------------------------------------
 
@@ -122,11 +135,9 @@ class MirrorCallback(BaseCallback):
                     f"MirrorCallback: the head '{self.settings.head}' needs the policies of "
                     "MirrorPPO"
                 )
-            self._optimizer = torch.optim.Adam(
-                self.observers.observers.parameters(), lr=self.settings.learning_rate, eps=1e-5
-            )
             self._rng = np.random.default_rng(self._seed)
             self._generator = torch.Generator().manual_seed(self._seed)
+            self._set_objectives()
 
     def _on_rollout_start(self) -> None:
         assert self.env.log is not None
@@ -155,6 +166,20 @@ class MirrorCallback(BaseCallback):
         self.logger.record("mirror/weight", weight)
         if whole.any():
             self.logger.record("mirror/return", float(paid[whole].sum(1).mean()))
+
+    def _set_objectives(self) -> None:
+        """The names, and auxiliaries of the policy."""
+        observers = self.observers
+        set_objectives(observers, self.mirror, LearningSettings(), seed=self._seed, acts=False)
+        observers.objectives["recognition"].draws = self._generator
+        self._host: PolicyHost | None = None
+        if self._auxiliaries:
+            row = self.env.rows[0]
+            assert isinstance(row, WorldRow)
+            norm = float(getattr(self.model, "max_grad_norm", 0.5))
+            self._host = PolicyHost(self.model.policy, row, observers, norm)
+            observers.objectives |= self._host.objectives(self._auxiliaries, self._seed)
+        self._optimizer = optimiser_of(observers.objectives)
 
     # -- paying and learning -----------------------------------------------------------------------
 
@@ -196,6 +221,7 @@ class MirrorCallback(BaseCallback):
         columns = {
             "observations": experience.observations,
             "actions": experience.actions,
+            "rewards": experience.rewards,
             "mask": experience.mask.astype(np.float32),
             "permutation": authors,
             "labels": authors if names is None else names[authors],
@@ -203,17 +229,24 @@ class MirrorCallback(BaseCallback):
         data = {
             name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()
         }
+        objectives, host = self.observers.objectives, self._host
+        learns = any(one.weight and one.reads_output for one in objectives.values())
+        learn_from(objectives, data)
         parts: list[dict[str, float]] = []
         for _ in range(self.epochs):
             order = torch.randperm(len(authors), generator=self._generator)
             for rows in torch.split(order, self.minibatch_episodes):
                 minibatch = {name: column[rows] for name, column in data.items()}
-                reading = read_minibatch(self.observers, minibatch, self.settings, self._generator)
-                loss, metrics = observer_loss(self.observers, reading)
+                seen = minibatch["observations"]
+                output = Hidden({}) if host is None else host.hidden(seen, learns=learns)
+                loss, metrics = self.observers.loss(minibatch, output)
                 self._optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(self.observers.observers.parameters(), _GRAD_NORM)
+                clip_gradients(objectives, self.observers if host is None else host.policy)
                 self._optimizer.step()
+                if host is not None and learns:
+                    host.step()
+                after_update(objectives, output, minibatch)
                 parts.append({name: float(value) for name, value in metrics.items()})
         return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
 
