@@ -218,7 +218,7 @@ class ClockedWorld(ArrayWorld):
         self.random: BatchRandom
         self.clock = np.zeros(self.num_envs, np.int64)  # (B,) steps done
         self.finished = np.zeros(self.num_envs, bool)  # (B,)
-        self._terminated = np.zeros(self.num_envs, bool)  # (B,)
+        self._ended = np.zeros((self.num_envs, num_agents), bool)  # (B, N) reached an end
         self._last: Observations | None = None  # what the rows show; None before the first reset
 
     @abstractmethod
@@ -234,7 +234,8 @@ class ClockedWorld(ArrayWorld):
             live: (B,) bool, the rows that are not finished. Draw and move for these only.
 
         Returns:
-            (B, N) rewards and (B,) bool of rows that ended on their own, or None if none ever does.
+            (B, N) rewards, and what has ended on its own: (B,) bool of rows, or (B, N) bool where
+            agents end one by one, or None if nothing ever does.
         """
 
     @abstractmethod
@@ -256,7 +257,7 @@ class ClockedWorld(ArrayWorld):
         self.random = BatchRandom(check_seeds(seeds, self.num_envs))
         self.clock[:] = 0
         self.finished[:] = False
-        self._terminated[:] = False
+        self._ended[:] = False
         self._start()
         self._last = self._observe()
         return self._last.copy()
@@ -287,25 +288,23 @@ class ClockedWorld(ArrayWorld):
         rewards, ended = self._advance(checked, live)
         observations = self._observe()
         rewards = rewards.astype(np.float32, copy=False)
-        if not live.all():  # frozen rows repeat what they showed and earn nothing
-            rewards = np.where(live[:, None], rewards, np.float32(0))
-            observations[~live] = self._last[~live]
+        moving = live[:, None] & ~self._ended  # (B, N)
+        if not moving.all():  # who is done repeats what it was shown and earns nothing
+            rewards = np.where(moving, rewards, np.float32(0))
+            observations[~moving] = self._last[~moving]
         if ended is not None:
-            self._terminated |= ended & live
+            self._ended |= (ended if ended.ndim == 2 else ended[:, None]) & moving
         over = self.clock >= self.horizon
         if self.clock_end == "terminated":
-            self._terminated |= over
-        self.finished = self._terminated | over
+            self._ended |= over[:, None]
+        self.finished = self._ended.all(axis=1) | over
         self._last = observations
         return self._answer(rewards)
 
     def _answer(self, rewards: Floats32) -> Step:
         assert self._last is not None  # step() has checked
-        shape = (self.num_envs, self.num_agents)
-        terminated = np.repeat(self._terminated, self.num_agents).reshape(shape)  # (B, N)
-        # (B, N)
-        truncated = np.repeat(self.finished & ~self._terminated, self.num_agents).reshape(shape)
-        return Step(self._last.copy(), rewards, terminated, truncated)
+        truncated = self.finished[:, None] & ~self._ended  # (B, N)
+        return Step(self._last.copy(), rewards, self._ended.copy(), truncated)
 
     def _time_left(self) -> Floats32:
         """(B, N, 1) float32 in [0, 1]: the share of the episode still to come, the same for every
