@@ -44,11 +44,13 @@ def test_the_face_plays_the_episode_of_the_array_world(case):
         assert all(info == {"seed": 11} for info in infos.values())
         t = 0
         while env.agents:
-            seen = np.stack([observations[agent] for agent in env.possible_agents])
-            np.testing.assert_array_equal(seen, record.observations[t, 0])
-            joint = {agent: record.actions[t, 0, i] for i, agent in enumerate(env.possible_agents)}
+            live = [i for i, agent in enumerate(env.possible_agents) if agent in env.agents]
+            seen = np.stack([observations[agent] for agent in env.agents])
+            np.testing.assert_array_equal(seen, record.observations[t, 0, live])
+            joint = {env.possible_agents[i]: record.actions[t, 0, i] for i in live}
             observations, rewards, terminated, truncated, infos = env.step(joint)
-            for i, agent in enumerate(env.possible_agents):
+            assert set(rewards) == set(joint)
+            for i, agent in ((i, env.possible_agents[i]) for i in live):
                 assert rewards[agent] == record.rewards[t, 0, i] and type(rewards[agent]) is float
                 assert terminated[agent] is bool(record.terminated[t, 0, i])
                 assert truncated[agent] is bool(record.truncated[t, 0, i])

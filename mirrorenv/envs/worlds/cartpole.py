@@ -1,0 +1,188 @@
+"""Poles on carts, one for each agent, with the physics of gymnasium's CartPole-v1.
+
+Shape legend: B batch, N agents, the last axis x, x velocity, angle, angular velocity.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from mirrorenv.envs.base import ClockedWorld, Observations
+from mirrorenv.envs.world_spec import register
+from mirrorenv.errors import ConfigError
+from mirrorenv.mirror.arrays import Floats32, Floats64, Ints64
+
+__all__ = ["CartPole"]
+
+GRAVITY, CART, POLE, HALF_LENGTH, FORCE, TAU = 9.8, 1.0, 0.1, 0.5, 10.0, 0.02
+EDGE, TILT = 2.4, 12 * 2 * math.pi / 360
+SCALE = np.array([EDGE, 5.0, TILT, 5.0])  # what an observation is divided by
+
+
+class CartPole(ClockedWorld):
+    """Every agent keeps a pole of its own upright by pushing its cart to the left or right.
+
+    ## Description
+    The physics of gymnasium's CartPole-v1 (Barto, Sutton and Anderson 1983), for N carts that do
+    not see or hinder one another; a test compares it step by step with gymnasium's. In an episode
+    all poles start alike. There are many ways to balance: upright in the middle, in a corner, with
+    a slow or a fast hand.
+
+    The optimum is known: ``horizon`` steps upright.
+
+    ## Agents
+    ``num_agents`` poles, ``pole_0`` and so on. A pole that falls, or whose cart leaves the track,
+    is out; the others go on.
+
+    ## Observation
+    | part | shape | dtype | range | unit |
+    |---|---|---|---|---|
+    | cart's place | 1 | float32 | -2 to 2 | half tracks of 2.4 |
+    | cart's velocity | 1 | float32 | -10 to 10 | 5 lengths a second |
+    | pole's angle | 1 | float32 | -2 to 2 | 12 degrees |
+    | pole's angular velocity | 1 | float32 | -10 to 10 | 5 radians a second |
+
+    ## Action
+    ``Discrete(2)``: 0 push left, 1 push right, with a force of 10 newtons.
+
+    ## Reward
+    ``1 / horizon`` for each step that began upright: at most 1 in an episode.
+
+    ## Episode end
+    For an agent, when its pole leans more than 12 degrees or its cart leaves the track
+    (terminated). All others are cut off after ``horizon`` steps (truncated).
+
+    ## Arguments
+    ``num_agents`` (4), ``horizon`` (500 steps), ``start`` (``"shared"``: all poles start alike;
+    ``"own"``: each draws its own).
+
+    ## What carries identity, what leaks
+    How a pole is balanced, and how long. With shared starts nothing leaks: all are alike until they
+    push. With own starts the first state is drawn independently of who an agent is.
+
+    ## Version history
+    v0: first version.
+    """
+
+    agent_name = "pole"
+    agent_state = ("poles", "fallen")
+
+    def __init__(
+        self,
+        *,
+        num_envs: int = 1,
+        num_agents: int = 4,
+        horizon: int = 500,
+        start: Literal["shared", "own"] = "shared",
+    ) -> None:
+        if start not in ("shared", "own"):
+            raise ConfigError(f"CartPole: start must be 'shared' or 'own', got {start!r}")
+        super().__init__(
+            num_envs=num_envs,
+            num_agents=num_agents,
+            horizon=horizon,
+            observation_space=spaces.Box(
+                np.array([-2, -10, -2, -10], np.float32), np.array([2, 10, 2, 10], np.float32)
+            ),
+            action_space=spaces.Discrete(2),
+        )
+        self.start = start
+        self.poles = np.zeros((self.num_envs, self.num_agents, 4))  # (B, N, 4) float64
+        self.fallen = np.zeros((self.num_envs, self.num_agents), bool)  # (B, N)
+
+    def _start(self) -> None:
+        draws = 1 if self.start == "shared" else self.num_agents
+        drawn = self.random.uniform((draws, 4), -0.05, 0.05)
+        self.poles = np.broadcast_to(drawn, (self.num_envs, self.num_agents, 4)).copy()
+        self.fallen = np.zeros((self.num_envs, self.num_agents), bool)
+
+    def _advance(
+        self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+        moving = live[:, None] & ~self.fallen  # (B, N)
+        self.poles = np.where(moving[..., None], push(self.poles, actions), self.poles)
+        out = (np.abs(self.poles[..., 0]) > EDGE) | (np.abs(self.poles[..., 2]) > TILT)
+        self.fallen = self.fallen | (moving & out)
+        return moving / self.horizon, self.fallen.copy()
+
+    def _observe(self) -> Observations:
+        seen = self.poles / SCALE
+        low, high = self.observation_space.low, self.observation_space.high  # type: ignore[attr-defined]
+        clipped: Floats64 = np.clip(seen, low, high)
+        return clipped.astype(np.float32)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The meaning of each number of an observation."""
+        return ("cart place", "cart velocity", "pole angle", "pole angular velocity")
+
+    def state(self) -> Floats32:
+        """(B, 4 N + 1) float32: all poles as observed, and time left."""
+        flat = self._observe().reshape(self.num_envs, -1)
+        return np.concatenate([flat, self._time_left()[:, 0]], axis=1).astype(np.float32)
+
+
+def push(poles: Floats64, actions: Ints64) -> Floats64:
+    """One step of 0.02 seconds by the explicit Euler method, as gymnasium's default.
+
+    Args:
+        poles: (..., 4).
+        actions: (...) 0 or 1.
+
+    Returns:
+        (..., 4).
+    """
+    x, speed, angle, spin = np.moveaxis(poles, -1, 0)
+    force = np.where(actions == 1, FORCE, -FORCE)
+    cosine = np.cos(angle)
+    sine = np.sin(angle)
+    mass = CART + POLE
+    moment = POLE * HALF_LENGTH
+    pressed = (force + moment * np.square(spin) * sine) / mass
+    turned = (GRAVITY * sine - cosine * pressed) / (
+        HALF_LENGTH * (4.0 / 3.0 - POLE * np.square(cosine) / mass)
+    )
+    pushed = pressed - moment * turned * cosine / mass
+    moved = [x + TAU * speed, speed + TAU * pushed, angle + TAU * spin, spin + TAU * turned]
+    found: Floats64 = np.stack(moved, axis=-1)
+    return found
+
+
+class LeaningPlayers:
+    """Everybody pushes under the falling pole, which balances it for long.
+
+    Args:
+        world: the world to act in.
+        places: whether each agent likes a place of its own on the track.
+    """
+
+    def __init__(self, world: CartPole, places: bool = False) -> None:
+        width = 0.3 if places else 0.0
+        self._liked = np.linspace(-width, width, world.num_agents)  # (N,) of half tracks
+
+    def __call__(self, observations: Floats32, t: int) -> Ints64:
+        """(B, N) int64 actions."""
+        x, speed, angle, spin = np.moveaxis(observations.astype(np.float64) * SCALE, -1, 0)
+        lean = angle + 0.25 * spin + 0.02 * (x - self._liked * EDGE) + 0.05 * speed
+        chosen: Ints64 = (lean > 0).astype(np.int64)
+        return chosen
+
+
+def _placed(world: CartPole) -> LeaningPlayers:
+    return LeaningPlayers(world, places=True)
+
+
+PLAYERS = {"upright": LeaningPlayers, "own places": _placed}
+"""Scripted teams by name: all balance alike, or each in a place of its own."""
+
+register(
+    "mirrorenv/cartpole-v0",
+    CartPole,
+    description="Poles on carts, one for each agent: there are many ways to balance.",
+    players=f"{__name__}:PLAYERS",
+)
