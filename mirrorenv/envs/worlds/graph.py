@@ -210,9 +210,9 @@ def _connected_graph(nodes: int, probability: float, seed: int) -> npt.NDArray[n
     Raises:
         ConfigError: if none was found: the probability is too small for so few nodes.
     """
-    random = BatchRandom([seed], "graph")
+    draws = BatchRandom([seed], "graph")
     for _ in range(_TRIES):
-        edges: Bools = random.uniform((nodes, nodes))[0] < probability
+        edges: Bools = draws.uniform((nodes, nodes))[0] < probability
         np.fill_diagonal(edges, False)
         if (shortest_lengths(edges) >= 0).all():
             return edges
