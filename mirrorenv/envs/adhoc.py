@@ -26,13 +26,21 @@ PADDED = "observations of different sizes are padded with zeros, and the padding
 
 
 def is_adhoc(id: Source) -> bool:
-    """Whether ``id`` says itself how to make the world."""
+    """Whether ``id`` says itself how to make the world.
+
+    Args:
+        id: a registered id, ``"package.module:Env"``, or what makes an environment.
+    """
     return not isinstance(id, str) or ":" in id
 
 
 def adhoc_spec(id: Source, options: Mapping[str, Any]) -> WorldSpec:
     """What is known of an unregistered world: nothing, unless ``options`` say
     ``slot_exchangeable=True``.
+
+    Args:
+        id: ``"package.module:Env"``, or what makes an environment.
+        options: the arguments of the world.
 
     Raises:
         ConfigError: if the id does not name a module and something in it, or padded agents are
@@ -111,6 +119,14 @@ def environment_arguments(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The arguments of the environment, and those of
     :class:`~mirrorenv.envs.adapters.third_party.ThirdPartyWorld`.
+
+    Args:
+        id: the world, for messages.
+        factory: makes the environment.
+        options: arguments of both, by name.
+
+    Returns:
+        two dictionaries: the arguments of the environment, and ours.
 
     Raises:
         ConfigError: if an argument is unknown, or could be either's.

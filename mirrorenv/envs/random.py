@@ -98,7 +98,12 @@ class BatchRandom:
     def bits(
         self, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None
     ) -> npt.NDArray[np.uint64]:
-        """(R, *shape) uniform 64-bit integers."""
+        """(R, *shape) uniform 64-bit integers.
+
+        Args:
+            shape: of the numbers of one row.
+            rows: (R,) the rows that draw; None for all, R = B.
+        """
         size = int(np.prod(shape, dtype=np.int64))
         chosen: Any = slice(None) if rows is None else rows
         first = self._counters[chosen].copy()  # a view would move with the counters
@@ -114,7 +119,14 @@ class BatchRandom:
         high: float = 1.0,
         rows: npt.NDArray[np.intp] | None = None,
     ) -> Floats64:
-        """(R, *shape) float64 in [low, high)."""
+        """(R, *shape) float64 in [low, high).
+
+        Args:
+            shape: of the numbers of one row.
+            low: the smallest number.
+            high: above the largest number.
+            rows: (R,) the rows that draw; None for all, R = B.
+        """
         unit = (self.bits(shape, rows) >> _S11).astype(np.float64) * 2.0**-53
         scaled: Floats64 = low + (high - low) * unit
         return scaled
@@ -122,7 +134,13 @@ class BatchRandom:
     def integers(
         self, high: int, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None
     ) -> Ints64:
-        """(R, *shape) int64 in [0, high); the bias against some values is below high / 2**53."""
+        """(R, *shape) int64 in [0, high); the bias against some values is below high / 2**53.
+
+        Args:
+            high: above the largest integer, 1 to 2**31.
+            shape: of the numbers of one row.
+            rows: (R,) the rows that draw; None for all, R = B.
+        """
         if not 1 <= high <= 2**31:
             raise ShapeError(f"integers(high) needs 1 <= high <= 2**31, got {high}")
         return (self.uniform(shape, rows=rows) * high).astype(np.int64)
@@ -131,7 +149,13 @@ class BatchRandom:
         self, n: int, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None
     ) -> Ints64:
         """(R, *shape, n) int64: random orders of 0..n-1; the first k columns are k draws without
-        replacement."""
+        replacement.
+
+        Args:
+            n: how many things are put in order.
+            shape: how many orders each row draws.
+            rows: (R,) the rows that draw; None for all, R = B.
+        """
         return np.argsort(self.bits((*shape, n), rows), axis=-1, kind="stable").astype(
             np.int64, copy=False
         )
@@ -139,7 +163,12 @@ class BatchRandom:
     def normal(
         self, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None
     ) -> Floats64:
-        """(R, *shape) float64 standard normal, by the inverse distribution function."""
+        """(R, *shape) float64 standard normal, by the inverse distribution function.
+
+        Args:
+            shape: of the numbers of one row.
+            rows: (R,) the rows that draw; None for all, R = B.
+        """
         values: Floats64 = ndtri(self.uniform(shape, rows=rows) + 2.0**-54)
         return values
 
@@ -151,6 +180,11 @@ class BatchRandom:
 
         Gamma(alpha) has the law of Gamma(alpha + 1) * U**(1 / alpha) (Marsaglia and Tsang, ACM TOMS
         2000, section 6).
+
+        Args:
+            alpha: the shape of the Gamma distribution, above 0.
+            shape: of the numbers of one row.
+            rows: (R,) the rows that draw; None for all, R = B.
         """
         if not alpha > 0:
             raise ShapeError(f"log_gamma needs alpha above 0, got {alpha}")
@@ -165,7 +199,14 @@ class BatchRandom:
         shape: tuple[int, ...] = (),
         rows: npt.NDArray[np.intp] | None = None,
     ) -> Floats64:
-        """(R, *shape, n) float64: log probabilities of symmetric Dirichlet(alpha) vectors."""
+        """(R, *shape, n) float64: log probabilities of symmetric Dirichlet(alpha) vectors.
+
+        Args:
+            alpha: the concentration, above 0.
+            n: outcomes of each vector.
+            shape: how many vectors each row draws.
+            rows: (R,) the rows that draw; None for all, R = B.
+        """
         logs = self.log_gamma(alpha, (*shape, n), rows)
         logs = logs - logs.max(axis=-1, keepdims=True)
         normalised: Floats64 = logs - np.log(np.exp(logs).sum(axis=-1, keepdims=True))
@@ -174,7 +215,12 @@ class BatchRandom:
     def categorical(
         self, probabilities: npt.NDArray[np.floating[Any]], rows: npt.NDArray[np.intp] | None = None
     ) -> Ints64:
-        """One draw from each of (R, ..., n) rows of probabilities; returns (R, ...) int64."""
+        """One draw from each of (R, ..., n) rows of probabilities; returns (R, ...) int64.
+
+        Args:
+            probabilities: (R, ..., n), zero or greater; rows need not sum to 1.
+            rows: (R,) the rows that draw; None for all, R = B.
+        """
         cumulative = np.cumsum(probabilities, axis=-1)  # (R, ..., n)
         draw = self.uniform(cumulative.shape[1:-1], rows=rows)[..., None] * cumulative[..., -1:]
         chosen: Ints64 = (draw >= cumulative[..., :-1]).sum(axis=-1)

@@ -30,7 +30,11 @@ def registry() -> dict[str, WorldSpec]:
 
 def full_id(id: str) -> str:
     """What is meant on a command line: ``ants-v0`` is short for ``mirrorenv/ants-v0``, anything
-    else is itself."""
+    else is itself.
+
+    Args:
+        id: as it was typed.
+    """
     return id if "/" in id or ":" in id else f"mirrorenv/{id}"
 
 

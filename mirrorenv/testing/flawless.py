@@ -118,7 +118,11 @@ FAULTS: list[Fault] = []
 
 
 def fault(check: str) -> Callable[[type[Any]], type[Any]]:
-    """Register a class as an environment with this fault."""
+    """Register a class as an environment with this fault.
+
+    Args:
+        check: the name of the check that must find it.
+    """
 
     def add(broken: type[Any]) -> type[Any]:
         FAULTS.append(Fault(check, broken, " ".join((broken.__doc__ or "").split())))

@@ -97,6 +97,12 @@ class EpisodeRecord:
     def write(self, step: int, agent: int, observation: Any, action: Any) -> None:
         """Write down what one agent saw and then did.
 
+        Args:
+            step: which step, from 0.
+            agent: index of the agent.
+            observation: what it saw, in its own space.
+            action: what it did, in its own space.
+
         Raises:
             ValueError: if one of them does not fit its space.
         """
@@ -107,7 +113,11 @@ class EpisodeRecord:
 
     def lineup(self, permutation: Ints64) -> dict[str, Floats32]:
         """Fresh copies in slot order: slot k shows agent ``permutation[k]``. Keys and shapes as
-        ``spaces``."""
+        ``spaces``.
+
+        Args:
+            permutation: (K,) the agent that slot k shows.
+        """
         shown = {f"lineup_{what}": column[permutation] for what, column in self._columns.items()}
         return {**shown, "lineup_mask": self._mask[permutation]}
 

@@ -101,6 +101,9 @@ def cover(edges: Sequence[Edge]) -> tuple[Carrier, ...]:
 
     Greedily: first the column with most evidence in its pairs, then the one with most in the pairs
     that are left.
+
+    Args:
+        edges: pairs of columns with their p-values.
     """
     rest = list(edges)
     carriers = list[Carrier]()

@@ -68,6 +68,11 @@ def assignments(num_episodes: int, num_agents: int, rng: np.random.Generator) ->
 
     All N! of them for up to five agents; otherwise 119 others are drawn for every episode,
     since the rank of the truth among a fixed part of the permutations would not be uniform.
+
+    Args:
+        num_episodes: E.
+        num_agents: N.
+        rng: draws the others.
     """
     if math.factorial(num_agents) <= MAX_ASSIGNMENTS:
         return np.array([list(permutations(range(num_agents)))])
@@ -96,7 +101,12 @@ def true_ranks(scores: Floats64, rng: np.random.Generator) -> Ints64:
 
 def rank_p_value(ranks: Ints64, size: int) -> float:
     """Probability that the sum of as many independent uniform ranks on 1..size is as small; never
-    below 1e-12."""
+    below 1e-12.
+
+    Args:
+        ranks: (E,) from 1 to ``size``, 1 the best.
+        size: R, how many assignments are compared.
+    """
     return _lower_tail(np.full(size, 1.0 / size), ranks - 1)
 
 
@@ -141,6 +151,10 @@ def hits_p_value(hits: Ints64, num_agents: int) -> float:
     A verdict that gives each name once is right in as many slots as a random permutation has fixed
     points, whatever the evidence. Montmort's matching problem: k of them with probability sum over
     j <= N - k of (-1)^j / j!, over k!.
+
+    Args:
+        hits: (E,) slots named right, 0 to N.
+        num_agents: N.
     """
     signs = np.array([(-1) ** j / math.factorial(j) for j in range(num_agents + 1)])
     fixed = [signs[: num_agents - k + 1].sum() / math.factorial(k) for k in range(num_agents + 1)]

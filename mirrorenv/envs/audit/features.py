@@ -57,7 +57,12 @@ class Features:
 
 def centred(values: AnyArray, columns: Sequence[tuple[str, ...]]) -> Features:
     """Features less their mean in each episode; those that never differ within an episode are left
-    out."""
+    out.
+
+    Args:
+        values: (E, P, F) numbers of slots, or of pairs of slots.
+        columns: F names of the columns that each is made of.
+    """
     wide = np.asarray(values, np.float64)
     inner = wide - wide.mean(axis=1, keepdims=True)
     size = np.abs(wide).max(axis=(0, 1))
@@ -209,6 +214,9 @@ def lineup_relations(record: AuditRecord) -> tuple[Features, Features]:
     Columns are observations, the action before and the reward for it. They are taken less the
     lineup's mean in each step, and in units of their spread. So a list of the others' positions
     correlates with the position of the agent that is listed, and the order of the list shows.
+
+    Args:
+        record: the episodes.
 
     Returns:
         (E, N, F) products of two columns of a slot, none where there are more than 40 columns; and

@@ -85,7 +85,11 @@ class _Discriminant:
 
 def separation(values: Floats64) -> Floats64:
     """(F,) how far class means lie apart: about chi-square with P - 1 degrees of freedom if there
-    is nothing."""
+    is nothing.
+
+    Args:
+        values: (E, P, F), centred within episodes, row p made by class p.
+    """
     episodes = len(values)
     power = (values**2).mean(axis=(0, 1))  # (F,) centred, so this is the variance
     means = values.mean(axis=0)  # (P, F)

@@ -56,7 +56,15 @@ class AuditRecord:
 
 def kept_columns(world: ArrayWorld, episodes: int) -> Ints64:
     """Indices of the columns that are read: all, or evenly spaced ones where observations are
-    large."""
+    large.
+
+    Args:
+        world: whose observations are read.
+        episodes: E.
+
+    Returns:
+        (C,) ascending indices into the flattened observation.
+    """
     total = int(np.prod(world.observation_space.shape or (1,)))
     room = max(MAX_NUMBERS // (episodes * world.horizon * world.num_agents), 8)
     return np.unique(

@@ -39,7 +39,13 @@ def summarised(value: Any) -> Any:
 
 
 def difference(one: Any, other: Any, where: str = "") -> str | None:
-    """The first place at which two values differ, in words, or None. NaN equals NaN."""
+    """The first place at which two values differ, in words, or None. NaN equals NaN.
+
+    Args:
+        one: numbers, arrays, text, or nested mappings and sequences of these.
+        other: the same.
+        where: where the two were found, for the message.
+    """
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         if one.keys() != other.keys():
             return f"{where} keys {_names(one)} and {_names(other)}".strip()
@@ -104,7 +110,13 @@ class Leaf(NamedTuple):
 
 def leaves(space: Space, value: Any, where: str = "") -> Iterator[Leaf]:
     """The parts of a Dict or Tuple value with their spaces; a part that is missing takes its whole
-    level along."""
+    level along.
+
+    Args:
+        space: what the value should belong to.
+        value: what was found.
+        where: where it was found, for messages.
+    """
     if (
         isinstance(space, spaces.Dict)
         and isinstance(value, Mapping)

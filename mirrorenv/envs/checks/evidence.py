@@ -84,7 +84,11 @@ class Evidence:
         return self._fresh[seed]
 
     def replay_steps(self, replays: int) -> int:
-        """How many steps of an episode can be played so often in the time there is; at least 8."""
+        """How many steps of an episode can be played so often in the time there is; at least 8.
+
+        Args:
+            replays: how often the episode is to be played.
+        """
         step = max(self.played().microseconds * 1e-6, 1e-5)
         return max(
             8, min(self.patience.max_steps, int(self.patience.replay_seconds / (replays * step)))
@@ -98,7 +102,11 @@ class Evidence:
             yield from episode
 
     def values(self, part: str) -> Iterator[tuple[Turn, AgentId, Any]]:
-        """Every recorded (turn, agent, value) of one part of the answers."""
+        """Every recorded (turn, agent, value) of one part of the answers.
+
+        Args:
+            part: a name in :data:`~mirrorenv.envs.checks.session.PARTS`.
+        """
         for turn in self.turns():
             for agent, value in turn.answers(part).items():
                 yield turn, agent, value
@@ -146,7 +154,13 @@ def _is_mixed(endings: Endings) -> bool:
 
 def first_difference(one: list[Turn], other: list[Turn], start: int = 0) -> Seen | None:
     """Where two episodes part, from turn ``start`` on; infos are not compared, they may hold the
-    time of day."""
+    time of day.
+
+    Args:
+        one: turns of an episode.
+        other: turns of another one.
+        start: the first turn that is compared.
+    """
     for a, b in zip(one[start:], other[start:], strict=False):
         if (a.error is None, a.hung) != (b.error is None, b.hung):
             raised = a.error or b.error

@@ -51,6 +51,15 @@ def check(
 ) -> Callable[[_Look], _Look]:
     """Register a function as a check; the arguments are :class:`Check`'s.
 
+    Args:
+        name: short, with hyphens.
+        remedy: what to do about it.
+        severity: of what it sees.
+        after: names of checks without whose passing this one has no meaning.
+
+    Returns:
+        the decorator; the docstring of the decorated function is the rule.
+
     Raises:
         ConfigError: if the name is taken, or ``after`` names a check that does not exist yet.
     """

@@ -23,7 +23,12 @@ _CYCLES = 200
 
 
 def second_opinions(subject: Subject, seconds: float) -> tuple[Opinion, ...]:
-    """What PettingZoo's tests say; each may take so many seconds."""
+    """What PettingZoo's tests say; each may take so many seconds.
+
+    Args:
+        subject: what is tested.
+        seconds: allowed for each test.
+    """
     tests: dict[str, Callable[[], None]] = {
         "parallel_api_test": lambda: parallel_api_test(subject.make(), num_cycles=_CYCLES),
         "parallel_seed_test": lambda: parallel_seed_test(subject.make, num_cycles=_CYCLES),

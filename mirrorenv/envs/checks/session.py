@@ -54,7 +54,11 @@ class Hang(BaseException):
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise :class:`Hang` in the block after so many seconds; without effect outside the main
-    thread and on Windows."""
+    thread and on Windows.
+
+    Args:
+        seconds: above 0.
+    """
     if (
         not hasattr(signal, "setitimer")
         or threading.current_thread() is not threading.main_thread()
@@ -189,19 +193,32 @@ class Session:
         self._finished: set[AgentId] = set()
 
     def play(self, seed: int, max_steps: int | None = None) -> list[Turn]:
-        """A whole episode; at most ``max_steps`` steps of it."""
+        """A whole episode; at most ``max_steps`` steps of it.
+
+        Args:
+            seed: of the episode.
+            max_steps: as many steps at most; None for what the checker is willing to play.
+        """
         self.reset(seed)
         self.play_on(max_steps)
         return self.turns
 
     def play_on(self, max_steps: int | None = None) -> None:
-        """Step until the episode is over, or until step ``max_steps``."""
+        """Step until the episode is over, or until step ``max_steps``.
+
+        Args:
+            max_steps: the number of the last step; None for what the checker is willing to play.
+        """
         limit = self.patience.max_steps if max_steps is None else max_steps
         while not self.over and self.turns[-1].number < limit:
             self.step()
 
     def fork(self, env: Any) -> Session:
-        """Another session that stands where this one stands, in ``env``."""
+        """Another session that stands where this one stands, in ``env``.
+
+        Args:
+            env: another copy of the environment, in the same state.
+        """
         twin = copy.copy(self)
         twin.env = env
         twin.turns = list(self.turns)

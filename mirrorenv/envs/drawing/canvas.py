@@ -108,14 +108,31 @@ class Canvas:
         area += share * (np.asarray(colour, np.float64) - area)
 
     def disc(self, x: float, y: float, radius: float, colour: Colour, opacity: float = 1.0) -> None:
-        """A filled circle."""
+        """A filled circle.
+
+        Args:
+            x: of the centre.
+            y: of the centre.
+            radius: in pixels.
+            colour: to fill it with.
+            opacity: 0 (nothing) to 1 (covers what is below).
+        """
         box = (x - radius, y - radius, x + radius, y + radius)
         self._paint(box, lambda px, py: np.hypot(px - x, py - y) - radius, colour, opacity)
 
     def ring(
         self, x: float, y: float, radius: float, stroke: float, colour: Colour, opacity: float = 1.0
     ) -> None:
-        """A circle's outline, ``stroke`` pixels thick around ``radius``."""
+        """A circle's outline, ``stroke`` pixels thick around ``radius``.
+
+        Args:
+            x: of the centre.
+            y: of the centre.
+            radius: in pixels.
+            stroke: thickness in pixels.
+            colour: of the line.
+            opacity: 0 to 1.
+        """
         reach = radius + stroke
         box = (x - reach, y - reach, x + reach, y + reach)
         self._paint(
@@ -133,7 +150,15 @@ class Canvas:
         colour: Colour,
         opacity: float = 1.0,
     ) -> None:
-        """A straight line with round ends."""
+        """A straight line with round ends.
+
+        Args:
+            start: (x, y) of one end.
+            end: (x, y) of the other.
+            width: thickness in pixels.
+            colour: of the line.
+            opacity: 0 to 1.
+        """
         (x0, y0), (x1, y1) = start, end
         length = max((x1 - x0) ** 2 + (y1 - y0) ** 2, 1e-9)
 
@@ -160,7 +185,16 @@ class Canvas:
         colour: Colour,
         corner: float = 0.0,
     ) -> None:
-        """A filled rectangle with rounded corners."""
+        """A filled rectangle with rounded corners.
+
+        Args:
+            left: x of the left edge.
+            top: y of the upper edge.
+            width: in pixels.
+            height: in pixels.
+            colour: to fill it with.
+            corner: radius of the corners in pixels.
+        """
         x = left + width / 2
         y = top + height / 2
         half_x = width / 2 - corner
@@ -179,7 +213,16 @@ class Canvas:
         self, x: float, y: float, radius: float, facing: float, gape: float, colour: Colour
     ) -> None:
         """A disc with a mouth: a sector of half-angle ``gape`` cut out towards ``facing`` (radians,
-        y downwards)."""
+        y downwards).
+
+        Args:
+            x: of the centre.
+            y: of the centre.
+            radius: in pixels.
+            facing: where the mouth points, radians.
+            gape: half-angle of the mouth, radians.
+            colour: to fill it with.
+        """
 
         def outside(px: Distance, py: Distance) -> Distance:
             dx, dy = px - x, py - y
@@ -193,7 +236,13 @@ class Canvas:
         self._paint((x - radius, y - radius, x + radius, y + radius), outside, colour, 1.0)
 
     def clock(self, done: float, colour: Colour = INK, rest: Colour = (222, 219, 211)) -> None:
-        """A thin bar along the lower edge: the share of the episode that has passed."""
+        """A thin bar along the lower edge: the share of the episode that has passed.
+
+        Args:
+            done: 0 to 1.
+            colour: of what has passed.
+            rest: of what is left.
+        """
         height, width, _ = self._picture.shape
         self.tile(0, height - 4, width, 4, rest)
         self.tile(0, height - 4, width * done, 4, colour)

@@ -28,6 +28,9 @@ class Window:
     def show(self, picture: Picture) -> bool:
         """Show a picture for one tick of the clock.
 
+        Args:
+            picture: (H, W, 3) uint8.
+
         Returns:
             False once the viewer has closed the window (by its button, Q or Escape), else True.
 
