@@ -13,53 +13,30 @@ from mirrorenv.cli._common import say
 
 if TYPE_CHECKING:
     from mirrorenv.debate.scoring.results import Results
-    from mirrorenv.mirror.intervals import Estimate
+    from mirrorenv.mirror.intervals import TextStyle
 
 __all__ = ["narrow_table", "print_scores"]
 
 
 def print_scores(results: Results) -> None:
     """The leaderboard, one row a reader."""
-    from mirrorenv.debate.scoring.ideal import LIMIT_READER
+    from mirrorenv.debate.scoring.figures import FIGURES, TERMINAL, figure_rows, heads
     from mirrorenv.debate.scoring.results import tied_groups
 
     scores = results.scores()
     table = narrow_table(
         "group",
         "reader",
-        "peer hits",
-        "floor",
-        "kappa",
-        "self",
-        "nats",
-        "unreadable",
+        *heads(TERMINAL),
         title=f"{results.finished} games",
         caption="peer hits: texts of others named rightly; readers of one group could be equal; "
         "the page has more",
     )
-    limit = results.limit()
-    if limit is not None:
-        table.add_row(
-            "-",
-            LIMIT_READER,
-            _estimate(limit.peer_hits),
-            f"{limit.floor:.2f}",
-            f"{limit.kappa.value:.2f}",
-            "-",
-            f"{limit.nats.value:+.2f}",
-            "-",
-        )
-    for group, one in zip(tied_groups(scores), scores, strict=True):
-        table.add_row(
-            str(group),
-            escape(one.name) + (" (judge)" if one.judge else ""),
-            _estimate(one.peer_hits),
-            f"{one.floor:.2f}",
-            f"{one.kappa.value:.2f}",
-            "-" if one.self_hits is None else f"{one.self_hits.value:.2f}",
-            f"{one.nats.value:+.2f}",
-            f"{one.invalid:.1%}",
-        )
+    rows = figure_rows(scores, tied_groups(scores), results.limit(), TERMINAL)
+    for who, group, values in rows:
+        named = zip(TERMINAL, values, strict=True)
+        cells = [FIGURES[name].text(value, _style(name)) for name, value in named]
+        table.add_row(group, escape(who), *cells)
     Console().print(table)
     if scores:
         say("\n".join(results.conduct().lines()))
@@ -73,8 +50,11 @@ def narrow_table(*heads: str, **options: Any) -> Table:
     return table
 
 
-def _estimate(one: Estimate) -> str:
-    """Two decimals; of a single game the value alone."""
+def _style(figure: str) -> TextStyle:
+    """Two decimals; only the headline has its interval, and not of a single game."""
     from mirrorenv.mirror.intervals import TextStyle
 
-    return one.text(TextStyle("{:.2f}".format, least=2))
+    if figure == "peer_hits":
+        return TextStyle("{:.2f}".format, least=2)
+    number = "{:+.2f}" if figure == "nats" else "{:.2f}"
+    return TextStyle(number.format, interval="")

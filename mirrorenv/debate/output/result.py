@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.debate.rules import Debate
+from mirrorenv.debate.scoring.figures import FIGURES
 from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.scoring.scores import score_readers
 from mirrorenv.debate.scoring.sheets import sheet_of
@@ -35,52 +36,26 @@ from mirrorenv.results.runs.versions import git_state, installed_versions
 
 __all__ = ["export_tournament"]
 
-FIGURES = (
-    Figure(
-        name="peer_hits",
-        title="Peers recognised",
-        about="texts of others given to their author",
-        better="high",
-        share=True,
-    ),
-    Figure(
-        name="kappa",
-        title="Kappa",
-        about="peers recognised, above what guessing gives",
-        better="high",
-    ),
-    Figure(
-        name="self_hits",
-        title="Own recognised",
-        about="its own text given to itself",
-        better="high",
-        share=True,
-    ),
-    Figure(
-        name="legibility",
-        title="Legibility",
-        about="its texts given to it by the other players",
-        share=True,
-    ),
-    Figure(
-        name="self_advantage",
-        title="Self-advantage",
-        about="own recognised minus legibility",
-        better="high",
-    ),
-    Figure(
-        name="peer_hits_strict",
-        title="Peers, strict",
-        about="unreadable verdicts count nothing",
-        better="high",
-        share=True,
-    ),
-    Figure(
-        name="peer_nats",
-        title="Information (nats)",
-        about="log score on the texts of others",
-        better="high",
-    ),
+# the figures of a reader that a result folder has, in the order of its columns
+_SCORED = ("peer_hits", "kappa", "self_hits", "legibility", "self_advantage", "peer_hits_strict")
+
+
+def _figure(name: str, column: str = "") -> Figure:
+    """A figure of a reader, as result folders describe it."""
+    known = FIGURES[name]
+    return Figure(
+        name=column or name,
+        title=known.title,
+        about=known.about,
+        better=known.better,
+        share=known.share,
+    )
+
+
+RESULT_FIGURES = (
+    *(_figure(name) for name in _SCORED),
+    _figure("nats", "peer_nats"),
+    # recomputed by whoever verifies the folder, of all texts, one's own included
     Figure(
         name="hits",
         title="All recognised",
@@ -90,7 +65,6 @@ FIGURES = (
     ),
     Figure(name="nats", title="All, nats", about="log score on all texts", better="high"),
 )
-_SCORED = ("peer_hits", "kappa", "self_hits", "legibility", "self_advantage", "peer_hits_strict")
 
 
 def export_tournament(
@@ -131,7 +105,7 @@ def export_tournament(
         world="mirrorenv/debate",
         world_options={"topics": tournament.topics.name},
         entries=entries,
-        figures=FIGURES,
+        figures=RESULT_FIGURES,
         seeds=(tournament.seed,),
         streams=("verdicts",),
         suite=suite,

@@ -8,6 +8,7 @@ characters visible.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,21 @@ import numpy.typing as npt
 
 from mirrorenv.debate.audit import audit_game
 from mirrorenv.debate.rules import Debate, Round
-from mirrorenv.debate.scoring.conduct import SEVERAL_GAMES
+from mirrorenv.debate.scoring.figures import (
+    FIGURES,
+    HABITS,
+    LEADERBOARD,
+    Value,
+    figure_rows,
+    heads,
+    value_of,
+)
 from mirrorenv.debate.scoring.ideal import LIMIT_READER, LimitScore
 from mirrorenv.debate.scoring.results import Results, tied_groups
 from mirrorenv.debate.scoring.scores import ReaderScore
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import labels, names
-from mirrorenv.mirror import Belief, Estimate
+from mirrorenv.mirror import Belief
 from mirrorenv.results.report.page import details, document, escape, paragraph, section, table
 from mirrorenv.results.runs.files import atomic_write_text
 
@@ -54,12 +63,6 @@ def write_pages(results: Results) -> Path:
         atomic_write_text(folder / name, game_page(results.tournament, debate))
         links.append((debate.game, f"games/{name}"))
     return atomic_write_text(results.path / "index.html", tournament_page(results, links))
-
-
-def _estimate(one: Estimate | None) -> str:
-    if one is None:
-        return "-"
-    return one.text(SEVERAL_GAMES)
 
 
 def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:
@@ -109,38 +112,8 @@ def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:
 
 def _leaderboard(scores: list[ReaderScore], limit: LimitScore | None) -> str:
     rows = [
-        [
-            escape(one.name) + (" (judge)" if one.judge else ""),
-            str(group),
-            _estimate(one.peer_hits),
-            f"{one.floor:.3f}",
-            _estimate(one.kappa),
-            _estimate(one.peer_hits_joint),
-            _estimate(one.self_hits),
-            _estimate(one.legibility),
-            _estimate(one.self_advantage),
-            _estimate(one.nats),
-            f"{one.invalid:.1%}",
-        ]
-        for group, one in zip(tied_groups(scores), scores, strict=True)
-    ]
-    if limit is not None:
-        known = [_estimate(limit.peer_hits), f"{limit.floor:.3f}", _estimate(limit.kappa)]
-        rows.insert(
-            0, [escape(LIMIT_READER), "-", *known, "-", "-", "-", "-", _estimate(limit.nats), "-"]
-        )
-    heads = [
-        "reader",
-        "group",
-        "peer hits",
-        "floor",
-        "kappa",
-        "joint",
-        "self",
-        "known by others",
-        "self-advantage",
-        "nats",
-        "unreadable",
+        [escape(who), group, *_cells(LEADERBOARD, values)]
+        for who, group, values in figure_rows(scores, tied_groups(scores), limit, LEADERBOARD)
     ]
     lead = (
         "Peer hits are texts of others named rightly. Readers of one group could be equal: their "
@@ -154,7 +127,8 @@ def _leaderboard(scores: list[ReaderScore], limit: LimitScore | None) -> str:
             "which no reader has."
         )
     caption = "95 % intervals in brackets, games as clusters"
-    return section("Who recognises", table(heads, rows, caption), lead)
+    columns = ["reader", "group", *heads(LEADERBOARD)]
+    return section("Who recognises", table(columns, rows, caption), lead)
 
 
 def _ratings(results: Results) -> str:
@@ -170,10 +144,10 @@ def _ratings(results: Results) -> str:
         "own text at hand knows itself by comparing strings; it has to read itself where that is "
         "withheld."
     )
-    heads = ["player", "group", "reads", "is read", "knows itself", "shown at 5 %"]
+    columns = ["player", "group", "reads", "is read", "knows itself", "shown at 5 %"]
     return section(
         "Ratings",
-        table(heads, rows, f"95 % intervals in brackets, {_RESAMPLES} resamples of games"),
+        table(columns, rows, f"95 % intervals in brackets, {_RESAMPLES} resamples of games"),
         lead,
     )
 
@@ -211,56 +185,40 @@ def _curves(scores: list[ReaderScore], limit: LimitScore | None, feedback: str) 
     rows = [[escape(one.name), *(_shade(value) for value in one.curve)] for one in scores]
     if limit is not None:
         rows.insert(0, [escape(LIMIT_READER), *(_shade(value) for value in limit.curve)])
-    heads = ["reader", *(str(number) for number in range(1, rounds + 1))]
+    columns = ["reader", *(str(number) for number in range(1, rounds + 1))]
     nats = [[escape(one.name), *(f"{value:+.2f}" for value in one.nats_curve)] for one in scores]
     told = {
         "full": "Authors are revealed after each round.",
         "own": "After each round a player is told its own hits.",
         "none": "Nothing is revealed.",
     }[feedback]
-    tables = table(heads, rows, "Peer hits by round") + table(
-        heads, nats, "Evidence by round: nats on peers' texts"
+    tables = table(columns, rows, "Peer hits by round") + table(
+        columns, nats, "Evidence by round: nats on peers' texts"
     )
     return section("Learning", tables, told)
 
 
+def _cells(names: Sequence[str], values: Sequence[Value]) -> list[str]:
+    return [FIGURES[name].text(value) for name, value in zip(names, values, strict=True)]
+
+
 def _habits(scores: list[ReaderScore]) -> str:
     rows = [
-        [
-            escape(one.name),
-            _estimate(one.calibration_error),
-            "-" if one.cohen_kappa is None else f"{one.cohen_kappa:.3f}",
-            _estimate(one.exact),
-            f"{one.inverse:.1%}",
-            f"{one.repaired:.1%}",
-            _estimate(one.order_consistency),
-            " ".join(f"{value:.2f}" for value in one.by_slot),
-            " ".join(f"{value:.2f}" for value in one.labels),
-        ]
+        [escape(one.name), *_cells(HABITS, [value_of(one, name) for name in HABITS])]
         for one in scores
-    ]
-    heads = [
-        "reader",
-        "calibration error",
-        "Cohen's kappa",
-        "whole lineup",
-        "fits inverse better",
-        "second try",
-        "same in another order",
-        "hits by slot",
-        "names given",
     ]
     lead = (
         "Habits that are no recognition: a favoured place in the lineup, a favoured name, the "
         "other convention."
     )
-    return section("Habits", table(heads, rows, "All shares"), lead)
+    return section("Habits", table(["reader", *heads(HABITS)], rows, "All shares"), lead)
 
 
 def _conduct(results: Results, scores: list[ReaderScore]) -> str:
     conduct = results.conduct()
+    shown = ("peer_hits", "peer_hits_clean")
     rows = [
-        [escape(one.name), _estimate(one.peer_hits), _estimate(one.peer_hits_clean)]
+        [escape(one.name), *_cells(shown, [value_of(one, name) for name in shown])]
         for one in scores
     ]
     lead = (
@@ -275,8 +233,8 @@ def _conduct(results: Results, scores: list[ReaderScore]) -> str:
             f"Of {conduct.orders} verdicts dictated to readers, {conduct.followed} were given to "
             "the letter."
         )
-    heads = ["reader", "peer hits", "without marked texts"]
-    return section("Leaks and orders", table(heads, rows, "Texts of others named rightly"), lead)
+    columns = ["reader", *heads(shown)]
+    return section("Leaks and orders", table(columns, rows, "Texts of others named rightly"), lead)
 
 
 def game_page(tournament: Tournament, debate: Debate) -> str:
@@ -332,10 +290,10 @@ def _round(one: Round, audit: list[tuple[str, ...]], who: list[str], count: int)
             _named(belief[slot], author, labels(count)[slot]) for author, slot in enumerate(slots)
         ]
         rows.append([escape(who[reader]), *cells, f"{one.hits[reader]:g} of {count}"])
-    heads = ["reader", *(f"text of {name}" for name in names(count)), "right"]
+    columns = ["reader", *(f"text of {name}" for name in names(count)), "right"]
     parts.append(
         table(
-            heads,
+            columns,
             rows,
             "Verdicts: who was named, how sure, and under which letter the reader saw the text",
         )
