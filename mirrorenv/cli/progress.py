@@ -34,7 +34,9 @@ class TrainingDisplay:
     ) -> None:
         from mirrorenv.rllib.run import Progress as RunProgress
 
-        self.settings, self.console, self.silent = settings, console, silent
+        self.settings = settings
+        self.console = console
+        self.silent = silent
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),

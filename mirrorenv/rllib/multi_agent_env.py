@@ -1,9 +1,9 @@
 """Any PettingZoo ``ParallelEnv`` as RLlib's ``MultiAgentEnv``, for the algorithms that Ray ships.
 
 RLlib's own ``ParallelPettingZooEnv`` sets ``__all__`` only when all agents end in the same way. An
-episode in which one agent terminates and another is cut off in the same step then goes on with
-nobody alive. And an episode whose agents are all cut off is stored as terminated (RLlib 2.60 does
-so whenever every agent carries a flag of its own), so that the value of the last state is taken for
+episode in which one agent terminates and another is cut off in the same step then continues with no
+agent alive. And an episode whose agents are all cut off is stored as terminated (RLlib 2.60 does so
+whenever every agent carries a flag of its own), so that the value of the last state is taken for
 zero. Both are put right here, and spaces that RLlib's default networks do not know are translated
 (:mod:`mirrorenv.rllib.plain_spaces`).
 """
@@ -74,7 +74,8 @@ class PettingZooMultiAgentEnv(MultiAgentEnv):
         self._agent_ids = set(self.possible_agents)  # RLlib's own name: its checks look for it
         self._seeds = np.random.default_rng()
         self._gone: set[Any] = set()
-        self._clock, self._seed = 0, 0
+        self._clock = 0
+        self._seed = 0
         super().__init__()
 
     def reset(

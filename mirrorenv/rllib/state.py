@@ -27,7 +27,8 @@ from mirrorenv.results.runs.files import (
 
 __all__ = ["load_state", "save_state"]
 
-_ARRAYS, _TREE = "state.safetensors", "state.json"
+_ARRAYS = "state.safetensors"
+_TREE = "state.json"
 
 Arrays = dict[str, NDArray[Any]]
 

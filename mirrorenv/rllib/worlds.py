@@ -48,7 +48,8 @@ def make_world(config: Any, num_envs: int) -> ArrayWorld:
         ConfigError: if no world is named.
         UnknownNameError: if no world of that id is registered.
     """
-    env, options = config.env, dict(config.env_config)
+    env = config.env
+    options = dict(config.env_config)
     if env is None:
         raise ConfigError("no world given: name one, for example .environment('mirrorenv/ants-v0')")
     if isinstance(env, str) and not is_adhoc(env) and env not in registry():
@@ -88,8 +89,6 @@ def _factory(env: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..
     def with_config(**_: Any) -> Any:
         return make(dict(options))
 
-    with_config.__module__, with_config.__qualname__ = (
-        env.__module__,
-        getattr(env, "__qualname__", "environment"),
-    )
+    with_config.__module__ = env.__module__
+    with_config.__qualname__ = getattr(env, "__qualname__", "environment")
     return with_config

@@ -23,7 +23,7 @@ __all__ = [
 @fault("agents-at-reset")
 class ForgetsToRefill(Flawless):
     """Agents are listed once, when the environment is made: the second episode begins with
-    nobody."""
+    none."""
 
     def __init__(self, max_cycles: int = 8) -> None:
         super().__init__(max_cycles)

@@ -154,10 +154,11 @@ def current_names(algorithm: str, config: Mapping[str, Any], notice: Notice) -> 
     Raises:
         ConfigError: for a key that means nothing any more, or nothing to this algorithm; it says
             what to use.
-        UnknownNameError: for a key nobody knows, with the nearest ones.
+        UnknownNameError: for an unknown key, with the nearest ones.
     """
     _check_algorithm(algorithm)
-    known, today = _KNOWN[algorithm], dict[str, Any]()
+    known = _KNOWN[algorithm]
+    today = dict[str, Any]()
     for key, value in config.items():
         name = _RENAMED.get(key, key)
         if key in _GONE:
@@ -210,7 +211,8 @@ def algorithm_config(
     rest = dict(config)
     try:
         if algorithm == "PPO":
-            policies, model = rest.pop("policies", None), rest.pop("model_config", None)
+            policies = rest.pop("policies", None)
+            model = rest.pop("model_config", None)
             built: AlgorithmConfig = stock_config(
                 env, env_config, policies=policies, model_config=model, settings=rest
             )
@@ -241,7 +243,8 @@ def settings_of(config: AlgorithmConfig, algorithm: str) -> dict[str, Any]:
     """
     _check_algorithm(algorithm)
     default = PPOConfig() if algorithm == "PPO" else MirrorPPOConfig()
-    before, now = vars(default), vars(config)
+    before = vars(default)
+    now = vars(config)
     skipped = {
         "env",
         "env_config",

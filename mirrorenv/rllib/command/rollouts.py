@@ -79,18 +79,16 @@ class Rollouts:
 
     def returns(self) -> NDArray[np.float64]:
         """(E, N) returns of each agent in each episode; 0 for an agent that took no part."""
-        rows = [
-            [float(one[a]["rewards"].sum()) if a in one else 0.0 for a in self.agents]
-            for one in self.episodes
-        ]
-        return np.array(rows, np.float64).reshape(len(rows), len(self.agents))
+        returns = np.zeros((len(self.episodes), len(self.agents)))
+        for row, episode in zip(returns, self.episodes, strict=True):
+            for n, agent in enumerate(self.agents):
+                if agent in episode:
+                    row[n] = episode[agent]["rewards"].sum()
+        return returns
 
     def steps(self) -> int:
         """Joint steps played."""
-        return sum(
-            max((len(agent["rewards"]) for agent in one.values()), default=0)
-            for one in self.episodes
-        )
+        return sum(_length(episode) for episode in self.episodes)
 
     def summary(self) -> dict[str, Any]:
         """What is printed: means over episodes."""
@@ -104,6 +102,11 @@ class Rollouts:
             "agent_return_mean": dict(zip(self.agents, returns.mean(axis=0).tolist(), strict=True)),
             "recognition": self.recognition,
         }
+
+
+def _length(episode: dict[str, dict[str, NDArray[Any]]]) -> int:
+    """Joint steps of an episode: those of the agent that took part longest."""
+    return max((len(columns["rewards"]) for columns in episode.values()), default=0)
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -264,10 +267,12 @@ def _stock_rollouts(
     options: dict[str, Any],
     progress: Callable[..., None],
 ) -> Rollouts:
-    seed, env_config = int(options.get("seed", _DEFAULT_SEED)), options.get("env_config", {})
+    seed = int(options.get("seed", _DEFAULT_SEED))
+    env_config = options.get("env_config", {})
     if checkpoint is None:
         assert env is not None
-        runner, id = stock_runner(env, env_config, None, {}, seed), env
+        runner = stock_runner(env, env_config, None, {}, seed)
+        id = env
     else:
         runner, about = load_stock(checkpoint, env=env, env_config=env_config, seed=seed)
         id = about["env"]
@@ -362,11 +367,12 @@ def write_rollouts(rollouts: Rollouts, path: Path) -> None:
         everything: dict[str, Any] = {"summary": np.array(json.dumps(summary)), **arrays}
         np.savez_compressed(path, **everything)
         return
-    episodes = [
-        {
-            agent: {name: value.tolist() for name, value in columns.items()}
-            for agent, columns in episode.items()
-        }
-        for episode in rollouts.episodes
-    ]
+    episodes = [_episode_as_lists(episode) for episode in rollouts.episodes]
     path.write_text(json.dumps({"summary": summary, "episodes": episodes}), "utf-8")
+
+
+def _episode_as_lists(episode: dict[str, dict[str, NDArray[Any]]]) -> dict[str, Any]:
+    lists: dict[str, Any] = {}
+    for agent, columns in episode.items():
+        lists[agent] = {name: value.tolist() for name, value in columns.items()}
+    return lists

@@ -86,7 +86,8 @@ def run_experiment(
         RunFolderError: if there is nothing to resume, or it is another experiment.
     """
     register_worlds()
-    folder, record = experiment.folder, asdict(experiment)
+    folder = experiment.folder
+    record = asdict(experiment)
     if resume:
         _check_same(folder, record)
     elif folder is not None:
