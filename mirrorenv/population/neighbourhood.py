@@ -19,7 +19,7 @@ from mirrorenv.mirror import (
 )
 from mirrorenv.mirror.arrays import Ints64
 from mirrorenv.population.experience import Experience, population_shape
-from mirrorenv.population.observers import check_reads_neighbourhoods
+from mirrorenv.population.observers import check_observers
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import MirrorSettings, ObserverSettings, PopulationSettings
 
@@ -43,13 +43,16 @@ def settle_neighbours(
         the settings, with a place wherever there are neighbours.
 
     Raises:
-        ConfigError: if there is no place, the world has too few agents, or the head or the reward
-            needs whole lineups.
+        UnknownNameError: if no head of that name is registered.
+        ConfigError: if there is no place, the world has too few agents, the head cannot read what
+            it is shown, or the reward needs whole lineups.
     """
     observer = settings.observer
+    check_observers(observer)
     if not observer.neighbours:
         return settings
-    shape, name = population_shape(world), "population.observer.neighbours"
+    shape = population_shape(world)
+    name = "population.observer.neighbours"
     most = min(shape.num_agents, MAX_EXACT_AGENTS) - 1
     if observer.neighbours > most:
         raise ConfigError(
@@ -71,7 +74,6 @@ def settle_neighbours(
             f"{shape.observation_size} "
             "numbers, and the first is number 0"
         )
-    check_reads_neighbourhoods(observer)
     check_mirror(mirror)
     return settings.model_copy(update={"observer": observer.model_copy(update={"place": place})})
 

@@ -47,16 +47,16 @@ class ObserverSettings(StrictModel):
     """The classifier head each agent carries."""
 
     head: str = "additive"
-    """How a lineup is read: additive, gru, gru_state, joint, likelihood, likelihood_gru, or a name
-    you registered."""
+    """How a lineup is read: the name of a head (mirrorenv.population.observers; a wrong name is
+    answered with the list), or ``package.module:Class`` of your own."""
     trunk: Literal["separate", "shared", "stopped"] = "separate"
     """Whether the head reads with its own weights, with its agent's policy trunk, or with that
     trunk detached."""
     reads: Literal["both", "observations", "actions"] = "both"
     """What of a trajectory the head is shown. Of observations alone it learns where agents are and
-    not how they move, so that the mirror reward pays for places. Other than "both": heads additive,
-    gru, gru_state and joint with their own trunk. The exact limit stays that of the whole
-    trajectory, above what a part of it can tell."""
+    not how they move, so that the mirror reward pays for places. Other than "both": heads that read
+    with no policy, with their own trunk. The exact limit stays that of the whole trajectory, above
+    what a part of it can tell."""
     hidden: int = Field(default=64, ge=1)
     """Hidden units of the head."""
     layers: int = Field(default=1, ge=1, le=4)
@@ -80,13 +80,10 @@ class ObserverSettings(StrictModel):
 
     @model_validator(mode="after")
     def _can_read_a_part(self) -> Self:
-        if self.reads != "both" and (
-            self.trunk != "separate" or self.head.startswith("likelihood")
-        ):
+        if self.reads != "both" and self.trunk != "separate":
             raise ValueError(
-                f"reads = {self.reads!r} needs a head of its own (additive, gru, gru_state, joint) "
-                f"and trunk = 'separate'; head {self.head!r} with trunk {self.trunk!r} reads with "
-                "a policy"
+                f"reads = {self.reads!r} needs trunk = 'separate'; with trunk {self.trunk!r} "
+                "observers read with a policy, which sees all of a trajectory"
             )
         return self
 

@@ -13,7 +13,7 @@ from mirrorenv.errors import ShapeError, UnknownNameError
 from mirrorenv.population.objectives import observer_loss, read_minibatch
 from mirrorenv.population.observers import HEADS, LineupTensors
 from mirrorenv.population.population import Population, lineup_tensors
-from mirrorenv.population.settings import ObserverSettings, PopulationShape
+from mirrorenv.population.settings import PopulationShape
 from tests.population.small import (
     AGENTS,
     BLIND,
@@ -292,9 +292,3 @@ def test_the_loss_of_padding_is_nothing(head: str) -> None:
 def test_an_unknown_head_is_answered_with_its_neighbours() -> None:
     with pytest.raises(UnknownNameError, match="additive"):
         population(head="aditive")
-
-
-def test_the_setting_names_every_head() -> None:
-    description = ObserverSettings.model_fields["head"].description
-    assert description is not None
-    assert set(HEADS) <= set(description.replace(":", ",").replace(" ", "").split(","))

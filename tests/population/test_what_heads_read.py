@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mirrorenv.errors import ConfigError
-from mirrorenv.population.observers import HEADS, LineupTensors
+from mirrorenv.population.observers import HEADS, LineupTensors, check_observers
 from mirrorenv.population.population import Population, lineup_tensors
 from mirrorenv.population.settings import ObserverSettings, PopulationSettings
 
@@ -70,5 +70,5 @@ def test_observers_of_neighbours_are_shown_the_same_part(reads: str) -> None:
 def test_a_head_that_reads_with_a_policy_needs_the_whole_trajectory(
     reads: str, observer: dict[str, str]
 ) -> None:
-    with pytest.raises(ConfigError, match=f"reads = '{reads}' needs a head"):
-        ObserverSettings.checked({"reads": reads, **observer})
+    with pytest.raises(ConfigError, match=f"reads = '{reads}' needs"):
+        check_observers(ObserverSettings.checked({"reads": reads, **observer}))

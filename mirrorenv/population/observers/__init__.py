@@ -1,31 +1,32 @@
-"""Observer heads: one file and one `@register_head(...)` each."""
+"""Observers: one file here, with one `@register_head(...)` or `@register_baseline(...)`, adds one.
 
-from mirrorenv.population.observers.additive import AdditiveHead
-from mirrorenv.population.observers.base import (
+Trained heads stand in this folder, observers that are fitted afterwards in `baselines/`.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from mirrorenv.population.observers.base import Head, LineupTensors, row_log_belief
+from mirrorenv.population.observers.registry import (
     HEADS,
-    Head,
-    LineupTensors,
     build_head,
+    check_observers,
     check_reads_neighbourhoods,
+    find_head,
     register_head,
-    row_log_belief,
 )
-from mirrorenv.population.observers.gru import GRUHead, GRUStateHead
-from mirrorenv.population.observers.joint import JointHead
-from mirrorenv.population.observers.likelihood import LikelihoodHead, RecurrentLikelihoodHead
 
 __all__ = [
     "HEADS",
-    "AdditiveHead",
-    "GRUHead",
-    "GRUStateHead",
     "Head",
-    "JointHead",
-    "LikelihoodHead",
     "LineupTensors",
-    "RecurrentLikelihoodHead",
     "build_head",
+    "check_observers",
     "check_reads_neighbourhoods",
+    "find_head",
     "register_head",
     "row_log_belief",
 ]
+
+for _file in iter_modules(__path__):  # every file registers what it holds
+    import_module(f"{__name__}.{_file.name}")

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from mirrorenv.population.layers import StackedLinear
-from mirrorenv.population.observers.base import Head, LineupTensors, accumulate, register_head
+from mirrorenv.population.observers.base import Head, LineupTensors, accumulate
+from mirrorenv.population.observers.registry import register_head
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
 __all__ = ["AdditiveHead"]
@@ -32,7 +33,7 @@ class AdditiveHead(Head):
         trunk_width: int,
         generator: torch.Generator,
     ) -> None:
-        super().__init__(shape, settings, trunk_width)
+        super().__init__(shape, settings, trunk_width, generator)
         heads, hidden = shape.num_agents, settings.hidden
         widths = [self.features] + [hidden] * settings.layers
         first, *rest = (

@@ -6,25 +6,19 @@ A action, F features, H hidden.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from mirrorenv.errors import ConfigError, unknown_name
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
 __all__ = [
-    "HEADS",
     "Head",
     "LineupTensors",
     "accumulate",
-    "build_head",
-    "check_reads_neighbourhoods",
     "hold",
-    "register_head",
     "row_log_belief",
 ]
 
@@ -81,6 +75,12 @@ class Head(nn.Module):
     the slots: permuting the lineup permutes its evidence and changes nothing else. This is what
     allows one shuffle to serve all observers in training (tested for every registered head).
 
+    Args:
+        shape: what the world fixes.
+        settings: what the user chose.
+        trunk_width: H of the actors' trunk, for observers that read through it.
+        generator: source of a subclass's initial weights; the base has none.
+
     Attributes:
         joint: whether the evidence is meant to be decoded over whole permutations (marginals)
             rather than row by row.
@@ -104,7 +104,11 @@ class Head(nn.Module):
     """(J, N) float32, who each observer is, one-hot."""
 
     def __init__(
-        self, shape: PopulationShape, settings: ObserverSettings, trunk_width: int
+        self,
+        shape: PopulationShape,
+        settings: ObserverSettings,
+        trunk_width: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         self.num_agents = shape.num_agents
@@ -245,46 +249,3 @@ def hold(outputs: Tensor, mask: Tensor) -> Tensor:
     index = last.clamp_min(0).transpose(0, 1)[None, ..., None].expand_as(outputs)  # (J, T, B, K, N)
     held = outputs.gather(1, index) * (last >= 0).transpose(0, 1).unsqueeze(-1)
     return held.permute(2, 1, 0, 3, 4)
-
-
-HeadFactory = Callable[[PopulationShape, ObserverSettings, int, torch.Generator], Head]
-HEADS: dict[str, HeadFactory] = {}
-
-
-def register_head(name: str) -> Callable[[HeadFactory], HeadFactory]:
-    """Class decorator: make a head available under `population.observer.head = name`."""
-
-    def add(factory: HeadFactory) -> HeadFactory:
-        HEADS[name] = factory
-        return factory
-
-    return add
-
-
-def build_head(
-    shape: PopulationShape, settings: ObserverSettings, trunk_width: int, generator: torch.Generator
-) -> Head:
-    """The head named in the settings.
-
-    Raises:
-        UnknownNameError: if no head of that name is registered.
-    """
-    if settings.head not in HEADS:
-        raise unknown_name("observer head", settings.head, HEADS)
-    return HEADS[settings.head](shape, settings, trunk_width, generator)
-
-
-def check_reads_neighbourhoods(settings: ObserverSettings) -> None:
-    """Whether observers made like this can be shown a lineup of their own each.
-
-    Raises:
-        ConfigError: if the head needs whole lineups, or reads with the policies' trunks.
-    """
-    own_lineups = settings.head not in HEADS or getattr(HEADS[settings.head], "own_lineups", False)
-    if own_lineups and settings.trunk == "separate":
-        return
-    able = [name for name, made in HEADS.items() if getattr(made, "own_lineups", False)]
-    raise ConfigError(
-        f"the head '{settings.head}' with trunk '{settings.trunk}' cannot read neighbourhoods; use "
-        f"head {' or '.join(map(repr, able))} with trunk 'separate'"
-    )

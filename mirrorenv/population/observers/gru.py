@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mirrorenv.population.layers import StackedGRU, StackedLinear
-from mirrorenv.population.observers.base import Head, LineupTensors, accumulate, hold, register_head
+from mirrorenv.population.observers.base import Head, LineupTensors, accumulate, hold
+from mirrorenv.population.observers.registry import register_head
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
 __all__ = ["GRUHead", "GRUStateHead"]
@@ -34,7 +35,7 @@ class GRUHead(Head):
         trunk_width: int,
         generator: torch.Generator,
     ) -> None:
-        super().__init__(shape, settings, trunk_width)
+        super().__init__(shape, settings, trunk_width, generator)
         heads, hidden = shape.num_agents, settings.hidden
         self.memory = StackedGRU(heads, self.features, hidden, generator)
         self.rest = nn.ModuleList(

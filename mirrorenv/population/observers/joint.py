@@ -12,7 +12,8 @@ from torch import Tensor
 from mirrorenv.mirror import MAX_EXACT_AGENTS
 from mirrorenv.population.layers import StackedLinear
 from mirrorenv.population.observers.additive import AdditiveHead
-from mirrorenv.population.observers.base import LineupTensors, register_head
+from mirrorenv.population.observers.base import LineupTensors
+from mirrorenv.population.observers.registry import register_head
 from mirrorenv.population.permutations import permutation_loss
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from mirrorenv.errors import ShapeError
 from mirrorenv.population.layers import StackedGRU, StackedLinear, StackedMLP
-from mirrorenv.population.observers.base import Head, LineupTensors, accumulate, register_head
+from mirrorenv.population.observers.base import Head, LineupTensors, accumulate
+from mirrorenv.population.observers.registry import register_head
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 
 __all__ = ["LikelihoodHead", "RecurrentLikelihoodHead"]
@@ -39,7 +40,7 @@ class LikelihoodHead(Head):
         trunk_width: int,
         generator: torch.Generator,
     ) -> None:
-        super().__init__(shape, settings, trunk_width)
+        super().__init__(shape, settings, trunk_width, generator)
         heads, hidden = shape.num_agents, settings.hidden
         self.layout = shape.actions
         trunk = StackedGRU if self.memory else StackedMLP

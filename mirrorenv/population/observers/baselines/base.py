@@ -6,7 +6,6 @@ Shapes: B episodes, T time, K trajectories, N agents.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from mirrorenv.errors import ShapeError
 from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.population.actions import ActionLayout
 
-__all__ = ["BASELINES", "Baseline", "Evidence", "register_baseline"]
+__all__ = ["Baseline", "Evidence"]
 
 Evidence = NDArray[np.float64]
 
@@ -66,16 +65,3 @@ class Baseline(ABC):
 
     @abstractmethod
     def _evidence(self, episodes: EpisodeBatch) -> Evidence: ...
-
-
-BASELINES: dict[str, Callable[[], Baseline]] = {}
-
-
-def register_baseline(name: str) -> Callable[[type[Baseline]], type[Baseline]]:
-    """Class decorator: make a baseline known to evaluations under this name."""
-
-    def add(made: type[Baseline]) -> type[Baseline]:
-        BASELINES[name] = made
-        return made
-
-    return add

@@ -15,7 +15,8 @@ from scipy.optimize import minimize
 from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.mirror.belief import log_softmax
 from mirrorenv.population.actions import ActionLayout
-from mirrorenv.population.observers.baselines.base import Baseline, Evidence, register_baseline
+from mirrorenv.population.observers.baselines.base import Baseline, Evidence
+from mirrorenv.population.observers.registry import register_baseline
 
 __all__ = ["ActionHistogram", "Chance", "FirstObservation"]
 

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.population.actions import ActionLayout
 from mirrorenv.population.layers import StackedLinear, StackedMLP
-from mirrorenv.population.observers.baselines.base import Baseline, Evidence, register_baseline
+from mirrorenv.population.observers.baselines.base import Baseline, Evidence
+from mirrorenv.population.observers.registry import register_baseline
 
 __all__ = ["ObservationClassifier", "eoi_loss"]
 
