@@ -56,8 +56,8 @@ class TableHead(Head):
 class LastAction(Baseline):
     """How often agent n ended with the action that was seen last."""
 
-    def _fit(self, episodes, num_actions):
-        counts = np.ones((num_actions, self.num_agents))
+    def _fit(self, episodes, actions):
+        counts = np.ones((actions.feature_width, self.num_agents))
         for agent in range(self.num_agents):
             np.add.at(counts[:, agent], episodes.actions[:, -1, agent], 1.0)
         self.log_share = np.log(counts / counts.sum(0))
