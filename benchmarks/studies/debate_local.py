@@ -49,7 +49,7 @@ from mirrorenv.debate.verdicts import Verdict
 from mirrorenv.debate.views import View
 from mirrorenv.llm.personas import PERSONAS
 from mirrorenv.mirror import Estimate, rate_interval, t_interval
-from mirrorenv.results.runs.files import append_jsonl, read_jsonl
+from mirrorenv.results.runs.json_lines import append_jsonl, read_jsonl
 
 READINGS = "readings.jsonl"
 TOGETHER = 10  # games side by side: thirty texts are written in one batch

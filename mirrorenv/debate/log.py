@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mirrorenv.errors import RunFolderError
-from mirrorenv.results.runs.files import append_jsonl_rows
+from mirrorenv.results.runs.json_lines import append_jsonl_rows
 
 __all__ = ["CALLS", "CallLog", "Totals", "only_writer", "row_at", "rows_of"]
 

@@ -21,13 +21,8 @@ from mirrorenv.population.migration import (
 from mirrorenv.population.objectives.base import refuse_unnamed_code
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
-from mirrorenv.results.runs.files import (
-    atomic_write_bytes,
-    atomic_write_json,
-    read_json,
-    verify_manifest,
-    write_manifest,
-)
+from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_json, read_json
+from mirrorenv.results.runs.manifest import verify_manifest, write_manifest
 
 __all__ = ["clone", "load_population", "save_population", "world_of"]
 

@@ -32,7 +32,7 @@ from mirrorenv.results.folders.result_folder import write_result
 from mirrorenv.results.folders.schema import Entry, Figure, Result
 from mirrorenv.results.folders.tables import Form, Table
 from mirrorenv.results.folders.voices import LIMIT, VOICES, voice_rows
-from mirrorenv.results.runs.files import read_jsonl
+from mirrorenv.results.runs.json_lines import read_jsonl
 from mirrorenv.results.runs.run_folder import RunFolder
 from mirrorenv.results.runs.versions import git_state, installed_versions
 

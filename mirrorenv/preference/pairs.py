@@ -24,7 +24,8 @@ from mirrorenv.preference.topics import (
     split_topics,
     topic_order,
 )
-from mirrorenv.results.runs.files import atomic_write_text, json_lines, read_jsonl
+from mirrorenv.results.runs.files import atomic_write_text
+from mirrorenv.results.runs.json_lines import json_lines, read_jsonl
 
 __all__ = ["Dropped", "PairFile", "Text", "kept_texts", "pair_rows", "read_pairs", "write_pairs"]
 

@@ -27,7 +27,8 @@ from mirrorenv.preference.state import OptimiserState, RoundState, load_round, s
 from mirrorenv.preference.topics import Split
 from mirrorenv.preference.voices import Weights
 from mirrorenv.preference.writing import TextStore, first_texts, fresh_texts
-from mirrorenv.results.runs.files import atomic_write_json, atomic_write_text, json_lines
+from mirrorenv.results.runs.files import atomic_write_json, atomic_write_text
+from mirrorenv.results.runs.json_lines import json_lines
 from mirrorenv.results.runs.run_folder import RunFolder
 
 __all__ = ["CARD", "TEXTS", "Rounds", "adapted_beta"]

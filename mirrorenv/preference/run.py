@@ -22,8 +22,9 @@ from mirrorenv.preference.rounds import CARD, TEXTS, Rounds
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.voices import VoicePopulation
 from mirrorenv.preference.workers import ALONE, Workers, on_cpu, refuse_uneven
-from mirrorenv.results.runs.files import json_lines
-from mirrorenv.results.runs.run_folder import IfExists, RunFolder, first_difference
+from mirrorenv.results.runs.json_lines import json_lines
+from mirrorenv.results.runs.json_values import first_difference
+from mirrorenv.results.runs.run_folder import IfExists, RunFolder
 from mirrorenv.results.runs.signals import terminable
 
 if TYPE_CHECKING:

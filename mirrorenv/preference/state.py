@@ -16,7 +16,8 @@ from mirrorenv.errors import CheckpointError, MirrorError
 from mirrorenv.preference.classifiers import AuthorClassifiers
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.voices import VoicePopulation, Weights
-from mirrorenv.results.runs.files import atomic_write_json, read_json, verify_manifest
+from mirrorenv.results.runs.files import atomic_write_json, read_json
+from mirrorenv.results.runs.manifest import verify_manifest
 
 __all__ = ["OptimiserState", "RoundState", "load_round", "save_round"]
 

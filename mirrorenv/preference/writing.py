@@ -17,7 +17,7 @@ from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.topics import SPLITS, Split, TopicSplit
 from mirrorenv.preference.voices import derived_seed
 from mirrorenv.preference.workers import ALONE, Workers
-from mirrorenv.results.runs.files import append_jsonl_rows, read_jsonl
+from mirrorenv.results.runs.json_lines import append_jsonl_rows, read_jsonl
 
 if TYPE_CHECKING:
     from mirrorenv.llm.model import LanguageModel

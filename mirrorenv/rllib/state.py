@@ -17,13 +17,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from mirrorenv.errors import CheckpointError, MirrorError
-from mirrorenv.results.runs.files import (
-    atomic_write_bytes,
-    atomic_write_json,
-    read_json,
-    verify_manifest,
-    write_manifest,
-)
+from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_json, read_json
+from mirrorenv.results.runs.manifest import verify_manifest, write_manifest
 
 __all__ = ["load_state", "save_state"]
 

@@ -26,7 +26,7 @@ from mirrorenv.debate.topic_files import load_topics
 from mirrorenv.llm.engine import engine_of
 from mirrorenv.llm.serve import server_of
 from mirrorenv.llm.weights import cache_folder, load_model
-from mirrorenv.results.runs.files import read_jsonl
+from mirrorenv.results.runs.json_lines import read_jsonl
 from tests.debate.tiny import brute
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(1800)]

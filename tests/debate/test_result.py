@@ -14,7 +14,7 @@ from mirrorenv.results import ResultFolder, verify_result
 from mirrorenv.results.board.board import collect
 from mirrorenv.results.folders.sharing import share_unlabelled
 from mirrorenv.results.folders.tables import read_table, table_file, write_table
-from mirrorenv.results.runs.files import write_manifest
+from mirrorenv.results.runs.manifest import write_manifest
 
 
 @pytest.fixture(scope="module")

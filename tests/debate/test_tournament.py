@@ -23,7 +23,7 @@ from mirrorenv.debate.settings import preset
 from mirrorenv.debate.starter import write_starter
 from mirrorenv.debate.tournament import load_tournament
 from mirrorenv.errors import ConfigError, RunFolderError
-from mirrorenv.results.runs.files import read_jsonl
+from mirrorenv.results.runs.json_lines import read_jsonl
 from tests.faults.debate_kills import calls_made, prove_resume
 
 SMALL = {"rounds": 3, "judges": 1}

@@ -17,7 +17,8 @@ from mirrorenv.debate.log import CALLS
 from mirrorenv.debate.output.scores_file import SCORES
 from mirrorenv.debate.scoring.results import open_results
 from mirrorenv.debate.starter import write_starter
-from mirrorenv.results.runs.files import read_jsonl, to_json
+from mirrorenv.results.runs.files import to_json
+from mirrorenv.results.runs.json_lines import read_jsonl
 
 __all__ = ["KillProof", "calls_made", "prove_resume"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from mirrorenv.results.runs.files import write_manifest
+from mirrorenv.results.runs.manifest import write_manifest
 from mirrorenv.results.runs.run_folder import RunFolder
 from tests.faults.fault_list import FaultList
 from tests.faults.judging import Happening, Outcome

@@ -21,7 +21,7 @@ from mirrorenv.results.board.board import collect
 from mirrorenv.results.folders.result_folder import ResultFolder
 from mirrorenv.results.folders.tables import read_table, table_file, write_table
 from mirrorenv.results.folders.verify import verify_result
-from mirrorenv.results.runs.files import write_manifest
+from mirrorenv.results.runs.manifest import write_manifest
 from mirrorenv.results.runs.run_folder import RunFolder
 from tests.preference.small import first_texts, small_settings
 from tests.results.results_of_ants import table_folder

@@ -18,7 +18,7 @@ from mirrorenv.results.board.check import check_submission
 from mirrorenv.results.board.page import board_page
 from mirrorenv.results.board.suite import find_suites, load_suite
 from mirrorenv.results.board.text import href, markdown
-from mirrorenv.results.runs.files import write_manifest
+from mirrorenv.results.runs.manifest import write_manifest
 from mirrorenv.results.stats.estimates import OverSeeds, WithinRun
 from tests.results.results_of_ants import population_folder, table_folder
 

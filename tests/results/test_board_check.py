@@ -17,7 +17,7 @@ from mirrorenv.results.board.suite import find_suites
 from mirrorenv.results.board.text import count_text
 from mirrorenv.results.folders.sharing import share_unlabelled
 from mirrorenv.results.folders.verify import verify_result
-from mirrorenv.results.runs.files import write_manifest
+from mirrorenv.results.runs.manifest import write_manifest
 from tests.results.results_of_ants import population_folder, table_folder
 from tests.results.test_board import SUITE, suite_file
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mirrorenv.mirror.intervals import Estimate
 from mirrorenv.mirror.score import Score
 from mirrorenv.results.runs.evaluation import Evaluation, EvidenceOverTime, RecordedScore
-from mirrorenv.results.runs.files import json_lines
+from mirrorenv.results.runs.json_lines import json_lines
 from mirrorenv.results.runs.run_folder import RunFolder
 from tests.results.synthetic import evaluation
 

@@ -22,14 +22,8 @@ from hypothesis import strategies as st
 
 from mirrorenv.errors import RunFolderError
 from mirrorenv.results.runs import files
-from mirrorenv.results.runs.files import (
-    append_jsonl,
-    atomic_write_bytes,
-    atomic_write_text,
-    read_json,
-    read_jsonl,
-    to_json,
-)
+from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text, read_json, to_json
+from mirrorenv.results.runs.json_lines import append_jsonl, read_jsonl
 
 TEXT = st.text(st.characters(), max_size=20)  # lone surrogates and controls included
 SCALARS = (
@@ -47,7 +41,8 @@ ROWS = st.dictionaries(TEXT, VALUES, max_size=5)
 
 WRITER = """
     import os, sys
-    from mirrorenv.results.runs.files import append_jsonl, atomic_write_json
+    from mirrorenv.results.runs.files import atomic_write_json
+    from mirrorenv.results.runs.json_lines import append_jsonl
     folder, count = sys.argv[1], 0
     while True:
         rows = [count] * 5000

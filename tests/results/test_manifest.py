@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mirrorenv.errors import CheckpointError, RunFolderError
-from mirrorenv.results.runs.files import sha256_of, verify_manifest, write_manifest
+from mirrorenv.results.runs.manifest import sha256_of, verify_manifest, write_manifest
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from mirrorenv.results.folders.sharing import share_unlabelled
 from mirrorenv.results.folders.tables import read_table, table_file, write_table
 from mirrorenv.results.folders.trajectories import opaque_ids
 from mirrorenv.results.folders.verify import verify_result
-from mirrorenv.results.runs.files import MANIFEST, atomic_write_json, read_json, write_manifest
+from mirrorenv.results.runs.files import atomic_write_json, read_json
+from mirrorenv.results.runs.manifest import MANIFEST, write_manifest
 from tests.results.results_of_ants import about, episodes, population_folder, table_folder, tables
 
 FORMS = ("parquet", "npz")

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from mirrorenv.errors import RunFolderError
-from mirrorenv.results.runs.files import verify_manifest
-from mirrorenv.results.runs.run_folder import RunFolder, first_difference
+from mirrorenv.results.runs.json_values import first_difference
+from mirrorenv.results.runs.manifest import verify_manifest
+from mirrorenv.results.runs.run_folder import RunFolder
 
 CONFIG = {
     "world": "mirrorenv/ants-v0",

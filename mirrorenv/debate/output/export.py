@@ -10,7 +10,8 @@ from typing import Any
 from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.texts import exchangeable
-from mirrorenv.results.runs.files import atomic_write_parts, json_lines
+from mirrorenv.results.runs.files import atomic_write_parts
+from mirrorenv.results.runs.json_lines import json_lines
 
 __all__ = ["pairs_of", "write_pairs"]
 

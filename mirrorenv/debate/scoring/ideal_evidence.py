@@ -21,7 +21,7 @@ from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.views import View
 from mirrorenv.llm.engine import Engine, engine_of
 from mirrorenv.llm.options import local_options
-from mirrorenv.results.runs.files import append_jsonl
+from mirrorenv.results.runs.json_lines import append_jsonl
 
 if TYPE_CHECKING:
     from mirrorenv.llm.model import LanguageModel

@@ -23,7 +23,8 @@ from mirrorenv.errors import ResultError
 from mirrorenv.results.folders.rescore import Scores, episode_rows, scores_of, scores_to_json
 from mirrorenv.results.folders.schema import RESULT, Result, read_result, result_json
 from mirrorenv.results.folders.tables import Form, Table, read_table, table_file, write_table
-from mirrorenv.results.runs.files import MANIFEST, atomic_write_json, read_json, write_manifest
+from mirrorenv.results.runs.files import atomic_write_json, read_json
+from mirrorenv.results.runs.manifest import MANIFEST, write_manifest
 
 __all__ = ["SCORES", "TABLES", "ResultFolder", "read_scores", "write_result"]
 

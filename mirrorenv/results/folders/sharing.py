@@ -20,7 +20,8 @@ from mirrorenv.errors import ResultError
 from mirrorenv.results.folders.rescore import numbers, table_of
 from mirrorenv.results.folders.result_folder import ResultFolder
 from mirrorenv.results.folders.tables import Form, Table, select, table_file, write_table
-from mirrorenv.results.runs.files import atomic_write_json, sha256_of, write_manifest
+from mirrorenv.results.runs.files import atomic_write_json
+from mirrorenv.results.runs.manifest import sha256_of, write_manifest
 
 __all__ = ["LINEUPS", "share_unlabelled"]
 

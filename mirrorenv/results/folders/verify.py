@@ -32,8 +32,9 @@ from mirrorenv.results.folders.schema import RESULT, Result
 from mirrorenv.results.folders.sharing import LINEUPS
 from mirrorenv.results.folders.tables import Table
 from mirrorenv.results.folders.voices import voice_rows
-from mirrorenv.results.runs.files import MANIFEST, read_json, sha256_of, to_json
+from mirrorenv.results.runs.files import read_json, to_json
 from mirrorenv.results.runs.json_values import number
+from mirrorenv.results.runs.manifest import MANIFEST, sha256_of
 
 __all__ = ["Verification", "check_files", "verify_result"]
 

@@ -9,7 +9,7 @@ Shape legend: T time steps, R rows, C columns.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.intervals import finite_number
 
-__all__ = ["curve", "flatten", "matrix", "nulls", "number"]
+__all__ = ["curve", "first_difference", "flatten", "matrix", "nulls", "number"]
 
 number = finite_number
 
@@ -57,3 +57,34 @@ def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from flatten(item, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, value
+
+
+def first_difference(
+    old: Mapping[str, Any], new: Mapping[str, Any], ignore: Iterable[str] = (), prefix: str = ""
+) -> tuple[str, Any, Any] | None:
+    """The first key, in sorted order, whose value differs between two JSON objects.
+
+    Args:
+        old: one object.
+        new: the other; nested objects are compared key by key.
+        ignore: dotted keys that may differ.
+        prefix: dotted place of both objects.
+
+    Returns:
+        (dotted key, old value, new value), ``"(absent)"`` standing for a missing one; None if they
+        agree.
+    """
+    ignored = frozenset(ignore)
+    for key in sorted({*old, *new}):
+        name = f"{prefix}{key}"
+        before = old.get(key, "(absent)")
+        after = new.get(key, "(absent)")
+        if name in ignored:
+            continue
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            inner = first_difference(before, after, ignored, f"{name}.")
+            if inner is not None:
+                return inner
+        elif before != after:
+            return name, before, after
+    return None

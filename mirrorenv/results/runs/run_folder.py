@@ -24,20 +24,13 @@ from typing import Any, Literal
 import numpy as np
 
 from mirrorenv.errors import RunFolderError
-from mirrorenv.results.runs.files import (
-    MANIFEST,
-    append_jsonl,
-    atomic_write_json,
-    atomic_write_text,
-    json_lines,
-    read_json,
-    read_jsonl,
-    to_json,
-    write_manifest,
-)
+from mirrorenv.results.runs.files import atomic_write_json, atomic_write_text, read_json, to_json
+from mirrorenv.results.runs.json_lines import append_jsonl, json_lines, read_jsonl
+from mirrorenv.results.runs.json_values import first_difference
+from mirrorenv.results.runs.manifest import MANIFEST, write_manifest
 from mirrorenv.results.runs.versions import git_state, installed_versions
 
-__all__ = ["IfExists", "RunFolder", "checkpoint_folder", "first_difference"]
+__all__ = ["IfExists", "RunFolder", "checkpoint_folder"]
 
 FORMAT = 1
 BEYOND = 1e9  # nats; past any threshold
@@ -50,36 +43,6 @@ IfExists = Literal["refuse", "resume", "overwrite"]
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def first_difference(
-    old: Mapping[str, Any], new: Mapping[str, Any], ignore: Iterable[str] = (), prefix: str = ""
-) -> tuple[str, Any, Any] | None:
-    """The first key, in sorted order, whose value differs between two JSON objects.
-
-    Args:
-        old: one object.
-        new: the other; nested objects are compared key by key.
-        ignore: dotted keys that may differ.
-        prefix: dotted place of both objects.
-
-    Returns:
-        (dotted key, old value, new value), ``"(absent)"`` standing for a missing one; None if they
-        agree.
-    """
-    ignored = frozenset(ignore)
-    for key in sorted({*old, *new}):
-        name = f"{prefix}{key}"
-        before, after = old.get(key, "(absent)"), new.get(key, "(absent)")
-        if name in ignored:
-            continue
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            inner = first_difference(before, after, ignored, f"{name}.")
-            if inner is not None:
-                return inner
-        elif before != after:
-            return name, before, after
-    return None
 
 
 class RunFolder:

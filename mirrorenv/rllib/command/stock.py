@@ -19,13 +19,8 @@ from mirrorenv.envs import registry
 from mirrorenv.envs.adapters.mirror_test import MirrorTest
 from mirrorenv.errors import CheckpointError, ConfigError, MirrorError
 from mirrorenv.population.checkpoint import world_of
-from mirrorenv.results.runs.files import (
-    atomic_write_bytes,
-    atomic_write_json,
-    read_json,
-    verify_manifest,
-    write_manifest,
-)
+from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_json, read_json
+from mirrorenv.results.runs.manifest import verify_manifest, write_manifest
 from mirrorenv.rllib.guards import until_sampled
 from mirrorenv.rllib.multi_agent_env import make_multi_agent_env
 from mirrorenv.rllib.register import register_worlds
