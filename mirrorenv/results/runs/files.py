@@ -186,6 +186,11 @@ def atomic_write_json(path: str | os.PathLike[str], value: Any) -> Path:
 
 
 def read_bytes(path: Path) -> bytes:
+    """A whole file of a run folder.
+
+    Raises:
+        RunFolderError: if it is missing, or larger than any file of a run folder is.
+    """
     with disk("read", path):
         if path.stat().st_size > MAX_BYTES:
             raise RunFolderError(

@@ -96,7 +96,8 @@ def median(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
         )
     _check(confidence)
     count = len(sample)
-    ends = stats.quantile_test(sample, p=0.5).confidence_interval(confidence)
+    # the stubs give a float for what is an interval
+    ends: Any = stats.quantile_test(sample, p=0.5).confidence_interval(confidence)
     # NaN is SciPy's word for an end that no run can be
     low = -math.inf if np.isnan(ends.low) else float(ends.low)
     high = math.inf if np.isnan(ends.high) else float(ends.high)
