@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from mirrorenv.envs.actions import action_columns
 from mirrorenv.envs.random import BatchRandom, Seeds, check_seeds
 from mirrorenv.envs.world_spec import WorldSpec
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
@@ -25,7 +26,7 @@ AgentId = Hashable
 """The name of an agent, as its environment spells it; ours are text."""
 Space = spaces.Space[Any]
 """Any gymnasium space; what its values are, only the space itself knows."""
-ActionSpace = spaces.Discrete[Any] | spaces.Box
+ActionSpace = spaces.Space[Any]
 """What an agent of an array world may do."""
 Observations = Floats32  # (B, N, *obs)
 Actions = AnyArray  # (B, N) integers or (B, N, A) float32
@@ -53,7 +54,8 @@ class ArrayWorld(ABC):
         num_envs: B.
         horizon: the number of steps at most.
         observation_space: what one agent sees.
-        action_space: what one agent may do, ``Discrete`` or ``Box``.
+        action_space: what one agent may do: ``Discrete``, ``Box``, or several of them as
+            ``MultiDiscrete``, ``Tuple`` or ``Dict`` (:mod:`mirrorenv.envs.actions`).
         place_columns: which numbers of the flattened observation say where an agent is, so that
             observers may be shown an agent's neighbours only; empty if none does.
         spec: what it was made from, where :func:`mirrorenv.make_batch` made it; else None.
@@ -124,7 +126,8 @@ def check_actions(
     """Joint actions checked against the space of one agent.
 
     Args:
-        actions: ``batch + space.shape`` numbers, integers for a Discrete space.
+        actions: ``batch + space.shape`` numbers, integers for a Discrete space; rows of numbers
+            for spaces with several parts (:mod:`mirrorenv.envs.actions`).
         space: the action space of one agent.
         batch: the leading shape, (B, N).
         world: the world's name, for the message.
@@ -140,6 +143,8 @@ def check_actions(
             a name from the part that had no effect.
     """
     array = np.asarray(actions)
+    if not isinstance(space, spaces.Discrete | spaces.Box):
+        return action_columns(space).check(array, batch, f"{world}, step {step}")
     shape = (*batch, *(space.shape or ()))
     if array.shape != shape:
         raise ShapeError(f"{world} needs actions of shape {shape}, got {array.shape}")

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from gymnasium import spaces
 
+from mirrorenv.envs.actions import action_columns
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.random import Seeds, check_seeds
 from mirrorenv.errors import ShapeError
@@ -60,12 +60,10 @@ def _play(
     kept, copies = len(seeds), world.num_envs
     padded = np.concatenate([seeds, np.repeat(seeds[:1], copies - kept)])
     now = world.reset(padded)  # (B, N, *obs)
-    discrete = isinstance(world.action_space, spaces.Discrete)
+    layout = action_columns(world.action_space)
     shape = (copies, world.horizon, world.num_agents)
     observations = np.zeros((*shape, *now.shape[2:]), np.float32)
-    actions = np.zeros(
-        (*shape, *(world.action_space.shape or ())), np.int64 if discrete else np.float32
-    )
+    actions = np.zeros((*shape, *layout.shape), layout.dtype)
     rewards, mask = np.zeros(shape, np.float32), np.zeros(shape, bool)
     live = np.ones((copies, world.num_agents), bool)
     for t in range(world.horizon):

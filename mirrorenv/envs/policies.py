@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from gymnasium import spaces
 
+from mirrorenv.envs.actions import action_columns
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.random import BatchRandom
 from mirrorenv.errors import WorldError
@@ -29,6 +30,7 @@ class UniformPolicy:
 
     def __init__(self, world: ArrayWorld, seed: int = 0) -> None:
         self._space = world.action_space
+        self._columns = action_columns(world.action_space)
         self._agents = world.num_agents
         self._random = BatchRandom(np.arange(seed, seed + world.num_envs), stream="uniform policy")
 
@@ -37,9 +39,22 @@ class UniformPolicy:
         space = self._space
         if isinstance(space, spaces.Discrete):
             return self._random.integers(int(space.n), (self._agents,)) + int(space.start)
+        if not isinstance(space, spaces.Box):
+            return self._several()
         unit = self._random.uniform((self._agents, *space.shape))
         moves: Floats32 = (space.low + (space.high - space.low) * unit).astype(np.float32)
         return np.clip(moves, space.low, space.high)
+
+    def _several(self) -> AnyArray:
+        """(B, N, W), each number by itself."""
+        columns = self._columns
+        drawn = []
+        for count, low, high in zip(columns.counts, columns.low, columns.high, strict=True):
+            if count is None:
+                drawn.append(low + (high - low) * self._random.uniform((self._agents,)))
+            else:
+                drawn.append(low + self._random.integers(count, (self._agents,)))
+        return np.stack(drawn, axis=-1).astype(columns.dtype)
 
 
 class AlikePlayers:

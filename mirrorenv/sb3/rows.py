@@ -13,6 +13,7 @@ from gymnasium import spaces
 from gymnasium.spaces.utils import flatdim
 from numpy.typing import NDArray
 
+from mirrorenv.envs.actions import action_columns
 from mirrorenv.envs.adapters.mirror_test import EVIDENCE_BOUND, MirrorTest
 from mirrorenv.envs.adapters.third_party_spaces import ActionWriter
 from mirrorenv.envs.base import ArrayWorld
@@ -146,7 +147,7 @@ class GameRow:
             parts["agent"] = spaces.Box(0.0, 1.0, (self.num_agents,), np.float32)
         self.observation_space: spaces.Space[Any] = spaces.Dict(parts)
         self._writer = ActionWriter(acts[0]["act"], f"{env.name}, act")
-        self._choices = isinstance(self._writer.space, spaces.Discrete)
+        self._layout = action_columns(self._writer.space)
         self._width = flatdim(self._writer.space)
         bound = np.full(self._width + self.num_agents**2, EVIDENCE_BOUND, np.float32)
         low, high = -bound, bound.copy()
@@ -168,7 +169,7 @@ class GameRow:
         joint = {}
         for agent, vector in zip(agents, actions, strict=True):
             act, evidence = vector[: self._width], vector[self._width :]
-            chosen = self._writer.write(act.argmax() if self._choices else act)
+            chosen = self._writer.write(self._chosen(act))
             joint[agent] = {"act": chosen, "evidence": evidence.reshape(self.num_agents, -1)}
         observations, rewards, _, _, infos = self.env.step(joint)
         paid = np.array([rewards[agent] for agent in agents], np.float32)
@@ -181,6 +182,16 @@ class GameRow:
     def picture(self) -> NDArray[np.uint8] | None:
         """See :class:`Row`."""
         return np.asarray(self.env.render()) if self.render_mode == "rgb_array" else None
+
+    def _chosen(self, act: NDArray[Any]) -> NDArray[Any]:
+        """The action in a row of numbers: the largest of those that stand for choices."""
+        chosen = []
+        first = 0
+        for count in self._layout.counts:
+            block = act[first : first + (count or 1)]
+            chosen.append(block[0] if count is None else block.argmax())
+            first += count or 1
+        return np.array(chosen, self._layout.dtype).reshape(self._layout.shape)
 
     def _stack(self, observations: dict[Any, dict[str, Any]]) -> Shown:
         shown = [observations[agent] for agent in self.env.possible_agents]

@@ -85,13 +85,13 @@ def test_the_batch_plays_what_its_copies_play_bare(kind: Any) -> None:
 
 def test_dict_observations_and_multidiscrete_actions_are_flattened_in_gymnasiums_order() -> None:
     world = mirrorenv.make_batch(Many, 4)
-    assert world.action_space == spaces.Discrete(6)
+    assert world.action_space == spaces.MultiDiscrete([3, 2])
     assert world.observation_space.shape == (2 + 3 + 5 + 2 + 2,)
     compare(
         Many,
         world,
         SEEDS,
-        translate=lambda move: np.array(divmod(int(move), 2)),
+        translate=np.asarray,
         see=lambda value: flatten(Many.sight, value),
     )
 
@@ -248,6 +248,12 @@ def test_different_action_spaces_are_refused_even_with_padding() -> None:
 # -- actions ---------------------------------------------------------------------------------------
 
 
+def _world_of(acts: Any) -> Any:
+    """A world of two agents with these actions."""
+    kind = type("Acting", (Stranger,), {"acts": acts, "pay": lambda self, agent, action: 0.0})
+    return mirrorenv.make_batch(kind, 1, num_agents_=1)
+
+
 def _given(acts: Any, ours: Any) -> Any:
     """What an environment with action space ``acts`` receives for one action of ours."""
     received: list[Any] = []
@@ -265,15 +271,33 @@ def _given(acts: Any, ours: Any) -> Any:
     return received[0]
 
 
-def test_every_number_of_a_flattened_choice_is_a_different_action() -> None:
+def test_every_part_of_a_choice_is_a_number_of_its_own() -> None:
     nested = spaces.Dict(
         {"b": spaces.Discrete(2, start=-1), "a": spaces.MultiDiscrete([2, 3], start=[1, 0])}
     )
-    seen = {str(_given(nested, number)) for number in range(12)}
-    assert len(seen) == 12
+    sizes = [int(size) for size in _world_of(nested).action_space.nvec]
+    seen = {str(_given(nested, np.array(parts))) for parts in np.ndindex(*sizes)}
+    assert sorted(sizes) == [2, 2, 3] and len(seen) == 12
     assert _given(spaces.Discrete(3, start=5), 2) == 7
-    binary = {tuple(_given(spaces.MultiBinary(3), number)) for number in range(8)}
+    binary = {
+        tuple(_given(spaces.MultiBinary(3), np.array(parts))) for parts in np.ndindex(2, 2, 2)
+    }
     assert len(binary) == 8
+    assert _world_of(spaces.MultiDiscrete([64] * 8)).action_space.nvec.tolist() == [64] * 8
+
+
+def test_choices_and_numbers_side_by_side_are_one_row_of_numbers() -> None:
+    mixed = spaces.Dict({"go": spaces.Discrete(3, start=1), "far": spaces.Box(0, 4, (2,))})
+    order = list(mixed.spaces)
+    row = {"go": [2.0], "far": [-1.0, 0.5]}
+    taken = _given(mixed, np.float32([number for name in order for number in row[name]]))
+    assert taken["go"] == 3
+    np.testing.assert_allclose(taken["far"], [0.0, 3.0])
+    world = _world_of(mixed)
+    world.reset([0])
+    half = np.float32([[0.5 if name == "go" else 0.0 for name in order for _ in row[name]]])
+    with pytest.raises(WorldError, match="number"):
+        world.step(half[None])
 
 
 def test_boxes_are_scaled_to_the_bounds_of_each_entry() -> None:

@@ -217,12 +217,12 @@ def test_every_head_reads_every_layout(head: str, layout: ActionLayout) -> None:
     model = population(head=head, shape=shape)
     loud(model)
     observations, actions = some_episodes(shape=shape)
-    order = torch.tensor([[2, 0, 1]]).expand(len(actions), -1)
+    order = torch.tensor([[2, 0, 1]]).expand(len(actions), 1, -1)
     mask = torch.ones(observations.shape[:3])
     evidence = model.evidence(lineup_tensors(model, observations, actions, mask, order))
     assert evidence.shape == (*observations.shape[:2], 3, 3, 3)
     assert torch.isfinite(evidence).all()
-    model.observers.loss(evidence, order, mask).backward()  # type: ignore[no-untyped-call]
+    model.observers.loss(evidence, order, mask[:, :, None]).backward()  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
+from mirrorenv.envs.actions import action_columns
 from mirrorenv.envs.base import ArrayWorld, Space
 from mirrorenv.envs.drawing.window import Window
 from mirrorenv.envs.random import fresh_seed
@@ -66,7 +67,9 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
         space = self.world.action_space
         if isinstance(space, spaces.Discrete):
             return np.asarray(space.start, np.int64)
-        return np.clip(np.zeros(space.shape, np.float32), space.low, space.high)
+        layout = action_columns(space)
+        idle = np.clip(np.zeros(len(layout.counts)), layout.low, layout.high)
+        return idle.astype(layout.dtype).reshape(layout.shape)
 
     @property
     def spec(self) -> WorldSpec | None:

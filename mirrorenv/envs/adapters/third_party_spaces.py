@@ -16,11 +16,7 @@ from gymnasium.spaces.utils import flatdim, flatten, flatten_space
 
 from mirrorenv.errors import WorldError
 
-__all__ = ["MAX_CHOICES", "ActionWriter", "ObservationReader", "column_names"]
-
-MAX_CHOICES = 1024
-"""The most joint choices that a MultiDiscrete, MultiBinary or Dict action space may have as one
-Discrete."""
+__all__ = ["ActionWriter", "ObservationReader", "column_names"]
 
 Space = spaces.Space[Any]
 _FINITE = (spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
@@ -203,9 +199,10 @@ class ActionWriter:
     """Turns an action of ours into one of the environment's.
 
     Discrete starts at 0 here. MultiDiscrete, MultiBinary and nested spaces of these become one
-    Discrete that numbers their combinations, the last part fastest. A one-dimensional Box with the
-    same finite bounds in every entry stays as it is; any other bounded Box, and nested Boxes,
-    become a flat Box from -1 to 1 that is scaled to the bounds of each entry.
+    MultiDiscrete from 0 on, a number for each part; combinations are never numbered. A
+    one-dimensional Box with the same finite bounds in every entry stays as it is; any other bounded
+    Box, and nested Boxes, become a flat Box from -1 to 1 that is scaled to the bounds of each
+    entry. Choices beside numbers become a Tuple of their spaces in these forms.
 
     Args:
         native: the space of the environment.
@@ -215,60 +212,33 @@ class ActionWriter:
         space: the space to act in here.
 
     Raises:
-        WorldError: if there are more than :data:`MAX_CHOICES` combinations, if a bound is infinite,
-            or if the space mixes choices with numbers.
+        WorldError: if a bound is infinite, or a part is neither a choice nor a number.
     """
 
-    space: spaces.Discrete[Any] | spaces.Box
+    space: spaces.Space[Any]
 
     def __init__(self, native: Space, where: str) -> None:
         parts = list(_leaves(native))
         self.native = native
-        # (choices, L) the parts of each combination
-        self._digits: npt.NDArray[np.int64] | None = None
         self._plain = False
-        if parts and all(isinstance(part, _FINITE) for part in parts):
-            self._number_combinations(parts, where)
-        elif parts and all(isinstance(part, spaces.Box) for part in parts):
-            self._scale_entries(parts, where)
-        else:
+        if not parts or not all(isinstance(part, (*_FINITE, spaces.Box)) for part in parts):
             kinds = ", ".join(sorted({type(part).__name__ for part in parts})) or "nothing"
             raise WorldError(
-                f"{where}: actions made of {kinds} are not supported. What works: choices only "
-                "(Discrete, "
-                "MultiDiscrete, MultiBinary), or numbers only (Box), alone or in a Dict or Tuple; "
-                "let a wrapper turn "
-                "choices into a Box, or a Box into a few choices."
+                f"{where}: actions made of {kinds} are not supported. What works: choices "
+                "(Discrete, MultiDiscrete, MultiBinary) and numbers (Box), alone or in a Dict or "
+                "Tuple."
             )
-
-    def _number_combinations(self, parts: list[Space], where: str) -> None:
-        sizes = [int(size) for part in parts for size in _sizes(part)]
-        choices = 1
-        for size in sizes:
-            choices *= size
-        if choices > MAX_CHOICES:
-            raise WorldError(
-                f"{where}: {self.native} has {choices:,} combinations of actions, more than "
-                f"{MAX_CHOICES:,} as one "
-                "choice. What works: a wrapper with fewer choices, or a Box."
-            )
-        self.space = spaces.Discrete(choices)
-        if not isinstance(self.native, spaces.Discrete):
-            self._digits = np.stack(np.unravel_index(np.arange(choices), sizes), axis=1).astype(
-                np.int64
-            )
-
-    def _scale_entries(self, parts: list[Space], where: str) -> None:
         boxes = [part for part in parts if isinstance(part, spaces.Box)]
         for box in boxes:
-            if not box.is_bounded() or box.dtype is None or box.dtype.kind != "f":
-                raise WorldError(
-                    f"{where}: the action space {box} is not a Box of bounded floating-point "
-                    "numbers. What works: a "
-                    "wrapper that names finite bounds (gymnasium.spaces.Box(-1, 1, shape)), or "
-                    "MultiDiscrete for whole "
-                    "numbers."
-                )
+            _check_bounded(box, where)
+        if not boxes:
+            self.space = _choices([int(size) for part in parts for size in _sizes(part)])
+        elif len(boxes) == len(parts):
+            self._scale_entries(boxes)
+        else:
+            self.space = spaces.Tuple([_presented(part) for part in parts])
+
+    def _scale_entries(self, boxes: list[spaces.Box]) -> None:
         low, high = (
             np.concatenate([np.ravel(getattr(box, end)) for box in boxes])
             for end in ("low", "high")
@@ -290,13 +260,32 @@ class ActionWriter:
             action: a whole number for a Discrete space, (F,) float32 for a Box; checked by the
                 caller.
         """
-        if self._digits is not None:
-            return _compose(self.native, _Parts(self._digits[int(action)]).choice)
         if isinstance(self.native, spaces.Discrete):
             return int(action) + int(self.native.start)
         if self._plain:
             return np.array(action, self.native.dtype)
-        return _compose(self.native, _Parts(np.asarray(action, np.float64)).scaled)
+        return _compose(self.native, _Parts(np.atleast_1d(np.asarray(action, np.float64))).take)
+
+
+def _choices(sizes: list[int]) -> spaces.Space[Any]:
+    """A single choice is Discrete, several are MultiDiscrete."""
+    return spaces.Discrete(sizes[0]) if len(sizes) == 1 else spaces.MultiDiscrete(sizes)
+
+
+def _presented(part: Space) -> spaces.Space[Any]:
+    """One of several spaces as it is acted in here."""
+    if isinstance(part, spaces.Box):
+        return spaces.Box(-1.0, 1.0, (part.low.size,), np.float32)
+    return _choices([int(size) for size in _sizes(part)])
+
+
+def _check_bounded(box: spaces.Box, where: str) -> None:
+    if not box.is_bounded() or box.dtype is None or box.dtype.kind != "f":
+        raise WorldError(
+            f"{where}: the action space {box} is not a Box of bounded floating-point "
+            "numbers. What works: a wrapper that names finite bounds "
+            "(gymnasium.spaces.Box(-1, 1, shape)), or MultiDiscrete for whole numbers."
+        )
 
 
 def _sizes(part: Space) -> npt.NDArray[Any]:
@@ -317,6 +306,10 @@ class _Parts:
     def _next(self, count: int) -> npt.NDArray[Any]:
         self._used += count
         return self._numbers[self._used - count : self._used]
+
+    def take(self, leaf: Space) -> Any:
+        """A value of a space that is no Dict or Tuple."""
+        return self.scaled(leaf) if isinstance(leaf, spaces.Box) else self.choice(leaf)
 
     def choice(self, leaf: Space) -> Any:
         """A value of a Discrete, MultiDiscrete or MultiBinary space."""

@@ -130,12 +130,20 @@ def _observations(record: AuditRecord) -> _Table:
 
 
 def _actions(record: AuditRecord) -> _Table:
-    if record.num_actions is None:
-        flat = record.actions.reshape(*record.mask.shape, -1)
-        return _Table(flat, record.mask, tuple(f"action[{i}]" for i in range(flat.shape[3])))
-    kinds = np.arange(record.num_actions)
-    hot = (record.actions[..., None] == kinds) & record.mask[..., None]
-    return _Table(hot.astype(np.float32), record.mask, tuple(f"action = {kind}" for kind in kinds))
+    flat = record.actions.reshape(*record.mask.shape, -1)
+    several = record.actions.ndim > record.mask.ndim
+    parts: list[AnyArray] = []
+    names: list[str] = []
+    for i, count in enumerate(record.choices):
+        name = f"action[{i}]" if several else "action"
+        if count is None:
+            parts.append(flat[..., i : i + 1])
+            names.append(name)
+        else:
+            kinds = np.arange(count)
+            parts.append((flat[..., i : i + 1] == kinds) & record.mask[..., None])
+            names += [f"{name} = {kind}" for kind in kinds]
+    return _Table(np.concatenate(parts, axis=3).astype(np.float32), record.mask, tuple(names))
 
 
 def _rewards(record: AuditRecord) -> _Table:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium import spaces
 
+from mirrorenv.envs.actions import action_columns
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.episodes import Policy
 from mirrorenv.envs.random import BatchRandom
-from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, Ints64
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, Floats64, Ints64
 
 __all__ = ["AuditRecord", "ReactivePolicy", "play"]
 
@@ -33,14 +34,14 @@ class AuditRecord:
     Attributes:
         observations: (E, T, N, C) float32, before the action of each step; 0 where an agent had
             finished.
-        actions: (E, T, N) int64 from 0, or (E, T, N, A) float32.
+        actions: (E, T, N) or (E, T, N, W) int64 from 0, or (E, T, N, W) float32.
         rewards: (E, T, N) float32.
         mask: (E, T, N) bool, True for the steps an agent lived.
         terminated: (E, N) bool, how each agent ended.
         truncated: (E, N) bool.
         columns: C names.
         total_columns: how many numbers an observation has, of which C were kept.
-        num_actions: choices of a Discrete space, or None.
+        choices: how many choices each number of an action has; None for a number of a Box.
     """
 
     observations: Floats32
@@ -51,7 +52,7 @@ class AuditRecord:
     truncated: Bools
     columns: tuple[str, ...]
     total_columns: int
-    num_actions: int | None
+    choices: tuple[int | None, ...]
 
 
 def kept_columns(world: ArrayWorld, episodes: int) -> Ints64:
@@ -83,12 +84,10 @@ def play(world: ArrayWorld, policy: Policy, seeds: Ints64) -> AuditRecord:
     columns = kept_columns(world, len(seeds))
     copies = world.num_envs
     count = -(-len(seeds) // world.num_envs) * world.num_envs
-    discrete = isinstance(world.action_space, spaces.Discrete)
+    layout = action_columns(world.action_space)
     shape = (count, world.horizon, world.num_agents)
     observations = np.zeros((*shape, len(columns)), np.float32)
-    actions = np.zeros(
-        (*shape, *(world.action_space.shape or ())), np.int64 if discrete else np.float32
-    )
+    actions = np.zeros((*shape, *layout.shape), layout.dtype)
     rewards = np.zeros(shape, np.float32)
     mask = np.zeros(shape, bool)
     ends = np.zeros((2, count, world.num_agents), bool)
@@ -110,8 +109,8 @@ def play(world: ArrayWorld, policy: Policy, seeds: Ints64) -> AuditRecord:
             live = live & ~(step.terminated | step.truncated)
             ends[0, rows] = step.terminated
             ends[1, rows] = step.truncated
-    if isinstance(world.action_space, spaces.Discrete):
-        actions -= int(world.action_space.start)
+    if layout.whole:
+        actions -= layout.low.astype(np.int64).reshape(layout.shape)
     for array in (observations, actions, rewards):
         array[~mask] = 0
     names = world.column_names
@@ -125,7 +124,7 @@ def play(world: ArrayWorld, policy: Policy, seeds: Ints64) -> AuditRecord:
         ends[1, kept],
         tuple(names[i] for i in columns),
         len(names),
-        int(world.action_space.n) if isinstance(world.action_space, spaces.Discrete) else None,
+        layout.counts,
     )
 
 
@@ -153,11 +152,8 @@ class ReactivePolicy:
         scale = alive.std(axis=0, dtype=np.float64)
         self._centre = centre
         self._scale = np.where(scale > 1e-9 * (1 + np.abs(centre)), scale, np.inf)
-        moves = (
-            int(self._space.n)
-            if isinstance(self._space, spaces.Discrete)
-            else int(np.prod(self._space.shape))
-        )
+        self._layout = action_columns(self._space)
+        moves = sum(count or 1 for count in self._layout.counts)
         varying = max(int(np.isfinite(self._scale).sum()), 1)
         self._weights = np.random.default_rng(seed).normal(size=(len(centre), moves)) * (
             2.0 / np.sqrt(varying)
@@ -174,9 +170,29 @@ class ReactivePolicy:
             return self._random.categorical(odds / odds.sum(axis=2, keepdims=True)) + int(
                 space.start
             )
+        if not isinstance(space, spaces.Box):
+            return self._several(drive)
         noise = self._random.normal((self._agents, drive.shape[2]))
         unit = 0.5 + 0.5 * np.tanh(0.5 * drive + 0.5 * noise).reshape(
             *drive.shape[:2], *space.shape
         )
         moves: Floats32 = (space.low + (space.high - space.low) * unit).astype(np.float32)
         return np.clip(moves, space.low, space.high)
+
+    def _several(self, drive: Floats64) -> AnyArray:
+        """(B, N, moves) -> (B, N, W): each number by itself, from its own part of the drive."""
+        layout = self._layout
+        drawn = []
+        first = 0
+        for count, low, high in zip(layout.counts, layout.low, layout.high, strict=True):
+            part = drive[:, :, first : first + (count or 1)]
+            first += count or 1
+            if count is None:
+                noise = self._random.normal((self._agents,))
+                unit = 0.5 + 0.5 * np.tanh(0.5 * part[:, :, 0] + 0.5 * noise)
+                drawn.append(np.clip(low + (high - low) * unit, low, high))
+            else:
+                odds = np.exp(part - part.max(axis=2, keepdims=True))
+                odds /= odds.sum(axis=2, keepdims=True)
+                drawn.append(low + self._random.categorical(odds))
+        return np.stack(drawn, axis=-1).astype(layout.dtype)
