@@ -35,7 +35,7 @@ import numpy as np
 
 from benchmarks.shared.runner import Script
 from mirrorenv.debate import AgentCard, Debate, load_topics, preset
-from mirrorenv.debate.log import CALLS, CallLog, only_writer
+from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.output.scores_file import write_scores
 from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.players import make_player, verdict_of
@@ -50,6 +50,7 @@ from mirrorenv.debate.views import View
 from mirrorenv.llm.personas import PERSONAS
 from mirrorenv.mirror import Estimate, rate_interval, t_interval
 from mirrorenv.results.runs.json_lines import append_jsonl, read_jsonl
+from mirrorenv.results.runs.lock import only_writer
 
 READINGS = "readings.jsonl"
 TOGETHER = 10  # games side by side: thirty texts are written in one batch

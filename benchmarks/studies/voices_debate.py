@@ -37,7 +37,7 @@ from benchmarks.shared.runner import Script
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from mirrorenv.debate import AgentCard, load_topics, preset
-from mirrorenv.debate.log import CALLS, CallLog, only_writer
+from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.output.scores_file import write_scores
 from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.playing import Budget, play_tournament
@@ -46,6 +46,7 @@ from mirrorenv.debate.tournament import Tournament
 from mirrorenv.llm.personas import PERSONAS
 from mirrorenv.mirror import Estimate, rate_interval, t_interval
 from mirrorenv.preference.settings import DataSettings
+from mirrorenv.results.runs.lock import only_writer
 
 ARMS = ("mixed", "untuned", "tuned")
 TOGETHER = 8  # games side by side

@@ -123,12 +123,13 @@ def run(
 ) -> None:
     """Play a tournament. The same command goes on with one that was cut short; no finished call is
     made twice."""
-    from mirrorenv.debate.log import CALLS, CallLog, only_writer
+    from mirrorenv.debate.log import CALLS, CallLog
     from mirrorenv.debate.output.scores_file import write_scores
     from mirrorenv.debate.output.view import write_pages
     from mirrorenv.debate.playing import Budget, play_tournament
     from mirrorenv.debate.scoring.ideal_evidence import add_limits
     from mirrorenv.debate.scoring.results import Results
+    from mirrorenv.results.runs.lock import only_writer
 
     tournament = _tournament(file, fake, games, overrides)
     asked = [

@@ -21,7 +21,6 @@ import asyncio
 import json
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,7 +28,7 @@ from typing import Any, BinaryIO
 from mirrorenv.errors import RunFolderError
 from mirrorenv.results.runs.json_lines import append_jsonl_rows
 
-__all__ = ["CALLS", "CallLog", "Totals", "only_writer", "row_at", "rows_of"]
+__all__ = ["CALLS", "CallLog", "Totals", "row_at", "rows_of"]
 
 CALLS = "calls.jsonl"
 
@@ -200,26 +199,3 @@ class CallLog:
                 for _, written in batch:
                     if not written.done():
                         written.set_result(None)
-
-
-@contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
-    """Hold a run folder for oneself; the system lets go of it when the process ends, however it
-    ends.
-
-    Raises:
-        RunFolderError: if another process holds it.
-    """
-    with (folder / ".lock").open("w") as file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # no such locks on this system
-            pass
-        except OSError as error:
-            raise RunFolderError(
-                f"{folder} is being written by another process; wait for it, or choose another "
-                "folder with --out"
-            ) from error
-        yield

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirrorenv.debate.log import CALLS, CallLog, only_writer
+from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.output.scores_file import SCORES, write_scores
 from mirrorenv.debate.planning import half_width, plan_of
 from mirrorenv.debate.playing import Budget, CallFailed, play_tournament
@@ -24,6 +24,7 @@ from mirrorenv.debate.starter import write_starter
 from mirrorenv.debate.tournament import load_tournament
 from mirrorenv.errors import ConfigError, RunFolderError
 from mirrorenv.results.runs.json_lines import read_jsonl
+from mirrorenv.results.runs.lock import only_writer
 from tests.faults.debate_kills import calls_made, prove_resume
 
 SMALL = {"rounds": 3, "judges": 1}
