@@ -40,8 +40,8 @@ demo: $(READY) ## train four ants to be recognised, then write a report to open 
 debate: $(READY_LOCAL) ## language models on this machine say who wrote what: a real tournament, then its page
 	@$(BIN)/mirrorenv debate demo $(DEBATE_ARGS)
 
-test: $(READY) ## the default tests, offline
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(READY) ## the default tests, offline, on all cores (PYTEST_ARGS=-n0: in one process)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
 
 test-slow: $(READY) ## the tests that take more than about a minute each
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)

@@ -59,7 +59,7 @@ def test_an_unmarked_mark_changes_nothing_and_a_full_one_is_found(populations, a
     marks, case = importlib.import_module("benchmarks.studies.mark_test"), populations.CASES["ants"]
     plain = populations.record_episodes(ants, case, 0, "test", 200)
     favourite = marks.favourites(plain)
-    law = marks.own_law(ants, plain)
+    law = marks.own_policy(ants, plain)
     np.testing.assert_allclose(
         marks.taken(law, plain), np.einsum("btnn->btn", plain.log_p), atol=1e-5
     )
@@ -73,7 +73,7 @@ def test_an_unmarked_mark_changes_nothing_and_a_full_one_is_found(populations, a
             assert not (marked.episodes.actions[n::4, :, n] == favourite[n]).any()
         best = [
             marks.best_scores(one, record, changes)
-            for one, record in ((marks.own_law(ants, marked), marked), (law, plain))
+            for one, record in ((marks.own_policy(ants, marked), marked), (law, plain))
         ]
         assert low <= marks.area(*best) <= high
 

@@ -152,7 +152,7 @@ def escape(plan: Plan) -> list[Row]:
         if not np.isnan(needed).any():
             break
     slopes = np.polyfit(exponents, needed, 1)[0]  # (S,) steps per decade
-    law = math.log(10.0) / math.log1p(rate / actions)
+    predicted = math.log(10.0) / math.log1p(rate / actions)
     medians = dict(
         zip((10.0**-exponents).tolist(), np.median(needed, axis=1).tolist(), strict=True)
     )
@@ -168,7 +168,7 @@ def escape(plan: Plan) -> list[Row]:
             "escape",
             "steps for a tenfold smaller start",
             "log 10/log(1+rate/K)",
-            law,
+            predicted,
             t_interval(slopes),
             **more,
         )

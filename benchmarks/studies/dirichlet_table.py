@@ -1,12 +1,12 @@
 """How well can tabular random agents be told apart at best? The known-policy limit, joint against
 independent.
 
-N agents act in S = 9 states with A = 5 actions; every agent's action law in every state is drawn
-from Dirichlet(alpha), states are uniform and independent, and an observer who knows all policies is
-shown one trajectory of T steps from each agent, shuffled. Each row stands beside a recorded
-reference of 300 matches (100 for N = 8): "inside" means that the reference lies within the 95 %
-prediction interval for a sample of its size. The second table is the other limit: an observer who
-does not know the policies and has seen a number of labelled past episodes (after ToMnet).
+N agents act in S = 9 states with A = 5 actions; every agent's action distribution in every state is
+drawn from Dirichlet(alpha), states are uniform and independent, and an observer who knows all
+policies is shown one trajectory of T steps from each agent, shuffled. Each row stands beside a
+recorded reference of 300 matches (100 for N = 8): "inside" means that the reference lies within the
+95 % prediction interval for a sample of its size. The second table is the other limit: an observer
+who does not know the policies and has seen a number of labelled past episodes (after ToMnet).
 
 Run: python benchmarks/studies/dirichlet_table.py [--matches 10000] [--seed 0] [--smoke] [--json]
 """

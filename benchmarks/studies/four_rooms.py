@@ -71,13 +71,13 @@ def four_rooms() -> NDArray[np.int64]:
 
 def occupancy(logits: Tensor, leads_to: Tensor) -> Tensor:
     """Where each skill is after each step: logits (Z, S, A) -> probabilities (T, Z, S)."""
-    law = logits.softmax(-1)
-    skills, cells, moves = law.shape
-    there = torch.zeros(skills, cells, dtype=law.dtype)
+    policy = logits.softmax(-1)
+    skills, cells, moves = policy.shape
+    there = torch.zeros(skills, cells, dtype=policy.dtype)
     there[:, 0] = 1.0
     steps = []
     for _ in range(STEPS):
-        flow = (there.unsqueeze(-1) * law).view(skills, cells * moves)
+        flow = (there.unsqueeze(-1) * policy).view(skills, cells * moves)
         there = torch.zeros_like(there).index_add(1, leads_to.flatten(), flow)
         steps.append(there)
     return torch.stack(steps)

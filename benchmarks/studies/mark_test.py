@@ -1,7 +1,7 @@
 """The mark test on recorded populations: one agent's policy is secretly changed for an episode. Who
 notices?
 
-In a marked episode one agent acts by a changed law: with noise (in each step uniformly at random
+In a marked episode one agent acts by a changed policy: with noise (in each step uniformly at random
 with probability epsilon), or with its favourite action masked (in part or altogether). Nothing else
 is touched; the others act as ever, and nobody is told. Afterwards every reader gives the agent's
 trajectory a score for "that was not me", and the area under its curve against unmarked episodes is
@@ -34,7 +34,7 @@ from mirrorenv.population.population import Population
 
 Floats = NDArray[np.float64]
 Change = Callable[[Floats], Floats]
-"""(..., A) log law of an unmarked agent -> (..., A) of the same agent marked."""
+"""(..., A) log policy of an unmarked agent -> (..., A) of the same agent marked."""
 
 
 class Mark(NamedTuple):
@@ -45,10 +45,10 @@ class Mark(NamedTuple):
     strength: float
 
     def change(self, favourite: int) -> Change:
-        """What it does to the law of an agent whose most frequent action is `favourite`."""
+        """What it does to the policy of an agent whose most frequent action is `favourite`."""
         if self.kind == "noise":
-            return lambda law: noisy_policy(law, self.strength)
-        return lambda law: masked_policy(law, favourite, self.strength)
+            return lambda policy: noisy_policy(policy, self.strength)
+        return lambda policy: masked_policy(policy, favourite, self.strength)
 
 
 MARKS = (
@@ -74,7 +74,7 @@ def favourites(record: Recording) -> list[int]:
 def play_marked(
     population: Population, case: Case, changes: list[Change], episodes: int, seed: int
 ) -> Recording:
-    """Play episodes in which agent ``b mod N`` of episode b acts by its changed law."""
+    """Play episodes in which agent ``b mod N`` of episode b acts by its changed policy."""
     world = make_batch(case.world, num_envs=episodes, **case.options)
     rng = np.random.default_rng(seed)
     actor = population.actor
@@ -87,10 +87,10 @@ def play_marked(
     for _ in range(world.horizon):
         rows = torch.from_numpy(np.asarray(seen, np.float32).reshape(episodes, agents, -1))
         output, state = actor.step(rows, state)
-        law = output.distribution.outputs.double().log_softmax(-1).numpy()  # (B, N, A)
+        policy = output.distribution.outputs.double().log_softmax(-1).numpy()  # (B, N, A)
         for n, change in enumerate(changes):
-            law[marked == n, n] = change(law[marked == n, n])
-        below = rng.random((episodes, agents, 1)) > np.exp(law).cumsum(-1)[..., :-1]
+            policy[marked == n, n] = change(policy[marked == n, n])
+        below = rng.random((episodes, agents, 1)) > np.exp(policy).cumsum(-1)[..., :-1]
         chosen = below.sum(-1)  # (B, N)
         observations.append(rows.numpy())
         actions.append(chosen)
@@ -106,36 +106,36 @@ def play_marked(
 
 
 @torch.no_grad()
-def own_law(population: Population, record: Recording) -> Floats:
-    """(B, T, N, A): every agent's log law on its own trajectory."""
+def own_policy(population: Population, record: Recording) -> Floats:
+    """(B, T, N, A): every agent's log policy on its own trajectory."""
     outputs = population.actor.sequence(
         torch.from_numpy(record.episodes.observations)
     ).distribution.outputs
-    law: Floats = outputs.double().log_softmax(-1).numpy()
-    return law
+    policy: Floats = outputs.double().log_softmax(-1).numpy()
+    return policy
 
 
-def taken(law: Floats, record: Recording) -> Floats:
+def taken(policy: Floats, record: Recording) -> Floats:
     """(B, T, N): log probability of what was done."""
-    return np.take_along_axis(law, record.episodes.actions[..., None], axis=-1)[..., 0]
+    return np.take_along_axis(policy, record.episodes.actions[..., None], axis=-1)[..., 0]
 
 
-def best_scores(law: Floats, record: Recording, changes: list[Change]) -> Floats:
+def best_scores(policy: Floats, record: Recording, changes: list[Change]) -> Floats:
     """(B, N): log likelihood ratio of marked against unmarked."""
-    plain = taken(law, record)
+    plain = taken(policy, record)
     mask = record.episodes.mask
     columns = [
-        likelihood_ratio(taken(change(law), record)[:, :, n], plain[:, :, n], mask[:, :, n])
+        likelihood_ratio(taken(change(policy), record)[:, :, n], plain[:, :, n], mask[:, :, n])
         for n, change in enumerate(changes)
     ]
     return np.stack(columns, 1)
 
 
-def policy_scores(law: Floats, record: Recording) -> dict[str, Floats]:
+def policy_scores(policy: Floats, record: Recording) -> dict[str, Floats]:
     """(B, N) of readers that look their own policy up and nothing else: surprise, bare and beside
     what is usual."""
-    surprise = -taken(law, record).sum(1)
-    usual = -(np.exp(law) * law).sum((1, 3))  # the sum of entropies along the trajectory
+    surprise = -taken(policy, record).sum(1)
+    usual = -(np.exp(policy) * policy).sum((1, 3))  # the sum of entropies along the trajectory
     return {
         "own policy, surprise": surprise,
         "own policy, surprise over the usual": surprise - usual,
@@ -156,7 +156,7 @@ def readings(
 ) -> dict[str, Floats]:
     """(B, N) doubts by reader; the likelihood ratio, which needs to know the mark, is not among
     them."""
-    found = policy_scores(own_law(population, record), record)
+    found = policy_scores(own_policy(population, record), record)
     limit = record.log_p.astype(np.float64).sum(1)  # (B, K, N)
     found["exact limit's belief"] = -np.einsum("bnn->bn", Belief(limit).log_belief("marginals"))
     for name, reader in readers.items():

@@ -29,7 +29,7 @@ from benchmarks.studies.mark_test import (
     area,
     best_scores,
     favourites,
-    own_law,
+    own_policy,
     play_marked,
     readings,
 )
@@ -196,7 +196,7 @@ def mark_test(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Pa
     test = ask.record(population, "test")
     readers = {name: trained_reader(name, past, ask.seed, ask.epochs) for name in ask.heads}
     favourite = favourites(past)
-    unmarked_law = own_law(population, test)
+    unmarked_policy = own_policy(population, test)
     unmarked = readings(population, test, readers)
     areas: dict[str, dict[str, Floats]] = {}
     for number, how in enumerate(MARKS):
@@ -205,8 +205,8 @@ def mark_test(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Pa
         record = play_marked(population, ask.case, changes, ask.test, seed)
         marked = readings(population, record, readers)
         best = [
-            best_scores(law, one, changes)
-            for law, one in ((own_law(population, record), record), (unmarked_law, test))
+            best_scores(policy, one, changes)
+            for policy, one in ((own_policy(population, record), record), (unmarked_policy, test))
         ]
         areas.setdefault("likelihood ratio: the best there is", {})[how.name] = np.array(
             [area(*best)]

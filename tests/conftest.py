@@ -1,0 +1,24 @@
+"""How the tests are dealt out to processes: `make test` uses all cores.
+
+A file stays in one process, so that what its tests share is made once. Whatever starts Ray stays in
+one process too: two Rays that start at once, on a machine with few cores, time out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent
+# Besides the room of RLlib and what is marked: these train by a command, or play a suite on Ray.
+WITH_RAY = {"test_cli.py", "test_cli_mistakes.py", "test_suite.py", "test_suite_worlds.py"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        path = item.path.relative_to(TESTS)
+        ray = path.parts[0] == "rllib" or path.name in WITH_RAY or item.get_closest_marker("ray")
+        item.add_marker(pytest.mark.xdist_group("ray" if ray else path.as_posix()))
