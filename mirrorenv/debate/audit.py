@@ -112,7 +112,8 @@ def _signature(own: list[str], others: list[str]) -> bool:
 
 
 def _common(texts: list[str]) -> str:
-    first, last = min(texts), max(texts)
+    first = min(texts)
+    last = max(texts)
     length = next(
         (k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b),
         min(len(first), len(last)),

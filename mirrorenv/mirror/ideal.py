@@ -161,7 +161,8 @@ def count_actions(
     Raises:
         ShapeError: if shapes disagree or a live index is out of range.
     """
-    where, what = np.asarray(states), np.asarray(actions)
+    where = np.asarray(states)
+    what = np.asarray(actions)
     if where.shape != what.shape or where.ndim < 1:
         raise ShapeError(
             f"count_actions: states {where.shape} and actions {what.shape} must have one shape "

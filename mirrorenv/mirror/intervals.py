@@ -142,7 +142,8 @@ def t_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
         ConfigError: if the confidence is not in (0, 1).
     """
     sample, confidence = _sample(values, confidence)
-    mean, n = float(sample.mean()), len(sample)
+    mean = float(sample.mean())
+    n = len(sample)
     if n == 1:
         return _unknown(mean)
     half = (
@@ -227,7 +228,8 @@ def bootstrap_t_interval(
     sample, confidence = _sample(values, confidence)
     if resamples < 100:
         raise ConfigError(f"bootstrap_t_interval: at least 100 resamples, got {resamples}")
-    mean, n = float(sample.mean()), len(sample)
+    mean = float(sample.mean())
+    n = len(sample)
     if n == 1:
         return _unknown(mean)
     error = float(sample.std(ddof=1)) / math.sqrt(n)

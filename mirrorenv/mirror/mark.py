@@ -95,7 +95,8 @@ def likelihood_ratio(
     Raises:
         ShapeError: if shapes disagree, or a live step has probability zero under both.
     """
-    one, other = float_array("marked", marked, ndim=2), float_array("unmarked", unmarked, ndim=2)
+    one = float_array("marked", marked, ndim=2)
+    other = float_array("unmarked", unmarked, ndim=2)
     if one.shape != other.shape:
         raise ShapeError(
             f"likelihood_ratio: marked {one.shape} and unmarked {other.shape} must have one shape "
@@ -130,7 +131,8 @@ def roc_curve(marked: npt.ArrayLike, unmarked: npt.ArrayLike) -> tuple[Floats64,
     Raises:
         ShapeError: if a sample is empty or holds NaN.
     """
-    yes, no = _scores("marked", marked), _scores("unmarked", unmarked)
+    yes = _scores("marked", marked)
+    no = _scores("unmarked", unmarked)
     thresholds = np.unique(np.concatenate([yes, no]))[::-1]  # descending
     hits = 1.0 - np.searchsorted(np.sort(yes), thresholds, side="left") / len(yes)
     alarms = 1.0 - np.searchsorted(np.sort(no), thresholds, side="left") / len(no)
@@ -157,7 +159,8 @@ def area_under_roc(
         ShapeError: if a sample is empty or holds NaN.
         ConfigError: for a confidence outside (0, 1).
     """
-    yes, no = _scores("marked", marked), _scores("unmarked", unmarked)
+    yes = _scores("marked", marked)
+    no = _scores("unmarked", unmarked)
     if not 0.0 < confidence < 1.0:
         raise ConfigError(f"area_under_roc: confidence must lie in (0, 1), got {confidence}")
     together = rankdata(np.concatenate([yes, no]))

@@ -205,5 +205,6 @@ def handshake_index(margin: Floats64, alive: Bools, confidence: float) -> Estima
         value: Floats64 = first + (step - below) * (second - first)
         return value
 
-    early, total = at(EARLY_SHARE * length), at(length.astype(np.float64))
+    early = at(EARLY_SHARE * length)
+    total = at(length.astype(np.float64))
     return ratio(early.mean(axis=(1, 2)), total.mean(axis=(1, 2)), confidence)

@@ -176,7 +176,8 @@ def mean_distance(positions: npt.ArrayLike, mask: npt.ArrayLike) -> Floats64:
     if not np.isfinite(places).all():
         raise ShapeError("positions must be finite where the mask is True")
     batch, time, agents, _ = places.shape
-    total, count = np.zeros((batch, agents, agents)), np.zeros((batch, agents, agents))
+    total = np.zeros((batch, agents, agents))
+    count = np.zeros((batch, agents, agents))
     for t in range(time):  # a loop keeps memory at (B, N, N, P)
         both = alive[:, t, :, None] & alive[:, t, None, :]
         gap = np.linalg.norm(places[:, t, :, None] - places[:, t, None, :], axis=-1)
@@ -291,7 +292,8 @@ def log_selection(distance: npt.ArrayLike, candidates: npt.ArrayLike) -> Floats6
         neighbourhood of candidate i's trajectory is the set shown to observer j; 0 if certain, -inf
         if impossible.
     """
-    gaps, whom = _distances(distance), _candidates(candidates)
+    gaps = _distances(distance)
+    whom = _candidates(candidates)
     batch, observers, size = whom.shape
     agents = gaps.shape[1]
     if len(gaps) != batch or observers != agents:
@@ -308,7 +310,8 @@ def log_selection(distance: npt.ArrayLike, candidates: npt.ArrayLike) -> Floats6
         edge = np.where(others, row, -1.0).max(axis=2, keepdims=True)
         left_out = ~inside & (row < edge)  # somebody nearer was not shown: impossible
         tied = (row == edge) & ~oneself
-        needed, drawn = tied.sum(axis=2), (tied & others).sum(axis=2)
+        needed = tied.sum(axis=2)
+        drawn = (tied & others).sum(axis=2)
         log_ways = gammaln(needed + 1) - gammaln(drawn + 1) - gammaln(needed - drawn + 1)
         result[:, :, slot] = np.where(left_out.any(axis=2), -np.inf, -log_ways)
     return result

@@ -62,7 +62,8 @@ def sampled_marginals(
     means, errors = np.empty((2, shifted.shape[2], n, n))
     for index, order in enumerate(columns):
         mean, error = _anneal(np.ascontiguousarray(shifted[..., index]), samples, rng)
-        means[index][:, order], errors[index][:, order] = mean, error
+        means[index][:, order] = mean
+        errors[index][:, order] = error
     return means.reshape(logs.shape), errors.reshape(logs.shape)
 
 
@@ -99,7 +100,8 @@ def _next_step(score: Floats64, log_weight: Floats64, longest: float) -> float:
 
     if effective(longest) >= _STEP_ESS:
         return longest
-    low, high = 0.0, longest
+    low = 0.0
+    high = longest
     for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if effective(middle) >= _STEP_ESS else (low, middle)

@@ -204,7 +204,8 @@ def _author_belief(log_belief: npt.ArrayLike, permutations: npt.ArrayLike) -> Fl
 def _self_figures(
     verdicts: Floats64, truth: Ints64, confidence: float, undefined: dict[str, str]
 ) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
-    observers, agents = verdicts.shape[1], verdicts.shape[-1]
+    observers = verdicts.shape[1]
+    agents = verdicts.shape[-1]
     if observers != agents or agents < 2:
         reason = (
             f"needs observer j to be agent j among at least two; {observers} observers, {agents} "

@@ -33,7 +33,8 @@ class PopulationPolicy:
     @torch.no_grad()
     def __call__(self, observations: NDArray[np.float32], t: int) -> NDArray[Any]:
         """(B, N, *obs) -> (B, N) int64 or (B, N, A) float32 in the world's bounds."""
-        shape, actor = self.population.shape, self.population.actor
+        shape = self.population.shape
+        actor = self.population.actor
         # (B, N, D)
         rows = torch.from_numpy(np.ascontiguousarray(observations, np.float32)).flatten(2)
         if t == 0:

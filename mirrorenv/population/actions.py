@@ -546,7 +546,8 @@ def layout_of(space: spaces.Space[Any]) -> Choice | Choices | Bytes | Vector | M
     if isinstance(space, kinds.MultiBinary) and len(space.shape or ()) == 1:
         return Choices(sizes=(2,) * int(np.prod(space.shape)))
     if isinstance(space, kinds.Box) and len(space.shape) == 1 and space.is_bounded():
-        low, high = np.unique(space.low), np.unique(space.high)
+        low = np.unique(space.low)
+        high = np.unique(space.high)
         if len(low) == 1 and len(high) == 1 and space.low.dtype.kind == "f":
             return Vector(size=space.shape[0], low=float(low[0]), high=float(high[0]))
     raise WorldError(

@@ -107,7 +107,8 @@ class Factored(ActionDistribution):
             mask = None if allowed is None else allowed.expand_as(logits).reshape(shape)
         else:
             given = torch.ones_like(logits, dtype=torch.bool) if allowed is None else allowed
-            grid, mask = _padded(logits, sizes), _padded(given, sizes)
+            grid = _padded(logits, sizes)
+            mask = _padded(given, sizes)
         self._parts = Categorical(grid, mask)
 
     def sample(self, generator: torch.Generator) -> Tensor:
@@ -173,7 +174,8 @@ class Joint(ActionDistribution):
     """
 
     def __init__(self, parts: Sequence[ActionDistribution], layout: Mixed) -> None:
-        self.parts, self.layout = tuple(parts), layout
+        self.parts = tuple(parts)
+        self.layout = layout
 
     def sample(self, generator: torch.Generator) -> Tensor:
         """See `ActionDistribution.sample`: (..., W)."""

@@ -20,7 +20,17 @@ from mirrorenv.population.objectives.feeding import FED
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationShape
 
-__all__ = ["Experience", "play", "population_shape", "to_world", "world_seeds"]
+__all__ = [
+    "HELD_OUT_EPISODES",
+    "Experience",
+    "play",
+    "population_shape",
+    "to_world",
+    "world_seeds",
+]
+
+HELD_OUT_EPISODES = 1 << 31
+"""Episode ids from here on are never trained on."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +105,11 @@ def play(
         seeds: (B,) world seeds.
         generator: source of the agents' random choices.
     """
-    shape, actor = population.shape, population.actor
-    batch, agents, horizon = len(seeds), shape.num_agents, world.horizon
+    shape = population.shape
+    actor = population.actor
+    batch = len(seeds)
+    agents = shape.num_agents
+    horizon = world.horizon
     now = _rows(world.reset(seeds), shape)
     state = actor.initial_state(batch)
     live = np.ones((batch, agents), bool)

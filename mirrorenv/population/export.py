@@ -101,7 +101,8 @@ def export_run(
             f"{run} shows its observers neighbourhoods; only whole lineups can be exported so far"
         )
     id, options = world_of(about, world)
-    made, known = make_batch(id, episodes, **options), spec(id, **options)
+    made = make_batch(id, episodes, **options)
+    known = spec(id, **options)
     held_out = play_held_out(population, made, seed=seed)
     experience = held_out.experience
     lineups = neighbourhoods_of(population, experience, run=seed, episodes=held_out.episodes)
@@ -205,10 +206,8 @@ def _figures(over_time: bool) -> tuple[Figure, ...]:
 
 
 def _condition(config: Mapping[str, Any]) -> str:
-    mirror, weights = (
-        config.get("mirror", {}),
-        config.get("population", {}).get("weights", "separate"),
-    )
+    mirror = config.get("mirror", {})
+    weights = config.get("population", {}).get("weights", "separate")
     weight = mirror.get("weight", 1.0)
     if not weight:
         return f"weight 0, {weights} weights"

@@ -182,7 +182,8 @@ class _GatedRecurrence(torch.autograd.Function):
         hidden, both, candidate, from_state, recurrent = ctx.saved_tensors
         outside = gradients[0].transpose(0, 1)  # (T, S, R, H)
         time, stack, count, size = candidate.shape
-        reset, update = both[..., :size], both[..., size:]
+        reset = both[..., :size]
+        update = both[..., size:]
         # Local derivatives of every step at once; the loop below only chains them.
         to_candidate = (1 - update) * (1 - candidate * candidate)  # d state / d pre-candidate
         to_update = (hidden[:-1] - candidate) * update * (1 - update)

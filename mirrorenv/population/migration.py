@@ -108,8 +108,10 @@ def _population_from_1(settings: Plain) -> Plain:
 def _shape_from_1(shape: Plain) -> Plain:
     if "actions" in shape:
         return shape
-    choices, size = shape.pop("num_actions", 0), shape.pop("action_size", 0)
-    low, high = shape.pop("action_low", -1.0), shape.pop("action_high", 1.0)
+    choices = shape.pop("num_actions", 0)
+    size = shape.pop("action_size", 0)
+    low = shape.pop("action_low", -1.0)
+    high = shape.pop("action_high", 1.0)
     if choices:
         return {**shape, "actions": {"kind": "choice", "choices": choices}}
     return {**shape, "actions": {"kind": "vector", "size": size, "low": low, "high": high}}

@@ -52,7 +52,8 @@ def play_mirror_test(population: Population, env: MirrorTest, seeds: list[int]) 
         ShapeError: if the population does not fit the environment, or the lineup shows less than
             its heads read.
     """
-    agents, shape = env.possible_agents, population.shape
+    agents = env.possible_agents
+    shape = population.shape
     readers, writers = translators(env.without_recognition, agents, False, env.name)
     shown = env.observation_space(agents[0]).spaces
     if not {"lineup_observations", "lineup_actions"} <= shown.keys():
@@ -70,10 +71,8 @@ def play_mirror_test(population: Population, env: MirrorTest, seeds: list[int]) 
     for seed in seeds:
         observations, infos = env.reset(seed=seed)
         generator = torch.Generator().manual_seed(seed)
-        state, now = (
-            population.actor.initial_state(1),
-            np.zeros((len(agents), *readers[0].space.shape), np.float32),
-        )
+        state = population.actor.initial_state(1)
+        now = np.zeros((len(agents), *readers[0].space.shape), np.float32)
         returns = np.zeros(len(agents))
         while env.agents:
             if observations[agents[0]]["phase"] == RECOGNISING:

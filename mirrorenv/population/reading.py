@@ -16,7 +16,7 @@ from torch import Tensor
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.mirror import EpisodeBatch, Neighbourhood, log_permutation_marginals
 from mirrorenv.mirror.arrays import Floats32, Floats64, Ints64
-from mirrorenv.population.experience import Experience, play, world_seeds
+from mirrorenv.population.experience import HELD_OUT_EPISODES, Experience, play, world_seeds
 from mirrorenv.population.observers import row_log_belief
 from mirrorenv.population.population import Population, lineup_tensors
 
@@ -28,7 +28,6 @@ __all__ = [
     "policy_log_probabilities",
 ]
 
-_HELD_OUT = 1 << 31  # episode ids from here on are never trained on
 _CHUNK = 1 << 24  # floats of evidence or hidden state held at once
 
 
@@ -59,7 +58,7 @@ def play_held_out(
         part: different parts share no episode.
     """
     batch = world.num_envs
-    episodes = _HELD_OUT + np.arange(batch, dtype=np.int64) + part * batch
+    episodes = HELD_OUT_EPISODES + np.arange(batch, dtype=np.int64) + part * batch
     seeds = world_seeds(seed, episodes)
     generator = torch.Generator().manual_seed(int(seeds[0]) % 2**63)
     return HeldOut(play(world, population, seeds, generator), episodes)

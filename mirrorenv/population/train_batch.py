@@ -130,7 +130,8 @@ def train_batch(
         # fresh false names for this iteration
         labels = rng.permutation(population.shape.num_agents)[authors]
     scaled = experience.rewards * np.float32(learning.reward_scale)
-    mask, lam = experience.mask, learning.gae_lambda
+    mask = experience.mask
+    lam = learning.gae_lambda
     advantage, target = advantages(
         scaled,
         experience.environment_value,
@@ -226,7 +227,8 @@ def mirror_rewards(
     batch, time, agents = experience.mask.shape
     if lineups.distance is not None:
         check_mirror(mirror)
-    observers, seen = None, lineups.seen  # (B, J, N)
+    observers = None
+    seen = lineups.seen  # (B, J, N)
     if mirror.observers_per_author and mirror.credit == "author":
         observers = rng.choice(agents, size=min(mirror.observers_per_author, agents), replace=False)
         seen = seen[:, observers]

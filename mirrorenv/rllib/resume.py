@@ -89,7 +89,8 @@ def _read(folder: RunFolder, checkpoint: Path) -> tuple[ResumePoint, dict[str, A
     """
     population, _ = load_population(checkpoint)
     state: dict[str, Any] = present_state(load_state(checkpoint / _STATE))
-    steps, done = state["mirror_counters"]["steps"], state["training_iteration"]
+    steps = state["mirror_counters"]["steps"]
+    done = state["training_iteration"]
     logged = [row["iteration"] for row in folder.metrics() if row["env_steps"] <= steps]
     if logged != list(range(1, done + 1)):
         raise CheckpointError(

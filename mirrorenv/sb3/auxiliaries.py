@@ -45,7 +45,8 @@ class PolicyHost:
                 f"MirrorCallback: {type(policy).__name__} has no hidden layer that auxiliaries "
                 "could read; use an actor-critic policy"
             )
-        self.policy, self.row = policy, row
+        self.policy = policy
+        self.row = row
         self.max_grad_norm = max_grad_norm
         self.host = Host(
             layers={LAYER: policy.mlp_extractor.latent_dim_pi},

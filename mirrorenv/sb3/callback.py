@@ -22,7 +22,12 @@ from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import ConfigError, TrainingError
 from mirrorenv.mirror import Belief, Score, score_belief
 from mirrorenv.mirror.arrays import Ints64
-from mirrorenv.population.experience import Experience, population_shape, world_seeds
+from mirrorenv.population.experience import (
+    HELD_OUT_EPISODES,
+    Experience,
+    population_shape,
+    world_seeds,
+)
 from mirrorenv.population.learning import set_objectives
 from mirrorenv.population.neighbourhood import neighbourhoods_of
 from mirrorenv.population.objectives import Hidden, optimiser_of
@@ -42,8 +47,6 @@ from mirrorenv.sb3.rows import WorldRow
 from mirrorenv.sb3.shared_policy import SharedPolicyVecEnv
 
 __all__ = ["MirrorCallback", "experience_of"]
-
-_HELD_OUT = 1 << 31  # episode ids from here on are never trained on
 
 
 class MirrorCallback(BaseCallback):
@@ -100,11 +103,9 @@ class MirrorCallback(BaseCallback):
                 f"MirrorCallback: epochs and minibatch_episodes must be at least 1, got {epochs}, "
                 f"{minibatch_episodes}"
             )
-        self.settings, self.epochs, self.minibatch_episodes = (
-            observer or ObserverSettings(),
-            epochs,
-            minibatch_episodes,
-        )
+        self.settings = observer or ObserverSettings()
+        self.epochs = epochs
+        self.minibatch_episodes = minibatch_episodes
         self._seed = seed
         self._auxiliaries = tuple(auxiliaries)
 
@@ -124,7 +125,8 @@ class MirrorCallback(BaseCallback):
                 "Use PPO or A2C."
             )
         _check_settings(env.mirror, self.settings)
-        self.env, self.mirror = env, env.mirror
+        self.env = env
+        self.mirror = env.mirror
         if not hasattr(self, "observers"):  # learn() may be called again
             shape = population_shape(self._world(1))
             self.observers = Population(
@@ -229,7 +231,8 @@ class MirrorCallback(BaseCallback):
         data = {
             name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()
         }
-        objectives, host = self.observers.objectives, self._host
+        objectives = self.observers.objectives
+        host = self._host
         learns = any(one.weight and one.reads_output for one in objectives.values())
         learn_from(objectives, data)
         parts: list[dict[str, float]] = []
@@ -267,7 +270,7 @@ class MirrorCallback(BaseCallback):
             chosen, _ = self.model.predict(row.present(observations), deterministic=False)
             return np.asarray(chosen).reshape(*observations.shape[:2], *chosen.shape[1:])
 
-        ids = _HELD_OUT + seed * episodes + np.arange(episodes, dtype=np.int64)
+        ids = HELD_OUT_EPISODES + seed * episodes + np.arange(episodes, dtype=np.int64)
         record = play_episodes(world, act, world_seeds(self.env.run, ids))
         actions = self.env.as_read(record.actions)
         seen = record.observations.reshape(*record.mask.shape, -1)

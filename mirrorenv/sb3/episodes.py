@@ -81,8 +81,10 @@ class EpisodeLog:
         """One step of one row: (N, D), (N,) or (N, A), (N,) and (N,)."""
         segment = self._open[row]
         t = segment.length
-        segment.observations[t, live], segment.actions[t, live] = observations[live], actions[live]
-        segment.rewards[t], segment.mask[t] = rewards, live
+        segment.observations[t, live] = observations[live]
+        segment.actions[t, live] = actions[live]
+        segment.rewards[t] = rewards
+        segment.mask[t] = live
         segment.length += 1
 
     def end(self, row: int) -> None:
@@ -97,9 +99,11 @@ class EpisodeLog:
 
     def start_rollout(self) -> None:
         """Steps count from here; episodes that are under way keep their past."""
-        self._closed, self._step = [], 0
+        self._closed = []
+        self._step = 0
         for segment in self._open.values():
-            segment.before, segment.first = segment.length, 0
+            segment.before = segment.length
+            segment.first = 0
 
     def rollout(self) -> list[Segment]:
         """Every episode with a step in this rollout, in the order of rows and then of time."""

@@ -52,13 +52,18 @@ class SharedPolicyVecEnv(VecEnv):
         log: EpisodeLog | None = None,
         make_batch: Callable[[int], ArrayWorld] | None = None,
     ) -> None:
-        self.rows, self.num_agents = list(rows), rows[0].num_agents
-        self.run, self.bootstrap, self.mirror, self.log = int(seed), bootstrap, mirror, log
+        self.rows = list(rows)
+        self.num_agents = rows[0].num_agents
+        self.run = int(seed)
+        self.bootstrap = bootstrap
+        self.mirror = mirror
+        self.log = log
         self.make_batch = make_batch
         self._episodes = 0
         self._actions: NDArray[Any] = np.zeros(0)
         count = len(self.rows) * self.num_agents
-        self._returns, self._lengths = np.zeros(count), np.zeros(count, int)
+        self._returns = np.zeros(count)
+        self._lengths = np.zeros(count, int)
         self._began = time.time()
         super().__init__(count, rows[0].observation_space, rows[0].action_space)
 
@@ -67,7 +72,8 @@ class SharedPolicyVecEnv(VecEnv):
     def reset(self) -> Any:
         """Start an episode in every row."""
         if self._seeds[0] is not None:
-            self.run, self._episodes = int(self._seeds[0]), 0
+            self.run = int(self._seeds[0])
+            self._episodes = 0
             self._reset_seeds()
         self._returns[:] = 0.0
         self._lengths[:] = 0
@@ -92,7 +98,8 @@ class SharedPolicyVecEnv(VecEnv):
                 else None
             )
             step = row.step(joint[index])
-            rewards[index], dones[index] = step.rewards, step.over
+            rewards[index] = step.rewards
+            dones[index] = step.over
             if self.log is not None and before is not None:
                 self.log.write(index, before, self.as_read(joint[index]), step.rewards, step.live)
             now = slice(index * agents, (index + 1) * agents)
@@ -106,7 +113,8 @@ class SharedPolicyVecEnv(VecEnv):
                     info["episode"] = self._summary(index * agents + agent)
                 if self.log is not None:
                     self.log.end(index)
-                self._returns[now], self._lengths[now] = 0.0, 0
+                self._returns[now] = 0.0
+                self._lengths[now] = 0
             infos += step.infos
             shown.append(after)
         if self.log is not None:
@@ -133,7 +141,8 @@ class SharedPolicyVecEnv(VecEnv):
     def as_read(self, actions: NDArray[Any]) -> NDArray[Any]:
         """Actions as observers read them: choices as they are, numbers scaled to (-1, 1)."""
         if isinstance(self.action_space, spaces.Box):
-            low, high = self.action_space.low, self.action_space.high
+            low = self.action_space.low
+            high = self.action_space.high
             scaled: NDArray[Any] = (2.0 * (actions - low) / (high - low) - 1.0).astype(np.float32)
             return scaled
         return actions

@@ -20,7 +20,9 @@ from mirrorenv.mirror.recognition import EVIDENCE_BOUND
 
 __all__ = ["ACTING", "RECOGNISING", "WAITING", "AgentView"]
 
-ACTING, WAITING, RECOGNISING = 0, 1, 2
+ACTING = 0
+WAITING = 1
+RECOGNISING = 2
 """The phases an agent is in: it plays, it is out of the game, it says who did what."""
 
 

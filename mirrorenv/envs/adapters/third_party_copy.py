@@ -80,20 +80,26 @@ class EnvironmentCopy:
         others: OtherPolicy | None,
         name: str,
     ) -> None:
-        self.env, self.agents, self.name = env, tuple(agents), name
+        self.env = env
+        self.agents = tuple(agents)
+        self.name = name
         self.live: list[int] = []  # indices of those that act
-        self._readers, self._writers, self._others = tuple(readers), tuple(writers), others
+        self._readers = tuple(readers)
+        self._writers = tuple(writers)
+        self._others = others
         self._known = frozenset(env.possible_agents)
         self._taught = frozenset(agents)
         # of the others: copies, so that sampling is ours alone
         self._spaces: dict[Any, spaces.Space[Any]] = {}
         self._seen: dict[Any, Any] = {}  # what the others saw last
         self._random = np.random.default_rng(0)  # made anew by every reset
-        self.seed, self._step = 0, 0
+        self.seed = 0
+        self._step = 0
 
     def reset(self, seed: int, observations: Floats) -> None:
         """Start an episode and write the first observations, (N, *obs)."""
-        self.seed, self._step = seed, 0
+        self.seed = seed
+        self._step = 0
         self.live = list(range(len(self.agents)))
         try:
             answer = self.env.reset(seed=seed)
@@ -156,10 +162,12 @@ class EnvironmentCopy:
             ):
                 if agent not in part:
                     self._fail(f"has no {what}", i)
-            died, left = bool(over[agent]), bool(late[agent])
+            died = bool(over[agent])
+            left = bool(late[agent])
             done = died or left
             if done:
-                ended[i], cut[i] = died, left
+                ended[i] = died
+                cut[i] = left
             reward = paid[agent]
             rewards[i] = reward if isinstance(reward, float) else self._number(reward, i)
             if agent in seen:

@@ -94,7 +94,8 @@ def true_ranks(scores: Floats64, rng: np.random.Generator) -> Ints64:
     """
     slack = 1e-9 * (np.abs(scores).max(axis=1, keepdims=True) + 1e-300)
     gap = scores[:, 1:] - scores[:, :1]  # (E, R - 1)
-    better, tied = (gap > slack).sum(axis=1), (np.abs(gap) <= slack).sum(axis=1)
+    better = (gap > slack).sum(axis=1)
+    tied = (np.abs(gap) <= slack).sum(axis=1)
     ranks: Ints64 = 1 + better + rng.integers(0, tied + 1)
     return ranks
 
@@ -265,7 +266,8 @@ def smallest_visible(
         gap = (total[:, :1] - total[:, 1:]) + shift * moved[:, 1:]
         return float(np.where(moved[:, 1:] > 0, gap > 0, 0.5).mean())
 
-    low, high = 0.0, 20.0
+    low = 0.0
+    high = 20.0
     for _ in range(25):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if outscores(middle) < wanted else (low, middle)

@@ -79,7 +79,8 @@ def step_time(evidence: Evidence) -> Iterator[Seen]:
     for replays, slower in ((_REPLAYS, _SUSPECT), (4 * _REPLAYS, _SLOWER)):
         while len(each) < replays:
             each.append(_seconds_a_step(session, number, steps))
-        first, last = min(each[_WARM : _WARM + 3]), min(each[-3:])
+        first = min(each[_WARM : _WARM + 3])
+        last = min(each[-3:])
         if last <= slower * first or last - first <= _SLOWER_SECONDS:
             return
     what = (

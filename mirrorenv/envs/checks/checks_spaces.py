@@ -138,7 +138,8 @@ def boxes(evidence: Evidence) -> Iterator[tuple[Turn, AgentId, spaces.Box, AnyAr
     widest bounds."""
     for turn, agent, space, value, where in _leaves(evidence):
         if isinstance(value, Summary) and isinstance(space, spaces.Box):
-            low, high = space.low.min(), space.high.max()
+            low = space.low.min()
+            high = space.high.max()
             space = spaces.Box(low, high, (2,), space.low.dtype.type)
             value = np.array([value.lowest, value.highest])
         array = np.asarray(value) if _shape(value) == space.shape else np.empty(0, object)

@@ -77,7 +77,8 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _numbers_differ(one: Any, other: Any, where: str) -> str | None:
-    a, b = np.asarray(one), np.asarray(other)
+    a = np.asarray(one)
+    b = np.asarray(other)
     if a.shape != b.shape:
         return f"{where} shapes {a.shape} and {b.shape}".strip()
     numeric = a.dtype.kind in "fc" and b.dtype.kind in "fc"

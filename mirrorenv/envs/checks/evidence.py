@@ -166,7 +166,8 @@ def first_difference(one: list[Turn], other: list[Turn], start: int = 0) -> Seen
             raised = a.error or b.error
             return a.seen(f"one of the two raised {raised!r}")
         for part in ("observations", "rewards", "terminations", "truncations"):
-            mine, theirs = a.answers(part), b.answers(part)
+            mine = a.answers(part)
+            theirs = b.answers(part)
             if mine.keys() != theirs.keys():
                 return a.seen(
                     f"the {part} name {sorted(map(str, mine))} and {sorted(map(str, theirs))}"

@@ -313,7 +313,8 @@ class Session:
 
     def _follow(self, turn: Turn) -> None:
         """Who ended, left or joined."""
-        over, late = turn.answers("terminations"), turn.answers("truncations")
+        over = turn.answers("terminations")
+        late = turn.answers("truncations")
         for agent in turn.live:
             flags = _is_set(over.get(agent)), _is_set(late.get(agent))
             if any(flags):

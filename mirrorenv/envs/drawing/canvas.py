@@ -98,8 +98,10 @@ class Canvas:
         """Blend a colour in where the signed distance ``outside(x, y)`` to a shape is negative,
         softly at its edge."""
         height, width, _ = self._picture.shape
-        left, right = max(int(box[0]) - 2, 0), min(int(box[2]) + 3, width)
-        top, bottom = max(int(box[1]) - 2, 0), min(int(box[3]) + 3, height)
+        left = max(int(box[0]) - 2, 0)
+        right = min(int(box[2]) + 3, width)
+        top = max(int(box[1]) - 2, 0)
+        bottom = min(int(box[3]) + 3, height)
         if left >= right or top >= bottom:
             return
         y, x = np.mgrid[top:bottom, left:right] + 0.5  # pixel centres
@@ -159,7 +161,8 @@ class Canvas:
             colour: of the line.
             opacity: 0 to 1.
         """
-        (x0, y0), (x1, y1) = start, end
+        (x0, y0) = start
+        (x1, y1) = end
         length = max((x1 - x0) ** 2 + (y1 - y0) ** 2, 1e-9)
 
         def outside(px: Distance, py: Distance) -> Distance:
@@ -201,7 +204,8 @@ class Canvas:
         half_y = height / 2 - corner
 
         def outside(px: Distance, py: Distance) -> Distance:
-            dx, dy = np.abs(px - x) - half_x, np.abs(py - y) - half_y
+            dx = np.abs(px - x) - half_x
+            dy = np.abs(py - y) - half_y
             # of the inner rectangle's corner
             beyond = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) - corner
             distance: Distance = beyond + np.minimum(np.maximum(dx, dy), 0)
@@ -225,7 +229,8 @@ class Canvas:
         """
 
         def outside(px: Distance, py: Distance) -> Distance:
-            dx, dy = px - x, py - y
+            dx = px - x
+            dy = py - y
             along = dx * np.cos(facing) + dy * np.sin(facing)
             across = np.abs(dy * np.cos(facing) - dx * np.sin(facing))
             # positive within the cut sector

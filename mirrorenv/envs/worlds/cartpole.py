@@ -19,8 +19,14 @@ from mirrorenv.mirror.arrays import Floats32, Floats64, Ints64
 
 __all__ = ["CartPole"]
 
-GRAVITY, CART, POLE, HALF_LENGTH, FORCE, TAU = 9.8, 1.0, 0.1, 0.5, 10.0, 0.02
-EDGE, TILT = 2.4, 12 * 2 * math.pi / 360
+GRAVITY = 9.8
+CART = 1.0
+POLE = 0.1
+HALF_LENGTH = 0.5
+FORCE = 10.0
+TAU = 0.02
+EDGE = 2.4
+TILT = 12 * 2 * math.pi / 360
 SCALE = np.array([EDGE, 5.0, TILT, 5.0])  # what an observation is divided by
 
 
@@ -112,7 +118,8 @@ class CartPole(ClockedWorld):
 
     def _observe(self) -> Observations:
         seen = self.poles / SCALE
-        low, high = self.observation_space.low, self.observation_space.high  # type: ignore[attr-defined]
+        low = self.observation_space.low  # type: ignore[attr-defined]
+        high = self.observation_space.high  # type: ignore[attr-defined]
         clipped: Floats64 = np.clip(seen, low, high)
         return clipped.astype(np.float32)
 

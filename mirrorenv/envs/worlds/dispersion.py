@@ -19,7 +19,9 @@ from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32
 
 __all__ = ["Dispersion", "GoalSeekers"]
 
-_NEAREST, _FARTHEST = 0.5, 1.0  # how far from the origin goals lie
+# how far from the origin goals lie
+_NEAREST = 0.5
+_FARTHEST = 1.0
 
 
 class Dispersion(ClockedWorld):

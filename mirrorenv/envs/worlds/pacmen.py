@@ -20,7 +20,10 @@ from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, Ints64
 __all__ = ["EAT", "Pacmen"]
 
 UP, DOWN, RIGHT, LEFT, EAT = range(5)
-WALL, EMPTY, DOT, OTHER = np.float32(-1.0), np.float32(0.0), np.float32(1.0), np.float32(0.1)
+WALL = np.float32(-1.0)
+EMPTY = np.float32(0.0)
+DOT = np.float32(1.0)
+OTHER = np.float32(0.1)
 STEP_COST = np.float32(0.025)
 _VIEW = 2  # cells seen in each direction
 

@@ -48,7 +48,8 @@ def draw_pacmen(
     crowd = spread(rows * grid.shape[1] + columns) * 6.0
     angles = {0: -math.pi / 2, 1: math.pi / 2, 2: 0.0, 3: math.pi}
     for agent, (row, column) in enumerate(zip(rows, columns, strict=True)):
-        x, y = (column + 0.5) * cell + crowd[agent, 0], (row + 0.5) * cell + crowd[agent, 1]
+        x = (column + 0.5) * cell + crowd[agent, 0]
+        y = (row + 0.5) * cell + crowd[agent, 1]
         radius = 9.0 if not crowd[agent].any() else 5.5
         action = int(facing[agent])
         canvas.wedge(

@@ -23,7 +23,9 @@ ROOMS = ("up", "down", "left", "right")
 DOTS_PER_ROOM = 3
 _BORDER = 2  # wall cells around everything, so that a 5 x 5 window never leaves the grid
 # dots lie in the outermost four of a room's five rows
-_ROOM_DEPTH, _ROOM_WIDTH, _DOT_DEPTH = 5, 3, 4
+_ROOM_DEPTH = 5
+_ROOM_WIDTH = 3
+_DOT_DEPTH = 4
 _CORRIDORS = {"tini": (3, 1, 2, 2), "small": (6, 2, 4, 4)}  # lengths in the order of ROOMS
 
 
@@ -66,7 +68,8 @@ def pacmen_map(size: str) -> PacmenMap:
     first = _BORDER + _ROOM_DEPTH + left  # first column of the centre
     height = top + _ROOM_WIDTH + down + _ROOM_DEPTH + _BORDER
     width = first + _ROOM_WIDTH + right + _ROOM_DEPTH + _BORDER
-    middle_rows, middle_columns = slice(top, top + _ROOM_WIDTH), slice(first, first + _ROOM_WIDTH)
+    middle_rows = slice(top, top + _ROOM_WIDTH)
+    middle_columns = slice(first, first + _ROOM_WIDTH)
     free = np.zeros((height, width), bool)
     free[middle_rows, middle_columns] = True
     free[_BORDER : _BORDER + _ROOM_DEPTH, middle_columns] = True
@@ -75,7 +78,9 @@ def pacmen_map(size: str) -> PacmenMap:
     free[middle_rows, width - _BORDER - _ROOM_DEPTH : width - _BORDER] = True
     free[_BORDER : height - _BORDER, first + 1] = True  # the corridors up and down
     free[top + 1, _BORDER : width - _BORDER] = True  # the corridors left and right
-    near, far_row, far_column = _BORDER, height - _BORDER - _DOT_DEPTH, width - _BORDER - _DOT_DEPTH
+    near = _BORDER
+    far_row = height - _BORDER - _DOT_DEPTH
+    far_column = width - _BORDER - _DOT_DEPTH
     cells = np.arange(height * width).reshape(height, width)
     boxes = [
         cells[near : near + _DOT_DEPTH, middle_columns],

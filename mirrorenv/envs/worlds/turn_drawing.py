@@ -46,10 +46,8 @@ def draw_turn(places: Ints64, key: Ints64, turn: int, size: int, done: float) ->
     canvas.stroke((middle[0] + 16, middle[1] + 12), (middle[0] + 16, middle[1] + 19), 3.5, _FOOD)
     crowd = spread(places[:, 0] * size + places[:, 1]) * 14.0
     for agent, (row, column) in enumerate(places):
-        x, y = (
-            margin + (column + 0.5) * cell + crowd[agent, 0],
-            margin + (row + 0.5) * cell - 8 + crowd[agent, 1],
-        )
+        x = margin + (column + 0.5) * cell + crowd[agent, 0]
+        y = margin + (row + 0.5) * cell - 8 + crowd[agent, 1]
         canvas.disc(x, y, 12.0, agent_colour(agent))
         if agent == turn:
             canvas.ring(x, y, 16.0, 2.5, INK)

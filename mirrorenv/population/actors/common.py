@@ -161,7 +161,8 @@ class CommonActor(Actor):
         encoder: EncoderFactory,
     ) -> None:
         super().__init__()
-        self.num_agents, self.layout = shape.num_agents, shape.actions
+        self.num_agents = shape.num_agents
+        self.layout = shape.actions
         self.trunk_width = settings.hidden
         self.own = SeparateActor(shape, settings, generator, encoder)
         features = max(shape.observation_size, 1)

@@ -48,7 +48,9 @@ class NetworkActor(Actor):
         index_after: int = 0,
     ) -> None:
         super().__init__()
-        self.num_agents, self.stack, self.layout = shape.num_agents, stack, shape.actions
+        self.num_agents = shape.num_agents
+        self.stack = stack
+        self.layout = shape.actions
         self.trunk_width = settings.hidden
         features = shape.observation_size + index_before
         width = settings.hidden + index_after

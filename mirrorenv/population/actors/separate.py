@@ -49,7 +49,8 @@ class SeparateActor(NetworkActor):
 
     def common_state(self, batch: int) -> Tensor:
         """Empty memory (N, B*N, state) of every network for every agent's history."""
-        agents, size = self.num_agents, self.trunk.state_size
+        agents = self.num_agents
+        size = self.trunk.state_size
         return torch.zeros(agents, batch * agents, size, device=self.policy.weight.device)
 
     def step_on_all(

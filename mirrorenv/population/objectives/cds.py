@@ -51,7 +51,8 @@ class DivergenceReward(IntrinsicReward):
 
     def __init__(self, settings: ObjectiveSettings, host: Host, generator: torch.Generator) -> None:
         super().__init__(settings, host, generator)
-        seen, done = self.shape.observation_size, self.shape.action_features
+        seen = self.shape.observation_size
+        done = self.shape.action_features
         self.named = Network(seen + done + self.num_agents, host.observer.hidden, seen, generator)
         self.nameless = Network(seen + done, host.observer.hidden, seen, generator)
 
@@ -69,10 +70,8 @@ class DivergenceReward(IntrinsicReward):
         own = np.diagonal(log_p, axis1=2, axis2=3)  # (B, T, N)
         anybody = np.logaddexp.reduce(log_p, axis=3) - math.log(self.num_agents)
         paid: NDArray[np.floating] = own - anybody
-        observations, actions = (
-            torch.from_numpy(experience.observations),
-            torch.from_numpy(experience.actions),
-        )
+        observations = torch.from_numpy(experience.observations)
+        actions = torch.from_numpy(experience.actions)
         named, nameless = self._errors(population, observations, actions)
         paid[:, :-1] += np.where(experience.mask[:, 1:], (nameless - named).numpy(), 0.0)
         return paid

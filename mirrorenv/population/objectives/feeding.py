@@ -98,7 +98,8 @@ class _Replayed(ActionDistribution):
     """Distributions (B*K, N) of single steps as one of whole trajectories, (B, T, K, N)."""
 
     def __init__(self, laws: Sequence[ActionDistribution], batch: int) -> None:
-        self._laws, self._batch = laws, batch
+        self._laws = laws
+        self._batch = batch
 
     def sample(self, generator: torch.Generator) -> Tensor:
         """See `ActionDistribution.sample`."""

@@ -91,7 +91,8 @@ def read_minibatch(
         settings: how many slots and prefixes.
         generator: source of their choice.
     """
-    authors, labels = batch["permutation"], batch["labels"]
+    authors = batch["permutation"]
+    labels = batch["labels"]
     # Where some agents are left out, those to choose from are the names to be taught, in the order
     # of the slots: column k is right for slot k. Observers know nothing of the columns' order, and
     # false names work like true ones.

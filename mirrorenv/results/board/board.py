@@ -200,7 +200,8 @@ def _add(
         (e for e in result.entries if (e.condition, e.agents) == (row["condition"], row["agents"])),
         None,
     )
-    seed, figures = row["seed"], row["figures"]
+    seed = row["seed"]
+    figures = row["figures"]
     if entry is None or seed not in result.seeds or not isinstance(figures, dict):
         raise ResultError(
             f"{folder}: scores.json has a row that belongs to no entry and seed of result.json"
@@ -212,7 +213,8 @@ def _add(
             f"{draft.folders[seed]} and {folder} are both seed {seed} of '{entry.condition}'; give "
             "one"
         )
-    draft.found[seed], draft.folders[seed] = figures, folder
+    draft.found[seed] = figures
+    draft.folders[seed] = folder
 
 
 def _world(result: Result) -> str:
@@ -242,7 +244,8 @@ def _without_seeds(value: Any) -> Any:
 def _section(key: tuple[str, ...], drafts: list[_Draft], suites: Mapping[str, Suite]) -> Section:
     first = drafts[0].result
     figures = _columns(drafts, _suite(first, suites))
-    suite, row = _suite(first, suites), _row(first, suites)
+    suite = _suite(first, suites)
+    row = _row(first, suites)
     lines = [_line(draft, figures, _row(draft.result, suites)) for draft in drafts]
     wanted = (row.primary if row else "") or (suite.primary if suite else None)
     primary = next((one for one in figures if one.name == wanted), figures[0])
@@ -327,11 +330,9 @@ def _cell(draft: _Draft, figure: Figure, seeds: Sequence[int]) -> Cell | None:
         )
     (seed,) = seeds
     held = draft.found[seed][figure.name]
-    low, high, count = (
-        number(held.get("low")),
-        number(held.get("high")),
-        number(held.get("episodes")),
-    )
+    low = number(held.get("low"))
+    high = number(held.get("high"))
+    count = number(held.get("episodes"))
     ends = (float("-inf") if low is None else low, float("inf") if high is None else high)
     return Cell(
         WithinRun(Estimate(values[seed], *ends, int(count or 1), "within one run"), seed), reference

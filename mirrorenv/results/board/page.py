@@ -51,7 +51,8 @@ def _asset(name: str) -> str:
 
 def _controls(sections: Sequence[Section]) -> str:
     lines = [line for section in sections for line in section.lines]
-    worlds, agents = sorted({line.world for line in lines}), sorted({line.agents for line in lines})
+    worlds = sorted({line.world for line in lines})
+    agents = sorted({line.agents for line in lines})
     return (
         '<div class="controls" id="controls" role="search" aria-label="Filter and download" hidden>'
         + _select("world", "World", worlds)

@@ -106,7 +106,8 @@ def lineups(tables: Tables) -> Lineups:
     """
     trials, labels, steps = (table_of(tables, stem) for stem in ("trials", "labels", "steps"))
     # (B,), (B, K)
-    ids, shown = numbers(trials, "trials", "trial", 1), numbers(trials, "trials", "trajectories", 2)
+    ids = numbers(trials, "trials", "trial", 1)
+    shown = numbers(trials, "trials", "trajectories", 2)
     order = np.argsort(ids, kind="stable")
     ids, shown = ids[order].astype(np.int64), shown[order]
     if len(np.unique(ids)) != len(ids):
@@ -210,7 +211,8 @@ def episode_rows(result: Result, tables: Tables) -> Table:
     }
     for reader in result.readers:
         belief = _stream(result, tables, reader.stream, seen)
-        logs, truth = belief.log_belief(reader.decode), _truth(seen, belief)
+        logs = belief.log_belief(reader.decode)
+        truth = _truth(seen, belief)
         rows[f"{reader.name}.nats"] = episode_information(logs, truth)
         rows[f"{reader.name}.credit"] = of_true_author(row_verdicts(logs), truth).mean(axis=(1, 2))
     return rows
@@ -341,7 +343,8 @@ def reading_rows(tables: Tables, seed: int, decode: Decode = "independent") -> T
     if not (numbers(labels, "labels", "episode", 1)[label] == episode[:, None]).all():
         raise ResultError("labels: a lineup shows a text of another game")
     _find("steps", numbers(table_of(tables, "steps"), "steps", "trajectory", 1), shown)
-    ids, read = numbers(trials, "trials", "trial", 1), numbers(beliefs, "beliefs", "trial", 1)
+    ids = numbers(trials, "trials", "trial", 1)
+    read = numbers(beliefs, "beliefs", "trial", 1)
     # (trials, K, N)
     belief = Belief(numbers(beliefs, "beliefs", "evidence", 3)[_find("beliefs", read, ids)])
     logs = belief.log_belief(decode)

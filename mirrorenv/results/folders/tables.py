@@ -44,7 +44,8 @@ Form = Literal["auto", "parquet", "npz"]
 
 MAX_BYTES = 1 << 30  # of one table in memory: what is larger was not made to be sent around
 # how npz spells a column of texts
-_BYTES, _OFFSETS = "\N{MIDDLE DOT}bytes", "\N{MIDDLE DOT}offsets"
+_BYTES = "\N{MIDDLE DOT}bytes"
+_OFFSETS = "\N{MIDDLE DOT}offsets"
 
 
 def num_rows(table: Mapping[str, Column]) -> int:
@@ -140,14 +141,16 @@ def read_table(path: Path) -> Table:
 
 
 def _to_parquet(table: Mapping[str, Column]) -> bytes:
-    pa, parquet = require("pyarrow", "data"), require("pyarrow.parquet", "data")
-    fields, arrays = [], []
+    pa = require("pyarrow", "data")
+    parquet = require("pyarrow.parquet", "data")
+    fields = []
+    arrays = []
     for name, column in table.items():
         if isinstance(column, list):
-            array, shape = (
-                pa.array([text.encode("utf-8") for text in column], pa.binary()).cast(pa.string()),
-                (),
+            array = pa.array([text.encode("utf-8") for text in column], pa.binary()).cast(
+                pa.string()
             )
+            shape = ()
         else:
             shape = column.shape[1:]
             flat = pa.array(np.ascontiguousarray(column).reshape(-1))
@@ -172,7 +175,8 @@ def _from_parquet(file: Any) -> Table:
     found = opened.read().combine_chunks()
     table: Table = {}
     for name in found.column_names:
-        column, field = found.column(name).combine_chunks(), found.schema.field(name)
+        column = found.column(name).combine_chunks()
+        field = found.schema.field(name)
         if column.null_count:
             raise ResultError(f"column '{name}' has missing values")
         shape = tuple(json.loads((field.metadata or {}).get(b"shape", b"[]")))
@@ -224,7 +228,8 @@ def _from_npz(file: Any) -> Table:
         if array.dtype.kind not in "biuf":
             raise ResultError(f"column '{name}' holds {array.dtype}, neither numbers nor texts")
         if name.endswith(_BYTES):
-            stem, data = name.removesuffix(_BYTES), array.tobytes()
+            stem = name.removesuffix(_BYTES)
+            data = array.tobytes()
             ends = arrays[stem + _OFFSETS].tolist()
             pairs = pairwise(ends)
             table[stem] = [data[start:end].decode("utf-8") for start, end in pairs]

@@ -62,7 +62,8 @@ def population_tables(
     Raises:
         ShapeError: if shapes disagree.
     """
-    batch, agents = len(record), record.num_agents
+    batch = len(record)
+    agents = record.num_agents
     ids = opaque_ids(record)  # (B, N)
     slots = np.argsort(ids, axis=1)  # (B, K) agent in each slot
     shown = np.take_along_axis(ids, slots, axis=1)  # (B, K)

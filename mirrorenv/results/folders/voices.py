@@ -19,7 +19,9 @@ from mirrorenv.results.folders.tables import Table
 
 __all__ = ["LIMIT", "VOICES", "voice_rows"]
 
-VOICES, LIMIT = 0, 1  # entries
+# entries
+VOICES = 0
+LIMIT = 1
 
 
 def voice_rows(tables: Mapping[str, Table], seed: int) -> Table:

@@ -27,7 +27,8 @@ __all__ = [
 ]
 
 STEPS = "environment steps"
-DASHED, DASH_DOT = (0, (5, 2)), (0, (5, 1.5, 1.2, 1.5))
+DASHED = (0, (5, 2))
+DASH_DOT = (0, (5, 1.5, 1.2, 1.5))
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Chart:
 
 
 def _ends(name: str, series: Series, write: Callable[[float], str]) -> str:
-    first, last = write(float(series.value[0])), write(float(series.value[-1]))
+    first = write(float(series.value[0]))
+    last = write(float(series.value[-1]))
     if len(series.value) == 1:
         return f"{name} is {last} at {steps(series.steps[-1])} steps"
     return (

@@ -151,7 +151,8 @@ def above_the_limit(record: RunRecord, weight0: RunRecord | None) -> Chart | Non
         return None
     count = len(series.value)
     threshold = log_e_threshold(ALPHA, count)
-    floor, top = -2.0 * threshold, 4.0 * threshold
+    floor = -2.0 * threshold
+    top = 4.0 * threshold
     clipped = int(((series.value < floor) | (series.value > top)).sum())
     shown = series._replace(value=series.value.clip(floor, top))
     tracks = [Track("log e-value", shown, "learned")]

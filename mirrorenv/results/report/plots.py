@@ -38,7 +38,9 @@ __all__ = [
     "short",
 ]
 
-WIDTH, HEIGHT = 4.3, 3.1  # inches; little wider than a phone, so that text hardly shrinks there
+# inches; little wider than a phone, so that text hardly shrinks there
+WIDTH = 4.3
+HEIGHT = 3.1
 DPI = 240
 SMALL = 9.0  # points
 
@@ -187,7 +189,8 @@ def _percent(value: float, _position: int = 0) -> str:
 
 
 def _draw_track(axes: Any, track: Track, theme: Theme) -> None:
-    colour, points = getattr(theme, track.colour), track.series
+    colour = getattr(theme, track.colour)
+    points = track.series
     known = np.isfinite(points.value)
     steps, value, low, high = (array[known] for array in points)
     if track.faint:

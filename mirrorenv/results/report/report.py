@@ -181,7 +181,8 @@ def _differences(run: RunFolder, other: RunFolder) -> list[str]:
         said.append("The run drawn as mirror weight 0 does not say its mirror weight.")
     elif weight != 0:
         said.append(f"The run drawn as mirror weight 0 has mirror weight {plain(weight)}.")
-    mine, its = dict(flatten(run.config)), dict(flatten(other.config))
+    mine = dict(flatten(run.config))
+    its = dict(flatten(other.config))
     keys = sorted(key for key in {*mine, *its} - {"mirror.weight"} if mine.get(key) != its.get(key))
     if keys:
         shown = ", ".join(keys[:8]) + (f" and {len(keys) - 8} more" if len(keys) > 8 else "")
@@ -226,7 +227,8 @@ def _chart_section(
 ) -> str:
     shown = []
     for name, chart in made:
-        light, dark = png(chart.draw(LIGHT)), png(chart.draw(DARK))
+        light = png(chart.draw(LIGHT))
+        dark = png(chart.draw(DARK))
         atomic_write_bytes(run.plots_path / f"{name}.png", light)
         shown.append(picture(chart.title, chart.caption, chart.alt, light, dark))
     body = f'<div class="pictures">{"".join(shown)}</div>'
@@ -239,7 +241,8 @@ def _e_value_sentence(record: RunRecord) -> str:
     series = record.series(lambda one: one.log_e_value)
     if series is None:
         return ""
-    count, most = len(series.value), float(series.value.max())
+    count = len(series.value)
+    most = float(series.value.max())
     threshold = log_e_threshold(ALPHA, count)
     above = [
         steps(step)

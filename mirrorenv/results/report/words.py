@@ -238,7 +238,8 @@ def headline(record: RunRecord, weight0: RunRecord | None = None) -> list[str]:
 
 
 def _before_training(before: Evaluation, limit_name: str) -> list[str]:
-    learned, limit = before.learned.top1, before.limit.top1
+    learned = before.learned.top1
+    limit = before.limit.top1
     if learned is None:
         return []
     beside = "" if limit is None else f" ({limit_name} {percent(limit.value)})"

@@ -190,7 +190,8 @@ class Evaluation:
         """Read a recorded row, whatever it holds."""
         scores = row.get("baselines")
         baselines = scores if isinstance(scores, Mapping) else {}
-        valid, reason = row.get("limit_valid"), row.get("limit_reason")
+        valid = row.get("limit_valid")
+        reason = row.get("limit_reason")
         return cls(
             iteration=_whole(row.get("iteration")),
             env_steps=_as_written(row.get("env_steps")),

@@ -61,7 +61,8 @@ def git_state() -> dict[str, Any] | None:
     """
     if not _git("ls-files", "__init__.py"):
         return None
-    commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", ".")
+    commit = _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain", "--", ".")
     if not commit or changes is None:
         return None
     return {"commit": commit, "dirty": bool(changes)}

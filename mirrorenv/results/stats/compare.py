@@ -265,8 +265,10 @@ def paired(
             raise ConfigError(
                 f"no runs of the condition '{name}'; there are: {'; '.join(groups) or 'none'}"
             )
-    ours, theirs = groups[condition], groups[against]
-    values, unmatched = {}, []
+    ours = groups[condition]
+    theirs = groups[against]
+    values = {}
+    unmatched = []
     for run_seed in sorted({*ours, *theirs}):
         mine = ours[run_seed].value(key) if run_seed in ours else None
         other = theirs[run_seed].value(key) if run_seed in theirs else None
