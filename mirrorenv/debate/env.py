@@ -151,13 +151,15 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         self.settings = _settings_of_env(preset, settings, characters)
         count = self.settings.num_players
         check_recognition_score(score, floor, count)
-        self.weight, self.self_weight, self.legibility = (
-            float(weight),
-            float(self_weight),
-            float(legibility),
-        )
-        self.score, self.floor, self.run, self.render_mode = score, float(floor), run, render_mode
-        self.characters, self.history_characters = int(characters), int(history_characters)
+        self.weight = float(weight)
+        self.self_weight = float(self_weight)
+        self.legibility = float(legibility)
+        self.score = score
+        self.floor = float(floor)
+        self.run = run
+        self.render_mode = render_mode
+        self.characters = int(characters)
+        self.history_characters = int(history_characters)
         self.topics = load_topics(self.settings.topics)
         self.possible_agents = names(count)
         self.agents: list[str] = []
@@ -165,7 +167,8 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         self.metadata = {"name": "debate_v0", "render_modes": ["ansi"], "is_parallelizable": True}
         self._set_spaces(count)
         self._generator = np.random.default_rng(fresh_seed())
-        self._seed, self._debate = 0, Debate(self.settings, self.topics, run=run)
+        self._seed = 0
+        self._debate = Debate(self.settings, self.topics, run=run)
 
     def _set_spaces(self, count: int) -> None:
         def text(longest: int) -> spaces.Text:
@@ -228,10 +231,8 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         if not self.agents:
             raise WorldError(f"{self.name}: the game is over, call reset() before step()")
         if actions.keys() != set(self.agents):
-            missing, extra = (
-                sorted(set(self.agents) - actions.keys()),
-                sorted(actions.keys() - set(self.agents)),
-            )
+            missing = sorted(set(self.agents) - actions.keys())
+            extra = sorted(actions.keys() - set(self.agents))
             raise WorldError(
                 f"{self.name}: one action for each agent, missing {missing}, unknown {extra}"
             )
@@ -280,8 +281,8 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         worth = recognition_worth(evidence, truth, score=self.score, floor=self.floor)  # (J, N)
         own = np.diagonal(worth)  # (N,)
         others = len(own) - 1
-        # (N,) each
-        reading, legible = (worth.sum(axis=1) - own) / others, (worth.sum(axis=0) - own) / others
+        reading = (worth.sum(axis=1) - own) / others  # (N,)
+        legible = (worth.sum(axis=0) - own) / others  # (N,)
         paid = self.weight * reading + self.self_weight * own + self.legibility * legible
         infos = {
             agent: {

@@ -188,7 +188,8 @@ class CallLog:
 
     async def _drain(self) -> None:
         while self._queue:
-            batch, self._queue = self._queue, []
+            batch = self._queue
+            self._queue = []
             try:
                 await asyncio.to_thread(append_jsonl_rows, self.path, [row for row, _ in batch])
             except Exception as error:  # handed to whoever waits for these rows

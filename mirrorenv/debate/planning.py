@@ -87,9 +87,11 @@ def half_width(settings: DebateSettings, games: int) -> float:
 
 
 def plan_of(tournament: Tournament) -> Plan:
-    """Play the design without anybody: count the calls and the letters of the prompts."""
-    short, long = _usage(tournament, _SHORT), _usage(tournament, 1.0)
-    games, seated = tournament.games, [0] * len(tournament.cards)
+    """Play the design without any player: count the calls and the letters of the prompts."""
+    short = _usage(tournament, _SHORT)
+    long = _usage(tournament, 1.0)
+    games = tournament.games
+    seated = [0] * len(tournament.cards)
     for seats in tournament.seating:
         for card in seats:
             seated[card] += 1
@@ -130,7 +132,8 @@ def _letters(view: View, card: AgentCard) -> int:
 
 
 def _usage(tournament: Tournament, share: float) -> _Usage:
-    settings, usage = tournament.settings, _Usage()
+    settings = tournament.settings
+    usage = _Usage()
     limits = {
         "speak": settings.answer_tokens,
         "paraphrase": settings.answer_tokens,

@@ -145,7 +145,8 @@ def _past(past: PastRound, mark: str, count: int) -> str:
 
 
 def _example(view: View) -> str:
-    texts, players = labels(view.settings.num_players), names(view.settings.num_players)
+    texts = labels(view.settings.num_players)
+    players = names(view.settings.num_players)
     if view.settings.answer_format == "labels":
         return "{" + ", ".join(f'"{text}": "P?"' for text in texts) + "}"
     row = "{" + ", ".join(f'"{player}": 0.0' for player in players) + "}"

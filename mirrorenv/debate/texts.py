@@ -100,8 +100,9 @@ def _pieces(text: str) -> frozenset[str]:
 def alike(one: str, other: str) -> bool:
     """Whether two texts are too alike to tell apart: their sets of five-letter pieces agree to 85 %
     (Jaccard)."""
-    a, b = _pieces(one), _pieces(other)
-    return one == other or len(a & b) >= _ALIKE * len(a | b)
+    pieces = _pieces(one)
+    others = _pieces(other)
+    return one == other or len(pieces & others) >= _ALIKE * len(pieces | others)
 
 
 def exchangeable(texts: Sequence[str]) -> list[list[int]]:
@@ -112,9 +113,13 @@ def exchangeable(texts: Sequence[str]) -> list[list[int]]:
     """
     groups: list[list[int]] = []
     for position, text in enumerate(texts):
-        home = next((group for group in groups if any(alike(texts[i], text) for i in group)), None)
+        home = next((group for group in groups if _belongs(text, group, texts)), None)
         if home is None:
             groups.append([position])
         else:
             home.append(position)
     return groups
+
+
+def _belongs(text: str, group: Sequence[int], texts: Sequence[str]) -> bool:
+    return any(alike(texts[position], text) for position in group)

@@ -59,7 +59,8 @@ def load_topics(name: str) -> TopicPack:
         ConfigError: if the file is missing, no TOML, or holds no topics.
     """
     if name.endswith(".toml"):
-        path, short = Path(name), Path(name).stem
+        path = Path(name)
+        short = path.stem
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -67,10 +68,9 @@ def load_topics(name: str) -> TopicPack:
                 f"topic pack {path}: cannot read it ({error}); give the path of a TOML file"
             ) from error
     elif name in topic_packs():
-        text, short = (
-            package_files("mirrorenv.debate").joinpath("topics", f"{name}.toml").read_text("utf-8"),
-            name,
-        )
+        short = name
+        folder = package_files("mirrorenv.debate").joinpath("topics")
+        text = folder.joinpath(f"{name}.toml").read_text("utf-8")
     else:
         raise unknown_name("topic pack", name, topic_packs())
     try:
@@ -87,7 +87,8 @@ def _pack(short: str, name: str, data: dict[str, object]) -> TopicPack:
             f"topic pack {name}: unknown keys {sorted(unknown)}; it holds title, about, topics, "
             "and a request if any"
         )
-    topics, request = data.get("topics"), data.get("request", "")
+    topics = data.get("topics")
+    request = data.get("request", "")
     if not isinstance(topics, list) or not topics:
         raise ConfigError(f"topic pack {name}: 'topics' must be a list of at least one text")
     if not isinstance(request, str):
@@ -100,10 +101,9 @@ def _pack(short: str, name: str, data: dict[str, object]) -> TopicPack:
                 f"topic pack {name}: topic {number} must be a text of 1 to {LONGEST_TOPIC} "
                 "characters, request included"
             )
-    title, about = data.get("title", short), data.get("about", "")
     return TopicPack(
-        short,
-        str(title),
-        str(about),
-        tuple(f"{topic.strip()} {request}".strip() for topic in topics),
+        name=short,
+        title=str(data.get("title", short)),
+        about=str(data.get("about", "")),
+        topics=tuple(f"{topic.strip()} {request}".strip() for topic in topics),
     )

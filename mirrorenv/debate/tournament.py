@@ -1,4 +1,4 @@
-"""A tournament as data: who plays whom, how often, by which rules; and its run folder."""
+"""A tournament as data: who plays with whom, how often, by which rules; and its run folder."""
 
 from __future__ import annotations
 
@@ -89,11 +89,9 @@ class Tournament:
     @cached_property
     def seating(self) -> list[tuple[int, ...]]:
         """The seats of all games. A longer tournament begins with the same ones."""
-        count, played, result = (
-            self.settings.num_players,
-            [0] * len(self.cards),
-            list[tuple[int, ...]](),
-        )
+        count = self.settings.num_players
+        played = [0] * len(self.cards)
+        result: list[tuple[int, ...]] = []
         for game in range(self.games):
             keys = [
                 (played[card], _hash(self.seed, game, card), card)
@@ -226,7 +224,8 @@ def load_tournament(
     )
     if fake:
         cards = [_scripted(card, number) for number, card in enumerate(cards)]
-        judge, writer = _scripted(judge, None), _scripted(writer, None)
+        judge = _scripted(judge, None)
+        writer = _scripted(writer, None)
     if len(cards) < settings.num_players:
         raise ConfigError(
             f"tournament {path}: {len(cards)} players for games of {settings.num_players}; add "
@@ -236,17 +235,17 @@ def load_tournament(
     if settings.show == "paraphrased" and file.paraphraser is None:
         raise ConfigError(f"tournament {path}: show = 'paraphrased' needs a card as 'paraphraser'")
     topics = load_topics(_beside(path, settings.topics))
-    size = games or file.games, file.games_at_once
     return Tournament(
-        file.name,
-        file.seed,
-        *size,
-        settings,
-        topics,
-        tuple(cards),
-        judge,
-        writer if file.paraphraser else None,
-        fake,
+        name=file.name,
+        seed=file.seed,
+        games=games or file.games,
+        games_at_once=file.games_at_once,
+        settings=settings,
+        topics=topics,
+        cards=tuple(cards),
+        judge=judge,
+        paraphraser=writer if file.paraphraser else None,
+        fake=fake,
     )
 
 
@@ -315,7 +314,8 @@ def open_tournament(folder: str | Path) -> tuple[Tournament, RunFolder]:
         )
     except (KeyError, TypeError, ValidationError) as error:
         raise RunFolderError(
-            f"{folder}: its config.json does not fit this version ({error}); play it anew"
+            f"{folder}: its config.json does not fit this version ({error}); play it again in a "
+            "new folder"
         ) from error
     return found, run
 

@@ -99,10 +99,10 @@ def verdict_from_evidence(evidence: npt.ArrayLike) -> Verdict:
     if np.isneginf(top).any():
         return Verdict(None, "the evidence rules out every player for a text")
     shifted = np.maximum(array - top, -EVIDENCE_BOUND).round(6) + 0.0
-    return Verdict(tuple(tuple(float(x) for x in row) for row in shifted))
+    return Verdict(tuple(tuple(row) for row in shifted.tolist()))
 
 
-def _from_probabilities(rows: Sequence[Sequence[float]]) -> Verdict:
+def _from_probabilities(rows: npt.ArrayLike) -> Verdict:
     shares = np.asarray(rows, np.float64)
     with np.errstate(divide="ignore"):
         return verdict_from_evidence(
@@ -113,9 +113,9 @@ def _from_probabilities(rows: Sequence[Sequence[float]]) -> Verdict:
 def _hard(players: Sequence[int]) -> Verdict:
     count = len(players)
     rest = (1.0 - _HARD) / max(1, count - 1)
-    return _from_probabilities(
-        [[_HARD if n == player else rest for n in range(count)] for player in players]
-    )
+    shares = np.full((count, count), rest)
+    shares[np.arange(count), players] = _HARD
+    return _from_probabilities(shares)
 
 
 def read_verdict(reply: str, num_players: int, answer_format: str) -> Verdict:
@@ -210,7 +210,9 @@ def _number(text: str) -> float | None:
 
 def _last_object(reply: str) -> dict[str, Any] | None:
     """The last JSON object in the reply that is not part of another; None if there is none."""
-    decoder, found, start = json.JSONDecoder(), None, reply.find("{")
+    decoder = json.JSONDecoder()
+    found: dict[str, Any] | None = None
+    start = reply.find("{")
     tries = 0
     while start >= 0 and tries < 200:
         tries += 1

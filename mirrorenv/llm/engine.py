@@ -46,7 +46,8 @@ class Engine:
     """
 
     def __init__(self, load: Callable[[], LanguageModel], widest: int = 32) -> None:
-        self._load, self._widest = load, widest
+        self._load = load
+        self._widest = widest
         self._waiting: queue.Queue[_Job] = queue.Queue()
         self._started = threading.Lock()
         self._worker: threading.Thread | None = None

@@ -43,7 +43,9 @@ class LanguageModel:
     """
 
     def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
-        self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.name = name
         ends = model.generation_config.eos_token_id if model.generation_config is not None else None
         ends = tokenizer.eos_token_id if ends is None else ends
         self.ends: frozenset[int] = frozenset([ends] if isinstance(ends, int) else (ends or ()))
@@ -98,7 +100,7 @@ class LanguageModel:
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def answer_tokens(self, text: str, *, ended: bool = True) -> tuple[int, ...]:
-        """Token ids of somebody's whole answer, with the end mark unless it was cut short."""
+        """Token ids of a whole answer, with the end mark unless it was cut short."""
         ids = self.tokens(self._harmless(text if self.has_template else f" {text}"))
         return (*ids, min(self.ends)) if ended and self.ends else ids
 
@@ -181,7 +183,8 @@ class LanguageModel:
             if len(going) < len(live):
                 kept = torch.tensor(going, device=mask.device)
                 cache.batch_select_indices(kept)
-                mask, live = mask[kept], [live[place] for place in going]
+                mask = mask[kept]
+                live = [live[place] for place in going]
             mask = torch.cat(
                 [mask, torch.ones(len(live), 1, dtype=mask.dtype, device=mask.device)], dim=1
             )
@@ -197,7 +200,8 @@ class LanguageModel:
                 position_ids=place_ids,
                 use_cache=True,
             )
-            cache, logits = out.past_key_values, out.logits[:, -1].float()
+            cache = out.past_key_values
+            logits = out.logits[:, -1].float()  # (B, V)
 
     def _generated(self, row: _Row) -> Generated:
         finished = bool(row.tokens) and row.tokens[-1] in self.ends
@@ -238,7 +242,8 @@ class LanguageModel:
         self, context: tuple[int, ...], texts: Sequence[tuple[int, ...]], temperature: float
     ) -> list[float]:
         layers, first = self._context(context)
-        count, longest = len(texts), max(map(len, texts))
+        count = len(texts)
+        longest = max(map(len, texts))
         if len(context) + longest > self.longest:
             raise MirrorError(
                 f"local model '{self.name}': context and text are longer than {self.longest} tokens"
@@ -272,7 +277,8 @@ def _log_probability(logits: torch.Tensor, text: tuple[int, ...], temperature: f
     """Nats of a text, from logits (L or more, V)."""
     if not text:
         return 0.0
-    logits, ids = logits[: len(text)], torch.tensor(text)
+    logits = logits[: len(text)]
+    ids = torch.tensor(text)  # (L,)
     if temperature == 0.0:
         return 0.0 if bool((logits.argmax(dim=-1) == ids).all()) else -float("inf")
     logs = torch.log_softmax(logits.double() / temperature, dim=-1)
@@ -283,7 +289,9 @@ class _Row:
     """One text while it is written."""
 
     def __init__(self, request: Request, length: int) -> None:
-        self.request, self.length, self.done = request, length, False
+        self.request = request
+        self.length = length
+        self.done = False
         self.tokens: list[int] = []
         self.logprobs: list[float] = []
         self.top: list[tuple[tuple[int, float], ...]] = []

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["answer", "server_of"]
 
 _LONGEST_BODY = 4 << 20  # bytes
-_MOST_TOKENS, _DEFAULT_TOKENS = 4096, 128
+_MOST_TOKENS = 4096
+_DEFAULT_TOKENS = 128
 _MOST_TOP = 20  # as in the API that is spoken here
 # What must have this value if it is sent at all: anything else would be ignored silently.
 _FIXED: Mapping[str, tuple[Any, ...]] = {
@@ -117,7 +118,7 @@ def server_of(engine: Engine, name: str, port: int = 0) -> ThreadingHTTPServer:
                 self.close_connection = True
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing: prompts and addresses are nobody's business."""
+            """Log nothing: prompts and addresses are private."""
 
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), Handler)

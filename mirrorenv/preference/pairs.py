@@ -130,7 +130,8 @@ def kept_texts(texts: Iterable[Text], truncated: str = "drop") -> tuple[list[Tex
     owners: dict[tuple[str, str], set[str]] = {}
     for one in ended:
         owners.setdefault(_words(one), set()).add(one.player)
-    kept, seen = list[Text](), set[tuple[str, str]]()
+    kept: list[Text] = []
+    seen: set[tuple[str, str]] = set()
     for one in ended:
         if _words(one) not in seen and len(owners[_words(one)]) == 1:
             kept.append(one)
@@ -268,7 +269,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 def _row_texts(row: dict[str, Any], place: str, both_ways: bool) -> tuple[Text, Text]:
     topic = _said(row, "prompt", "user", place)
     own, other = (_said(row, side, "assistant", place) for side in ("chosen", "rejected"))
-    author, peer = row.get("author", "self"), row.get("peer", "other")
+    author = row.get("author", "self")
+    peer = row.get("peer", "other")
     if not isinstance(author, str) or not isinstance(peer, str):
         raise ConfigError(f"{place}: 'author' and 'peer' must be names")
     if author == peer:
@@ -343,5 +345,6 @@ def _complete(
             )
         some = max(1, round(tuning * len(train)))
         order = topic_order(train, seed)
-        train, tuned = order[some:], order[:some]
+        train = order[some:]
+        tuned = order[:some]
     return TopicSplit(tuple(train), tuple(tuned), tuple(kept))

@@ -223,7 +223,8 @@ def _card(run: RunFolder) -> str:
     if cut := card["dropped"].get("trimmed"):
         said += f" {cut} more were cut after their last whole sentence."
     if card["style"]:
-        accuracy, chance = share(card["style"]["accuracy"]), card["style"]["chance"]
+        accuracy = share(card["style"]["accuracy"])
+        chance = card["style"]["chance"]
         said += f" Style alone names the author in {accuracy}; chance is {chance:.0%}."
     whole = details("Data card", f"<pre>{escape(card, 4000)}</pre>")
     return paragraph(said) + table(heads, rows, "First texts") + whole

@@ -87,7 +87,8 @@ def export_tournament(
     Raises:
         ResultError: if no game is finished, or `out` cannot be written.
     """
-    tournament, key = results.tournament, _key(results)
+    tournament = results.tournament
+    key = _key(results)
     cards = [*tournament.cards, *([tournament.judge] if tournament.settings.judges else [])]
     entries = tuple(Entry(condition=card.name, agents=_kind(card.player)) for card in cards)
     place = {card.name: index for index, card in enumerate(cards)}
@@ -126,7 +127,8 @@ def _kind(player: str) -> str:
 def _key(results: Results) -> bytes:
     """A hash of all shown texts: trajectories are named by it, so that nobody can guess an author
     from a number."""
-    key, found = blake2b(digest_size=32), False
+    key = blake2b(digest_size=32)
+    found = False
     for debate in results.games():
         found = True
         for one in debate.rounds:
@@ -146,7 +148,9 @@ class _Columns:
     """
 
     def __init__(self, tournament: Tournament, place: dict[str, int], key: bytes) -> None:
-        self.tournament, self.place, self.key = tournament, place, key
+        self.tournament = tournament
+        self.place = place
+        self.key = key
         self.texts: list[tuple[int, str, int, int, int]] = []  # id, text, seat, game, round
         self.shown: list[npt.NDArray[np.uint64]] = []
         self.readers: list[tuple[int, int, int]] = []  # entry, game, place among the readers

@@ -72,7 +72,9 @@ def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:
         results: of the tournament.
         links: number and address of each game's page.
     """
-    tournament, scores, totals = results.tournament, results.scores(), results.log.totals
+    tournament = results.tournament
+    scores = results.scores()
+    totals = results.log.totals
     settings = tournament.settings
     head = f"<h1>{escape(tournament.name)}</h1>" + paragraph(
         f"{len(links)} of {tournament.games} games of {settings.num_players} players and "

@@ -44,7 +44,8 @@ class LocalPlayer:
     capabilities: Capabilities = TRANSFORMERS
 
     def __init__(self, card: AgentCard, engine: Engine | None = None) -> None:
-        self.card, self.options = card, local_options(card.options, card.name)
+        self.card = card
+        self.options = local_options(card.options, card.name)
         self._engine = engine
 
     def connect(self, shared: dict[str, Any]) -> None:
@@ -91,7 +92,7 @@ class LocalPlayer:
                 tokens_read(model, view, self.card, self.options),
             )
         )
-        rows = tuple(tuple(round(float(x), 6) for x in row) for row in evidence)
+        rows = tuple(_rounded(row) for row in evidence.tolist())
         return Reply("", evidence=rows, request={"reader": self.card.reader}, usage=Usage(read, 0))
 
     async def _write(self, view: View, tokens: int) -> Reply:
@@ -128,3 +129,7 @@ class LocalPlayer:
             raise CallFailed(
                 f"agent '{self.card.name}': {error}", ({"error": str(error)},)
             ) from error
+
+
+def _rounded(row: list[float]) -> tuple[float, ...]:
+    return tuple(round(nats, 6) for nats in row)

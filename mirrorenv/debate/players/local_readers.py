@@ -96,10 +96,9 @@ def likelihood_evidence(
     evidence *= np.minimum(1.0, options.equivalent / lengths)[:, None]
     if view.me is not None and view.own_text in view.lineup:
         slot = view.lineup.index(view.own_text)
-        evidence[slot], evidence[:, view.me] = (
-            -EVIDENCE_BOUND,
-            evidence.max(axis=1) - EVIDENCE_BOUND,
-        )
+        most = evidence.max(axis=1)  # (K,), before the own row is overwritten
+        evidence[slot] = -EVIDENCE_BOUND
+        evidence[:, view.me] = most - EVIDENCE_BOUND
         evidence[slot, view.me] = 0.0
     return evidence
 

@@ -56,7 +56,9 @@ class RedTeam(Stylometric):
 
     def text(self, view: View) -> str:
         """The attack."""
-        rng, count, me = chance(view), view.settings.num_players, view.me or 0
+        rng = chance(view)
+        count = view.settings.num_players
+        me = view.me or 0
         other = int((me + 1 + rng.integers(count - 1)) % count)
         tactic = self.tactic(view)
         if tactic == "claim":

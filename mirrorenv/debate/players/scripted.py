@@ -4,7 +4,7 @@ asked for."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -48,17 +48,20 @@ def write_verdict(belief: npt.ArrayLike, answer_format: str) -> str:
     """A belief (K, N) in the form that is asked for: all of it, or the likeliest player of each
     text, first on ties."""
     shares = np.asarray(belief, np.float64)
-    players, texts = names(shares.shape[1]), labels(shares.shape[0])
+    players = names(shares.shape[1])
+    texts = labels(shares.shape[0])
     best = [int(row.argmax()) for row in shares]
     if answer_format == "order":
         return ", ".join(str(player + 1) for player in best)
     if answer_format == "labels":
         return json.dumps({text: players[player] for text, player in zip(texts, best, strict=True)})
-    rows = [
-        {player: round(float(share), 4) for player, share in zip(players, row, strict=True)}
-        for row in shares
-    ]
+    rows = [dict(zip(players, row, strict=True)) for row in _rounded(shares)]
     return json.dumps(dict(zip(texts, rows, strict=True)))
+
+
+def _rounded(shares: npt.NDArray[np.float64]) -> Iterator[list[float]]:
+    for row in shares.tolist():
+        yield [round(share, 4) for share in row]
 
 
 class Scripted:

@@ -68,4 +68,4 @@ class Stylometric(Scripted):
     async def recognise(self, view: View) -> Reply:
         """Its evidence, in numbers."""
         evidence = style_evidence(view.lineup, view.record, view.settings.num_players)
-        return Reply("", evidence=tuple(tuple(float(x) for x in row) for row in evidence))
+        return Reply("", evidence=tuple(tuple(row) for row in evidence.tolist()))

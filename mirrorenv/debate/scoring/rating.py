@@ -5,7 +5,7 @@ what guessing gives, and ridge penalties, fitted by Fisher scoring on credits by
 It is the Rasch model (Rasch 1960) with Birnbaum's guessing floor (1968) and a term for the self.
 Without the floor, guessers in the field bend the scale, and good readers of marked authors look as
 if they knew themselves. Intervals resample whole games, because the verdicts of a game share its
-texts. Elo and TrueSkill are not used: nobody has to lose for another to win.
+texts. Elo and TrueSkill are not used: no player has to lose for another to win.
 
 Shape legend: P players (cards, judges included as readers), G games.
 """
@@ -128,7 +128,8 @@ def fit_rating(right: Floats, asked: Floats, floor: float, start: Floats | None 
     design[rows, 1 + players + author] = 1.0
     own = reader == author
     design[rows[own], 1 + 2 * players + reader[own]] = 1.0
-    wanted, trials = right[reader, author], asked[reader, author]
+    wanted = right[reader, author]
+    trials = asked[reader, author]
     penalty = np.full(size, 2.0 * _RIDGE)
     penalty[1 + 2 * players :] = 2.0 * _RIDGE_SELF
     penalty[0] = 1e-6
@@ -170,13 +171,15 @@ def rate_counts(
     Raises:
         MirrorError: with fewer than two games.
     """
-    games, players = len(right), len(names)
+    games = len(right)
+    players = len(names)
     if games < 2:
         raise MirrorError(f"a rating needs at least 2 games, got {games}")
     effects = fit_rating(right.sum(axis=0), asked.sum(axis=0), floor)
     rng = np.random.default_rng(seed)
     gain = _self_gain(right.sum(axis=0), asked.sum(axis=0), floor, effects)  # (P,)
-    drawn, gains = np.empty((bootstrap, len(effects))), np.empty((bootstrap, players))
+    drawn = np.empty((bootstrap, len(effects)))
+    gains = np.empty((bootstrap, players))
     for sample in range(bootstrap):
         weight = np.bincount(rng.integers(games, size=games), minlength=games).astype(np.float64)
         counts = np.tensordot(weight, right, 1), np.tensordot(weight, asked, 1)
@@ -189,10 +192,12 @@ def rate_counts(
     method = f"bootstrap of {games} games, Student's t"
 
     def estimate(place: int, centre: float) -> Estimate:
-        value, spread = float(effects[place] - centre), float(reach * error[place])
+        value = float(effects[place] - centre)
+        spread = float(reach * error[place])
         return Estimate(value, value - spread, value + spread, games, method)
 
-    reading, legible = effects[1 : 1 + players], effects[1 + players : 1 + 2 * players]
+    reading = effects[1 : 1 + players]
+    legible = effects[1 + players : 1 + 2 * players]
     selves = range(1 + 2 * players, 1 + 3 * players)
     items = np.maximum(np.einsum("gpp->p", asked), 1.0)
     predicted = np.clip(np.einsum("gpp->p", right) / items - gain, 0.0, 1.0)
@@ -253,10 +258,13 @@ def _known(
 
 
 def _groups(rated: list[Estimate]) -> tuple[int, ...]:
-    groups, number, best = [0] * len(rated), 0, None
+    groups = [0] * len(rated)
+    number = 0
+    best: Estimate | None = None
     for i in sorted(range(len(rated)), key=lambda i: -rated[i].value):
         if best is None or rated[i].high < best.low:
-            number, best = number + 1, rated[i]
+            number += 1
+            best = rated[i]
         groups[i] = number
     return tuple(groups)
 

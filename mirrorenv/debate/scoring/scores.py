@@ -225,7 +225,9 @@ class _Reader:
     """
 
     def __init__(self, name: str, judge: bool) -> None:
-        self.name, self.judge, self.games = name, judge, 0
+        self.name = name
+        self.judge = judge
+        self.games = 0
         self.values: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
         self.sums: dict[str, Floats] = {}
         self.counts: defaultdict[str, int] = defaultdict(int)
@@ -233,9 +235,12 @@ class _Reader:
 
     def add(self, seat: _Seat) -> None:
         """Count one game."""
-        sheet, place = seat.sheet, seat.place
+        sheet = seat.sheet
+        place = seat.place
         valid = sheet.valid[:, place, None]  # (R, 1)
-        peer, joint, worth = _peer(seat, _peer_naming(seat)), _peer_joint(seat), _peer_worth(seat)
+        peer = _peer(seat, _peer_naming(seat))  # (R, N or N - 1)
+        joint = _peer_joint(seat)  # (R, N, N)
+        worth = _peer_worth(seat)  # (R, N or N - 1)
         loose = np.where(valid, peer, seat.floor)  # (R, N or N - 1)
         self.games += 1
         self.items = peer.shape
@@ -281,7 +286,9 @@ class _Reader:
         def share(figure: str) -> Estimate:
             return rate_interval(np.clip(np.array(self.values[figure]), 0.0, 1.0), confidence)
 
-        players, floor, hits = not self.judge, float(np.mean(self.values["floor"])), share("loose")
+        players = not self.judge
+        floor = float(np.mean(self.values["floor"]))
+        hits = share("loose")
         gained = np.array(self.values["own"]) - np.array(self.values["named"])
         return ReaderScore(
             name=self.name,
@@ -348,5 +355,6 @@ def _cohen(table: Floats) -> float | None:
     """(observed - expected) / (1 - expected) agreement of named and true players (Cohen 1960); (N,
     N) true, named."""
     table = table / table.sum()
-    observed, expected = float(np.trace(table)), float(table.sum(axis=0) @ table.sum(axis=1))
+    observed = float(np.trace(table))
+    expected = float(table.sum(axis=0) @ table.sum(axis=1))
     return (observed - expected) / (1.0 - expected) if expected < 1.0 else None

@@ -76,7 +76,8 @@ class GameSheet:
 
 def sheet_of(tournament: Tournament, debate: Debate) -> GameSheet:
     """The numbers of a finished game."""
-    count, settings = tournament.settings.num_players, tournament.settings
+    settings = tournament.settings
+    count = settings.num_players
     cards = [tournament.cards[card] for card in tournament.seats(debate.game)] + [
         tournament.judge
     ] * settings.judges
