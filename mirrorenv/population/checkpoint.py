@@ -3,6 +3,7 @@ Nothing is unpickled."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
         version = config.get("version", 1)
         shape = PopulationShape(**read_shape(config["shape"], version))
         settings = PopulationSettings(**read_population(config["population"], version))
+        _check_code(settings.actor)
         refuse_unnamed_code(settings.auxiliaries)
         population = Population(shape, settings)
         population.load_state_dict(weights)
@@ -87,6 +89,21 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
             "again"
         ) from error
     return population.eval(), config["run"]
+
+
+def _check_code(actor: str) -> None:
+    """A checkpoint is data: an actor at ``package.module:Name`` is taken only from a module that
+    this process has imported for another reason, such as settings that the user has typed.
+
+    Raises:
+        ConfigError: if the module would have to be imported.
+    """
+    module = actor.partition(":")[0]
+    if ":" in actor and module not in sys.modules:
+        raise ConfigError(
+            f"it names code to run: population.actor = {actor}. It may come from anybody, so "
+            f"import {module} yourself first if that is the one you mean"
+        )
 
 
 def world_of(about: dict[str, Any], named: str | None = None) -> tuple[str, dict[str, Any]]:

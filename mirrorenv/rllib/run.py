@@ -144,7 +144,7 @@ def train(
         settings.seed,
         device=_device(settings),
         if_exists=if_exists,
-        present=lambda recorded: {"version": VERSION, **read_run(recorded)},
+        present=_present,
     )
     if folder.status == "finished":
         return folder
@@ -160,6 +160,15 @@ def train(
             algorithm.stop()
     folder.finish()
     return folder
+
+
+def _present(recorded: dict[str, Any]) -> dict[str, Any]:
+    """A recorded configuration as today's run would write it; what is none stays as it is."""
+    try:
+        settings = RunSettings.checked(read_run(recorded))
+    except ConfigError:
+        return recorded
+    return {"version": VERSION, **settings.model_dump(mode="json")}
 
 
 def _check_control(settings: RunSettings) -> None:
