@@ -224,6 +224,7 @@ class ClockedWorld(ArrayWorld):
         self.clock = np.zeros(self.num_envs, np.int64)  # (B,) steps done
         self.finished = np.zeros(self.num_envs, bool)  # (B,)
         self._ended = np.zeros((self.num_envs, num_agents), bool)  # (B, N) reached an end
+        self._some_are_done = False  # whether any agent has ended or any row is finished
         self._last: Observations | None = None  # what the rows show; None before the first reset
 
     @abstractmethod
@@ -263,6 +264,7 @@ class ClockedWorld(ArrayWorld):
         self.clock[:] = 0
         self.finished[:] = False
         self._ended[:] = False
+        self._some_are_done = False
         self._start()
         self._last = self._observe()
         return self._last.copy()
@@ -293,18 +295,32 @@ class ClockedWorld(ArrayWorld):
         rewards, ended = self._advance(checked, live)
         observations = self._observe()
         rewards = rewards.astype(np.float32, copy=False)
-        moving = live[:, None] & ~self._ended  # (B, N)
-        if not moving.all():  # who is done repeats what it was shown and earns nothing
+        if ended is not None and ended.ndim == 1:
+            ended = ended[:, None]  # (B, 1)
+        if self._some_are_done:  # these repeat what they were shown and earn nothing
+            moving = live[:, None] & ~self._ended  # (B, N)
             rewards = np.where(moving, rewards, np.float32(0))
             observations[~moving] = self._last[~moving]
-        if ended is not None:
-            self._ended |= (ended if ended.ndim == 2 else ended[:, None]) & moving
-        over = self.clock >= self.horizon
-        if self.clock_end == "terminated":
-            self._ended |= over[:, None]
-        self.finished = self._ended.all(axis=1) | over
+            ended = None if ended is None else ended & moving
+        self._note_ends(ended)
         self._last = observations
         return self._answer(rewards)
+
+    def _note_ends(self, ended: Bools | None) -> None:
+        """Who is done after this step; arrays are looked at only where something may have ended.
+
+        Args:
+            ended: (B, N) or (B, 1) bool, what ended on its own in this step, or None.
+        """
+        over = self.clock >= self.horizon  # (B,)
+        if ended is not None:
+            self._ended |= ended
+        if self.clock_end == "terminated":
+            self._ended |= over[:, None]
+        self._some_are_done = bool(over.any()) or self._some_are_done
+        if ended is not None and not self._some_are_done:
+            self._some_are_done = bool(self._ended.any())
+        self.finished = self._ended.all(axis=1) | over if self._some_are_done else over
 
     def _answer(self, rewards: Floats32) -> Step:
         assert self._last is not None  # step() has checked
