@@ -55,7 +55,7 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
 
     ## Description
     A round has the phases speak, recognise and (unless ``plan`` is off) plan. In the first
-    everybody writes a text on the topic. Then each player is shown all texts of the round in an
+    every player writes a text on the topic. Then each player is shown all texts of the round in an
     order of its own, without names, and answers with evidence, which a proper score pays. Then the
     authors are revealed, and each player may write a note to itself, which is all that a note is:
     it comes back in the history. The same rules are played by language models in ``mirrorenv debate
@@ -219,7 +219,7 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         return self._observations(), {agent: {} for agent in self.agents}
 
     def step(self, actions: dict[str, Any]) -> Answer:
-        """Let everybody answer the current phase.
+        """Take every player's answer to the current phase.
 
         Args:
             actions: for every agent ``{"text": str, "evidence": (N, N)}``.

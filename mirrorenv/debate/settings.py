@@ -102,7 +102,7 @@ class DebateSettings(ExactModel):
         if len(set(self.plan)) != len(self.plan):
             raise ValueError("plan names a step twice")
         if self.memory == "notes" and "notes" not in self.plan:
-            raise ValueError("memory 'notes' needs the plan step 'notes': nobody would write any")
+            raise ValueError("memory 'notes' needs the plan step 'notes', which writes them")
         if self.orders is not None:
             if len(self.orders) != self.rounds:
                 raise ValueError(f"orders holds {len(self.orders)} orders for {self.rounds} rounds")

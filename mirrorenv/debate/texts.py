@@ -106,7 +106,7 @@ def alike(one: str, other: str) -> bool:
 
 
 def exchangeable(texts: Sequence[str]) -> list[list[int]]:
-    """Groups of positions whose texts nobody could tell apart; most groups hold one position.
+    """Groups of positions whose texts cannot be told apart; most groups hold one position.
 
     A credit for any text of a group is worth the mean over it, so that copying a neighbour earns
     what guessing does.

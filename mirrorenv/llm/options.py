@@ -25,7 +25,7 @@ class Capabilities:
         json_schema: hold an answer to a JSON schema of objects and enumerations.
         grammar: hold an answer to a grammar of the caller's.
         logprobs: tell the log-probabilities of the tokens that it writes.
-        sequence_logprobs: tell the log-probability of a text of somebody else's: what likelihood
+        sequence_logprobs: tell the log-probability of a given text: what likelihood
             reading needs.
     """
 

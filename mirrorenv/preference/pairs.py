@@ -41,7 +41,7 @@ _EXPORT = "'mirrorenv debate export' and 'mirrorenv prefer generate' write such 
 
 @dataclass(frozen=True)
 class Text:
-    """What somebody wrote.
+    """What one player wrote.
 
     Attributes:
         player: its author's name.
@@ -112,7 +112,7 @@ class PairFile:
 def kept_texts(texts: Iterable[Text], truncated: str = "drop") -> tuple[list[Text], Dropped]:
     """Without what is empty, cut short or said twice.
 
-    A duplicate is a text with the same words on the same topic, whoever wrote it: nobody owns it.
+    A duplicate is a text with the same words on the same topic, whoever wrote it: it has no owner.
 
     Args:
         texts: in any order.
@@ -301,7 +301,7 @@ def _refuse_one_sided(path: Path, said: list[tuple[Text, Text]], both_ways: bool
     silent = sorted({other.player for _, other in said} - chosen)
     if silent and not both_ways:
         raise ConfigError(
-            f"{path} is one-sided: '{silent[0]}' is only ever rejected, so nobody would learn to "
+            f"{path} is one-sided: '{silent[0]}' is only ever rejected, so no voice would learn to "
             f"be '{silent[0]}'. "
             "Give rows in both directions, or --both-ways to take rejected texts as their author's "
             "own"

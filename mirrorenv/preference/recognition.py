@@ -63,7 +63,7 @@ def assigned(values: Array) -> Array:
 
 
 def observer_evidence(by_player: Array, untouched: Array) -> Array:
-    """(B, J, K, N) what each player knows of a lineup: its own likelihood, and nobody else's.
+    """(B, J, K, N) what each player knows of a lineup: its own likelihood, and no other.
 
     Observer j's evidence that it wrote text k is log p_j(k) - log p(k), p being the untouched
     model; for all others it has none, so they share one value.

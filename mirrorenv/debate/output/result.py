@@ -125,7 +125,7 @@ def _kind(player: str) -> str:
 
 
 def _key(results: Results) -> bytes:
-    """A hash of all shown texts: trajectories are named by it, so that nobody can guess an author
+    """A hash of all shown texts: trajectories are named by it, so that no author can be guessed
     from a number."""
     key = blake2b(digest_size=32)
     found = False

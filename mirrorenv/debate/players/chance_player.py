@@ -13,7 +13,7 @@ __all__ = ["RandomPlayer"]
 
 
 class RandomPlayer(Scripted):
-    """Says stock sentences and names the players in an order drawn anew each time."""
+    """Says stock sentences and names the players in an order drawn for each answer."""
 
     def belief(self, view: View) -> npt.NDArray[np.float64]:
         """(K, N) a permutation."""

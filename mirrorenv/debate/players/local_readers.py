@@ -80,7 +80,7 @@ def likelihood_evidence(
 ) -> Floats:
     """(K, N) nats of each text in the context of each player, tempered; see the module.
 
-    The own text, where the reader may see it, is found by comparing strings, as anybody would.
+    The own text, where the reader may see it, is found by comparing strings.
     """
     count = view.settings.num_players
     # K texts

@@ -106,6 +106,6 @@ class Persona(Stylometric):
             )
 
     def text(self, view: View) -> str:
-        """Three sentences in its voice, drawn anew each time."""
+        """Three sentences in its voice, drawn for each answer."""
         rng = chance(view)
         return " ".join(part[rng.integers(len(part))] for part in VOICES[self.options["voice"]])

@@ -105,7 +105,7 @@ class Scripted:
         return Reply(f"Round {view.round + 1}: go on as before.")
 
     def text(self, view: View) -> str:
-        """What it says: three stock sentences, drawn anew each time."""
+        """What it says: three stock sentences, drawn for each answer."""
         rng = chance(view)
         return " ".join(
             str(part[rng.integers(len(part))]) for part in (_OPENINGS, _REASONS, _ENDINGS)

@@ -50,8 +50,8 @@ class GameSheet:
         findings: texts in which the audit found each thing.
         steady: (R, J, N) agreement of a reader's verdicts on a text in two orders; NaN where it
             read but once.
-        alike: (R, N, N) row n: how a credit for text n is spread over the texts nobody could tell
-            from it.
+        alike: (R, N, N) row n: how a credit for text n is spread over the texts that cannot be told
+            apart from it.
     """
 
     game: int
