@@ -17,15 +17,14 @@ from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from mirrorenv.envs import spec
 from mirrorenv.errors import ConfigError, MirrorError, TrainingError
 from mirrorenv.population.checkpoint import save_population
-from mirrorenv.population.experience import population_shape
-from mirrorenv.population.neighbourhood import settle_neighbours
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
-from mirrorenv.population.train_batch import Columns, check_reward, learner_columns
+from mirrorenv.population.train_batch import Columns, learner_columns
 from mirrorenv.rllib.env_runner import PopulationEnvRunner
 from mirrorenv.rllib.guards import until_sampled
 from mirrorenv.rllib.learner import OBJECTIVE_METRICS, PopulationLearner
 from mirrorenv.rllib.module import MODULE_ID, PopulationModule
+from mirrorenv.rllib.settled import Settled, settle
 from mirrorenv.rllib.worlds import environment_name, make_world
 
 __all__ = ["MirrorPPO", "MirrorPPOConfig"]
@@ -54,6 +53,7 @@ class MirrorPPOConfig(PPOConfig):
         self.validate_world = True  # look at everything the world answers
         self.step_timeout = 300.0  # seconds for one reset or step of a batch; 0 waits for ever
         self.seed = 0
+        self._settled: dict[str, Any] = {}  # a dictionary, since configs freeze
 
     def environment(self, *env: Any, **settings: Any) -> Self:
         """RLlib's `environment`. Its `env` may also be any PettingZoo environment: a path, a class
@@ -129,19 +129,16 @@ class MirrorPPOConfig(PPOConfig):
 
     def world_spaces(self) -> tuple[Any, Any]:
         """Observation and action space of one agent."""
-        world = make_world(self, 1)
-        return world.observation_space, world.action_space
+        return self.settled().spaces
 
     def get_default_rl_module_spec(self) -> RLModuleSpec:
         """One module for the whole population."""
-        world = make_world(self, 1)
+        settled = self.settled()
         return RLModuleSpec(
             module_class=PopulationModule,
             model_config={
-                "shape": population_shape(world).model_dump(),
-                "population": settle_neighbours(
-                    self.population_settings, self.mirror_settings, world
-                ).model_dump(),
+                "shape": settled.shape.model_dump(),
+                "population": settled.population.model_dump(),
                 "learning": self.learning_settings.model_dump(),
                 "seed": int(self.seed or 0),
                 "mirror": self.mirror_settings.model_dump(),
@@ -160,9 +157,27 @@ class MirrorPPOConfig(PPOConfig):
                 "mirror.final_weight is reached at the end of the run, and nothing says when that "
                 "is: give .learning(total_steps=...)"
             )
-        world = make_world(self, 1)  # an unknown world is refused here, before any actor starts
-        settle_neighbours(self.population_settings, self.mirror_settings, world)
-        check_reward(self.mirror_settings, world.num_agents)
+        self.settled()  # an unknown world is refused here, before any actor starts
+
+    def settled(self) -> Settled:
+        """What the world makes of these settings: found out once for all who ask, by making one
+        copy of it.
+
+        Raises:
+            MirrorError: for whatever is wrong with the world, the population or the reward.
+        """
+        asked = (
+            self.env,
+            repr(self.env_config),
+            self.validate_world,
+            self.population_settings,
+            self.mirror_settings,
+        )
+        if self._settled.get("asked") != asked:
+            made = settle(make_world(self, 1), self.population_settings, self.mirror_settings)
+            self._settled.update(asked=asked, made=made)
+        found: Settled = self._settled["made"]
+        return found
 
 
 class MirrorPPO(PPO):

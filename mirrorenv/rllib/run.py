@@ -23,11 +23,9 @@ from mirrorenv.mirror import Estimate
 from mirrorenv.mirror.ideal import NOT_EXCHANGEABLE
 from mirrorenv.population.checkpoint import clone
 from mirrorenv.population.evaluate import evaluate
-from mirrorenv.population.experience import population_shape
 from mirrorenv.population.migration import VERSION, read_run
-from mirrorenv.population.neighbourhood import check_lineup_size, settle_neighbours
+from mirrorenv.population.neighbourhood import check_lineup_size
 from mirrorenv.population.population import Population
-from mirrorenv.population.train_batch import check_reward
 from mirrorenv.ray_up import bring_ray_up
 from mirrorenv.results.runs.evaluation import NOT_GIVEN, Evaluation
 from mirrorenv.results.runs.run_folder import IfExists, RunFolder
@@ -129,13 +127,11 @@ def train(
         MirrorError: for whatever is wrong with the world, the settings or the folder.
     """
     # What is wrong with the world, its options or the population is said before a folder is made.
-    world = make_batch(settings.world, 1, **settings.world_options)
-    settled = settle_neighbours(settings.population, settings.mirror, world)
-    check_lineup_size(world.num_agents, settled.observer)
-    check_reward(settings.mirror, world.num_agents)
+    config = algorithm_config(settings)
+    settled = config.settled()
+    check_lineup_size(settled.shape.num_agents, settled.population.observer)
     _check_control(settings)
-    Population(population_shape(world), settled)
-    settings = settings.model_copy(update={"population": settled})
+    settings = settings.model_copy(update={"population": settled.population})
     torch.set_num_threads(1)
     progress = progress or Progress()
     folder = RunFolder.create(
@@ -153,7 +149,7 @@ def train(
         with _reasons(folder):
             start_ray(settings)
             with terminable(_AGAIN):  # when Ray is up: its own handler ends the process
-                algorithm = algorithm_config(settings).build_algo()
+                algorithm = config.build_algo()
                 _Loop(settings, folder, algorithm, progress).run()
     finally:
         if algorithm is not None:
