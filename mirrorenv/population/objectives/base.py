@@ -355,8 +355,11 @@ def build_objective(
     settings = objective_settings(given, place)
     made = objective_class(settings.name)
     label = label or settings.name.rpartition(":")[2]
-    own = torch.Generator().manual_seed(stream_seed(seed, label))
-    built = made(settings, host, generator or own)
+    own = stream_seed(seed, label)
+    # torch's own layers draw their weights from the global stream, which others read, too
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(own)
+        built = made(settings, host, generator or torch.Generator().manual_seed(own))
     built.label = label
     built.prefix = f"{label}/"
     built.reseed(seed)
