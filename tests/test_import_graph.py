@@ -25,7 +25,7 @@ KNOWN_CIRCLES: set[frozenset[str]] = {
 # The floors of envs, from the ground up: a module imports from floors below its own, or from its
 # own. A folder stands for all modules in it.
 ENVS_FLOORS = (
-    ("random", "world_spec"),
+    ("actions", "random", "world_spec"),
     ("base",),
     ("episodes", "policies", "wrapper"),
     ("drawing",),
