@@ -15,7 +15,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("views", "cards"),
     ("rules", "prompts"),
     ("players", "audit", "env"),
-    ("tournament", "starter"),
+    ("tournament", "starter", "registered_worlds"),
     ("playing", "planning"),
     ("scoring",),
     ("output",),
