@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -123,20 +124,21 @@ def result_folders(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for path in map(Path, paths):
-        here = (
-            [path] if is_result(path) else sorted(one.parent for one in path.rglob("result.json"))
-        )
-        here = [
-            one
-            for one in here
-            if not any(part.startswith(".") for part in one.relative_to(path).parts)
-        ]
+        if is_result(path):
+            here = [path]
+        else:
+            below = sorted(one.parent for one in path.rglob("result.json"))
+            here = [one for one in below if not _hidden(one.relative_to(path))]
         if not here:
             raise ResultError(
                 f"{path} holds no result folder; 'mirrorenv results export RUN' makes one"
             )
         found |= dict.fromkeys(here)
     return list(found)
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def collect(
@@ -262,7 +264,8 @@ def _section(key: tuple[str, ...], drafts: list[_Draft], suites: Mapping[str, Su
         f"hash {mark.hash[:12]}."
     )
     if mark.smoke:
-        name, about = f"{name}, smoke run", f"{_SMOKE} {about}"
+        name = f"{name}, smoke run"
+        about = f"{_SMOKE} {about}"
     return Section(name, about.strip(), figures, primary.name, ranked)
 
 
@@ -296,9 +299,11 @@ def _line(draft: _Draft, figures: Sequence[Figure], row: SuiteRow | None) -> Lin
     whole = row is None or smoke or draft.entry.exact or len(seeds) >= row.seeds
     own = {figure.name: figure for figure in draft.result.figures}
     wanted = [own[figure.name] for figure in figures if figure.name in own]
-    cells = {
-        figure.name: cell for figure in wanted if (cell := _cell(draft, figure, seeds)) is not None
-    }
+    cells: dict[str, Cell] = {}
+    for figure in wanted:
+        cell = _cell(draft, figure, seeds)
+        if cell is not None:
+            cells[figure.name] = cell
     return Line(
         world=_world(draft.result),
         condition=draft.entry.condition,
@@ -314,33 +319,38 @@ def _line(draft: _Draft, figures: Sequence[Figure], row: SuiteRow | None) -> Lin
 
 
 def _cell(draft: _Draft, figure: Figure, seeds: Sequence[int]) -> Cell | None:
-    values = {
-        seed: value
-        for seed in seeds
-        if (value := _value(draft.found[seed].get(figure.name))) is not None
-    }
+    """Over seeds if the line has several, within the run if it has one; None without a figure."""
     reference = draft.entry.references.get(figure.name)
+    values: dict[int, float] = {}
+    for seed in seeds:
+        value = _value(draft.found[seed].get(figure.name))
+        if value is not None:
+            values[seed] = value
     if not values:
         return None
     if len(seeds) > 1:
         missing = [seed for seed in seeds if seed not in values]
-        return Cell(
-            over_seeds(values, how=figure.over_seeds, share=figure.share, missing=missing),
-            reference,
-        )
+        pooled = over_seeds(values, how=figure.over_seeds, share=figure.share, missing=missing)
+        return Cell(pooled, reference)
     (seed,) = seeds
-    held = draft.found[seed][figure.name]
-    low = number(held.get("low"))
-    high = number(held.get("high"))
-    count = number(held.get("episodes"))
-    ends = (float("-inf") if low is None else low, float("inf") if high is None else high)
-    return Cell(
-        WithinRun(Estimate(values[seed], *ends, int(count or 1), "within one run"), seed), reference
-    )
+    return Cell(WithinRun(_within_run(draft.found[seed][figure.name]), seed), reference)
 
 
 def _value(held: Any) -> float | None:
     return number(held.get("value")) if isinstance(held, dict) else None
+
+
+def _within_run(held: Mapping[str, Any]) -> Estimate:
+    """A figure of ``scores.json``; an end that is null is unknown."""
+    low = number(held.get("low"))
+    high = number(held.get("high"))
+    return Estimate(
+        value=float(held["value"]),
+        low=-math.inf if low is None else low,
+        high=math.inf if high is None else high,
+        n=int(number(held.get("episodes")) or 1),
+        method="within one run",
+    )
 
 
 def _ranked(lines: Sequence[Line], primary: Figure) -> tuple[Line, ...]:

@@ -108,13 +108,12 @@ class Suite(_Strict):
     @property
     def hash(self) -> str:
         """SHA-256, in hex, of everything that a result depends on."""
-        rows = [
-            row.model_dump(exclude={"seconds", "about", "table", "primary"}) for row in self.rows
-        ]
-        rows = [
-            {key: value for key, value in row.items() if (key, value) != ("first_seed", 0)}
-            for row in rows
-        ]
+        rows = []
+        for row in self.rows:
+            held = row.model_dump(exclude={"seconds", "about", "table", "primary"})
+            if held["first_seed"] == 0:  # rows were hashed before they could say another
+                del held["first_seed"]
+            rows.append(held)
         content = {
             "name": self.name,
             "version": self.version,

@@ -105,11 +105,11 @@ def lineups(tables: Tables) -> Lineups:
             one episode once.
     """
     trials, labels, steps = (table_of(tables, stem) for stem in ("trials", "labels", "steps"))
-    # (B,), (B, K)
-    ids = numbers(trials, "trials", "trial", 1)
-    shown = numbers(trials, "trials", "trajectories", 2)
+    ids = numbers(trials, "trials", "trial", 1)  # (B,)
+    shown = numbers(trials, "trials", "trajectories", 2)  # (B, K)
     order = np.argsort(ids, kind="stable")
-    ids, shown = ids[order].astype(np.int64), shown[order]
+    ids = ids[order].astype(np.int64)
+    shown = shown[order]
     if len(np.unique(ids)) != len(ids):
         raise ResultError("trials: a trial is there twice")
     known = numbers(labels, "labels", "trajectory", 1)
@@ -305,11 +305,15 @@ def scores_to_json(result: Result, scores: Scores) -> dict[str, Any]:
                 "condition": result.entries[entry].condition,
                 "agents": result.entries[entry].agents,
                 "seed": seed,
-                "figures": {name: _plain(one) for name, one in figures.items()},
+                "figures": _figures_to_json(figures),
             }
             for (entry, seed), figures in scores.items()
         ],
     }
+
+
+def _figures_to_json(figures: Mapping[str, Estimate | None]) -> dict[str, Any]:
+    return {name: _plain(one) for name, one in figures.items()}
 
 
 def _plain(one: Estimate | None) -> dict[str, Any] | None:

@@ -51,7 +51,8 @@ def share_unlabelled(folder: Path, out: Path, form: Form = "auto") -> Path:
     if out.exists() and any(out.iterdir()):
         raise ResultError(f"{out} exists and is not empty; choose another folder")
     tables = opened.tables()
-    steps, trials = table_of(tables, "steps"), _trials(tables["labels"])
+    steps = table_of(tables, "steps")
+    trials = _trials(tables["labels"])
     order = np.argsort(numbers(steps, "steps", "trajectory", 1), kind="stable")
     shown = {name: column for name, column in select(steps, order).items() if name not in _HIDDEN}
     result = opened.result

@@ -63,12 +63,13 @@ def num_rows(table: Mapping[str, Column]) -> int:
 def select(table: Mapping[str, Column], rows: npt.NDArray[Any]) -> Table:
     """The rows that an index or a mask picks, in its order."""
     chosen = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
-    return {
-        name: column[chosen]
-        if isinstance(column, np.ndarray)
-        else [column[int(row)] for row in chosen]
-        for name, column in table.items()
-    }
+    picked: Table = {}
+    for name, column in table.items():
+        if isinstance(column, np.ndarray):
+            picked[name] = column[chosen]
+        else:
+            picked[name] = [column[int(row)] for row in chosen]
+    return picked
 
 
 def table_file(folder: Path, stem: str) -> Path | None:
@@ -147,9 +148,8 @@ def _to_parquet(table: Mapping[str, Column]) -> bytes:
     arrays = []
     for name, column in table.items():
         if isinstance(column, list):
-            array = pa.array([text.encode("utf-8") for text in column], pa.binary()).cast(
-                pa.string()
-            )
+            encoded = [text.encode("utf-8") for text in column]
+            array = pa.array(encoded, pa.binary()).cast(pa.string())
             shape = ()
         else:
             shape = column.shape[1:]

@@ -81,7 +81,8 @@ def verify_result(path: str | os.PathLike[str], *, world: str | None = None) -> 
 def _verified(path: Path, world: str | None) -> Verification:
     count = check_files(path)
     folder = ResultFolder.open(path)
-    result, tables = folder.result, folder.tables()
+    result = folder.result
+    tables = folder.tables()
     checks = [f"{count} files match the manifest"]
     unchecked: list[str] = []
     if result.kind == "population":
@@ -91,14 +92,16 @@ def _verified(path: Path, world: str | None) -> Verification:
             "evidence"
         )
     elif result.kind == "debate":
-        held, found = tables.get("episodes", {}), reading_rows(tables, result.seeds[0])
+        held = tables.get("episodes", {})
+        found = reading_rows(tables, result.seeds[0])
         _same_rows({name: column for name, column in held.items() if name in found}, found)
         checks.append(
             f"hits and nats of {len(found['hits'])} games and readers recomputed from lineups and "
             "verdicts"
         )
     elif result.kind == "preference":
-        held, found = tables.get("episodes", {}), voice_rows(tables, result.seeds[0])
+        held = tables.get("episodes", {})
+        found = voice_rows(tables, result.seeds[0])
         _same_rows({name: column for name, column in held.items() if name in found}, found)
         checks.append(
             f"hits, nats and own-over-other of {len(found['hits'])} readings recomputed from "
@@ -199,7 +202,8 @@ def _files_below(folder: str) -> dict[str, str]:
 def _replayed(result: Result, tables: dict[str, Table]) -> int:
     seen = lineups(tables)
     labels = tables["labels"]
-    trial, seed = np.asarray(labels["trial"]), np.asarray(labels["world_seed"]).astype(np.uint64)
+    trial = np.asarray(labels["trial"])
+    seed = np.asarray(labels["world_seed"]).astype(np.uint64)
     seeds = np.zeros(len(seen.trials), np.uint64)
     for index, one in enumerate(seen.trials):
         held = np.unique(seed[trial == one])
@@ -215,7 +219,8 @@ def _same_rows(held: Table, found: Table) -> None:
     if held.keys() != found.keys():
         raise ResultError(f"episodes: columns {', '.join(held)} where {', '.join(found)} belong")
     for name, column in found.items():
-        ours, theirs = np.asarray(column), np.asarray(held[name])
+        ours = np.asarray(column)
+        theirs = np.asarray(held[name])
         if ours.shape != theirs.shape or not np.allclose(
             ours, theirs, rtol=_CLOSE, atol=1e-9, equal_nan=True
         ):

@@ -186,7 +186,11 @@ def _readers(record: RunRecord) -> dict[str, Callable[[Evaluation], RecordedScor
     for evaluation in times:
         for name in list(evaluation.baselines)[:MOST_BASELINES]:
             found.setdefault(short(name).replace("_", " "), partial(_baseline, name=name))
-    return {label: read for label, read in found.items() if any(read(one).top1 for one in times)}
+
+    def has_top1(read: Callable[[Evaluation], RecordedScore]) -> bool:
+        return any(read(one).top1 is not None for one in times)
+
+    return {label: read for label, read in found.items() if has_top1(read)}
 
 
 def _baseline(evaluation: Evaluation, name: str) -> RecordedScore:

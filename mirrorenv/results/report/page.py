@@ -114,6 +114,11 @@ def picture(title: str, caption: str, alt: str, light: bytes, dark: bytes) -> st
     )
 
 
+def _table_row(heading: str, *cells: str) -> str:
+    shown = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f'<tr><th scope="row">{heading}</th>{shown}</tr>'
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str, css: str = "") -> str:
     """A table that scrolls sideways on a narrow screen.
 
@@ -124,10 +129,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str, css
         css: class of the table.
     """
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
-    body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>'
-        for row in rows
-    )
+    body = "".join(_table_row(*row) for row in rows)
     return (
         f'<p class="note">{escape(caption)}</p>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table '

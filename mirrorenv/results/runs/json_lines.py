@@ -88,7 +88,8 @@ def append_jsonl_rows(path: str | os.PathLike[str], rows: Iterable[Mapping[str, 
 def _mend_tail(descriptor: int) -> bytes:
     """Cut off an unfinished last line; return the newline that a finished one may lack."""
     size = os.fstat(descriptor).st_size
-    tail, start = b"", size
+    tail = b""
+    start = size
     while start > 0 and b"\n" not in tail:
         step = min(start, 1 << 16)
         start -= step

@@ -34,8 +34,14 @@ __all__ = ["IfExists", "RunFolder", "checkpoint_folder"]
 
 FORMAT = 1
 BEYOND = 1e9  # nats; past any threshold
-CONFIG, RUN, METRICS, EVALUATIONS = "config.json", "run.json", "metrics.jsonl", "evaluations.jsonl"
-CHECKPOINTS, TENSORBOARD, PLOTS, REPORT = "checkpoints", "tensorboard", "plots", "report.html"
+CONFIG = "config.json"
+RUN = "run.json"
+METRICS = "metrics.jsonl"
+EVALUATIONS = "evaluations.jsonl"
+CHECKPOINTS = "checkpoints"
+TENSORBOARD = "tensorboard"
+PLOTS = "plots"
+REPORT = "report.html"
 OWN = (CONFIG, RUN, METRICS, EVALUATIONS, CHECKPOINTS, TENSORBOARD, PLOTS, REPORT)
 
 IfExists = Literal["refuse", "resume", "overwrite"]
@@ -58,7 +64,9 @@ class RunFolder:
     """
 
     def __init__(self, path: Path, config: dict[str, Any], info: dict[str, Any]) -> None:
-        self.path, self.config, self.info = path, config, info
+        self.path = path
+        self.config = config
+        self.info = info
         self.notes: list[str] = []
 
     @classmethod
@@ -137,7 +145,8 @@ class RunFolder:
             raise RunFolderError(
                 f"{path} is not a run folder (no {RUN}); give the folder that a training run wrote"
             )
-        info, config = read_json(path / RUN), read_json(path / CONFIG)
+        info = read_json(path / RUN)
+        config = read_json(path / CONFIG)
         if not isinstance(info.get("format"), int) or info["format"] > FORMAT:
             raise RunFolderError(
                 f"{path / RUN} has format {info.get('format')!r}; this version reads up to {FORMAT}"

@@ -160,11 +160,11 @@ def _read(run: RunFolder, at_steps: int | None, allow_unfinished: bool) -> RunRe
 def varying_keys(results: Sequence[RunResult]) -> tuple[str, ...]:
     """Configuration keys in which the runs differ, without seeds."""
     keys = {key for result in results for key in result.settings if key.split(".")[-1] != "seed"}
-    return tuple(
-        key
-        for key in sorted(keys)
-        if len({repr(result.settings.get(key)) for result in results}) > 1
-    )
+
+    def varies(key: str) -> bool:
+        return len({repr(result.settings.get(key)) for result in results}) > 1
+
+    return tuple(key for key in sorted(keys) if varies(key))
 
 
 def _condition(result: RunResult, by: Sequence[str]) -> str:
@@ -316,7 +316,8 @@ def _markdown_row(row: Summary | Paired) -> list[str]:
     left_out = row.unmatched if isinstance(row, Paired) else row.missing
     seeds = str(len(row.values)) + (f" ({len(left_out)} left out)" if left_out else "")
     mean = STYLE.unknown if row.t is None else _three_decimals(row.t.value)
-    return [name, row.key, seeds, mean, _ends(row.t), _ends(row.bootstrap_t)]
+    cells = [name, row.key, seeds, mean, _ends(row.t), _ends(row.bootstrap_t)]
+    return [_markdown_cell(text) for text in cells]
 
 
 def format_table(
@@ -338,5 +339,5 @@ def format_table(
         raise ConfigError(f"unknown table style '{style}'; there are: markdown, json")
     heads = ["condition", "figure", "seeds", "mean", "t interval", "bootstrap-t interval"]
     lines = [heads, ["---", "---", "---:", "---:", "---:", "---:"]]
-    lines += [[_markdown_cell(text) for text in _markdown_row(row)] for row in rows]
+    lines += [_markdown_row(row) for row in rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

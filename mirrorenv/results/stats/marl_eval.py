@@ -87,7 +87,7 @@ def _check_balance(scores: Scores) -> None:
 
 def _same_figures(scores: Scores) -> Scores:
     """The same with those figures only that every evaluation has."""
-    common = set.intersection(*(set(row) for row in _rows(scores))) if scores else set()
+    common = set.intersection(*map(set, _rows(scores))) if scores else set()
 
     def kept(run: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{name: value for name, value in row.items() if name in common} for row in run]

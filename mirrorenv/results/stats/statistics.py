@@ -20,6 +20,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from mirrorenv.errors import ConfigError, ShapeError
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.intervals import Estimate
 
 __all__ = [
@@ -31,7 +32,6 @@ __all__ = [
     "tied_ranks",
 ]
 
-Floats = npt.NDArray[np.float64]
 _TRIM = 0.25
 
 
@@ -128,11 +128,14 @@ def probability_of_improvement(
         ShapeError: if a sample is empty or holds a number that is not finite.
         ConfigError: if the confidence is not in (0, 1).
     """
-    x, y = _runs("ours", ours), _runs("theirs", theirs)
+    x = _runs("ours", ours)
+    y = _runs("theirs", theirs)
     _check(confidence)
     wins = (x[:, None] > y).astype(np.float64) + 0.5 * (x[:, None] == y)  # (S, R)
-    value, pairs = float(wins.mean()), min(len(x), len(y))
-    by_x, by_y = wins.mean(axis=1), wins.mean(axis=0)  # (S,), (R,) placements
+    value = float(wins.mean())
+    pairs = min(len(x), len(y))
+    by_x = wins.mean(axis=1)  # (S,) placements
+    by_y = wins.mean(axis=0)  # (R,) placements
     if pairs < 2 or (np.ptp(by_x) == 0 and np.ptp(by_y) == 0):
         return _on_pairs(value, pairs, confidence)
     parts = np.array([by_x.var(ddof=1) / len(x), by_y.var(ddof=1) / len(y)])
@@ -154,7 +157,7 @@ def _on_pairs(value: float, pairs: int, confidence: float) -> Estimate:
 
 def performance_profile(
     values: npt.ArrayLike, thresholds: npt.ArrayLike, confidence: float = 0.95
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Floats64, Floats64, Floats64]:
     """Share of runs above each threshold, with exact binomial intervals at each threshold by
     itself.
 
@@ -170,7 +173,8 @@ def performance_profile(
         ShapeError: if there is no value or one is not finite.
         ConfigError: if the confidence is not in (0, 1).
     """
-    sample, levels = _runs("values", values), _runs("thresholds", thresholds)
+    sample = _runs("values", values)
+    levels = _runs("thresholds", thresholds)
     _check(confidence)
     above = (sample[:, None] > levels).sum(axis=0)  # (P,)
     count = len(sample)
@@ -199,13 +203,15 @@ def tied_ranks(estimates: Mapping[str, Estimate]) -> list[list[str]]:
     groups: list[list[str]] = []
     floors: list[float] = []  # the lowest end of each group; falling, as groups do not overlap
     for name in sorted(estimates, key=lambda name: (-estimates[name].value, name)):
-        group, floor = [name], estimates[name].low
+        group = [name]
+        floor = estimates[name].low
         # A wide interval may reach past the last group: everything from the first group it touches
         # is one.
         while groups and floors[-1] <= estimates[name].high:
             before = groups.pop()
             before.extend(group)
-            group, floor = before, min(floors.pop(), floor)
+            group = before
+            floor = min(floors.pop(), floor)
         groups.append(group)
         floors.append(floor)
     return groups
@@ -256,7 +262,7 @@ def _marl_eval_step(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"step_count": int(row["env_steps"]), **metrics}
 
 
-def _runs(name: str, values: npt.ArrayLike) -> Floats:
+def _runs(name: str, values: npt.ArrayLike) -> Floats64:
     sample = np.asarray(values, np.float64)
     if sample.ndim != 1 or not len(sample) or not np.isfinite(sample).all():
         raise ShapeError(
