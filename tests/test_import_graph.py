@@ -18,7 +18,6 @@ ROOT = Path(__file__).resolve().parents[1]
 # circle: a test says so.
 KNOWN_CIRCLES: set[frozenset[str]] = {
     frozenset(f"mirrorenv.memory.{name}" for name in ("base", "numpy_store", "sqlite_store")),
-    frozenset(f"mirrorenv.population.{name}" for name in ("actions", "distributions")),
     frozenset(f"mirrorenv.preference.{name}" for name in ("recorded", "settings")),
 }
 

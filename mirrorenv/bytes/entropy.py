@@ -136,7 +136,7 @@ def _neighbours(length: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int6
     while 4**order < length:
         order += 1
     cells = {tuple(cell): place for place, cell in enumerate(hilbert_path(order)[:length].tolist())}
-    pairs = []
+    pairs: list[tuple[int, int]] = []
     for (row, column), place in cells.items():
         beside = ((row, column + 1), (row + 1, column))
         pairs.extend((place, cells[cell]) for cell in beside if cell in cells)

@@ -11,16 +11,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from mirrorenv.errors import ShapeError
-from mirrorenv.population.actions import split_columns
-
-if TYPE_CHECKING:
-    from mirrorenv.population.actions import Mixed
+from mirrorenv.population.columns import split_columns
 
 __all__ = ["ActionDistribution", "Categorical", "Factored", "Joint", "SquashedGaussian"]
 
@@ -165,6 +162,16 @@ class SquashedGaussian(ActionDistribution):
         return per_entry.expand_as(self.outputs).sum(-1)
 
 
+class SideBySide(Protocol):
+    """How actions of several parts stand in one array."""
+
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        """One array (..., W) of the parts' actions."""
+
+    def split(self, actions: Tensor) -> list[Tensor]:
+        """The parts' actions of one array; the inverse of `join`."""
+
+
 class Joint(ActionDistribution):
     """Parts of different kinds side by side, independent of each other.
 
@@ -173,7 +180,7 @@ class Joint(ActionDistribution):
         layout: says how their actions stand side by side.
     """
 
-    def __init__(self, parts: Sequence[ActionDistribution], layout: Mixed) -> None:
+    def __init__(self, parts: Sequence[ActionDistribution], layout: SideBySide) -> None:
         self.parts = tuple(parts)
         self.layout = layout
 

@@ -1,0 +1,36 @@
+"""What one action is made of: a choice, several choices, a vector, bytes, or a mixture of these.
+
+A layout is plain data (it stands in checkpoints) that says how an action is held in arrays, how a
+policy's outputs become a distribution of it, and how an observer reads it. Nothing elsewhere asks
+which kind an action is. No torch is needed to read one.
+
+| layout | array of actions | policy outputs | as observers read it |
+|---|---|---|---|
+| `Choice` | (...) int64 | a logit for each | one-hot |
+| `Choices` | (..., L) int64 | a logit for each choice of each part | one-hot, part after part |
+| `Vector` | (..., A) float32 in (-1, 1) | a mean for each entry | itself |
+| `Bytes` | (..., L) int64 in 0..255 | 256 logits for each byte | one-hot, byte after byte |
+| `Mixed` | (..., W) float32, choices as whole numbers | those of its parts | so, too |
+
+The parts of an action are independent given what the agent saw: several choices are never numbered
+as combinations. An actor whose bytes depend on the bytes before brings a distribution of its own.
+"""
+
+from __future__ import annotations
+
+from mirrorenv.population.actions.base import ActionLayout
+from mirrorenv.population.actions.discrete import Bytes, Choice, Choices
+from mirrorenv.population.actions.mixed import Mixed
+from mirrorenv.population.actions.spaces import AnyLayout, layout_of
+from mirrorenv.population.actions.vector import Vector
+
+__all__ = [
+    "ActionLayout",
+    "AnyLayout",
+    "Bytes",
+    "Choice",
+    "Choices",
+    "Mixed",
+    "Vector",
+    "layout_of",
+]

@@ -1,0 +1,131 @@
+"""What every layout of an action is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mirrorenv.errors import ShapeError, WorldError
+from mirrorenv.strict import StrictModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mirrorenv.population.distributions import ActionDistribution
+
+__all__ = ["ActionLayout"]
+
+
+class ActionLayout(StrictModel):
+    """What every layout is; ``...`` stands for any leading axes, such as (B, T, N)."""
+
+    # -- widths ------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The trailing axes of an array of actions: () for a single choice, else (numbers,)."""
+        raise NotImplementedError
+
+    @property
+    def whole(self) -> bool:
+        """Whether every number is a whole one: arrays are then int64, else float32."""
+        raise NotImplementedError
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers one action is."""
+        return self.shape[0] if self.shape else 1
+
+    @property
+    def policy_outputs(self) -> int:
+        """How many outputs of a policy one action takes."""
+        raise NotImplementedError
+
+    @property
+    def spreads(self) -> int:
+        """How many log standard deviations a policy has besides; 0 for choices only."""
+        raise NotImplementedError
+
+    @property
+    def feature_width(self) -> int:
+        """How many numbers an observer reads of one action."""
+        raise NotImplementedError
+
+    @property
+    def dtype(self) -> type[np.int64 | np.float32]:
+        """Of arrays of actions."""
+        return np.int64 if self.whole else np.float32
+
+    # -- behaviour ---------------------------------------------------------------------------------
+
+    def distribution(
+        self, outputs: Tensor, log_std: Tensor | None = None, allowed: Tensor | None = None
+    ) -> ActionDistribution:
+        """How a policy with these outputs acts.
+
+        Args:
+            outputs: (..., policy_outputs) logits, or means before squashing.
+            log_std: (..., spreads) log standard deviations of the means, broadcastable; None if
+                there are none.
+            allowed: (..., policy_outputs) bool, False for choices that must not be taken; entries
+                of vectors are not read. None allows everything.
+        """
+        raise NotImplementedError
+
+    def centred(self, outputs: Tensor) -> Tensor:
+        """Outputs (..., policy_outputs) without what makes no difference: the mean of logits that
+        belong to one choice."""
+        raise NotImplementedError
+
+    def features(self, actions: Tensor) -> Tensor:
+        """Actions (..., *shape) as observers read them, (..., feature_width) float32."""
+        raise NotImplementedError
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """Actions (..., *shape) from what observers read; the inverse of `features`."""
+        raise NotImplementedError
+
+    def to_world(self, actions: NDArray[Any]) -> NDArray[Any]:
+        """Actions (..., *shape) as the world takes them: choices as they are, vectors scaled from
+        (-1, 1) to the world's bounds."""
+        return actions
+
+    def from_world(self, actions: NDArray[Any]) -> NDArray[Any]:
+        """The inverse of `to_world`."""
+        return actions
+
+    def columns(self) -> Iterator[tuple[int, int | None]]:
+        """Each number of an action in order: (its column, how many choices it has, None for a
+        number of a vector)."""
+        raise NotImplementedError
+
+    def check(self, actions: NDArray[Any], where: str = "actions") -> None:
+        """Whether an array holds actions of this layout.
+
+        Args:
+            actions: (..., *shape).
+            where: what to call it in messages.
+
+        Raises:
+            ShapeError: for another shape or dtype.
+            WorldError: for a value that is no action.
+        """
+        trailing = actions.shape[actions.ndim - len(self.shape) :]
+        if trailing != self.shape or actions.dtype.kind not in ("iu" if self.whole else "f"):
+            raise ShapeError(
+                f"{where}: expected {np.dtype(self.dtype)} (..., {', '.join(map(str, self.shape))})"
+                f" for {self}, got {actions.dtype} of shape {actions.shape}"
+            )
+        flat = actions.reshape(-1, self.numbers)
+        for column, count in self.columns():
+            values = flat[:, column]
+            inside = np.abs(values) < 1 if count is None else (values >= 0) & (values < count)
+            if count is not None and not self.whole:
+                inside &= values == np.rint(values)
+            if not inside.all():
+                value = values[~inside][0]
+                fine = "between -1 and 1" if count is None else f"a whole number below {count}"
+                raise WorldError(f"{where}: number {column} of an action is {value}, not {fine}")

@@ -1,0 +1,173 @@
+"""One choice, several choices, and bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from mirrorenv.population.actions.base import ActionLayout
+from mirrorenv.population.columns import split_columns
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mirrorenv.population.distributions import ActionDistribution
+
+__all__ = ["Bytes", "Choice", "Choices"]
+
+
+class Choice(ActionLayout):
+    """One of several choices."""
+
+    kind: Literal["choice"] = "choice"
+    choices: int = Field(ge=1)
+    """How many there are."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """See `ActionLayout.shape`."""
+        return ()
+
+    @property
+    def whole(self) -> bool:
+        """See `ActionLayout.whole`."""
+        return True
+
+    @property
+    def policy_outputs(self) -> int:
+        """See `ActionLayout.policy_outputs`."""
+        return self.choices
+
+    @property
+    def spreads(self) -> int:
+        """See `ActionLayout.spreads`."""
+        return 0
+
+    @property
+    def feature_width(self) -> int:
+        """See `ActionLayout.feature_width`."""
+        return self.choices
+
+    def distribution(
+        self, outputs: Tensor, log_std: Tensor | None = None, allowed: Tensor | None = None
+    ) -> ActionDistribution:
+        """See `ActionLayout.distribution`."""
+        from mirrorenv.population.distributions import Categorical
+
+        return Categorical(outputs, allowed)
+
+    def centred(self, outputs: Tensor) -> Tensor:
+        """See `ActionLayout.centred`."""
+        return outputs - outputs.mean(-1, keepdim=True)
+
+    def features(self, actions: Tensor) -> Tensor:
+        """See `ActionLayout.features`."""
+        import torch
+        from torch.nn.functional import one_hot
+
+        return one_hot(actions, self.choices).to(torch.float32)
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """See `ActionLayout.from_features`."""
+        return features.argmax(-1)
+
+    def columns(self) -> Iterator[tuple[int, int | None]]:
+        """See `ActionLayout.columns`."""
+        yield 0, self.choices
+
+
+class _Several(ActionLayout):
+    """Several choices at once, one of each part."""
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """How many choices each part has."""
+        raise NotImplementedError
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """See `ActionLayout.shape`."""
+        return (len(self.parts),)
+
+    @property
+    def whole(self) -> bool:
+        """See `ActionLayout.whole`."""
+        return True
+
+    @property
+    def policy_outputs(self) -> int:
+        """See `ActionLayout.policy_outputs`."""
+        return sum(self.parts)
+
+    @property
+    def spreads(self) -> int:
+        """See `ActionLayout.spreads`."""
+        return 0
+
+    @property
+    def feature_width(self) -> int:
+        """See `ActionLayout.feature_width`."""
+        return sum(self.parts)
+
+    def distribution(
+        self, outputs: Tensor, log_std: Tensor | None = None, allowed: Tensor | None = None
+    ) -> ActionDistribution:
+        """See `ActionLayout.distribution`."""
+        from mirrorenv.population.distributions import Factored
+
+        return Factored(outputs, self.parts, allowed)
+
+    def centred(self, outputs: Tensor) -> Tensor:
+        """See `ActionLayout.centred`."""
+        import torch
+
+        blocks = split_columns(outputs, self.parts)
+        return torch.cat([block - block.mean(-1, keepdim=True) for block in blocks], -1)
+
+    def features(self, actions: Tensor) -> Tensor:
+        """See `ActionLayout.features`."""
+        import torch
+        from torch.nn.functional import one_hot
+
+        if len(set(self.parts)) == 1:
+            return one_hot(actions, self.parts[0]).to(torch.float32).flatten(-2)
+        hot = [one_hot(actions[..., i], size) for i, size in enumerate(self.parts)]
+        return torch.cat(hot, -1).to(torch.float32)
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """See `ActionLayout.from_features`."""
+        import torch
+
+        return torch.stack([block.argmax(-1) for block in split_columns(features, self.parts)], -1)
+
+    def columns(self) -> Iterator[tuple[int, int | None]]:
+        """See `ActionLayout.columns`."""
+        return iter(enumerate(self.parts))
+
+
+class Choices(_Several):
+    """Several choices at once, each with a number of its own."""
+
+    kind: Literal["choices"] = "choices"
+    sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
+    """How many choices each part has."""
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """How many choices each part has."""
+        return self.sizes
+
+
+class Bytes(_Several):
+    """A string of bytes of fixed length, each drawn by itself."""
+
+    kind: Literal["bytes"] = "bytes"
+    length: int = Field(ge=1)
+    """L, bytes in one action."""
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """256 choices for each byte."""
+        return (256,) * self.length

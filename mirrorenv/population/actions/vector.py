@@ -1,0 +1,99 @@
+"""A vector of bounded numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from mirrorenv.errors import ShapeError
+from mirrorenv.population.actions.base import ActionLayout
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mirrorenv.population.distributions import ActionDistribution
+
+__all__ = ["Vector"]
+
+
+class Vector(ActionLayout):
+    """Numbers in (-1, 1), scaled to the world's bounds outside."""
+
+    kind: Literal["vector"] = "vector"
+    size: int = Field(ge=1)
+    """A, how many numbers."""
+    low: float = -1.0
+    """Lower bound of every number in the world."""
+    high: float = 1.0
+    """Upper bound of every number in the world."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """See `ActionLayout.shape`."""
+        return (self.size,)
+
+    @property
+    def whole(self) -> bool:
+        """See `ActionLayout.whole`."""
+        return False
+
+    @property
+    def policy_outputs(self) -> int:
+        """See `ActionLayout.policy_outputs`."""
+        return self.size
+
+    @property
+    def spreads(self) -> int:
+        """See `ActionLayout.spreads`."""
+        return self.size
+
+    @property
+    def feature_width(self) -> int:
+        """See `ActionLayout.feature_width`."""
+        return self.size
+
+    def distribution(
+        self, outputs: Tensor, log_std: Tensor | None = None, allowed: Tensor | None = None
+    ) -> ActionDistribution:
+        """See `ActionLayout.distribution`.
+
+        Raises:
+            ShapeError: without `log_std`.
+        """
+        from mirrorenv.population.distributions import SquashedGaussian
+
+        if log_std is None:
+            raise ShapeError(f"{self} needs the log standard deviations of a policy, got None")
+        return SquashedGaussian(outputs, log_std)
+
+    def centred(self, outputs: Tensor) -> Tensor:
+        """See `ActionLayout.centred`."""
+        return outputs
+
+    def features(self, actions: Tensor) -> Tensor:
+        """See `ActionLayout.features`."""
+        return actions
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """See `ActionLayout.from_features`."""
+        return features
+
+    def to_world(self, actions: NDArray[Any]) -> NDArray[Any]:
+        """See `ActionLayout.to_world`."""
+        half = 0.5 * (self.high - self.low)
+        scaled: NDArray[Any] = (self.low + half * (actions + 1.0)).astype(np.float32)
+        return scaled
+
+    def from_world(self, actions: NDArray[Any]) -> NDArray[Any]:
+        """See `ActionLayout.from_world`."""
+        unit = 2.0 * (actions - self.low) / (self.high - self.low) - 1.0
+        scaled: NDArray[Any] = unit.astype(np.float32)
+        return scaled
+
+    def columns(self) -> Iterator[tuple[int, int | None]]:
+        """See `ActionLayout.columns`."""
+        return iter((i, None) for i in range(self.size))
