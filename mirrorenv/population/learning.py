@@ -25,7 +25,7 @@ def set_objectives(
     acts: bool = True,
 ) -> None:
     """Give a population its objectives: the policy gradient, the names, the reward that is paid in
-    place of the mirror's, and its auxiliaries.
+    place of the mirror's, what its actors bring along, and its auxiliaries.
 
     What is not paid trains nothing but itself: the mirror critic and the observers then read
     detached hidden states.
@@ -51,6 +51,8 @@ def set_objectives(
             reward = _reward(population, mirror.reward, learning, seed)
             population.paying = reward.label
             objectives[reward.label] = reward
+    if acts:
+        objectives |= population.actor.objectives()
     population.objectives = objectives | dict(population.named_auxiliaries())
     population.reseed(seed)
 

@@ -98,6 +98,8 @@ class PopulationSettings(RenamedModel):
     actor: str = "mlp"
     """The kind of agent: mlp (feed-forward networks), gru (recurrent ones), package.module:Encoder
     (networks around your own nn.Module), or a name you registered."""
+    actor_options: dict[str, JsonValue] = Field(default_factory=dict)
+    """Settings of the kind of agent itself, where it has some; a wrong one is refused by name."""
     hidden: int = Field(default=64, ge=1)
     """Units per hidden layer of an actor."""
     initial_gain: float = Field(default=0.01, gt=0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,10 @@ from torch import Tensor, nn
 from mirrorenv.errors import ConfigError
 from mirrorenv.population.distributions import ActionDistribution
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
+from mirrorenv.strict import StrictModel
+
+if TYPE_CHECKING:
+    from mirrorenv.population.objectives.base import Objective
 
 __all__ = [
     "ACTORS",
@@ -54,6 +58,8 @@ class Actor(nn.Module):
     """N agents that act. Subclasses give `initial_state`, `step`, `sequence` and `replay`.
 
     Attributes:
+        Settings: the typed settings that `population.actor_options` holds, if this kind of agent
+            has settings of its own.
         num_agents: N.
         trunk_width: H of what `read` returns, 0 where observers cannot read through the actor
             (`population.observer.trunk` is then "separate").
@@ -62,6 +68,7 @@ class Actor(nn.Module):
             nothing but the critic itself (`mirror_entries`); its parameters stay where they are.
     """
 
+    Settings: ClassVar[type[StrictModel] | None] = None
     num_agents: int
     trunk_width: int = 0
     mirror_paid: bool = True
@@ -130,6 +137,11 @@ class Actor(nn.Module):
             f"{type(self).__name__} has no trunk that observers can read through: set "
             "population.observer.trunk to separate"
         )
+
+    def objectives(self) -> dict[str, Objective]:
+        """Objectives that come with this kind of agent, by label: what it learns besides its policy
+        gradient, without anybody asking for it in the settings."""
+        return {}
 
     def mirror_entries(self) -> list[tuple[nn.Parameter, Any]]:
         """The entries of parameters that belong to the mirror critic alone, as (parameter, index).

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import torch
 
-from mirrorenv.errors import unknown_name
+from mirrorenv.errors import ConfigError, unknown_name
 from mirrorenv.population.actors.base import ACTORS, Actor
 from mirrorenv.population.actors.common import CommonActor
 from mirrorenv.population.actors.encoders import (
@@ -18,6 +20,9 @@ from mirrorenv.population.actors.shared import shared_actor
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 
 __all__ = ["build_actor", "network_actor"]
+
+# Kinds of agents with a room of their own, above this one: imported when somebody names them.
+ROOMS = {"goals": "mirrorenv.goals.actor"}
 
 _BY_WEIGHTS = {"separate": SeparateActor, "shared": shared_actor}
 
@@ -38,19 +43,34 @@ def build_actor(
 
     Raises:
         UnknownNameError: if nothing of that name is registered.
-        ConfigError: if it cannot be imported, or is not of either kind.
+        ConfigError: if it cannot be imported, is not of either kind, or is given options that it
+            does not have.
     """
     name = settings.actor
+    if name in ROOMS:
+        import_module(ROOMS[name])
     if name in ACTORS:
+        _refuse_options(settings, ACTORS[name])
         return ACTORS[name](shape, settings, generator)
     if name in ENCODERS:
+        _refuse_options(settings, None)
         return network_actor(shape, settings, generator, ENCODERS[name])
     if ":" not in name:
-        raise unknown_name("actor", name, [*ACTORS, *ENCODERS])
+        raise unknown_name("actor", name, [*ACTORS, *ROOMS, *ENCODERS])
     made = load_code(name)
+    _refuse_options(settings, made)
     if issubclass(made, Actor):
         return made(shape, settings, generator)
     return network_actor(shape, settings, generator, stacked(made))
+
+
+def _refuse_options(settings: PopulationSettings, made: object) -> None:
+    """Options are for kinds of agents that have typed settings of their own."""
+    if settings.actor_options and getattr(made, "Settings", None) is None:
+        raise ConfigError(
+            f"population.actor_options: the actor {settings.actor} has no settings of its own; "
+            f"leave out {', '.join(settings.actor_options)}"
+        )
 
 
 def network_actor(
