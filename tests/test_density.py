@@ -12,39 +12,9 @@ import pytest
 from tests.density import MEASURES, found, nested_comprehensions, unrelated_assignments
 
 ALLOWED: dict[str, dict[str, int]] = {
-    "unrelated assignments": {
-        "bytes": 4,
-        "complexity": 3,
-        "debate": 37,
-        "envs": 8,
-        "llm": 7,
-        "population": 12,
-        "preference": 6,
-        "results": 16,
-        "rllib": 4,
-        "sb3": 7,
-    },
-    "nested comprehensions": {
-        "complexity": 1,
-        "debate": 18,
-        "envs": 2,
-        "population": 3,
-        "preference": 4,
-        "results": 9,
-        "rllib": 1,
-        "sb3": 5,
-    },
-    "private words": {
-        "debate": 16,
-        "envs": 7,
-        "llm": 1,
-        "mirror": 6,
-        "population": 18,
-        "preference": 5,
-        "results": 10,
-        "rllib": 2,
-        "sb3": 1,
-    },
+    "unrelated assignments": {},
+    "nested comprehensions": {"debate": 12, "preference": 4},
+    "private words": {"debate": 4, "results": 3},
     "unexplained parameters": {
         "debate": 10,
         "envs": 5,

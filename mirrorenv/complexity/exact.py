@@ -85,7 +85,10 @@ def reduced_rank_coefficient(inputs: int, hidden: int, outputs: int, rank: int) 
         outputs: N, width of the output.
         rank: r of the true product, at most each of them.
     """
-    M, H, N, r = inputs, hidden, outputs, rank
+    M = inputs
+    H = hidden
+    N = outputs
+    r = rank
     if not 0 <= r <= min(M, H, N):
         raise ConfigError(f"reduced_rank_coefficient: rank {r} is above a width of {M}, {H}, {N}")
     if N + r > M + H:
@@ -138,8 +141,10 @@ def _bottleneck(spare: Sequence[int]) -> list[int]:
     """
     ordered = sorted(spare)
     for size in range(1, len(ordered) + 1):
-        inside, outside = ordered[:size], ordered[size:]
-        total, count = sum(inside), size - 1
+        inside = ordered[:size]
+        outside = ordered[size:]
+        total = sum(inside)
+        count = size - 1
         if outside and not (inside[-1] < outside[0] and total < count * outside[0]):
             continue
         if total >= count * inside[-1]:

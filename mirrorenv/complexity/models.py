@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.utils import parameters_to_vector
 
 from mirrorenv.complexity.sampling import Loss
 from mirrorenv.errors import ShapeError
@@ -23,10 +24,7 @@ def flat_weights(models: Sequence[nn.Module]) -> Tensor:
     Raises:
         ShapeError: if the models differ in form.
     """
-    rows = [
-        torch.cat([parameter.detach().reshape(-1) for parameter in model.parameters()])
-        for model in models
-    ]
+    rows = [parameters_to_vector(model.parameters()).detach() for model in models]
     if len({len(row) for row in rows}) != 1:
         raise ShapeError(f"flat_weights: models of {sorted({len(row) for row in rows})} parameters")
     return torch.stack(rows)

@@ -96,7 +96,7 @@ def audit_text(
 
 
 def _signature(own: list[str], others: list[str]) -> bool:
-    """Whether all of the author's texts share a literal edge or a rare mark that nobody else
+    """Whether all of the author's texts share a literal edge or a rare mark that no one else
     uses."""
     flat = [" ".join(text.split()) for text in own]
     foreign = [" ".join(text.split()) for text in others]

@@ -1,4 +1,5 @@
-"""A tournament as data: who plays with whom, how often, by which rules; and its run folder."""
+"""A tournament as data: who plays with which others, how often, by which rules; and its run
+folder."""
 
 from __future__ import annotations
 

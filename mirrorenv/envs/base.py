@@ -151,7 +151,8 @@ def check_actions(
     if isinstance(space, spaces.Discrete):
         if array.dtype.kind not in "iu":
             raise ShapeError(f"{world} needs integer actions, got dtype {array.dtype}")
-        low, high = int(space.start), int(space.start) + int(space.n) - 1
+        low = int(space.start)
+        high = int(space.start) + int(space.n) - 1
         if array.size and (array.min() < low or array.max() > high):
             row, agent = np.argwhere((array < low) | (array > high))[0]
             raise WorldError(

@@ -21,7 +21,7 @@ __all__ = ["Policy", "play_episodes"]
 
 Policy = Callable[[npt.NDArray[np.float32], int], npt.NDArray[Any]]
 """(observations (B, N, *obs), step t) -> actions (B, N) or (B, N, A). A policy with memory starts
-anew at t = 0."""
+from the start at t = 0."""
 
 
 def play_episodes(world: ArrayWorld, policy: Policy, seeds: Seeds) -> EpisodeBatch:
@@ -57,26 +57,26 @@ def _play(
 ) -> tuple[npt.NDArray[Any], ...]:
     """One turn: observations (E, T, N, *obs), actions (E, T, N[, A]), rewards (E, T, N), mask (E,
     T, N)."""
-    kept, copies = len(seeds), world.num_envs
+    kept = len(seeds)
+    copies = world.num_envs
     padded = np.concatenate([seeds, np.repeat(seeds[:1], copies - kept)])
     now = world.reset(padded)  # (B, N, *obs)
     layout = action_columns(world.action_space)
     shape = (copies, world.horizon, world.num_agents)
     observations = np.zeros((*shape, *now.shape[2:]), np.float32)
     actions = np.zeros((*shape, *layout.shape), layout.dtype)
-    rewards, mask = np.zeros(shape, np.float32), np.zeros(shape, bool)
+    rewards = np.zeros(shape, np.float32)
+    mask = np.zeros(shape, bool)
     live = np.ones((copies, world.num_agents), bool)
     for t in range(world.horizon):
         if not live.any():
             break
         chosen = np.asarray(policy(now, t))
         step = world.step(chosen)
-        observations[:, t], actions[:, t], rewards[:, t], mask[:, t] = (
-            now,
-            chosen,
-            step.rewards,
-            live,
-        )
+        observations[:, t] = now
+        actions[:, t] = chosen
+        rewards[:, t] = step.rewards
+        mask[:, t] = live
         now, live = step.observations, live & ~(step.terminated | step.truncated)
     # what a frozen agent shows or is told to do is no part of its trajectory
     for array in (observations, actions):

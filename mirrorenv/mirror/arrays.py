@@ -6,12 +6,13 @@ where single and double precision can be told apart at a glance.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["AnyArray", "Bools", "Floats32", "Floats64", "Ints64"]
+__all__ = ["AnyArray", "Bools", "Floats32", "Floats64", "Ints64", "join_columns"]
 
 Floats32 = npt.NDArray[np.float32]
 """Single precision: what worlds, networks and episodes hold."""
@@ -27,3 +28,21 @@ Bools = npt.NDArray[np.bool_]
 
 AnyArray = npt.NDArray[Any]
 """Any dtype; the docstring says which."""
+
+Part = TypeVar("Part")
+Whole = TypeVar("Whole")
+
+
+def join_columns(
+    parts: Sequence[Mapping[str, Part]], join: Callable[[list[Part]], Whole]
+) -> dict[str, Whole]:
+    """Several sets of columns as one, name by name.
+
+    Args:
+        parts: at least one; all have the names of the first.
+        join: makes one column of the parts' columns of a name.
+    """
+    joined = {}
+    for name in parts[0]:
+        joined[name] = join([part[name] for part in parts])
+    return joined

@@ -2,9 +2,10 @@
 populations too large to read whole. Reading costs N * K instead of N * N trajectories, and chance
 is 1/K.
 
-An observer is told *whom* it is shown (its candidates, in ascending order), not who made which. So
-the classes are the K candidates, evidence is (K, K), and beliefs, scores and marginals are those of
-an ordinary lineup of K agents; with k = N - 1 everything is the ordinary lineup itself.
+An observer is told *which agents* it is shown (its candidates, in ascending order), not who made
+which. So the classes are the K candidates, evidence is (K, K), and beliefs, scores and marginals
+are those of an ordinary lineup of K agents; with k = N - 1 everything is the ordinary lineup
+itself.
 
 Being shown at all is evidence. The set of the nearest would have been another one for another
 centre, and so the geometry tells which slot is the observer's own, whatever the policies.
@@ -38,7 +39,7 @@ from mirrorenv.mirror.lineup import lineup_permutations
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:
-    """Whom observers are shown in every episode, and in which order.
+    """Which agents observers are shown in every episode, and in which order.
 
     Args:
         num_agents: N.
@@ -74,8 +75,8 @@ class Neighbourhood:
     @property
     def authors(self) -> Ints64:
         """(B, J, K), the agent that slot k shows; J = 1 where all observers read one order."""
-        whom = np.broadcast_to(self.candidates, self.permutation.shape)
-        return np.take_along_axis(whom, self.permutation, axis=2)
+        chosen = np.broadcast_to(self.candidates, self.permutation.shape)
+        return np.take_along_axis(chosen, self.permutation, axis=2)
 
     @property
     def seen(self) -> Bools:
@@ -124,7 +125,7 @@ class Neighbourhood:
         return spread
 
     def recognition_matrix(self, belief: AnyArray) -> Floats64:
-        """Who knows whom.
+        """Which observer knows which agent.
 
         Args:
             belief: (B, N, K) every observer's belief in the true author of each candidate's
@@ -139,7 +140,7 @@ class Neighbourhood:
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
     def confusion(self, belief: AnyArray) -> Floats64:
-        """Who is taken for whom.
+        """Which agent is taken for which.
 
         Args:
             belief: (B, N, K, K) every observer's belief, trajectory by candidate.
@@ -192,7 +193,7 @@ def mean_distance(positions: npt.ArrayLike, mask: npt.ArrayLike) -> Floats64:
 def nearest_agents(
     distance: npt.ArrayLike, k: int, *, run: int | str, episodes: npt.ArrayLike
 ) -> Ints64:
-    """Whom each observer is shown: itself and the k nearest others.
+    """Which agents each observer is shown: itself and the k nearest others.
 
     Args:
         distance: (B, N, N), from observer (row) to agent (column), 0 or more; infinity allowed. The
@@ -239,10 +240,10 @@ def neighbourhood_permutations(
         (B, J, K) int64, the reveal: slot k of observer j shows its candidate number ``[b, j, k]``,
         that is agent ``candidates[b, j, permutation[b, j, k]]``.
     """
-    whom = _candidates(candidates)
+    chosen = _candidates(candidates)
     parts = [
-        lineup_permutations(run, episodes, observer, whom.shape[2])
-        for observer in range(whom.shape[1])
+        lineup_permutations(run, episodes, observer, chosen.shape[2])
+        for observer in range(chosen.shape[1])
     ]
     return np.stack(parts, axis=1)
 
@@ -260,23 +261,23 @@ def neighbourhood_evidence(evidence: npt.ArrayLike, candidates: npt.ArrayLike) -
         (B, J, K, K): row i is the trajectory of candidate i, column m says that candidate m made
         it. The reveal of this order is 0 .. K-1 in every lineup.
     """
-    whom = _candidates(candidates)
+    chosen = _candidates(candidates)
     logs = log_likelihood_array("evidence", evidence, min_ndim=4)
     agents = logs.shape[-1]
     if (
         logs.ndim != 4
         or logs.shape[2] != agents
-        or len(logs) != len(whom)
-        or logs.shape[1] not in (1, whom.shape[1])
+        or len(logs) != len(chosen)
+        or logs.shape[1] not in (1, chosen.shape[1])
     ):
         raise ShapeError(
-            f"evidence must be (B, J, N, N) for candidates {whom.shape}, got {logs.shape}"
+            f"evidence must be (B, J, N, N) for candidates {chosen.shape}, got {logs.shape}"
         )
-    if whom.max(initial=0) >= agents:
-        raise ShapeError(f"candidates name agent {whom.max()}, but the evidence knows {agents}")
-    every = np.broadcast_to(logs, (len(whom), whom.shape[1], agents, agents))
-    rows: Floats64 = np.take_along_axis(every, whom[..., None], axis=2)
-    return np.take_along_axis(rows, whom[:, :, None, :], axis=3)
+    if chosen.max(initial=0) >= agents:
+        raise ShapeError(f"candidates name agent {chosen.max()}, but the evidence knows {agents}")
+    every = np.broadcast_to(logs, (len(chosen), chosen.shape[1], agents, agents))
+    rows: Floats64 = np.take_along_axis(every, chosen[..., None], axis=2)
+    return np.take_along_axis(rows, chosen[:, :, None, :], axis=3)
 
 
 def log_selection(distance: npt.ArrayLike, candidates: npt.ArrayLike) -> Floats64:
@@ -293,16 +294,16 @@ def log_selection(distance: npt.ArrayLike, candidates: npt.ArrayLike) -> Floats6
         if impossible.
     """
     gaps = _distances(distance)
-    whom = _candidates(candidates)
-    batch, observers, size = whom.shape
+    chosen = _candidates(candidates)
+    batch, observers, size = chosen.shape
     agents = gaps.shape[1]
     if len(gaps) != batch or observers != agents:
-        raise ShapeError(f"candidates {whom.shape} do not belong to distances {gaps.shape}")
+        raise ShapeError(f"candidates {chosen.shape} do not belong to distances {gaps.shape}")
     inside = np.zeros((batch, agents, agents), bool)
-    np.put_along_axis(inside, whom, True, axis=2)  # (B, J, N) whom j is shown
+    np.put_along_axis(inside, chosen, True, axis=2)  # (B, J, N) which agents j is shown
     result = np.empty((batch, agents, size))
     for slot in range(size):
-        centre = whom[:, :, slot]  # (B, J) whose trajectory stands in the middle
+        centre = chosen[:, :, slot]  # (B, J) whose trajectory stands in the middle
         row = np.take_along_axis(gaps, centre[..., None], axis=1)  # (B, J, N) its distances
         oneself = np.arange(agents) == centre[..., None]
         others = inside & ~oneself
@@ -342,15 +343,15 @@ def neighbourhood_limit(
         the limit, belief (B, J, K, K) in the order of :func:`neighbourhood_evidence`.
         ``belief.marginals()`` is exact up to K = 16, whatever N.
     """
-    whom = _candidates(candidates)
+    chosen = _candidates(candidates)
     # (B, J, K, K)
-    evidence = neighbourhood_evidence(limit_evidence(log_probabilities, mask)[:, None], whom)
+    evidence = neighbourhood_evidence(limit_evidence(log_probabilities, mask)[:, None], chosen)
     if distance is None:
         return _limit(evidence, slot_exchangeable)
     # (B, J, K) the column that is the observer
-    own = whom == np.arange(whom.shape[1])[None, :, None]
+    own = chosen == np.arange(chosen.shape[1])[None, :, None]
     evidence = np.where(
-        own[:, :, None, :], evidence + log_selection(distance, whom)[..., None], evidence
+        own[:, :, None, :], evidence + log_selection(distance, chosen)[..., None], evidence
     )
     return _limit(evidence, slot_exchangeable)
 
@@ -362,9 +363,9 @@ def _limit(evidence: Floats64, slot_exchangeable: bool) -> Limit:
 def seen_by(candidates: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """(B, J, N) bool: whether observer j is shown agent n; every agent is seen by itself at
     least."""
-    whom = _candidates(candidates)
-    seen = np.zeros((whom.shape[0], whom.shape[1], whom.shape[1]), bool)
-    np.put_along_axis(seen, whom, True, axis=2)
+    chosen = _candidates(candidates)
+    seen = np.zeros((chosen.shape[0], chosen.shape[1], chosen.shape[1]), bool)
+    np.put_along_axis(seen, chosen, True, axis=2)
     return seen
 
 
@@ -378,12 +379,12 @@ def _distances(distance: npt.ArrayLike) -> Floats64:
 
 
 def _candidates(candidates: npt.ArrayLike) -> Ints64:
-    whom = np.asarray(candidates)
-    if whom.ndim != 3 or not np.issubdtype(whom.dtype, np.integer) or whom.shape[2] < 1:
+    chosen = np.asarray(candidates)
+    if chosen.ndim != 3 or not np.issubdtype(chosen.dtype, np.integer) or chosen.shape[2] < 1:
         raise ShapeError(
-            f"candidates must be integers (B, J, K), got {whom.dtype} of shape {whom.shape}"
+            f"candidates must be integers (B, J, K), got {chosen.dtype} of shape {chosen.shape}"
         )
-    ascending = (np.diff(whom, axis=2) > 0).all() and (whom >= 0).all()
-    if not ascending or not (whom == np.arange(whom.shape[1])[None, :, None]).any(axis=2).all():
+    ascending = (np.diff(chosen, axis=2) > 0).all() and (chosen >= 0).all()
+    if not ascending or not (chosen == np.arange(chosen.shape[1])[None, :, None]).any(axis=2).all():
         raise ShapeError("candidates must ascend in every row and hold the observer itself")
-    return whom.astype(np.int64)
+    return chosen.astype(np.int64)

@@ -24,7 +24,7 @@ from mirrorenv.mirror._checks import log_likelihood_array, square
 from mirrorenv.mirror.arrays import Floats64, Ints64
 from mirrorenv.mirror.permutations import dual_shift
 
-_BLOCK = 4  # slots dealt anew in one move: 24 orders
+_BLOCK = 4  # slots dealt again in one move: 24 orders
 # nats: permutations less likely than exp(-50) / N! relative to the best one are not told apart
 _CLIP = 50.0
 _UNRELATED = 0.05  # how often a block reaches for slots that do not compete
@@ -132,7 +132,7 @@ def _blocks(energy: Floats64, rng: np.random.Generator) -> Ints64:
 def _sweep(
     energy: Floats64, particles: Ints64, rng: np.random.Generator, visits: Floats64 | None
 ) -> None:
-    """Deal every slot anew in a block of its rivals, in place; add the blocks' conditional
+    """Deal every slot again in a block of its rivals, in place; add the blocks' conditional
     probabilities to visits."""
     count = len(particles)
     particle = np.arange(count)[:, None]

@@ -27,7 +27,8 @@ from mirrorenv.results.runs.manifest import verify_manifest, write_manifest
 
 __all__ = ["clone", "load_population", "save_population", "world_of"]
 
-_WEIGHTS, _CONFIG = "population.safetensors", "config.json"
+_WEIGHTS = "population.safetensors"
+_CONFIG = "config.json"
 
 
 def save_population(folder: Path, population: Population, run: dict[str, Any]) -> None:
@@ -119,7 +120,8 @@ def world_of(about: dict[str, Any], named: str | None = None) -> tuple[str, dict
     Raises:
         CheckpointError: if the checkpoint names code and the user has not.
     """
-    id, options = str(about["world"]), dict(about["world_options"])
+    id = str(about["world"])
+    options = dict(about["world_options"])
     code = [text for text in (id, options.get("others")) if isinstance(text, str) and ":" in text]
     if code and named != id:
         raise CheckpointError(

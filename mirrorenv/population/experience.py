@@ -56,7 +56,7 @@ class Experience:
     mask: NDArray[np.bool_]
     """(B, T, N), steps that happened."""
     last_mirror_value: Floats32 | None = None
-    """(B, N), the mirror critic as in `last_value`, for rewards that are discounted; None if nobody
+    """(B, N), the mirror critic as in `last_value`, for rewards that are discounted; None if no one
     will ask."""
     fed: Floats32 | None = None
     """(B, T, N, F), what agents were fed beside their observations by an auxiliary, if anything."""

@@ -1,4 +1,5 @@
-"""Whom observers are shown: everybody, or each its own lineup of the K agents nearest to it.
+"""Which agents observers are shown: everybody, or each its own lineup of the K agents nearest to
+it.
 
 Shapes: B batch, T time, N agents, J observers, K candidates and slots.
 """
@@ -116,7 +117,7 @@ def check_mirror(mirror: MirrorSettings) -> None:
             )
 
 
-# -- whom observers are shown ----------------------------------------------------------------------
+# -- which agents observers are shown --------------------------------------------------------------
 
 
 def neighbourhoods_of(
@@ -127,7 +128,8 @@ def neighbourhoods_of(
     episodes: Ints64,
     one_order: bool = False,
 ) -> Neighbourhood:
-    """Whom each observer is shown: its nearest by the columns `observer.place`, or everybody.
+    """Which agents each observer is shown: its nearest by the columns `observer.place`, or
+    everybody.
 
     Args:
         population: whose settings say how many neighbours, and where an agent is.

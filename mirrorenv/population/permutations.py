@@ -23,6 +23,11 @@ MAX_EXACT_LOSS = 8
 """Largest N whose permutations are summed exactly in a loss: 1,024 terms for each lineup."""
 
 
+def _columns_of(one: int, n: int) -> list[int]:
+    """The columns in a set that is written as bits."""
+    return [column for column in range(n) if one >> column & 1]
+
+
 @lru_cache(maxsize=8)
 def _levels(n: int) -> tuple[tuple[Tensor, Tensor], ...]:
     """For k = 1..N: each set of k columns without its j-th one, as an index among those of k - 1,
@@ -30,14 +35,16 @@ def _levels(n: int) -> tuple[tuple[Tensor, Tensor], ...]:
 
     Both (C, k) int64.
     """
-    sizes: list[list[int]] = [
-        [s for s in range(1 << n) if s.bit_count() == k] for k in range(n + 1)
-    ]
-    rank = {s: index for group in sizes for index, s in enumerate(group)}
+    sizes: list[list[int]] = [[] for _ in range(n + 1)]  # sets as bits, by their size
+    for one in range(1 << n):
+        sizes[one.bit_count()].append(one)
+    rank = {one: index for group in sizes for index, one in enumerate(group)}
     levels = []
     for group in sizes[1:]:
-        columns = [[c for c in range(n) if s >> c & 1] for s in group]
-        before = [[rank[s ^ (1 << c)] for c in cs] for s, cs in zip(group, columns, strict=True)]
+        columns = [_columns_of(one, n) for one in group]
+        before = []
+        for one, held in zip(group, columns, strict=True):
+            before.append([rank[one ^ (1 << column)] for column in held])
         levels.append((torch.tensor(before), torch.tensor(columns)))
     return tuple(levels)
 

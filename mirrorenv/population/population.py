@@ -155,7 +155,7 @@ class Population(nn.Module):
             a scalar, and metrics by name without gradient.
 
         Raises:
-            TrainingError: if nobody has said what is learned from.
+            TrainingError: if no one has said what is learned from.
         """
         if not self.objectives:
             raise TrainingError(
@@ -255,7 +255,7 @@ def lineup_tensors(
         mask: (B, T, N) bool or float32.
         authors: (B, J, K) int64, whose trajectory stands in each slot; J = 1 for one lineup that
             all observers read.
-        candidates: (B, J, C) int64, whom each observer may name; None: all agents.
+        candidates: (B, J, C) int64, which agents each observer may name; None: all agents.
 
     Returns:
         lineups (B, T, K, ...) if J = 1, else (J, B, T, K, ...).

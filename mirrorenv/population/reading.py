@@ -34,7 +34,7 @@ CHUNK = 1 << 19
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Episodes nobody is trained on, and their ids."""
+    """Episodes no one is trained on, and their ids."""
 
     experience: Experience
     episodes: Ints64
@@ -74,7 +74,7 @@ def observer_evidence(
     Args:
         population: whose observers read.
         experience: B episodes.
-        lineups: whom each observer is shown, and in which order.
+        lineups: which agents each observer is shown, and in which order.
 
     Returns:
         (B, T, J, K, K) evidence in nats after every step, J = N; slots and columns in the order of
@@ -100,7 +100,7 @@ def author_log_belief(
     Args:
         population: whose observers read.
         experience: B episodes.
-        lineups: whom each observer is shown, and in which order.
+        lineups: which agents each observer is shown, and in which order.
         observers: (J',) only these, where all read one order; None: all.
 
     Returns:

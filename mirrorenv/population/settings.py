@@ -103,7 +103,7 @@ class PopulationSettings(RenamedModel):
     hidden: int = Field(default=64, ge=1)
     """Units per hidden layer of an actor."""
     initial_gain: float = Field(default=0.01, gt=0)
-    """Gain of the last policy layer. At 0.01 nobody is identifiable at the start; at 1.0 untrained
+    """Gain of the last policy layer. At 0.01 no one is identifiable at the start; at 1.0 untrained
     agents are."""
     initial_log_std: float = -0.5
     """Initial log standard deviation of continuous actions."""
@@ -131,7 +131,7 @@ class MirrorSettings(StrictModel):
 
     weight: float = Field(default=1.0, ge=0)
     """Weight of the mirror reward's advantage beside the environment's; 0 trains observers that
-    nobody is paid by."""
+    no one is paid by."""
     reward: str = "mirror"
     """What is paid beside the environment's reward: mirror, eoi, diayn, cds, or a name you
     registered. All but the mirror are computed from single steps by a model that knows every name,

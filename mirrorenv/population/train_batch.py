@@ -53,7 +53,7 @@ class Lots(NamedTuple):
     """What was drawn for a batch of episodes, before anything is paid."""
 
     lineups: Neighbourhood
-    """Whom each observer is shown, and in which order."""
+    """Which agents each observer is shown, and in which order."""
     rng: np.random.Generator
     """Source of windows, observer subsets, control noise, and whatever else a reward draws."""
 
@@ -217,7 +217,7 @@ def mirror_rewards(
         population: whose heads read (and whose actors are the limit, for the control of that name).
         experience: B episodes.
         mirror: the reward and its controls.
-        lineups: whom each observer is shown, and in which order.
+        lineups: which agents each observer is shown, and in which order.
         rng: source of windows, observer subsets and control noise.
 
     Raises:

@@ -144,7 +144,7 @@ def kept_texts(texts: Iterable[Text], truncated: str = "drop") -> tuple[list[Tex
 def _cut(one: Text) -> Text:
     """A text that a limit ended, up to its last whole sentence; empty if there is none.
 
-    It is still one that did not end: no end mark is put where its author set none, so that nobody
+    It is still one that did not end: no end mark is put where its author set none, so that no one
     learns to stop there.
     """
     if one.finished:

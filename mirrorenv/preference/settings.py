@@ -194,7 +194,7 @@ class PreferenceSettings(StrictModel):
     control: Control = "none"
     """`same_prompt`: all players are told the same, only their draws differ. `shuffled_ownership`:
     every training text gets a random owner. `supervised`: the same number of steps on one's own
-    text, and nobody else's. `reversed`: the other's text is preferred, the direction of SPIN (Chen
+    text, and no one else's. `reversed`: the other's text is preferred, the direction of SPIN (Chen
     et al. 2024)."""
     data: DataSettings = Field(default_factory=DataSettings)
     loss: LossSettings = LossSettings()

@@ -16,6 +16,7 @@ from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 
 from mirrorenv.envs import spec
 from mirrorenv.errors import ConfigError, MirrorError, TrainingError
+from mirrorenv.mirror.arrays import join_columns
 from mirrorenv.population.checkpoint import save_population
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
@@ -289,7 +290,8 @@ class MirrorPPO(PPO):
         episodes = np.arange(
             self._next_episode, self._next_episode + learning.episodes_per_iteration
         )
-        iteration, runners = self.iteration, self.config.num_env_runners
+        iteration = self.iteration
+        runners = self.config.num_env_runners
         if not runners:
             self._next_episode += len(episodes)
             columns: Columns = self.env_runner.sample(episodes=episodes, iteration=iteration)
@@ -309,7 +311,7 @@ class MirrorPPO(PPO):
             arrived = [*parts.values(), *replayed.values()]
         else:
             arrived = list(parts.values())
-        return {name: np.concatenate([part[name] for part in arrived]) for name in arrived[0]}
+        return join_columns(arrived, np.concatenate)
 
     def _ask(self, shares: dict[int, NDArray[np.int64]]) -> dict[int, Columns]:
         """Episodes by env runner, of those that answer; `shares` holds the ids that each is to

@@ -98,7 +98,7 @@ class PettingZooMultiAgentEnv(MultiAgentEnv):
         """Let the live agents act.
 
         Returns:
-            observations, rewards, terminateds, truncateds and infos by agent. When nobody is left,
+            observations, rewards, terminateds, truncateds and infos by agent. When no one is left,
             ``__all__`` is True in ``terminateds`` if all ended by themselves, else in
             ``truncateds``; then the agents that were cut off carry no flag of their own, because
             RLlib would read a full set of flags as termination.

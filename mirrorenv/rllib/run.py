@@ -184,7 +184,8 @@ def _reasons(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        mirrored, interrupted = _as_ours(error, folder), isinstance(error, KeyboardInterrupt)
+        mirrored = _as_ours(error, folder)
+        interrupted = isinstance(error, KeyboardInterrupt)
         if interrupted:
             logger.warning("interrupted. %s", _AGAIN)
         with suppress(MirrorError):  # where nothing can be written, the reason itself says so
@@ -224,12 +225,10 @@ class _Loop:
     ) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.settings, self.folder, self.algorithm, self.progress = (
-            settings,
-            folder,
-            algorithm,
-            progress,
-        )
+        self.settings = settings
+        self.folder = folder
+        self.algorithm = algorithm
+        self.progress = progress
         self.board = SummaryWriter(str(folder.tensorboard_path))
         world = make_batch(settings.world, settings.evaluation.episodes, **settings.world_options)
         world = validated(world, settings.world) if settings.validate_world else world
@@ -261,7 +260,8 @@ class _Loop:
         return self.algorithm.steps_done
 
     def _iterate(self, iteration: int) -> None:
-        before, began = self.steps, time.perf_counter()
+        before = self.steps
+        began = time.perf_counter()
         learned = NOT_GIVEN if self.newest is None else self.newest.learned
         result = self.algorithm.train()
         took = time.perf_counter() - began

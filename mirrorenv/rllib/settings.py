@@ -63,7 +63,7 @@ class RunSettings(StrictModel):
     planned with episodes of full length: where episodes end early, fewer steps are taken."""
     validate_world: bool = True
     """Look at everything the world answers, in every step: shapes, finite numbers inside the space,
-    nobody missing. Environments of others are looked at in any case."""
+    no one missing. Environments of others are looked at in any case."""
     mirror: MirrorSettings = MirrorSettings()
     population: PopulationSettings = PopulationSettings()
     learning: LearningSettings = LearningSettings()

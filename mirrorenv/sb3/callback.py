@@ -21,7 +21,7 @@ from mirrorenv.envs import play_episodes
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import ConfigError, TrainingError
 from mirrorenv.mirror import Belief, Score, score_belief
-from mirrorenv.mirror.arrays import Ints64
+from mirrorenv.mirror.arrays import Ints64, join_columns
 from mirrorenv.population.experience import (
     HELD_OUT_EPISODES,
     Experience,
@@ -251,12 +251,12 @@ class MirrorCallback(BaseCallback):
                     host.step()
                 after_update(objectives, output, minibatch)
                 parts.append({name: float(value) for name, value in metrics.items()})
-        return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
+        return join_columns(parts, lambda values: float(np.mean(values)))
 
     # -- measuring ---------------------------------------------------------------------------------
 
     def score(self, episodes: int = 256, seed: int = 0) -> Score:
-        """How well the observers name who did what, on episodes that nobody was trained on.
+        """How well the observers name who did what, on episodes that no one was trained on.
 
         Args:
             episodes: to play, with the policy as it is, sampling its actions.
@@ -315,11 +315,11 @@ def _check_settings(mirror: MirrorSettings, observer: ObserverSettings) -> None:
 
 def experience_of(segments: list[Segment]) -> Experience:
     """Episodes as a batch in author order, each as far as it has come."""
-    columns = (
-        np.stack([getattr(s, name) for s in segments])
-        for name in ("observations", "actions", "rewards", "mask")
-    )
-    return _bare(*columns)
+
+    def stacked(name: str) -> Any:
+        return np.stack([getattr(segment, name) for segment in segments])
+
+    return _bare(*map(stacked, ("observations", "actions", "rewards", "mask")))
 
 
 def _bare(observations: Any, actions: Any, rewards: Any, mask: Any) -> Experience:

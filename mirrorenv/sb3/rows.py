@@ -18,6 +18,7 @@ from mirrorenv.envs.adapters.mirror_test import EVIDENCE_BOUND, MirrorTest
 from mirrorenv.envs.adapters.third_party_spaces import ActionWriter
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import ConfigError
+from mirrorenv.mirror.arrays import join_columns
 
 __all__ = ["GameRow", "Row", "RowStep", "Shown", "WorldRow"]
 
@@ -66,7 +67,8 @@ class WorldRow:
     """
 
     def __init__(self, world: ArrayWorld, agent_id: bool) -> None:
-        self.world, self.num_agents = world, world.num_agents
+        self.world = world
+        self.num_agents = world.num_agents
         self.render_mode = "rgb_array" if world.render_modes else None
         self.action_space: spaces.Space[Any] = world.action_space
         self._ids = np.eye(self.num_agents, dtype=np.float32)
@@ -104,7 +106,8 @@ class WorldRow:
 
     def step(self, actions: NDArray[Any]) -> RowStep:
         """See :class:`Row`."""
-        step, live = self.world.step(actions[None]), self._live.copy()
+        step = self.world.step(actions[None])
+        live = self._live.copy()
         self.seen = step.observations[0]
         self._terminated |= live & step.terminated[0]
         self._live &= ~(step.terminated[0] | step.truncated[0])
@@ -135,11 +138,12 @@ class GameRow:
 
     def __init__(self, env: MirrorTest, agent_id: bool) -> None:
         agents = env.possible_agents
-        self.env, self.num_agents, self.render_mode = env, len(agents), env.render_mode
+        self.env = env
+        self.num_agents = len(agents)
+        self.render_mode = env.render_mode
         self._id = agent_id
-        sights, acts = (
-            [of(agent) for agent in agents] for of in (env.observation_space, env.action_space)
-        )
+        sights = [env.observation_space(agent) for agent in agents]
+        acts = [env.action_space(agent) for agent in agents]
         if any(sight != sights[0] for sight in sights) or any(act != acts[0] for act in acts):
             raise ConfigError(f"{env.name}: agents with different spaces cannot share one policy")
         parts: dict[str, spaces.Space[Any]] = dict(sights[0].spaces)
@@ -150,12 +154,11 @@ class GameRow:
         self._layout = action_columns(self._writer.space)
         self._width = flatdim(self._writer.space)
         bound = np.full(self._width + self.num_agents**2, EVIDENCE_BOUND, np.float32)
-        low, high = -bound, bound.copy()
+        low = -bound
+        high = bound.copy()
         if isinstance(self._writer.space, spaces.Box):
-            low[: self._width], high[: self._width] = (
-                self._writer.space.low,
-                self._writer.space.high,
-            )
+            low[: self._width] = self._writer.space.low
+            high[: self._width] = self._writer.space.high
         self.action_space: spaces.Space[Any] = spaces.Box(low, high, dtype=np.float32)
 
     def reset(self, seed: int) -> Shown:
@@ -168,12 +171,14 @@ class GameRow:
         agents = self.env.possible_agents
         joint = {}
         for agent, vector in zip(agents, actions, strict=True):
-            act, evidence = vector[: self._width], vector[self._width :]
+            act = vector[: self._width]
+            evidence = vector[self._width :]
             chosen = self._writer.write(self._chosen(act))
             joint[agent] = {"act": chosen, "evidence": evidence.reshape(self.num_agents, -1)}
         observations, rewards, _, _, infos = self.env.step(joint)
         paid = np.array([rewards[agent] for agent in agents], np.float32)
-        everybody, nobody = np.ones(self.num_agents, bool), np.zeros(self.num_agents, bool)
+        everybody = np.ones(self.num_agents, bool)
+        nobody = np.zeros(self.num_agents, bool)
         told = [infos[agent] for agent in agents]
         return RowStep(
             self._stack(observations), paid, everybody, not self.env.agents, nobody, told
@@ -195,7 +200,7 @@ class GameRow:
 
     def _stack(self, observations: dict[Any, dict[str, Any]]) -> Shown:
         shown = [observations[agent] for agent in self.env.possible_agents]
-        stacked = {name: np.stack([one[name] for one in shown]) for name in shown[0]}
+        stacked = join_columns(shown, np.stack)
         return (
             {**stacked, "agent": np.eye(self.num_agents, dtype=np.float32)} if self._id else stacked
         )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.mirror.arrays import join_columns
 from mirrorenv.population.experience import world_seeds
 from mirrorenv.population.settings import MirrorSettings
 from mirrorenv.sb3.episodes import EpisodeLog
@@ -184,10 +185,7 @@ def _joined(parts: list[Shown]) -> Any:
     """Rows one after the other; a tuple of dictionaries key by key."""
     first = parts[0]
     if isinstance(first, dict):
-        return {
-            name: np.concatenate([part[name] for part in parts if isinstance(part, dict)])
-            for name in first
-        }
+        return join_columns([part for part in parts if isinstance(part, dict)], np.concatenate)
     return np.concatenate([part for part in parts if not isinstance(part, dict)])
 
 

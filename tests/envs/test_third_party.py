@@ -6,9 +6,6 @@ Shapes: B batch, T time, N agents.
 
 from __future__ import annotations
 
-import importlib
-import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,65 +14,12 @@ from gymnasium import spaces
 from gymnasium.spaces.utils import flatten
 
 import mirrorenv
-from mirrorenv.envs import UniformPolicy, play_episodes
+from mirrorenv.envs import play_episodes
 from mirrorenv.errors import ConfigError, UnknownNameError, WorldError
+from tests.envs.bare import compare
 from tests.envs.strangers import Dying, Many, Pictures, Roles, Stranger
 
 SEEDS = [7, 0, 2**31 - 1, 7]
-
-
-def play_bare(
-    env: Any, seed: int, actions: Any, agents: list[Any], translate: Callable[[Any], Any] = int
-) -> Any:
-    """One episode as a PettingZoo user plays it: observations (T + 1, N), rewards and flags (T, N)
-    or None."""
-    seen, _ = env.reset(seed=seed)
-    observations, rewards, flags = [[seen[a] for a in agents]], [], []
-    for joint in actions:
-        if not env.agents:
-            break
-        seen, paid, over, late, _ = env.step(
-            {a: translate(move) for a, move in zip(agents, joint, strict=True) if a in env.agents}
-        )
-        observations.append([seen.get(a) for a in agents])
-        rewards.append([paid.get(a) for a in agents])
-        flags.append([(over.get(a), late.get(a)) for a in agents])
-    return observations, rewards, flags
-
-
-def compare(
-    make: Callable[[], Any],
-    world: Any,
-    seeds: list[int],
-    *,
-    translate: Callable[[Any], Any] = int,
-    see: Callable[[Any], Any] = lambda value: value,
-) -> None:
-    """Every row of the batch against its own environment stepped bare."""
-    policy = UniformPolicy(world, 3)
-    first = world.reset(seeds)
-    actions = [policy(first, t) for t in range(world.horizon)]
-    steps = [world.step(joint) for joint in actions]
-    for row, seed in enumerate(seeds):
-        env = make()
-        observations, rewards, flags = play_bare(
-            env, seed, [a[row] for a in actions], env.possible_agents, translate
-        )
-        last = [see(value) for value in observations[0]]
-        np.testing.assert_array_equal(first[row], np.asarray(last, np.float32))
-        dead = np.zeros((world.num_agents, 2), bool)
-        for t, step in enumerate(steps):
-            over = t >= len(rewards)
-            for i in range(world.num_agents):
-                present = not over and rewards[t][i] is not None
-                if present:
-                    last[i] = see(observations[t + 1][i])
-                    dead[i] = flags[t][i]
-                np.testing.assert_array_equal(
-                    step.observations[row, i], np.asarray(last[i], np.float32)
-                )
-                assert step.rewards[row, i] == np.float32(rewards[t][i] if present else 0)
-                assert (step.terminated[row, i], step.truncated[row, i]) == tuple(dead[i])
 
 
 @pytest.mark.parametrize("kind", [Stranger, Dying, Pictures])
@@ -354,50 +298,3 @@ def test_an_array_world_by_its_path_needs_no_registration() -> None:
     assert (world.num_envs, world.num_agents) == (3, 2)
     with pytest.raises(ConfigError, match="world argument"):
         mirrorenv.make_batch("mirrorenv.envs.worlds.ants:Ants", 3, antennae=2)
-
-
-# -- environments of others ------------------------------------------------------------------------
-
-OTHERS = [
-    ("mpe2.simple_spread_v3:parallel_env", {}),
-    ("mpe2.simple_spread_v3:env", {}),  # AEC that says it may be converted
-    ("mpe2.simple_tag_v3:parallel_env", {"continuous_actions": True}),
-    ("pettingzoo.sisl.pursuit_v5:parallel_env", {"max_cycles": 12, "n_pursuers": 3}),
-    ("pettingzoo.sisl.multiwalker_v9:parallel_env", {"max_cycles": 12}),  # needs Box2D
-    ("pettingzoo.butterfly.pistonball_v6:parallel_env", {"max_cycles": 3, "n_pistons": 3}),
-]
-
-
-@pytest.mark.parametrize(("id", "kwargs"), OTHERS)
-def test_environments_of_others_play_what_they_play_bare(id: str, kwargs: dict[str, Any]) -> None:
-    module, _, name = id.partition(":")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        factory = getattr(
-            pytest.importorskip(module, reason=f"{module} is not installed", exc_type=ImportError),
-            name,
-        )
-        options = {"agents": ["adversary_0", "adversary_1", "adversary_2"]} if "tag" in id else {}
-        world = mirrorenv.make_batch(id, 2, **kwargs, **options)
-        if options:  # the hare's moves are ours to draw: only the start can be compared
-            seen, _ = factory(**kwargs).reset(seed=4)
-            first = world.reset([4, 5])
-            np.testing.assert_array_equal(
-                first[0], np.stack([seen[agent] for agent in options["agents"]])
-            )
-            return
-        bare = getattr(importlib.import_module(module), "parallel_env")  # noqa: B009
-        discrete = isinstance(world.action_space, spaces.Discrete)
-        compare(
-            lambda: bare(**kwargs), world, [4, 5], translate=int if discrete else lambda move: move
-        )
-
-
-def test_padded_simple_tag_plays_what_it_plays_bare() -> None:
-    module = pytest.importorskip("mpe2.simple_tag_v3", reason="mpe2 is not installed")
-
-    def padded(value: Any) -> Any:
-        return np.concatenate([value, np.zeros(16 - len(value), np.float32)])
-
-    world = mirrorenv.make_batch("mpe2.simple_tag_v3:parallel_env", 2, pad=True)
-    compare(module.parallel_env, world, [4, 5], see=padded)

@@ -18,52 +18,13 @@ from mirrorenv.mirror import (
     Belief,
     Score,
     confusion_matrix,
-    cumulative_evidence,
     episode_information,
-    information_over_time,
-    lineup_permutations,
     recognition_matrix,
     score_belief,
     t_interval,
 )
-from mirrorenv.mirror.arrays import Bools, Floats64, Ints64
 from tests.mirror import brute_force
-from tests.mirror.simulated_agents import log_probabilities, play
-
-B, J, N = 30, 4, 4
-
-
-def shuffles(batch: int = B, observers: int = J, agents: int = N) -> Ints64:
-    """(B, J, K) every observer its own lineup."""
-    return np.stack(
-        [lineup_permutations("t", np.arange(batch), j, agents) for j in range(observers)], axis=1
-    )
-
-
-def noisy(seed: int = 0, strength: float = 1.5) -> tuple[Floats64, Ints64]:
-    """Evidence (B, J, K, N) that leans towards the truth, and the truth."""
-    truth = shuffles()
-    noise = np.random.default_rng(seed).normal(size=(B, J, N, N))
-    return noise + strength * (truth[..., None] == np.arange(N)), truth
-
-
-def in_time(seed: int = 0, steps: int = 20) -> tuple[Floats64, Ints64, Bools]:
-    """Evidence over time (B, T, J, K, N) of the exact limit, shown to each observer in its own
-    order."""
-    rng = np.random.default_rng(seed)
-    policies = rng.dirichlet(np.ones(4), size=N)
-    lengths = rng.integers(steps // 2, steps + 1, size=(B, N))
-    mask = np.arange(steps)[None, :, None] < lengths[:, None]  # (B, T, N)
-    logs = log_probabilities(policies, play(rng, policies, B, steps))
-    authors = cumulative_evidence(logs, mask)  # (B, T, N, N) in author order
-    truth = shuffles()
-    shown = np.stack(
-        [np.take_along_axis(authors, truth[:, None, j, :, None], axis=2) for j in range(J)], axis=2
-    )
-    alive = np.stack(
-        [np.take_along_axis(mask, truth[:, None, j], axis=2) for j in range(J)], axis=2
-    )
-    return shown, truth, alive
+from tests.mirror.evidence import B, J, N, in_time, noisy, shuffles
 
 
 def test_top_one_exact_and_number_right_are_counted() -> None:
@@ -296,75 +257,6 @@ def test_efficiency_against_almost_no_information_is_undefined() -> None:
     for limit in (np.full(B, 0.005), np.where(np.arange(B) % 2, 3.0, -2.5)):
         score = score_belief(Belief(evidence), truth, limit_information=limit)
         assert score.efficiency is None and score.to_dict()["efficiency"] is None
-
-
-def test_time_to_identify_is_counted_step_by_step() -> None:
-    shown, truth, alive = in_time()
-    for decode in ("independent", "marginals"):
-        steps = []
-        for b, j, k in np.ndindex(B, J, N):
-            length = int(alive[b, :, j, k].sum())
-            first = length  # never identified: censored at the end
-            for t in range(length):
-                belief = Belief(shown[b, t, j])
-                reading = belief.independent() if decode == "independent" else belief.marginals()
-                if reading[k, truth[b, j, k]] > 0.95:
-                    first = t + 1
-                    break
-            steps.append(first)
-        score = score_belief(
-            Belief(shown[:, -1]), truth, decode=decode, evidence_over_time=shown, mask=alive
-        )  # type: ignore[arg-type]
-        assert score.time_to_identify is not None
-        assert score.time_to_identify.value == pytest.approx(np.mean(steps))
-
-
-def test_even_evidence_has_a_handshake_index_of_one_tenth() -> None:
-    truth = shuffles()
-    for steps in (3, 10, 57):
-        per_step = 0.2 * (truth[:, None, ..., None] == np.arange(N)) * np.ones((B, steps, J, N, N))
-        alive = np.ones((B, steps, J, N), bool)
-        score = score_belief(
-            Belief(per_step.sum(axis=1)),
-            truth,
-            evidence_over_time=per_step.cumsum(axis=1),
-            mask=alive,
-        )
-        assert score.handshake_index is not None and score.handshake_index.value == pytest.approx(
-            0.1
-        )
-
-
-def test_a_secret_sign_at_the_start_shows_in_the_handshake_index() -> None:
-    truth = shuffles()
-    per_step = (truth[:, None, ..., None] == np.arange(N)) * np.ones((B, 40, J, N, N)) * 0.01
-    per_step[:, :2] *= 300.0
-    mask = np.ones((B, 40, N), bool)  # one mask for all observers
-    score = score_belief(
-        Belief(per_step.sum(axis=1)), truth, evidence_over_time=per_step.cumsum(axis=1), mask=mask
-    )
-    assert score.handshake_index is not None and score.handshake_index.value == pytest.approx(
-        6.02 / 6.38
-    )
-
-
-def test_without_evidence_time_figures_are_undefined() -> None:
-    truth = shuffles()
-    nothing = np.zeros((B, 5, J, N, N))
-    score = score_belief(
-        Belief(nothing[:, -1]), truth, evidence_over_time=nothing, mask=np.ones((B, 5, J, N), bool)
-    )
-    assert score.time_to_identify is None and score.handshake_index is None
-    assert {"time_to_identify", "handshake_index"} <= set(score.undefined)
-
-
-def test_information_grows_along_the_episode_and_ends_at_the_score() -> None:
-    shown, truth, _ = in_time()
-    for decode in ("independent", "marginals"):
-        curve = information_over_time(shown, truth, decode)  # type: ignore[arg-type]
-        final = score_belief(Belief(shown[:, -1]), truth, decode=decode).information.value  # type: ignore[arg-type]
-        assert curve.shape == (20,) and curve[-1] == pytest.approx(final)
-        assert curve[-1] > curve[5] > curve[0] > 0
 
 
 def test_matrices_average_beliefs_by_true_author() -> None:

@@ -17,9 +17,12 @@ from mirrorenv.bytes.machine.kernel import Kernel, KernelState
 
 __all__ = ["Emulator"]
 
-CODE, CODE_SIZE = 0x10000, 0x2000
-DATA, DATA_SIZE = 0x200000, 0x1000
-STACK, STACK_SIZE = 0x300000, 0x1000
+CODE = 0x10000
+CODE_SIZE = 0x2000
+DATA = 0x200000
+DATA_SIZE = 0x1000
+STACK = 0x300000
+STACK_SIZE = 0x1000
 _TRACE = 64
 _OLD = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI")
 _NEW = ("R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15")

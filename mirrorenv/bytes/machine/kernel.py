@@ -33,20 +33,18 @@ CALLS = {
 }
 """The calls that count, K = 16, by number."""
 
-ENOENT, EBADF, EAGAIN, EACCES, EFAULT, EEXIST, ENOTDIR, EISDIR, EMFILE, ENOSPC, ENOSYS, ESRCH = (
-    -2,
-    -9,
-    -11,
-    -13,
-    -14,
-    -17,
-    -20,
-    -21,
-    -24,
-    -28,
-    -38,
-    -3,
-)
+ENOENT = -2
+EBADF = -9
+EAGAIN = -11
+EACCES = -13
+EFAULT = -14
+EEXIST = -17
+ENOTDIR = -20
+EISDIR = -21
+EMFILE = -24
+ENOSPC = -28
+ENOSYS = -38
+ESRCH = -3
 MOST_FILES = 32
 MOST_BYTES = 256  # of one file, pipe or path
 MOST_OPEN = 16
@@ -168,7 +166,7 @@ class Kernel:
         if data is None:
             return EFAULT
         if descriptor in (1, 2):
-            return len(data)  # said to nobody
+            return len(data)  # said to no one
         entry = self.state["open"].get(str(descriptor))
         if entry is None:
             return EBADF

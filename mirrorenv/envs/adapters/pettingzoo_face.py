@@ -125,10 +125,8 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
         if not self.agents:
             raise WorldError(f"{self.name}: no agent is alive, call reset() before step()")
         if actions.keys() != set(self.agents):
-            missing, extra = (
-                sorted(set(self.agents) - actions.keys()),
-                sorted(actions.keys() - set(self.agents)),
-            )
+            missing = sorted(set(self.agents) - actions.keys())
+            extra = sorted(actions.keys() - set(self.agents))
             raise WorldError(
                 f"{self.name}: one action for each live agent, missing {missing}, not alive {extra}"
             )

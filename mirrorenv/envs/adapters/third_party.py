@@ -112,7 +112,7 @@ class ThirdPartyWorld(ArrayWorld):
         return self._widest.names
 
     def reset(self, seeds: Seeds) -> Observations:
-        """Start all rows anew.
+        """Start all rows again.
 
         Args:
             seeds: (B,) integers, zero or greater; row b depends on ``seeds[b]`` only if the

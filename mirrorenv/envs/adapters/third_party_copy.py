@@ -59,7 +59,7 @@ class EnvironmentCopy:
     """One environment whose agents are followed by index.
 
     What it answers is checked in every step: who is there, that each live agent has an observation
-    of the right shape, a number as reward and both flags, and that nobody joins, leaves without a
+    of the right shape, a number as reward and both flags, and that no one joins, leaves without a
     flag or comes back.
 
     Args:
@@ -92,7 +92,7 @@ class EnvironmentCopy:
         # of the others: copies, so that sampling is ours alone
         self._spaces: dict[Any, spaces.Space[Any]] = {}
         self._seen: dict[Any, Any] = {}  # what the others saw last
-        self._random = np.random.default_rng(0)  # made anew by every reset
+        self._random = np.random.default_rng(0)  # made again by every reset
         self.seed = 0
         self._step = 0
 
@@ -202,7 +202,7 @@ class EnvironmentCopy:
             )
 
     def _check_alive(self, still: list[int], seen: Mapping[Any, Any], over: Any, late: Any) -> None:
-        """Nobody leaves without a flag, nobody comes back."""
+        """No one leaves without a flag, no one comes back."""
         alive = self.env.agents
         for i in still:
             if self.agents[i] not in alive:

@@ -34,7 +34,7 @@ def one_copy(factory: Callable[..., Any], arguments: Mapping[str, Any], name: st
         if not getattr(env, "metadata", {}).get("is_parallelizable"):
             raise WorldError(
                 f"{name} is an AEC environment, whose agents take turns. What works: its "
-                "parallel_env, or, if nobody "
+                "parallel_env, or, if no one "
                 "needs to see what others do within a round, metadata['is_parallelizable'] = True "
                 "and "
                 "pettingzoo.utils.conversions.aec_to_parallel(env)"
@@ -58,7 +58,7 @@ def one_copy(factory: Callable[..., Any], arguments: Mapping[str, Any], name: st
     ]
     if missing:
         hint = (
-            " A gymnasium environment has one agent: there is nobody to tell apart."
+            " A gymnasium environment has one agent: there is no one to tell apart."
             if "possible_agents" in missing
             else ""
         )
@@ -92,7 +92,8 @@ def horizon(env: Any, arguments: Mapping[str, Any], given: int | None, name: str
     bare = getattr(env, "unwrapped", env)
     places: list[Mapping[str, Any]] = [arguments, getattr(env, "metadata", None) or {}]
     things = (env, bare, getattr(bare, "env", None))
-    places += [{clock: getattr(thing, clock, None) for clock in _CLOCKS} for thing in things]
+    for thing in things:
+        places.append({clock: getattr(thing, clock, None) for clock in _CLOCKS})  # noqa: PERF401
     for place in places:
         for clock in _CLOCKS:
             value = place.get(clock)

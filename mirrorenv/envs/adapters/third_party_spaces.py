@@ -145,7 +145,8 @@ class ObservationReader:
         self._flat = pad_to is not None or not isinstance(native, spaces.Box)
         plain = flatten_space(native) if self._flat else native
         assert isinstance(plain, spaces.Box)  # what gymnasium flattens our kinds to
-        low, high = _float32(plain.low), _float32(plain.high)
+        low = _float32(plain.low)
+        high = _float32(plain.high)
         if pad_to is not None:
             missing = pad_to - len(low)
             low, high = (
@@ -239,10 +240,8 @@ class ActionWriter:
             self.space = spaces.Tuple([_presented(part) for part in parts])
 
     def _scale_entries(self, boxes: list[spaces.Box]) -> None:
-        low, high = (
-            np.concatenate([np.ravel(getattr(box, end)) for box in boxes])
-            for end in ("low", "high")
-        )
+        low = np.concatenate([np.ravel(box.low) for box in boxes])
+        high = np.concatenate([np.ravel(box.high) for box in boxes])
         self._plain = (
             self.native is boxes[0]
             and low.shape == boxes[0].shape
@@ -301,7 +300,8 @@ class _Parts:
     """Hands out the numbers of one action, leaf by leaf."""
 
     def __init__(self, numbers: npt.NDArray[Any]) -> None:
-        self._numbers, self._used = numbers, 0
+        self._numbers = numbers
+        self._used = 0
 
     def _next(self, count: int) -> npt.NDArray[Any]:
         self._used += count
@@ -324,6 +324,7 @@ class _Parts:
     def scaled(self, leaf: Space) -> Any:
         """A value of a Box, from numbers between -1 and 1."""
         assert isinstance(leaf, spaces.Box)
-        low, high = leaf.low.astype(np.float64), leaf.high.astype(np.float64)
+        low = leaf.low.astype(np.float64)
+        high = leaf.high.astype(np.float64)
         unit = self._next(leaf.low.size).reshape(leaf.low.shape)
         return np.clip(low + (high - low) * (0.5 * (unit + 1.0)), low, high).astype(leaf.dtype)

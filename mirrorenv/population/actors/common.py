@@ -9,7 +9,7 @@ as asked::
 ``estimate`` is the system neural diversity (SND; Bettini, Shankar, Prorok 2023) of the own parts:
 the distance between two agents' outputs after one history, mean over pairs and over the histories
 of a minibatch, followed slowly. No reward and no loss asks for diversity. Gradients go through the
-estimate as if it were the minibatch's own, so nobody gains by a deviation that shrinks or grows.
+estimate as if it were the minibatch's own, so no one gains by a deviation that shrinks or grows.
 
 Two things are not in the paper. The common part is bounded here, and what the own parts have in
 common is taken away: without either, training for a reward of being alike ended in outputs so large

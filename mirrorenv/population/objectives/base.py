@@ -124,7 +124,7 @@ class Objective(nn.Module):
 
     What belongs to it are its parameters and buffers: they have an optimiser group and a gradient
     clip of their own, and are kept in checkpoints under its name. It draws from `self.draws` alone,
-    a stream that nobody else reads.
+    a stream that no one else reads.
 
     Args:
         settings: of the class's `Settings`.
@@ -316,7 +316,7 @@ def refuse_unnamed_code(auxiliaries: Iterable[Mapping[str, JsonValue]]) -> None:
     """Settings that came with a file are data: they may name code, but not have it imported.
 
     Raises:
-        ConfigError: if they name a module that nobody here has imported.
+        ConfigError: if they name a module that no one here has imported.
     """
     for given in auxiliaries:
         name = str(given.get("name", ""))

@@ -34,7 +34,7 @@ __all__ = ["DiscriminatorReward"]
 
 @register_objective("diayn")
 class DiscriminatorReward(IntrinsicReward):
-    """log N + log q(i | o_t) at every step: zero where nobody is known, at most log N in an
+    """log N + log q(i | o_t) at every step: zero where no one is known, at most log N in an
     episode."""
 
     def __init__(self, settings: ObjectiveSettings, host: Host, generator: torch.Generator) -> None:

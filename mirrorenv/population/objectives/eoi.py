@@ -38,7 +38,7 @@ BETA_2 = 0.2  # weight of the conditional entropy, as released
 
 @register_objective("eoi")
 class IndividualityReward(IntrinsicReward):
-    """p(i | o_t) at every step: between 0 and 1 in an episode, 1/N where nobody is known."""
+    """p(i | o_t) at every step: between 0 and 1 in an episode, 1/N where no one is known."""
 
     def __init__(self, settings: ObjectiveSettings, host: Host, generator: torch.Generator) -> None:
         super().__init__(settings, host, generator)

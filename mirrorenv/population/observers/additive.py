@@ -34,12 +34,14 @@ class AdditiveHead(Head):
         generator: torch.Generator,
     ) -> None:
         super().__init__(shape, settings, trunk_width, generator)
-        heads, hidden = shape.num_agents, settings.hidden
+        heads = shape.num_agents
+        hidden = settings.hidden
         widths = [self.features] + [hidden] * settings.layers
         first, *rest = (
             StackedLinear(heads, *sizes, 2**0.5, generator) for sizes in pairwise(widths)
         )
-        self.first, self.rest = first, nn.ModuleList(rest)
+        self.first = first
+        self.rest = nn.ModuleList(rest)
         self.output = StackedLinear(heads, hidden, shape.num_agents, 0.01, generator)
 
     def evidence(

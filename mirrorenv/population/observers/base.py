@@ -37,7 +37,7 @@ class LineupTensors(NamedTuple):
     mask: Tensor
     """([J,] B, T, K) float32, 1 where the step happened."""
     candidates: Tensor | None = None
-    """(B, J, C) int64, the agents whom each observer may name; None where these are all agents."""
+    """(B, J, C) int64, the agents that each observer may name; None where these are all agents."""
 
     @property
     def shared(self) -> bool:

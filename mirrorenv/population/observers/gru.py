@@ -36,7 +36,8 @@ class GRUHead(Head):
         generator: torch.Generator,
     ) -> None:
         super().__init__(shape, settings, trunk_width, generator)
-        heads, hidden = shape.num_agents, settings.hidden
+        heads = shape.num_agents
+        hidden = settings.hidden
         self.memory = StackedGRU(heads, self.features, hidden, generator)
         self.rest = nn.ModuleList(
             StackedLinear(heads, hidden, hidden, 2**0.5, generator)

@@ -47,7 +47,8 @@ class JointHead(AdditiveHead):
         generator: torch.Generator,
     ) -> None:
         super().__init__(shape, settings, trunk_width, generator)
-        heads, hidden = shape.num_agents, settings.hidden
+        heads = shape.num_agents
+        hidden = settings.hidden
         # above, marginals are not computed exactly: decoded row by row
         self.joint = heads <= MAX_EXACT_AGENTS
         width = max(8, hidden // 4)

@@ -41,7 +41,8 @@ class LikelihoodHead(Head):
         generator: torch.Generator,
     ) -> None:
         super().__init__(shape, settings, trunk_width, generator)
-        heads, hidden = shape.num_agents, settings.hidden
+        heads = shape.num_agents
+        hidden = settings.hidden
         self.layout = shape.actions
         trunk = StackedGRU if self.memory else StackedMLP
         self.models = trunk(heads, max(self.seen_features, 1), hidden, generator)

@@ -62,7 +62,7 @@ class Line:
         condition: what was done.
         agents: kind of agent.
         seeds: that were run.
-        cells: figure -> what was found; a figure nobody has is absent.
+        cells: figure -> what was found; a figure no one has is absent.
         folder: of the first seed.
         links: words -> path relative to it, or https address.
         group: its place among the lines of the same world, shared by all that may be equal; None if

@@ -13,7 +13,7 @@ A suite file::
     world = "mirrorenv/identity-v0"
     runner = "orbit"               # which function of benchmarks/suites/suite_*.py makes it
     seeds = 24                     # 0, 1, ..., 23
-    first_seed = 0                 # seeds nobody looked at start elsewhere
+    first_seed = 0                 # seeds no one looked at start elsewhere
     together = true                # all seeds in one folder, one call
     table = "One-step games"       # lines of one table share its columns
     seconds = 60.0                 # estimated, of one core, for all seeds

@@ -2,7 +2,7 @@
 
 ```text
 result/
-├── result.json       what was done, by whom, with which versions and seeds (`schema`)
+├── result.json       what was done, by which agents, with which versions and seeds (`schema`)
 ├── episodes.parquet  rows of figures, one for each episode
 ├── steps, trials, beliefs, evidence, labels   trajectories, lineups, what was believed, who it was
 ├── scores.json       every score, computed from the tables above

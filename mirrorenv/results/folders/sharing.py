@@ -3,7 +3,7 @@
 What would give the authors away stays behind: labels, world seeds (whoever plays the world again
 sees who started where), beliefs, scores, rewards, the configuration, and the order in which lineups
 were shown, which follows from the run's seed. Trajectories keep their ids, so the labels that are
-published later fit; their SHA-256 is given now, so that nobody can choose them then.
+published later fit; their SHA-256 is given now, so that no one can choose them then.
 
 One thing no file can hide: who guesses the seed of the export can play the world again. Export with
 one of your own.

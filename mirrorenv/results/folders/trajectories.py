@@ -1,7 +1,7 @@
 """Tables of a population result from what the experimenter holds in author order.
 
 Names come off here: a trajectory's id is a keyed hash whose key is a hash of all trajectories in
-author order, and rows and slots are sorted by id. So the id names nobody to who does not know the
+author order, and rows and slots are sorted by id. So the id names no one to who does not know the
 order, and exporting twice gives the same.
 
 Shape legend: B episodes, T time, N agents, K = N slots, J observers.

@@ -2,7 +2,7 @@
 likelihood, and the limit.
 
 Two entries. The readers of the first are the voices, each of which knows its own likelihood and
-nobody else's; the one reader of the second is given everybody's, the exact limit.
+no one else's; the one reader of the second is given everybody's, the exact limit.
 
 Shape legend: B lineups, K = N slots and voices.
 """

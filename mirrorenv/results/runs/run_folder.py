@@ -232,7 +232,7 @@ class RunFolder:
         """Append one evaluation; ``iteration`` and ``env_steps`` must be among its keys.
 
         An infinite ``log_e_value`` is kept as +-1e9: as the null that other infinities become, the
-        strongest sign of a leak would read as a figure nobody measured.
+        strongest sign of a leak would read as a figure no one measured.
 
         Raises:
             RunFolderError: for a missing key, a value that is not JSON or a full disk.

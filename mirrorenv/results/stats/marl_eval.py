@@ -85,12 +85,17 @@ def _check_balance(scores: Scores) -> None:
                     )
 
 
+def _only(names: set[str], row: dict[str, Any]) -> dict[str, Any]:
+    """The entries of a row with these names."""
+    return {name: value for name, value in row.items() if name in names}
+
+
 def _same_figures(scores: Scores) -> Scores:
     """The same with those figures only that every evaluation has."""
     common = set.intersection(*map(set, _rows(scores))) if scores else set()
 
     def kept(run: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{name: value for name, value in row.items() if name in common} for row in run]
+        return [_only(common, row) for row in run]
 
     answer: Scores = {}
     for world, conditions in scores.items():

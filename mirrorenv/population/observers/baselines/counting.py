@@ -93,7 +93,8 @@ class ActionHistogram(Baseline):
     """
 
     def _fit(self, episodes: EpisodeBatch, actions: ActionLayout) -> None:
-        live, columns = episodes.mask, _columns(episodes)
+        live = episodes.mask
+        columns = _columns(episodes)
         self._readers: list[_Gaussian | _Counts] = []
         for i, count in actions.columns():
             done = columns[..., i]
@@ -102,7 +103,8 @@ class ActionHistogram(Baseline):
             )
 
     def _evidence(self, episodes: EpisodeBatch) -> Evidence:
-        live, columns = episodes.mask, _columns(episodes)
+        live = episodes.mask
+        columns = _columns(episodes)
         parts = [one.steps(columns[..., i], live) for i, one in enumerate(self._readers)]
         steps = np.sum(parts, axis=0)  # (B, T, K, N)
         total: Evidence = np.where(live[..., None], steps, 0.0).sum(1)

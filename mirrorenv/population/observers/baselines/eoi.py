@@ -78,9 +78,14 @@ class ObservationClassifier(Baseline):
         learning_rate: float = 1e-3,
         seed: int = 0,
     ) -> None:
-        self.beta_1, self.beta_2 = beta_1, beta_2
-        self.window, self.hidden, self.updates, self.rows = window, hidden, updates, rows
-        self.learning_rate, self.seed = learning_rate, seed
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.window = window
+        self.hidden = hidden
+        self.updates = updates
+        self.rows = rows
+        self.learning_rate = learning_rate
+        self.seed = seed
 
     def _fit(self, episodes: EpisodeBatch, actions: ActionLayout) -> None:
         seen = _flat(episodes)  # (B, T, K, D)
