@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from mirrorenv.errors import MirrorError
+from mirrorenv.named_code import open_working_folder
 
 __all__ = ["add_commands", "help_of", "run_command"]
 
@@ -41,9 +42,7 @@ def run_command(app: Callable[[], object], console: Console) -> None:
     """
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     os.environ.setdefault("PYTHONWARNINGS", "ignore::DeprecationWarning")  # for Ray's actors
-    # a world of one's own lies here; at the end, so that it hides no installed package
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
+    open_working_folder(sys.argv[1:])
     try:
         app()
     except MirrorError as error:

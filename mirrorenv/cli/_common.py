@@ -11,9 +11,11 @@ import typer
 from rich.console import Console
 
 from mirrorenv.errors import ConfigError, require
+from mirrorenv.named_code import name_code
 from mirrorenv.strict import read_override
 
 __all__ = [
+    "Code",
     "ConfigFiles",
     "Json",
     "Npz",
@@ -21,6 +23,7 @@ __all__ = [
     "Quiet",
     "World",
     "console",
+    "name_all",
     "named_values",
     "print_json",
     "require_all",
@@ -44,6 +47,14 @@ World = Annotated[
         "--world", help="Its world, if that is package.module:Env: code is run only if named."
     ),
 ]
+Code = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--code",
+        help="Other code that it names and you trust, package.module:Name: an actor, a function. "
+        "Repeatable.",
+    ),
+]
 Npz = Annotated[bool, typer.Option("--npz", help="Tables as npz, also where pyarrow is installed.")]
 
 
@@ -55,6 +66,17 @@ def say(text: str, style: str | None = None) -> None:
 def print_json(value: Any) -> None:
     """One line of JSON on standard output."""
     print(json.dumps(value))
+
+
+def name_all(*typed: str | None, code: Iterable[str] | None = None) -> None:
+    """Note code that was typed as named by the user; nothing else that a file names is imported.
+
+    Args:
+        *typed: worlds, None for one that was not given.
+        code: what ``--code`` was given.
+    """
+    for name in (*typed, *(code or ())):
+        name_code(name or "")
 
 
 def named_values(given: Iterable[str] | None, example: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mirrorenv.cli._common import Json, World, print_json, say
+from mirrorenv.cli._common import Code, Json, World, name_all, print_json, say
 from mirrorenv.entry import add_commands
 from mirrorenv.errors import ConfigError
 from mirrorenv.results.report.words import counted
@@ -73,12 +73,14 @@ def check(
     ],
     suites: Suites = None,
     world: World = None,
+    code: Code = None,
     as_json: Json = False,
 ) -> None:
     """Check a submission: schema, manifest, scores, suite, seeds. Exit code 1 says in one line what
     is wrong."""
     from mirrorenv.results.board.check import check_submission
 
+    name_all(world, code=code)
     found = check_submission(folder, _suites(suites, [folder]), world=world)
     names = f" of suite {', '.join(found.suites)}" if found.suites else ""
     many = len(found.folders)

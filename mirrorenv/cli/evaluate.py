@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from mirrorenv.cli import next_steps
-from mirrorenv.cli._common import Json, Quiet, World, console, print_json, require_all
+from mirrorenv.cli._common import (
+    Code,
+    Json,
+    Quiet,
+    World,
+    console,
+    name_all,
+    print_json,
+    require_all,
+)
 from mirrorenv.cli.scores import TRAINING, print_scores, summary
 
 __all__ = ["evaluate"]
@@ -21,11 +30,13 @@ def evaluate(
     episodes: Annotated[int, typer.Option(min=8, help="Held-out episodes.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the held-out episodes.")] = 1_000_000,
     world_name: World = None,
+    code: Code = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Measure a saved population again, on fresh episodes, against the exact limit and the
     baselines."""
+    name_all(world_name, code=code)
     require_all(*TRAINING)
     from mirrorenv.envs import make_batch, spec
     from mirrorenv.population.checkpoint import load_population, world_of

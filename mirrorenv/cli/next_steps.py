@@ -7,7 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mirrorenv.named_code import is_named
+
 __all__ = ["control", "evaluate", "export", "play", "print_next", "report", "train"]
+
+YOUR_WORLD = "YOUR.MODULE:ENV"
+"""Stands in a line to paste where only a file, and not the user, has named the code of a world."""
 
 
 def print_next(console: Console, *commands: str) -> None:
@@ -28,9 +33,7 @@ def train(world: str) -> str:
 
 def evaluate(run: Path, world: str) -> str:
     """Measure a run's last checkpoint; a world that is code is run only if it is named."""
-    return shlex.join(
-        ["mirrorenv", "evaluate", str(run), *(["--world", world] if ":" in world else [])]
-    )
+    return " ".join([shlex.join(["mirrorenv", "evaluate", str(run)]), *_world("--world", world)])
 
 
 def play(run: Path, world: str, *, pictures: bool) -> str:
@@ -49,7 +52,15 @@ def export(run: Path) -> str:
     return shlex.join(["mirrorenv", "results", "export", str(run)])
 
 
-def control(run: Path) -> list[str]:
+def _world(option: str, world: str) -> list[str]:
+    """The world, if it is code. A run folder may come from anybody, and a line to paste names no
+    code that only the folder has named: there the user fills in the name."""
+    if ":" not in world:
+        return []
+    return [*([option] if option else []), shlex.quote(world) if is_named(world) else YOUR_WORLD]
+
+
+def control(run: Path, world: str) -> list[str]:
     """The same run without the mirror, and the report that shows both."""
     without = run.with_name(f"{run.name}-weight0")
     again = [
@@ -61,6 +72,6 @@ def control(run: Path) -> list[str]:
         str(without),
     ]
     return [
-        shlex.join(["mirrorenv", "train", *again]),
+        " ".join(["mirrorenv train", *_world("", world), shlex.join(again)]),
         shlex.join(["mirrorenv", "report", str(run), "--weight0", str(without)]),
     ]

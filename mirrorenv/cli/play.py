@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mirrorenv.cli import next_steps
-from mirrorenv.cli._common import Json, console, print_json, require_all
+from mirrorenv.cli._common import Code, Json, console, name_all, print_json, require_all
 from mirrorenv.errors import ConfigError, MirrorError, unknown_name
 
 __all__ = ["play"]
@@ -44,12 +44,14 @@ def play(
         int, typer.Option(min=0, help="Seed of the first episode; the next ones follow.")
     ] = 0,
     fps: Annotated[float, typer.Option(help="Pictures a second, at most 50.")] = 8.0,
+    code: Code = None,
     as_json: Json = False,
 ) -> None:
     """Play episodes with random, scripted or trained agents and look at them."""
     from mirrorenv.envs import full_id, make_batch
 
     world = full_id(world)
+    name_all(world, code=code)
     options, build = _policy(world, policy)
     if ":" in world and (gif or human):
         options = {**options, "render_mode": "rgb_array"}
@@ -141,12 +143,13 @@ def _policy(world: str, name: str) -> tuple[dict[str, Any], Callable[[Any, int],
 def _trained(world: str, path: Path) -> tuple[dict[str, Any], Callable[[Any, int], Any]]:
     require_all("train", "torch", "safetensors")
     from mirrorenv.population.acting import PopulationPolicy
-    from mirrorenv.population.checkpoint import load_population
+    from mirrorenv.population.checkpoint import load_population, world_of
     from mirrorenv.results.runs.run_folder import checkpoint_folder
 
     population, about = load_population(checkpoint_folder(path))
-    if about["world"] != world:
+    if about.get("world") != world:
         raise MirrorError(
-            f"{path} was trained in {about['world']}, not in {world}: name that world"
+            f"{path} was trained in {about.get('world')}, not in {world}: name that world"
         )
-    return about["world_options"], lambda made, seed: PopulationPolicy(population, seed)
+    _, options = world_of(about, world)
+    return options, lambda made, seed: PopulationPolicy(population, seed)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mirrorenv.cli._common import Json, Npz, World, print_json, say
+from mirrorenv.cli._common import Code, Json, Npz, World, name_all, print_json, say
 from mirrorenv.cli.run_kinds import ExportOptions, kind_of
 from mirrorenv.entry import add_commands
 
@@ -19,7 +19,7 @@ results = typer.Typer(
 Folder = Annotated[Path, typer.Argument(help="A result folder.")]
 
 
-def verify(folder: Folder, world: World = None, as_json: Json = False) -> None:
+def verify(folder: Folder, world: World = None, code: Code = None, as_json: Json = False) -> None:
     """Check somebody's result folder: every byte, every score, and the world from its seeds.
     Nothing in it is run.
 
@@ -27,6 +27,7 @@ def verify(folder: Folder, world: World = None, as_json: Json = False) -> None:
     """
     from mirrorenv.results.folders.verify import verify_result
 
+    name_all(world, code=code)
     found = verify_result(folder, world=world)
     say(f"{found.title}")
     for line in found.checks:
@@ -59,11 +60,13 @@ def export(
         bool, typer.Option(help="Replace a result that is already there.")
     ] = False,
     world: World = None,
+    code: Code = None,
 ) -> None:
     """Make a result folder from a run: trajectories, lineups, evidence, scores, checksums. Anyone
     can verify it."""
     from mirrorenv.results.runs.run_folder import RunFolder
 
+    name_all(world, code=code)
     target = out or run / "result"
     options = ExportOptions(
         target=target,

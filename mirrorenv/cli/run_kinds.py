@@ -127,10 +127,10 @@ def _training_page(run: Path, weight0: Path | None) -> Path:
 
 
 def _after_training(run: Path, config: Mapping[str, Any], weight0: Path | None) -> list[str]:
-    compared = weight0 or config.get("mirror", {}).get("weight") == 0
-    if compared:
-        return [next_steps.evaluate(run, config.get("world", ""))]
-    return next_steps.control(run)
+    world = str(config.get("world", ""))
+    mirror = config.get("mirror")
+    compared = weight0 or (isinstance(mirror, dict) and mirror.get("weight") == 0)
+    return [next_steps.evaluate(run, world)] if compared else next_steps.control(run, world)
 
 
 def _export_training(run: Path, options: ExportOptions) -> None:

@@ -4,6 +4,7 @@ Nothing is unpickled."""
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from mirrorenv.errors import CheckpointError, ConfigError, MirrorError
+from mirrorenv.named_code import unnamed_code
 from mirrorenv.population.migration import (
     VERSION,
     present_weights,
     read_population,
     read_shape,
 )
-from mirrorenv.population.objectives.base import refuse_unnamed_code
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_json, read_json
@@ -74,10 +75,9 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
         config = read_json(folder / _CONFIG)
         weights = present_weights(load((folder / _WEIGHTS).read_bytes()))
         version = config.get("version", 1)
+        _refuse_unnamed_code(config)
         shape = PopulationShape(**read_shape(config["shape"], version))
         settings = PopulationSettings(**read_population(config["population"], version))
-        _check_code(settings.actor)
-        refuse_unnamed_code(settings.auxiliaries)
         population = Population(shape, settings)
         population.load_state_dict(weights)
     except ConfigError as error:  # of a later version, or of code that is not here
@@ -92,18 +92,22 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
     return population.eval(), config["run"]
 
 
-def _check_code(actor: str) -> None:
-    """A checkpoint is data: an actor at ``package.module:Name`` is taken only from a module that
-    this process has imported for another reason, such as settings that the user has typed.
+def _refuse_unnamed_code(config: Mapping[str, Any]) -> None:
+    """A checkpoint is data: an actor, an observer or an objective at ``package.module:Name`` is
+    taken only if the user has named it, or from a module that this process has imported for another
+    reason.
 
     Raises:
-        ConfigError: if the module would have to be imported.
+        ConfigError: if a module would have to be imported.
     """
-    module = actor.partition(":")[0]
-    if ":" in actor and module not in sys.modules:
+    run = config.get("run")
+    learns = run.get("mirror") if isinstance(run, Mapping) else None
+    unnamed = unnamed_code([config.get("population"), learns])
+    strange = [name for name in unnamed if name.partition(":")[0] not in sys.modules]
+    if strange:
         raise ConfigError(
-            f"it names code to run: population.actor = {actor}. It may come from anybody, so "
-            f"import {module} yourself first if that is the one you mean"
+            f"it names code to run: {', '.join(strange)}. It may come from anybody: if that is the "
+            f"code you mean, name it (--code {strange[0]}), or import it yourself first"
         )
 
 
@@ -111,25 +115,35 @@ def world_of(about: dict[str, Any], named: str | None = None) -> tuple[str, dict
     """The world that a checkpoint names, and its options.
 
     A checkpoint is data, but ``package.module:Env`` is code, and any function could stand there. So
-    it is imported only if the caller names the same world.
+    it is imported only if the caller names the same world; and what the options name, only if the
+    user has named that as well.
 
     Args:
         about: what `load_population` returns.
         named: the world that the user has named, if any.
 
     Raises:
-        CheckpointError: if the checkpoint names code and the user has not.
+        CheckpointError: if the checkpoint names code and the user has not, or it is damaged.
     """
-    id = str(about["world"])
-    options = dict(about["world_options"])
-    code = [text for text in (id, options.get("others")) if isinstance(text, str) and ":" in text]
-    if code and named != id:
+    options = about.get("world_options")
+    if not isinstance(about.get("world"), str) or not isinstance(options, Mapping):
         raise CheckpointError(
-            f"the checkpoint names code to run: {', '.join(code)}. It may come from anybody, so "
-            "name the world "
-            f"yourself if that is the one you mean: --world {id} (with rllib: --env {id})"
+            "the checkpoint is damaged: it does not say its world and the world's options; take "
+            "an older one beside it"
         )
-    return id, options
+    id = about["world"]
+    code = unnamed_code([id, options])
+    unnamed = [name for name in code if name != named]
+    if unnamed:
+        hints = [
+            f"--world {id} (with rllib: --env {id})" if name == id else f"--code {name}"
+            for name in unnamed
+        ]
+        raise CheckpointError(
+            f"the checkpoint names code to run: {', '.join(unnamed)}. It may come from anybody, so "
+            f"name it yourself if that is the code you mean: {' '.join(hints)}"
+        )
+    return id, dict(options)
 
 
 def clone(population: Population) -> Population:

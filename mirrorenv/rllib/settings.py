@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from mirrorenv.errors import ConfigError
+from mirrorenv.named_code import code_in, name_code, unnamed_code
 from mirrorenv.population.migration import is_recorded, read_run
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
 from mirrorenv.strict import StrictModel, gather
@@ -86,6 +87,9 @@ def load_settings(
             a wrong value.
     """
     given = {} if world is None else {"world": world}
+    overrides = tuple(overrides)
+    for typed in (world or "", *overrides):
+        name_code(typed)
     values = gather(files, overrides, given, example="mirror.weight=0.5", as_read=_as_read)
     if "world" not in values:
         raise ConfigError("no world given: name one, for example mirrorenv train mirrorenv/ants-v0")
@@ -93,5 +97,20 @@ def load_settings(
 
 
 def _as_read(path: Path, values: dict[str, Any]) -> dict[str, Any]:
-    """Settings that a run wrote, of any version, by today's names; a person's file as it is."""
-    return read_run(values) if is_recorded(path, values) else values
+    """Settings that a run wrote, of any version, by today's names; a person's file as it is.
+
+    Raises:
+        ConfigError: if a run's settings, which may come from anybody, name code that the user has
+            not.
+    """
+    if not is_recorded(path, values):
+        for name in code_in(values):
+            name_code(name)
+        return values
+    if unnamed := unnamed_code(values):
+        raise ConfigError(
+            f"{path} was written by a run and names code to run: {', '.join(unnamed)}. It may come "
+            "from anybody, so name it yourself if that is the code you mean: mirrorenv train WORLD "
+            f"--config {path}; what is no world, with --set, for example population.actor=..."
+        )
+    return read_run(values)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from mirrorenv.errors import CheckpointError
+from mirrorenv.named_code import name_code
 from mirrorenv.population.checkpoint import world_of
 from mirrorenv.rllib.state import load_state, save_state
 from tests.faults.judging import Happening, RunFault, judge, measure
@@ -114,8 +115,14 @@ def test_a_checkpoint_cannot_make_us_run_a_function_of_its_choice(others: str | 
     }
     with pytest.raises(CheckpointError, match="names code to run"):
         world_of(about)
-    with pytest.raises(CheckpointError, match="name the world"):
+    with pytest.raises(CheckpointError, match="name it yourself"):
         world_of(about, "mirrorenv/turn-v0")
-    assert world_of(about, world)[0] == world
+    if others is None:
+        assert world_of(about, world)[0] == world
+    else:  # to name the world is not to name the function
+        with pytest.raises(CheckpointError, match="--code os:system"):
+            world_of(about, world)
+        name_code(others)
+        assert world_of(about, world)[0] == world
     plain = {"world": "mirrorenv/ants-v0", "world_options": {"horizon": 8}}
     assert world_of(plain) == ("mirrorenv/ants-v0", {"horizon": 8})

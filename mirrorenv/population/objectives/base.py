@@ -15,7 +15,6 @@ Shapes: B episodes, T time, N agents, H hidden, F fed numbers.
 
 from __future__ import annotations
 
-import sys
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -51,7 +50,6 @@ __all__ = [
     "build_objective",
     "known_objectives",
     "objective_class",
-    "refuse_unnamed_code",
     "register_objective",
     "stream_seed",
 ]
@@ -310,23 +308,6 @@ def objective_class(name: str, *, paying: bool = False) -> type[Objective]:
     if paying and not made.pays:
         raise ConfigError(f"mirror.reward = {name}: it pays nothing (`pays` is False)")
     return made
-
-
-def refuse_unnamed_code(auxiliaries: Iterable[Mapping[str, JsonValue]]) -> None:
-    """Settings that came with a file are data: they may name code, but not have it imported.
-
-    Raises:
-        ConfigError: if they name a module that no one here has imported.
-    """
-    for given in auxiliaries:
-        name = str(given.get("name", ""))
-        module = name.partition(":")[0]
-        if ":" in name and module not in sys.modules:
-            raise ConfigError(
-                f"it names code to run, the objective {name}. It may come from anybody, so import "
-                f"{module} yourself first, if you mean it; installed packages register their "
-                f"objectives in the entry point group {PLUGIN_GROUP}, and need no such step"
-            )
 
 
 def build_objective(

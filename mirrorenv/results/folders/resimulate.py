@@ -16,6 +16,7 @@ from mirrorenv.envs.episodes import play_episodes
 from mirrorenv.envs.registry import make_batch, registry
 from mirrorenv.errors import MirrorError, ResultError
 from mirrorenv.mirror import EpisodeBatch
+from mirrorenv.named_code import unnamed_code
 from mirrorenv.results.folders.schema import Result
 
 __all__ = ["resimulate", "unreplayable"]
@@ -33,14 +34,12 @@ def unreplayable(result: Result, named: str | None = None) -> str | None:
         result: of kind population.
         named: the world that the user has named, if any.
     """
-    texts = [
-        text
-        for text in (result.world, *result.world_options.values())
-        if isinstance(text, str) and ":" in text
-    ]
-    if texts and named != result.world:
-        return f"its world is code ({texts[0]}); name it to run it: --world {result.world}"
-    if not texts and result.world not in registry():
+    code = unnamed_code([result.world, result.world_options])
+    unnamed = [name for name in code if name != named]
+    if unnamed:
+        option = "--world" if unnamed[0] == result.world else "--code"
+        return f"its world is code ({unnamed[0]}); name it to run it: {option} {unnamed[0]}"
+    if ":" not in result.world and result.world not in registry():
         return f"its world '{result.world}' is not installed here"
     return None
 

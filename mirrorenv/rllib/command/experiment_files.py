@@ -10,6 +10,7 @@ import yaml
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 
 from mirrorenv.errors import ConfigError
+from mirrorenv.named_code import code_in, name_code
 from mirrorenv.rllib.command.config import algorithm_name, settings_of
 from mirrorenv.rllib.command.experiments import Experiment, Notice
 
@@ -92,6 +93,8 @@ def _from_yaml(
     rest |= {key: given[key] for key in ("num_samples", "restore", "storage_path") if key in given}
     if "run" not in given:
         raise ConfigError(f"{path}, {name}: no algorithm. Write run: MirrorPPO, or run: PPO")
+    for code in code_in(given):  # a file that the user has written and named
+        name_code(code)
     return Experiment.checked(
         notice,
         name=name,
