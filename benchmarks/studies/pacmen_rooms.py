@@ -23,6 +23,7 @@ from benchmarks.shared.grid import figure, print_table, rows_of
 from benchmarks.shared.runner import Script
 from benchmarks.studies.pacmen_labour import fraction
 from mirrorenv.envs import make_batch
+from mirrorenv.envs.episodes import pure
 from mirrorenv.envs.worlds.pacmen import DOT, EAT, Pacmen
 from mirrorenv.population.acting import PopulationPolicy
 from mirrorenv.population.checkpoint import load_population
@@ -38,11 +39,13 @@ def dots_by_room(policy: Any, world: Pacmen, seed: int) -> tuple[Floats, float]:
     room_of = np.full(world.map.free.size, -1)
     for room, box in enumerate(boxes):
         room_of[box] = room
+    acting = pure(policy)
+    state = acting.initial_state(world.num_envs)
     now = world.reset(seed + np.arange(world.num_envs))
     eaten = np.zeros((world.num_agents, len(boxes)))
     total = 0.0
     for t in range(world.horizon):
-        actions = policy(now, t)
+        actions, state = acting.step(now, state, t)
         here = world.positions  # (B, N)
         there = np.take_along_axis(world.grid, here, axis=1) == DOT
         rows, agents = np.nonzero(there & (actions == EAT))

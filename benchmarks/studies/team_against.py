@@ -131,10 +131,14 @@ def score_against(ours: Population, theirs: Population, options: dict[str, Any])
     total = 0.0
     world = TwoTeams(num_envs=EPISODES, **options)
     policies = [PopulationPolicy(one, SEED) for one in (ours, theirs)]
+    states = [policy.initial_state(EPISODES) for policy in policies]
     now = world.reset(SEED + np.arange(EPISODES))
     for t in range(world.horizon):
-        mine, other = (policy(now, t) for policy in policies)
-        actions = np.where(TEAMS == 0, mine, other)
+        chosen = []
+        for number, policy in enumerate(policies):
+            actions, states[number] = policy.step(now, states[number], t)
+            chosen.append(actions)
+        actions = np.where(TEAMS == 0, *chosen)
         total += float(margins(actions, world.poor)[:, OURS[0]].mean())
         now = world.step(actions).observations
     return total

@@ -5,39 +5,67 @@ Shapes: B batch, N agents, A action dimensions.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
-from mirrorenv.population.experience import to_world
+from mirrorenv.mirror.arrays import AnyArray, Floats32
+from mirrorenv.population.actors.base import ActorOutput, State
 from mirrorenv.population.population import Population
 
-__all__ = ["PopulationPolicy"]
+__all__ = ["Acted", "PopulationPolicy"]
+
+
+class Acted(NamedTuple):
+    """What a population remembers after a step, and what it said there."""
+
+    memory: State
+    """Of the actors."""
+    actions: Tensor | None = None
+    """(B, N, ...) as the population's layout holds them; None before the first step."""
+    output: ActorOutput | None = None
+    """What the actors said, (B, N, ...)."""
 
 
 class PopulationPolicy:
-    """Lets a population act, its memory carried from step to step and cleared at t = 0.
+    """A population as a pure policy (`mirrorenv.envs.episodes.PurePolicy`).
 
     Args:
         population: who acts.
-        seed: source of the agents' random choices, zero or greater.
+        seed: source of the agents' random choices, zero or greater; or the source itself.
     """
 
-    def __init__(self, population: Population, seed: int = 0) -> None:
+    def __init__(self, population: Population, seed: int | torch.Generator = 0) -> None:
         self.population = population
-        self._generator = torch.Generator().manual_seed(seed)
-        self._state = torch.empty(0)
+        if isinstance(seed, int):
+            seed = torch.Generator().manual_seed(seed)
+        self._generator = seed
+
+    def initial_state(self, batch: int) -> Acted:
+        """Empty memory for `batch` episodes."""
+        return Acted(self.population.actor.initial_state(batch))
+
+    def rows(self, observations: AnyArray) -> Tensor:
+        """(B, N, *obs) -> (B, N, D) float32, as actors see them."""
+        flat = np.ascontiguousarray(observations, np.float32)
+        size = self.population.shape.observation_size
+        return torch.from_numpy(flat.reshape(*observations.shape[:2], size))
 
     @torch.no_grad()
-    def __call__(self, observations: NDArray[np.float32], t: int) -> NDArray[Any]:
-        """(B, N, *obs) -> (B, N) int64 or (B, N, A) float32 in the world's bounds."""
-        shape = self.population.shape
-        actor = self.population.actor
-        # (B, N, D)
-        rows = torch.from_numpy(np.ascontiguousarray(observations, np.float32)).flatten(2)
-        if t == 0:
-            self._state = actor.initial_state(len(rows))
-        output, self._state = actor.step(rows, self._state)
-        return to_world(output.distribution.sample(self._generator), shape)
+    def step(self, observations: Floats32, state: Acted, t: int) -> tuple[AnyArray, Acted]:
+        """One joint action.
+
+        Args:
+            observations: (B, N, *obs).
+            state: from `initial_state` or the step before.
+            t: steps done; not read.
+
+        Returns:
+            actions in the world's bounds, and what is remembered.
+        """
+        output, memory = self.population.actor.step(self.rows(observations), state.memory)
+        actions = output.distribution.sample(self._generator)
+        acted = Acted(memory, actions, output)
+        return self.population.shape.actions.to_world(actions.numpy()), acted

@@ -13,9 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.envs.episodes import Moment, moments
 from mirrorenv.errors import WorldError
 from mirrorenv.mirror.arrays import Floats32
+from mirrorenv.population.acting import PopulationPolicy
 from mirrorenv.population.actions import layout_of
+from mirrorenv.population.actors.base import ActorOutput
 from mirrorenv.population.objectives.feeding import FED
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationShape
@@ -105,53 +108,43 @@ def play(
         seeds: (B,) world seeds.
         generator: source of the agents' random choices.
     """
-    shape = population.shape
-    actor = population.actor
-    batch = len(seeds)
-    agents = shape.num_agents
-    horizon = world.horizon
-    now = _rows(world.reset(seeds), shape)
-    state = actor.initial_state(batch)
-    live = np.ones((batch, agents), bool)
-    last_value, last_mirror_value = (np.zeros((batch, agents), np.float32) for _ in range(2))
-    steps: list[tuple[Any, ...]] = []
-    fed: list[NDArray[Any]] = []
-    for _ in range(horizon):
-        output, state = actor.step(torch.from_numpy(now), state)
-        if FED in output.hidden:
-            fed.append(output.hidden[FED].numpy())
-        actions = output.distribution.sample(generator)
-        log_probability = output.distribution.log_probability(actions)
-        answer = world.step(to_world(actions, shape))
-        record = (now, actions.numpy(), log_probability.numpy(), output.environment_value.numpy())
-        steps.append(
-            (*record, output.mirror_value.numpy(), np.where(live, answer.rewards, 0.0), live)
-        )
-        now = _rows(answer.observations, shape)
-        ended = live & (answer.terminated | answer.truncated)
-        cut = ended & ~answer.terminated
+    policy = PopulationPolicy(population, generator)
+    lead = (len(seeds), population.shape.num_agents)
+    last_value = np.zeros(lead, np.float32)
+    last_mirror_value = np.zeros(lead, np.float32)
+    steps: dict[str, list[NDArray[Any]]] = {}
+    for moment in moments(world, policy, world.reset(seeds)):
+        for name, column in _columns(policy, moment).items():
+            steps.setdefault(name, []).append(column)
         # value of the state the episode was cut off in; the memory is advanced in a copy only
+        cut = moment.ended & ~moment.step.terminated
         if cut.any():
-            after = actor.step(torch.from_numpy(now), state)[0]
+            seen = policy.rows(moment.step.observations)
+            after, _ = population.actor.step(seen, moment.state.memory)
             last_value = np.where(cut, after.environment_value.numpy(), last_value)
             last_mirror_value = np.where(cut, after.mirror_value.numpy(), last_mirror_value)
-        live = live & ~ended
-        if not live.any():
-            break
-    columns = [np.stack(column, axis=1) for column in zip(*steps, strict=True)]
-    columns = [_padded(column, horizon) for column in columns]
-    observations, actions_, log_p, value, mirror_value, rewards, mask = columns
-    rewards = rewards.astype(np.float32)
-    before = (observations, actions_, log_p, value, mirror_value)
-    eaten = _padded(np.stack(fed, axis=1), horizon) if fed else None
-    return Experience(*before, last_value, rewards, mask, last_mirror_value, eaten)
+    columns: dict[str, NDArray[Any]] = {
+        name: _padded(np.stack(column, axis=1), world.horizon) for name, column in steps.items()
+    }
+    return Experience(**columns, last_value=last_value, last_mirror_value=last_mirror_value)
 
 
-def _rows(observations: NDArray[Any], shape: PopulationShape) -> Floats32:
-    """(B, N, *obs) -> (B, N, D) float32."""
-    return np.ascontiguousarray(observations, np.float32).reshape(
-        *observations.shape[:2], shape.observation_size
-    )
+def _columns(policy: PopulationPolicy, moment: Moment) -> dict[str, NDArray[Any]]:
+    """What is kept of one step, (B, N, ...) each, under the names of `Experience`."""
+    output: ActorOutput = moment.state.output
+    actions: torch.Tensor = moment.state.actions
+    kept = {
+        "observations": policy.rows(moment.observations).numpy(),
+        "actions": actions.numpy(),
+        "log_probability": output.distribution.log_probability(actions).numpy(),
+        "environment_value": output.environment_value.numpy(),
+        "mirror_value": output.mirror_value.numpy(),
+        "rewards": np.where(moment.live, moment.step.rewards, 0.0).astype(np.float32),
+        "mask": moment.live,
+    }
+    if FED in output.hidden:
+        kept["fed"] = output.hidden[FED].numpy()
+    return kept
 
 
 def to_world(actions: torch.Tensor, shape: PopulationShape) -> NDArray[Any]:

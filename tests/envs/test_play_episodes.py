@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -73,3 +75,25 @@ def test_what_cannot_be_played_is_refused():
         play_episodes(world, lambda seen, t: np.full((2, 4), 3), [1])
     with pytest.raises(ShapeError, match="actions of shape"):
         play_episodes(world, lambda seen, t: np.ones((2, 3), int), [1])
+
+
+class Counting:
+    """A pure policy: every agent goes left until it has been seen twice, then right."""
+
+    def initial_state(self, batch: int) -> np.ndarray:
+        return np.zeros(batch, int)
+
+    def step(self, observations: np.ndarray, state: np.ndarray, t: int) -> tuple[np.ndarray, Any]:
+        actions = np.where(state[:, None] < 2, 0, 2)
+        return np.broadcast_to(actions, observations.shape[:2]), state + 1
+
+
+def test_what_a_pure_policy_remembers_starts_new_with_every_turn() -> None:
+    world = mirrorenv.make_batch("mirrorenv/ants-v0", 2, horizon=4)
+    record = play_episodes(world, Counting(), [1, 2, 3])
+    expected = np.broadcast_to(np.array([0, 0, 2, 2])[None, :, None], record.actions.shape)
+    np.testing.assert_array_equal(record.actions, expected)
+    as_function = play_episodes(
+        world, lambda seen, t: np.full(seen.shape[:2], 0 if t < 2 else 2), [1, 2, 3]
+    )
+    np.testing.assert_array_equal(record.observations, as_function.observations)

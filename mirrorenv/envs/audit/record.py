@@ -14,7 +14,7 @@ from gymnasium import spaces
 
 from mirrorenv.envs.actions import action_columns
 from mirrorenv.envs.base import ArrayWorld
-from mirrorenv.envs.episodes import Policy
+from mirrorenv.envs.episodes import Policy, moments
 from mirrorenv.envs.random import BatchRandom
 from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, Floats64, Ints64
 
@@ -94,21 +94,15 @@ def play(world: ArrayWorld, policy: Policy, seeds: Ints64) -> AuditRecord:
     padded = np.concatenate([seeds, np.repeat(seeds[:1], count - len(seeds))])
     for start in range(0, count, copies):
         rows = slice(start, start + copies)
-        now = world.reset(padded[rows])
-        live = np.ones((copies, world.num_agents), bool)
-        for t in range(world.horizon):
-            if not live.any():
-                break
-            chosen = np.asarray(policy(now, t))
-            step = world.step(chosen)
-            observations[rows, t] = now.reshape(*live.shape, -1)[:, :, columns]
-            actions[rows, t] = chosen
-            rewards[rows, t] = step.rewards
-            mask[rows, t] = live
-            now = step.observations
-            live = live & ~(step.terminated | step.truncated)
-            ends[0, rows] = step.terminated
-            ends[1, rows] = step.truncated
+        for moment in moments(world, policy, world.reset(padded[rows])):
+            t = moment.t
+            seen = moment.observations.reshape(copies, world.num_agents, -1)
+            observations[rows, t] = seen[:, :, columns]
+            actions[rows, t] = moment.actions
+            rewards[rows, t] = moment.step.rewards
+            mask[rows, t] = moment.live
+            ends[0, rows] = moment.step.terminated
+            ends[1, rows] = moment.step.truncated
     if layout.whole:
         actions -= layout.low.astype(np.int64).reshape(layout.shape)
     for array in (observations, actions, rewards):

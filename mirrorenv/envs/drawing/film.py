@@ -15,7 +15,7 @@ from PIL import Image
 
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.drawing.canvas import Picture
-from mirrorenv.envs.episodes import Policy
+from mirrorenv.envs.episodes import Policy, moments
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
 from mirrorenv.mirror.arrays import Floats64
 
@@ -55,18 +55,12 @@ def watch(world: ArrayWorld, policy: Policy, seed: int) -> Iterator[Frame]:
         raise WorldError(
             f"{type(world).__name__} has no picture to show: it is played, but cannot be watched"
         )
-    now = world.reset([seed])
+    start = world.reset([seed])
     returns = np.zeros(world.num_agents)
-    live = np.ones((1, world.num_agents), bool)
     yield Frame(world.render(0), returns.copy(), 0)
-    for t in range(world.horizon):
-        step = world.step(policy(now, t))
-        returns += np.where(live, step.rewards, 0.0)[0]
-        now = step.observations
-        live = live & ~(step.terminated | step.truncated)
-        yield Frame(world.render(0), returns.copy(), t + 1)
-        if not live.any():
-            return
+    for moment in moments(world, policy, start):
+        returns += np.where(moment.live, moment.step.rewards, 0.0)[0]
+        yield Frame(world.render(0), returns.copy(), moment.t + 1)
 
 
 def gif(pictures: Sequence[Picture], fps: float = 8.0) -> bytes:
