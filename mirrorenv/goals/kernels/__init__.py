@@ -1,0 +1,1 @@
+"""What a level remembers of its lessons: one kernel, one file."""
