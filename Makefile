@@ -21,7 +21,7 @@ export OMP_NUM_THREADS ?= 1
 export RAY_USAGE_STATS_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo debate test test-slow test-local lint format docs clean
+.PHONY: help demo debate data-fashion test test-slow test-local lint format docs clean
 .DELETE_ON_ERROR:
 
 help: ## list the commands
@@ -62,6 +62,11 @@ docs: $(READY_DOCS) ## build the documentation; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@printf 'Open this page:\n  %s\n' "file://$(abspath docs)/_build/html/index.html"
 
+data-fashion: ## install Debian's package of Fashion-MNIST (60,000 pictures; needs apt-get and its rights)
+	@command -v apt-get >/dev/null || { \
+	  echo "No apt-get here: get the four IDX files of Fashion-MNIST and give their folder with --data."; exit 1; }
+	apt-get install -y dataset-fashion-mnist
+
 bench-%: $(READY) ## run %.py from a shelf of benchmarks/, e.g. make bench-world-speed BENCH_ARGS=--help
 	@script=$$(ls benchmarks/*/$(subst -,_,$*).py 2>/dev/null); \
 	test -n "$$script" || { echo "No script $(subst -,_,$*).py in benchmarks/*/."; exit 2; }; \
@@ -75,7 +80,7 @@ clean: ## remove caches and built pages (keeps .venv and runs/)
 $(READY): pyproject.toml $(CONSTRAINTS)
 	@$(call make_venv)
 	@echo "Installing mirrorenv with its training extras into $(VENV) (once; a few minutes and about 2 GB)..."
-	@PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --quiet -e '.[train,sb3,llm,trl,bytes,dev]' -c $(CONSTRAINTS)
+	@PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --quiet -e '.[train,sb3,llm,trl,bytes,studies,dev]' -c $(CONSTRAINTS)
 	@touch $@
 
 $(READY_DOCS): $(READY)

@@ -41,7 +41,8 @@ class ChainSettings:
         step_size: eps, above 0.
         chains: C, at least 2, or there is no standard error.
         burn_in: steps before the first draw; at least 100 with `preconditioned`.
-        draws: T, at least 4; every step after burn-in is one.
+        draws: T, at least 4.
+        thin: steps from one draw to the next, 1 or more: where the loss over all the data is dear.
         preconditioned: whether every coordinate has a step of its own (RMSProp).
         decay: of the running mean of squared drifts.
         delta: smallest root mean square drift that counts.
@@ -53,6 +54,7 @@ class ChainSettings:
     chains: int = 8
     burn_in: int = 200
     draws: int = 800
+    thin: int = 1
     preconditioned: bool = False
     decay: float = 0.99
     delta: float = 1e-1
@@ -71,6 +73,7 @@ class ChainSettings:
             "burn_in": self.burn_in
             >= (100 if self.preconditioned else 0),  # steps are learned there
             "draws": self.draws >= 4,
+            "thin": self.thin >= 1,
             "decay": 0 < self.decay < 1,
             "delta": self.delta > 0,
         }
@@ -114,9 +117,9 @@ def run_chains(
     mean_square = torch.zeros_like(start)
     displacement = torch.zeros_like(weights)
     losses = []
-    for step in range(settings.burn_in + settings.draws):
+    for step in range(settings.burn_in + settings.draws * settings.thin):
         value, slope = _value_and_slope(trained_on or loss, weights)
-        if step >= settings.burn_in:
+        if step >= settings.burn_in and (step - settings.burn_in) % settings.thin == 0:
             if trained_on is not None:
                 value = loss(weights).detach()
             losses.append(value)

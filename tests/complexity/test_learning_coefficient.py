@@ -218,3 +218,13 @@ def test_a_sweep_shows_how_gamma_lowers_a_regular_model() -> None:
 def test_settings_out_of_range_are_named(name: str) -> None:
     with pytest.raises(ConfigError, match=name):
         ChainSettings(**{"n_beta": 1.0, name: -1})
+
+
+def test_draws_may_lie_apart() -> None:
+    every = ChainSettings(100.0, 10.0, 1e-3, chains=64, burn_in=500, draws=2000)
+    apart = ChainSettings(100.0, 10.0, 1e-3, chains=64, burn_in=500, draws=100, thin=20)
+    centre = torch.zeros(1, 10, dtype=torch.float64)
+    for settings in (every, apart):
+        (found,) = learning_coefficients(quadratic(CURVATURE), centre, settings, noise(5))
+        exact = quadratic_estimate(CURVATURE.numpy(), 100.0, 10.0, 1e-3)
+        assert abs(found.estimate - exact) < 3 * found.error
