@@ -51,6 +51,7 @@ class TrainingDisplay:
         )
         self.progress: RunProgress = RunProgress(self._iteration, self._evaluation)
         self.recognition = ""
+        self.auxiliaries = ""
 
     def __enter__(self) -> Self:
         if self.bar.disable and not self.silent:
@@ -69,9 +70,10 @@ class TrainingDisplay:
 
     def _iteration(self, row: dict[str, Any]) -> None:
         speed = row["env_steps_per_second"]
+        self.auxiliaries = _auxiliaries(row)
         numbers = (
-            f"return {_short(row['return'])}  mirror {_short(row['mirror_return'])}  {speed:,.0f} "
-            "steps/s"
+            f"return {_short(row['return'])}  mirror {_short(row['mirror_return'])}  "
+            f"{self.auxiliaries}{speed:,.0f} steps/s"
         )
         done = min(row["env_steps"], self.settings.total_steps)
         self.bar.update(self.task, completed=done, numbers=f"{self.recognition}{numbers}")
@@ -87,10 +89,18 @@ class TrainingDisplay:
         if self.bar.disable and not self.silent:
             self.console.print(
                 f"{found.env_steps or 0:>10,} steps  {self.recognition}return "
-                f"{_value(found.environment_return)}",
+                f"{_value(found.environment_return)}  {self.auxiliaries}".rstrip(),
                 soft_wrap=True,
                 highlight=False,
             )
+
+
+def _auxiliaries(row: dict[str, Any]) -> str:
+    """The headline of every auxiliary."""
+    from mirrorenv.results.runs.record import headlines
+
+    shown = (f"{key.replace('/', ' ')} {_short(row[key])}  " for key in headlines(row))
+    return "".join(shown)
 
 
 def _value(found: Estimate | None) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mirrorenv.errors import ConfigError, TrainingError
-from mirrorenv.population.actors import ActorOutput, build_actor
+from mirrorenv.population.actors import Actor, ActorOutput, build_actor
 from mirrorenv.population.objectives.base import (
     Batch,
     Hidden,
@@ -105,6 +105,9 @@ class Population(nn.Module):
             action_features=self.shape.action_features,
             shape=self.shape,
             observer=self.settings.observer,
+            inputs=self.shape.observation_size,
+            module=inner,
+            run=_run_copy,
         )
 
     def _fed_widths(self) -> list[int]:
@@ -139,10 +142,7 @@ class Population(nn.Module):
 
     def output(self, batch: Batch) -> ActorOutput:
         """The actors on whole episodes, as they were fed: (B, T, N, ...)."""
-        observations = batch["observations"]
-        if FED in batch:
-            observations = torch.cat([observations, batch[FED]], -1)
-        return self.actor.sequence(observations, batch["mask"])
+        return self.actor.sequence(_as_fed(batch), batch["mask"])
 
     def loss(self, batch: Batch, output: HiddenStates | None = None) -> tuple[Tensor, Metrics]:
         """The sum of all objectives' losses on a minibatch: what everybody who trains calls.
@@ -236,6 +236,18 @@ class Population(nn.Module):
     def action_features(self, actions: Tensor) -> Tensor:
         """Actions (..., *shape) as observers read them, (..., A) float32."""
         return self.shape.actions.features(actions)
+
+
+def _as_fed(batch: Batch) -> Tensor:
+    """What actors saw, and what objectives fed them beside it: (B, T, N, D + F)."""
+    observations = batch["observations"]
+    return torch.cat([observations, batch[FED]], -1) if FED in batch else observations
+
+
+def _run_copy(module: nn.Module, batch: Batch) -> HiddenStates:
+    """Hidden states of a copy of the actors."""
+    assert isinstance(module, Actor)
+    return module.sequence(_as_fed(batch), batch["mask"])
 
 
 def lineup_tensors(

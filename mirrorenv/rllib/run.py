@@ -25,6 +25,7 @@ from mirrorenv.population.checkpoint import clone
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.migration import VERSION, read_run
 from mirrorenv.population.neighbourhood import check_lineup_size
+from mirrorenv.population.objectives.updates import in_order
 from mirrorenv.population.population import Population
 from mirrorenv.ray_up import bring_ray_up
 from mirrorenv.results.runs.evaluation import NOT_GIVEN, Evaluation
@@ -277,7 +278,10 @@ class _Loop:
             "mirror_return": runner.get("mirror_return_mean"),
             "mirror_weight": runner.get("mirror_weight"),
             "env_steps_per_second": (self.steps - before) / took,
-            **{name: float(value) for name, value in losses.items()},
+            **in_order(
+                {name: float(value) for name, value in losses.items()},
+                self.algorithm.population.objectives,
+            ),
         }
         self.folder.log_metrics(row)
         for name, value in row.items():

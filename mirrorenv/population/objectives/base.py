@@ -91,6 +91,14 @@ class Host:
     """What the world fixes, if the host is a population."""
     observer: ObserverSettings = field(default_factory=ObserverSettings)
     """Sizes and step size that rewards' models have in common with the observers."""
+    inputs: int = 0
+    """D of the column `observations`, (B, T, N, D), where batches hold one."""
+    module: nn.Module | None = None
+    """What computes the hidden states: its parameters, whose gradients may be compared. None where
+    the host hands over nothing."""
+    run: Callable[[nn.Module, Batch], HiddenStates] | None = None
+    """(a copy of `module`, batch) -> its hidden states, for targets that follow slowly. None where
+    there is no such way."""
 
     def width(self, layer: str) -> int:
         """Width of a hidden layer.
@@ -135,6 +143,7 @@ class Objective(nn.Module):
         discounted: whether what it pays is discounted by `learning.gamma` and goes on behind the
             end of an episode that was cut off.
         reads_output: whether its loss reads hidden states or anything else of the host's output.
+        headline: the metric that progress and report show first; empty: the first by name.
         label: its name in checkpoints and optimisers.
         prefix: what the names of its metrics begin with; an auxiliary's label and a slash.
         weight: factor on its loss.
@@ -144,6 +153,7 @@ class Objective(nn.Module):
     pays: ClassVar[bool] = False
     discounted: ClassVar[bool] = True
     reads_output: ClassVar[bool] = True
+    headline: ClassVar[str] = ""
 
     def __init__(self, settings: ObjectiveSettings, host: Host, generator: torch.Generator) -> None:
         super().__init__()

@@ -24,6 +24,7 @@ __all__ = [
     "all_reduced",
     "clip_gradients",
     "detached",
+    "in_order",
     "learn_from",
     "optimiser_groups",
     "optimiser_of",
@@ -61,6 +62,18 @@ def sum_of_losses(
     if total is None:
         raise TrainingError("there is nothing to learn from: no objective was set")
     return total, metrics
+
+
+def in_order(metrics: Mapping[str, float], objectives: Objectives) -> dict[str, float]:
+    """The same metrics in an order that is always the same: by name, those of auxiliaries last,
+    each auxiliary's headline before its others."""
+    first = {one.prefix + one.headline for one in objectives.values() if one.headline}
+
+    def place(name: str) -> tuple[bool, str, bool, str]:
+        label, slash, _ = name.partition("/")
+        return bool(slash), label if slash else "", name not in first, name
+
+    return {name: metrics[name] for name in sorted(metrics, key=place)}
 
 
 def detached(output: Output) -> Output:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from mirrorenv.results.report import charts_recognition, charts_training
+from mirrorenv.results.report import charts_auxiliaries, charts_recognition, charts_training
 from mirrorenv.results.report.chart import Maker
 
 __all__ = ["CHARTS"]
 
-# Section heading -> file name of the picture, what it needs (said when that is missing), and who
-# makes it.
+# Section heading -> file name of the picture, what it needs (said when that is missing; empty where
+# most runs do not have it), and who makes it.
 CHARTS: dict[str, list[tuple[str, str, Maker]]] = {
     "Recognition": [
         (
@@ -35,6 +35,8 @@ CHARTS: dict[str, list[tuple[str, str, Maker]]] = {
         ("mirror_return", "the mirror return", charts_training.mirror_return),
         ("agent_returns", "the return of each agent", charts_training.agent_returns),
         ("entropy", "the entropy of the policies", charts_training.entropy),
+        ("auxiliaries", "", charts_auxiliaries.auxiliaries),
+        ("auxiliary_gradients", "", charts_auxiliaries.auxiliary_gradients),
     ],
     "Can it be trusted?": [
         ("above_limit", "the e-value of “learned above limit”", charts_training.above_the_limit),

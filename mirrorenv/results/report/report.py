@@ -202,10 +202,10 @@ def _charts(
     for heading, entries in CHARTS.items():
         for name, needs, maker in entries:
             chart = maker(record, other)
-            if chart is None:
-                absent.append(needs)
-            else:
+            if chart is not None:
                 made.setdefault(heading, []).append((name, chart))
+            elif needs:
+                absent.append(needs)
     return made, absent if record.evaluations else []
 
 

@@ -16,7 +16,7 @@ from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.intervals import Estimate, finite_number
 from mirrorenv.results.runs.evaluation import Evaluation
 
-__all__ = ["RunRecord", "Series"]
+__all__ = ["RunRecord", "Series", "headlines"]
 
 MetricsRow = Mapping[str, Any]
 
@@ -123,6 +123,16 @@ class RunRecord:
             key: its name in ``metrics.jsonl``.
         """
         return _series((row["env_steps"], Estimate.from_dict(row.get(key))) for row in self.metrics)
+
+
+def headlines(row: MetricsRow) -> list[str]:
+    """The first metric of every auxiliary in a row of metrics, which are named label/metric."""
+    found: dict[str, str] = {}
+    for key in row:
+        label, slash, _ = str(key).partition("/")
+        if slash:
+            found.setdefault(label, str(key))
+    return list(found.values())
 
 
 def _placed(rows: Sequence[Any]) -> list[MetricsRow]:

@@ -1,0 +1,266 @@
+"""An agent predicts its own hidden states: self-modelling, and its controls.
+
+Premakumar et al., "Unexpected benefits of self-modeling in neural systems", arXiv 2407.10188: one
+linear map predicts the activations that it reads itself, which are not pulled towards the
+prediction (stop-gradient). Predicting the next step given the action is the self-predictive
+objective of Schwarzer et al. (SPR, ICLR 2021) and Ni et al. (arXiv 2401.08898).
+
+Shapes: B episodes, T time, N agents, H hidden, F target features, R rows.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from mirrorenv.errors import ConfigError
+from mirrorenv.population.objectives.base import (
+    Batch,
+    HiddenStates,
+    Host,
+    Metrics,
+    ObjectiveSettings,
+    register_objective,
+)
+from mirrorenv.population.objectives.inward import (
+    Inward,
+    InwardSettings,
+    by_agent,
+    live_pairs,
+    masked_mean,
+    of_agents,
+)
+from mirrorenv.population.objectives.targets import (
+    StackedHead,
+    action_features,
+    random_features,
+    shuffled,
+)
+from mirrorenv.population.population import Population
+
+__all__ = ["SelfModel", "SelfModelSettings"]
+
+PAPER: Mapping[str, Any] = {
+    "targets": (),
+    "ahead": 0,
+    "head": "linear",
+    "stop_gradient": True,
+    "normalise": False,
+}
+"""The settings of arXiv 2407.10188, from its authors' code."""
+
+
+class SelfModelSettings(InwardSettings):
+    """Of a self-model."""
+
+    preset: Literal["none", "paper"] = "none"
+    """paper: same layer, same step, linear, stop-gradient, target as it is. What is given beside
+    it counts."""
+    target: Literal["layers", "random", "shuffled", "activation", "weight_decay"] = "layers"
+    """What is predicted, or a control in its place: random (fixed random ReLU features of the
+    observation), shuffled (the layers, of other steps), activation (nothing is predicted, the
+    layer's mean square is the loss), weight_decay (half the squared weights of the host)."""
+    targets: tuple[str, ...] = ()
+    """Layers that are predicted, of whichever names the host has; none: the layer that is read."""
+    ahead: int = Field(default=0, ge=0)
+    """Steps between what is read and what is predicted; 0: the same step."""
+    action: bool | None = None
+    """Whether the head is told the action, where it predicts ahead; None: if there are actions."""
+    head: Literal["linear", "mlp"] = "linear"
+    """What predicts."""
+    hidden: int = Field(default=64, ge=1)
+    """Units of the mlp head."""
+    stop_gradient: bool = True
+    """Whether targets are detached. If not, they move towards their predictions."""
+    ema: float | None = Field(default=None, ge=0, lt=1)
+    """If given, targets come from a copy of the host that keeps this share of itself in every
+    update."""
+    normalise: bool = True
+    """Whether targets are brought to mean 0 and variance 1 over their units (LayerNorm without
+    parameters), so that the size of rewards does not set the size of the loss."""
+    spread: float | None = Field(default=None, gt=0)
+    """For weight_decay: if given, the decay is steered to this standard deviation of the host's
+    weights (of all matrices), such as another arm's `weight_spread`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("preset") == "paper":
+            return {**PAPER, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.ema is not None and not self.stop_gradient:
+            raise ValueError("a slow copy has no gradient: leave stop_gradient on, or ema out")
+        if self.spread is not None and self.target != "weight_decay":
+            raise ValueError("spread steers target = weight_decay, and nothing else")
+        return self
+
+
+@register_objective("self_model")
+class SelfModel(Inward):
+    """Mean squared error of predicting one's own hidden states, mean over steps, agents and units.
+
+    Logged besides what all that look inward log: `unexplained`, the share of the target's variance
+    that is not predicted, and `weight_spread`, the standard deviation of the host's weights.
+    """
+
+    Settings: ClassVar[type[ObjectiveSettings]] = SelfModelSettings
+    headline = "unexplained"
+    projection: Tensor
+    decay: Tensor
+
+    def __init__(self, settings: SelfModelSettings, host: Host, generator: torch.Generator) -> None:
+        super().__init__(settings, host, generator)
+        self.own = settings
+        self.targets = settings.targets or (self.layer,)
+        self.twin: nn.Module | None = None
+        self.told = _told(settings, host)
+        self.register_buffer("decay", torch.ones(()))
+        kind = settings.target
+        if kind == "weight_decay":
+            self._module()
+        if kind in ("activation", "weight_decay"):
+            return
+        outputs = sum(host.width(name) for name in self.targets)
+        reads = self.width + (host.action_features if self.told else 0)
+        size = settings.hidden if settings.head == "mlp" else 0
+        self.head = StackedHead(host.num_agents, reads, size, outputs, generator)
+        if kind == "random":
+            self._see()
+            projection = torch.randn(host.inputs + 1, outputs, generator=generator)
+            self.register_buffer("projection", projection / math.sqrt(host.inputs + 1))
+        if settings.ema is not None:
+            if host.run is None:
+                raise ConfigError(f"{settings.name}: ema needs a host that can be copied and run")
+            self.twin = copy.deepcopy(self._module()).requires_grad_(False)
+
+    def _module(self) -> nn.Module:
+        if self.host.module is None:
+            raise ConfigError(
+                f"{self.settings.name}: ema and weight_decay need the host's module, which this "
+                "host does not hand over"
+            )
+        return self.host.module
+
+    def _see(self) -> None:
+        if not self.host.inputs:
+            raise ConfigError(
+                f"{self.settings.name}: target = random is made of what the host sees, and this "
+                "one lists no inputs"
+            )
+
+    def inward_loss(
+        self, population: Population | None, output: HiddenStates, batch: Batch
+    ) -> tuple[Tensor, Metrics]:
+        """See `Inward.inward_loss`."""
+        kind = self.own.target
+        hidden = output.hidden[self.layer]
+        if kind == "activation":
+            loss = masked_mean(hidden.square().mean(-1), (batch["mask"] > 0).float())
+            return loss, {"error": loss.detach(), **self._spread()}
+        if kind == "weight_decay":
+            return self._weight_decay(hidden)
+        ahead = self.own.ahead
+        time = hidden.shape[1]
+        if ahead >= time:
+            raise ConfigError(
+                f"{self.label}: ahead = {ahead}, and an episode has {time} steps: lower it"
+            )
+        live = live_pairs(batch["mask"], ahead)  # (B, T', N)
+        target = self._target(output, batch, live)[:, ahead:]
+        if kind == "shuffled":
+            target = shuffled(target, live, self.draws)
+        reads = hidden[:, : time - ahead]
+        if self.told:
+            done = action_features(self.host, population, batch)[:, : time - ahead]
+            reads = torch.cat([reads, done], -1)
+        predicted = of_agents(self.head(by_agent(reads)), len(reads))  # (B, T', N, F)
+        error = (predicted - target).square()
+        loss = masked_mean(error.mean(-1), live)
+        unexplained = _unexplained(error.detach(), target.detach(), live)
+        return loss, {"unexplained": unexplained, "error": loss.detach(), **self._spread()}
+
+    @torch.no_grad()
+    def after_inward(self, output: HiddenStates, batch: Batch) -> None:
+        """See `Inward.after_inward`: the slow copy follows, the decay is steered."""
+        if self.twin is not None:
+            assert self.own.ema is not None
+            pairs = zip(self.twin.parameters(), self._module().parameters(), strict=True)
+            for slow, fast in pairs:
+                slow.lerp_(fast, 1.0 - self.own.ema)
+        if self.own.spread is not None:
+            ratio = weights_spread(self._module()) / self.own.spread
+            self.decay.mul_(ratio.clamp(0.5, 2.0) ** 0.5).clamp_(1e-6, 1e4)
+
+    def _target(self, output: HiddenStates, batch: Batch, live: Tensor) -> Tensor:
+        """What is to be predicted, of every step: (B, T, N, F)."""
+        if self.own.target == "random":
+            found = random_features(batch["observations"], self.projection)
+        else:
+            states = output
+            if self.twin is not None:
+                assert self.host.run is not None
+                with torch.no_grad():
+                    states = self.host.run(self.twin, batch)
+            parts = [states.hidden[name] for name in self.targets]
+            if self.own.stop_gradient:
+                parts = [part.detach() for part in parts]
+            found = torch.cat(parts, -1)
+        if self.own.normalise:
+            found = nn.functional.layer_norm(found, found.shape[-1:])
+        return found
+
+    def _weight_decay(self, hidden: Tensor) -> tuple[Tensor, Metrics]:
+        """Half the squared weights; nothing where it is not felt, since it reads no layer."""
+        weights = [one for one in self._module().parameters() if one.dim() >= 2]
+        square = torch.stack([one.square().sum() for one in weights]).sum()
+        strength = self.decay * (0.0 if self.stopped or not self.weight else self.scale)
+        loss = 0.5 * strength * (square if self.weight else square.detach())
+        return loss, {"error": 0.5 * square.detach(), "decay": self.decay.clone(), **self._spread()}
+
+    @torch.no_grad()
+    def _spread(self) -> Metrics:
+        if self.host.module is None:
+            return {}
+        return {"weight_spread": weights_spread(self.host.module)}
+
+
+def weights_spread(module: nn.Module) -> Tensor:
+    """Standard deviation of all entries of all matrices of a module, about 0."""
+    weights = [one.detach() for one in module.parameters() if one.dim() >= 2]
+    square = torch.stack([one.square().sum() for one in weights]).sum()
+    return (square / sum(one.numel() for one in weights)).sqrt()
+
+
+def _told(settings: SelfModelSettings, host: Host) -> bool:
+    """Whether the head is told the action.
+
+    Raises:
+        ConfigError: if it is to be, and cannot.
+    """
+    if settings.action and not host.action_features:
+        raise ConfigError(f"{settings.name}: action = true, and its host takes no actions")
+    if settings.action and not settings.ahead:
+        raise ConfigError(
+            f"{settings.name}: action = true, and ahead = 0: the action comes after this step's "
+            "hidden state. Set ahead to 1"
+        )
+    wanted = settings.action if settings.action is not None else bool(settings.ahead)
+    return wanted and host.action_features > 0
+
+
+def _unexplained(error: Tensor, target: Tensor, live: Tensor) -> Tensor:
+    """Share of the variance of targets (B, T, N, F) that errors leave, all agents together."""
+    weight = live.unsqueeze(-1)
+    count = weight.sum((0, 1)).clamp_min(1.0)  # (N, 1)
+    mean = (target * weight).sum((0, 1)) / count  # (N, F)
+    variance = ((target - mean).square() * weight).sum()
+    return (error * weight).sum() / variance.clamp_min(1e-12)
