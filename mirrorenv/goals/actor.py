@@ -43,8 +43,11 @@ class GoalSettings(StrictModel):
 
     slack: int = Field(default=0, ge=0)
     """Steps that a way may be longer than the best known and still count as equally good."""
-    firmness: float = Field(default=10.0, gt=0)
+    firmness: float = Field(default=12.0, gt=0)
     """Nats by which each step more makes a choice less likely."""
+    strength: float = Field(default=2.5, gt=0)
+    """The most that a preference speaks for or against a choice, in nats. Well below half of
+    `firmness`, identity cannot be bought with longer ways."""
     curiosity: float = Field(default=0.3, ge=0)
     """Steps that a choice never tried is taken to cost more than the best known."""
     stitch: bool = True
@@ -119,7 +122,7 @@ class GoalActor(Actor):
         here, goal = self._read(observations)  # (B, T, K)
         everyone = torch.arange(self.num_agents, device=here.device)
         here, goal = here.unsqueeze(-1), goal.unsqueeze(-1)  # (B, T, K, 1)
-        return self.layout.distribution(self._logits(here, goal, everyone))
+        return self.layout.distribution(self.logits(here, goal, everyone))
 
     def plan(self, node: Tensor, goal: Tensor, generator: torch.Generator) -> Tensor:
         """Whole ways, thought out before a step is taken: each agent's law, unrolled on its map.
@@ -136,7 +139,7 @@ class GoalActor(Actor):
         everyone = torch.arange(self.num_agents, device=node.device)
         ways = []
         for _ in range(16):
-            law = self.layout.distribution(self._logits(node, goal, everyone))
+            law = self.layout.distribution(self.logits(node, goal, everyone))
             node = torch.where(node == goal, goal, law.sample(generator))
             ways.append(node)
         return torch.stack(ways, -1)
@@ -147,11 +150,22 @@ class GoalActor(Actor):
         here = observations[..., :size].argmax(-1)
         return here, observations[..., size : 2 * size].argmax(-1)
 
-    def _logits(self, here: Tensor, goal: Tensor, agents: Tensor) -> Tensor:
-        """(..., N, V) for nodes and goals (..., N) or (..., 1)."""
+    def logits(self, here: Tensor, goal: Tensor, agents: Tensor) -> Tensor:
+        """How every agent would go on.
+
+        Args:
+            here: (..., N) or (..., 1) int64 nodes.
+            goal: of the same shape.
+            agents: (N,) 0 to N - 1.
+
+        Returns:
+            (..., N, V) logits of next nodes.
+        """
         liked = self.liked[:, 0] + self.liked_from[agents, here]
         liked = liked + self.liked_towards[agents, goal]
-        return _SCALE * liked - self.options.firmness * self._cost()[here, goal]
+        bound = self.options.strength
+        preference = bound * torch.tanh(_SCALE * liked / bound)
+        return preference - self.options.firmness * self._cost()[here, goal]
 
     def _cost(self) -> Tensor:
         """(V node, V goal, V next) steps beyond what counts as equally good, at most 3."""
@@ -164,7 +178,7 @@ class GoalActor(Actor):
         """(B, [T,] N, D)."""
         here, goal = self._read(observations)
         everyone = torch.arange(self.num_agents, device=here.device)
-        logits = self._logits(here, goal, everyone)  # (B, [T,] N, V)
+        logits = self.logits(here, goal, everyone)  # (B, [T,] N, V)
         rows = observations.reshape(-1, *observations.shape[-2:]).transpose(0, 1)  # (N, R, D)
         values = self.critics(rows).transpose(0, 1).reshape(*observations.shape[:-1], 2)
         return ActorOutput(

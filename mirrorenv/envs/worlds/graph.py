@@ -142,6 +142,10 @@ class Graph(ClockedWorld):
         self.reached = np.zeros(shape, np.int64)  # (B, N) goals so far
         self._starts = self.places
 
+    def starts(self) -> Ints64:
+        """(B, N) the node where each agent began this episode."""
+        return self._starts.copy()
+
     def shortest(self) -> Ints64:
         """(B, N) the fewest steps in which the goals of this episode can be reached."""
         way = np.concatenate([self._starts[..., None], self.goals], axis=2)  # (B, N, G + 1)
