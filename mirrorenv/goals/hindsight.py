@@ -7,7 +7,7 @@ Shape legend: W walks, L nodes of the longest walk, M lessons.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,30 +23,34 @@ TARGETS = ("distance", "gamma", "td")
 is known of the way onward (a temporal difference)."""
 
 
-class Lessons(NamedTuple):
-    """M times: from this state, on the way to this goal, that was the next subgoal."""
+Whole = npt.NDArray[np.integer[Any]]
 
-    states: npt.NDArray[np.int64]
+
+class Lessons(NamedTuple):
+    """M times: from this state, on the way to this goal, that was the next subgoal. Whole numbers,
+    32 bits each where they are made here: what is learned from is read once, and large."""
+
+    states: Whole
     """(M,)."""
-    goals: npt.NDArray[np.int64]
+    goals: Whole
     """(M,)."""
-    subgoals: npt.NDArray[np.int64]
+    subgoals: Whole
     """(M,) nodes, or actions."""
-    steps: npt.NDArray[np.int64]
+    steps: Whole
     """(M,) from the state to the goal."""
-    ahead: npt.NDArray[np.int64]
+    ahead: Whole
     """(M,) steps from the state to the subgoal."""
-    following: npt.NDArray[np.int64]
+    following: Whole
     """(M,) nodes: the subgoal, or where the action led."""
 
 
-def next_pivots(pivots: Pivots, ahead: int = 1) -> npt.NDArray[np.int64]:
+def next_pivots(pivots: Pivots, ahead: int = 1) -> Whole:
     """(W, L) the place of the first pivot at least `ahead` after each place; L if there is none."""
     count, longest = pivots.shape
-    place = np.where(pivots, np.arange(longest), longest)
+    place = np.full((count, longest + ahead), longest, np.int32)
+    np.copyto(place[:, :longest], np.arange(longest, dtype=np.int32), where=pivots)
     nearest = np.minimum.accumulate(place[:, ::-1], axis=1)[:, ::-1]  # at or after each place
-    padded = np.concatenate([nearest, np.full((count, ahead), longest)], axis=1)
-    found: npt.NDArray[np.int64] = padded[:, ahead:]
+    found: Whole = nearest[:, ahead:]
     return found
 
 
@@ -76,36 +80,46 @@ def lessons(
             "sub-actions are learned at the bottom level, of walks that recorded what was done"
         )
     count, longest = walks.nodes.shape
-    row = np.arange(count)[:, None]
-    goal_after = np.concatenate(
-        [next_pivots(goals), np.full((count, 1), longest)], axis=1
-    )  # (W, L + 1), so that what lies after the last goal stays there
-    if subgoals is None:
-        onward = np.broadcast_to(np.arange(1, longest + 1), (count, longest))
-    else:
-        onward = next_pivots(subgoals)
-    here = np.broadcast_to(np.arange(longest), (count, longest))
-    goal = goal_after[:, :longest]
+    # places of all walks in one row, each walk followed by one that is past its end
+    width = longest + 1
+    padded = np.full((count, width), -1, np.int32)
+    padded[:, :longest] = walks.nodes
+    nodes = padded.ravel()
+    goal_after = _places_after(goals, width)
+    onward = None if subgoals is None else _places_after(subgoals, width)
+    done = None
+    if actions and walks.actions is not None:
+        done = np.concatenate([walks.actions, np.full((count, 1), -1)], axis=1).ravel()
+    here = np.flatnonzero(nodes >= 0).astype(np.int32)
+    goal = goal_after.take(here)
     taught = 0
     while reach is None or taught < reach:
-        valid = (goal < longest) & (walks.nodes >= 0)
-        if not valid.any():
+        live = nodes.take(goal) >= 0
+        here, goal = here[live], goal[live]
+        if not len(here):
             return
-        walk, start = np.nonzero(valid)
-        end = goal[walk, start]
         # a goal that comes before the next subgoal is its own subgoal
-        way = np.minimum(onward[walk, start], end)
-        following = walks.nodes[walk, way]
-        chosen = following
-        if actions and walks.actions is not None:
-            chosen = walks.actions[walk, start]
-        state = walks.nodes[walk, start]
-        final = walks.nodes[walk, end]
+        way = here + 1 if onward is None else np.minimum(onward.take(here), goal)
+        following = nodes.take(way)
+        chosen = following if done is None else done.take(here)
+        state, final = nodes.take(here), nodes.take(goal)
+        lesson = Lessons(state, final, chosen, goal - here, way - here, following)
         away = state != final
-        lesson = Lessons(state, final, chosen, end - start, way - here[walk, start], following)
-        yield Lessons(*(part[away] for part in lesson))
-        goal = goal_after[row, goal]
+        if not away.all():
+            lesson = Lessons(*(part[away] for part in lesson))
+        yield lesson
+        goal = goal_after.take(goal)
         taught += 1
+
+
+def _places_after(pivots: Pivots, width: int) -> Whole:
+    """(W width,) the next pivot's place among those of all walks, behind the end if there is
+    none."""
+    count = len(pivots)
+    within = np.full((count, width), width - 1, np.int32)
+    within[:, :-1] = next_pivots(pivots)
+    within += width * np.arange(count, dtype=np.int32)[:, None]
+    return within.ravel()
 
 
 def scores_of(

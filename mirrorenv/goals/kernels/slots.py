@@ -91,7 +91,7 @@ class SlotKernel(Kernel):
             np.concatenate([getattr(lesson, name) for lesson, _ in self._told])
             for name in ("states", "goals", "subgoals")
         ]
-        states, goals, subgoals = (torch.from_numpy(column) for column in columns)
+        states, goals, subgoals = (torch.from_numpy(column).long() for column in columns)
         scores = torch.from_numpy(np.concatenate([score for _, score in self._told])).float()
         self._told = []
         for _ in range(self.settings.steps):

@@ -38,7 +38,7 @@ class Table(Kernel):
 
     def learn(self, lessons: Lessons, scores: npt.NDArray[np.float64]) -> None:
         """See `Kernel.learn`: as if one lesson came after the other."""
-        key = lessons.states * self.size.nodes + lessons.goals  # (M,)
+        key = lessons.states.astype(np.int64) * self.size.nodes + lessons.goals  # (M,)
         order = np.arange(len(key))
         if self.settings.asymmetric:
             best = np.full(self.size.nodes**2, -np.inf)
