@@ -5,8 +5,9 @@ from __future__ import annotations
 import typer
 
 from mirrorenv.cli.debate_local import demo, serve
-from mirrorenv.cli.debate_play import check, init, plan, run
+from mirrorenv.cli.debate_play import check, init, plan
 from mirrorenv.cli.debate_read import export, rate, replay, score, view
+from mirrorenv.cli.debate_run import run
 from mirrorenv.entry import add_commands
 
 __all__ = ["debate"]

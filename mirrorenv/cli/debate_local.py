@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mirrorenv.cli._common import Json, say
-from mirrorenv.cli.debate_play import run
+from mirrorenv.cli.debate_run import run
 
 __all__ = ["demo", "serve"]
 

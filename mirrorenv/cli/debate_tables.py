@@ -10,12 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from mirrorenv.cli._common import say
+from mirrorenv.results.report.page import visible
 
 if TYPE_CHECKING:
+    from mirrorenv.debate.log import Totals
     from mirrorenv.debate.scoring.results import Results
     from mirrorenv.mirror.intervals import TextStyle
 
-__all__ = ["narrow_table", "print_scores"]
+__all__ = ["cards_table", "narrow_table", "print_answers", "print_scores", "spent"]
 
 
 def print_scores(results: Results) -> None:
@@ -40,6 +42,51 @@ def print_scores(results: Results) -> None:
     Console().print(table)
     if scores:
         say("\n".join(results.conduct().lines()))
+
+
+def cards_table(totals: Totals) -> Table:
+    """How each model fares: one row a card.
+
+    Args:
+        totals: of the log.
+    """
+    table = narrow_table(
+        "card", "calls", "no answer", "failed tries", "waited", "tokens", "cost", "served by"
+    )
+    for name, card in totals.cards.items():
+        table.add_row(
+            escape(name),
+            f"{card.calls:,}",
+            str(card.failures),
+            str(card.attempts),
+            f"{card.waited:.0f} s",
+            f"{card.input:,} + {card.output:,}",
+            f"{card.cost:.4f}",
+            escape(visible(", ".join(card.served), 40)),
+        )
+    return table
+
+
+def print_answers(results: Results) -> None:
+    """Why answers ended, one row a card, where not all ended by themselves; and what went wrong."""
+    from mirrorenv.debate.output.answers import answer_lines
+
+    lines = answer_lines(results.log.totals, results.tournament)
+    if lines:
+        say("\n".join(visible(line, 1000) for line in lines))
+
+
+def spent(totals: Totals) -> str:
+    """Calls, tokens, cost and failed tries in one line."""
+    parts = [f"{totals.calls:,} calls"]
+    if totals.input or totals.output:
+        guess = f" ({totals.estimated} calls estimated)" if totals.estimated else ""
+        parts.append(f"{totals.input:,} + {totals.output:,} tokens{guess}")
+    if totals.cost:
+        parts.append(f"cost {totals.cost:.4f}")
+    if totals.attempts:
+        parts.append(f"{totals.attempts} failed tries")
+    return ", ".join(parts)
 
 
 def narrow_table(*heads: str, **options: Any) -> Table:

@@ -19,6 +19,9 @@ from mirrorenv.strict import ExactModel, first_problem
 __all__ = ["AgentCard", "Endpoint", "Price", "closest_field", "load_card"]
 
 
+_KEY_FIELDS = {"api_key", "apikey", "authorization", "access_token", "auth_token", "password"}
+
+
 class Endpoint(ExactModel):
     """Where a language model is asked: any OpenAI-compatible server."""
 
@@ -39,6 +42,15 @@ class Endpoint(ExactModel):
     reasoning_tokens: int = Field(
         default=0, ge=0, description="Tokens a reasoning model may think, on top of each limit."
     )
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | None = Field(
+        default=None, description="How much a reasoning model thinks; None leaves it to the server."
+    )
+    stream: bool = Field(
+        default=False, description="Ask for an event stream, for servers that answer no other way."
+    )
+    logprobs: bool = Field(
+        default=False, description="Ask for the log-probabilities of what is written, for the log."
+    )
     concurrency: int = Field(default=8, ge=1, le=512, description="Requests in flight at most.")
     timeout: float = Field(default=120.0, gt=0.0, description="Seconds for one answer.")
     timeouts: dict[str, float] = Field(
@@ -51,8 +63,19 @@ class Endpoint(ExactModel):
         default=900.0, ge=0.0, description="Seconds waited at most before one further try."
     )
     extra_body: dict[str, Any] = Field(
-        default_factory=dict, description="Further fields of the request."
+        default_factory=dict, description="Further fields of the request. No key belongs here."
     )
+
+    @field_validator("extra_body")
+    @classmethod
+    def _holds_no_key(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if name.lower().replace("-", "_") in _KEY_FIELDS:
+                raise ValueError(
+                    f"holds '{name}', which would be logged with every request: name the "
+                    "environment variable of a key in key_env"
+                )
+        return value
 
     @field_validator("base_url")
     @classmethod

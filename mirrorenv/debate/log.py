@@ -8,8 +8,8 @@ that the log holds are answered from it.
 |---|---|
 | ``call`` | ``key``, ``sample``, ``game``, ``agent``, ``digest`` of what was shown, ``seconds``,
 ``cost``, ``reply`` |
-| ``failure`` | ``key``, ``sample``, ``game``, ``agent``, ``error``, ``attempts``: a call that got
-no answer |
+| ``failure`` | ``key``, ``sample``, ``game``, ``agent``, ``error``, ``attempts``, ``usage``,
+``cost``: a call that got no answer |
 
 Memory: eight bytes a call for its place in the file, and the rows of the games that are being
 played.
@@ -21,7 +21,7 @@ import asyncio
 import json
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,6 +31,59 @@ from mirrorenv.results.runs.json_lines import append_jsonl_rows
 __all__ = ["CALLS", "CallLog", "Totals", "row_at", "rows_of"]
 
 CALLS = "calls.jsonl"
+
+
+@dataclass
+class CardTotals:
+    """What one card spent, and how its answers ended.
+
+    Attributes:
+        calls: finished ones.
+        failures: calls that got no answer.
+        attempts: tries that failed.
+        input: tokens read.
+        output: tokens written.
+        cost: in the tournament's currency.
+        waited: seconds that it was told, or chose, to wait before further tries.
+        stops: finished calls by why their answers ended; see
+            :data:`mirrorenv.llm.answers.STOPS`.
+        served: finished calls by the model that the server says it was.
+        error: what went wrong last, or "".
+    """
+
+    calls: int = 0
+    failures: int = 0
+    attempts: int = 0
+    input: int = 0
+    output: int = 0
+    cost: float = 0.0
+    waited: float = 0.0
+    stops: dict[str, int] = field(default_factory=dict)
+    served: dict[str, int] = field(default_factory=dict)
+    error: str = ""
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count one row of the log."""
+        told = row if row["kind"] == "failure" else row["reply"]
+        tries = told.get("attempts", ())
+        usage = told.get("usage", {})
+        self.attempts += len(tries)
+        self.waited += sum(one.get("wait") or 0.0 for one in tries)
+        self.input += usage.get("input", 0)
+        self.output += usage.get("output", 0)
+        self.cost += row.get("cost") or 0.0
+        if tries:
+            self.error = str(tries[-1].get("error", ""))
+        if row["kind"] == "failure":
+            self.failures += 1
+            self.error = row["error"]
+            return
+        self.calls += 1
+        stop = told["stop"]
+        self.stops[stop] = self.stops.get(stop, 0) + 1
+        model = (told.get("response") or {}).get("model")
+        if isinstance(model, str):
+            self.served[model] = self.served.get(model, 0) + 1
 
 
 @dataclass
@@ -45,6 +98,7 @@ class Totals:
         cost: in the tournament's currency.
         failures: calls that got no answer.
         attempts: tries that failed, of finished and failed calls.
+        cards: the same of each card that is a model, by its name.
     """
 
     calls: int = 0
@@ -54,20 +108,24 @@ class Totals:
     cost: float = 0.0
     failures: int = 0
     attempts: int = 0
+    cards: dict[str, CardTotals] = field(default_factory=dict)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count one row of the log."""
         if row["kind"] == "failure":
             self.failures += 1
             self.attempts += len(row.get("attempts", ()))
-            return
-        usage = row["reply"].get("usage", {})
-        self.calls += 1
+            usage = row.get("usage", {})  # tries that gave no answer and may be on the bill
+        else:
+            self.calls += 1
+            self.attempts += len(row["reply"].get("attempts", ()))
+            usage = row["reply"].get("usage", {})
         self.input += usage.get("input", 0)
         self.output += usage.get("output", 0)
         self.estimated += bool(usage.get("estimated"))
         self.cost += row.get("cost") or 0.0
-        self.attempts += len(row["reply"].get("attempts", ()))
+        if row["kind"] == "failure" or row["reply"].get("stop"):
+            self.cards.setdefault(row["agent"], CardTotals()).add(row)
 
 
 def rows_of(

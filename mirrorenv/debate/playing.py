@@ -10,14 +10,21 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, TypeVar
 
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.log import CallLog, Totals
-from mirrorenv.debate.players import CallFailed, Player, Reply, make_player, verdict_of
+from mirrorenv.debate.players import (
+    CallFailed,
+    Player,
+    Reply,
+    Usage,
+    make_player,
+    verdict_of,
+)
 from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import Verdict
@@ -122,10 +129,29 @@ class Caller:
                     "differ); play this tournament with the version that began it, or in a new "
                     "folder"
                 )
+            if self.session is not None and row["reply"].get("stop") == "refused":
+                self.session.refused[self.game] = self.session.refused.get(self.game, 0) + 1
             return Reply.from_row(row["reply"])
         if self.session is None:
             raise NotRecorded(f"game {self.game} is not finished: {view.key} has not been played")
         return await self.session.ask(self.log, self.game, card, view, digest)
+
+    def check(self, asked: Iterable[tuple[AgentCard, View]]) -> None:
+        """Refuse a phase in which a player cannot answer any more, before the others are paid.
+
+        Args:
+            asked: who is asked what.
+
+        Raises:
+            CallFailed: if a call is missing in the log and its player's server, key or model is
+                closed.
+        """
+        if self.session is None:
+            return
+        for card, view in asked:
+            reason = getattr(self.session.players[card.name], "closed", None)
+            if reason is not None and (view.key, view.sample) not in self.known:
+                raise CallFailed(str(reason), closed=True)
 
 
 @dataclass
@@ -135,12 +161,16 @@ class PlaySession:
     Attributes:
         players: by name of the card.
         budget: what may be spent.
+        allowed_refusals: requests of one game that servers may refuse for good.
+        refused: how many they refused so far, by game.
         in_flight: calls that have started and are not in the log yet.
         on_call: called after each call that was logged.
     """
 
     players: Mapping[str, Player]
     budget: Budget
+    allowed_refusals: int = 0
+    refused: dict[int, int] = field(default_factory=dict)
     in_flight: int = 0
     on_call: Callable[[], None] = field(default=lambda: None)
 
@@ -155,16 +185,18 @@ class PlaySession:
             try:
                 reply: Reply = await getattr(self.players[card.name], phase)(view)
             except CallFailed as error:
-                await log.append(
-                    {"kind": "failure", **common, "error": str(error), "attempts": error.attempts}
-                )
-                raise
+                refused = self.refused.get(game, 0)
+                if not error.refused or refused >= self.allowed_refusals:
+                    await log.append(_failure_row(common, card, error))
+                    raise
+                self.refused[game] = refused + 1
+                reply = _refused(error)
             row = {
                 "kind": "call",
                 **common,
                 "digest": digest,
                 "seconds": round(time.monotonic() - began, 3),
-                "cost": cost_of(card, reply),
+                "cost": cost_of(card, reply.usage),
                 "reply": reply.to_row(),
             }
             await log.append(row)
@@ -175,11 +207,35 @@ class PlaySession:
         return Reply.from_row(json.loads(json.dumps(row["reply"])))
 
 
-def cost_of(card: AgentCard, reply: Reply) -> float | None:
-    """What a call cost, or None for a card without a price."""
+def _refused(error: CallFailed) -> Reply:
+    """What stands in the log for a request that a server refuses for good: no words, and why."""
+    response = {"refused": str(error)}
+    return Reply(
+        "",
+        request=error.request,
+        response=response,
+        usage=error.usage,
+        attempts=error.attempts,
+        stop="refused",
+    )
+
+
+def _failure_row(common: dict[str, Any], card: AgentCard, error: CallFailed) -> dict[str, Any]:
+    return {
+        "kind": "failure",
+        **common,
+        "error": str(error),
+        "attempts": error.attempts,
+        "usage": asdict(error.usage),
+        "cost": cost_of(card, error.usage),
+    }
+
+
+def cost_of(card: AgentCard, usage: Usage) -> float | None:
+    """What tokens of a card cost, or None for a card without a price."""
     if card.price is None:
         return None
-    return (reply.usage.input * card.price.input + reply.usage.output * card.price.output) / 1e6
+    return (usage.input * card.price.input + usage.output * card.price.output) / 1e6
 
 
 async def play_game(tournament: Tournament, game: int, call: Call) -> Debate:
@@ -200,18 +256,27 @@ async def play_game(tournament: Tournament, game: int, call: Call) -> Debate:
     settings = tournament.settings
     players = [tournament.cards[card] for card in tournament.seats(game)]
     readers = [*players, *[tournament.judge] * settings.judges]
-    debate = Debate(settings, tournament.topics, run=tournament.seed, game=game)
+    debate = Debate(
+        settings,
+        tournament.topics,
+        run=tournament.seed,
+        game=game,
+        edition=tournament.edition,
+    )
+    check = call.check if isinstance(call, Caller) else list
     while not debate.over:
         views = debate.views()
         if debate.phase in ("recognise", "reread"):
-            asked = zip(readers, views, strict=True)
+            asked = list(zip(readers, views, strict=True))
+            check(asked)
             debate.answer_verdicts(await _together([_verdict(call, *one) for one in asked]))
         else:
             writers: Sequence[AgentCard | None] = players
             if debate.phase == "paraphrase":
                 writers = [tournament.paraphraser] * len(views)
-            asked_writers = zip(writers, views, strict=True)
-            replies = await _together([call(card, view) for card, view in asked_writers if card])
+            asked = [(card, view) for card, view in zip(writers, views, strict=True) if card]
+            check(asked)
+            replies = await _together([call(card, view) for card, view in asked])
             debate.answer_texts([reply.text for reply in replies])
     return debate
 
@@ -220,7 +285,7 @@ async def _verdict(call: Call, card: AgentCard, view: View) -> Verdict:
     """A reader's verdict; an unreadable one may be given once more."""
     reply = await call(card, view)
     verdict = verdict_of(reply, view)
-    if verdict.valid:
+    if verdict.valid or reply.stop == "refused":  # it would be refused again
         return verdict
     again = replace(view, sample=1, problem=verdict.problem, last_try=reply.text[:2000])
     return replace(verdict_of(await call(card, again), again), tries=2)
@@ -287,7 +352,12 @@ async def play_tournament(
     finished = 0
     stopped: str | None = None
     failures: dict[int, str] = {}
-    session = PlaySession(made, budget, on_call=lambda: progress(finished, log.totals))
+    session = PlaySession(
+        made,
+        budget,
+        tournament.refusals,
+        on_call=lambda: progress(finished, log.totals),
+    )
     waiting = iter(range(tournament.games))
 
     async def play_on() -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from mirrorenv.debate.settings import DebateSettings, PlanStep
-from mirrorenv.debate.texts import clean, shown_texts
+from mirrorenv.debate.texts import EDITION, clean, shown_texts
 from mirrorenv.debate.topic_files import TopicPack
 from mirrorenv.debate.verdicts import Verdict
 from mirrorenv.debate.views import PastRound, Phase, View, recall
@@ -80,11 +80,19 @@ class Debate:
         topics: what it is about.
         run: name or seed of the tournament; orders and scripted chance follow from it and ``game``.
         game: number of the game.
+        edition: of the rules by which texts are cleaned.
     """
 
     def __init__(
-        self, settings: DebateSettings, topics: TopicPack, *, run: int | str = 0, game: int = 0
+        self,
+        settings: DebateSettings,
+        topics: TopicPack,
+        *,
+        run: int | str = 0,
+        game: int = 0,
+        edition: int = EDITION,
     ) -> None:
+        self.edition = edition
         self.settings = settings
         self.topics = topics
         self.run = f"{run}/{game}"
@@ -263,7 +271,7 @@ class Debate:
         """Take the N texts of a round, in author order."""
         self._expect("speak", len(texts), self.settings.num_players)
         now = self.rounds[-1]
-        now.texts = [clean(text, self.settings.longest_text) for text in texts]
+        now.texts = [clean(text, self.settings.longest_text, self.edition) for text in texts]
         if self.settings.show == "paraphrased":
             self.phase = "paraphrase"
         else:
@@ -272,7 +280,7 @@ class Debate:
     def paraphrase(self, texts: Sequence[str]) -> None:
         """Take what a neutral writer made of the N texts."""
         self._expect("paraphrase", len(texts), self.settings.num_players)
-        self._present([clean(text, self.settings.longest_text) for text in texts])
+        self._present([clean(text, self.settings.longest_text, self.edition) for text in texts])
 
     def _present(self, paraphrases: list[str] | None) -> None:
         now = self.rounds[-1]
@@ -323,7 +331,7 @@ class Debate:
         had."""
         self._expect("plan", len(texts), self.settings.num_players)
         step = self._steps_left.pop(0)
-        cleaned = [clean(text, 12 * self.settings.notes_tokens) for text in texts]
+        cleaned = [clean(text, 12 * self.settings.notes_tokens, self.edition) for text in texts]
         self.rounds[-1].plans[step] = cleaned
         if step == "notes":
             self._notes = cleaned

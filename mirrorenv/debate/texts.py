@@ -21,21 +21,55 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
-__all__ = ["NO_ANSWER", "alike", "clean", "exchangeable", "plain", "shown_texts", "words"]
+__all__ = [
+    "EDITION",
+    "NO_ANSWER",
+    "alike",
+    "clean",
+    "exchangeable",
+    "plain",
+    "shown_texts",
+    "words",
+]
 
+EDITION = 2
+"""Of the rules of cleaning; a log is read by those it was written under."""
 NO_ANSWER = "(no answer)"
 # ANSI: CSI, OSC, others
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+# C0 and C1 but for tab and line feed, and the noncharacters: fixed for all time by Unicode
+_LAST_TWO = "".join(chr(one + 0xFFFE) + chr(one + 0xFFFF) for one in range(0, 0x110000, 0x10000))
+_NO_WRITING = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufdd0-\ufdef{_LAST_TWO}]")
+_HALVES = re.compile("[\ud800-\udfff]")
+_JOINER_AT_END = re.compile("\u200d+$")  # a cut may leave a joiner with nothing behind it
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _ALIKE = 0.85  # share of common five-letter pieces above which two texts count as one
 
 
-def clean(text: str, longest: int) -> str:
-    """The text without what could act on a terminal, a page or a reader unseen.
+def clean(text: str, longest: int, edition: int = EDITION) -> str:
+    """The text as it was written, without what no writing has and what acts on a terminal.
 
-    Escape sequences, control characters, direction marks, zero-width characters and surrogates go;
-    line breaks and tabs stay. What is longer than ``longest`` characters is cut.
+    Escape sequences, control characters and noncharacters go; half of a surrogate pair becomes the
+    replacement character, because no file can hold it. Joiners, direction marks, variation and tag
+    characters belong to words and emoji and stay: pages and terminals show by their number what
+    could act there. None of this asks the running Python's table of characters, so that a log gives
+    the same figures everywhere.
+
+    Args:
+        text: as a player wrote it.
+        longest: characters; what is longer is cut.
+        edition: of these rules. The first deleted format characters and whatever the running
+            Python's table did not know.
     """
+    if edition < EDITION:
+        return _first_edition(text, longest)
+    text = _ESCAPES.sub("", text[: 4 * longest + 4096].replace("\r\n", "\n").replace("\r", "\n"))
+    text = _HALVES.sub("\ufffd", _NO_WRITING.sub("", text))
+    kept = text.replace("\u2028", "\n").replace("\u2029", "\n").strip()
+    return kept if len(kept) <= longest else _JOINER_AT_END.sub("", kept[:longest]).rstrip()
+
+
+def _first_edition(text: str, longest: int) -> str:
     text = _ESCAPES.sub("", text[: 4 * longest + 4096].replace("\r\n", "\n").replace("\r", "\n"))
     kept = "".join(mark for mark in text if mark in "\n\t" or unicodedata.category(mark)[0] != "C")
     return kept.replace("\u2028", "\n").replace("\u2029", "\n").strip()[:longest].rstrip()

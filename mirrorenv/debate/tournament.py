@@ -15,14 +15,18 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from mirrorenv.debate.cards import AgentCard, load_card
+from mirrorenv.debate.identity import OF_TOURNAMENTS, log_changes, refuse_another
 from mirrorenv.debate.players.local_prompts import local_fingerprint
 from mirrorenv.debate.players.persona import VOICES
 from mirrorenv.debate.prompts import fingerprint
 from mirrorenv.debate.settings import DebateSettings, preset
+from mirrorenv.debate.texts import EDITION
 from mirrorenv.debate.topic_files import TopicPack, load_topics
 from mirrorenv.errors import ConfigError, RunFolderError
 from mirrorenv.mirror import lineup_permutations
-from mirrorenv.results.runs.run_folder import RunFolder
+from mirrorenv.results.runs.files import to_json
+from mirrorenv.results.runs.lock import HIDDEN
+from mirrorenv.results.runs.run_folder import RUN, RunFolder
 from mirrorenv.strict import ExactModel, first_problem
 
 __all__ = ["Tournament", "TournamentFile", "load_tournament", "open_tournament", "prompts_version"]
@@ -37,6 +41,12 @@ class TournamentFile(ExactModel):
     )
     games: int = Field(default=20, ge=1, le=1_000_000)
     games_at_once: int = Field(default=4, ge=1, le=256)
+    refusals: int = Field(
+        default=4,
+        ge=0,
+        description="Requests of one game that a server may refuse for good (a filter, a prompt "
+        "too long): each counts as no answer. One more ends the game.",
+    )
     preset: str = "default"
     players: list[str] = Field(
         min_length=2, description="Paths of agent cards, relative to this file."
@@ -69,6 +79,8 @@ class Tournament:
         judge: the neutral reader.
         paraphraser: the neutral writer, or None.
         fake: whether models were replaced by scripted players.
+        refusals: requests of one game that servers may refuse for good.
+        edition: of the rules by which texts are cleaned.
     """
 
     name: str
@@ -81,6 +93,8 @@ class Tournament:
     judge: AgentCard
     paraphraser: AgentCard | None
     fake: bool
+    refusals: int = 4
+    edition: int = EDITION
 
     def seats(self, game: int) -> tuple[int, ...]:
         """The card of each seat of a game: those that have played least, drawn by hash among
@@ -112,6 +126,8 @@ class Tournament:
             "name": self.name,
             "games": self.games,
             "games_at_once": self.games_at_once,
+            "refusals": self.refusals,
+            "texts": self.edition,
             "fake": self.fake,
             "settings": self.settings.model_dump(mode="json"),
             "topics": {
@@ -131,19 +147,31 @@ class Tournament:
         }
 
     def folder(self, path: Path) -> RunFolder:
-        """The run folder, new or gone on with.
+        """The run folder, new or gone on with. Hold its lock first.
+
+        A finished tournament is left as it is, unless more games are asked for.
 
         Raises:
-            RunFolderError: if it holds another tournament; the message names the first difference.
+            RunFolderError: if it holds another tournament, or one of more games that is finished;
+                the message names the first difference.
         """
         _remove_stillborn(path)
+        config = to_json(self.config(), "config")
+        if (path / RUN).exists():
+            run = RunFolder.open(path)
+            if run.config.get("what") == config["what"]:
+                config["texts"] = run.config.get("texts", 1)  # it goes on as it began
+                refuse_another(path, {"texts": 1, **run.config}, config)
+                if run.status == "finished" and self.games <= run.config["games"]:
+                    return run
+                log_changes(path, run.config, config)
         return RunFolder.create(
             path,
-            self.config(),
+            config,
             self.seed,
             device="api",
             if_exists="resume",
-            may_differ=("games", "games_at_once"),
+            may_differ=(*OF_TOURNAMENTS, "texts", "cards", "judge", "paraphraser"),
         )
 
 
@@ -153,6 +181,7 @@ def _remove_stillborn(path: Path) -> None:
     if not path.is_dir() or (path / "run.json").exists():
         return
     found = list(path.iterdir())
+    found = [item for item in found if item.name not in HIDDEN]
     if all(
         item.name == "config.json" or (item.name[0] == "." and item.suffix == ".tmp")
         for item in found
@@ -247,6 +276,7 @@ def load_tournament(
         judge=judge,
         paraphraser=writer if file.paraphraser else None,
         fake=fake,
+        refusals=file.refusals,
     )
 
 
@@ -255,16 +285,37 @@ def _beside(path: Path, topics: str) -> str:
 
 
 def _numbered(cards: Sequence[AgentCard]) -> list[AgentCard]:
-    """Names made different by a number."""
+    """Names made different by a number.
+
+    Raises:
+        ConfigError: if a name with its number is taken, or too long for a name.
+    """
     seen: dict[str, int] = {}
     result = []
     for card in cards:
         seen[card.name] = seen.get(card.name, 0) + 1
         number = seen[card.name]
-        result.append(
-            card if number == 1 else card.model_copy(update={"name": f"{card.name}.{number}"})
-        )
+        name = card.name if number == 1 else f"{card.name}.{number}"
+        result.append(card if number == 1 else _renamed(card, name))
+    taken: set[str] = set()
+    for card in result:
+        if card.name.casefold() in taken:
+            raise ConfigError(
+                f"two players are called '{card.name}', the number behind a name that occurs twice "
+                "included: give the cards different names"
+            )
+        taken.add(card.name.casefold())
     return result
+
+
+def _renamed(card: AgentCard, name: str) -> AgentCard:
+    try:
+        return AgentCard.model_validate({**card.model_dump(), "name": name})
+    except ValidationError as error:
+        raise ConfigError(
+            f"the card '{card.name}' plays more than once, and '{name}' is too long for a name (40 "
+            "characters): shorten the name in the card"
+        ) from error
 
 
 def _scripted(card: AgentCard, number: int | None) -> AgentCard:
@@ -312,6 +363,8 @@ def open_tournament(folder: str | Path) -> tuple[Tournament, RunFolder]:
             judge=_card(config["judge"]),
             paraphraser=None if writer is None else _card(writer),
             fake=config["fake"],
+            refusals=config.get("refusals", Tournament.refusals),
+            edition=config.get("texts", 1),
         )
     except (KeyError, TypeError, ValidationError) as error:
         raise RunFolderError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mirrorenv.errors import MirrorError
+from mirrorenv.llm.usage import Usage
 
 __all__ = ["CallFailed", "FailedTry", "Generated", "Request"]
 
@@ -19,11 +20,26 @@ class CallFailed(MirrorError):
 
     Attributes:
         attempts: the tries that failed.
+        refused: whether this one request is refused for good, and others may fare better.
+        closed: whether no further request of this player will be answered.
+        usage: what the failed tries took that may be on the bill.
+        request: what was sent, as JSON, without any key; None where it is not known.
     """
 
-    def __init__(self, message: str, attempts: tuple[FailedTry, ...] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        attempts: tuple[FailedTry, ...] = (),
+        *,
+        refused: bool = False,
+        closed: bool = False,
+    ) -> None:
         super().__init__(message)
         self.attempts = attempts
+        self.refused = refused
+        self.closed = closed
+        self.usage = Usage()
+        self.request: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

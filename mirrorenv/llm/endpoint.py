@@ -1,24 +1,22 @@
 """A client for any OpenAI-compatible server that keeps every failed try. Needs the extra ``llm``.
 
-The SDK's own retries are off. There is one retry policy, here, made of tenacity's parts, so that
-each try, wait and refusal can be logged. How many requests are in flight is the business of the
-:class:`~mirrorenv.llm.gate.Gate`, which all clients of one address share. The key is taken out of
-everything that is returned or raised.
+There is one retry policy, made of tenacity's parts, so that each try, wait and refusal can be
+logged. How many requests are in flight is the business of the :class:`~mirrorenv.llm.gate.Gate`,
+which all clients of one address share. The key is taken out of everything that is returned or
+raised.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-import math
 import os
 import random
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
-import openai
+import httpx2
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -28,37 +26,29 @@ from tenacity import (
 )
 
 from mirrorenv.llm.asking import CallFailed, FailedTry
+from mirrorenv.llm.failures import Failure, broken_answer, refusal, server_words
 from mirrorenv.llm.gate import Gate
-from mirrorenv.llm.wire import PATHS, Api, answered
+from mirrorenv.llm.secrets import Scrubber
+from mirrorenv.llm.streams import whole_answer
+from mirrorenv.llm.transport import client_for, connection_failure
+from mirrorenv.llm.wire import PATHS, Api
 
-__all__ = ["Connection", "EndpointAnswer", "EndpointClient"]
+__all__ = ["LARGEST", "Connection", "EndpointAnswer", "EndpointClient"]
+
+LARGEST = 4_000_000
+"""Bytes of an answer that are read at most, unpacked: some hundred times the longest one."""
 
 _FIRST_WAIT = 0.5  # seconds; doubled with each further try
-_TRANSIENT = {408, 409, 425, 429}  # and everything from 500 up: trying again may help
 _TOO_MANY = 429
-_BROKEN_ANSWER = 502  # the status under which an answer without a choice is logged
-_FATAL = {401, 403, 404}  # no other request to this address will fare better
-_HINTS = {
-    400: "the server does not accept the request: try another 'profile' in the card",
-    401: "the key is missing or wrong: check the environment variable named by key_env",
-    403: "the key may not use this model",
-    404: "the address or the model is unknown there: check base_url (up to and with /v1) and model",
-    422: "the server does not accept the request: try another 'profile' in the card",
-}
+_BROKEN_ANSWER = 502  # the status under which an answer that is none is logged
 
 
 class TransientError(Exception):
-    """A failure after which the same request may succeed.
+    """A failure after which the same request may succeed."""
 
-    Attributes:
-        status: of HTTP; None if there was no answer at all.
-        wait: seconds that the server asks for; None if it does not say.
-    """
-
-    def __init__(self, message: str, status: int | None = None, wait: float | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.wait = wait
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.said)
+        self.failure = failure
 
 
 @dataclass(frozen=True)
@@ -69,6 +59,8 @@ class Connection:
         who: on whose behalf, for messages.
         base_url: address of the API, up to and with ``/v1``.
         key: sent as the bearer token; empty for none.
+        key_name: the environment variable it came from; empty for none.
+        model: the server's name of the model.
         api: which form of request the server takes.
         retries: further tries after a transient failure.
         longest_wait: seconds waited at most before one further try.
@@ -80,10 +72,17 @@ class Connection:
     api: Api
     retries: int
     longest_wait: float
+    key_name: str = ""
+    model: str = ""
 
-    def scrub(self, text: str) -> str:
-        """The text without the key."""
-        return text.replace(self.key, "***") if self.key else text
+    @property
+    def places(self) -> dict[str, str]:
+        """What a failure may close, by scope: names at the gate of the address."""
+        return {
+            "address": "address",
+            "key": f"key {self.key_name}",
+            "card": f"model {self.model} key {self.key_name}",
+        }
 
 
 @dataclass(frozen=True)
@@ -105,17 +104,31 @@ class EndpointClient:
     Args:
         connection: where and how.
         gate: shared by all clients of the address.
+
+    Raises:
+        ConfigError: if a proxy or a certificate file of the environment cannot be used.
     """
 
     def __init__(self, connection: Connection, gate: Gate) -> None:
         self.connection = connection
         self.gate = gate
-        self._client: openai.AsyncOpenAI | None = None
+        self._scrub = Scrubber(connection.key)
+        self._url = f"{connection.base_url}{PATHS[connection.api]}"
+        self._headers = {"accept": "application/json", "user-agent": "mirrorenv"}
+        if connection.key:
+            self._headers["authorization"] = f"Bearer {connection.key}"
+        client_for(connection.base_url, connection.who)  # says now what would not work later
+        self._client: httpx2.AsyncClient | None = None
+
+    @property
+    def closed(self) -> str | None:
+        """Why no further request is sent; None while requests are sent."""
+        return self.gate.closed_for(self.connection.places.values())
 
     async def close(self) -> None:
         """Close the connections."""
         if self._client is not None:
-            await self._client.close()
+            await self._client.aclose()
             self._client = None
 
     async def ask(self, body: Mapping[str, Any], timeout: float) -> EndpointAnswer:
@@ -123,7 +136,7 @@ class EndpointClient:
 
         Args:
             body: of the request, in the form of the connection's API.
-            timeout: seconds for one try.
+            timeout: seconds for one try, from the first byte sent to the last one received.
 
         Raises:
             CallFailed: with every try; the message names the remedy where one is known.
@@ -131,19 +144,20 @@ class EndpointClient:
         failed: list[FailedTry] = []
 
         async def attempt() -> dict[str, Any]:
-            if self.gate.closed is not None:
-                raise CallFailed(self.gate.closed, tuple(failed))
             async with self.gate.slot():
-                return await self._send(body, timeout)
+                closed = self.closed  # after the wait for a place: another call may have found out
+                if closed is not None:
+                    raise CallFailed(closed, tuple(failed), closed=True)
+                return await self._tried(body, timeout, failed)
 
         def before_sleep(state: RetryCallState) -> None:
-            failed.append(_failed_try(state))
-            if _error(state).status == _TOO_MANY:
+            failed.append(_failed_try(_failure(state), _wait(state)))
+            if _failure(state).status == _TOO_MANY:
                 self.gate.back_off(_wait(state))
 
         def give_up(state: RetryCallState) -> NoReturn:
-            failed.append(_failed_try(state))
-            raise self._given_up(failed)
+            failed.append(_failed_try(_failure(state), _wait(state)))
+            raise self._given_up(_failure(state), failed)
 
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(TransientError),
@@ -157,89 +171,100 @@ class EndpointClient:
         return EndpointAnswer(response, tuple(failed))
 
     def _seconds_to_wait(self, state: RetryCallState) -> float:
-        """What the server asks for, else doubling waits, spread so that not all come back at
-        once."""
-        asked = _error(state).wait
-        if asked is not None:
-            return asked
+        """Doubling waits, spread so that not all come back at once; longer if the server asks."""
         doubling = wait_exponential(multiplier=_FIRST_WAIT)(state)
         spread = random.Random(os.urandom(8)).uniform(0.5, 1.0)
-        return min(self.connection.longest_wait, doubling * spread)
+        own = min(self.connection.longest_wait, doubling * spread)
+        return max(own, _failure(state).wait or 0.0)
 
     def _must_stop(self, state: RetryCallState) -> bool:
         enough = stop_after_attempt(self.connection.retries + 1)
         return enough(state) or _wait(state) > self.connection.longest_wait
 
-    def _given_up(self, failed: list[FailedTry]) -> CallFailed:
-        last = failed[-1]
+    def _given_up(self, last: Failure, failed: list[FailedTry]) -> CallFailed:
         message = (
-            f"{self.connection.who} at {self.connection.base_url}: {last['error']}, after "
+            f"{self.connection.who} at {self.connection.base_url}: {last.said}, after "
             f"{len(failed)} tries"
         )
-        if last["status"] is None:  # no server there: the other calls need not find out again
-            self.gate.close(message)
+        if last.scope != "call":  # the other calls need not find out again
+            self.gate.close(message, self.connection.places[last.scope])
+        elif last.status is None and self.gate.on_silence():
+            self.gate.close(message, self.connection.places["address"])
         return CallFailed(message, tuple(failed))
 
-    async def _send(self, body: Mapping[str, Any], timeout: float) -> dict[str, Any]:
+    async def _tried(
+        self, body: Mapping[str, Any], timeout: float, failed: list[FailedTry]
+    ) -> dict[str, Any]:
         """One request; the answer as JSON, without the key.
 
         Raises:
             TransientError: for what may pass.
             CallFailed: for what will not.
         """
-        scrub = self.connection.scrub
-        # the client's own door for a body as it is: checking it against types took a third of a
-        # call's CPU time
         try:
-            raw = await self._sdk().post(
-                PATHS[self.connection.api],
-                cast_to=object,
-                body=body,
-                options={"timeout": timeout},
-            )
-            answer = json.loads(scrub(raw if isinstance(raw, str) else json.dumps(raw)))
-        except openai.APIStatusError as error:
-            raise self._refusal(error) from None
-        except openai.APITimeoutError:
-            raise TransientError(f"no answer within {timeout:g} seconds") from None
-        except openai.APIConnectionError as error:
-            reason = scrub(str(error.__cause__ or error))
-            raise TransientError(f"cannot connect ({reason})") from None
-        except (ValueError, RecursionError):
-            raise TransientError("the answer is no JSON", _BROKEN_ANSWER) from None
-        if not answered(answer, self.connection.api):
-            raise TransientError("the answer holds no choice", _BROKEN_ANSWER)
-        found: dict[str, Any] = answer
-        return found
+            async with asyncio.timeout(timeout):
+                found = await self._sent(body)
+        except TimeoutError:
+            # whatever was written until now may be on the bill
+            found = Failure(f"no answer within {timeout:g} seconds", usage={})
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            found = connection_failure(error)
+        if not isinstance(found, Failure):
+            return found
+        found = Failure(**{**vars(found), "said": self._scrub.text(found.said)})
+        if found.again:
+            raise TransientError(found)
+        remedy = f", {found.remedy}" if found.remedy else ""
+        message = f"{self.connection.who} at {self.connection.base_url}: {found.said}{remedy}"
+        if found.scope != "call":
+            self.gate.close(message, self.connection.places[found.scope])
+        tries = (*failed, _failed_try(found, 0.0))
+        alone = found.scope == "call"
+        raise CallFailed(message, tries, refused=alone, closed=not alone)
 
-    def _sdk(self) -> openai.AsyncOpenAI:
+    async def _sent(self, body: Mapping[str, Any]) -> dict[str, Any] | Failure:
         if self._client is None:
-            self._client = openai.AsyncOpenAI(
-                api_key=self.connection.key or "none",
-                base_url=self.connection.base_url,
-                max_retries=0,
-            )
-        return self._client
+            self._client = client_for(self.connection.base_url, self.connection.who)
+        async with self._client.stream(
+            "POST", self._url, json=body, headers=self._headers, timeout=None
+        ) as answer:
+            data = bytearray()
+            async for piece in answer.aiter_bytes():
+                data += piece
+                if len(data) > LARGEST:
+                    said = f"the answer is longer than {LARGEST:,} bytes"
+                    return Failure(said, _BROKEN_ANSWER, False, "call", usage={})
+        return self._understood(answer, data.decode("utf-8-sig", "replace"))
 
-    def _refusal(self, error: openai.APIStatusError) -> Exception:
-        status = int(error.status_code)
-        said = self.connection.scrub(str(error))[:500]
-        if status in _TRANSIENT or status >= 500:
-            wait = retry_after(error.response.headers)
-            return TransientError(f"HTTP {status}: {said}", status, wait)
-        hint = _HINTS.get(status, "refused")
-        message = (
-            f"{self.connection.who} at {self.connection.base_url}: HTTP {status}, {hint}: {said}"
-        )
-        if status in _FATAL:
-            self.gate.close(message)
-        return CallFailed(message, ({"error": said, "status": status},))
+    def _understood(self, answer: httpx2.Response, text: str) -> dict[str, Any] | Failure:
+        """The JSON of an answer, or why there is none."""
+        found: Any = text
+        kind = answer.headers.get("content-type", "")
+        try:
+            streamed = "event-stream" in kind or text.startswith(("data:", "event:"))
+            found = whole_answer(text) if streamed else json.loads(text)
+        except (ValueError, RecursionError):
+            if answer.status_code == 200:
+                return self._no_json(kind, text)
+        found = self._scrub.json(found)
+        if answer.status_code != 200:
+            return refusal(answer.status_code, answer.headers, found)
+        broken = broken_answer(found, self.connection.api, answer.headers)
+        return broken if broken is not None else dict(found)
+
+    def _no_json(self, kind: str, text: str) -> Failure:
+        words, _ = server_words(self._scrub.text(text[:20_000]))
+        said = f"the answer is no JSON ({kind or 'of no kind'}): {words or 'empty'}"
+        if words.startswith("a web page"):
+            remedy = "that is a page for people: check base_url (up to and with /v1)"
+            return Failure(said, _BROKEN_ANSWER, False, "address", remedy=remedy)
+        return Failure(said, _BROKEN_ANSWER)
 
 
-def _error(state: RetryCallState) -> TransientError:
+def _failure(state: RetryCallState) -> Failure:
     error = state.outcome.exception() if state.outcome is not None else None
     assert isinstance(error, TransientError)
-    return error
+    return error.failure
 
 
 def _wait(state: RetryCallState) -> float:
@@ -247,28 +272,6 @@ def _wait(state: RetryCallState) -> float:
     return float(state.upcoming_sleep)
 
 
-def _failed_try(state: RetryCallState) -> FailedTry:
-    error = _error(state)
-    return {"error": str(error), "status": error.status, "wait": round(_wait(state), 3)}
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a server asks for, as a number or as a date (RFC 9110, 10.2.3).
-
-    Args:
-        headers: of its answer; names in lower case, or a mapping that ignores case.
-
-    Returns:
-        seconds, at least 0; None if it does not say.
-    """
-    for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
-        try:
-            asked = float(headers[name]) * scale
-        except (KeyError, ValueError):
-            continue
-        return max(0.0, asked) if math.isfinite(asked) else None
-    try:
-        date = parsedate_to_datetime(headers["retry-after"])
-        return max(0.0, date.timestamp() - time.time())
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return None
+def _failed_try(failure: Failure, wait: float) -> FailedTry:
+    row: dict[str, Any] = {"error": failure.said, "status": failure.status, "wait": round(wait, 3)}
+    return row if failure.usage is None else {**row, "usage": dict(failure.usage)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 __all__ = ["Gate"]
@@ -14,6 +14,7 @@ _SHRINK = 0.7
 # seconds in which several refusals count as one: those in flight were sent before the first came
 # back
 _COOLDOWN = 1.0
+_SILENT = 3  # requests without any answer, one after the other, that end an address
 
 
 class Gate:
@@ -25,7 +26,8 @@ class Gate:
         limit: requests in flight allowed now, between 1 and the cap.
         in_flight: requests in flight now.
         highest: most requests that were in flight at once.
-        closed: why no further request is sent to this address; None while it is open.
+        silent: requests that got no answer at all since the last one that did.
+        closed: what is not asked any more, by name, and why: the address, a key or a model there.
 
     Args:
         cap: requests in flight at most; where the limit starts.
@@ -36,7 +38,8 @@ class Gate:
         self.limit = float(cap)
         self.in_flight = 0
         self.highest = 0
-        self.closed: str | None = None
+        self.closed: dict[str, str] = {}
+        self.silent = 0
         self._open_at = 0.0
         self._shrunk_at = -_COOLDOWN
         self._change = asyncio.Condition()
@@ -54,7 +57,7 @@ class Gate:
             self.in_flight += 1
             self.highest = max(self.highest, self.in_flight)
         try:
-            while (wait := self._open_at - time.monotonic()) > 0 and self.closed is None:
+            while (wait := self._open_at - time.monotonic()) > 0 and not self.closed:
                 await asyncio.sleep(min(wait, 1.0))
             yield
         finally:
@@ -64,6 +67,7 @@ class Gate:
 
     def on_success(self) -> None:
         """A request was answered: one more in flight for every round of answers."""
+        self.silent = 0
         self.limit = min(float(self.cap), self.limit + 1.0 / self.limit)
 
     def back_off(self, pause: float) -> None:
@@ -78,6 +82,29 @@ class Gate:
             self._shrunk_at = now
         self._open_at = max(self._open_at, now + pause)
 
-    def close(self, reason: str) -> None:
-        """Send no further request to this address in this run; the first reason is kept."""
-        self.closed = self.closed or reason
+    def on_silence(self) -> bool:
+        """A request got no answer at all, however often it was sent.
+
+        Returns:
+            whether so many of them in a row say that nothing answers here, and not that one of them
+            is hard.
+        """
+        self.silent += 1
+        return self.silent >= _SILENT
+
+    def close(self, reason: str, what: str = "address") -> None:
+        """Ask something no further in this run; the first reason is kept.
+
+        Args:
+            reason: in words, for whoever would have asked.
+            what: the address, a key or a model there, by name.
+        """
+        self.closed.setdefault(what, reason)
+
+    def closed_for(self, names: Iterable[str]) -> str | None:
+        """Why one of these is not asked any more; None while all are.
+
+        Args:
+            names: as they are closed by.
+        """
+        return next((self.closed[name] for name in names if name in self.closed), None)

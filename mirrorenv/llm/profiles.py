@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mirrorenv.errors import unknown_name
+from mirrorenv.llm.answers import TAGS
 from mirrorenv.llm.options import Capabilities
 from mirrorenv.llm.wire import Api
 
@@ -32,6 +33,8 @@ class Profile:
         logprobs: whether it tells the log-probabilities of the tokens it writes. None of these
             servers tells those of a text that it did not write in a chat, which the readers
             ``labels`` and ``likelihood`` need.
+        thought_tags: tags between which its models think aloud inside their content; what stands
+            between them is kept apart from the answer. Fields of their own are always kept apart.
         api: ``chat`` for Chat Completions, ``responses`` for the Responses API.
     """
 
@@ -43,6 +46,7 @@ class Profile:
     grammar: bool = False
     logprobs: bool = False
     api: Api = "chat"
+    thought_tags: tuple[str, ...] = TAGS
 
     @property
     def capabilities(self) -> Capabilities:

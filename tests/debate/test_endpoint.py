@@ -160,7 +160,7 @@ def test_nobody_there_is_said_at_once(monkeypatch):
 
 
 def test_no_text_and_no_content_are_no_crash(stub):
-    for content in (None, ["parts"], 7):
+    for content in (None, [{"type": "image_url"}], 7, [None]):
         stub.answer = lambda body, k, content=content: (200, {}, say(content))
         assert ask(card(stub), views()[0]).text == ""
 

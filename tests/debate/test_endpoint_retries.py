@@ -16,16 +16,16 @@ from tests.debate.stub import player_like
 
 def test_refusals_that_pass_are_waited_for_and_logged(stub):
     stub.answer = lambda body, k: (
-        (429, {"retry-after": "0.2"}, {"error": {"message": "slow"}})
+        (429, {"retry-after": "0.1"}, {"error": {"message": "slow"}})
         if k < 2
         else player_like(body, k)
     )
     began = time.monotonic()
     reply = ask(card(stub), views()[0])
     assert time.monotonic() - began >= 0.4 and len(stub.requests) == 3
-    assert [attempt["status"] for attempt in reply.attempts] == [429, 429] and reply.attempts[0][
-        "wait"
-    ] == 0.2
+    assert [attempt["status"] for attempt in reply.attempts] == [429, 429]
+    # what the server asks for is less than one's own first wait
+    assert 0.25 <= reply.attempts[0]["wait"] <= 0.5
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_server_may_name_the_date_of_the_next_try(stub, date, waited):
         (429, {"retry-after": date}, {}) if k < 1 else player_like(body, k)
     )
     if waited:
-        assert ask(card(stub), views()[0]).attempts[0]["wait"] == 0.0
+        assert 0.25 <= ask(card(stub), views()[0]).attempts[0]["wait"] <= 0.5
     else:
         with pytest.raises(CallFailed, match="429") as failed:
             ask(card(stub), views()[0])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from mirrorenv.debate.output.answers import answers_of
 from mirrorenv.debate.scoring.results import Results, tied_groups
 from mirrorenv.results.runs.files import atomic_write_json
 
-__all__ = ["SCORES", "write_scores"]
+__all__ = ["SCORES", "scores_table", "write_scores"]
 
 SCORES = "scores.json"
 
@@ -27,6 +28,17 @@ def write_scores(results: Results) -> dict[str, Any]:
     Raises:
         RunFolderError: if the file cannot be written.
     """
+    table = scores_table(results)
+    atomic_write_json(results.path / SCORES, table)
+    return table
+
+
+def scores_table(results: Results) -> dict[str, Any]:
+    """The leaderboard as data, as :func:`write_scores` writes it.
+
+    Args:
+        results: of the tournament.
+    """
     scores = results.scores()
     table: dict[str, Any] = {
         "tournament": results.tournament.name,
@@ -44,5 +56,7 @@ def write_scores(results: Results) -> dict[str, Any]:
     limit = results.limit()
     if limit is not None:
         table["limit"] = limit.to_dict()
-    atomic_write_json(results.path / SCORES, table)
+    answers = answers_of(results.log.totals)
+    if answers:
+        table["answers"] = answers
     return table

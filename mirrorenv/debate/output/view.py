@@ -30,6 +30,7 @@ from mirrorenv.debate.scoring.results import Results, tied_groups
 from mirrorenv.debate.scoring.scores import ReaderScore
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import labels, names
+from mirrorenv.llm.answers import STOPS
 from mirrorenv.mirror import Belief
 from mirrorenv.results.report.page import details, document, escape, paragraph, section, table
 from mirrorenv.results.runs.files import atomic_write_text
@@ -95,6 +96,7 @@ def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:
             _habits(scores),
             _conduct(results, scores),
         ]
+    body.append(_answers(results))
     games = "".join(
         f'<li><a href="{escape(href)}">game {number}</a></li>' for number, href in links
     )
@@ -237,6 +239,32 @@ def _conduct(results: Results, scores: list[ReaderScore]) -> str:
         )
     columns = ["reader", *heads(shown)]
     return section("Leaks and orders", table(columns, rows, "Texts of others named rightly"), lead)
+
+
+def _answers(results: Results) -> str:
+    """How each model's answers ended; "" where no model played."""
+    cards = results.log.totals.cards
+    if not cards:
+        return ""
+    ends = [stop for stop in STOPS if any(stop in card.stops for card in cards.values())]
+    rows = []
+    for name, card in sorted(cards.items()):
+        counts = [str(card.stops.get(stop, 0)) for stop in ends]
+        served = escape(", ".join(card.served))
+        rows.append([escape(name), str(card.calls), *counts, str(card.failures), served])
+    told = "; ".join(f"{stop}: {STOPS[stop]}" for stop in ends)
+    lead = (
+        f"Why answers ended. {told}. A player without words is shown as (no answer): such texts "
+        "tell nothing about who can be recognised."
+    )
+    columns = ["card", "calls", *ends, "no answer at all", "served by"]
+    failed = [
+        [escape(name), escape(card.error, 1000)]
+        for name, card in sorted(cards.items())
+        if card.error
+    ]
+    last = table(["card", "what went wrong last"], failed, "Failed tries") if failed else ""
+    return section("Answers", table(columns, rows, "Finished calls") + last, lead)
 
 
 def game_page(tournament: Tournament, debate: Debate) -> str:

@@ -12,24 +12,18 @@ import numpy as np
 from mirrorenv.debate.verdicts import Verdict, read_verdict, verdict_from_evidence
 from mirrorenv.debate.views import View
 from mirrorenv.llm.asking import CallFailed
+from mirrorenv.llm.usage import NO_TOKENS, Usage
 
 __all__ = ["CallFailed", "Player", "Reply", "Usage", "chance", "verdict_of"]
 
 
-@dataclass(frozen=True)
-class Usage:
-    """Tokens of one call.
-
-    Attributes:
-        input: tokens read, over all tries.
-        output: tokens written, over all tries.
-        estimated: True if the server did not say and the numbers are a guess of four characters a
-            token.
-    """
-
-    input: int = 0
-    output: int = 0
-    estimated: bool = False
+_NO_VERDICT = {
+    "thinking": "the limit of tokens was spent on thinking and no verdict was given; think less",
+    "filter": "no verdict came through",
+    "refused": "the server refuses the request",
+    "tool": "a tool was called; answer in words",
+}
+"""What a reader is told of an answer without words, by why it ended."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +37,19 @@ class Reply:
         response: what came back, as JSON; None if nothing did.
         usage: tokens; zero for players that are no models.
         attempts: tries that failed before, in words.
+        stop: why it ended, one of :data:`mirrorenv.llm.answers.STOPS`; "" for players that are no
+            models, and in logs of versions that did not say.
+        thoughts: what a model thought aloud; kept for people, never shown to a player.
     """
 
     text: str
     evidence: tuple[tuple[float, ...], ...] | None = None
     request: Mapping[str, Any] | None = None
     response: Mapping[str, Any] | None = None
-    usage: Usage = Usage()
+    usage: Usage = NO_TOKENS
     attempts: tuple[Mapping[str, Any], ...] = ()
+    stop: str = ""
+    thoughts: str = ""
 
     def to_row(self) -> dict[str, Any]:
         """For the log."""
@@ -68,6 +67,8 @@ class Reply:
             response=row.get("response"),
             usage=Usage(**row.get("usage", {})),
             attempts=tuple(row.get("attempts", ())),
+            stop=row.get("stop", ""),
+            thoughts=row.get("thoughts", ""),
         )
 
 
@@ -95,6 +96,8 @@ def verdict_of(reply: Reply, view: View) -> Verdict:
     """The verdict in a reply to a view."""
     if reply.evidence is not None:
         return verdict_from_evidence(reply.evidence)
+    if reply.stop in _NO_VERDICT and not reply.text:
+        return Verdict(None, _NO_VERDICT[reply.stop])
     return read_verdict(reply.text, view.settings.num_players, view.settings.answer_format)
 
 

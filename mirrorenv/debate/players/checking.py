@@ -13,6 +13,7 @@ from mirrorenv.debate.cards import AgentCard, Endpoint, closest_field
 from mirrorenv.debate.players import make_player
 from mirrorenv.errors import MirrorError
 from mirrorenv.llm.profiles import profile
+from mirrorenv.llm.secrets import key_from
 
 __all__ = ["card_problems"]
 
@@ -68,8 +69,10 @@ def _player_problems(card: AgentCard) -> list[str]:
 def _endpoint_problems(card: AgentCard, endpoint: Endpoint) -> list[str]:
     found: list[str] = []
     variable = endpoint.key_env
-    if variable and not os.environ.get(variable):
-        found.append(f"endpoint.key_env: the environment variable {variable} is not set")
+    try:
+        key_from(variable, "endpoint.key_env")
+    except MirrorError as error:
+        found.append(str(error))
     if endpoint.base_url.startswith("https://api.openai.com") and not variable:
         found.append(
             "endpoint.key_env: this server needs a key; name the environment variable that holds it"
@@ -84,4 +87,4 @@ def _endpoint_problems(card: AgentCard, endpoint: Endpoint) -> list[str]:
         found.append(
             f"reader: servers of the profile '{endpoint.profile}' take no schema; use 'words'"
         )
-    return found
+    return found or _player_problems(card)

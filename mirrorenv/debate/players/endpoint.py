@@ -8,19 +8,21 @@ player is made.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mirrorenv.debate.cards import AgentCard, Endpoint
-from mirrorenv.debate.players.base import Reply, Usage
+from mirrorenv.debate.players.base import CallFailed, Reply
 from mirrorenv.debate.prompts import Prompt, prompt_for
 from mirrorenv.debate.verdicts import verdict_schema
 from mirrorenv.debate.views import View
 from mirrorenv.errors import ConfigError, require
+from mirrorenv.llm.answers import Answer, read_answer
 from mirrorenv.llm.gate import Gate
 from mirrorenv.llm.profiles import Profile, profile
-from mirrorenv.llm.wire import PATHS, text_of, to_responses, tokens_of
+from mirrorenv.llm.secrets import key_from
+from mirrorenv.llm.usage import usage_of, usage_of_tries
+from mirrorenv.llm.wire import PATHS, to_responses
 
 if TYPE_CHECKING:
     from mirrorenv.llm.endpoint import EndpointClient
@@ -54,7 +56,8 @@ class EndpointPlayer:
         card: with an endpoint.
 
     Raises:
-        ConfigError: if the environment variable of the key is not set.
+        ConfigError: if the environment variable of the key is not set or holds no key, or a proxy
+            or certificate file of the environment cannot be used.
         MissingExtraError: if the client is not installed.
         UnknownNameError: for an unknown profile.
     """
@@ -82,6 +85,11 @@ class EndpointPlayer:
         address = f"gate {self.endpoint.base_url}"
         self.client.gate = shared.setdefault(address, Gate(self.endpoint.concurrency))
         self.client.gate.cap_at(self.endpoint.concurrency)
+
+    @property
+    def closed(self) -> str | None:
+        """Why no further request of this player will be answered; None while they are."""
+        return self.client.closed
 
     async def close(self) -> None:
         """Close the connections."""
@@ -130,6 +138,12 @@ class EndpointPlayer:
             body["temperature"] = self.endpoint.temperature
         if self.endpoint.top_p is not None:
             body["top_p"] = self.endpoint.top_p
+        if self.endpoint.reasoning_effort is not None:
+            body["reasoning_effort"] = self.endpoint.reasoning_effort
+        if self.endpoint.logprobs:
+            body["logprobs"] = True
+        if self.endpoint.stream:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
         if self.profile.api == "responses":
             body = to_responses(body)
         return {**body, **self.endpoint.extra_body}
@@ -137,32 +151,40 @@ class EndpointPlayer:
     async def _ask(self, view: View, tokens: int, form: Mapping[str, Any] | None = None) -> Reply:
         body = self.request(view, tokens, form or {})
         timeout = self.endpoint.timeouts.get(view.phase, self.endpoint.timeout)
-        answer = await self.client.ask(body, timeout)
-        text = text_of(answer.response, self.profile.api)
+        url = f"{self.endpoint.base_url}{PATHS[self.profile.api]}"
+        request = {"url": url, "body": body}
+        letters = _letters(body)
+        try:
+            answer = await self.client.ask(body, timeout)
+        except CallFailed as error:
+            error.usage = usage_of_tries(error.attempts, letters)
+            error.request = request
+            raise
+        said = read_answer(answer.response, self.profile.api, self.profile.thought_tags)
+        usage = usage_of(answer.response.get("usage"), letters, _written(said))
         return Reply(
-            text,
-            request={"url": f"{self.endpoint.base_url}{PATHS[self.profile.api]}", "body": body},
+            said.text,
+            request=request,
             response=answer.response,
-            usage=_usage(body, text, answer.response),
+            usage=usage + usage_of_tries(answer.failed, letters),
             attempts=answer.failed,
+            stop=said.stop,
+            thoughts=said.thoughts,
         )
 
 
 def _client(card: AgentCard, endpoint: Endpoint, server: Profile) -> EndpointClient:
-    for package in ("openai", "tenacity"):
+    for package in ("httpx2", "tenacity"):
         require(package, "llm")
     from mirrorenv.llm.endpoint import Connection, EndpointClient
 
-    key = os.environ.get(endpoint.key_env, "") if endpoint.key_env else ""
-    if endpoint.key_env and not key:
-        raise ConfigError(
-            f"agent '{card.name}': the environment variable {endpoint.key_env} is not set; it must "
-            "hold the key"
-        )
+    who = f"agent '{card.name}'"
     connection = Connection(
-        who=f"agent '{card.name}'",
+        who=who,
         base_url=endpoint.base_url,
-        key=key,
+        key=key_from(endpoint.key_env, who),
+        key_name=endpoint.key_env or "",
+        model=endpoint.model,
         api=server.api,
         retries=endpoint.retries,
         longest_wait=endpoint.longest_wait,
@@ -170,11 +192,12 @@ def _client(card: AgentCard, endpoint: Endpoint, server: Profile) -> EndpointCli
     return EndpointClient(connection, Gate(endpoint.concurrency))
 
 
-def _usage(body: Mapping[str, Any], text: str, response: Mapping[str, Any]) -> Usage:
-    """What the server counted; a guess of four characters a token where it did not."""
-    counted = tokens_of(response)
-    if counted is not None:
-        return Usage(*counted)
-    read = sum(len(message["content"]) for message in body.get("messages", body.get("input", ())))
-    read += len(body.get("instructions", ""))
-    return Usage(read // 4 + 1, len(text) // 4 + 1, estimated=True)
+def _letters(body: Mapping[str, Any]) -> int:
+    """Characters that the model reads."""
+    told = [message["content"] for message in body.get("messages", body.get("input", ()))]
+    return sum(map(len, told)) + len(body.get("instructions", ""))
+
+
+def _written(said: Answer) -> int:
+    """Characters that the model wrote, as far as they came."""
+    return len(said.text) + len(said.thoughts)

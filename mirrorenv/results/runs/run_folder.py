@@ -27,6 +27,7 @@ from mirrorenv.errors import RunFolderError
 from mirrorenv.results.runs.files import atomic_write_json, atomic_write_text, read_json, to_json
 from mirrorenv.results.runs.json_lines import append_jsonl, json_lines, read_jsonl
 from mirrorenv.results.runs.json_values import first_difference
+from mirrorenv.results.runs.lock import HIDDEN
 from mirrorenv.results.runs.manifest import MANIFEST, write_manifest
 from mirrorenv.results.runs.versions import git_state, installed_versions
 
@@ -329,7 +330,8 @@ def _only_begun(path: Path, wanted: Mapping[str, Any]) -> bool:
     if not path.is_dir():
         return False
     temporary = (f".{CONFIG}.", f".{RUN}.")
-    others = [entry.name for entry in path.iterdir() if not entry.name.startswith(temporary)]
+    found = [entry.name for entry in path.iterdir() if entry.name not in HIDDEN]
+    others = [name for name in found if not name.startswith(temporary)]
     return not others or (others == [CONFIG] and read_json(path / CONFIG) == wanted)
 
 

@@ -1,0 +1,178 @@
+"""`mirrorenv debate run`: play a tournament, or go on with one."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mirrorenv.cli._common import Json, print_json, say
+from mirrorenv.cli.debate_live import live
+from mirrorenv.cli.debate_play import Fake, File, Games, Set, read_tournament
+from mirrorenv.cli.debate_tables import print_answers, print_scores, spent
+from mirrorenv.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mirrorenv.debate.playing import Budget, TournamentOutcome
+    from mirrorenv.debate.scoring.results import Results
+    from mirrorenv.debate.tournament import Tournament
+    from mirrorenv.results.runs.run_folder import RunFolder
+
+__all__ = ["run"]
+
+
+def run(
+    file: File,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder (default: runs/<name of the tournament>).")
+    ] = None,
+    fake: Fake = False,
+    games: Games = None,
+    overrides: Set = None,
+    max_calls: Annotated[
+        int | None, typer.Option(min=0, help="Stop before more calls than this.")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=0, help="Stop once so many tokens are used.")
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(min=0, help="Stop once so much is spent.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Play a tournament. The same command goes on with one that was cut short; no finished call is
+    made twice."""
+    from mirrorenv.debate.playing import Budget
+    from mirrorenv.results.runs.lock import only_writer
+
+    tournament = read_tournament(file, fake, games, overrides)
+    if max_cost is not None:
+        _check_prices(tournament)
+    path = out or Path("runs") / tournament.name
+    again = _command(file, path, fake, games, overrides)
+    with only_writer(path):
+        budget = Budget(max_calls, max_tokens, max_cost)
+        tournament, outcome, results, page = _played(tournament, path, budget, quiet, again)
+    if not quiet:
+        print_scores(results)
+        print_answers(results)
+        say(f"spent     {spent(outcome.totals)}\nfolder    {path}\npage      {page}")
+    complete = outcome.finished == tournament.games
+    if as_json:
+        print_json(_as_json(path, page, outcome, complete, results))
+    if not complete:
+        say(
+            f"not finished: {outcome.finished} of {tournament.games} games. {_why(outcome)}",
+            "bold red",
+        )
+        say(f"Nothing is lost; the same command goes on: {again}")
+        raise typer.Exit(1)
+
+
+def _check_prices(tournament: Tournament) -> None:
+    every = (*tournament.cards, tournament.judge, tournament.paraphraser)
+    unpriced = [card.name for card in every if card and card.endpoint and card.price is None]
+    if unpriced:
+        raise ConfigError(f"--max-cost needs a [price] in the cards of {', '.join(unpriced)}")
+
+
+def _played(
+    tournament: Tournament, path: Path, budget: Budget, quiet: bool, again: str
+) -> tuple[Tournament, TournamentOutcome, Results, Path]:
+    """Play, and write scores and pages. A finished record is not written again."""
+    from mirrorenv.debate.log import CALLS, CallLog
+    from mirrorenv.debate.output.scores_file import write_scores
+    from mirrorenv.debate.output.view import write_pages
+    from mirrorenv.debate.playing import play_tournament
+    from mirrorenv.debate.scoring.ideal_evidence import add_limits
+    from mirrorenv.debate.scoring.results import Results
+    from mirrorenv.debate.tournament import open_tournament
+
+    folder = tournament.folder(path)
+    was_finished = folder.status == "finished"
+    # as it stands there: a finished one may have more games than were asked for now
+    tournament = open_tournament(path)[0]
+    log = CallLog(path / CALLS)
+    if log.torn_bytes and not quiet:
+        say(
+            f"{path / CALLS}: an unfinished last line of a killed run is left out; its call is "
+            "made again"
+        )
+    with _said_when_broken_off(folder, was_finished, again):
+        with live(tournament, log, quiet) as progress:
+            outcome = asyncio.run(play_tournament(tournament, log, budget, progress=progress))
+        results = Results(path, tournament, CallLog(path / CALLS))
+        add_limits(results)
+        write_scores(results)
+        page = write_pages(results)
+    if not was_finished:
+        if outcome.finished == tournament.games:
+            folder.finish()
+        else:
+            folder.fail(_why(outcome))
+    return tournament, outcome, results, page
+
+
+@contextmanager
+def _said_when_broken_off(folder: RunFolder, was_finished: bool, again: str) -> Iterator[None]:
+    """Let no run that was broken off still say that it runs."""
+    try:
+        yield
+    except BaseException as error:
+        interrupted = isinstance(error, KeyboardInterrupt)
+        reason = "interrupted" if interrupted else str(error) or type(error).__name__
+        if not was_finished:
+            with suppress(Exception):  # the disk may be the reason
+                folder.fail(reason)
+        if interrupted:
+            say(f"interrupted; nothing is lost, the same command goes on: {again}", "bold red")
+            raise typer.Exit(130) from None
+        raise
+
+
+def _as_json(
+    path: Path, page: Path, outcome: TournamentOutcome, complete: bool, results: Results
+) -> dict[str, Any]:
+    from mirrorenv.debate.output.scores_file import scores_table
+
+    return {
+        "folder": str(path),
+        "page": str(page),
+        "finished": outcome.finished,
+        "complete": complete,
+        "stopped": outcome.stopped,
+        "failures": {str(game): why for game, why in outcome.failures.items()},
+        "totals": vars(outcome.totals),
+        "scores": scores_table(results),
+    }
+
+
+def _command(
+    file: Path, path: Path, fake: bool, games: int | None, overrides: list[str] | None
+) -> str:
+    """What was typed, without its budget."""
+    words = [
+        "mirrorenv",
+        "debate",
+        "run",
+        str(file),
+        "--out",
+        str(path),
+        *(["--fake"] if fake else []),
+    ]
+    words += ["--games", str(games)] if games is not None else []
+    return shlex.join([*words, *(word for one in overrides or () for word in ("--set", one))])
+
+
+def _why(outcome: TournamentOutcome) -> str:
+    if outcome.failures:
+        game, why = min(outcome.failures.items())
+        games = f"{len(outcome.failures)} games" if len(outcome.failures) > 1 else "a game"
+        return f"A player gave no answer in {games}; game {game}: {why}"
+    return f"The budget is spent: {outcome.stopped}."
