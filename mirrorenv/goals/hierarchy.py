@@ -230,7 +230,7 @@ class Hierarchy:
         """
         if self.settings.bottom == "action":
             raise ConfigError("only sub-states can be unrolled into a plan: set bottom to state")
-        aims = (goal,)
+        aims: tuple[int, ...] = (goal,)
         levels = []
         for level in range(self.settings.levels - 1, -1, -1):
             if level in self.lesioned:

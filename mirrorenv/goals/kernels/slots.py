@@ -98,7 +98,7 @@ class SlotKernel(Kernel):
             index = torch.randint(len(states), (self.settings.minibatch,), generator=self.generator)
             loss = self._loss(states[index], goals[index], subgoals[index], scores[index])
             self.optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             self.losses.append(float(loss.detach()))
         self._taught = True
