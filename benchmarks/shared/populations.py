@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from benchmarks.shared.readers import Recording
 from mirrorenv.envs import make_batch
 from mirrorenv.mirror import Belief, EpisodeBatch, episode_information
-from mirrorenv.population.experience import Experience, play, population_shape
+from mirrorenv.population.experience import play, population_shape
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationSettings
 
@@ -80,26 +80,16 @@ def record_episodes(
     world = make_batch(case.world, num_envs=episodes, **case.options)
     seeds = np.arange(episodes, dtype=np.int64) + (3 * seed + number + 1) * 1_000_000
     record = play(world, population, seeds, torch.Generator().manual_seed(3 * seed + number))
-    return Recording(population.shape, plain(record), replayed(population, record), population)
+    return Recording(population.shape, record, replayed(population, record), population)
 
 
 @torch.no_grad()
-def replayed(population: Population, record: Experience | EpisodeBatch) -> NDArray[np.float32]:
+def replayed(population: Population, record: EpisodeBatch) -> NDArray[np.float32]:
     """(B, T, K, N): what every policy thinks of every step."""
     seen = torch.from_numpy(record.observations)
     done = torch.from_numpy(record.actions)
     log_p: NDArray[np.float32] = population.actor.replay_log_probability(seen, done).numpy()
     return log_p
-
-
-def plain(record: Experience) -> EpisodeBatch:
-    """The episodes without what only the policy gradient needs."""
-    return EpisodeBatch(
-        observations=record.observations,
-        actions=record.actions,
-        rewards=record.rewards,
-        mask=record.mask,
-    )
 
 
 def limit_of(record: Recording) -> Belief:

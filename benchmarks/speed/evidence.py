@@ -24,11 +24,11 @@ import numpy as np
 import torch
 
 from benchmarks.shared.runner import Script
+from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.mirror.arrays import AnyArray
 from mirrorenv.mirror.neighbourhood import Neighbourhood
 from mirrorenv.population import reading
 from mirrorenv.population.actions import Choice
-from mirrorenv.population.experience import Experience
 from mirrorenv.population.neighbourhood import neighbourhoods_of
 from mirrorenv.population.population import Population, lineup_tensors
 from mirrorenv.population.settings import ObserverSettings, PopulationSettings, PopulationShape
@@ -38,33 +38,28 @@ CHOICES = 5
 CHUNK_BEFORE = 1 << 24
 
 
-def episodes_of(agents: int, episodes: int, steps: int) -> Experience:
+def episodes_of(agents: int, episodes: int, steps: int) -> EpisodeBatch:
     """Random episodes."""
     rng = np.random.default_rng(0)
     lead = (episodes, steps, agents)
-    nothing = np.zeros(lead, np.float32)
-    return Experience(
+    return EpisodeBatch(
         observations=rng.normal(size=(*lead, SEEN)).astype(np.float32),
         actions=rng.integers(CHOICES, size=lead),
-        log_probability=nothing,
-        environment_value=nothing,
-        mirror_value=nothing,
-        last_value=nothing[:, 0],
-        rewards=nothing,
+        rewards=np.zeros(lead, np.float32),
         mask=np.ones(lead, bool),
     )
 
 
 @torch.no_grad()
 def evidence_before(
-    population: Population, experience: Experience, lineups: Neighbourhood
+    population: Population, record: EpisodeBatch, lineups: Neighbourhood
 ) -> AnyArray:
     """All observers on every observer's shuffle, all but one thrown away: (B, T, J, N, N)."""
-    batch, time_, agents = experience.mask.shape
+    batch, time_, agents = record.mask.shape
     read = np.empty((batch, time_, agents, agents, agents), np.float32)
     width = max(agents, population.settings.hidden)
     size = max(1, CHUNK_BEFORE // (time_ * agents**2 * width))
-    data = (experience.observations, experience.actions, experience.mask)
+    data = (record.observations, record.actions, record.mask)
     for observer in range(agents):
         order = lineups.permutation[:, observer]  # (B, K)
         slot_of = np.argsort(order, axis=1)[:, None, :, None]
@@ -79,13 +74,13 @@ def evidence_before(
 
 
 def pay_before(
-    population: Population, experience: Experience, lineups: Neighbourhood, chosen: AnyArray
+    population: Population, record: EpisodeBatch, lineups: Neighbourhood, chosen: AnyArray
 ) -> AnyArray:
     """All observers read, in large chunks; then some are chosen: (B, T, J', N)."""
     now = reading.CHUNK
     reading.CHUNK = CHUNK_BEFORE
     try:
-        return reading.author_log_belief(population, experience, lineups)[:, :, chosen]
+        return reading.author_log_belief(population, record, lineups)[:, :, chosen]
     finally:
         reading.CHUNK = now
 
@@ -98,27 +93,27 @@ def measure(
         num_agents=agents, observation_size=SEEN, actions=Choice(choices=CHOICES)
     )
     population = Population(shape, PopulationSettings(observer=ObserverSettings(head=head)))
-    experience = episodes_of(agents, episodes, steps)
+    record = episodes_of(agents, episodes, steps)
     ids = np.arange(episodes)
-    own = neighbourhoods_of(population, experience, run=0, episodes=ids)
-    one = neighbourhoods_of(population, experience, run=0, episodes=ids, one_order=True)
+    own = neighbourhoods_of(population, record, run=0, episodes=ids)
+    one = neighbourhoods_of(population, record, run=0, episodes=ids, one_order=True)
     everybody = np.arange(agents)
     two = everybody[:2]
 
     def pay(observers: AnyArray | None) -> AnyArray:
-        return reading.author_log_belief(population, experience, one, observers)
+        return reading.author_log_belief(population, record, one, observers)
 
     ways: dict[str, tuple[Callable[[], AnyArray], Callable[[], AnyArray]]] = {
         "evidence": (
-            lambda: evidence_before(population, experience, own),
-            lambda: reading.observer_evidence(population, experience, own),
+            lambda: evidence_before(population, record, own),
+            lambda: reading.observer_evidence(population, record, own),
         ),
         "pay": (
-            lambda: pay_before(population, experience, one, everybody),
+            lambda: pay_before(population, record, one, everybody),
             lambda: pay(None),
         ),
         "pay by two": (
-            lambda: pay_before(population, experience, one, two),
+            lambda: pay_before(population, record, one, two),
             lambda: pay(two),
         ),
     }

@@ -56,12 +56,10 @@ def measured(path: Path) -> tuple[float, float]:
     world = make_batch(settings.world, EPISODES, **settings.world_options)
     held_out = play_held_out(population, world, seed=SEED)
     # (B, J, K, N), slots in author order
-    lineups = neighbourhoods_of(
-        population, held_out.experience, run=SEED, episodes=held_out.episodes
-    )
-    evidence = observer_evidence(population, held_out.experience, lineups)[:, -1]
+    lineups = neighbourhoods_of(population, held_out, run=SEED, episodes=held_out.episode)
+    evidence = observer_evidence(population, held_out, lineups)[:, -1]
     right = evidence.argmax(axis=-1) == np.arange(world.num_agents)
-    return fraction(float(held_out.experience.rewards.sum(axis=1).mean())), float(right.mean())
+    return fraction(float(held_out.rewards.sum(axis=1).mean())), float(right.mean())
 
 
 def main() -> None:

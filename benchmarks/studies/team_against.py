@@ -40,9 +40,9 @@ from benchmarks.studies.two_teams import SIGNS, TEAMS, TwoTeams, margins
 from mirrorenv.mirror import Belief
 from mirrorenv.population import Population
 from mirrorenv.population.acting import PopulationPolicy
+from mirrorenv.population.experience import Experience
 from mirrorenv.population.neighbourhood import neighbourhoods_of
 from mirrorenv.population.reading import (
-    HeldOut,
     observer_evidence,
     play_held_out,
     policy_log_probabilities,
@@ -80,14 +80,12 @@ SEED = 77_000_000
 OURS = np.flatnonzero(TEAMS == 0)  # the team that is looked at
 
 
-def information_by_side(population: Population, held_out: HeldOut) -> tuple[float, float]:
+def information_by_side(population: Population, record: Experience) -> tuple[float, float]:
     """Nats about our members that our observers have, and that opponents have: log N + mean log
     belief."""
     # (B, J, K, N), slots in author order
-    lineups = neighbourhoods_of(
-        population, held_out.experience, run=SEED, episodes=held_out.episodes
-    )
-    evidence = observer_evidence(population, held_out.experience, lineups)[:, -1]
+    lineups = neighbourhoods_of(population, record, run=SEED, episodes=record.episode)
+    evidence = observer_evidence(population, record, lineups)[:, -1]
     logs = np.diagonal(
         Belief(evidence.astype(np.float64)).log_belief("independent"), axis1=2, axis2=3
     )  # (B, J, K)
@@ -95,16 +93,15 @@ def information_by_side(population: Population, held_out: HeldOut) -> tuple[floa
     return float(about[TEAMS == 0].mean()), float(about[TEAMS != 0].mean())
 
 
-def exact_by_side(population: Population, held_out: HeldOut) -> tuple[float, float]:
+def exact_by_side(population: Population, record: Experience) -> tuple[float, float]:
     """The same for the best possible readers, who know the sign or average over it; the team is
     known to both."""
-    experience = held_out.experience
     # by sign: log probability that the members made the two walks this way round, and the other
     likelihood = []
     for sign in (-1.0, 1.0):
-        shown = experience.observations.copy()
+        shown = record.observations.copy()
         shown[:, :, OURS, SIGNS[0]] = sign * (shown[:, :, OURS, SIGNS[0]] != 0)
-        log_p = policy_log_probabilities(population, replace(experience, observations=shown)).sum(
+        log_p = policy_log_probabilities(population, replace(record, observations=shown)).sum(
             axis=1
         )  # (B, K, N)
         first, second = OURS
@@ -115,7 +112,7 @@ def exact_by_side(population: Population, held_out: HeldOut) -> tuple[float, flo
             ]
         )
     both = np.array(likelihood)  # (sign, way round, B)
-    own = experience.observations[:, 0, OURS[0], SIGNS[0]] > 0  # (B,)
+    own = record.observations[:, 0, OURS[0], SIGNS[0]] > 0  # (B,)
     knowing = np.where(own, both[1], both[0])  # (way round, B)
     averaging = np.logaddexp(both[0], both[1])
     nats = [

@@ -8,13 +8,17 @@ Shape legend: B batch (episodes), T time, N agents, A action dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror.arrays import AnyArray, Bools, Floats64, Ints64
+
+RECORDED = ("observations", "actions", "rewards", "mask")
+"""What every record of episodes holds; all else is a column by name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +69,8 @@ class EpisodeBatch:
         rewards: (B, T, N) float.
         mask: (B, T, N) bool, True for the steps that happened. Each agent's steps are a prefix of
             the episode.
+        columns: whatever else was recorded, by name, (B, ...) each: what a policy thought of its
+            actions, how agents ended, the ids of episodes.
 
     Raises:
         ShapeError: if shapes disagree, a live number is not finite, or a mask has a hole in time.
@@ -74,10 +80,13 @@ class EpisodeBatch:
     actions: AnyArray  # (B, T, N) or (B, T, N, ...)
     rewards: AnyArray  # (B, T, N)
     mask: Bools  # (B, T, N)
+    columns: Mapping[str, AnyArray] = field(default_factory=dict)  # (B, ...) each
 
     def __post_init__(self) -> None:
-        for name in ("observations", "actions", "rewards", "mask"):
+        for name in RECORDED:
             object.__setattr__(self, name, np.asarray(getattr(self, name)))
+        columns = {name: np.asarray(column) for name, column in self.columns.items()}
+        object.__setattr__(self, "columns", columns)
         shape = self.mask.shape
         if len(shape) != 3 or self.mask.dtype != np.bool_:
             raise ShapeError(
@@ -108,6 +117,13 @@ class EpisodeBatch:
                 f"EpisodeBatch.actions must be integers {(*shape, '...')} or floats "
                 f"{(*shape, 'A')}, got {self.actions.dtype} of shape {self.actions.shape}"
             )
+        for name, column in self.columns.items():
+            if name in RECORDED or column.shape[:1] != shape[:1] or column.dtype.hasobject:
+                raise ShapeError(
+                    f"EpisodeBatch.columns: '{name}' must be numbers or texts of shape "
+                    f"({shape[0]}, ...) under a name of its own, got {column.dtype} of "
+                    f"{column.shape}"
+                )
 
     def _check_values(self) -> None:
         holes = self.mask[:, 1:] & ~self.mask[:, :-1]  # (B, T-1, N)
@@ -169,28 +185,53 @@ class EpisodeBatch:
         """All N trajectories of one episode, in author order."""
         return tuple(self.trajectory(episode, agent) for agent in range(self.num_agents))
 
-    def select(self, episodes: Sequence[int] | Ints64 | Bools | slice) -> EpisodeBatch:
+    def column(self, name: str) -> AnyArray:
+        """A further column, (B, ...).
+
+        Raises:
+            ShapeError: if it was not recorded.
+        """
+        if name not in self.columns:
+            raise ShapeError(
+                f"{type(self).__name__}: no column '{name}' was recorded; there is "
+                f"{', '.join(self.columns) or 'none'}. with_columns({name}=...) adds it"
+            )
+        return self.columns[name]
+
+    def with_columns(self, **columns: AnyArray) -> Self:
+        """The same episodes with these columns added, or in place of those of the same name."""
+        return replace(self, columns={**self.columns, **columns})
+
+    def select(self, episodes: Sequence[int] | Ints64 | Bools | slice) -> Self:
         """The batch with only the chosen episodes, in the given order."""
         index = episodes if isinstance(episodes, slice) else np.asarray(episodes)
-        return EpisodeBatch(
-            self.observations[index], self.actions[index], self.rewards[index], self.mask[index]
+        return replace(
+            self,
+            **{name: getattr(self, name)[index] for name in RECORDED},
+            columns={name: column[index] for name, column in self.columns.items()},
         )
 
 
 def concatenate_episodes(batches: Sequence[EpisodeBatch]) -> EpisodeBatch:
-    """Several batches of equal T, N and observation shape as one.
+    """Several batches of equal T, N, observation shape and columns as one.
 
     Raises:
         ShapeError: if there is no batch, or the batches do not fit together.
     """
     if not batches:
         raise ShapeError("concatenate_episodes needs at least one EpisodeBatch")
+    names = batches[0].columns.keys()
+    if any(batch.columns.keys() != names for batch in batches):
+        raise ShapeError("concatenate_episodes: the batches do not hold the same columns")
     try:
         return EpisodeBatch(
             observations=np.concatenate([batch.observations for batch in batches]),
             actions=np.concatenate([batch.actions for batch in batches]),
             rewards=np.concatenate([batch.rewards for batch in batches]),
             mask=np.concatenate([batch.mask for batch in batches]),
+            columns={
+                name: np.concatenate([batch.columns[name] for batch in batches]) for name in names
+            },
         )
     except ValueError as error:
         raise ShapeError(

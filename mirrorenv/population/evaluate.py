@@ -16,6 +16,7 @@ from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.world_spec import WorldSpec
 from mirrorenv.mirror import (
     Belief,
+    EpisodeBatch,
     Estimate,
     Neighbourhood,
     cumulative_evidence,
@@ -30,7 +31,6 @@ from mirrorenv.mirror.arrays import AnyArray, Bools, Floats64, Ints64
 from mirrorenv.population.neighbourhood import check_lineup_size, neighbourhoods_of
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import (
-    HeldOut,
     observer_evidence,
     play_held_out,
     policy_log_probabilities,
@@ -69,34 +69,33 @@ def evaluate(
         ConfigError: if lineups are too large for the exact limit.
     """
     check_lineup_size(population.shape.num_agents, population.settings.observer)
-    held_out = play_held_out(population, world, seed=seed)
-    experience = held_out.experience
-    lineups = neighbourhoods_of(population, experience, run=seed, episodes=held_out.episodes)
+    record = play_held_out(population, world, seed=seed)
+    lineups = neighbourhoods_of(population, record, run=seed, episodes=record.episode)
 
     # what the observers make of the lineups, slots and columns in the order of the candidates
-    evidence = observer_evidence(population, experience, lineups).astype(np.float64)
+    evidence = observer_evidence(population, record, lineups).astype(np.float64)
     final = Belief(evidence[:, -1])  # (B, N, K, K)
     belief = Belief(evidence).log_belief("independent")  # (B, T, N, K, K)
     in_author = np.diagonal(belief, axis1=3, axis2=4)  # (B, T, N, K), about the true author
 
     # what the best possible observer makes of them
-    log_p = policy_log_probabilities(population, experience)  # (B, T, N, N)
+    log_p = policy_log_probabilities(population, record)  # (B, T, N, N)
     limit = lineups.limit(
-        log_p, experience.mask, slot_exchangeable=world_spec.slot_exchangeable
+        log_p, record.mask, slot_exchangeable=world_spec.slot_exchangeable
     )  # belief (B, J, K, K)
     limit_belief = limit.belief.log_belief("marginals")
     against: dict[str, Any] = {
         "limit_information": episode_information(limit_belief, _author_order(limit.belief)),
         "evidence_over_time": evidence,
-        "mask": lineups.steps(experience.mask),
+        "mask": lineups.steps(record.mask),
     }
 
     earlier = lagging or previous
     readers: dict[str, RecordedScore] = {}
     if baselines:
-        readers |= _baseline_scores(population, world, held_out, lineups, seed)
+        readers |= _baseline_scores(population, world, record, lineups, seed)
     if lineups.distance is not None:
-        readers["policies_without_places"] = _without_places(log_p, experience.mask, lineups)
+        readers["policies_without_places"] = _without_places(log_p, record.mask, lineups)
     return Evaluation(
         num_agents=population.shape.num_agents,
         lineup_size=lineups.size,
@@ -108,20 +107,20 @@ def evaluate(
         limit_valid=limit.valid,
         limit_reason=limit.reason and (world_spec.leaks or limit.reason),
         baselines=readers,
-        environment_return=t_interval(experience.rewards.sum(1).mean(1)),  # mean over agents
-        mirror_return=_mirror_return(in_author, experience.mask, lineups, mirror),
-        per_agent_return=experience.rewards.sum(1).mean(0).astype(np.float64),
+        environment_return=t_interval(record.rewards.sum(1).mean(1)),  # mean over agents
+        mirror_return=_mirror_return(in_author, record.mask, lineups, mirror),
+        per_agent_return=record.rewards.sum(1).mean(0).astype(np.float64),
         recognition_matrix=lineups.recognition_matrix(np.exp(in_author[:, -1])),
         confusion=lineups.confusion(final.independent()),
         evidence_over_time=EvidenceOverTime(
             learned=np.log(lineups.size) + in_author.mean((0, 2, 3)),
-            limit=_limit_over_time(log_p, experience.mask, lineups),
+            limit=_limit_over_time(log_p, record.mask, lineups),
         ),
         log_e_value=likelihood_ratio_e_value(
             in_author[:, -1], np.diagonal(limit_belief, axis1=2, axis2=3)
         ),
-        lagged_top1=None if earlier is None else _lagged(earlier, held_out, lineups),
-        persistence=None if previous is None else _persistence(previous, held_out),
+        lagged_top1=None if earlier is None else _lagged(earlier, record, lineups),
+        persistence=None if previous is None else _persistence(previous, record),
     )
 
 
@@ -181,32 +180,35 @@ def _limit_over_time(
     return at_every_step
 
 
-def _lagged(earlier: Population, held_out: HeldOut, lineups: Neighbourhood) -> Estimate | None:
+def _lagged(earlier: Population, record: EpisodeBatch, lineups: Neighbourhood) -> Estimate | None:
     """Top-1 of earlier observers on today's agents: how fast identities move."""
-    evidence: AnyArray = observer_evidence(earlier, held_out.experience, lineups)[:, -1]
+    evidence: AnyArray = observer_evidence(earlier, record, lineups)[:, -1]
     return _score(Belief(evidence)).top1
 
 
-def _persistence(previous: Population, held_out: HeldOut) -> float:
+def _persistence(previous: Population, record: EpisodeBatch) -> float:
     """Share of agents whose behaviour is best explained by their own policy of the last checkpoint.
 
     The old policies are assigned to the new trajectories as a whole (one old policy for each
     agent), which counts swapped identities where mere drift is forgiven.
     """
-    log_p = policy_log_probabilities(previous, held_out.experience)
-    explained = (log_p * held_out.experience.mask[..., None]).sum((0, 1))  # (N now, N before)
+    log_p = policy_log_probabilities(previous, record)
+    explained = (log_p * record.mask[..., None]).sum((0, 1))  # (N now, N before)
     _, before = linear_sum_assignment(explained, maximize=True)
     return float((before == np.arange(len(before))).mean())
 
 
 def _baseline_scores(
-    population: Population, world: ArrayWorld, held_out: HeldOut, lineups: Neighbourhood, seed: int
+    population: Population,
+    world: ArrayWorld,
+    record: EpisodeBatch,
+    lineups: Neighbourhood,
+    seed: int,
 ) -> dict[str, RecordedScore]:
     """Baseline observers, fitted on as many other episodes of the same agents."""
     from mirrorenv.population.observers.baselines import BASELINES
 
-    past = play_held_out(population, world, seed=seed, part=1).record()
-    record = held_out.record()
+    past = play_held_out(population, world, seed=seed, part=1)
     scores: dict[str, RecordedScore] = {}
     for name, make in BASELINES.items():
         observer = make()

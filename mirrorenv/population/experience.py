@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.episodes import Moment, moments
-from mirrorenv.errors import WorldError
-from mirrorenv.mirror.arrays import Floats32
+from mirrorenv.errors import ShapeError, TrainingError, WorldError
+from mirrorenv.mirror.arrays import Floats32, Ints64
+from mirrorenv.mirror.trajectory import RECORDED, EpisodeBatch
 from mirrorenv.population.acting import PopulationPolicy
 from mirrorenv.population.actions import layout_of
 from mirrorenv.population.actors.base import ActorOutput
@@ -36,33 +37,45 @@ HELD_OUT_EPISODES = 1 << 31
 """Episode ids from here on are never trained on."""
 
 
-@dataclass(frozen=True)
-class Experience:
-    """Episodes in author order, with everything the policy gradient needs. Never shown to an
-    observer."""
+@dataclass(frozen=True, eq=False)
+class Experience(EpisodeBatch):
+    """Episodes that a population played: the record, and in columns what its policies thought.
 
-    observations: Floats32
-    """(B, T, N, D), flattened."""
-    actions: NDArray[Any]
-    """(B, T, N) int64, or (B, T, N, A) float32 in (-1, 1)."""
-    log_probability: Floats32
-    """(B, T, N), of the action under the policy that took it."""
-    environment_value: Floats32
-    """(B, T, N), the environment critic before each step."""
-    mirror_value: Floats32
-    """(B, T, N), the mirror critic before each step."""
-    last_value: Floats32
-    """(B, N), the environment critic after an agent's last step if it was cut off, 0 if it
-    ended."""
-    rewards: Floats32
-    """(B, T, N), the world's reward."""
-    mask: NDArray[np.bool_]
-    """(B, T, N), steps that happened."""
-    last_mirror_value: Floats32 | None = None
-    """(B, N), the mirror critic as in `last_value`, for rewards that are discounted; None if no one
-    will ask."""
-    fed: Floats32 | None = None
-    """(B, T, N, F), what agents were fed beside their observations by an auxiliary, if anything."""
+    Observations are flattened, (B, T, N, D) float32; actions as the policies chose them, (B, T, N)
+    int64 or (B, T, N, A) float32 in (-1, 1). Besides the columns below there is ``fed``, (B, T, N,
+    F), what an auxiliary fed agents beside their observations, if one did.
+    """
+
+    @property
+    def log_probability(self) -> Floats32:
+        """(B, T, N), of the action under the policy that took it."""
+        return self.column("log_probability")
+
+    @property
+    def environment_value(self) -> Floats32:
+        """(B, T, N), the environment critic before each step."""
+        return self.column("environment_value")
+
+    @property
+    def mirror_value(self) -> Floats32:
+        """(B, T, N), the mirror critic before each step."""
+        return self.column("mirror_value")
+
+    @property
+    def last_value(self) -> Floats32:
+        """(B, N), the environment critic after an agent's last step if it was cut off, 0 if it
+        ended."""
+        return self.column("last_value")
+
+    @property
+    def last_mirror_value(self) -> Floats32:
+        """(B, N), the mirror critic as in `last_value`, for rewards that are discounted."""
+        return self.column("last_mirror_value")
+
+    @property
+    def episode(self) -> Ints64:
+        """(B,) ids of the episodes within their run; held-out episodes carry them."""
+        return self.column("episode")
 
     @property
     def env_steps(self) -> int:
@@ -107,6 +120,9 @@ def play(
         population: who acts.
         seeds: (B,) world seeds.
         generator: source of the agents' random choices.
+
+    Raises:
+        TrainingError: if an observation, an action or a reward is not finite.
     """
     policy = PopulationPolicy(population, generator)
     lead = (len(seeds), population.shape.num_agents)
@@ -126,7 +142,14 @@ def play(
     columns: dict[str, NDArray[Any]] = {
         name: _padded(np.stack(column, axis=1), world.horizon) for name, column in steps.items()
     }
-    return Experience(**columns, last_value=last_value, last_mirror_value=last_mirror_value)
+    record = {name: columns.pop(name) for name in RECORDED}
+    ends = {"last_value": last_value, "last_mirror_value": last_mirror_value}
+    try:
+        return Experience(**record, columns=columns | ends)
+    except ShapeError as error:
+        raise TrainingError(
+            f"{type(world).__name__}: {error}; does the world show or pay NaN or infinity?"
+        ) from error
 
 
 def _columns(policy: PopulationPolicy, moment: Moment) -> dict[str, NDArray[Any]]:

@@ -7,7 +7,7 @@ Shapes: B episodes, T time, N agents, K lineup slots (K = N), J observers (J = N
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from mirrorenv.population.experience import to_world, world_seeds
 from mirrorenv.population.neighbourhood import neighbourhoods_of
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import (
-    HeldOut,
     observer_evidence,
     play_held_out,
     policy_log_probabilities,
@@ -103,17 +102,16 @@ def export_run(
     id, options = world_of(about, world)
     made = make_batch(id, episodes, **options)
     known = spec(id, **options)
-    held_out = play_held_out(population, made, seed=seed)
-    experience = held_out.experience
-    lineups = neighbourhoods_of(population, experience, run=seed, episodes=held_out.episodes)
-    read = observer_evidence(population, experience, lineups)  # (B, T, N, K, K)
-    log_p = policy_log_probabilities(population, experience)
+    record = play_held_out(population, made, seed=seed)
+    lineups = neighbourhoods_of(population, record, run=seed, episodes=record.episode)
+    read = observer_evidence(population, record, lineups)  # (B, T, N, K, K)
+    log_p = policy_log_probabilities(population, record)
     limit = lineups.limit(
-        log_p, experience.mask, slot_exchangeable=known.slot_exchangeable
+        log_p, record.mask, slot_exchangeable=known.slot_exchangeable
     )  # belief (B, J, K, K)
     tables = population_tables(
-        _record(population, held_out),
-        world_seeds(seed, held_out.episodes),
+        _as_taken(population, record),
+        world_seeds(seed, record.episode),
         {"learned": read[:, -1].astype(np.float64), "limit": limit.belief.evidence},
         {"learned": read} if over_time else None,
     )
@@ -158,13 +156,12 @@ _READERS = (
 )
 
 
-def _record(population: Population, held_out: HeldOut) -> EpisodeBatch:
+def _as_taken(population: Population, record: EpisodeBatch) -> EpisodeBatch:
     """The episodes with actions as the world took them."""
-    record = held_out.record()
     taken = to_world(torch.from_numpy(record.actions), population.shape)
     if taken.ndim == 4:
         taken = np.where(record.mask[..., None], taken, 0.0).astype(np.float32)
-    return EpisodeBatch(record.observations, taken, record.rewards, record.mask)
+    return replace(record, actions=taken)
 
 
 def _figures(over_time: bool) -> tuple[Figure, ...]:

@@ -12,6 +12,7 @@ from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import ConfigError
 from mirrorenv.mirror import (
     MAX_EXACT_AGENTS,
+    EpisodeBatch,
     Neighbourhood,
     lineup_permutations,
     mean_distance,
@@ -19,7 +20,7 @@ from mirrorenv.mirror import (
     neighbourhood_permutations,
 )
 from mirrorenv.mirror.arrays import Ints64
-from mirrorenv.population.experience import Experience, population_shape
+from mirrorenv.population.experience import population_shape
 from mirrorenv.population.observers import check_observers
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import MirrorSettings, ObserverSettings, PopulationSettings
@@ -122,7 +123,7 @@ def check_mirror(mirror: MirrorSettings) -> None:
 
 def neighbourhoods_of(
     population: Population,
-    experience: Experience,
+    record: EpisodeBatch,
     *,
     run: int,
     episodes: Ints64,
@@ -133,7 +134,7 @@ def neighbourhoods_of(
 
     Args:
         population: whose settings say how many neighbours, and where an agent is.
-        experience: B episodes.
+        record: B episodes.
         run: seed of the run, by which lots are drawn and lineups shuffled.
         episodes: (B,) ids.
         one_order: let one shuffle serve all observers where they are shown everybody, as training
@@ -145,8 +146,8 @@ def neighbourhoods_of(
     agents = population.shape.num_agents
     observer = population.settings.observer
     if observer.neighbours:
-        places = experience.observations[..., list(observer.place)]
-        distance = mean_distance(places, experience.mask)
+        places = record.observations[..., list(observer.place)]
+        distance = mean_distance(places, record.mask)
         candidates = nearest_agents(distance, observer.neighbours, run=run, episodes=episodes)
         order = neighbourhood_permutations(candidates, run=run, episodes=episodes)
         return Neighbourhood(agents, candidates, order, distance)

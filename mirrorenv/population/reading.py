@@ -6,7 +6,6 @@ Shapes: B episodes, T time, N agents, K lineup slots (K = N), J observers (J = N
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -21,7 +20,6 @@ from mirrorenv.population.observers import row_log_belief
 from mirrorenv.population.population import Population, lineup_tensors
 
 __all__ = [
-    "HeldOut",
     "author_log_belief",
     "observer_evidence",
     "play_held_out",
@@ -32,48 +30,36 @@ __all__ = [
 CHUNK = 1 << 19
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """Episodes no one is trained on, and their ids."""
-
-    experience: Experience
-    episodes: Ints64
-
-    def record(self) -> EpisodeBatch:
-        """The same episodes as a plain record, for observers that know no policy gradient."""
-        e = self.experience
-        return EpisodeBatch(
-            observations=e.observations, actions=e.actions, rewards=e.rewards, mask=e.mask
-        )
-
-
 def play_held_out(
     population: Population, world: ArrayWorld, *, seed: int, part: int = 0
-) -> HeldOut:
-    """One episode in each of the world's copies.
+) -> Experience:
+    """One episode in each of the world's copies, on which no one is trained.
 
     Args:
         population: who acts.
         world: B copies.
         seed: of the run; the same seed and part give the same worlds at every checkpoint.
         part: different parts share no episode.
+
+    Returns:
+        B episodes with their ids, `episode`.
     """
     batch = world.num_envs
     episodes = HELD_OUT_EPISODES + np.arange(batch, dtype=np.int64) + part * batch
     seeds = world_seeds(seed, episodes)
     generator = torch.Generator().manual_seed(int(seeds[0]) % 2**63)
-    return HeldOut(play(world, population, seeds, generator), episodes)
+    return play(world, population, seeds, generator).with_columns(episode=episodes)
 
 
 @torch.no_grad()
 def observer_evidence(
-    population: Population, experience: Experience, lineups: Neighbourhood
+    population: Population, record: EpisodeBatch, lineups: Neighbourhood
 ) -> Floats32:
     """Show observers their shuffled lineups, then undo the shuffle.
 
     Args:
         population: whose observers read.
-        experience: B episodes.
+        record: B episodes.
         lineups: which agents each observer is shown, and in which order.
 
     Returns:
@@ -81,7 +67,7 @@ def observer_evidence(
         the candidates, which is the reveal.
     """
     parts = []
-    for rows, evidence in _read(population, experience, lineups, None):
+    for rows, evidence in _read(population, record, lineups, None):
         slot_of = np.argsort(lineups.permutation[rows], axis=2)  # (b, J, K) of each candidate
         index = slot_of[:, None, :, :, None]
         parts.append(np.take_along_axis(evidence.numpy(), index, axis=3))
@@ -91,7 +77,7 @@ def observer_evidence(
 @torch.no_grad()
 def author_log_belief(
     population: Population,
-    experience: Experience,
+    record: EpisodeBatch,
     lineups: Neighbourhood,
     observers: Ints64 | None = None,
 ) -> Floats32:
@@ -99,7 +85,7 @@ def author_log_belief(
 
     Args:
         population: whose observers read.
-        experience: B episodes.
+        record: B episodes.
         lineups: which agents each observer is shown, and in which order.
         observers: (J',) only these, where all read one order; None: all.
 
@@ -107,7 +93,7 @@ def author_log_belief(
         (B, T, J', N) log q_j(n | tau_n up to and including step t); 0 for agents not shown.
     """
     parts = []
-    for rows, evidence in _read(population, experience, lineups, observers):
+    for rows, evidence in _read(population, record, lineups, observers):
         target = torch.from_numpy(lineups.permutation[rows])[:, None, :, :, None]
         belief = _log_belief(population, evidence, shared=target.shape[2] == 1)
         chosen = belief.gather(-1, target.expand(*evidence.shape[:4], 1)).squeeze(-1)
@@ -126,12 +112,12 @@ def _log_belief(population: Population, evidence: Tensor, *, shared: bool) -> Te
 
 def _read(
     population: Population,
-    experience: Experience,
+    record: EpisodeBatch,
     lineups: Neighbourhood,
     observers: Ints64 | None,
 ) -> Iterator[tuple[slice, Tensor]]:
     """Rows of episodes with the evidence (b, T, J, K, K) about them, slots as shuffled."""
-    batch, time, agents = experience.mask.shape
+    batch, time, agents = record.mask.shape
     readers = agents if observers is None else len(observers)
     if lineups.distance is None and lineups.permutation.shape[1] > 1:
         readers = 1  # each its own order: one after the other
@@ -140,9 +126,9 @@ def _read(
     for rows in _chunks(batch, time * readers * lineups.size * width):
         shown = lineup_tensors(
             population,
-            torch.from_numpy(experience.observations[rows]),
-            torch.from_numpy(experience.actions[rows]),
-            torch.from_numpy(experience.mask[rows]),
+            torch.from_numpy(record.observations[rows]),
+            torch.from_numpy(record.actions[rows]),
+            torch.from_numpy(record.mask[rows]),
             torch.from_numpy(lineups.authors[rows]),
             None if lineups.distance is None else torch.from_numpy(lineups.candidates[rows]),
         )
@@ -163,7 +149,7 @@ def _chunks(batch: int, floats: int) -> Iterator[slice]:
 
 
 @torch.no_grad()
-def policy_log_probabilities(population: Population, experience: Experience) -> Floats64:
+def policy_log_probabilities(population: Population, record: EpisodeBatch) -> Floats64:
     """What the exact limit rests on: log pi_n(a | h) of every policy n on every trajectory k,
     memory replayed.
 
@@ -171,11 +157,11 @@ def policy_log_probabilities(population: Population, experience: Experience) -> 
         (B, T, K, N) float64, trajectories in author order.
     """
     agents = population.shape.num_agents
-    batch, time, _ = experience.mask.shape
+    batch, time, _ = record.mask.shape
     parts = []
     for rows in _chunks(batch, time * agents**2 * population.settings.hidden):
-        distribution = population.actor.replay(torch.from_numpy(experience.observations[rows]))
-        actions = torch.from_numpy(experience.actions[rows])
+        distribution = population.actor.replay(torch.from_numpy(record.observations[rows]))
+        actions = torch.from_numpy(record.actions[rows])
         actions = actions.unsqueeze(3).expand(*actions.shape[:3], agents, *actions.shape[3:])
         parts.append(distribution.log_probability(actions).double().numpy())
     return np.concatenate(parts)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mirrorenv.errors import TrainingError
 from mirrorenv.mirror import (
+    EpisodeBatch,
     Neighbourhood,
     log_permutation_marginals,
     mirror_reward,
@@ -35,11 +36,14 @@ __all__ = [
     "learner_columns",
     "limit_author_log_belief",
     "mirror_rewards",
+    "record_columns",
     "train_batch",
     "weigh_advantages",
 ]
 
 Columns = dict[str, NDArray[Any]]
+# used up here, by `advantages`
+_CRITICS = ("environment_value", "mirror_value", "last_value", "last_mirror_value")
 # made here for `learner_columns` and for reports; every other column travels to the learners
 _BEFORE_LEARNING = (
     "environment_advantage",
@@ -81,13 +85,13 @@ def check_reward(mirror: MirrorSettings, agents: int) -> None:
 
 
 @torch.no_grad()
-def limit_author_log_belief(population: Population, experience: Experience) -> Floats32:
+def limit_author_log_belief(population: Population, record: EpisodeBatch) -> Floats32:
     """The exact limit in place of a learned belief: (B, T, 1, N) log marginal of the true author
     after every step."""
-    observations = torch.from_numpy(experience.observations)
-    actions = torch.from_numpy(experience.actions)
+    observations = torch.from_numpy(record.observations)
+    actions = torch.from_numpy(record.actions)
     log_p = population.actor.replay_log_probability(observations, actions)  # (B, T, K, N)
-    log_p = log_p * torch.from_numpy(experience.mask)[..., None]
+    log_p = log_p * torch.from_numpy(record.mask)[..., None]
     # slots stand in author order here
     marginals = log_permutation_marginals(log_p.double().cumsum(1).numpy())
     return np.diagonal(marginals, axis1=2, axis2=3)[:, :, None].astype(np.float32)
@@ -116,11 +120,12 @@ def train_batch(
         rng: source of windows, observer subsets and control noise.
 
     Returns:
-        observations, actions, rewards, mask, fed (where something is), permutation (B, J, K),
-        labels (B, J, K), log_probability, environment_advantage, mirror_advantage,
-        environment_target, mirror_target, and for the metrics environment_return, mirror_return (B,
-        N). Permutation and labels are the agent in each slot and the name taught for it; J = 1
-        where all observers are shown everybody.
+        observations, actions, rewards, mask, permutation (B, J, K), labels (B, J, K),
+        environment_advantage, mirror_advantage, environment_target, mirror_target, for the metrics
+        environment_return, mirror_return (B, N), and every column of the experience that is not
+        used up here: log_probability, fed, whatever else was recorded. Permutation and labels are
+        the agent in each slot and the name taught for it; J = 1 where all observers are shown
+        everybody.
     """
     lineups = neighbourhoods_of(population, experience, run=run, episodes=episodes, one_order=True)
     paid, discounted = _paid(population, experience, mirror, Lots(lineups, rng))
@@ -154,20 +159,30 @@ def train_batch(
         lam=lam,
     )
     return {
-        "observations": experience.observations,
-        "actions": experience.actions,
-        "rewards": experience.rewards,
-        "mask": mask.astype(np.float32),
-        **({} if experience.fed is None else {"fed": experience.fed}),
+        **record_columns(experience),
         "permutation": authors,
         "labels": labels,
-        "log_probability": experience.log_probability,
         "environment_advantage": advantage,
         "mirror_advantage": mirror_advantage,
         "environment_target": target,
         "mirror_target": mirror_target,
         "environment_return": experience.rewards.sum(1),
         "mirror_return": paid.sum(1),
+    }
+
+
+def record_columns(record: EpisodeBatch) -> Columns:
+    """A record as learners are given it: columns by name, (B, ...) each, the mask as float32.
+
+    The values of critics stay behind: they become advantages and targets.
+    """
+    travelling = {name: one for name, one in record.columns.items() if name not in _CRITICS}
+    return {
+        "observations": record.observations,
+        "actions": record.actions,
+        "rewards": record.rewards,
+        "mask": record.mask.astype(np.float32),
+        **travelling,
     }
 
 
@@ -206,7 +221,7 @@ def learner_columns(columns: Columns, weight: float) -> Columns:
 
 def mirror_rewards(
     population: Population,
-    experience: Experience,
+    record: EpisodeBatch,
     mirror: MirrorSettings,
     lineups: Neighbourhood,
     rng: np.random.Generator,
@@ -215,7 +230,7 @@ def mirror_rewards(
 
     Args:
         population: whose heads read (and whose actors are the limit, for the control of that name).
-        experience: B episodes.
+        record: B episodes.
         mirror: the reward and its controls.
         lineups: which agents each observer is shown, and in which order.
         rng: source of windows, observer subsets and control noise.
@@ -224,7 +239,7 @@ def mirror_rewards(
         ConfigError: if observers of neighbourhoods cannot pay this reward.
         TrainingError: if a reward is not finite.
     """
-    batch, time, agents = experience.mask.shape
+    batch, time, agents = record.mask.shape
     if lineups.distance is not None:
         check_mirror(mirror)
     observers = None
@@ -233,17 +248,17 @@ def mirror_rewards(
         observers = rng.choice(agents, size=min(mirror.observers_per_author, agents), replace=False)
         seen = seen[:, observers]
     if mirror.control == "limit":
-        belief = limit_author_log_belief(population, experience)
+        belief = limit_author_log_belief(population, record)
         belief = np.broadcast_to(belief, (batch, time, seen.shape[1], agents))
     else:
-        belief = author_log_belief(population, experience, lineups, observers)  # (B, T, J, N)
+        belief = author_log_belief(population, record, lineups, observers)  # (B, T, J, N)
     window = None
     if mirror.timing == "window":
-        lengths = np.maximum(experience.mask.any(2).sum(1), 1)  # (B,)
+        lengths = np.maximum(record.mask.any(2).sum(1), 1)  # (B,)
         window = random_windows(rng, lengths, mirror.window or max(1, time // 4))  # (B, 2)
     paid: Floats32 = mirror_reward(
         belief,
-        experience.mask,
+        record.mask,
         credit=mirror.credit,
         timing=mirror.timing,
         floor=mirror.floor,
@@ -251,7 +266,7 @@ def mirror_rewards(
         window=window,
         seen=seen,
     )
-    return _settled(paid, experience.mask, mirror, rng)
+    return _settled(paid, record.mask, mirror, rng)
 
 
 def _settled(

@@ -20,11 +20,10 @@ from stable_baselines3.common.callbacks import BaseCallback
 from mirrorenv.envs import play_episodes
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import ConfigError, TrainingError
-from mirrorenv.mirror import Belief, Score, score_belief
+from mirrorenv.mirror import Belief, EpisodeBatch, Score, score_belief
 from mirrorenv.mirror.arrays import Ints64, join_columns
 from mirrorenv.population.experience import (
     HELD_OUT_EPISODES,
-    Experience,
     population_shape,
     world_seeds,
 )
@@ -33,20 +32,20 @@ from mirrorenv.population.neighbourhood import neighbourhoods_of
 from mirrorenv.population.objectives import Hidden, optimiser_of
 from mirrorenv.population.objectives.updates import after_update, clip_gradients, learn_from
 from mirrorenv.population.population import Population
-from mirrorenv.population.reading import HeldOut, observer_evidence
+from mirrorenv.population.reading import observer_evidence
 from mirrorenv.population.settings import (
     LearningSettings,
     MirrorSettings,
     ObserverSettings,
     PopulationSettings,
 )
-from mirrorenv.population.train_batch import mirror_rewards
+from mirrorenv.population.train_batch import mirror_rewards, record_columns
 from mirrorenv.sb3.auxiliaries import PolicyHost
-from mirrorenv.sb3.episodes import Segment
+from mirrorenv.sb3.episodes import Segment, record_of
 from mirrorenv.sb3.rows import WorldRow
 from mirrorenv.sb3.shared_policy import SharedPolicyVecEnv
 
-__all__ = ["MirrorCallback", "experience_of"]
+__all__ = ["MirrorCallback"]
 
 
 class MirrorCallback(BaseCallback):
@@ -151,19 +150,19 @@ class MirrorCallback(BaseCallback):
     def _on_rollout_end(self) -> None:
         assert self.env.log is not None
         segments = self.env.log.rollout()
-        experience = experience_of(segments)
+        record = record_of(segments)
         episodes = np.array([segment.episode for segment in segments])
         lineups = neighbourhoods_of(
-            self.observers, experience, run=self.env.run, episodes=episodes, one_order=True
+            self.observers, record, run=self.env.run, episodes=episodes, one_order=True
         )
         # (E, T, N)
-        paid = mirror_rewards(self.observers, experience, self.mirror, lineups, self._rng)
+        paid = mirror_rewards(self.observers, record, self.mirror, lineups, self._rng)
         whole = np.array([segment.whole for segment in segments])
         if self.mirror.timing == "terminal":
             paid[~whole] = 0.0  # these will be paid when they end
         weight = self.mirror_weight()
         self._pay(segments, weight * paid)
-        for name, value in self._learn(experience, lineups.authors).items():
+        for name, value in self._learn(record, lineups.authors).items():
             self.logger.record(f"mirror/{name}", value)
         self.logger.record("mirror/weight", weight)
         if whole.any():
@@ -213,7 +212,7 @@ class MirrorCallback(BaseCallback):
             # agents would part without any reward.
             buffer.advantages[:] = 0.0
 
-    def _learn(self, experience: Experience, authors: Ints64) -> dict[str, float]:
+    def _learn(self, record: EpisodeBatch, authors: Ints64) -> dict[str, float]:
         """Teach the observers who made what, (E, 1, K); the means of their metrics."""
         names = (
             self._rng.permutation(self.env.num_agents)
@@ -221,10 +220,7 @@ class MirrorCallback(BaseCallback):
             else None
         )
         columns = {
-            "observations": experience.observations,
-            "actions": experience.actions,
-            "rewards": experience.rewards,
-            "mask": experience.mask.astype(np.float32),
+            **record_columns(record),
             "permutation": authors,
             "labels": authors if names is None else names[authors],
         }
@@ -274,11 +270,10 @@ class MirrorCallback(BaseCallback):
         record = play_episodes(world, act, world_seeds(self.env.run, ids))
         actions = self.env.as_read(record.actions)
         seen = record.observations.reshape(*record.mask.shape, -1)
-        held_out = HeldOut(_bare(seen, actions, record.rewards, record.mask), ids)
-        experience = held_out.experience
-        lineups = neighbourhoods_of(self.observers, experience, run=self.env.run, episodes=ids)
+        flat = EpisodeBatch(seen, actions, record.rewards, record.mask)
+        lineups = neighbourhoods_of(self.observers, flat, run=self.env.run, episodes=ids)
         # (E, J, K, N)
-        evidence = observer_evidence(self.observers, experience, lineups)[:, -1]
+        evidence = observer_evidence(self.observers, flat, lineups)[:, -1]
         belief = Belief(evidence.astype(np.float64))
         truth = np.broadcast_to(np.arange(belief.num_agents), belief.evidence.shape[:-1])
         return score_belief(
@@ -311,27 +306,3 @@ def _check_settings(mirror: MirrorSettings, observer: ObserverSettings) -> None:
         raise ConfigError(
             "MirrorCallback: observers read with weights of their own here; use trunk='separate'"
         )
-
-
-def experience_of(segments: list[Segment]) -> Experience:
-    """Episodes as a batch in author order, each as far as it has come."""
-
-    def stacked(name: str) -> Any:
-        return np.stack([getattr(segment, name) for segment in segments])
-
-    return _bare(*map(stacked, ("observations", "actions", "rewards", "mask")))
-
-
-def _bare(observations: Any, actions: Any, rewards: Any, mask: Any) -> Experience:
-    """Episodes without what only a policy gradient needs."""
-    nothing = np.zeros_like(rewards)
-    return Experience(
-        observations,
-        actions,
-        nothing,
-        nothing,
-        nothing,
-        np.zeros_like(nothing[:, 0]),
-        rewards,
-        mask,
-    )

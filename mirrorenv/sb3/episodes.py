@@ -6,15 +6,18 @@ Shape legend: E episodes, T time (the horizon), N agents, D observation, A actio
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mirrorenv.mirror import EpisodeBatch
+from mirrorenv.mirror.trajectory import RECORDED
 from mirrorenv.population.settings import PopulationShape
 
-__all__ = ["EpisodeLog", "Segment"]
+__all__ = ["EpisodeLog", "Segment", "record_of"]
 
 
 @dataclass
@@ -109,3 +112,10 @@ class EpisodeLog:
         """Every episode with a step in this rollout, in the order of rows and then of time."""
         touched = [s for s in [*self._closed, *self._open.values()] if s.length > s.before]
         return sorted(touched, key=lambda segment: (segment.row, segment.episode))
+
+
+def record_of(segments: Sequence[Segment]) -> EpisodeBatch:
+    """Episodes as one record, (E, T, N, ...), each as far as it has come."""
+    return EpisodeBatch(
+        **{name: np.stack([getattr(one, name) for one in segments]) for name in RECORDED}
+    )

@@ -51,6 +51,48 @@ def test_selection_and_concatenation_give_back_the_same_episodes() -> None:
         np.testing.assert_array_equal(getattr(joined, name), getattr(episodes, name)[[2, 0, 1]])
 
 
+def test_further_columns_go_wherever_their_episodes_go() -> None:
+    ids = np.array([7, 8, 9])
+    episodes = batch().with_columns(episode=ids, value=np.arange(6.0).reshape(B, N))
+    joined = concatenate_episodes([episodes.select([2, 0]), episodes.select(slice(1, 2))])
+    np.testing.assert_array_equal(joined.column("episode"), [9, 7, 8])
+    np.testing.assert_array_equal(joined.column("value"), [[4, 5], [0, 1], [2, 3]])
+    np.testing.assert_array_equal(episodes.with_columns(episode=ids + 1).column("episode"), ids + 1)
+
+
+def test_a_kind_of_record_stays_that_kind() -> None:
+    class Special(EpisodeBatch):
+        pass
+
+    special = Special(**fields())  # type: ignore[arg-type]
+    assert type(special.select([0])) is Special
+    assert type(special.with_columns(episode=np.arange(B))) is Special
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"rewards": np.zeros(B)},
+        {"short": np.zeros(B - 1)},
+        {"single": np.float64(0.0)},
+        {"objects": np.array([None] * B)},
+    ],
+)
+def test_a_column_that_is_not_one_of_these_episodes_is_refused(columns: dict[str, object]) -> None:
+    with pytest.raises(ShapeError, match=next(iter(columns))):
+        batch(columns=columns)
+
+
+def test_a_column_that_was_not_recorded_is_named_with_those_that_were() -> None:
+    with pytest.raises(ShapeError, match=r"'value'.*episode"):
+        batch(columns={"episode": np.arange(B)}).column("value")
+
+
+def test_batches_with_different_columns_are_not_joined() -> None:
+    with pytest.raises(ShapeError, match="same columns"):
+        concatenate_episodes([batch(), batch().with_columns(episode=np.arange(B))])
+
+
 def test_continuous_actions_are_accepted() -> None:
     assert batch(actions=np.zeros((B, T, N, 2), np.float32)).trajectory(1, 0).actions.shape == (
         T,

@@ -95,13 +95,18 @@ def some_experience(
     with torch.no_grad():
         output = model.actor.sequence(observations)
         log_p = output.distribution.log_probability(actions)
+    last_value = rng.normal(size=lead[::2]).astype(np.float32)
+    rewards = rng.normal(size=lead).astype(np.float32)
     return Experience(
         observations=observations.numpy(),
         actions=actions.numpy(),
-        log_probability=log_p.numpy(),
-        environment_value=output.environment_value.numpy(),
-        mirror_value=output.mirror_value.numpy(),
-        last_value=rng.normal(size=lead[::2]).astype(np.float32),
-        rewards=rng.normal(size=lead).astype(np.float32),
+        rewards=rewards,
         mask=np.arange(time)[None, :, None] < lengths[:, None],
+        columns={
+            "log_probability": log_p.numpy(),
+            "environment_value": output.environment_value.numpy(),
+            "mirror_value": output.mirror_value.numpy(),
+            "last_value": last_value,
+            "last_mirror_value": np.zeros(lead[::2], np.float32),
+        },
     )

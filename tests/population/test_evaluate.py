@@ -46,9 +46,9 @@ def test_the_lagged_classifier_is_the_earlier_heads_on_todays_agents() -> None:
     today, before, checkpoint = population(0), population(1), population(2)
     row = measured(today, previous=checkpoint, lagging=before)
     held_out = play_held_out(today, WORLD, seed=3)
-    lineups = neighbourhoods_of(before, held_out.experience, run=3, episodes=held_out.episodes)
+    lineups = neighbourhoods_of(before, held_out, run=3, episodes=held_out.episode)
     # (B, J, N, N) in author order
-    final = observer_evidence(before, held_out.experience, lineups)[:, -1]
+    final = observer_evidence(before, held_out, lineups)[:, -1]
     right = (final.argmax(axis=-1) == np.arange(4)).mean(axis=(1, 2))
     assert row["lagged_top1"]["value"] == pytest.approx(t_interval(right).value)
     assert (

@@ -185,7 +185,7 @@ def test_what_is_no_mirror_is_discounted_and_goes_on_where_the_clock_cut_it_off(
     model, reward = population(), built("eoi")
     experience = some_experience(model)
     last = np.random.default_rng(1).normal(size=experience.last_value.shape).astype(np.float32)
-    experience = Experience(**{**vars(experience), "last_mirror_value": last})
+    experience = experience.with_columns(last_mirror_value=last)
     columns = batch_of(experience, model, MirrorSettings(reward="eoi"), reward)
     values = {"last_value": last, "gamma": 0.9, "lam": 0.95}
     wanted, _ = advantages(

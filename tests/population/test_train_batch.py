@@ -58,9 +58,7 @@ def columns(model: Population, experience: Experience, *, seed: int = 0, **mirro
 
 def paid(model: Population, experience: Experience, **mirror: Any) -> np.ndarray:
     """The mirror reward itself (B, T, N), undone from the advantages of a blind critic."""
-    blind = Experience(
-        **{**vars(experience), "mirror_value": np.zeros_like(experience.mirror_value)}
-    )
+    blind = experience.with_columns(mirror_value=np.zeros_like(experience.mirror_value))
     settings = LearningSettings(gae_lambda=0.0)
     made = train_batch(
         model,
@@ -268,10 +266,10 @@ def test_the_mirrors_critic_is_undiscounted_and_stops_at_the_end_while_the_envir
 def test_the_environments_reward_is_scaled_for_learning_and_reported_unscaled(
     model: Population, experience: Experience
 ) -> None:
-    blind = Experience(
-        **{**vars(experience), "environment_value": np.zeros_like(experience.mirror_value)}
+    blind = experience.with_columns(
+        environment_value=np.zeros_like(experience.environment_value),
+        last_value=np.zeros_like(experience.last_value),
     )
-    blind = Experience(**{**vars(blind), "last_value": np.zeros_like(experience.last_value)})
     made = train_batch(
         model,
         blind,

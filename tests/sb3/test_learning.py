@@ -27,7 +27,7 @@ pytest.importorskip(
 from stable_baselines3 import A2C, DQN, PPO
 
 from mirrorenv.sb3 import MirrorCallback, vec_env
-from mirrorenv.sb3.callback import experience_of
+from mirrorenv.sb3.episodes import record_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -134,7 +134,7 @@ def test_rewards_reach_the_step_they_belong_to_across_rollouts() -> None:
             order = lineup_permutations(0, [segment.episode], "training", 4)[:, None]
             due = mirror_rewards(
                 callback.observers,
-                experience_of([segment]),
+                record_of([segment]),
                 env.mirror,
                 Neighbourhood.everybody(order),
                 np.random.default_rng(0),

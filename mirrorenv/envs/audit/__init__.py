@@ -83,7 +83,7 @@ def audit(
     progress("one reactive policy")
     reactive = ReactivePolicy(batch, record, seed)
     total = record.total_columns
-    read = len(record.columns)
+    read = len(record.names)
     record = play(batch, reactive, seeds + episodes)
     results += _probe_all("reactive", record, alpha, max_draws, rng, progress)
     results = _corrected(results, alpha)

@@ -126,7 +126,7 @@ def _sum(values: AnyArray, mask: Bools) -> Floats64:
 
 
 def _observations(record: AuditRecord) -> _Table:
-    return _Table(record.observations, record.mask, record.columns)
+    return _Table(record.observations, record.mask, record.names)
 
 
 def _actions(record: AuditRecord) -> _Table:
@@ -164,7 +164,7 @@ def _changes(record: AuditRecord) -> _Table:
     both = (record.mask[:, 1:] & record.mask[:, :-1])[..., None]
     change = np.zeros_like(record.observations)
     change[:, :-1] = np.where(both, record.observations[:, 1:] - record.observations[:, :-1], 0)
-    return _Table(change, record.mask, tuple(f"change of {name}" for name in record.columns))
+    return _Table(change, record.mask, tuple(f"change of {name}" for name in record.names))
 
 
 def _both(record: AuditRecord) -> _Table:
@@ -202,7 +202,7 @@ def _lineup(record: AuditRecord) -> Features:
 
 INPUTS: dict[str, Callable[[AuditRecord], Features]] = {
     "first observation": lambda record: centred(
-        record.observations[:, 0], [(name,) for name in record.columns]
+        record.observations[:, 0], [(name,) for name in record.names]
     ),
     "length": lambda record: centred(record.mask.sum(axis=1)[:, :, None], [("length",)]),
     "observations": lambda record: _observations(record).features(),

@@ -16,6 +16,7 @@ from mirrorenv.envs.actions import action_columns
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.episodes import Policy, moments
 from mirrorenv.envs.random import BatchRandom
+from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, Floats64, Ints64
 
 __all__ = ["AuditRecord", "ReactivePolicy", "play"]
@@ -27,32 +28,32 @@ MAX_COLUMNS = 1024
 read."""
 
 
-@dataclass(frozen=True)
-class AuditRecord:
-    """What happened, ordered by agent.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AuditRecord(EpisodeBatch):
+    """What happened, and what its numbers are called.
 
-    Attributes:
-        observations: (E, T, N, C) float32, before the action of each step; 0 where an agent had
-            finished.
-        actions: (E, T, N) or (E, T, N, W) int64 from 0, or (E, T, N, W) float32.
-        rewards: (E, T, N) float32.
-        mask: (E, T, N) bool, True for the steps an agent lived.
-        terminated: (E, N) bool, how each agent ended.
-        truncated: (E, N) bool.
-        columns: C names.
+    Observations are flattened, (E, T, N, C) float32, of which some columns may have been left out;
+    choices are counted from 0. Where an agent had finished all numbers are 0.
+
+    Args:
+        names: C names of the numbers of an observation.
         total_columns: how many numbers an observation has, of which C were kept.
         choices: how many choices each number of an action has; None for a number of a Box.
     """
 
-    observations: Floats32
-    actions: AnyArray
-    rewards: Floats32
-    mask: Bools
-    terminated: Bools
-    truncated: Bools
-    columns: tuple[str, ...]
+    names: tuple[str, ...]
     total_columns: int
     choices: tuple[int | None, ...]
+
+    @property
+    def terminated(self) -> Bools:
+        """(E, N), whether each agent's episode ended."""
+        return self.column("terminated")
+
+    @property
+    def truncated(self) -> Bools:
+        """(E, N), whether it was cut off."""
+        return self.column("truncated")
 
 
 def kept_columns(world: ArrayWorld, episodes: int) -> Ints64:
@@ -90,7 +91,10 @@ def play(world: ArrayWorld, policy: Policy, seeds: Ints64) -> AuditRecord:
     actions = np.zeros((*shape, *layout.shape), layout.dtype)
     rewards = np.zeros(shape, np.float32)
     mask = np.zeros(shape, bool)
-    ends = np.zeros((2, count, world.num_agents), bool)
+    ends = {
+        "terminated": np.zeros((count, world.num_agents), bool),
+        "truncated": np.zeros((count, world.num_agents), bool),
+    }
     padded = np.concatenate([seeds, np.repeat(seeds[:1], count - len(seeds))])
     for start in range(0, count, copies):
         rows = slice(start, start + copies)
@@ -101,25 +105,24 @@ def play(world: ArrayWorld, policy: Policy, seeds: Ints64) -> AuditRecord:
             actions[rows, t] = moment.actions
             rewards[rows, t] = moment.step.rewards
             mask[rows, t] = moment.live
-            ends[0, rows] = moment.step.terminated
-            ends[1, rows] = moment.step.truncated
+            ends["terminated"][rows] = moment.step.terminated
+            ends["truncated"][rows] = moment.step.truncated
     if layout.whole:
         actions -= layout.low.astype(np.int64).reshape(layout.shape)
     for array in (observations, actions, rewards):
         array[~mask] = 0
     names = world.column_names
-    kept = slice(len(seeds))
-    return AuditRecord(
-        observations[kept],
-        actions[kept],
-        rewards[kept],
-        mask[kept],
-        ends[0, kept],
-        ends[1, kept],
-        tuple(names[i] for i in columns),
-        len(names),
-        layout.counts,
+    every = AuditRecord(
+        observations=observations,
+        actions=actions,
+        rewards=rewards,
+        mask=mask,
+        columns=ends,
+        names=tuple(names[i] for i in columns),
+        total_columns=len(names),
+        choices=layout.counts,
     )
+    return every.select(slice(len(seeds)))
 
 
 class ReactivePolicy:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from mirrorenv.envs import make_batch, spec
 from mirrorenv.errors import CheckpointError, ConfigError, ShapeError
+from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.population.checkpoint import load_population, world_of
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import play, population_shape, world_seeds
@@ -244,17 +245,18 @@ def _population_rollouts(
     return result
 
 
-def _by_agent(experience: Any, agents: tuple[str, ...]) -> list[dict[str, dict[str, NDArray[Any]]]]:
+def _by_agent(
+    record: EpisodeBatch, agents: tuple[str, ...]
+) -> list[dict[str, dict[str, NDArray[Any]]]]:
     episodes = []
-    for row in range(len(experience.mask)):
-        lengths = experience.mask[row].sum(axis=0)
+    for row, lengths in enumerate(record.lengths):
         one = {}
         for i, agent in enumerate(agents):
             end = int(lengths[i])
             one[agent] = {
-                "observations": experience.observations[row, :end, i],
-                "actions": experience.actions[row, :end, i],
-                "rewards": experience.rewards[row, :end, i],
+                "observations": record.observations[row, :end, i],
+                "actions": record.actions[row, :end, i],
+                "rewards": record.rewards[row, :end, i],
             }
         episodes.append(one)
     return episodes
