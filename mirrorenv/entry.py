@@ -6,17 +6,22 @@ Exit codes: 0 done, 1 what was asked for could not be done (the message says why
 
 from __future__ import annotations
 
+import atexit
 import inspect
+import json
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 
 import typer
 from rich.console import Console
 
-from mirrorenv.errors import MirrorError
+from mirrorenv.errors import MirrorError, disk_problem
 from mirrorenv.named_code import open_working_folder
+from mirrorenv.plain_text import plain
+from mirrorenv.terminal import tolerant_streams
 
 __all__ = ["add_commands", "help_of", "run_command"]
 
@@ -33,23 +38,89 @@ def help_of(command: Callable[..., object]) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
-def run_command(app: Callable[[], object], console: Console) -> None:
+def run_command(
+    app: Callable[..., object], console: Console, before: Callable[[], None] = lambda: None
+) -> None:
     """Run a command line; an error that the package means to say is one message and no traceback.
 
+    With ``--json`` the last line of standard output is an object with ``error``, ``kind`` and
+    ``exit_code`` as well.
+
     Args:
-        app: takes its words from ``sys.argv``.
+        app: the commands; takes its words from ``sys.argv``.
         console: for messages, usually standard error.
+        before: called first; its errors are said likewise.
     """
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     os.environ.setdefault("PYTHONWARNINGS", "ignore::DeprecationWarning")  # for Ray's actors
+    tolerant_streams()
     open_working_folder(sys.argv[1:])
     try:
-        app()
-    except MirrorError as error:
-        console.print(
-            f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True
-        )
-        sys.exit(1)
+        before()
+        code = app(standalone_mode=False)
     except KeyboardInterrupt:
+        code = 130
+    except Exception as error:
+        code = _said(error, console)
+        if code is None:  # a fault of ours: the traceback is what a report needs
+            raise
+    if code == 130:
         console.print("interrupted")
-        sys.exit(130)
+        _leave_at_once(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _said(error: Exception, console: Console) -> int | None:
+    """Print what an error means and return its exit code; None for an error nobody foresaw."""
+    code = 1
+    if isinstance(error, MirrorError):
+        message = str(error)
+    elif isinstance(error, OSError):
+        message = disk_problem(error)
+    elif isinstance(error, MemoryError):
+        message = "there is not enough memory for this; give it less, or run it on a larger machine"
+    elif isinstance(error, RecursionError):
+        message = "something that was read is nested too deeply; no file of ours is"
+    elif isinstance(error, UnicodeEncodeError):
+        message = (
+            f"a name or text holds {plain(ascii(error.object[error.start : error.end]))}, which "
+            "cannot be written as UTF-8; use another"
+        )
+    elif hasattr(error, "format_message"):  # wrong usage, as typer's commands say it
+        return _usage(error, console)
+    else:
+        return None
+    # what follows a line break stands apart, so that no text from outside looks like a line of ours
+    console.print(
+        "error: " + message.replace("\n", "\n       "),
+        style="bold red",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    _as_object(type(error).__name__, message, code)
+    return code
+
+
+def _usage(error: Exception, console: Console) -> int:
+    from typer import rich_utils
+
+    code = int(getattr(error, "exit_code", 2))
+    rich_utils.rich_format_error(error)  # type: ignore[arg-type]
+    _as_object("UsageError", error.format_message(), code)  # type: ignore[attr-defined]
+    return code
+
+
+def _as_object(kind: str, message: str, code: int) -> None:
+    if "--json" in sys.argv:
+        print(json.dumps({"error": message, "kind": kind, "exit_code": code}))
+
+
+def _leave_at_once(code: int) -> None:
+    """End an interrupted process although a model still computes in a thread: where Python takes
+    its modules down under such a thread, C++ aborts with 134."""
+    if any(one.daemon for one in threading.enumerate() if one is not threading.main_thread()):
+        atexit._run_exitfuncs()  # Ray's processes and temporary files
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)

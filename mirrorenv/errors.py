@@ -7,6 +7,7 @@ A message names the thing, the place and the remedy.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
@@ -23,6 +24,7 @@ __all__ = [
     "TrainingError",
     "UnknownNameError",
     "WorldError",
+    "disk_problem",
     "require",
     "unknown_name",
 ]
@@ -92,6 +94,38 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError
 
 def _alike(name: str, other: str) -> float:
     return difflib.SequenceMatcher(None, other, name).ratio()
+
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space and run it again",
+    errno.EDQUOT: "free some space and run it again",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "its links lead in a circle; name the file itself",
+    errno.ENOENT: "check that it exists",
+    errno.ENOTDIR: "a file stands where a folder is needed; choose another place",
+    errno.EISDIR: "a folder stands where a file is needed; choose another name",
+    errno.EEXIST: "something stands there already; choose another name",
+    errno.EACCES: "choose a place that you may use",
+    errno.EPERM: "choose a place that you may use",
+    errno.EROFS: "choose a place that can be written to",
+    errno.EMFILE: "close some files or raise `ulimit -n`",
+    errno.ENOMEM: "free some memory, or give it less",
+}
+
+
+def disk_problem(error: OSError, doing: str = "use") -> str:
+    """What the operating system refused, and what to do about it.
+
+    Args:
+        error: as it was raised.
+        doing: what was tried, for the sentence.
+    """
+    names = [str(one) for one in (error.filename, error.filename2) if one is not None]
+    names = [one if len(one) < 200 else f"{one[:200]}..." for one in names]
+    what = f"cannot {doing} {' or '.join(names)}" if names else f"cannot {doing} a file"
+    reason = error.strerror or str(error) or type(error).__name__
+    known = _REMEDIES.get(error.errno or 0, "check that it exists and is yours to use")
+    return f"{what}: {reason}; {known}"
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -16,9 +16,22 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from mirrorenv.errors import ConfigError
+from mirrorenv.errors import ConfigError, disk_problem
 
-__all__ = ["ExactModel", "RenamedModel", "StrictModel", "first_problem", "gather", "read_override"]
+__all__ = [
+    "ExactModel",
+    "RenamedModel",
+    "StrictModel",
+    "first_problem",
+    "gather",
+    "parse_toml",
+    "parse_yaml",
+    "read_override",
+    "read_settings_text",
+]
+
+_LONGEST = 16 << 20  # bytes of a file of settings
+_DEEPEST = 60  # lists and tables inside each other
 
 
 class StrictModel(BaseModel):
@@ -126,11 +139,11 @@ def read_override(text: str, form: str, example: str) -> tuple[str, Any]:
     if not equals or not name:
         raise ConfigError(f"--set {text!r}: write it as {form}, for example {example}")
     try:
-        return name.strip(), yaml.safe_load(written)
-    except yaml.YAMLError as error:
-        reason = getattr(error, "problem", None) or "cannot be read"
+        return name.strip(), parse_yaml(written, f"--set {text!r}")
+    except ConfigError as error:
+        reason = str(error).partition("YAML")[2].strip(": ")
         raise ConfigError(
-            f"--set {text!r}: the value is not valid YAML ({reason}); quote text"
+            f"--set {_short(repr(text))}: the value is not valid YAML ({reason}); quote text"
         ) from None
 
 
@@ -142,20 +155,85 @@ def _override(text: str, example: str) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the settings in {path}: {error}") from None
-    try:
-        values: Any = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
-    except (tomllib.TOMLDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())  # YAML's comes in several lines
-        raise ConfigError(
-            f"{path} is not valid {path.suffix.lstrip('.').upper() or 'YAML'}: {reason}"
-        ) from None
+    text = read_settings_text(path)
+    values = parse_toml(text, str(path)) if path.suffix == ".toml" else parse_yaml(text, str(path))
     if not isinstance(values, dict):
         raise ConfigError(f"{path} holds no settings: expected a table of names and values")
     return values
+
+
+def read_settings_text(path: Path) -> str:
+    """The text of a file of settings, a card or a suite.
+
+    Raises:
+        ConfigError: if it is missing, larger than any such file, or not UTF-8.
+    """
+    try:
+        if path.stat().st_size > _LONGEST:
+            raise ConfigError(f"{path} is larger than {_LONGEST:,} bytes; no settings are")
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ConfigError(disk_problem(error, "read")) from None
+    except ValueError as error:  # no UTF-8, or a name with a zero byte
+        raise ConfigError(f"cannot read {str(path)!a}: {error}") from None
+
+
+def parse_toml(text: str, place: str) -> dict[str, Any]:
+    """A TOML document, from anybody.
+
+    Args:
+        text: its content.
+        place: where it is from, for messages.
+
+    Raises:
+        ConfigError: if it is none, for whatever reason the parser has.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError(f"{place}: no valid TOML: nested too deeply") from None
+    except (ValueError, ArithmeticError) as error:  # broken, or a date or number that is none
+        raise ConfigError(f"{place}: no valid TOML: {_short(error)}") from None
+
+
+def parse_yaml(text: str, place: str) -> Any:
+    """A YAML document, from anybody; objects of Python are refused.
+
+    Args:
+        text: its content.
+        place: where it is from, for messages.
+
+    Raises:
+        ConfigError: if it is none, for whatever reason the parser has.
+    """
+    try:
+        found = yaml.safe_load(text)
+    except RecursionError:
+        raise ConfigError(f"{place}: no valid YAML: nested too deeply") from None
+    except yaml.YAMLError as error:
+        reason = getattr(error, "problem", None) or error
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1})" if mark is not None else ""
+        raise ConfigError(f"{place}: no valid YAML{where}: {_short(reason)}") from None
+    except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
+        # dates and numbers that are none, tags on what they do not fit
+        raise ConfigError(f"{place}: no valid YAML: {_short(error)}") from None
+    _refuse_circles(found, place)
+    return found
+
+
+def _refuse_circles(value: Any, place: str, depth: int = 0) -> None:
+    """YAML can say that a list holds itself, and that a small text is a large tree."""
+    if depth > _DEEPEST:
+        raise ConfigError(f"{place}: no valid settings: nested too deeply, or in a circle")
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in parts:
+        _refuse_circles(part, place, depth + 1)
+
+
+def _short(reason: object) -> str:
+    text = " ".join(str(reason).split())  # YAML's comes in several lines
+    return text if len(text) <= 300 else f"{text[:300]}..."
 
 
 def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:

@@ -140,7 +140,7 @@ def test_every_command_that_is_proposed_exists_and_is_quoted_for_a_shell() -> No
         cli_next.evaluate(path, world),
         cli_next.play(path, world, pictures=True),
         cli_next.report(path),
-        *cli_next.control(path),
+        *cli_next.control(path, world),
     ]
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     for line in proposed:

@@ -12,15 +12,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mirrorenv"
 
-# What a room may import besides itself; `errors`, `lazy`, `named_code` and `strict` (typed
-# settings) are open to all.
+# What a room may import besides itself; `errors`, `lazy`, `named_code`, `plain_text` and
+# `strict` (typed settings) are open to all.
 GROUND = {"mirror", "envs", "results"}
 BELOW: dict[str, set[str]] = {
     "errors": set(),
-    "entry": set(),
+    "entry": {"terminal"},
     "lazy": set(),
     "strict": set(),
     "named_code": set(),
+    "plain_text": set(),
+    "terminal": set(),
     "ray_up": set(),
     "mirror": set(),
     "envs": {"mirror"},
@@ -31,7 +33,7 @@ BELOW: dict[str, set[str]] = {
     "population": {*GROUND, "complexity"},
     "bytes": {*GROUND, "llm", "population", "memory"},
     "goals": {*GROUND, "llm", "population", "memory"},
-    "rllib": {*GROUND, "population", "entry", "ray_up"},
+    "rllib": {*GROUND, "population", "entry", "terminal", "ray_up"},
     "sb3": {*GROUND, "population"},
     "debate": {*GROUND, "llm"},
     "preference": {*GROUND, "llm", "debate", "population", "ray_up"},
@@ -140,7 +142,7 @@ def test_imports_run_downwards() -> None:
         room = _room(path)
         if room == "cli":
             continue
-        allowed = BELOW[room] | {room, "errors", "lazy", "named_code", "strict"}
+        allowed = BELOW[room] | {room, "errors", "lazy", "named_code", "plain_text", "strict"}
         for name, line in _imports(ast.parse(path.read_text())):
             if name.startswith("."):
                 wrong.append(f"{path.relative_to(ROOT)}:{line} imports relatively")

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from mirrorenv.errors import ConfigError, require
 from mirrorenv.named_code import name_code
 from mirrorenv.strict import read_override
+from mirrorenv.terminal import PlainConsole
 
 __all__ = [
     "Code",
@@ -30,7 +30,7 @@ __all__ = [
     "say",
 ]
 
-console = Console(stderr=True)
+console = PlainConsole(stderr=True)
 """For people: progress, tables, what to do next. Standard output is for results."""
 
 Json = Annotated[

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from mirrorenv.cli._common import console, named_values, print_json
 from mirrorenv.errors import ConfigError, UnknownNameError
+from mirrorenv.terminal import PlainConsole
 
 if TYPE_CHECKING:
     from mirrorenv.envs.audit import AuditReport
@@ -69,7 +69,7 @@ def audit(
     if as_json:
         print_json(found.to_json())
     else:
-        out = Console()
+        out = PlainConsole()
         out.print(table(found))
         for line in conclusion(found):
             out.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -11,6 +11,7 @@ import typer
 from mirrorenv.cli._common import Code, Json, World, name_all, print_json, say
 from mirrorenv.entry import add_commands
 from mirrorenv.errors import ConfigError
+from mirrorenv.plain_text import one_line
 from mirrorenv.results.report.words import counted
 
 if TYPE_CHECKING:
@@ -86,9 +87,9 @@ def check(
     many = len(found.folders)
     say(f"{folder}: {counted(many, 'result')}{names} {'are' if many > 1 else 'is'} fine")
     for reason, count in found.unchecked:
-        say(f"  not checked  {reason} ({counted(count, 'result')})")
+        say(f"  not checked  {one_line(reason)} ({counted(count, 'result')})")
     for name, seconds in found.absent:
-        say(f"  not there    {name} (about {seconds / 60:.1f} minutes of one core)")
+        say(f"  not there    {one_line(name)} (about {seconds / 60:.1f} minutes of one core)")
     if len(found.absent) > 1:
         hours = sum(seconds for _, seconds in found.absent) / 3600
         say(

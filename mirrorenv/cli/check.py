@@ -8,11 +8,12 @@ import shlex
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from mirrorenv.cli._common import Json, console, named_values
 from mirrorenv.errors import ConfigError
+from mirrorenv.terminal import PlainConsole
 
 __all__ = ["check"]
 
@@ -91,7 +92,7 @@ def _arguments(given: list[str] | None) -> dict[str, Any]:
 
 
 def _print_report(report: Any, following: str) -> None:
-    out = Console(soft_wrap=False)
+    out = PlainConsole(soft_wrap=False)
     if report.findings:
         table = Table(
             "", "check", "where", "what was seen", "what to do", title=report.name, show_lines=True
@@ -100,10 +101,8 @@ def _print_report(report: Any, following: str) -> None:
             column.overflow = "fold"  # a remedy may be a line of code: it is never cut short
         for one in report.findings:
             times = f" ({one.times} times)" if one.times > 1 else ""
-            severity = f"[{_COLOURS[one.severity]}]{one.severity}[/]"
-            table.add_row(
-                severity, one.check, one.place, _plain(one.seen + times), _plain(one.remedy)
-            )
+            severity = Text(one.severity, _COLOURS[one.severity])
+            table.add_row(severity, one.check, one.place, one.seen + times, one.remedy)
         out.print(table)
     played = report.played
     if played is not None:
@@ -116,17 +115,17 @@ def _print_report(report: Any, following: str) -> None:
         )
     for opinion in report.opinions:
         verdict = {True: "passed", False: "failed", None: "not asked"}[opinion.passed]
-        out.print(_plain(f"PettingZoo's {opinion.test}: {verdict}. {opinion.said}"))
+        out.print(f"PettingZoo's {opinion.test}: {verdict}. {opinion.said}")
     for name, why in report.skipped.items():
-        out.print(_plain(f"not run   {name}: {why}"))
+        out.print(f"not run   {name}: {why}")
     found = {severity: len(report.of(severity)) for severity in _COLOURS}
     counts = ", ".join(
         f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in found.items()
     )
-    verdict = "[bold green]PASSED[/]" if report.passed else "[bold red]FAILED[/]"
-    out.print(f"{verdict}    {len(report.checks)} checks: {counts}")
+    passed = Text("PASSED", "bold green") if report.passed else Text("FAILED", "bold red")
+    out.print(passed, f"   {len(report.checks)} checks: {counts}")
     step = "next      " if report.passed else "correct the errors, then\n          "
-    out.print(f"{step}{_plain(following)}", soft_wrap=True, highlight=False)
+    out.print(f"{step}{following}", soft_wrap=True, highlight=False)
 
 
 def _print_rules(checks: Any, as_json: bool) -> None:
@@ -138,10 +137,5 @@ def _print_rules(checks: Any, as_json: bool) -> None:
         return
     table = Table("check", "severity", "the rule")
     for row in rows:
-        table.add_row(row["check"], row["severity"], _plain(row["rule"]))
-    Console().print(table)
-
-
-def _plain(text: str) -> str:
-    """Text in which rich sees no markup."""
-    return text.replace("[", r"\[")
+        table.add_row(row["check"], row["severity"], row["rule"])
+    PlainConsole().print(table)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from mirrorenv.cli._common import Json, console, named_values, print_json, say
@@ -101,7 +100,7 @@ def plan(
     from mirrorenv.debate.planning import plan_of
 
     design = plan_of(read_tournament(file, fake, games, overrides))
-    table = Table("what", "how much", title=str(escape(str(file))), show_header=False)
+    table = Table("what", "how much", title=str(file), show_header=False)
     for name, value in design.lines():
         table.add_row(name, value)
     console.print(table)

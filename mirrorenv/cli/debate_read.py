@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from mirrorenv.cli._common import Json, print_json, say
 from mirrorenv.cli.debate_tables import narrow_table, print_scores
 from mirrorenv.errors import MirrorError
+from mirrorenv.terminal import PlainConsole
 
 __all__ = ["export", "rate", "replay", "score", "view"]
 
@@ -61,7 +61,7 @@ def rate(
     )
     for row in rating.rows(digits=1):
         table.add_row(*row)
-    Console().print(table)
+    PlainConsole().print(table)
     if as_json:
         print_json(rating.to_json())
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from mirrorenv.cli._common import say
 from mirrorenv.results.report.page import visible
+from mirrorenv.terminal import PlainConsole
 
 if TYPE_CHECKING:
     from mirrorenv.debate.log import Totals
@@ -38,8 +37,8 @@ def print_scores(results: Results) -> None:
     for who, group, values in rows:
         named = zip(TERMINAL, values, strict=True)
         cells = [FIGURES[name].text(value, _style(name)) for name, value in named]
-        table.add_row(group, escape(who), *cells)
-    Console().print(table)
+        table.add_row(group, who, *cells)
+    PlainConsole().print(table)
     if scores:
         say("\n".join(results.conduct().lines()))
 
@@ -55,14 +54,14 @@ def cards_table(totals: Totals) -> Table:
     )
     for name, card in totals.cards.items():
         table.add_row(
-            escape(name),
+            name,
             f"{card.calls:,}",
             str(card.failures),
             str(card.attempts),
             f"{card.waited:.0f} s",
             f"{card.input:,} + {card.output:,}",
             f"{card.cost:.4f}",
-            escape(visible(", ".join(card.served), 40)),
+            visible(", ".join(card.served), 40),
         )
     return table
 

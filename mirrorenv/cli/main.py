@@ -6,10 +6,12 @@ Exit codes: 0 done, 1 what was asked for could not be done (the message says why
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from mirrorenv import __version__
-from mirrorenv.cli._common import console
+from mirrorenv.cli._common import Json, console, print_json
 from mirrorenv.cli.audit import audit
 from mirrorenv.cli.board import board
 from mirrorenv.cli.check import check
@@ -26,14 +28,23 @@ from mirrorenv.entry import add_commands, run_command
 __all__ = ["app", "main"]
 
 
-def version() -> None:
+def version(as_json: Json = False) -> None:
     """Print the version."""
-    print(__version__)
+    if as_json:
+        print_json({"version": __version__})
+    else:
+        print(__version__)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(__version__)
+        raise typer.Exit
 
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     help="A mirror test for agents: shown what it and its neighbours did, without names, can it "
     "say who did which?",
@@ -43,6 +54,16 @@ app.add_typer(debate, name="debate")
 app.add_typer(prefer, name="prefer")
 app.add_typer(results, name="results")
 app.add_typer(board, name="board")
+
+
+@app.callback()
+def begin(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """What stands before every command."""
 
 
 def main() -> None:

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from mirrorenv.cli import next_steps
 from mirrorenv.cli._common import Code, Json, console, name_all, print_json, require_all
 from mirrorenv.errors import ConfigError, MirrorError, unknown_name
+from mirrorenv.terminal import PlainConsole
 
 __all__ = ["play"]
 
@@ -60,11 +60,11 @@ def play(
         played, build(played, seed), world, gif, human, range(seed, seed + episodes), fps
     )
     if not as_json:
-        Console().print(f"{world}, {policy}: return of each agent", soft_wrap=True)
+        PlainConsole().print(f"{world}, {policy}: return of each agent", soft_wrap=True)
         table = Table("episode", *played.agents)
         for number, row in zip(range(seed, seed + episodes), returns, strict=False):
             table.add_row(f"seed {number}", *(f"{value:.2f}" for value in row))
-        Console().print(table)
+        PlainConsole().print(table)
         if gif:
             console.print(f"animation   {gif}", soft_wrap=True)
         is_run = (Path(policy) / "run.json").is_file()

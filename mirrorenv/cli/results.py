@@ -10,6 +10,7 @@ import typer
 from mirrorenv.cli._common import Code, Json, Npz, World, name_all, print_json, say
 from mirrorenv.cli.run_kinds import ExportOptions, kind_of
 from mirrorenv.entry import add_commands
+from mirrorenv.plain_text import one_line
 
 __all__ = ["results", "verify"]
 
@@ -29,11 +30,11 @@ def verify(folder: Folder, world: World = None, code: Code = None, as_json: Json
 
     name_all(world, code=code)
     found = verify_result(folder, world=world)
-    say(f"{found.title}")
+    say(one_line(found.title))
     for line in found.checks:
-        say(f"  true         {line}")
+        say(f"  true         {one_line(line)}")
     for line in found.unchecked:
-        say(f"  not checked  {line}")
+        say(f"  not checked  {one_line(line)}")
     if as_json:
         print_json({"folder": str(folder), "checks": found.checks, "unchecked": found.unchecked})
 

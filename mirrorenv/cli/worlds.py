@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
 
 from mirrorenv.cli._common import Json, print_json
+from mirrorenv.terminal import PlainConsole
 
 __all__ = ["worlds"]
 
@@ -24,4 +24,4 @@ def worlds(as_json: Json = False) -> None:
     table = Table("world", "kind", "what it is", "leaks identity")
     for row in rows:
         table.add_row(row["id"], row["kind"], row["description"], row["leaks"] or "not known to")
-    Console().print(table)
+    PlainConsole().print(table)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from mirrorenv.debate.settings import Memory
 from mirrorenv.errors import ConfigError
-from mirrorenv.strict import ExactModel, first_problem
+from mirrorenv.strict import ExactModel, first_problem, parse_toml, read_settings_text
 
 __all__ = ["AgentCard", "Endpoint", "Price", "closest_field", "load_card"]
 
@@ -147,13 +146,10 @@ def load_card(path: str | os.PathLike[str]) -> AgentCard:
     """
     path = Path(path)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"agent card {path}: cannot read it ({error.strerror}); check the path"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"agent card {path}: no valid TOML: {error}") from error
+        text = read_settings_text(path)
+    except ConfigError as error:
+        raise ConfigError(f"agent card {path}: {error}; check the path") from error
+    data = parse_toml(text, f"agent card {path}")
     try:
         return AgentCard(**data)
     except ValidationError as error:

@@ -4,12 +4,12 @@ path."""
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from dataclasses import dataclass
 from importlib.resources import files as package_files
 from pathlib import Path
 
 from mirrorenv.errors import ConfigError, unknown_name
+from mirrorenv.strict import parse_toml, read_settings_text
 
 __all__ = ["TopicPack", "load_topics", "topic_packs"]
 
@@ -62,8 +62,8 @@ def load_topics(name: str) -> TopicPack:
         path = Path(name)
         short = path.stem
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_settings_text(path)
+        except ConfigError as error:
             raise ConfigError(
                 f"topic pack {path}: cannot read it ({error}); give the path of a TOML file"
             ) from error
@@ -73,11 +73,7 @@ def load_topics(name: str) -> TopicPack:
         text = folder.joinpath(f"{name}.toml").read_text("utf-8")
     else:
         raise unknown_name("topic pack", name, topic_packs())
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"topic pack {name}: no valid TOML: {error}") from error
-    return _pack(short, name, data)
+    return _pack(short, name, parse_toml(text, f"topic pack {name}"))
 
 
 def _pack(short: str, name: str, data: dict[str, object]) -> TopicPack:

@@ -4,7 +4,6 @@ folder."""
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +26,7 @@ from mirrorenv.mirror import lineup_permutations
 from mirrorenv.results.runs.files import to_json
 from mirrorenv.results.runs.lock import HIDDEN
 from mirrorenv.results.runs.run_folder import RUN, RunFolder
-from mirrorenv.strict import ExactModel, first_problem
+from mirrorenv.strict import ExactModel, first_problem, parse_toml, read_settings_text
 
 __all__ = ["Tournament", "TournamentFile", "load_tournament", "open_tournament", "prompts_version"]
 
@@ -225,14 +224,12 @@ def load_tournament(
     """
     path = Path(path)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+        text = read_settings_text(path)
+    except ConfigError as error:
         raise ConfigError(
-            f"tournament {path}: cannot read it ({error.strerror}); 'mirrorenv debate init "
-            f"{path.parent}' makes one"
+            f"tournament {path}: {error}; 'mirrorenv debate init {path.parent}' makes one"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"tournament {path}: no valid TOML: {error}") from error
+    data = parse_toml(text, f"tournament {path}")
     try:
         file = TournamentFile(**data)
     except (ValidationError, TypeError) as error:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from mirrorenv.debate.cards import AgentCard, Endpoint, closest_field
 from mirrorenv.debate.players import make_player
-from mirrorenv.errors import MirrorError
+from mirrorenv.errors import ConfigError, MirrorError
 from mirrorenv.llm.profiles import profile
 from mirrorenv.llm.secrets import key_from
+from mirrorenv.strict import parse_toml, read_settings_text
 
 __all__ = ["card_problems"]
 
@@ -31,9 +31,9 @@ def card_problems(path: str | os.PathLike[str]) -> list[str]:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-        data = tomllib.loads(text)
-    except (OSError, ValueError) as error:
+        text = read_settings_text(path)
+        data = parse_toml(text, "the card")
+    except ConfigError as error:
         return [f"cannot be read: {error}"]
     found: list[str] = []
     try:

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +35,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mirrorenv.errors import ConfigError
 from mirrorenv.results.folders.schema import SuiteMark
+from mirrorenv.strict import parse_toml, read_settings_text
 
 __all__ = ["Suite", "SuiteRow", "find_suites", "load_suite"]
 
@@ -139,11 +139,7 @@ def load_suite(path: Path) -> Suite:
         ConfigError: if it is missing or something in it is wrong.
     """
     try:
-        return Suite(**tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ConfigError(f"suite {path}: cannot read it ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"suite {path}: no valid TOML: {error}") from error
+        return Suite(**parse_toml(read_settings_text(path), f"suite {path}"))
     except (ValidationError, TypeError) as error:
         said = str(error)
         if isinstance(error, ValidationError):

@@ -12,11 +12,12 @@ import base64
 import hashlib
 import html
 import json
-import unicodedata
 from collections.abc import Iterable, Sequence
 from importlib.resources import files as package_files
 from struct import unpack
 from typing import Any
+
+from mirrorenv.plain_text import plain
 
 __all__ = [
     "details",
@@ -37,16 +38,6 @@ POLICY = (
 LONGEST = 400  # characters of one string from a run folder
 
 
-def _visible(mark: str) -> str:
-    # C: controls, direction marks, surrogates, private and unassigned characters; Zl, Zp: hidden
-    # line breaks
-    if mark not in "\n\t" and (
-        unicodedata.category(mark)[0] == "C" or unicodedata.category(mark) in ("Zl", "Zp")
-    ):
-        return f"\\u{{{ord(mark):04x}}}"
-    return mark
-
-
 def visible(value: object, longest: int = LONGEST) -> str:
     """Text in which nothing is hidden; not yet safe for HTML.
 
@@ -57,9 +48,7 @@ def visible(value: object, longest: int = LONGEST) -> str:
     text = str(value)
     if len(text) > longest:
         text = text[: longest - 1] + "…"
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_visible(mark) for mark in text)
+    return plain(text)
 
 
 def script_data(value: Any) -> str:

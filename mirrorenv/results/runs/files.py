@@ -11,7 +11,6 @@ never brings them back.
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
@@ -23,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from mirrorenv.errors import RunFolderError
+from mirrorenv.errors import RunFolderError, disk_problem
 
 __all__ = [
     "atomic_write_bytes",
@@ -49,15 +48,12 @@ def disk(doing: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = (
-            "free some space and run again"
-            if full
-            else "check that the path exists and is yours to use"
-        )
-        raise RunFolderError(
-            f"cannot {doing} {path}: {error.strerror or error}; {remedy}"
-        ) from error
+        named = OSError(error.errno, error.strerror or str(error), str(path))
+        raise RunFolderError(disk_problem(named, doing)) from error
+    except ValueError as error:  # a name with a zero byte, or with a lone surrogate
+        if "null byte" not in str(error) and not isinstance(error, UnicodeEncodeError):
+            raise
+        raise RunFolderError(f"cannot {doing} {str(path)!a}: {error}; use another name") from error
 
 
 def to_json(value: Any, where: str = "value") -> Any:
@@ -102,10 +98,20 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    held = dict(pairs)
+    if len(held) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:80]!a} is there twice")
+    return held
+
+
 def parse_json(text: str) -> Any:
-    """`json.loads` without NaN and infinities; every kind of bad input is a ValueError."""
+    """`json.loads` without NaN, infinities and keys that are there twice; every kind of bad input
+    is a ValueError."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 

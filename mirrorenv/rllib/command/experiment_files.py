@@ -6,13 +6,13 @@ import runpy
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 
 from mirrorenv.errors import ConfigError
 from mirrorenv.named_code import code_in, name_code
 from mirrorenv.rllib.command.config import algorithm_name, settings_of
 from mirrorenv.rllib.command.experiments import Experiment, Notice
+from mirrorenv.strict import parse_yaml, read_settings_text
 
 __all__ = ["read_experiments"]
 
@@ -52,8 +52,8 @@ def read_experiments(
     if path.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"{path}: an experiment file ends in .yaml, .yml or .py")
     try:
-        experiments = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        experiments = parse_yaml(read_settings_text(path), str(path))
+    except ConfigError as error:
         raise ConfigError(f"cannot read {path}: {error}") from None
     if not isinstance(experiments, dict) or not all(
         isinstance(one, dict) for one in experiments.values()

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from mirrorenv.entry import add_commands, help_of, run_command
 from mirrorenv.errors import ConfigError, MirrorError, MissingExtraError, require
 from mirrorenv.rllib.command import options as o
+from mirrorenv.terminal import PlainConsole
 
 if TYPE_CHECKING:
     from mirrorenv.rllib.command.experiments import Experiment
@@ -31,13 +31,14 @@ __all__ = ["app", "check_not_shadowing", "main"]
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     help="Train and evaluate on Ray RLlib: the options of the command that Ray dropped, for every "
     "mirrorenv world.",
 )
 train_app = typer.Typer(pretty_exceptions_enable=False)
 app.add_typer(train_app, name="train")
-console = Console(stderr=True)  # standard output is for results
+console = PlainConsole(stderr=True)  # standard output is for results
 
 
 def train(
@@ -281,11 +282,7 @@ def check_not_shadowing() -> None:
 def main() -> None:
     """Entry point of the console script."""
 
-    def command() -> None:
-        check_not_shadowing()
-        app()
-
-    run_command(command, console)
+    run_command(app, console, check_not_shadowing)
 
 
 def _prepare(info: bool, debug: bool) -> None:

@@ -154,7 +154,7 @@ def json_option(option: str, text: str) -> dict[str, Any]:
     """
     try:
         value = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(
             f"{option} is not valid JSON ({error}). Quote it: {option} '{{\"key\": 1}}'"
         ) from None

@@ -1,0 +1,45 @@
+"""What reaches a terminal: consoles that obey no text they print.
+
+Every console of the package is a :class:`PlainConsole`; what is printed without one goes through
+:func:`mirrorenv.plain_text.plain` first.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.segment import Segment
+
+from mirrorenv.plain_text import plain
+
+__all__ = ["PlainConsole", "tolerant_streams"]
+
+
+class PlainConsole(Console):
+    """A console that obeys no text it prints: controls are shown, square brackets are no markup.
+
+    Args:
+        **options: of rich's console.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"markup": False, "highlight": False, **options})
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        """rich's own hook: colours and cursor moves are its own, texts are shown."""
+        shown = [
+            part if part.control else Segment(plain(part.text), part.style, part.control)
+            for part in buffer
+        ]
+        return super()._render_buffer(shown)
+
+
+def tolerant_streams() -> None:
+    """Let an ascii or latin-1 terminal show the code of a character that it does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
