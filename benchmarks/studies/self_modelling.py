@@ -70,15 +70,16 @@ class Preset:
     seeds: int
     anneal: int
     chains: int
+    burn_in: int
     draws: int
     thin: int
 
 
 PRESETS = {
-    "digits": Preset(digits, ARMS, 0, 60, 64, 8, 40, 4, 10, 30),
-    "fashion": Preset(fashion, FEW_ARMS, 10_000, 50, 128, 10, 10, 3, 5, 40),
+    "digits": Preset(digits, ARMS, 0, 60, 64, 8, 40, 4, 150, 10, 30),
+    "fashion": Preset(fashion, FEW_ARMS, 10_000, 30, 128, 10, 5, 3, 100, 4, 25),
 }
-OF_A_FOLDER = Preset(digits, FEW_ARMS, 10_000, 50, 128, 10, 10, 3, 5, 40)
+OF_A_FOLDER = Preset(digits, FEW_ARMS, 10_000, 50, 128, 10, 10, 3, 150, 5, 40)
 SMOKE = {"seeds": 2, "epochs": 4, "anneal": 1, "images": 256, "draws": 4, "burn_in": 10}
 
 
@@ -95,14 +96,24 @@ def main() -> None:
     script.add_argument("--seeds", type=int)
     script.add_argument("--anneal", type=int, help="epochs on cross-entropy alone")
     script.add_argument("--chains", type=int)
-    script.add_argument("--burn-in", type=int, default=150)
+    script.add_argument("--burn-in", type=int, help="steps before the first draw")
     script.add_argument("--draws", type=int, help="losses over all data, per chain")
     script.add_argument("--thin", type=int, help="steps between them")
     script.add_argument("--together", type=int, default=4, help="arms trained side by side")
     script.add_argument("--out", type=Path, default=Path("runs/self-modelling"))
     options = script.parse()
     preset = OF_A_FOLDER if options.data else PRESETS[options.task]
-    for name in ("images", "epochs", "batch", "seeds", "anneal", "chains", "draws", "thin"):
+    for name in (
+        "images",
+        "epochs",
+        "batch",
+        "seeds",
+        "anneal",
+        "chains",
+        "burn_in",
+        "draws",
+        "thin",
+    ):
         if getattr(options, name) is None:
             setattr(options, name, getattr(preset, name))
     task = (read_folder(options.data) if options.data else preset.load()).first(options.images)
