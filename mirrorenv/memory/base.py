@@ -11,24 +11,20 @@ Shape legend: Q queries, M memories, D dimensions, k nearest.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from mirrorenv.errors import ConfigError, ShapeError, unknown_name
+from mirrorenv.errors import ConfigError, ShapeError
 
 __all__ = [
-    "STORES",
     "EpisodicStore",
     "Memories",
     "Recall",
     "Scope",
-    "open_store",
-    "register_store",
 ]
 
 
@@ -147,42 +143,3 @@ class EpisodicStore(abc.ABC):
             raise ShapeError(f"{name} {vectors.shape}: this store has {self.dimensions} dimensions")
         if not np.isfinite(vectors).all() or not vectors.any(axis=1).all():
             raise ShapeError(f"{name}: a row is not finite, or all zeros, which has no direction")
-
-
-StoreFactory = Callable[[Path | None, int], EpisodicStore]
-STORES: dict[str, StoreFactory] = {}
-
-
-def register_store(name: str) -> Callable[[StoreFactory], StoreFactory]:
-    """Decorator: make a store available by name.
-
-    Args:
-        name: as users type it.
-    """
-
-    def add(factory: StoreFactory) -> StoreFactory:
-        STORES[name] = factory
-        return factory
-
-    return add
-
-
-def open_store(kind: str, path: Path | None, dimensions: int) -> EpisodicStore:
-    """Open a store, and make it if it is not there.
-
-    Args:
-        kind: a registered name: "sqlite" (one file that many processes share) or "numpy" (this
-            process only, gone with it).
-        path: where it lives; None for a kind that lives in memory.
-        dimensions: D.
-
-    Raises:
-        UnknownNameError: if there is no such kind.
-        StoreError: if what lies there is no store, or one of other vectors.
-        MissingExtraError: if its library is not installed.
-    """
-    from mirrorenv.memory import numpy_store, sqlite_store  # noqa: F401, they register themselves
-
-    if kind not in STORES:
-        raise unknown_name("store", kind, STORES)
-    return STORES[kind](path, dimensions)

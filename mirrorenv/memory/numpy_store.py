@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 
@@ -14,7 +12,6 @@ from mirrorenv.memory.base import (
     Memories,
     Recall,
     Scope,
-    register_store,
 )
 
 __all__ = ["NumpyStore", "nearest"]
@@ -101,10 +98,3 @@ def _directions(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     rows = vectors.astype(np.float64)
     directions: npt.NDArray[np.float64] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return directions
-
-
-@register_store("numpy")
-def _open(path: Path | None, dimensions: int) -> EpisodicStore:
-    if path is not None:
-        raise ConfigError(f"a numpy store lives in memory: it cannot be kept in {path}")
-    return NumpyStore(dimensions)

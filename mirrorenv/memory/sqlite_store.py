@@ -23,7 +23,6 @@ from mirrorenv.memory.base import (
     Memories,
     Recall,
     Scope,
-    register_store,
 )
 from mirrorenv.memory.numpy_store import nearest
 
@@ -221,10 +220,3 @@ def _conditions(scope: Scope) -> list[tuple[str, tuple[int, ...]]]:
         (" and episode = ? and step < ?", (episode, step)),
     ]
     return [(who + when, (*w, *t)) for who, w in agents for when, t in times]
-
-
-@register_store("sqlite")
-def _open(path: Path | None, dimensions: int) -> EpisodicStore:
-    if path is None:
-        raise ConfigError("a sqlite store is a file: name its path")
-    return SqliteStore(path, dimensions)

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirrorenv.errors import ConfigError, ShapeError, StoreError, UnknownNameError
-from mirrorenv.memory.base import EpisodicStore, Memories, Scope, open_store
+from mirrorenv.memory.base import EpisodicStore, Memories, Scope
+from mirrorenv.memory.stores import open_store
 from mirrorenv.memory.numpy_store import NumpyStore
 
 pytest.importorskip("apsw")
@@ -156,7 +157,8 @@ WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from mirrorenv.memory.base import Memories, open_store
+from mirrorenv.memory.base import Memories
+from mirrorenv.memory.stores import open_store
 path, agent, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 rng = np.random.default_rng(agent)
 with open_store("sqlite", path, 16) as store:
