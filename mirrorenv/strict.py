@@ -5,6 +5,7 @@ Needs pydantic only, so that a configuration can be read and checked anywhere.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
 import tomllib
@@ -24,6 +25,7 @@ __all__ = [
     "StrictModel",
     "first_problem",
     "gather",
+    "merged",
     "parse_toml",
     "parse_yaml",
     "read_override",
@@ -121,6 +123,18 @@ def gather(
     _merge(values, given)
     for override in overrides:
         _merge(values, _override(override, example))
+    return values
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values, changed by others; neither is touched.
+
+    Args:
+        base: what holds where `over` says nothing.
+        over: what comes later and wins.
+    """
+    values = copy.deepcopy(dict(base))
+    _merge(values, over)
     return values
 
 

@@ -17,7 +17,6 @@ ROOT = Path(__file__).resolve().parents[1]
 # Circles that still wait to be opened, by the names of their modules. An entry must go with its
 # circle: a test says so.
 KNOWN_CIRCLES: set[frozenset[str]] = {
-
     frozenset(f"mirrorenv.preference.{name}" for name in ("recorded", "settings")),
 }
 

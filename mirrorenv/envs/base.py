@@ -106,6 +106,9 @@ class ArrayWorld(ABC):
         """
         raise WorldError(f"{type(self).__name__} has no picture: it is not a spatial world")
 
+    def close(self) -> None:  # noqa: B027, most worlds hold nothing open
+        """Let go of what is held open: processes and files. Call it twice without harm."""
+
     def state(self) -> Floats32:
         """(B, S) float32: the whole state for centralised critics, in agent order; never shown to
         observers.

@@ -26,7 +26,7 @@ from pkgutil import iter_modules
 
 from mirrorenv.envs import worlds
 
-__all__ = ["PLUGIN_GROUP", "broken_plugins", "load_plugins", "load_worlds"]
+__all__ = ["PLUGIN_GROUP", "broken_plugins", "load_plugins", "load_worlds", "modules_of_rooms"]
 
 PLUGIN_GROUP = "mirrorenv.envs"
 _PACKAGE = "mirrorenv"
@@ -41,7 +41,7 @@ def load_worlds() -> None:
     global _worlds_loaded
     if _worlds_loaded:
         return
-    for name in (*_worlds_of_this_room(), *_worlds_of_other_rooms()):
+    for name in (*_worlds_of_this_room(), *modules_of_rooms(_IN_A_ROOM)):
         import_module(name)
     _worlds_loaded = True  # not before: the next call meets a failure again
 
@@ -50,13 +50,18 @@ def _worlds_of_this_room() -> list[str]:
     return sorted(found.name for found in iter_modules(worlds.__path__, f"{worlds.__name__}."))
 
 
-def _worlds_of_other_rooms() -> Iterator[str]:
-    """Names of the modules; no room is imported to find them."""
+def modules_of_rooms(name: str) -> Iterator[str]:
+    """Full names of the modules of this name in the rooms of this package; no room is imported to
+    find them.
+
+    Args:
+        name: of a module, such as ``registered_worlds``.
+    """
     package = import_module(_PACKAGE)  # by name: this room imports no room above it
     for room in sorted(found.name for found in iter_modules(package.__path__) if found.ispkg):
         inside = [str(Path(folder) / room) for folder in package.__path__]
-        if any(found.name == _IN_A_ROOM for found in iter_modules(inside)):
-            yield f"{_PACKAGE}.{room}.{_IN_A_ROOM}"
+        if any(found.name == name for found in iter_modules(inside)):
+            yield f"{_PACKAGE}.{room}.{name}"
 
 
 def load_plugins() -> None:

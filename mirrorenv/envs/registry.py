@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,12 @@ from mirrorenv.envs.adhoc import adhoc_batch, adhoc_spec, is_adhoc
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.discovery import load_plugins, load_worlds
 from mirrorenv.envs.world_spec import WORLDS, WorldSpec
-from mirrorenv.errors import ConfigError, WorldError, unknown_name
+from mirrorenv.errors import ConfigError, UnknownNameError, WorldError, unknown_name
 
 if TYPE_CHECKING:
     from mirrorenv.envs.adapters.pettingzoo_face import PettingZooFace
 
-__all__ = ["full_id", "make", "make_batch", "registry", "spec"]
+__all__ = ["full_id", "make", "make_batch", "registry", "spec", "training_settings"]
 
 
 def registry() -> dict[str, WorldSpec]:
@@ -61,6 +61,20 @@ def spec(id: str | Callable[..., Any], **kwargs: Any) -> WorldSpec:
     if id not in WORLDS:
         raise unknown_name("world", id, WORLDS)
     return WORLDS[id]
+
+
+def training_settings(id: str) -> Mapping[str, Any]:
+    """What a training run in a world begins with; nothing for a world that is not registered.
+
+    Args:
+        id: a registered id, or anything else.
+    """
+    if is_adhoc(id):
+        return {}
+    try:
+        return spec(id).training
+    except UnknownNameError:
+        return {}  # said where the world is made
 
 
 def _build(known: WorldSpec, arguments: dict[str, Any]) -> Any:

@@ -44,6 +44,8 @@ class WorldSpec:
         players: ``"package.module:PLAYERS"``, a mapping from the names of scripted teams to what
             makes one from a world (a policy in the sense of
             :data:`~mirrorenv.envs.episodes.Policy`), from the weakest to the best; or None.
+        training: settings that a training run in this world begins with; files and options change
+            them. Nested as they stand in a settings file.
     """
 
     id: str
@@ -57,6 +59,7 @@ class WorldSpec:
     leaks: str | None = None
     description: str = ""
     players: str | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self) -> Callable[..., Any]:
         """Import the entry point.
@@ -105,6 +108,7 @@ def register(
     leaks: str | None = None,
     description: str = "",
     players: str | None = None,
+    training: Mapping[str, Any] | None = None,
 ) -> WorldSpec:
     """Add a world. Registering the same specification twice is harmless.
 
@@ -136,6 +140,7 @@ def register(
         leaks=leaks,
         description=description,
         players=players,
+        training=dict(training or {}),
     )
     if WORLDS.setdefault(id, new) != new:
         raise ConfigError(

@@ -9,11 +9,12 @@ from typing import Any
 
 from pydantic import Field
 
+from mirrorenv.envs.registry import training_settings
 from mirrorenv.errors import ConfigError
 from mirrorenv.named_code import code_in, name_code, unnamed_code
 from mirrorenv.population.migration import is_recorded, read_run
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
-from mirrorenv.strict import StrictModel, gather
+from mirrorenv.strict import StrictModel, gather, merged
 
 __all__ = ["EvaluationSettings", "ResourceSettings", "RunSettings", "load_settings"]
 
@@ -75,7 +76,8 @@ class RunSettings(StrictModel):
 def load_settings(
     world: str | None = None, files: Iterable[str | Path] = (), overrides: Iterable[str] = ()
 ) -> RunSettings:
-    """Defaults, then files in order, then the world argument, then `a.b=c` overrides.
+    """Defaults, then what the world begins with, then files in order, then the world argument, then
+    `a.b=c` overrides.
 
     Args:
         world: id of the world; may be missing if a file names it.
@@ -93,7 +95,7 @@ def load_settings(
     values = gather(files, overrides, given, example="mirror.weight=0.5", as_read=_as_read)
     if "world" not in values:
         raise ConfigError("no world given: name one, for example mirrorenv train mirrorenv/ants-v0")
-    return RunSettings.checked(values)
+    return RunSettings.checked(merged(training_settings(str(values["world"])), values))
 
 
 def _as_read(path: Path, values: dict[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from mirrorenv.errors import ConfigError, ShapeError, StoreError, UnknownNameError
 from mirrorenv.memory.base import EpisodicStore, Memories, Scope
-from mirrorenv.memory.stores import open_store
 from mirrorenv.memory.numpy_store import NumpyStore
+from mirrorenv.memory.stores import open_store
 
 pytest.importorskip("apsw")
 pytest.importorskip("sqlite_vec")

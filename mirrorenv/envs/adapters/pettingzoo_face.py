@@ -166,6 +166,7 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
         return whole
 
     def close(self) -> None:
-        """Close the window, if there is one."""
+        """Close the window, if there is one, and what the world holds open."""
         if self._window is not None:
             self._window.close()
+        self.world.close()

@@ -24,6 +24,7 @@ __all__ = ["INPUTS", "Features", "lineup_relations"]
 _MANY_COLUMNS = 128
 _MANY_STEPS = 512
 _MANY_RESPONSES = 256
+_MANY_CHOICES = 1024  # of all parts of an action together
 _MANY_PAIRS = 20_000_000
 _MANY_PRODUCTS = 40
 # numbers that differ by less, relatively, differ by rounding: float32 itself resolves 6e-8
@@ -141,8 +142,14 @@ def _actions(record: AuditRecord) -> _Table:
             names.append(name)
         else:
             kinds = np.arange(count)
-            parts.append((flat[..., i : i + 1] == kinds) & record.mask[..., None])
-            names += [f"{name} = {kind}" for kind in kinds]
+            which = flat[..., i : i + 1]
+            if sum(kind or 0 for kind in record.choices) > _MANY_CHOICES:  # bytes, say: their bits
+                places = np.arange(int(count - 1).bit_length())
+                parts.append((which.astype(np.int64) >> places & 1) * record.mask[..., None])
+                names += [f"{name}, bit {place}" for place in places]
+            else:
+                parts.append((which == kinds) & record.mask[..., None])
+                names += [f"{name} = {kind}" for kind in kinds]
     return _Table(np.concatenate(parts, axis=3).astype(np.float32), record.mask, tuple(names))
 
 

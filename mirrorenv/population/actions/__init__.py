@@ -9,7 +9,7 @@ which kind an action is. No torch is needed to read one.
 | `Choice` | (...) int64 | a logit for each | one-hot |
 | `Choices` | (..., L) int64 | a logit for each choice of each part | one-hot, part after part |
 | `Vector` | (..., A) float32 in (-1, 1) | a mean for each entry | itself |
-| `Bytes` | (..., L) int64 in 0..255 | 256 logits for each byte | one-hot, byte after byte |
+| `Bytes` | (..., L) int64 in 0..255 | 256 logits for each byte | the eight bits of each byte |
 | `Mixed` | (..., W) float32, choices as whole numbers | those of its parts | so, too |
 
 The parts of an action are independent given what the agent saw: several choices are never numbered

@@ -171,3 +171,24 @@ class Bytes(_Several):
     def parts(self) -> tuple[int, ...]:
         """256 choices for each byte."""
         return (256,) * self.length
+
+    @property
+    def feature_width(self) -> int:
+        """See `ActionLayout.feature_width`: eight bits of each byte, not 256 choices."""
+        return 8 * self.length
+
+    def features(self, actions: Tensor) -> Tensor:
+        """See `ActionLayout.features`: bits, the lowest first."""
+        import torch
+
+        places = torch.arange(8, device=actions.device)
+        return ((actions.unsqueeze(-1) >> places) & 1).to(torch.float32).flatten(-2)
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """See `ActionLayout.from_features`."""
+        import torch
+
+        places = torch.arange(8, device=features.device)
+        bits = features.reshape(*features.shape[:-1], self.length, 8).round().long()
+        values: Tensor = (bits << places).sum(-1)
+        return values

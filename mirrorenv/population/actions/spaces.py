@@ -42,6 +42,8 @@ def layout_of(space: spaces.Space[Any]) -> Choice | Choices | Bytes | Vector | M
     if isinstance(space, kinds.MultiDiscrete) and space.nvec.ndim == 1:
         if (space.start != 0).any():
             raise WorldError(f"MultiDiscrete actions must start at 0, not {space.start}")
+        if (space.nvec == 256).all():
+            return Bytes(length=len(space.nvec))
         return Choices(sizes=tuple(map(int, space.nvec)))
     if isinstance(space, kinds.MultiBinary) and len(space.shape or ()) == 1:
         return Choices(sizes=(2,) * int(np.prod(space.shape)))

@@ -22,7 +22,10 @@ from mirrorenv.population.settings import PopulationSettings, PopulationShape
 __all__ = ["build_actor", "network_actor"]
 
 # Kinds of agents with a room of their own, above this one: imported when somebody names them.
-ROOMS = {"goals": "mirrorenv.goals.actor"}
+ROOMS = {
+    "byte_transformer": "mirrorenv.bytes.transformer",
+    "goals": "mirrorenv.goals.actor",
+}
 
 _BY_WEIGHTS = {"separate": SeparateActor, "shared": shared_actor}
 
@@ -32,7 +35,7 @@ def build_actor(
 ) -> Actor:
     """The kind of agent that `population.actor` names.
 
-    That is a registered actor; a registered encoder, or an ``nn.Module`` class at
+    That is a registered actor, of this room or of one above it (`ROOMS`); a registered encoder, or an ``nn.Module`` class at
     ``package.module:Encoder``, inside a network actor; or an `Actor` class at
     ``package.module:Actor``.
 

@@ -28,6 +28,7 @@ import torch
 from pydantic import Field, JsonValue
 from torch import Tensor, nn
 
+from mirrorenv.envs.discovery import modules_of_rooms
 from mirrorenv.errors import ConfigError, unknown_name
 from mirrorenv.population.settings import ObserverSettings, PopulationShape
 from mirrorenv.strict import StrictModel
@@ -285,6 +286,8 @@ def known_objectives(*, paying: bool = False) -> dict[str, type[Objective]]:
         package = import_module("mirrorenv.population.objectives")
         for module in iter_modules(package.__path__):
             import_module(f"{package.__name__}.{module.name}")
+        for room in modules_of_rooms("registered_objectives"):
+            import_module(room)
         for point in entry_points(group=PLUGIN_GROUP):
             point.load()
     return {name: made for name, made in _OBJECTIVES.items() if made.pays or not paying}
