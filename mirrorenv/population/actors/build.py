@@ -35,9 +35,9 @@ def build_actor(
 ) -> Actor:
     """The kind of agent that `population.actor` names.
 
-    That is a registered actor, of this room or of one above it (`ROOMS`); a registered encoder, or an ``nn.Module`` class at
-    ``package.module:Encoder``, inside a network actor; or an `Actor` class at
-    ``package.module:Actor``.
+    That is a registered actor, of this room or of one above it (`ROOMS`); a registered encoder, or
+    an ``nn.Module`` class at ``package.module:Encoder``, inside a network actor; or an `Actor`
+    class at ``package.module:Actor``.
 
     Args:
         shape: what the world fixes.
