@@ -18,7 +18,8 @@ from mirrorenv.envs.worlds.rooms import KeyDoor
 from mirrorenv.goals.hierarchy import Hierarchy, HierarchySettings
 from mirrorenv.goals.hippocampus import Hippocampus, PlaceBook
 from mirrorenv.goals.walks import Walks
-from mirrorenv.memory.base import EpisodicStore, open_store
+from mirrorenv.memory.base import EpisodicStore
+from mirrorenv.memory.stores import open_store
 from mirrorenv.mirror.arrays import Floats32, Ints64
 
 __all__ = ["Lesson", "Seekers", "wander_for_keys"]

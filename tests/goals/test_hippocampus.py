@@ -10,7 +10,7 @@ from mirrorenv.envs.worlds.rooms import KeyDoor
 from mirrorenv.errors import ConfigError
 from mirrorenv.goals.hippocampus import Hippocampus, PlaceBook
 from mirrorenv.goals.keydoor import Seekers, wander_for_keys
-from mirrorenv.memory.base import open_store
+from mirrorenv.memory.stores import open_store
 
 PLACES = np.array([[0, 0], [0, 1], [1, 1], [4, 2]])
 
