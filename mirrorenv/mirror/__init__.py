@@ -36,6 +36,7 @@ from mirrorenv.mirror.neighbourhood import (
     neighbourhood_limit,
     neighbourhood_permutations,
     seen_by,
+    with_selection,
 )
 from mirrorenv.mirror.permutations import (
     MAX_EXACT_AGENTS,
@@ -119,4 +120,5 @@ __all__ = [
     "seen_by",
     "shuffle_lineup",
     "t_interval",
+    "with_selection",
 ]

@@ -346,18 +346,20 @@ def neighbourhood_limit(
     chosen = _candidates(candidates)
     # (B, J, K, K)
     evidence = neighbourhood_evidence(limit_evidence(log_probabilities, mask)[:, None], chosen)
-    if distance is None:
-        return _limit(evidence, slot_exchangeable)
-    # (B, J, K) the column that is the observer
-    own = chosen == np.arange(chosen.shape[1])[None, :, None]
-    evidence = np.where(
-        own[:, :, None, :], evidence + log_selection(distance, chosen)[..., None], evidence
-    )
-    return _limit(evidence, slot_exchangeable)
-
-
-def _limit(evidence: Floats64, slot_exchangeable: bool) -> Limit:
+    if distance is not None:
+        evidence = with_selection(evidence, distance, chosen)
     return Limit(Belief(evidence), slot_exchangeable, "" if slot_exchangeable else NOT_EXCHANGEABLE)
+
+
+def with_selection(
+    evidence: Floats64, distance: npt.ArrayLike, candidates: npt.ArrayLike
+) -> Floats64:
+    """Evidence of policies (B, J, K, K), and what being shown says: :func:`log_selection` in the
+    column that is the observer."""
+    chosen = _candidates(candidates)
+    own = chosen == np.arange(chosen.shape[1])[None, :, None]  # (B, J, K)
+    places = log_selection(distance, chosen)[..., None]
+    return np.where(own[:, :, None, :], evidence + places, evidence)
 
 
 def seen_by(candidates: npt.ArrayLike) -> npt.NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """A result folder from a trained population: fresh episodes, what everybody made of them, and the
 exact limit.
 
-Shapes: B episodes, T time, N agents, K lineup slots (K = N), J observers (J = N).
+Shapes: B episodes, T time, N agents, K lineup slots, J observers (J = N).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 
 from mirrorenv.envs import make_batch, spec
 from mirrorenv.errors import ConfigError
-from mirrorenv.mirror import EpisodeBatch
+from mirrorenv.mirror import EpisodeBatch, limit_evidence
 from mirrorenv.mirror.score import Score
 from mirrorenv.population.checkpoint import load_population, world_of
 from mirrorenv.population.experience import to_world, world_seeds
@@ -27,11 +27,13 @@ from mirrorenv.population.reading import (
     play_held_out,
     policy_log_probabilities,
 )
+from mirrorenv.results.folders.neighbours import LIMIT, POLICIES
 from mirrorenv.results.folders.result_folder import write_result
 from mirrorenv.results.folders.schema import (
     Better,
     Entry,
     Figure,
+    Neighbours,
     Reader,
     Reference,
     Result,
@@ -84,7 +86,6 @@ def export_run(
 
     Raises:
         RunFolderError: if the run has not finished.
-        ConfigError: if observers are shown neighbourhoods, which no table holds yet.
         ResultError: if `out` cannot be written.
     """
     source = RunFolder.open(run)
@@ -95,10 +96,6 @@ def export_run(
             "with it"
         )
     population, about = load_population(folder)
-    if population.settings.observer.neighbours:
-        raise ConfigError(
-            f"{run} shows its observers neighbourhoods; only whole lineups can be exported so far"
-        )
     id, options = world_of(about, world)
     made = make_batch(id, episodes, **options)
     known = spec(id, **options)
@@ -109,11 +106,25 @@ def export_run(
     limit = lineups.limit(
         log_p, record.mask, slot_exchangeable=known.slot_exchangeable
     )  # belief (B, J, K, K)
+    streams = {"learned": read[:, -1].astype(np.float64), LIMIT: limit.belief.evidence}
+    readers: tuple[Reader, ...] = _READERS
+    neighbours = None
+    if lineups.distance is not None:
+        streams[POLICIES] = lineups.restrict(limit_evidence(log_p, record.mask))
+        readers = (*_READERS, _WITHOUT_PLACES)
+        observer = population.settings.observer
+        neighbours = Neighbours(
+            count=observer.neighbours,
+            place=observer.place,
+            run=seed,
+            first_episode=int(record.episode[0]),
+        )
     tables = population_tables(
         _as_taken(population, record),
         world_seeds(seed, record.episode),
-        {"learned": read[:, -1].astype(np.float64), "limit": limit.belief.evidence},
+        streams,
         {"learned": read} if over_time else None,
+        shown=None if neighbours is None else lineups,
     )
     entry = Entry(
         condition=condition or _condition(source.config),
@@ -126,10 +137,11 @@ def export_run(
         world=id,
         world_options=dict(options),
         entries=(entry,),
-        figures=_figures(over_time),
+        figures=_figures(readers, over_time),
         seeds=(int(source.info["seed"]),),
-        streams=("learned", "limit"),
-        readers=_READERS,
+        streams=tuple(streams),
+        readers=readers,
+        neighbours=neighbours,
         suite=suite,
         config={
             "run": source.config,
@@ -154,6 +166,8 @@ _READERS = (
     Reader(name="learned joint", stream="learned", decode="marginals", limit="limit"),
     Reader(name="limit", stream="limit", decode="marginals"),
 )
+# the limit for who cannot tell places from trajectories
+_WITHOUT_PLACES = Reader(name="policies without places", stream=POLICIES, decode="marginals")
 
 
 def _as_taken(population: Population, record: EpisodeBatch) -> EpisodeBatch:
@@ -164,7 +178,7 @@ def _as_taken(population: Population, record: EpisodeBatch) -> EpisodeBatch:
     return replace(record, actions=taken)
 
 
-def _figures(over_time: bool) -> tuple[Figure, ...]:
+def _figures(readers: tuple[Reader, ...], over_time: bool) -> tuple[Figure, ...]:
     """Every score of every reader, and the return."""
     figures = [
         Figure(
@@ -174,7 +188,7 @@ def _figures(over_time: bool) -> tuple[Figure, ...]:
             better="high",
         ),
     ]
-    for reader in _READERS:
+    for reader in readers:
         whose = "" if reader.name == "learned" else f", {reader.name}"
         for item in fields(Score):
             if item.name == "undefined" or (

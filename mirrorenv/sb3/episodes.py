@@ -116,6 +116,7 @@ class EpisodeLog:
 
 def record_of(segments: Sequence[Segment]) -> EpisodeBatch:
     """Episodes as one record, (E, T, N, ...), each as far as it has come."""
-    return EpisodeBatch(
-        **{name: np.stack([getattr(one, name) for one in segments]) for name in RECORDED}
-    )
+    arrays: dict[str, Any] = {
+        name: np.stack([getattr(one, name) for one in segments]) for name in RECORDED
+    }
+    return EpisodeBatch(**arrays)

@@ -49,6 +49,13 @@ def run_folder(path, world, *, finish=True, **observer):
 def test_scores_are_those_of_the_evaluation_and_the_world_plays_again(tmp_path, world):
     population = run_folder(tmp_path / "run", world)
     out = export_run(tmp_path / "run", tmp_path / "result", episodes=16, seed=5)
+    same_scores_as_evaluation(out, population, world)
+    said = verify_result(out)
+    assert any("played again" in line for line in said.checks), said
+
+
+def same_scores_as_evaluation(out, population, world):
+    """The folder's scores are those of `evaluate` on the same episodes."""
     row = evaluate(
         population,
         make_batch(world, 16),
@@ -74,8 +81,6 @@ def test_scores_are_those_of_the_evaluation_and_the_world_plays_again(tmp_path, 
                         end,
                     )
     assert held["figures"]["return"]["value"] == pytest.approx(row["return"]["value"], abs=1e-5)
-    said = verify_result(out)
-    assert any("played again" in line for line in said.checks), said
 
 
 def test_the_command_writes_into_the_run_and_links_its_report(tmp_path):
@@ -102,10 +107,4 @@ def test_the_command_writes_into_the_run_and_links_its_report(tmp_path):
 def test_an_unfinished_run_is_refused(tmp_path):
     run_folder(tmp_path / "run", "mirrorenv/ants-v0", finish=False)
     with pytest.raises(ConfigError, match="is running, not finished"):
-        export_run(tmp_path / "run", tmp_path / "result", episodes=8)
-
-
-def test_neighbourhoods_are_refused_by_name(tmp_path):
-    run_folder(tmp_path / "run", "mirrorenv/ants-v0", neighbours=1, place=(0,))
-    with pytest.raises(ConfigError, match="neighbourhoods"):
         export_run(tmp_path / "run", tmp_path / "result", episodes=8)

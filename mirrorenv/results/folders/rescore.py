@@ -6,6 +6,9 @@ same computation.
 | ``steps`` | a trajectory | ``trajectory`` (id), ``length``, ``observations`` (T, D), ``actions``,
 ``rewards`` (T,) |
 | ``trials`` | a lineup | ``trial``, ``trajectories`` (K,) ids in the order shown |
+| ``shown`` | what one observer was shown, if not everybody | ``trial``, ``observer``,
+``trajectories`` (K,) ids in the order shown, ``agents`` (K,) for which the columns of its evidence
+stand |
 | ``beliefs`` | what one observer made of a lineup | ``trial``, ``stream``, ``observer``,
 ``evidence`` (K, N) |
 | ``evidence`` | the same after every step | ``trial``, ``stream``, ``observer``, ``evidence`` (T,
@@ -16,13 +19,14 @@ figure |
 
 ``labels`` is a file of its own so that trajectories and lineups can be shared without it.
 
-Shape legend: B episodes (one lineup each), T time, N agents, K = N slots, J observers.
+Shape legend: B episodes (one lineup each, or one for each observer), T time, N agents, K slots (K =
+N where everybody is shown), J observers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +35,6 @@ from mirrorenv.errors import ResultError
 from mirrorenv.mirror import (
     Belief,
     Decode,
-    EpisodeBatch,
     Estimate,
     rate_interval,
     score_belief,
@@ -39,124 +42,31 @@ from mirrorenv.mirror import (
 )
 from mirrorenv.mirror.score import episode_information
 from mirrorenv.mirror.verdicts import of_true_author, row_verdicts
+from mirrorenv.results.folders.lineups import (
+    Shown,
+    Tables,
+    find_rows,
+    lineups,
+    numbers,
+    recorded_episodes,
+    shown_lineups,
+    table_of,
+)
 from mirrorenv.results.folders.schema import Reader, Result
-from mirrorenv.results.folders.tables import Column, Table, num_rows
+from mirrorenv.results.folders.tables import Table
 
 __all__ = [
     "Scores",
     "episode_rows",
-    "lineups",
     "reading_rows",
-    "recorded_episodes",
     "scores_of",
     "scores_to_json",
+    "stream_belief",
 ]
 
-Tables = Mapping[str, Table]
 Scores = dict[tuple[int, int], dict[str, Estimate | None]]
 """(entry, seed) -> figure -> value with its interval over the episodes of that seed; None where it
 is undefined."""
-
-
-class Lineups(NamedTuple):
-    """The lineups of a population result.
-
-    Attributes:
-        trials: (B,) ids, rising.
-        truth: (B, K) the author of each slot.
-        place: (B, K) row of each slot's trajectory in ``steps``.
-    """
-
-    trials: npt.NDArray[np.int64]
-    truth: npt.NDArray[np.int64]
-    place: npt.NDArray[np.int64]
-
-
-def numbers(table: Table, stem: str, name: str, ndim: int) -> npt.NDArray[Any]:
-    """A column of numbers with that many axes.
-
-    Raises:
-        ResultError: if there is no such column.
-    """
-    column: Column | None = table.get(name)
-    if not isinstance(column, np.ndarray) or column.ndim != ndim:
-        raise ResultError(f"the table '{stem}' needs a column '{name}' of numbers with {ndim} axes")
-    return column
-
-
-def table_of(tables: Tables, stem: str) -> Table:
-    """A table by name.
-
-    Raises:
-        ResultError: if the folder does not hold it.
-    """
-    if stem not in tables:
-        raise ResultError(
-            f"the folder has no table '{stem}', without which its scores cannot be recomputed"
-        )
-    return tables[stem]
-
-
-def lineups(tables: Tables) -> Lineups:
-    """Who stood where, from ``trials``, ``labels`` and ``steps``.
-
-    Raises:
-        ResultError: if an id is missing or there twice, or a lineup does not show every agent of
-            one episode once.
-    """
-    trials, labels, steps = (table_of(tables, stem) for stem in ("trials", "labels", "steps"))
-    ids = numbers(trials, "trials", "trial", 1)  # (B,)
-    shown = numbers(trials, "trials", "trajectories", 2)  # (B, K)
-    order = np.argsort(ids, kind="stable")
-    ids = ids[order].astype(np.int64)
-    shown = shown[order]
-    if len(np.unique(ids)) != len(ids):
-        raise ResultError("trials: a trial is there twice")
-    known = numbers(labels, "labels", "trajectory", 1)
-    place = _find("steps", numbers(steps, "steps", "trajectory", 1), shown)
-    label = _find("labels", known, shown)  # (B, K)
-    truth = numbers(labels, "labels", "agent", 1)[label].astype(np.int64)
-    if not (np.sort(truth, axis=1) == np.arange(shown.shape[1])).all():
-        raise ResultError("labels: a lineup does not show every agent once")
-    if not (numbers(labels, "labels", "trial", 1)[label] == ids[:, None]).all():
-        raise ResultError("labels: a lineup shows a trajectory of another episode")
-    if len(known) != shown.size or num_rows(steps) != shown.size:
-        raise ResultError(
-            "steps and labels must hold exactly the trajectories that the lineups show"
-        )
-    return Lineups(ids, truth, place)
-
-
-def _find(stem: str, known: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Rows of `known` that hold the wanted ids."""
-    order = np.argsort(known, kind="stable")
-    held = known[order]
-    if (held[1:] == held[:-1]).any():
-        raise ResultError(f"{stem}: a trajectory id is there twice")
-    at = np.searchsorted(held, wanted).clip(max=len(held) - 1)
-    if (held[at] != wanted).any():
-        raise ResultError(f"{stem}: a trajectory that a lineup shows is missing")
-    found: npt.NDArray[np.int64] = order[at]
-    return found
-
-
-def recorded_episodes(tables: Tables, seen: Lineups) -> EpisodeBatch:
-    """The record in author order: observations (B, T, N, D), actions, rewards and mask."""
-    steps = table_of(tables, "steps")
-    slot_of = np.argsort(seen.truth, axis=1)  # (B, N) slot of each agent
-    rows = np.take_along_axis(seen.place, slot_of, axis=1)  # (B, N) row of each agent
-    lengths = numbers(steps, "steps", "length", 1)[rows]  # (B, N)
-    rewards = np.moveaxis(numbers(steps, "steps", "rewards", 2)[rows], 2, 1)  # (B, T, N)
-    actions = steps["actions"]
-    if not isinstance(actions, np.ndarray) or actions.ndim not in (2, 3):
-        raise ResultError("the table 'steps' needs a column 'actions' of numbers with 2 or 3 axes")
-    return EpisodeBatch(
-        # (B, T, N, D)
-        observations=np.moveaxis(numbers(steps, "steps", "observations", 3)[rows], 2, 1),
-        actions=np.moveaxis(actions[rows], 2, 1),
-        rewards=rewards,
-        mask=np.arange(rewards.shape[1])[:, None] < lengths[:, None, :],
-    )
 
 
 def _evidence(
@@ -186,21 +96,35 @@ def _evidence(
     return by_observer
 
 
-def _stream(result: Result, tables: Tables, stream: str, seen: Lineups) -> Belief:
-    values = _evidence(tables, "beliefs", result.streams.index(stream), seen.trials)
+def stream_belief(
+    result: Result, tables: Tables, stream: str, trials: npt.NDArray[np.int64]
+) -> Belief:
+    """Final evidence of a stream, (B, J, K, N).
+
+    Raises:
+        ResultError: if there is none, or an observer or a lineup is missing.
+    """
+    values = _evidence(tables, "beliefs", result.streams.index(stream), trials)
     if values is None:
         raise ResultError(f"beliefs: nothing of the stream '{stream}'")
     return Belief(values.astype(np.float64))
 
 
-def _truth(seen: Lineups, belief: Belief) -> npt.NDArray[np.int64]:
-    return np.broadcast_to(seen.truth[:, None], belief.evidence.shape[:-1])  # (B, J, K)
+def _truth(shown: Shown, belief: Belief) -> npt.NDArray[np.int64]:
+    shape = belief.evidence.shape[:-1]  # (B, J, K)
+    if shown.truth.shape[1] not in (1, shape[1]) or shown.truth.shape[2] != shape[2]:
+        raise ResultError(
+            f"beliefs: evidence of {shape[1]} observers about {shape[2]} slots does not fit what "
+            f"they were shown, {shown.truth.shape[1:]}"
+        )
+    return np.broadcast_to(shown.truth, shape)
 
 
 def episode_rows(result: Result, tables: Tables) -> Table:
     """``episodes`` of a population result: the return, and nats and top-1 of each reader, one row
     an episode."""
     seen = lineups(tables)
+    shown = shown_lineups(tables, seen)
     record = recorded_episodes(tables, seen)
     rows: Table = {
         "entry": np.zeros(len(seen.trials), np.int64),
@@ -210,9 +134,9 @@ def episode_rows(result: Result, tables: Tables) -> Table:
         "return": record.returns().mean(axis=1),
     }
     for reader in result.readers:
-        belief = _stream(result, tables, reader.stream, seen)
+        belief = stream_belief(result, tables, reader.stream, seen.trials)
         logs = belief.log_belief(reader.decode)
-        truth = _truth(seen, belief)
+        truth = _truth(shown, belief)
         rows[f"{reader.name}.nats"] = episode_information(logs, truth)
         rows[f"{reader.name}.credit"] = of_true_author(row_verdicts(logs), truth).mean(axis=(1, 2))
     return rows
@@ -265,10 +189,11 @@ def _belief_scores(result: Result, tables: Tables) -> dict[str, Estimate | None]
             "scores of beliefs are of one entry and one seed; write a folder for each seed"
         )
     seen = lineups(tables)
+    shown = shown_lineups(tables, seen)
     wanted = {figure.name for figure in result.figures if figure.of == "belief"}
     found: dict[str, Estimate | None] = {}
     for reader in result.readers:
-        score = _score(result, tables, seen, reader)
+        score = _score(result, tables, seen.trials, shown, reader)
         found |= {
             f"{reader.name}.{name}": value
             for name, value in vars(score).items()
@@ -279,19 +204,26 @@ def _belief_scores(result: Result, tables: Tables) -> dict[str, Estimate | None]
     return {name: found[name] for name in sorted(wanted)}
 
 
-def _score(result: Result, tables: Tables, seen: Lineups, reader: Reader) -> Any:
-    belief = _stream(result, tables, reader.stream, seen)
-    truth = _truth(seen, belief)
-    over_time = _evidence(tables, "evidence", result.streams.index(reader.stream), seen.trials)
+def _score(
+    result: Result,
+    tables: Tables,
+    trials: npt.NDArray[np.int64],
+    shown: Shown,
+    reader: Reader,
+) -> Any:
+    belief = stream_belief(result, tables, reader.stream, trials)
+    truth = _truth(shown, belief)
+    over_time = _evidence(tables, "evidence", result.streams.index(reader.stream), trials)
     options: dict[str, Any] = {}
     if over_time is not None:  # (B, J, T, K, N)
-        lengths = numbers(table_of(tables, "steps"), "steps", "length", 1)[seen.place]  # (B, K)
+        lengths = numbers(table_of(tables, "steps"), "steps", "length", 1)[shown.place]  # (B, J, K)
         options["evidence_over_time"] = np.moveaxis(over_time, 2, 1).astype(np.float64)
-        options["mask"] = np.arange(over_time.shape[2])[:, None] < lengths[:, None, :]  # (B, T, K)
+        # (B, T, J, K)
+        options["mask"] = np.arange(over_time.shape[2])[:, None, None] < lengths[:, None]
     if reader.limit is not None:
-        limit = _stream(result, tables, reader.limit, seen)
+        limit = stream_belief(result, tables, reader.limit, trials)
         options["limit_information"] = episode_information(
-            limit.log_belief("marginals"), _truth(seen, limit)
+            limit.log_belief("marginals"), _truth(shown, limit)
         )
     return score_belief(belief, truth, decode=reader.decode, **options)
 
@@ -339,18 +271,18 @@ def reading_rows(tables: Tables, seed: int, decode: Decode = "independent") -> T
     """
     trials, beliefs, labels = (table_of(tables, stem) for stem in ("trials", "beliefs", "labels"))
     shown = numbers(trials, "trials", "trajectories", 2)
-    label = _find("labels", numbers(labels, "labels", "trajectory", 1), shown)  # (trials, K)
+    label = find_rows("labels", numbers(labels, "labels", "trajectory", 1), shown)  # (trials, K)
     truth = numbers(labels, "labels", "agent", 1)[label].astype(np.int64)
     episode = numbers(trials, "trials", "episode", 1)
     if not (np.sort(truth, axis=1) == np.arange(shown.shape[1])).all():
         raise ResultError("labels: a lineup does not show every player once")
     if not (numbers(labels, "labels", "episode", 1)[label] == episode[:, None]).all():
         raise ResultError("labels: a lineup shows a text of another game")
-    _find("steps", numbers(table_of(tables, "steps"), "steps", "trajectory", 1), shown)
+    find_rows("steps", numbers(table_of(tables, "steps"), "steps", "trajectory", 1), shown)
     ids = numbers(trials, "trials", "trial", 1)
     read = numbers(beliefs, "beliefs", "trial", 1)
     # (trials, K, N)
-    belief = Belief(numbers(beliefs, "beliefs", "evidence", 3)[_find("beliefs", read, ids)])
+    belief = Belief(numbers(beliefs, "beliefs", "evidence", 3)[find_rows("beliefs", read, ids)])
     logs = belief.log_belief(decode)
     hits = of_true_author(row_verdicts(logs), truth).mean(axis=1)
     nats = of_true_author(logs, truth).mean(axis=1) + np.log(shown.shape[1])

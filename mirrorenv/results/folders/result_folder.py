@@ -29,7 +29,7 @@ from mirrorenv.results.runs.manifest import MANIFEST, write_manifest
 __all__ = ["SCORES", "TABLES", "ResultFolder", "read_scores", "write_result"]
 
 SCORES = "scores.json"
-TABLES = ("episodes", "steps", "trials", "beliefs", "evidence", "labels")
+TABLES = ("episodes", "steps", "trials", "shown", "beliefs", "evidence", "labels")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ __all__ = [
     "Better",
     "Entry",
     "Figure",
+    "Neighbours",
     "Reader",
     "Reference",
     "Result",
@@ -91,6 +92,24 @@ class Reader(_Strict):
     """Stream of the exact limit that its efficiency is measured against."""
 
 
+class Neighbours(_Strict):
+    """Which agents each observer was shown: itself and those nearest to it in its episode."""
+
+    count: int = Field(ge=1)
+    """Neighbours, the observer itself not counted."""
+    place: tuple[int, ...] = Field(min_length=1)
+    """Columns of the flattened observation that say where an agent is."""
+    run: int
+    """Seed of the lots drawn between agents equally near."""
+    first_episode: int
+    """Id of trial 0 in these lots; trial t has this id plus t."""
+
+    @field_validator("place", mode="before")
+    @classmethod
+    def _list_is_a_tuple(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+
 class SuiteMark(_Strict):
     """Which row of which suite this is."""
 
@@ -118,6 +137,9 @@ class Result(_Strict):
     streams: tuple[str, ...] = ()
     """Names of the evidence in ``beliefs``, by index."""
     readers: tuple[Reader, ...] = ()
+    neighbours: Neighbours | None = None
+    """By what observers were shown some agents only, in the table ``shown``; None where all were
+    shown everybody."""
     suite: SuiteMark | None = None
     config: dict[str, Any] = {}
     versions: dict[str, str] = {}
@@ -173,7 +195,9 @@ class Result(_Strict):
 
 def result_json(result: Result) -> dict[str, Any]:
     """The object that is written to ``result.json``."""
-    plain = to_json(result.model_dump(mode="json"), RESULT)
+    # a result of whole lineups is written as it was before there were others
+    left_out = {"neighbours"} if result.neighbours is None else None
+    plain = to_json(result.model_dump(mode="json", exclude=left_out), RESULT)
     return {"schema": plain.pop("schema_name"), **plain}
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from mirrorenv.errors import ResultError
-from mirrorenv.results.folders.rescore import numbers, table_of
+from mirrorenv.results.folders.lineups import numbers, table_of
 from mirrorenv.results.folders.result_folder import ResultFolder
 from mirrorenv.results.folders.tables import Form, Table, select, table_file, write_table
 from mirrorenv.results.runs.files import atomic_write_json

@@ -4,7 +4,7 @@ Names come off here: a trajectory's id is a keyed hash whose key is a hash of al
 author order, and rows and slots are sorted by id. So the id names no one to who does not know the
 order, and exporting twice gives the same.
 
-Shape legend: B episodes, T time, N agents, K = N slots, J observers.
+Shape legend: B episodes, T time, N agents, K slots, J observers (1 where all are shown the same).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.errors import ShapeError
-from mirrorenv.mirror import EpisodeBatch
+from mirrorenv.mirror import EpisodeBatch, Neighbourhood
 from mirrorenv.results.folders.tables import Table
 
 __all__ = ["opaque_ids", "population_tables"]
@@ -50,14 +50,19 @@ def population_tables(
     world_seeds: npt.ArrayLike,
     evidence: Mapping[str, Floats],
     over_time: Mapping[str, Floats] | None = None,
+    *,
+    shown: Neighbourhood | None = None,
 ) -> dict[str, Table]:
-    """``steps``, ``trials``, ``beliefs``, ``labels`` and, if there is any, ``evidence``.
+    """``steps``, ``trials``, ``beliefs``, ``labels`` and, if there is any, ``evidence`` and
+    ``shown``.
 
     Args:
         record: the episodes, in author order, with actions as the world took them.
         world_seeds: (B,) what the world was reset with.
-        evidence: stream -> (B, J, N, N) final evidence, row n for the trajectory of agent n.
-        over_time: stream -> (B, T, J, N, N) evidence after every step.
+        evidence: stream -> (B, J, K, K) final evidence, rows and columns in the order of the agents
+            shown, which are all N if `shown` is None.
+        over_time: stream -> (B, T, J, K, K) evidence after every step.
+        shown: which agents each observer was shown; None for everybody.
 
     Raises:
         ShapeError: if shapes disagree.
@@ -65,8 +70,10 @@ def population_tables(
     batch = len(record)
     agents = record.num_agents
     ids = opaque_ids(record)  # (B, N)
-    slots = np.argsort(ids, axis=1)  # (B, K) agent in each slot
-    shown = np.take_along_axis(ids, slots, axis=1)  # (B, K)
+    everybody = np.broadcast_to(np.arange(agents), (batch, 1, agents))
+    candidates = everybody if shown is None else shown.candidates  # (B, J, K)
+    trajectories = np.take_along_axis(ids[:, None], candidates, axis=2)  # (B, J, K)
+    slots = np.argsort(trajectories, axis=2)  # (B, J, K) candidate in each slot
     order = np.argsort(ids.reshape(-1))  # rows of steps and labels
     episode, agent = np.divmod(order, agents)
     # what a finished agent shows or is told to do is no part of its trajectory
@@ -84,7 +91,7 @@ def population_tables(
                 record.rewards.dtype
             ),
         },
-        "trials": {"trial": np.arange(batch), "trajectories": shown},
+        "trials": {"trial": np.arange(batch), "trajectories": np.sort(ids, axis=1)},
         "labels": {
             "trajectory": ids[episode, agent],
             "agent": agent,
@@ -93,8 +100,17 @@ def population_tables(
         },
         "beliefs": _read_by(evidence, slots, axis=2),
     }
+    if shown is not None:
+        observers = candidates.shape[1]
+        trial, observer = np.divmod(np.arange(batch * observers), observers)
+        tables["shown"] = {
+            "trial": trial,
+            "observer": observer,
+            "trajectories": np.sort(trajectories, axis=2).reshape(len(trial), -1),
+            "agents": candidates.reshape(len(trial), -1),
+        }
     if over_time:
-        # (B, J, T, N, N)
+        # (B, J, T, K, K)
         moved = {name: np.moveaxis(values, 1, 2) for name, values in over_time.items()}
         streams = list(evidence)
         tables["evidence"] = _read_by(
@@ -114,11 +130,15 @@ def _read_by(
     values = []
     for index, held in enumerate(streams.values()):
         batch, observers = held.shape[:2]
-        if batch != len(slots) or held.shape[axis] != slots.shape[1]:
+        if (
+            batch != len(slots)
+            or slots.shape[1] not in (1, observers)
+            or held.shape[axis] != slots.shape[2]
+        ):
             raise ShapeError(
                 f"evidence of shape {held.shape} does not fit {slots.shape} trajectories"
             )
-        place = slots.reshape(batch, *(1,) * (axis - 1), slots.shape[1], 1)
+        place = slots.reshape(*slots.shape[:2], *(1,) * (axis - 2), slots.shape[2], 1)
         values.append(
             np.take_along_axis(held, place, axis=axis).reshape(batch * observers, *held.shape[2:])
         )

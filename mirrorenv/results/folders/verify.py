@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from mirrorenv.errors import MirrorError, ResultError
+from mirrorenv.results.folders.lineups import lineups, recorded_episodes
+from mirrorenv.results.folders.neighbours import check_neighbours
 from mirrorenv.results.folders.rescore import (
     episode_rows,
-    lineups,
     reading_rows,
-    recorded_episodes,
     scores_of,
     scores_to_json,
 )
@@ -91,6 +91,7 @@ def _verified(path: Path, world: str | None) -> Verification:
             f"{len(tables['episodes']['episode'])} rows recomputed from trajectories, lineups and "
             "evidence"
         )
+        checks += check_neighbours(result, tables)
     elif result.kind == "debate":
         held = tables.get("episodes", {})
         found = reading_rows(tables, result.seeds[0])

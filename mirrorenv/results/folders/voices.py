@@ -14,7 +14,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from mirrorenv.errors import ResultError
-from mirrorenv.results.folders.rescore import numbers, reading_rows, table_of
+from mirrorenv.results.folders.lineups import numbers, table_of
+from mirrorenv.results.folders.rescore import reading_rows
 from mirrorenv.results.folders.tables import Table
 
 __all__ = ["LIMIT", "VOICES", "voice_rows"]
