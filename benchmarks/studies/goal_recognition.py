@@ -32,7 +32,7 @@ from mirrorenv.population.reading import (
 )
 
 BASE = [
-    *("world=mirrorenv/graph-v0", "population.actor=goals", "total_steps=150000"),
+    *("world=mirrorenv/graph-v0", "population.actor=goals", "total_steps=250000"),
     *("learning.learning_rate=3e-3", "learning.entropy=0"),
 ]
 CONDITIONS = {

@@ -43,9 +43,9 @@ class GoalSettings(StrictModel):
 
     slack: int = Field(default=0, ge=0)
     """Steps that a way may be longer than the best known and still count as equally good."""
-    firmness: float = Field(default=12.0, gt=0)
+    firmness: float = Field(default=16.0, gt=0)
     """Nats by which each step more makes a choice less likely."""
-    strength: float = Field(default=2.5, gt=0)
+    strength: float = Field(default=4.0, gt=0)
     """The most that a preference speaks for or against a choice, in nats. Well below half of
     `firmness`, identity cannot be bought with longer ways."""
     curiosity: float = Field(default=0.3, ge=0)

@@ -26,25 +26,29 @@ from mirrorenv.strict import StrictModel
 __all__ = ["SlotKernel", "SlotSettings"]
 
 
+_APART = 10.0
+"""Nats that a squared difference of scores counts, where the nearest slot is looked for."""
+
+
 class SlotSettings(StrictModel):
     """Settings of the network kernels."""
 
-    slots: int = Field(default=4, ge=1)
+    slots: int = Field(default=1, ge=1)
     """Hypotheses of each state and goal."""
     access: Literal["value", "score"] = "value"
-    """Which slot a lesson teaches: the one whose answer is nearest to it, or the one of its
-    score."""
+    """Which slot a lesson teaches: the one whose answer and score are nearest to it, or the one
+    that is there for scores like its own."""
     asymmetric: bool = True
     """Lessons that score lower than what the slot believes count little (`below`)."""
-    below: float = Field(default=0.05, ge=0, le=1)
+    below: float = Field(default=0.02, ge=0, le=1)
     """How much they count."""
     push: float = Field(default=0.01, ge=0)
     """Weight of the mean logsumexp of scores, which pushes down what nothing speaks for."""
     hidden: int = Field(default=128, ge=1)
     """Units of a hidden layer."""
-    steps: int = Field(default=600, ge=1)
+    steps: int = Field(default=800, ge=1)
     """Adam steps in each round of lessons."""
-    minibatch: int = Field(default=1024, ge=1)
+    minibatch: int = Field(default=512, ge=1)
     """Lessons in a step."""
     learning_rate: float = Field(default=3e-3, gt=0)
     """Adam step size."""
@@ -113,7 +117,9 @@ class SlotKernel(Kernel):
         index = subgoals.view(-1, 1, 1).expand(-1, self.settings.slots, 1)
         said = values.gather(2, index).squeeze(2)  # (M, S) nats for the lesson
         if self.settings.access == "value":
-            slot = said.detach().argmax(1, keepdim=True)  # (M, 1)
+            # by the answer alone, a slot that once took two answers for itself keeps both
+            apart = (scores.unsqueeze(1) - believed).square()  # (M, S)
+            slot = (said - _APART * apart).detach().argmax(1, keepdim=True)  # (M, 1)
         else:
             last = self.settings.slots - 1
             slot = (scores * last).round().clamp(0, last).long().unsqueeze(1)
