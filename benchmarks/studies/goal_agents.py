@@ -20,7 +20,7 @@ from benchmarks.shared.runner import Script, machine, say
 from mirrorenv.envs.worlds.graph import Graph, shortest_lengths
 from mirrorenv.envs.worlds.rooms import Rooms
 from mirrorenv.goals.hierarchy import Hierarchy, HierarchySettings
-from mirrorenv.goals.pivots import peaks, score_of_nodes
+from mirrorenv.goals.pivots import SCORES, peaks, score_of_nodes
 from mirrorenv.goals.trips import Trips, all_pairs, react_trips, think_trips
 from mirrorenv.goals.walks import Walks, wander
 
@@ -146,7 +146,7 @@ def doors_part(seeds: int, walks: int) -> dict[str, Row]:
         rng = np.random.default_rng(seed)
         seen = wander(edges, walks, rng, longest=64, again=True)
         flat = taught(len(edges), seen, FLAT, seed)
-        for name in ("visits", "entropy", "learned"):
+        for name in SCORES:
             score = score_of_nodes(name, seen, len(edges), flat.distances() * 64)
             marked = peaks(seen, score)
             marked[np.arange(len(marked)), seen.lengths - 1] = False  # ends are no peaks

@@ -36,7 +36,7 @@ class HierarchySettings(StrictModel):
     """How many levels there are; one is a flat agent."""
     skip: int = Field(default=4, ge=1)
     """Nodes of one level between two of the next."""
-    pivots: Literal["every", "visits", "entropy", "learned"] = "every"
+    pivots: Literal["every", "visits", "entropy", "narrow", "learned"] = "every"
     """Which nodes are goals above the bottom: every `skip`-th of the level below, or peaks of a
     score."""
     reach: int | None = Field(default=2, ge=1)

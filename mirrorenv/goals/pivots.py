@@ -93,14 +93,14 @@ def betweenness(distances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     found = np.zeros(size)
     for node in range(size):
         by_way = distances[:, node, None] + distances[None, node, :]
-        on = np.isfinite(distances) & (by_way <= distances)
+        on = np.isfinite(distances) & (by_way <= distances + 1e-6)
         on[node] = False
         on[:, node] = False
         found[node] = on.sum()
     return found / max(1, (size - 1) * (size - 2))
 
 
-SCORES = ("visits", "entropy", "learned")
+SCORES = ("visits", "entropy", "narrow", "learned")
 """Names of scores of nodes that have peaks."""
 
 
@@ -122,6 +122,8 @@ def score_of_nodes(
         return visit_counts(walks, num_nodes)
     if name == "entropy":
         return transition_entropy(walks, num_nodes)
+    if name == "narrow":  # where least can follow: doorways, and corners
+        return -transition_entropy(walks, num_nodes)
     if name == "learned" and distances is not None:
         return betweenness(distances)
     raise ConfigError(

@@ -108,7 +108,7 @@ def test_joining_ways_teaches_more_than_whole_walks_do():
     assert arrived["td"] >= arrived["distance"]
 
 
-@pytest.mark.parametrize("pivots", ["every", "visits", "entropy", "learned"])
+@pytest.mark.parametrize("pivots", ["every", "visits", "entropy", "narrow", "learned"])
 def test_thinking_goes_where_reacting_goes(pivots):
     world = graph()
     made, walks = taught(world, count=1500, levels=2, skip=2, pivots=pivots)

@@ -92,7 +92,7 @@ def test_the_state_of_another_size_is_refused(name):
 
 
 def test_unknown_kernels_and_options_are_named():
-    with pytest.raises(UnknownNameError, match="tabel.*table"):
+    with pytest.raises(UnknownNameError, match=r"tabel.*table"):
         build_kernel("tabel", KernelSize(NODES, NODES))
     with pytest.raises(ConfigError, match="asymetric"):
         build_kernel("table", KernelSize(NODES, NODES), {"asymetric": True})
