@@ -80,18 +80,29 @@ class StackedMLP(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """(S, R, F) -> (S, R, H)."""
-        return torch.tanh(self.second.forward(torch.tanh(self.first.forward(rows))))
+        return self._layers(rows)["trunk"]
 
     def sequence(self, rows: Tensor) -> Tensor:
         """(S, T, R, F) -> (S, T, R, H); nothing is carried from step to step."""
+        return self.sequence_layers(rows)["trunk"]
+
+    def sequence_layers(self, rows: Tensor) -> dict[str, Tensor]:
+        """`sequence` with the layer before it: "first" and "trunk", (S, T, R, H) each."""
         stack, time, count, features = rows.shape
-        return self.forward(rows.reshape(stack, time * count, features)).view(
-            stack, time, count, -1
-        )
+        found = self._layers(rows.reshape(stack, time * count, features))
+        return {name: layer.view(stack, time, count, -1) for name, layer in found.items()}
 
     def step(self, rows: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One step: (S, R, F), state (S, R, 0) -> hidden (S, R, H), the same state."""
         return self.forward(rows), state
+
+    def step_layers(self, rows: Tensor, state: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """`step` with the layer before it."""
+        return self._layers(rows), state
+
+    def _layers(self, rows: Tensor) -> dict[str, Tensor]:
+        first = torch.tanh(self.first.forward(rows))
+        return {"first": first, "trunk": torch.tanh(self.second.forward(first))}
 
 
 class StackedGRU(nn.Module):
@@ -115,22 +126,31 @@ class StackedGRU(nn.Module):
 
     def sequence(self, rows: Tensor) -> Tensor:
         """(S, T, R, F) -> (S, T, R, H), starting from a zero state."""
+        return self.sequence_layers(rows)["trunk"]
+
+    def sequence_layers(self, rows: Tensor) -> dict[str, Tensor]:
+        """`sequence` with the input layer before it: "first" and "trunk", (S, T, R, H) each."""
         stack, time, count, features = rows.shape
-        gates = self._gates(rows.reshape(stack, time * count, features)).view(
-            stack, time, count, -1
-        )  # (S, T, R, 3H)
+        first = self._first(rows.reshape(stack, time * count, features))
+        gates = self.input.forward(first).view(stack, time, count, -1)  # (S, T, R, 3H)
         start = gates.new_zeros(stack, count, self.state_size)
         hidden: Tensor = _GatedRecurrence.apply(gates, self.recurrent, self.bias, start)  # type: ignore[no-untyped-call]
-        return hidden
+        return {"first": first.view(stack, time, count, -1), "trunk": hidden}
 
     def step(self, rows: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One step: (S, R, F), state (S, R, H) -> hidden (S, R, H), next state (S, R, H)."""
-        from_state = torch.baddbmm(self.bias, state, self.recurrent)
-        state = _cell(self._gates(rows), from_state, state)[0]
-        return state, state
+        layers, state = self.step_layers(rows, state)
+        return layers["trunk"], state
 
-    def _gates(self, rows: Tensor) -> Tensor:
-        return self.input.forward(torch.relu(self.embed.forward(rows)))
+    def step_layers(self, rows: Tensor, state: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """`step` with the input layer before it."""
+        from_state = torch.baddbmm(self.bias, state, self.recurrent)
+        first = self._first(rows)
+        state = _cell(self.input.forward(first), from_state, state)[0]
+        return {"first": first, "trunk": state}, state
+
+    def _first(self, rows: Tensor) -> Tensor:
+        return torch.relu(self.embed.forward(rows))
 
 
 def _cell(

@@ -31,6 +31,7 @@ LEARNING = LearningSettings(episodes_per_iteration=8, minibatch_episodes=4, epoc
 KINDS: dict[str, dict[str, Any]] = {
     "paper": {"name": "self_model", "preset": "paper", "weight": 5.0},
     "next": {"name": "self_model", "ahead": 1, "head": "mlp"},
+    "earlier": {"name": "self_model", "targets": ["first", "trunk"]},
     "slow": {"name": "self_model", "ema": 0.9},
     "no stop": {"name": "self_model", "stop_gradient": False},
     "random": {"name": "self_model", "target": "random"},
@@ -329,3 +330,49 @@ def test_a_language_model_learns_its_own_next_states():
         after_update(objectives, output, batch)
     assert losses[-1] < losses[10] and metrics["0/codes_used"] == 4
     assert "1/gradient_cosine" in metrics
+
+
+# -- weights that are chosen -----------------------------------------------------------------------
+
+
+def adaptive(**more: Any) -> dict[str, Any]:
+    return {
+        "name": "adaptive",
+        "of": [{"name": "self_model"}, {"name": "mind_state", "codes": 4}],
+    } | more
+
+
+@pytest.mark.parametrize("choice", ["agent", "fixed", "random"])
+def test_chosen_weights_train_and_a_probe_of_them_does_not(bare_loop, plain, choice):
+    heard, probe = made(adaptive(choice=choice)), made(adaptive(choice=choice, weight=0.0))
+    rows = rows_of(bare_loop, heard, iterations=3)
+    rows_of(bare_loop, probe)
+    assert same_actor(plain, probe) and not same_actor(plain, heard)
+    weights = [row["adaptive/weight_self_model-0"] for row in rows]
+    assert (len(set(weights)) == 1) == (choice == "fixed")
+
+
+def test_an_agent_comes_to_prefer_what_it_earns_more_with():
+    host = made().host()
+    one = build_objective(adaptive(weights=[0.0, 1.0]), host)
+    mask = torch.ones(2, 3, host.num_agents)
+    one.learn({"rewards": torch.zeros_like(mask), "mask": mask})
+    for _ in range(60):
+        paid = one.weights[one.chosen][:, 0]  # only the first objective pays
+        one.learn({"rewards": paid.expand_as(mask), "mask": mask})
+    likes = one.preferences.softmax(-1)
+    assert (likes[:, 0, 1] > 0.7).all()
+    assert (likes[:, 1, 1] - 0.5).abs().mean() < (likes[:, 0, 1] - 0.5).abs().mean()
+
+
+@pytest.mark.parametrize(
+    ("inner", "words"),
+    [
+        ({"name": "mind_state", "fed": "true"}, "feeds something back"),
+        ({"name": "self_model", "target": "weight_decay"}, "no weight"),
+        ({"name": "self_model", "heda": "mlp"}, "head"),
+    ],
+)
+def test_what_has_no_weight_to_choose_is_refused(inner, words):
+    with pytest.raises(ConfigError, match=words):
+        made({"name": "adaptive", "of": [inner]})

@@ -28,7 +28,9 @@ __all__ = [
     "StackedEncoder",
     "load_code",
     "register_encoder",
+    "sequence_layers",
     "stacked",
+    "step_layers",
 ]
 
 
@@ -43,6 +45,32 @@ class Encoder(Protocol):
 
     def step(self, rows: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One step: (S, R, F), state (S, R, M) -> hidden (S, R, H), next state (S, R, M)."""
+
+
+def sequence_layers(encoder: Any, rows: Tensor) -> dict[str, Tensor]:
+    """Every hidden layer that an encoder shows, by name and from the first to the last, "trunk".
+
+    An encoder with a method `sequence_layers` shows earlier ones, too.
+
+    Args:
+        encoder: an `Encoder`.
+        rows: (S, T, R, F).
+
+    Returns:
+        (S, T, R, H) each.
+    """
+    if hasattr(encoder, "sequence_layers"):
+        return cast("dict[str, Tensor]", encoder.sequence_layers(rows))
+    return {"trunk": encoder.sequence(rows)}
+
+
+def step_layers(encoder: Any, rows: Tensor, state: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """One step as `sequence_layers`, by the encoder's `step_layers` where it has one: rows
+    (S, R, F), state (S, R, M) -> (S, R, H) each, and the next state."""
+    if hasattr(encoder, "step_layers"):
+        return cast("tuple[dict[str, Tensor], Tensor]", encoder.step_layers(rows, state))
+    hidden, state = encoder.step(rows, state)
+    return {"trunk": hidden}, state
 
 
 EncoderFactory = Callable[[int, int, int, torch.Generator], nn.Module]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from mirrorenv.population.actors.base import Actor, ActorOutput
-from mirrorenv.population.actors.encoders import EncoderFactory
+from mirrorenv.population.actors.encoders import EncoderFactory, sequence_layers, step_layers
 from mirrorenv.population.distributions import ActionDistribution
 from mirrorenv.population.layers import StackedLinear
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
@@ -93,19 +93,21 @@ class NetworkActor(Actor):
     def step(self, observations: Tensor, state: Tensor) -> tuple[ActorOutput, Tensor]:
         """See `Actor.step`."""
         rows = self.fold(observations.unsqueeze(1)).squeeze(1)  # (S, R, F)
-        hidden, state = self.trunk.step(rows, state)
-        outputs, value, mirror_value, layers = self.heads(
-            hidden.unsqueeze(1), observations.shape[0]
-        )
-        now = {name: layer[:, 0] for name, layer in layers.items()}
+        layers, state = step_layers(self.trunk, rows, state)
+        every = {name: layer.unsqueeze(1) for name, layer in layers.items()}
+        outputs, value, mirror_value, _ = self.heads(every["trunk"], observations.shape[0])
+        batch = observations.shape[0]
+        now = {name: self.unfold(layer, batch)[:, 0] for name, layer in every.items()}
         distribution = self.distribution(outputs[:, 0])
         return ActorOutput(distribution, value[:, 0], mirror_value[:, 0], now), state
 
     def sequence(self, observations: Tensor, mask: Tensor | None = None) -> ActorOutput:
         """See `Actor.sequence`."""
-        hidden = self.trunk.sequence(self.fold(observations))  # (S, T, R, H)
-        outputs, value, mirror_value, layers = self.heads(hidden, observations.shape[0])
-        return ActorOutput(self.distribution(outputs), value, mirror_value, layers)
+        batch = observations.shape[0]
+        layers = sequence_layers(self.trunk, self.fold(observations))  # (S, T, R, H) each
+        outputs, value, mirror_value, _ = self.heads(layers["trunk"], batch)
+        hidden = {name: self.unfold(layer, batch) for name, layer in layers.items()}
+        return ActorOutput(self.distribution(outputs), value, mirror_value, hidden)
 
     def distribution(self, outputs: Tensor) -> ActionDistribution:
         """How every agent acts: outputs (..., N, A)."""
