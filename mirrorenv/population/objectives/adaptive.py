@@ -9,7 +9,7 @@ Shapes: N agents, M objectives, L weights.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -116,7 +116,7 @@ class Adaptive(Objective):
             metrics |= {f"{label}_{name}": value for name, value in found.items()}
         return total, metrics
 
-    def after_gradients(self, gradients: dict[str, Tensor]) -> None:
+    def after_gradients(self, gradients: Mapping[str, Tensor]) -> None:
         """See `Objective.after_gradients`."""
         for _, one in self.named_inner():
             one.after_gradients(gradients)
@@ -163,7 +163,9 @@ class Adaptive(Objective):
         seen += 1
 
     def _entropy(self) -> Tensor:
-        return torch.special.entr(self.preferences.softmax(-1)).sum(-1).mean()
+        law = self.preferences.softmax(-1)  # (N, M, L)
+        entropy: Tensor = torch.special.entr(law).sum(-1).mean()
+        return entropy
 
     @classmethod
     def feed_width(cls, settings: ObjectiveSettings, shape: PopulationShape) -> int:
