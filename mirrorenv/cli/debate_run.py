@@ -6,6 +6,7 @@ import asyncio
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -148,7 +149,7 @@ def _as_json(
         "complete": complete,
         "stopped": outcome.stopped,
         "failures": {str(game): why for game, why in outcome.failures.items()},
-        "totals": vars(outcome.totals),
+        "totals": asdict(outcome.totals),
         "scores": scores_table(results),
     }
 

@@ -219,8 +219,7 @@ class EndpointClient:
         if found.scope != "call":
             self.gate.close(message, self.connection.places[found.scope])
         tries = (*failed, _failed_try(found, 0.0))
-        alone = found.scope == "call"
-        raise CallFailed(message, tries, refused=alone, closed=not alone)
+        raise CallFailed(message, tries, refused=found.refused, closed=found.scope != "call")
 
     async def _sent(self, body: Mapping[str, Any]) -> dict[str, Any] | Failure:
         if self._client is None:

@@ -59,6 +59,7 @@ class Failure:
         wait: seconds that the server asks for; None if it does not say.
         remedy: what to do about it, or "".
         usage: what the server counted for this try, if it did.
+        refused: whether it is what the prompt says that is refused, and not how it is asked.
     """
 
     said: str
@@ -68,6 +69,7 @@ class Failure:
     wait: float | None = None
     remedy: str = ""
     usage: Mapping[str, Any] | None = None
+    refused: bool = False
 
 
 def server_words(body: Any) -> tuple[str, str]:
@@ -124,10 +126,10 @@ def refusal(status: int, headers: Mapping[str, str], body: Any) -> Failure:
     if status in (400, 403, 413, 422, 451):
         if _TOO_LONG.search(everything) or status == 413:
             remedy = "the prompt is too long for this model: fewer rounds, or memory = 'notes'"
-            return Failure(said, status, False, "call", remedy=remedy)
+            return Failure(said, status, False, "call", remedy=remedy, refused=True)
         if _FILTER.search(everything):
             remedy = "a filter of the server refuses this prompt"
-            return Failure(said, status, False, "call", remedy=remedy)
+            return Failure(said, status, False, "call", remedy=remedy, refused=True)
     return _for_good(status, said, everything, headers)
 
 

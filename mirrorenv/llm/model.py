@@ -21,6 +21,7 @@ from transformers import DynamicCache
 
 from mirrorenv.errors import MirrorError
 from mirrorenv.llm.asking import Generated, Request
+from mirrorenv.llm.template import ChatTemplate
 
 __all__ = ["LanguageModel"]
 
@@ -40,6 +41,10 @@ class LanguageModel:
         model: causal, on the CPU or elsewhere, in evaluation mode.
         tokenizer: its own.
         name: for messages and logs.
+
+    Attributes:
+        ends: tokens after which nothing more is written.
+        end: of them, the one that closes a text which came as words.
     """
 
     def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
@@ -49,6 +54,10 @@ class LanguageModel:
         ends = model.generation_config.eos_token_id if model.generation_config is not None else None
         ends = tokenizer.eos_token_id if ends is None else ends
         self.ends: frozenset[int] = frozenset([ends] if isinstance(ends, int) else (ends or ()))
+        self.template = ChatTemplate(tokenizer, name)
+        self.end = self._end()
+        if self.end is not None:
+            self.ends |= {self.end}
         self.longest = int(getattr(model.config, "max_position_embeddings", 1 << 20))
         self._specials = sorted(map(str, tokenizer.all_special_tokens), key=len, reverse=True)
         self._contexts: OrderedDict[tuple[int, ...], tuple[Any, torch.Tensor]] = OrderedDict()
@@ -69,21 +78,23 @@ class LanguageModel:
             messages: (role, content). A system message comes first, always: without one, templates
                 put in their own.
         """
-        said = [{"role": role, "content": self._harmless(content)} for role, content in messages]
+        said = [(role, self._harmless(content)) for role, content in messages]
         if not self.has_template:
-            text = "".join(_PLAIN[one["role"]].format(one["content"]) for one in said) + _HEADER
+            text = "".join(_PLAIN[role].format(content) for role, content in said) + _HEADER
         else:
-            text = self._templated(said)
+            text = self.template.prompt(said)
         return self.tokens(text)
 
-    def _templated(self, said: list[dict[str, str]]) -> str:
-        ask: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True}
-        try:
-            return str(self.tokenizer.apply_chat_template(said, **ask))
-        # a template without a system role raises its own kind of error: the user says it then
-        except Exception:
-            first = {"role": "user", "content": f"{said[0]['content']}\n\n{said[1]['content']}"}
-            return str(self.tokenizer.apply_chat_template([first, *said[2:]], **ask))
+    def _end(self) -> int | None:
+        """The token with which the template closes a turn: the first mark behind its words. Of a
+        base model, or where the template closes with none, the tokenizer's own end."""
+        marks = {*self.ends, *self.tokenizer.all_special_ids, *self.tokenizer.added_tokens_decoder}
+        closing = self.tokens(self.template.closing()) if self.has_template else ()
+        behind = next((token for token in closing if token in marks), None)
+        if behind is not None:
+            return int(behind)
+        own = self.tokenizer.eos_token_id
+        return own if own in self.ends or not self.ends else min(self.ends)
 
     def _harmless(self, text: str) -> str:
         """The text without the tokenizer's own marks: no player's words can end a turn or begin
@@ -102,7 +113,7 @@ class LanguageModel:
     def answer_tokens(self, text: str, *, ended: bool = True) -> tuple[int, ...]:
         """Token ids of a whole answer, with the end mark unless it was cut short."""
         ids = self.tokens(self._harmless(text if self.has_template else f" {text}"))
-        return (*ids, min(self.ends)) if ended and self.ends else ids
+        return (*ids, self.end) if ended and self.end is not None else ids
 
     def words(self, ids: Sequence[int]) -> str:
         """The text of token ids, without marks."""

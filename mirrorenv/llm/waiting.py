@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 __all__ = ["retry_after"]
 
 _UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DATE = re.compile(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} [0-2]\d:[0-5]\d:[0-5]\d GMT")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)[a-z]*\s*", re.IGNORECASE)
 
 
@@ -69,11 +70,9 @@ def _date(text: str, now: str) -> float | None:
         until = parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
-    try:
-        began = parsedate_to_datetime(now).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        began = time.time()
-    return _positive(until - began)
+    # a proxy may have put its own Date before the server's; the latest is nearest to the answer
+    dates = [parsedate_to_datetime(found).timestamp() for found in _DATE.findall(now)]
+    return _positive(until - max(dates, default=time.time()))
 
 
 def _positive(seconds: float) -> float | None:

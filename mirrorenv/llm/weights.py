@@ -15,7 +15,6 @@ import os
 import shutil
 import tempfile
 import threading
-import warnings
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,23 +122,12 @@ def load_model(name: str = BUILT_IN, dtype: str = "float32", adapter: str = "") 
 
 def _adapted(base: LanguageModel, adapter: str) -> LanguageModel:
     """A second model that shares the weights of the first and has an adapter beside them."""
-    from peft import PeftModel
-
+    from mirrorenv.llm.adapters import with_adapter
     from mirrorenv.llm.model import LanguageModel
 
     weights = {id(one): one for one in (*base.model.parameters(), *base.model.buffers())}
     twin = copy.deepcopy(base.model, weights)  # modules are copied, weights are not
-    try:
-        with warnings.catch_warnings():
-            # peft asks by a name that transformers has changed
-            warnings.simplefilter("ignore", FutureWarning)
-            tuned = PeftModel.from_pretrained(
-                twin, str(Path(adapter).expanduser()), local_files_only=True
-            )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise ConfigError(
-            f"adapter '{adapter}' does not fit the local model '{base.name}': {error}"
-        ) from error
+    tuned = with_adapter(twin, adapter, base.name)
     return LanguageModel(tuned, base.tokenizer, f"{base.name} with {adapter}")
 
 

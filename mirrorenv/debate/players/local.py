@@ -18,6 +18,7 @@ from mirrorenv.debate.players.local_readers import (
 )
 from mirrorenv.debate.views import View
 from mirrorenv.errors import ConfigError, MirrorError, MissingExtraError
+from mirrorenv.llm.answers import apart
 from mirrorenv.llm.asking import Generated, Request
 from mirrorenv.llm.engine import Engine, engine_of
 from mirrorenv.llm.options import TRANSFORMERS, Capabilities, local_options
@@ -98,23 +99,38 @@ class LocalPlayer:
     async def _write(self, view: View, tokens: int) -> Reply:
         messages = messages_for(view, self.card, self.options.prompt)
         seed = int(chance(view, "local").integers(2**62))
-        prompt = await self._compute(lambda model: model.chat(messages))
+        prompt, moved = await self._compute(
+            lambda model: (model.chat(messages), model.template.system_in_user_turn)
+        )
         asked = Request(prompt, tokens, self.options.temperature, seed)
         written: Generated = await self._wait(self.engine().write(asked))
-        request = {
+        request: dict[str, Any] = {
             "model": self.options.model,
             "messages": [list(one) for one in messages],
             "tokens": tokens,
             "temperature": self.options.temperature,
             "seed": seed,
         }
+        if moved:
+            request["system"] = "said in the user's turn: the chat template has no place for it"
         response = {
             "tokens": list(written.tokens),
             "finished": written.finished,
             "nats": round(sum(written.logprobs), 4),
         }
         usage = Usage(len(prompt), len(written.tokens))
-        return Reply(written.text, request=request, response=response, usage=usage)
+        text, thoughts, _ = apart(written.text)
+        stop = "stop" if written.finished else "length"
+        if not text.strip():
+            stop = "thinking" if thoughts else "empty"
+        return Reply(
+            text,
+            request=request,
+            response=response,
+            usage=usage,
+            stop=stop,
+            thoughts=thoughts,
+        )
 
     async def _compute(self, function: Callable[[LanguageModel], T]) -> T:
         found: T = await self._wait(self.engine().compute(function))
