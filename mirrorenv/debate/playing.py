@@ -269,7 +269,9 @@ async def play_game(tournament: Tournament, game: int, call: Call) -> Debate:
         if debate.phase in ("recognise", "reread"):
             asked = list(zip(readers, views, strict=True))
             check(asked)
-            debate.answer_verdicts(await _together([_verdict(call, *one) for one in asked]))
+            debate.answer_verdicts(
+                await _together([_verdict(call, *one, debate.edition) for one in asked])
+            )
         else:
             writers: Sequence[AgentCard | None] = players
             if debate.phase == "paraphrase":
@@ -281,14 +283,14 @@ async def play_game(tournament: Tournament, game: int, call: Call) -> Debate:
     return debate
 
 
-async def _verdict(call: Call, card: AgentCard, view: View) -> Verdict:
+async def _verdict(call: Call, card: AgentCard, view: View, edition: int) -> Verdict:
     """A reader's verdict; an unreadable one may be given once more."""
     reply = await call(card, view)
-    verdict = verdict_of(reply, view)
+    verdict = verdict_of(reply, view, edition)
     if verdict.valid or reply.stop == "refused":  # it would be refused again
         return verdict
     again = replace(view, sample=1, problem=verdict.problem, last_try=reply.text[:2000])
-    return replace(verdict_of(await call(card, again), again), tries=2)
+    return replace(verdict_of(await call(card, again), again, edition), tries=2)
 
 
 async def _together(calls: Sequence[Awaitable[T]]) -> list[T]:

@@ -14,29 +14,31 @@ answer format         the reply
 
 A named player without a probability counts as one held with probability 0.9: what that costs when
 it is wrong is bounded, and the same for everyone. JSON may stand anywhere in the reply, in a code
-fence or among words.
+fence or among words; where there is none, words are read. What can be read in two ways is not
+guessed at: its author is asked again.
 
 Shape legend: K lineup slots, N players.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import string
-from collections.abc import Sequence
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mirrorenv.debate.texts import EDITION
+from mirrorenv.debate.verdict_objects import Rows, Unclear, object_readings
+from mirrorenv.debate.verdict_words import word_readings
+from mirrorenv.debate.verdicts_first import first_edition
 from mirrorenv.mirror.recognition import EVIDENCE_BOUND
 
 __all__ = ["Verdict", "labels", "names", "read_verdict", "verdict_from_evidence", "verdict_schema"]
 
-_HARD = 0.9  # probability given to a player that was named without one
 _LEAST = 1e-4  # probability below which a stated one counts as this
 _LONGEST = 200_000  # characters of a reply that are read
 
@@ -110,121 +112,53 @@ def _from_probabilities(rows: npt.ArrayLike) -> Verdict:
         )
 
 
-def _hard(players: Sequence[int]) -> Verdict:
-    count = len(players)
-    rest = (1.0 - _HARD) / max(1, count - 1)
-    shares = np.full((count, count), rest)
-    shares[np.arange(count), players] = _HARD
-    return _from_probabilities(shares)
-
-
-def read_verdict(reply: str, num_players: int, answer_format: str) -> Verdict:
+def read_verdict(
+    reply: str, num_players: int, answer_format: str, edition: int = EDITION
+) -> Verdict:
     """What a reply says.
 
     Args:
         reply: the reader's words.
         num_players: N, also the number of texts.
-        answer_format: ``matrix``, ``labels`` or ``order``. A matrix is understood where labels were
-            asked for and labels where a matrix was: the form is not what is tested.
+        answer_format: ``matrix``, ``labels`` or ``order``. Another form than the asked one is
+            understood, too: the form is not what is tested.
+        edition: of the grammar; logs are read by the one they were written under.
 
     Returns:
-        the verdict; of an unreadable reply one without evidence that says why.
+        the verdict; of a reply that cannot be read, or in more than one way, one without evidence
+        that says why.
     """
-    reply = reply[:_LONGEST]
-    if answer_format == "order":
-        return _read_order(reply, num_players)
-    table = _last_object(reply)
-    if table is None:
-        return Verdict(None, "there was no JSON object in the reply")
-    rows: list[list[float]] = []
-    by_label = {_label(key): value for key, value in table.items()}
-    for label in labels(num_players):
-        if label not in by_label:
-            return Verdict(None, f"the JSON object has no entry for text {label}")
-        row = _row(by_label[label], num_players)
-        if isinstance(row, str):
-            return Verdict(None, f"text {label}: {row}")
-        rows.append(row)
-    return _from_probabilities(rows)
-
-
-def _read_order(reply: str, count: int) -> Verdict:
-    found = [
-        int(number)
-        for number in re.findall(
-            r"(?<![\w.])[Pp]?(\d{1,2})(?!\w|\.\d)", reply.replace("Player ", "P")
-        )
-    ]
-    found = found[-count:]  # the answer stands at the end of what was thought aloud
-    if len(found) < count:
-        return Verdict(None, f"there were {len(found)} numbers in the reply where {count} belong")
-    if any(not 1 <= number <= count for number in found):
-        return Verdict(None, f"the numbers must lie between 1 and {count}")
-    return _hard([number - 1 for number in found])
-
-
-def _label(key: str) -> str:
-    return key.strip().upper().removeprefix("TEXT").strip(" _-:.\"'")
-
-
-def _player(value: str, count: int) -> int | None:
-    match = re.fullmatch(r"\W*(?:P|PLAYER)?[\s_#-]*(\d{1,2})\W*", value.strip().upper())
-    return int(match[1]) - 1 if match and 1 <= int(match[1]) <= count else None
-
-
-def _row(value: Any, count: int) -> list[float] | str:
-    """N weights, or what is wrong."""
-    if isinstance(value, str):
-        player = _player(value, count)
-        if player is None:
-            return f"no player is called {value[:20]!r}"
-        return [_HARD if n == player else (1.0 - _HARD) / max(1, count - 1) for n in range(count)]
-    if isinstance(value, list) and len(value) == count:
-        value = dict(zip(names(count), value, strict=True))
-    if not isinstance(value, dict):
-        return "give each player a probability"
-    weights = [0.0] * count
-    for key, weight in value.items():
-        player = _player(str(key), count)
-        if player is None:
-            return f"no player is called {str(key)[:20]!r}"
-        if isinstance(weight, str):
-            weight = _number(weight)
-        if (
-            isinstance(weight, bool)
-            or not isinstance(weight, int | float)
-            or not 0.0 <= weight <= 1e6
-        ):
-            return f"the probability of P{player + 1} must be a number from 0 to 1"
-        weights[player] = float(weight)
-    return weights if sum(weights) > 0.0 else "the probabilities are all zero"
-
-
-def _number(text: str) -> float | None:
+    if edition < EDITION:
+        read = first_edition(reply[:_LONGEST], num_players, answer_format)
+        return Verdict(None, read) if isinstance(read, str) else _from_probabilities(read)
+    # the same letters and quotation marks however they are typed
+    reply = unicodedata.normalize("NFKC", reply[:_LONGEST]).translate(_QUOTES)
     try:
-        value = float(text.strip().rstrip("%"))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+        found = object_readings(reply, num_players)
+        if not found and not _BRACES.search(reply):
+            found = word_readings(reply, num_players, answer_format == "order")
+        elif answer_format == "order" and any(not _permutes(rows) for rows in found):
+            return Verdict(None, "a player is named twice; give each text another player")
+    except Unclear as problem:
+        return Verdict(None, str(problem))
+    if not found:
+        return Verdict(None, _NOTHING[answer_format == "order"].format(count=num_players))
+    if len(found) > 1:
+        return Verdict(None, "there are two verdicts in the reply, and they differ; give one")
+    return _from_probabilities(found[0])
 
 
-def _last_object(reply: str) -> dict[str, Any] | None:
-    """The last JSON object in the reply that is not part of another; None if there is none."""
-    decoder = json.JSONDecoder()
-    found: dict[str, Any] | None = None
-    start = reply.find("{")
-    tries = 0
-    while start >= 0 and tries < 200:
-        tries += 1
-        try:
-            value, end = decoder.raw_decode(reply, start)
-        except (ValueError, RecursionError):
-            end = start + 1
-        else:
-            if isinstance(value, dict) and value:
-                found = value
-        start = reply.find("{", end)
-    return found
+_QUOTES = str.maketrans("\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019", '"""""\'\'')
+_BRACES = re.compile(r"\{[^{}]*:")
+_NOTHING = (
+    "there was no JSON object in the reply",
+    "there were no {count} numbers in the reply where {count} belong",
+)
+
+
+def _permutes(rows: Rows) -> bool:
+    named = [int(np.argmax(row)) for row in rows]
+    return len(set(named)) == len(named)
 
 
 def verdict_schema(num_players: int, answer_format: str) -> dict[str, Any]:

@@ -36,8 +36,7 @@ _OBJECTS = [
     '{"answer": {"A": "P2", "B": "P1", "C": "P3"}, "confidence": 0.8}',
     '{"reasoning": "B is terse", "verdict": {"A": "P2", "B": "P1", "C": "P3"}}',
     '{"result": {"authors": {"A": "P2", "B": "P1", "C": "P3"}}}',
-    '[{"text": "A", "player": "P2"}, {"text": "B", "player": "P1"}, '
-    '{"text": "C", "player": "P3"}]',
+    '[{"text": "A", "player": "P2"}, {"text": "B", "player": "P1"}, {"text": "C", "player": "P3"}]',
     '{"assignments": [{"label": "A", "author": "P2"}, {"label": "B", "author": "P1"}, '
     '{"label": "C", "author": "P3"}]}',
     '{"A": "P2"}\n{"B": "P1"}\n{"C": "P3"}',

