@@ -23,7 +23,7 @@ KNOWN_CIRCLES: set[frozenset[str]] = {
 # The floors of envs, from the ground up: a module imports from floors below its own, or from its
 # own. A folder stands for all modules in it.
 ENVS_FLOORS = (
-    ("actions", "random", "world_spec"),
+    ("account", "actions", "random", "world_spec"),
     ("base",),
     ("episodes", "policies", "wrapper"),
     ("drawing",),

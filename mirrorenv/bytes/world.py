@@ -5,6 +5,7 @@ Shape legend: B rows, N agents, L bytes, k memories, E bytes of chance, W bytes 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from gymnasium import spaces
 
 from mirrorenv.bytes.effects import (
     KERNEL_PARTS,
+    Effects,
     Executor,
     MachineExecutor,
     nothing_happened,
@@ -23,6 +25,7 @@ from mirrorenv.bytes.machine.execution import ENDINGS
 from mirrorenv.bytes.machine.kernel import CALLS, KernelState, fresh_state
 from mirrorenv.bytes.rewards import REWARDS, Happened, checked_weights
 from mirrorenv.bytes.settings import SightSettings
+from mirrorenv.envs.account import AccountTable
 from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.errors import ConfigError
 from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, Floats64
@@ -169,6 +172,7 @@ class ByteMeditation(ClockedWorld):
         self.likeness = np.zeros((rows, agents, kept), np.float32)  # (B, N, k)
         self.components = {name: np.zeros((rows, agents)) for name in self.weights}  # (B, N) each
         self.spoken: list[npt.NDArray[np.uint8]] = []  # (B, N, L) of every step so far
+        self.done: list[Effects] = []  # what executing them did
 
     def _start(self) -> None:
         self._clear()
@@ -183,6 +187,7 @@ class ByteMeditation(ClockedWorld):
         self.counts[live] = fresh
         if self.sight.execute:
             self._execute(live)
+            self.done.append(copy.deepcopy(self.effects))
         if self.sight.memories:
             self.recalled, self.likeness = self._memory.nearest(
                 self.said, self.sight.memories, step
@@ -281,6 +286,12 @@ class ByteMeditation(ClockedWorld):
         said = self.said.reshape(self.num_envs, -1) / 255.0
         kernels = self.effects.kernels.reshape(self.num_envs, -1)
         return np.concatenate([said, kernels, self._time_left()[:, 0]], axis=1).astype(np.float32)
+
+    def account(self) -> list[AccountTable]:
+        """What was said in the last episodes, as programs, and by whom."""
+        from mirrorenv.bytes.account import tables_of
+
+        return tables_of(self)
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
         """Row ``index`` as an (H, W, 3) uint8 picture."""

@@ -16,6 +16,7 @@ import torch
 from ray.exceptions import RayError
 
 from mirrorenv.envs import make_batch, spec
+from mirrorenv.envs.account import GivesAccount
 from mirrorenv.envs.checks.validation import validated
 from mirrorenv.envs.checks.watch import WatchedWorld
 from mirrorenv.errors import ConfigError, MirrorError, RunFolderError, TrainingError
@@ -27,7 +28,9 @@ from mirrorenv.population.migration import VERSION, read_run
 from mirrorenv.population.neighbourhood import check_lineup_size
 from mirrorenv.population.objectives.updates import in_order
 from mirrorenv.population.population import Population
+from mirrorenv.population.reading import play_held_out
 from mirrorenv.ray_up import bring_ray_up
+from mirrorenv.results.report.account import write_account
 from mirrorenv.results.runs.evaluation import NOT_GIVEN, Evaluation
 from mirrorenv.results.runs.run_folder import IfExists, RunFolder
 from mirrorenv.results.runs.signals import terminable
@@ -305,6 +308,8 @@ class _Loop:
         found = measured.placed(iteration=iteration, env_steps=self.steps, seconds=seconds)
         self.folder.log_evaluation(found.to_dict())
         self._draw_evaluation(found)
+        if last:
+            self._write_account(population)
         about = {
             "world": self.settings.world,
             "world_options": self.settings.world_options,
@@ -316,6 +321,13 @@ class _Loop:
         self.previous = clone(population)
         self.newest = found
         self.progress.evaluation(found)
+
+    def _write_account(self, population: Population) -> None:
+        """What the world tells of held-out episodes, where it tells anything."""
+        world = self.world.unwrapped
+        if isinstance(world, GivesAccount):
+            play_held_out(population, self.world, seed=self.settings.seed)
+            write_account(self.folder.path, world.account())
 
     def _draw_evaluation(self, found: Evaluation) -> None:
         """The curves of TensorBoard."""

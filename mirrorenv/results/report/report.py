@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mirrorenv.errors import RunFolderError
 from mirrorenv.mirror.leak import log_e_threshold
+from mirrorenv.results.report.account import account_sections
 from mirrorenv.results.report.chart import Chart
 from mirrorenv.results.report.charts import CHARTS
 from mirrorenv.results.report.charts_training import ALPHA
@@ -75,6 +76,7 @@ def write_report(
     _clear_plots(run)
     body = [_header(run, record, other), notice(missing), how_to_read(), tiles(record)]
     body += [_chart_section(run, heading, made, record) for heading, made in charts.items()]
+    body.append(account_sections(run.path))
     body.append(section("All figures", score_table(record) + row_by_row(record)))
     body += [limits_of_the_page(), configuration(run), _footer(run)]
     return atomic_write_text(
