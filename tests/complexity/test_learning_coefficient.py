@@ -228,3 +228,20 @@ def test_draws_may_lie_apart() -> None:
         (found,) = learning_coefficients(quadratic(CURVATURE), centre, settings, noise(5))
         exact = quadratic_estimate(CURVATURE.numpy(), 100.0, 10.0, 1e-3)
         assert abs(found.estimate - exact) < 3 * found.error
+
+
+def test_scale_moved_between_layers_moves_the_estimate_though_not_the_function() -> None:
+    """The true coefficient cannot change; the pull gamma makes the estimate do so."""
+    model, other = small_network(0), small_network(0)
+    other[0].weight.mul_(4.0)
+    other[0].bias.mul_(4.0)
+    other[2].weight.div_(4.0)
+    inputs = torch.randn(32, 3, generator=noise(11), dtype=torch.float64)
+    target = model(inputs)
+    torch.testing.assert_close(other(inputs), target)
+    loss = module_loss(model, lambda said: (said - target).square().mean(), inputs)
+    settings = ChainSettings(200.0, 20.0, 1e-3, chains=96, burn_in=500, draws=1000)
+    first, second = learning_coefficients(loss, flat_weights([model, other]), settings, noise(12))
+    error = (first.error**2 + second.error**2) ** 0.5
+    assert abs(first.start_loss - second.start_loss) < 1e-12
+    assert abs(first.estimate - second.estimate) > 4 * error
