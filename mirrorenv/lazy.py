@@ -26,6 +26,7 @@ def facade(
     *,
     needs: Mapping[str, str] | None = None,
     light: tuple[str, ...] = (),
+    spared: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Facade:
     """What a package needs to import its public names when they are first asked for.
 
@@ -34,6 +35,7 @@ def facade(
         file: its ``__file__``; the stub lies beside it.
         needs: import name of what must be installed -> the extra that brings it.
         light: modules of the package that need none of that.
+        spared: what must be installed for the others -> modules of the package that do without it.
 
     Returns:
         ``__getattr__``, ``__dir__`` and ``__all__``. The first raises AttributeError for a name the
@@ -42,6 +44,9 @@ def facade(
     homes = read_stub(Path(file).with_suffix(".pyi"))
     names = sorted(homes)
     needs_nothing = {f"{package}.{module}" for module in light}
+    without: dict[str, list[str]] = {}
+    for needed, modules in (spared or {}).items():
+        without[needed] = [f"{package}.{module}" for module in modules]
 
     def attribute(name: str) -> object:
         if name not in homes:
@@ -51,7 +56,8 @@ def facade(
             return import_module(f"{package}.{name}")
         if home not in needs_nothing:
             for module, extra in (needs or {}).items():
-                require(module, extra)
+                if home not in without.get(module, ()):
+                    require(module, extra)
         return getattr(import_module(home), name)
 
     def listed() -> list[str]:

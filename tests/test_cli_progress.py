@@ -37,6 +37,7 @@ def shown(*, terminal: bool, silent: bool = False) -> str:
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=160, color_system=None)
     with TrainingDisplay(SETTINGS, console, quiet=not terminal, silent=silent) as display:
+        display.progress.started()
         display.progress.evaluation(Evaluation.from_dict(EVALUATION))
         display.progress.iteration(ITERATION)
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())

@@ -101,3 +101,34 @@ def test_a_missing_extra_is_answered_with_the_pip_line(
         """,
     )
     assert f"pip install 'mirrorenv[{extra}]'" in result.stdout, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--help",), ""),
+        (("train", "--help"), ""),
+        (("worlds",), ""),
+        (("train", "antz-v0"), "Did you mean mirrorenv/ants-v0"),
+        (("train", "ants-v0", "--set", "mirror.wieght=1"), "Did you mean weight"),
+        (("train", "ants-v0", "--set", "world_options.agents=3"), "Did you mean num_agents"),
+    ],
+    ids=" ".join,
+)
+def test_help_lists_and_typing_mistakes_load_nothing_slow(
+    words: tuple[str, ...], says: str
+) -> None:
+    code = (
+        "import sys\n"
+        f"sys.argv = {['mirrorenv', *words]!r}\n"
+        "from mirrorenv.cli.main import main\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        "    slow = {'torch', 'ray', 'scipy.optimize', 'scipy.stats', 'pandas'}\n"
+        "    print('loaded:', *sorted(slow & set(sys.modules)))\n"
+    )
+    result = _run_without(set(), code)
+    assert result.stdout.splitlines()[-1].strip() == "loaded:"
+    assert says in result.stderr
+    assert "training" not in result.stderr  # announced only when it is known to be possible

@@ -30,7 +30,7 @@ import _root  # noqa: F401
 import mirrorenv
 from benchmarks.shared.runner import Script, machine
 from mirrorenv.envs.adapters.third_party import ThirdPartyWorld
-from mirrorenv.rllib.run import algorithm_config, start_ray
+from mirrorenv.rllib.on_ray import algorithm_config, start_ray
 from mirrorenv.rllib.settings import RunSettings, load_settings
 
 LIMIT = 0.05

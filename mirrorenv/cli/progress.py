@@ -47,17 +47,13 @@ class TrainingDisplay:
             disable=quiet or silent,
         )
         self.task = self.bar.add_task(
-            settings.world, total=settings.total_steps, numbers="starting Ray"
+            settings.world, total=settings.total_steps, numbers="starting"
         )
-        self.progress: RunProgress = RunProgress(self._iteration, self._evaluation)
+        self.progress: RunProgress = RunProgress(self._started, self._iteration, self._evaluation)
         self.recognition = ""
         self.auxiliaries = ""
 
     def __enter__(self) -> Self:
-        if self.bar.disable and not self.silent:
-            asked = f"{self.settings.total_steps:,} steps, in whole iterations"
-            self.console.print(f"training {self.settings.world} for {asked}")
-        self.bar.start()
         return self
 
     def __exit__(
@@ -67,6 +63,13 @@ class TrainingDisplay:
         trace: TracebackType | None,
     ) -> None:
         self.bar.stop()
+
+    def _started(self) -> None:
+        """Nothing is announced before it is known to be possible."""
+        if self.bar.disable and not self.silent:
+            asked = f"{self.settings.total_steps:,} steps, in whole iterations"
+            self.console.print(f"training {self.settings.world} for {asked}")
+        self.bar.start()
 
     def _iteration(self, row: dict[str, Any]) -> None:
         speed = row["env_steps_per_second"]

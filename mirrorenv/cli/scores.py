@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TRAINING", "print_scores", "summary"]
 
-TRAINING = ("train", "torch", "ray.rllib", "safetensors", "tensorboard")
+TRAINING = ("train", "torch", "safetensors", "tensorboard")
 """The extra that a population needs, and what must be installed."""
 
 

@@ -51,16 +51,19 @@ def train(
     """Train a population in a world and write its report. The same command resumes a run that was
     cut short."""
     require_all(*TRAINING)
-    from mirrorenv.cli.progress import TrainingDisplay
     from mirrorenv.envs import full_id
+    from mirrorenv.rllib.settings import check_world, load_settings
+
+    settings = load_settings(world and full_id(world), config or (), overrides or ())
+    check_world(settings)  # what was mistyped is said before anything slow is loaded
+
+    from mirrorenv.cli.progress import TrainingDisplay
     from mirrorenv.results.report.report import write_report
     from mirrorenv.results.runs.evaluation import Evaluation
     from mirrorenv.results.runs.run_folder import RunFolder
     from mirrorenv.rllib.run import default_run_path
     from mirrorenv.rllib.run import train as run_training
-    from mirrorenv.rllib.settings import load_settings
 
-    settings = load_settings(world and full_id(world), config or (), overrides or ())
     path = run or default_run_path(settings)
     if (
         not overwrite

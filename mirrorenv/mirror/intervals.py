@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import stdtrit
 
 from mirrorenv.errors import ConfigError, ShapeError
 from mirrorenv.mirror._checks import float_array
@@ -146,10 +146,14 @@ def t_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
     n = len(sample)
     if n == 1:
         return _unknown(mean)
-    half = (
-        float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * float(sample.std(ddof=1)) / math.sqrt(n)
-    )
+    half = _student(confidence, n - 1) * float(sample.std(ddof=1)) / math.sqrt(n)
     return Estimate(mean, mean - half, mean + half, n, f"t on {n} clusters")
+
+
+def _student(confidence: float, freedom: int) -> float:
+    """The two-sided quantile of Student's t, as `scipy.stats.t.ppf` gives it to the bit, without
+    the second that importing SciPy's statistics takes."""
+    return float(stdtrit(freedom, 0.5 + confidence / 2))
 
 
 def rate_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
@@ -202,7 +206,7 @@ def jackknife_interval(value: float, left_out: npt.ArrayLike, confidence: float 
     sample, confidence = _sample(left_out, confidence)
     n = len(sample)
     error = math.sqrt((n - 1) * float(sample.var()))
-    half = float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * error
+    half = _student(confidence, n - 1) * error
     return Estimate(value, value - half, value + half, n, f"jackknife over {n} clusters")
 
 

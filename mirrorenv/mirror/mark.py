@@ -20,7 +20,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm, rankdata
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from mirrorenv.errors import ConfigError, ShapeError
 from mirrorenv.mirror._checks import float_array, log_likelihood_array, mask_array
@@ -174,7 +175,7 @@ def area_under_roc(
             area, -math.inf, math.inf, len(yes) + len(no), "one episode: spread unknown"
         )
     error = math.sqrt(above.var(ddof=1) / len(yes) + below.var(ddof=1) / len(no))
-    reach = float(norm.ppf(0.5 + confidence / 2)) * error
+    reach = float(ndtri(0.5 + confidence / 2)) * error
     return Estimate(area, area - reach, area + reach, len(yes) + len(no), "DeLong").within(0.0, 1.0)
 
 

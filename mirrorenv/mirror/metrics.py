@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from mirrorenv.mirror.arrays import Bools, Floats64
 from mirrorenv.mirror.intervals import Estimate, jackknife_interval, rate_interval, t_interval
@@ -88,8 +88,8 @@ def self_detection(verdicts: Floats64, confidence: float) -> tuple[Estimate, Est
     alarms = mine.sum(axis=2) - hits  # (B, J)
 
     def of(hit: Floats64, alarm: Floats64, count: int) -> tuple[Floats64, Floats64]:
-        z_hit = norm.ppf((hit + 0.5) / (count + 1))
-        z_alarm = norm.ppf((alarm + 0.5) / (count * (agents - 1) + 1))
+        z_hit = ndtri((hit + 0.5) / (count + 1))
+        z_alarm = ndtri((alarm + 0.5) / (count * (agents - 1) + 1))
         return (z_hit - z_alarm).mean(axis=-1), (-(z_hit + z_alarm) / 2).mean(axis=-1)
 
     whole = of(hits.sum(axis=0), alarms.sum(axis=0), episodes)

@@ -19,7 +19,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror._checks import log_likelihood_array, square
@@ -194,6 +193,9 @@ def _chunks(flat: Floats64) -> Iterator[slice]:
 
 
 def _assign(flat: Floats64) -> Ints64:
+    # here, since the optimisers are slow to import and most who need this module need none
+    from scipy.optimize import linear_sum_assignment
+
     columns = np.empty(flat.shape[:2], dtype=np.int64)
     for index, matrix in enumerate(flat):
         try:

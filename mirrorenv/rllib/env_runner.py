@@ -5,9 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from ray.rllib.core import COMPONENT_RL_MODULE
 from ray.rllib.env import INPUT_ENV_SPACES
 from ray.rllib.env.env_runner import EnvRunner
@@ -15,8 +13,10 @@ from ray.rllib.utils.checkpoints import Checkpointable
 
 from mirrorenv.envs.checks.watch import WatchedWorld
 from mirrorenv.errors import MirrorError, TrainingError
-from mirrorenv.population.experience import play, world_seeds
-from mirrorenv.population.train_batch import Columns, train_batch
+from mirrorenv.mirror.arrays import Ints64
+from mirrorenv.population.episodes import sample_episodes
+from mirrorenv.population.memory_kept import keep_memory
+from mirrorenv.population.train_batch import Columns
 from mirrorenv.rllib.module import MODULE_ID, PopulationModule
 from mirrorenv.rllib.worlds import make_world, world_name
 
@@ -34,6 +34,8 @@ class PopulationEnvRunner(EnvRunner, Checkpointable):
         super().__init__(config=config, **kwargs)
         torch.set_num_threads(1)  # many small matrices: a second thread makes them slower
         self.worker_index: int = self.worker_index or 0
+        if self.worker_index:  # a process of its own
+            keep_memory()
         self._weights_seq_no = 0
         self._worlds: dict[int, Any] = {}
         self.make_module()
@@ -48,7 +50,7 @@ class PopulationEnvRunner(EnvRunner, Checkpointable):
         self.multi_module = spec.build()
         self.module: PopulationModule = self.multi_module[MODULE_ID]
 
-    def sample(self, *, episodes: NDArray[np.int64], iteration: int) -> Columns:
+    def sample(self, *, episodes: Ints64, iteration: int) -> Columns:
         """Play the episodes with these ids.
 
         Args:
@@ -58,26 +60,19 @@ class PopulationEnvRunner(EnvRunner, Checkpointable):
         Returns:
             columns of `mirrorenv.population.train_batch.train_batch`, a row for each episode.
         """
-        run = int(self.config.seed or 0)
-        choices = np.random.SeedSequence([run, iteration, int(episodes[0])])
-        generator = torch.Generator().manual_seed(
-            int(choices.generate_state(1, np.uint64)[0] >> np.uint64(1))
-        )
-        world = self._world(len(episodes))
-        population = self.module.population
-        experience = play(world, population, world_seeds(run, episodes), generator)
-        self.num_env_steps_sampled_lifetime += experience.env_steps
-        return train_batch(
-            population,
-            experience,
+        columns = sample_episodes(
+            self._world(len(episodes)),
+            self.module.population,
             self.config.mirror_settings,
             self.config.learning_settings,
-            run=run,
+            run=int(self.config.seed or 0),
             episodes=episodes,
-            rng=np.random.default_rng(choices),
+            iteration=iteration,
         )
+        self.num_env_steps_sampled_lifetime += int(columns["mask"].any(axis=2).sum())
+        return columns
 
-    def attempt(self, *, episodes: NDArray[np.int64], iteration: int) -> Columns | MirrorError:
+    def attempt(self, *, episodes: Ints64, iteration: int) -> Columns | MirrorError:
         """`sample`, with what went wrong as an answer: an exception would end this actor, and its
         reason with it."""
         try:

@@ -10,6 +10,7 @@ from ray.rllib.core.learner.torch.torch_learner import TorchLearner
 from ray.rllib.core.rl_module.torch.torch_rl_module import TorchDDPRLModule
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 
+from mirrorenv.population.minibatches import minibatches, update_seed
 from mirrorenv.population.objectives.updates import learn_from, optimiser_groups
 from mirrorenv.rllib.module import MODULE_ID, PopulationModule
 
@@ -17,8 +18,6 @@ __all__ = ["OBJECTIVE_METRICS", "PopulationLearner"]
 
 OBJECTIVE_METRICS = "objectives"
 """Where a module's results hold the metrics of its objectives, by name."""
-
-_SLICES = 1_000_003  # spreads (iteration, epoch) over the seeds of the minibatch order
 
 
 class PopulationLearner(TorchLearner):
@@ -76,20 +75,14 @@ class PopulationLearner(TorchLearner):
         columns = dict(batch.policy_batches[MODULE_ID])
         iteration = int(columns.pop("iteration")[0])
         learning = population_learning(self)
-        rows = len(columns["mask"])
         shards = max(1, self.config.num_learners)
-        size = max(1, min(rows, learning.minibatch_episodes // shards))
-        seed = (self.config.seed or 0) * _SLICES + iteration
+        seed = update_seed(self.config.seed or 0, iteration)
         population = self._population_module().population
         population.reseed(seed)
         learn_from(population.objectives, columns)
-        generator = torch.Generator().manual_seed(seed)
-        for _ in range(learning.epochs):
-            order = torch.randperm(rows, generator=generator)
-            for start in range(0, rows - size + 1, size):
-                index = order[start : start + size].to(columns["mask"].device)
-                minibatch = SampleBatch({name: column[index] for name, column in columns.items()})
-                yield MultiAgentBatch({MODULE_ID: minibatch}, env_steps=size)
+        for minibatch in minibatches(columns, learning, seed, shards=shards):
+            size = len(minibatch["mask"])
+            yield MultiAgentBatch({MODULE_ID: SampleBatch(minibatch)}, env_steps=size)
 
     def _population_module(self) -> PopulationModule:
         module = self.module[MODULE_ID]

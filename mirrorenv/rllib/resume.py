@@ -13,16 +13,14 @@ from mirrorenv.population.migration import present_state
 from mirrorenv.population.population import Population
 from mirrorenv.results.runs.evaluation import Evaluation
 from mirrorenv.results.runs.run_folder import RunFolder
-from mirrorenv.rllib.algorithm import MirrorPPO
 from mirrorenv.rllib.state import load_state, save_state
+from mirrorenv.rllib.trainer import Trainer
 
 __all__ = ["ResumePoint", "resume_run", "save_checkpoint"]
 
 logger = logging.getLogger(__name__)
 
 _STATE = "training"  # folder of the state within a checkpoint
-# of RLlib's state; no timers
-_KEPT = ("env_runner", "learner_group", "training_iteration", "mirror_counters")
 
 
 @dataclass(frozen=True)
@@ -38,24 +36,23 @@ class ResumePoint:
     evaluation: Evaluation
 
 
-def save_checkpoint(folder: RunFolder, algorithm: MirrorPPO, about: dict[str, Any]) -> None:
+def save_checkpoint(folder: RunFolder, trainer: Trainer, about: dict[str, Any]) -> None:
     """Write a checkpoint, whole or not at all: the population to exchange, and what only this run
     needs to go on."""
-    with folder.new_checkpoint(algorithm.steps_done) as path:
-        save_population(path, algorithm.population, about)
-        state = algorithm.get_state()
-        save_state(path / _STATE, {key: state[key] for key in _KEPT if key in state})
+    with folder.new_checkpoint(trainer.steps_done) as path:
+        save_population(path, trainer.population, about)
+        save_state(path / _STATE, trainer.get_state())
 
 
-def resume_run(folder: RunFolder, algorithm: MirrorPPO) -> ResumePoint | None:
-    """Put the algorithm where the newest whole checkpoint was, and forget what was logged after it.
+def resume_run(folder: RunFolder, trainer: Trainer) -> ResumePoint | None:
+    """Put the trainer where the newest whole checkpoint was, and forget what was logged after it.
 
     A checkpoint that is damaged, or whose rows of metrics or evaluations are missing, is passed
     over with a warning and the one before it is taken.
 
     Args:
         folder: the run.
-        algorithm: freshly built.
+        trainer: freshly built.
 
     Returns:
         where the run goes on, or None if it starts from the beginning.
@@ -66,11 +63,9 @@ def resume_run(folder: RunFolder, algorithm: MirrorPPO) -> ResumePoint | None:
         except CheckpointError as error:
             logger.warning("%s; going on from the checkpoint before it", error)
             continue
-        algorithm.set_state(state)
-        folder.rewind(algorithm.steps_done)
-        logger.warning(
-            "%s was cut short; going on after %d steps", folder.path, algorithm.steps_done
-        )
+        trainer.set_state(state)
+        folder.rewind(trainer.steps_done)
+        logger.warning("%s was cut short; going on after %d steps", folder.path, trainer.steps_done)
         return resumed
     if folder.metrics() or folder.evaluations():
         logger.warning(

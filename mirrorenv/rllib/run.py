@@ -4,6 +4,7 @@ object."""
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ray
 import torch
-from ray.exceptions import RayError
 
 from mirrorenv.envs import make_batch, spec
 from mirrorenv.envs.account import GivesAccount
+from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.checks.validation import validated
 from mirrorenv.envs.checks.watch import WatchedWorld
 from mirrorenv.errors import ConfigError, MirrorError, RunFolderError, TrainingError
@@ -24,28 +24,27 @@ from mirrorenv.mirror import Estimate
 from mirrorenv.mirror.ideal import NOT_EXCHANGEABLE
 from mirrorenv.population.checkpoint import clone
 from mirrorenv.population.evaluate import evaluate
+from mirrorenv.population.memory_kept import memory_kept
 from mirrorenv.population.migration import VERSION, read_run
 from mirrorenv.population.neighbourhood import check_lineup_size
 from mirrorenv.population.objectives.updates import in_order
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import play_held_out
-from mirrorenv.ray_up import bring_ray_up
+from mirrorenv.population.settings import PopulationShape
 from mirrorenv.results.report.account import write_account
 from mirrorenv.results.runs.evaluation import NOT_GIVEN, Evaluation
 from mirrorenv.results.runs.run_folder import IfExists, RunFolder
 from mirrorenv.results.runs.signals import terminable
-from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
-from mirrorenv.rllib.learner import OBJECTIVE_METRICS
-from mirrorenv.rllib.module import MODULE_ID
 from mirrorenv.rllib.resume import resume_run, save_checkpoint
 from mirrorenv.rllib.settings import RunSettings
+from mirrorenv.rllib.settled import settle
+from mirrorenv.rllib.trainer import AGAIN, Trainer
 
-__all__ = ["Progress", "algorithm_config", "default_run_path", "start_ray", "train"]
+__all__ = ["Progress", "default_run_path", "make_worlds", "train"]
 
 logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
-_AGAIN = "The same command goes on from the last checkpoint"
 
 
 @dataclass
@@ -53,10 +52,12 @@ class Progress:
     """Called with what a progress bar shows. The default shows nothing.
 
     Attributes:
+        started: once, when nothing of what was asked for has been found wrong.
         iteration: with a row of ``metrics.jsonl``.
         evaluation: with every evaluation.
     """
 
+    started: Callable[[], None] = lambda: None
     iteration: Callable[[Row], None] = lambda row: None
     evaluation: Callable[[Evaluation], None] = lambda found: None
 
@@ -65,44 +66,6 @@ def default_run_path(settings: RunSettings) -> Path:
     """runs/<world>-seed<seed>, the same for the same command."""
     name = settings.world.split("/")[-1].replace(":", ".")  # no file system minds a dot
     return Path("runs") / f"{name}-seed{settings.seed}"
-
-
-def algorithm_config(settings: RunSettings) -> MirrorPPOConfig:
-    """The RLlib configuration of a run."""
-    config: MirrorPPOConfig = MirrorPPOConfig().environment(
-        settings.world, env_config=settings.world_options
-    )
-    config.mirror_settings = settings.mirror
-    config.population_settings = settings.population
-    config.learning_settings = settings.learning
-    config.total_steps = settings.total_steps
-    config.validate_world = settings.validate_world
-    resources = settings.resources
-    config.env_runners(
-        num_env_runners=resources.env_runners, sample_timeout_s=resources.sample_timeout
-    )
-    config.step_timeout = resources.step_timeout
-    config.learners(
-        num_learners=resources.learners, num_gpus_per_learner=resources.gpus_per_learner
-    )
-    config.debugging(seed=settings.seed, log_level="ERROR")
-    return config
-
-
-def start_ray(settings: RunSettings) -> None:
-    """Start Ray in this process, or join a cluster; does nothing if it is already up."""
-    # RLlib's notes on its API stack are not the user's business (its import sets its own level, so
-    # this comes after).
-    for name in ("ray", "ray.rllib", "ray.tune"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    if ray.is_initialized():
-        return
-    address = None if settings.resources.address == "local" else settings.resources.address
-    actors = settings.resources.env_runners + settings.resources.learners
-    try:
-        bring_ray_up(address, actors, show_workers=actors > 0)
-    except TrainingError as error:
-        raise TrainingError(f"{error} {_AGAIN}") from error
 
 
 def train(
@@ -131,8 +94,7 @@ def train(
         MirrorError: for whatever is wrong with the world, the settings or the folder.
     """
     # What is wrong with the world, its options or the population is said before a folder is made.
-    config = algorithm_config(settings)
-    settled = config.settled()
+    settled = settle(make_worlds(settings, 1), settings.population, settings.mirror)
     check_lineup_size(settled.shape.num_agents, settled.population.observer)
     _check_control(settings)
     settings = settings.model_copy(update={"population": settled.population})
@@ -148,18 +110,40 @@ def train(
     )
     if folder.status == "finished":
         return folder
-    algorithm: MirrorPPO | None = None
+    progress.started()
+    trainer: Trainer | None = None
     try:
         with _reasons(folder):
-            start_ray(settings)
-            with terminable(_AGAIN):  # when Ray is up: its own handler ends the process
-                algorithm = config.build_algo()
-                _Loop(settings, folder, algorithm, progress).run()
+            make = _trainer_of(settings, settled.shape)
+            # when Ray is up: its own handler ends the process
+            with terminable(AGAIN), memory_kept():
+                trainer = make()
+                _Loop(settings, folder, trainer, progress).run()
     finally:
-        if algorithm is not None:
-            algorithm.stop()
+        if trainer is not None:
+            trainer.stop()
     folder.finish()
     return folder
+
+
+def _trainer_of(settings: RunSettings, shape: PopulationShape) -> Callable[[], Trainer]:
+    """What makes the trainer; Ray is started and imported only where something is to run on it."""
+    resources = settings.resources
+    elsewhere = resources.env_runners or resources.learners or resources.gpus_per_learner
+    if not elsewhere and resources.address == "local":
+        from mirrorenv.rllib.in_process import InProcess
+
+        return lambda: InProcess(settings, shape)
+    from mirrorenv.rllib.on_ray import OnRay, start_ray
+
+    start_ray(settings)
+    return lambda: OnRay(settings)
+
+
+def make_worlds(settings: RunSettings, copies: int) -> ArrayWorld:
+    """A batch of the run's world, looked at unless the settings say otherwise."""
+    world = make_batch(settings.world, copies, **settings.world_options)
+    return validated(world, settings.world) if settings.validate_world else world
 
 
 def _present(recorded: dict[str, Any]) -> dict[str, Any]:
@@ -191,7 +175,7 @@ def _reasons(folder: RunFolder) -> Iterator[None]:
         mirrored = _as_ours(error, folder)
         interrupted = isinstance(error, KeyboardInterrupt)
         if interrupted:
-            logger.warning("interrupted. %s", _AGAIN)
+            logger.warning("interrupted. %s", AGAIN)
         with suppress(MirrorError):  # where nothing can be written, the reason itself says so
             folder.fail(
                 "interrupted from the keyboard"
@@ -212,33 +196,38 @@ def _as_ours(error: BaseException, folder: RunFolder) -> BaseException:
     if isinstance(error, MirrorError):
         return error
     if isinstance(error, OSError):
-        return RunFolderError(f"cannot write to {folder.path}: {error}. Free some space. {_AGAIN}")
-    if isinstance(error, RayError):
+        return RunFolderError(f"cannot write to {folder.path}: {error}. Free some space. {AGAIN}")
+    if _is_of_ray(error):
         first = str(error).strip().splitlines()[0]
         return TrainingError(
-            f"a process of the run was lost ({type(error).__name__}: {first}). {_AGAIN}"
+            f"a process of the run was lost ({type(error).__name__}: {first}). {AGAIN}"
         )
     return error
+
+
+def _is_of_ray(error: BaseException) -> bool:
+    """Whether Ray raised it, who is asked only where it is loaded."""
+    ray = sys.modules.get("ray.exceptions")
+    return ray is not None and isinstance(error, ray.RayError)
 
 
 class _Loop:
     """The training loop and what it remembers between evaluations."""
 
     def __init__(
-        self, settings: RunSettings, folder: RunFolder, algorithm: MirrorPPO, progress: Progress
+        self, settings: RunSettings, folder: RunFolder, trainer: Trainer, progress: Progress
     ) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self.settings = settings
         self.folder = folder
-        self.algorithm = algorithm
+        self.trainer = trainer
         self.progress = progress
         self.board = SummaryWriter(str(folder.tensorboard_path))
-        world = make_batch(settings.world, settings.evaluation.episodes, **settings.world_options)
-        world = validated(world, settings.world) if settings.validate_world else world
+        world = make_worlds(settings, settings.evaluation.episodes)
         self.world = WatchedWorld(world, settings.world, settings.resources.step_timeout)
         self.started = time.perf_counter()
-        resumed = resume_run(folder, algorithm)
+        resumed = resume_run(folder, trainer)
         self.previous: Population | None = resumed.population if resumed else None
         self.lagging: Population | None = None  # one iteration before an evaluation
         self.newest: Evaluation | None = resumed.evaluation if resumed else None
@@ -251,9 +240,9 @@ class _Loop:
         due = {round(iterations * k / checkpoints) for k in range(1, checkpoints + 1)}
         if self.newest is None:
             self._evaluate(0, last=False)
-        for iteration in range(self.algorithm.iteration + 1, iterations + 1):
+        for iteration in range(self.trainer.iteration + 1, iterations + 1):
             if iteration in due:
-                self.lagging = clone(self.algorithm.population)
+                self.lagging = clone(self.trainer.population)
             self._iterate(iteration)
             if iteration in due:
                 self._evaluate(iteration, last=iteration == iterations)
@@ -261,30 +250,25 @@ class _Loop:
 
     @property
     def steps(self) -> int:
-        return self.algorithm.steps_done
+        return self.trainer.steps_done
 
     def _iterate(self, iteration: int) -> None:
         before = self.steps
         began = time.perf_counter()
         learned = NOT_GIVEN if self.newest is None else self.newest.learned
-        result = self.algorithm.train()
+        found = self.trainer.iterate()
         took = time.perf_counter() - began
-        runner = result.get("env_runners", {})
-        losses = result.get("learners", {}).get(MODULE_ID, {}).get(OBJECTIVE_METRICS, {})
         row = {
             "iteration": iteration,
             "env_steps": self.steps,
             "seconds": time.perf_counter() - self.started,
             "top1": _value(learned.top1),
             "information": _value(learned.information),
-            "return": runner.get("episode_return_mean"),
-            "mirror_return": runner.get("mirror_return_mean"),
-            "mirror_weight": runner.get("mirror_weight"),
+            "return": found.episode_return,
+            "mirror_return": found.mirror_return,
+            "mirror_weight": found.mirror_weight,
             "env_steps_per_second": (self.steps - before) / took,
-            **in_order(
-                {name: float(value) for name, value in losses.items()},
-                self.algorithm.population.objectives,
-            ),
+            **in_order(found.metrics, self.trainer.population.objectives),
         }
         self.folder.log_metrics(row)
         for name, value in row.items():
@@ -293,7 +277,7 @@ class _Loop:
         self.progress.iteration(row)
 
     def _evaluate(self, iteration: int, *, last: bool) -> None:
-        population = self.algorithm.population
+        population = self.trainer.population
         measured = evaluate(
             population,
             self.world,
@@ -317,7 +301,7 @@ class _Loop:
             "env_steps": self.steps,
             "mirror": self.settings.mirror.model_dump(mode="json"),
         }
-        save_checkpoint(self.folder, self.algorithm, about)
+        save_checkpoint(self.folder, self.trainer, about)
         self.previous = clone(population)
         self.newest = found
         self.progress.evaluation(found)

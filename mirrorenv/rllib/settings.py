@@ -9,14 +9,15 @@ from typing import Any
 
 from pydantic import Field
 
-from mirrorenv.envs.registry import training_settings
+from mirrorenv.envs.adhoc import is_adhoc
+from mirrorenv.envs.registry import make_batch, training_settings
 from mirrorenv.errors import ConfigError
 from mirrorenv.named_code import code_in, name_code, unnamed_code
 from mirrorenv.population.migration import is_recorded, read_run
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
 from mirrorenv.strict import StrictModel, gather, merged
 
-__all__ = ["EvaluationSettings", "ResourceSettings", "RunSettings", "load_settings"]
+__all__ = ["EvaluationSettings", "ResourceSettings", "RunSettings", "check_world", "load_settings"]
 
 
 class EvaluationSettings(StrictModel):
@@ -96,6 +97,18 @@ def load_settings(
     if "world" not in values:
         raise ConfigError("no world given: name one, for example mirrorenv train mirrorenv/ants-v0")
     return RunSettings.checked(merged(training_settings(str(values["world"])), values))
+
+
+def check_world(settings: RunSettings) -> None:
+    """Whether there is such a world with such options, for worlds that are registered: found out
+    without torch and Ray. Others are found out by the run, which imports them.
+
+    Raises:
+        UnknownNameError: if no world has this id.
+        ConfigError: if an option is unknown or wrong.
+    """
+    if not is_adhoc(settings.world):
+        make_batch(settings.world, 1, **settings.world_options)
 
 
 def _as_read(path: Path, values: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mirrorenv.envs.checks.validation import ValidatedWorld
-from mirrorenv.rllib.run import algorithm_config
+from mirrorenv.rllib.on_ray import algorithm_config
 from mirrorenv.rllib.settings import load_settings
 from mirrorenv.rllib.worlds import make_world
 
