@@ -1,7 +1,7 @@
 """A result folder from a trained population: fresh episodes, what everybody made of them, and the
 exact limit.
 
-Shapes: B episodes, T time, N agents, K lineup slots, J observers (J = N).
+Shapes: B episodes, T time, N agents, K lineup slots.
 """
 
 from __future__ import annotations
@@ -16,17 +16,12 @@ import torch
 
 from mirrorenv.envs import make_batch, spec
 from mirrorenv.errors import ConfigError
-from mirrorenv.mirror import EpisodeBatch, limit_evidence
+from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.mirror.score import Score
 from mirrorenv.population.checkpoint import load_population, world_of
 from mirrorenv.population.experience import to_world, world_seeds
-from mirrorenv.population.neighbourhood import neighbourhoods_of
+from mirrorenv.population.measured import Measured, measure
 from mirrorenv.population.population import Population
-from mirrorenv.population.reading import (
-    observer_evidence,
-    play_held_out,
-    policy_log_probabilities,
-)
 from mirrorenv.results.folders.neighbours import LIMIT, POLICIES
 from mirrorenv.results.folders.result_folder import write_result
 from mirrorenv.results.folders.schema import (
@@ -99,32 +94,19 @@ def export_run(
     id, options = world_of(about, world)
     made = make_batch(id, episodes, **options)
     known = spec(id, **options)
-    record = play_held_out(population, made, seed=seed)
-    lineups = neighbourhoods_of(population, record, run=seed, episodes=record.episode)
-    read = observer_evidence(population, record, lineups)  # (B, T, N, K, K)
-    log_p = policy_log_probabilities(population, record)
-    limit = lineups.limit(
-        log_p, record.mask, slot_exchangeable=known.slot_exchangeable
-    )  # belief (B, J, K, K)
-    streams = {"learned": read[:, -1].astype(np.float64), LIMIT: limit.belief.evidence}
+    found = measure(population, made, slot_exchangeable=known.slot_exchangeable, seed=seed)
+    neighbours = _neighbours(population, found, seed)
+    streams = {"learned": found.final.evidence, LIMIT: found.limit.belief.evidence}
     readers: tuple[Reader, ...] = _READERS
-    neighbours = None
-    if lineups.distance is not None:
-        streams[POLICIES] = lineups.restrict(limit_evidence(log_p, record.mask))
+    if neighbours is not None:
+        streams[POLICIES] = found.policies().evidence
         readers = (*_READERS, _WITHOUT_PLACES)
-        observer = population.settings.observer
-        neighbours = Neighbours(
-            count=observer.neighbours,
-            place=observer.place,
-            run=seed,
-            first_episode=int(record.episode[0]),
-        )
     tables = population_tables(
-        _as_taken(population, record),
-        world_seeds(seed, record.episode),
+        _as_taken(population, found.record),
+        world_seeds(seed, found.record.episode),
         streams,
-        {"learned": read} if over_time else None,
-        shown=None if neighbours is None else lineups,
+        {"learned": found.evidence} if over_time else None,
+        shown=None if neighbours is None else found.lineups,
     )
     entry = Entry(
         condition=condition or _condition(source.config),
@@ -154,8 +136,8 @@ def export_run(
         device=str(source.info.get("device") or "cpu"),
         links=_links(source, Path(out)),
         notes=()
-        if limit.valid
-        else (f"the limit is not exact in this world: {known.leaks or limit.reason}",),
+        if found.limit.valid
+        else (f"the limit is not exact in this world: {known.leaks or found.limit.reason}",),
     )
     write_result(out, result, tables, form=form, overwrite=overwrite)
     return Path(out)
@@ -168,6 +150,19 @@ _READERS = (
 )
 # the limit for who cannot tell places from trajectories
 _WITHOUT_PLACES = Reader(name="policies without places", stream=POLICIES, decode="marginals")
+
+
+def _neighbours(population: Population, found: Measured, seed: int) -> Neighbours | None:
+    """By what observers were shown some agents only; None where they were shown everybody."""
+    if found.lineups.distance is None:
+        return None
+    observer = population.settings.observer
+    return Neighbours(
+        count=observer.neighbours,
+        place=observer.place,
+        run=seed,
+        first_episode=int(found.record.episode[0]),
+    )
 
 
 def _as_taken(population: Population, record: EpisodeBatch) -> EpisodeBatch:
