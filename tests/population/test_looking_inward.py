@@ -260,13 +260,13 @@ def test_a_replay_is_fed_what_the_agent_was_fed(fed, actor):
     given = {"name": "mind_state", "codes": 4, "fed": fed}
     population = made(given, actor=actor, initial_gain=1.0)
     record = play(make_batch(WORLD, 5), population, np.arange(5), torch.Generator().manual_seed(0))
-    assert record.fed is not None and not record.fed[:, 0].any()
-    assert (record.fed[:, 1:].sum(-1) == 1).all()
+    fed_back = record.columns["fed"]  # (B, T, N, K)
+    assert not fed_back[:, 0].any() and (fed_back[:, 1:].sum(-1) == 1).all()
     observations, actions = torch.from_numpy(record.observations), torch.from_numpy(record.actions)
     with torch.no_grad():
         replayed = population.actor.replay_log_probability(observations, actions)
     own = torch.diagonal(replayed, dim1=2, dim2=3)
-    np.testing.assert_allclose(own.numpy(), record.log_probability, atol=1e-4)
+    np.testing.assert_allclose(own.numpy(), record.columns["log_probability"], atol=1e-4)
 
 
 def test_another_code_changes_the_next_action_and_no_earlier_one_and_a_constant_one_nothing():
