@@ -49,6 +49,7 @@ SWEEP = [
     for skip in (2, 3, 4, 6)
     for top in ("ends", "pivots", "all")
 ]
+DOOR_COLUMNS = ("precision", "recall", "precision within a step", "recall within a step")
 Row = dict[str, list[float]]
 
 
@@ -155,9 +156,13 @@ def doors_part(seeds: int, walks: int) -> dict[str, Row]:
             found = set(np.argsort(-share, kind="stable")[:4].tolist())
             chance = set(rng.choice(len(edges), 4, replace=False).tolist())
             for kind, chosen in ((name, found), (f"{name}: as many random", chance)):
-                row = rows.setdefault(f"doorways, {kind}", {"precision": [], "recall": []})
-                row["precision"].append(len(chosen & doors) / len(chosen))
-                row["recall"].append(len(chosen & doors) / len(doors))
+                gaps = world.lengths[np.ix_(sorted(chosen), sorted(doors))]  # (4, doors)
+                row = rows.setdefault(f"doorways, {kind}", {key: [] for key in DOOR_COLUMNS})
+                figures = []
+                for near in (gaps == 0, gaps <= 1):
+                    figures += [near.any(axis=1).mean(), near.any(axis=0).mean()]
+                for key, value in zip(DOOR_COLUMNS, figures, strict=True):
+                    row[key].append(float(value))
         say(f"doors, seed {seed}")
     return rows
 
