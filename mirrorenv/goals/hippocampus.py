@@ -41,7 +41,7 @@ class PlaceBook:
     @property
     def dimensions(self) -> int:
         """D."""
-        return self._codes.shape[1]
+        return len(self._places)
 
     def encode(self, places: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Codes (..., D) of coordinates (..., P)."""
