@@ -56,7 +56,7 @@ def count_entropy(counts: npt.ArrayLike, kinds: int) -> Floats64:
     weights = np.asarray(counts, np.float64)
     share = weights / np.maximum(weights.sum(-1, keepdims=True), 1e-300)
     nats = -(share * np.log(np.where(share > 0, share, 1.0))).sum(-1)
-    found: Floats64 = nats / np.log(kinds)
+    found: Floats64 = nats / np.log(kinds) + 0.0  # no negative zero
     return found
 
 

@@ -132,4 +132,5 @@ def _sizes(gradient: Tensor, agents: int) -> Tensor:
     """Norm of each agent's part: (N, ...) -> (N,); one for all where weights are shared."""
     each = len(gradient) == agents
     rows = gradient.reshape(agents if each else 1, -1)
-    return torch.linalg.vector_norm(rows, dim=1).expand(agents)
+    sizes: Tensor = torch.linalg.vector_norm(rows, dim=1).expand(agents)
+    return sizes
