@@ -8,67 +8,16 @@ names only, so a recorded run can be read, exported and resumed; its folder is n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from mirrorenv.errors import ConfigError, RunFolderError
+from mirrorenv.errors import RunFolderError
+from mirrorenv.preference.renamed import RENAMED, Renamed, new_word
 from mirrorenv.preference.settings import PreferenceSettings
 
-__all__ = ["VERSION", "config_of", "config_today", "recorded_settings", "refuse_old_names"]
+__all__ = ["VERSION", "config_of", "config_today", "recorded_settings"]
 
 VERSION = 2
 _BESIDE_SETTINGS = ("version", "room", "first_texts")
-
-
-@dataclass(frozen=True)
-class _Renamed:
-    """A setting that has another name since version 2.
-
-    Attributes:
-        old: dotted name in version 1.
-        new: dotted name now.
-        values: old values and what they are called now, where that changed too.
-    """
-
-    old: str
-    new: str
-    values: Mapping[str, str] = field(default_factory=dict)
-
-
-# The last part of a name is renamed before the table that it is in.
-_RENAMED = (
-    _Renamed("road", "method", {"pairs": "dpo", "head": "grpo"}),
-    _Renamed("head.natural", "head.naturalness"),
-    _Renamed("head", "grpo"),
-    _Renamed("learning.pairs", "learning.batch_size"),
-    _Renamed("learning.enough", "learning.stop_at"),
-)
-
-
-def refuse_old_names(values: Mapping[str, Any]) -> None:
-    """Check that no setting is given under a name that it no longer has.
-
-    Args:
-        values: nested settings, as typed.
-
-    Raises:
-        ConfigError: that names the setting's new name, and the value's.
-    """
-    for one in _RENAMED:
-        table, _, name = one.old.rpartition(".")
-        place = values.get(table) if table else values
-        if isinstance(place, Mapping) and name in place:
-            new = one.new.replace("head.", "grpo.")
-            raise ConfigError(
-                f"setting '{one.old}' is called '{new}' now: write {new}="
-                f"{_new_value(one, place[name])}"
-            )
-
-
-def _new_value(one: _Renamed, value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{...}"
-    return str(_new_word(one, value))
 
 
 def config_today(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,7 +38,7 @@ def config_today(config: Mapping[str, Any]) -> dict[str, Any]:
             f"knows up to {VERSION}); upgrade mirrorenv"
         )
     values = dict(config)
-    for one in _RENAMED:
+    for one in RENAMED:
         _rename(values, one)
     return {**values, "version": VERSION}
 
@@ -123,7 +72,7 @@ def config_of(settings: PreferenceSettings, first_texts: str | None) -> dict[str
     return {**config, "version": VERSION, "room": "preference", "first_texts": first_texts}
 
 
-def _rename(values: dict[str, Any], one: _Renamed) -> None:
+def _rename(values: dict[str, Any], one: Renamed) -> None:
     """Move one entry, in place; both names are in the same table."""
     table, _, name = one.old.rpartition(".")
     place = values
@@ -132,8 +81,4 @@ def _rename(values: dict[str, Any], one: _Renamed) -> None:
         values[table] = place
     if name in place:
         value = place.pop(name)
-        place[one.new.rpartition(".")[2]] = _new_word(one, value)
-
-
-def _new_word(one: _Renamed, value: Any) -> Any:
-    return one.values.get(value, value) if isinstance(value, str) else value
+        place[one.new.rpartition(".")[2]] = new_word(one, value)

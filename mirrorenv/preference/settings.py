@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from mirrorenv.debate.cards import load_card
 from mirrorenv.llm.options import BUILT_IN
 from mirrorenv.llm.personas import PERSONAS
+from mirrorenv.preference.renamed import refuse_old_names
 from mirrorenv.strict import StrictModel, gather
 
 __all__ = [
@@ -239,8 +240,6 @@ def load_settings(
     Raises:
         ConfigError: for an unreadable file, an unknown key or a wrong value.
     """
-    from mirrorenv.preference.recorded import refuse_old_names
-
     values = gather(files, overrides, given or {}, example="learning.rounds=2")
     refuse_old_names(values)
     return PreferenceSettings.checked(values)
