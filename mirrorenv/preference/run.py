@@ -24,6 +24,7 @@ from mirrorenv.preference.voices import VoicePopulation
 from mirrorenv.preference.workers import ALONE, Workers, on_cpu, refuse_uneven
 from mirrorenv.results.runs.json_lines import json_lines
 from mirrorenv.results.runs.json_values import first_difference
+from mirrorenv.results.runs.lock import only_writer
 from mirrorenv.results.runs.run_folder import IfExists, RunFolder
 from mirrorenv.results.runs.signals import terminable
 
@@ -123,6 +124,7 @@ def train(
         return known
 
     def open_folder() -> RunFolder:
+        stack.enter_context(only_writer(path))
         if replace and known is not None:
             # first, so that no run begins with another's texts
             (path / TEXTS).unlink(missing_ok=True)
@@ -137,8 +139,8 @@ def train(
         )
 
     with ExitStack() as stack:
-        # a new folder is made after the model, so that a model that cannot be loaded leaves no
-        # folder behind, and costs no run
+        # the lock comes with the folder: a new one is made after the model, so that a model that
+        # cannot be loaded leaves no folder behind, and costs no run
         is_new = known is None or replace
         if not is_new:
             folder = workers.on_main(open_folder)

@@ -33,6 +33,7 @@ from mirrorenv.population.reading import play_held_out
 from mirrorenv.population.settings import PopulationShape
 from mirrorenv.results.report.account import write_account
 from mirrorenv.results.runs.evaluation import NOT_GIVEN, Evaluation
+from mirrorenv.results.runs.lock import only_writer
 from mirrorenv.results.runs.run_folder import IfExists, RunFolder
 from mirrorenv.results.runs.signals import terminable
 from mirrorenv.rllib.resume import resume_run, save_checkpoint
@@ -100,6 +101,18 @@ def train(
     settings = settings.model_copy(update={"population": settled.population})
     torch.set_num_threads(1)
     progress = progress or Progress()
+    with only_writer(path):
+        return _trained(settings, path, config, if_exists, progress)
+
+
+def _trained(
+    settings: RunSettings,
+    path: Path,
+    config: MirrorPPOConfig,
+    if_exists: IfExists,
+    progress: Progress,
+) -> RunFolder:
+    """The run, in a folder that no one else writes to."""
     folder = RunFolder.create(
         path,
         {"version": VERSION, **settings.model_dump(mode="json")},

@@ -39,6 +39,7 @@ def site(tmp_path):
             {"mirror": {seed: [0.5, 0.6 + 0.1 * seed]}},
             suite=suite.mark("one"),
             world_options={"n": 2},
+            config={"arguments": suite.rows[0].arguments},
         )
         change(
             folder,

@@ -22,6 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 from mirrorenv.errors import ResultError
 from mirrorenv.mirror import Estimate
+from mirrorenv.results.board.settings_names import comparable
 from mirrorenv.results.board.suite import Suite, SuiteRow
 from mirrorenv.results.folders.result_folder import is_result, read_scores
 from mirrorenv.results.folders.schema import Entry, Figure, Reference, Result, read_result
@@ -226,8 +227,11 @@ def _world(result: Result) -> str:
 
 def _settings(result: Result) -> str:
     """Eight hex digits of everything but the seed: what is different here is another line."""
+    config = dict(result.config)
+    if isinstance(config.get("run"), dict):
+        config["run"] = comparable(config["run"])
     content = {
-        "config": _without_seeds(result.config),
+        "config": _without_seeds(config),
         "readers": [one.model_dump() for one in result.readers],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]

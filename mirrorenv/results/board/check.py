@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mirrorenv.errors import ResultError
+from mirrorenv.results.board.binding import check_binding, evidence_digest
 from mirrorenv.results.board.board import result_folders
 from mirrorenv.results.board.suite import Suite, SuiteRow
 from mirrorenv.results.folders.schema import Figure, Result, read_result
@@ -56,6 +57,7 @@ def check_submission(
     seeds: dict[tuple[str, str], dict[int, Path]] = {}
     unchecked: Counter[str] = Counter()
     described: dict[tuple[str, ...], tuple[Path, Figure]] = {}
+    digests: dict[tuple[str, str, str], Path] = {}
     for folder in folders:
         unchecked.update(verify_result(folder, world=world).unchecked)
         result = read_result(folder)
@@ -64,6 +66,8 @@ def check_submission(
         row = _row(folder, result, suites)
         _as_described(folder, result, row)
         _figures_agree(folder, result, described)
+        unchecked.update(check_binding(folder, result, suites[result.suite.name], row))
+        _different(folder, (result.suite.name, row.row), digests)
         held = seeds.setdefault((result.suite.name, row.row), {})
         for seed in result.seeds:
             if seed in held:
@@ -162,6 +166,21 @@ def _figures_agree(
                         f"{folder}: '{figure.name}', {what}: says {one!r}, but {where} says "
                         f"{other!r}"
                     )
+
+
+def _different(
+    folder: Path, row: tuple[str, str], digests: dict[tuple[str, str, str], Path]
+) -> None:
+    """No two seeds of a row, trained apart, do and believe the very same."""
+    digest = evidence_digest(folder)
+    if digest is None:
+        return
+    other = digests.setdefault((*row, digest), folder)
+    if other != folder:
+        raise ResultError(
+            f"{folder} and {other} hold the same steps and the same evidence under two seeds of "
+            f"row '{row[1]}'"
+        )
 
 
 def _all_seeds(path: Path, row: SuiteRow, held: Mapping[int, Path]) -> None:

@@ -103,4 +103,13 @@ def resimulate(result: Result, record: EpisodeBatch, seeds: npt.NDArray[np.uint6
                 f"{result.world} played again differs: {what}, episode {b}, step {t}, agent {n}; "
                 "the record was changed, or this is another version of the world"
             )
+    paid = [
+        np.where(mask, rewards, 0.0).sum(axis=1, dtype=np.float64)  # (B, N)
+        for mask, rewards in ((played.mask, played.rewards), (record.mask, record.rewards))
+    ]
+    if (np.abs(paid[0] - paid[1]) > _TOLERANCE * np.abs(paid[0]).clip(1.0)).any():
+        raise ResultError(
+            f"{result.world} played again differs: the sum of rewards over an episode; many small "
+            "changes are a change"
+        )
     return int(record.mask.any(axis=2).sum())

@@ -50,12 +50,12 @@ def only_writer(folder: Path) -> Iterator[None]:
     except Timeout as error:
         raise RunFolderError(
             f"{folder} is being written by {_named(_holder(folder))}; wait for it, or choose "
-            "another folder with --out"
+            "another folder"
         ) from error
     except (OSError, NotImplementedError) as error:
         raise RunFolderError(
             f"{folder} cannot be locked ({error}); a run needs a disk with locks: choose another "
-            "folder with --out"
+            "folder"
         ) from error
     try:
         _refuse_elsewhere(folder)

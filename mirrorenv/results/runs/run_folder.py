@@ -172,6 +172,8 @@ class RunFolder:
                 f"{path} holds a run with {key} = {before!r}, not {after!r}; "
                 "resume with the old value or choose another folder"
             )
+        if run.status == "finished" and run.config == wanted:
+            return run  # its record stays as it is
         for leftover in path.glob(".*.tmp"):  # of a writer that was killed
             leftover.unlink(missing_ok=True)
         run.config = wanted
@@ -184,15 +186,19 @@ class RunFolder:
         atomic_write_json(self.path / RUN, self.info)
 
     def finish(self) -> None:
-        """Mark the run as finished."""
+        """Mark the run as finished; a finished run's record is not written again."""
+        if self.status == "finished":
+            return
         self._update(status="finished", reason=None, ended=_now())
 
     def fail(self, reason: str) -> None:
-        """Mark the run as failed.
+        """Mark the run as failed; a finished run stays finished.
 
         Args:
             reason: why, in words; shown in the report.
         """
+        if self.status == "finished":
+            return
         self._update(status="failed", reason=str(reason), ended=_now())
 
     @property

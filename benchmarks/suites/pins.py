@@ -1,0 +1,48 @@
+"""Write what rows of suites say about themselves: conditions, titles, directions, kinds of agents.
+
+    python benchmarks/suites/pins.py [benchmarks/results]
+
+`mirrorenv board check` compares every submission with these pins. They are taken from the results
+that lie in the folder, which must be ours; a row without a result here has none, and the check says
+so.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import _root  # noqa: F401
+
+from mirrorenv.results.board.binding import words_of
+from mirrorenv.results.board.board import result_folders
+from mirrorenv.results.folders.schema import read_result
+
+HERE = Path(__file__).resolve()
+PINS = HERE.parents[2] / "mirrorenv" / "results" / "board" / "row_pins.json"
+
+
+def pins_of(folder: Path) -> dict[str, dict[str, list[str]]]:
+    """Suite hash -> row -> SHA-256 of its words, each once."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for one in result_folders(sorted(path for path in folder.iterdir() if path.is_dir())):
+        result = read_result(one)
+        if result.suite is not None and not result.suite.smoke:
+            rows = found.setdefault(result.suite.hash, {})
+            rows.setdefault(result.suite.row, set()).add(words_of(result))
+    return {
+        suite: {row: sorted(words) for row, words in sorted(rows.items())}
+        for suite, rows in sorted(found.items())
+    }
+
+
+def main() -> None:
+    """Read the folder, write the pins."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parents[1] / "results"
+    PINS.write_text(json.dumps(pins_of(folder), indent=1) + "\n", "utf-8")
+    print(PINS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Recorded settings under today's names, as far as a leaderboard compares them.
+
+Results are data of all ages. A setting that was renamed does not make another line of the board,
+nor does the version that a configuration says it is of, nor a later setting at the value that its
+absence meant. :mod:`mirrorenv.population.migration` is the whole story, for those who run them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["comparable", "present_settings"]
+
+_RENAMED = {"trunk": "actor"}  # in `population`
+# settings that came later, at what their absence meant
+_ABSENT: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
+    (("population", "auxiliaries"), ([], None)),
+    (("population", "actor_options"), ({}, None)),
+    (("population", "diversity"), (None,)),
+)
+
+
+def present_settings(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a run by today's names, without the version they were written by."""
+    settings = {name: value for name, value in run.items() if name != "version"}
+    population = settings.get("population")
+    if isinstance(population, Mapping):
+        settings["population"] = {_RENAMED.get(name, name): one for name, one in population.items()}
+    return settings
+
+
+def comparable(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The same without later settings at the values that change nothing, and without what says
+    only where it was computed."""
+    settings = present_settings(run)
+    settings.pop("resources", None)
+    for (room, name), idle in _ABSENT:
+        held = settings.get(room)
+        if isinstance(held, Mapping) and name in held and held[name] in idle:
+            settings[room] = {key: value for key, value in held.items() if key != name}
+    return settings
