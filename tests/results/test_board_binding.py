@@ -25,6 +25,7 @@ RECORDED = ROOT / "benchmarks" / "results"
 SUITES = {
     suite.name: suite for suite in map(load_suite, (ROOT / "benchmarks/suites").glob("*.toml"))
 }
+ROW = RECORDED / "worlds" / "conformity-separate-author"
 
 pytestmark = pytest.mark.skipif(not RECORDED.is_dir(), reason="recorded results are not here")
 
@@ -55,9 +56,7 @@ def test_every_recorded_row_is_bound_and_says_that_it_is_unproved() -> None:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     pytest.importorskip("pyarrow")
-    return shutil.copytree(
-        RECORDED / "worlds" / "conformity-separate-author" / "seed0", tmp_path / "r"
-    )
+    return shutil.copytree(ROW / "seed0", tmp_path / "r")
 
 
 def edit(folder: Path, how: Callable[[dict[str, Any]], object]) -> None:
@@ -121,10 +120,8 @@ def test_equal_trajectories_cannot_be_told_apart(copy: Path) -> None:
 
 
 def test_the_same_tables_under_another_seed_have_the_same_digest(copy: Path) -> None:
-    other = RECORDED / "worlds" / "conformity-separate-author" / "seed1"
-    assert evidence_digest(copy) == evidence_digest(
-        RECORDED / "worlds" / "conformity-separate-author" / "seed0"
-    )
+    other = ROW / "seed1"
+    assert evidence_digest(copy) == evidence_digest(ROW / "seed0")
     assert evidence_digest(copy) != evidence_digest(other)
 
 
