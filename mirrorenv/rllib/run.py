@@ -102,13 +102,13 @@ def train(
     torch.set_num_threads(1)
     progress = progress or Progress()
     with only_writer(path):
-        return _trained(settings, path, config, if_exists, progress)
+        return _trained(settings, path, settled.shape, if_exists, progress)
 
 
 def _trained(
     settings: RunSettings,
     path: Path,
-    config: MirrorPPOConfig,
+    shape: PopulationShape,
     if_exists: IfExists,
     progress: Progress,
 ) -> RunFolder:
@@ -127,7 +127,7 @@ def _trained(
     trainer: Trainer | None = None
     try:
         with _reasons(folder):
-            make = _trainer_of(settings, settled.shape)
+            make = _trainer_of(settings, shape)
             # when Ray is up: its own handler ends the process
             with terminable(AGAIN), memory_kept():
                 trainer = make()
