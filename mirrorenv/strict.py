@@ -185,7 +185,10 @@ def read_settings_text(path: Path) -> str:
     try:
         if path.stat().st_size > _LONGEST:
             raise ConfigError(f"{path} is larger than {_LONGEST:,} bytes; no settings are")
-        return path.read_bytes().decode("utf-8")
+        data = path.read_bytes()
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise ConfigError(f"{path} is saved as UTF-16; save it as UTF-8")
+        return data.decode("utf-8-sig")  # with or without the mark some editors put before it
     except OSError as error:
         raise ConfigError(disk_problem(error, "read")) from None
     except ValueError as error:  # no UTF-8, or a name with a zero byte

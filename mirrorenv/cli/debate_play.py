@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -71,21 +71,45 @@ def init(
 
 def check(
     card: Annotated[Path, typer.Argument(help="An agent card, TOML.")],
+    live: Annotated[
+        bool, typer.Option("--live", help="Send one small call to its server, which may cost.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what is wrong with an agent card. Exit code 1 if anything is. Nothing is sent
-    anywhere."""
+    """Say what is wrong with an agent card. Exit code 1 if anything is. Nothing is sent anywhere
+    without --live."""
     from mirrorenv.debate.players.checking import card_problems
 
     problems = card_problems(card)
     for problem in problems:
         say(f"{card}: {problem}", "bold red")
+    answered: dict[str, Any] | None = None
     if not problems:
         say(f"{card}: fine", "green")
+        if live:
+            answered = _live(card)
+            problems += [answered["problem"]] if answered["problem"] else []
     if as_json:
-        print_json({"card": str(card), "problems": problems})
+        print_json({"card": str(card), "problems": problems, "live": answered})
     if problems:
         raise typer.Exit(1)
+
+
+def _live(path: Path) -> dict[str, Any]:
+    """Ask the card's server once, and print what came back."""
+    import asyncio
+
+    from mirrorenv.debate.cards import load_card
+    from mirrorenv.debate.players.live_check import live_check
+    from mirrorenv.results.report.page import visible
+
+    card = load_card(path)
+    if card.endpoint is None:
+        raise ConfigError(f"{path}: --live is for cards with an [endpoint]")
+    found = asyncio.run(live_check(card))
+    for line in found.lines():
+        say(visible(line, 1000))
+    return {**vars(found)}
 
 
 def plan(

@@ -262,6 +262,8 @@ def _given(path: Path, settings: Any, both_ways: bool) -> tuple[Any, Any]:
     values["data"]["players"] = [
         {"name": name, "persona": known.get(name, "")} for name in found.players
     ]
+    if found.system is not None:  # what was asked for in the file is asked for in the training
+        values["data"]["neutral"] = found.system
     return found, PreferenceSettings.checked(values)
 
 

@@ -32,7 +32,16 @@ def whole_answer(text: str) -> Any:
             whole = dict(event["response"])  # Responses: the last event holds everything
         elif isinstance(event.get("choices"), list):
             whole = _joined(whole, event)
+    if whole is not None and "[DONE]" not in text and not _ended(whole):
+        return {"error": {"message": "the event stream broke off"}, "usage": whole.get("usage")}
     return whole
+
+
+def _ended(whole: Mapping[str, Any]) -> bool:
+    """Whether the server said that this is all."""
+    if "choices" not in whole:
+        return True  # Responses: the event that holds everything is the last one
+    return bool(whole["choices"][0].get("finish_reason"))
 
 
 def _events(text: str) -> Iterator[Any]:

@@ -101,12 +101,14 @@ class PairFile:
         texts: who wrote what.
         topics: by split.
         dropped: what was left out.
+        system: the system message of all prompts; None if they have none.
     """
 
     players: tuple[str, ...]
     texts: tuple[Text, ...]
     topics: TopicSplit
     dropped: Dropped
+    system: str | None = None
 
 
 def kept_texts(texts: Iterable[Text], truncated: str = "drop") -> tuple[list[Text], Dropped]:
@@ -225,6 +227,7 @@ def read_pairs(
         _row_texts(row, f"{path}, line {number}", both_ways)
         for number, row in enumerate(rows, start=1)
     ]
+    system = _refuse_instructions(path, rows)
     _refuse_one_sided(path, said, both_ways)
     splits = _splits(
         path, [(one.topic, row.get("split")) for (one, _), row in zip(said, rows, strict=True)]
@@ -251,7 +254,7 @@ def read_pairs(
                     f"({dropped.duplicates} duplicates and {dropped.empty} empty texts were "
                     "dropped)"
                 )
-    return PairFile(players, tuple(texts), topics, dropped)
+    return PairFile(players, tuple(texts), topics, dropped, system)
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -281,7 +284,12 @@ def _row_texts(row: dict[str, Any], place: str, both_ways: bool) -> tuple[Text, 
 
 
 def _said(row: dict[str, Any], field: str, role: str, place: str) -> str:
-    """The last message of a role in a conversation."""
+    """What is said in a field: one message of the role, behind instructions at most.
+
+    Raises:
+        ConfigError: for anything else. Earlier turns are part of what was asked, and a topic is one
+            question.
+    """
     messages = row.get(field)
     if not isinstance(messages, list) or not messages:
         raise ConfigError(
@@ -293,7 +301,33 @@ def _said(row: dict[str, Any], field: str, role: str, place: str) -> str:
         raise ConfigError(
             f"{place}: the last message of '{field}' must be of the role '{role}' and hold a text"
         )
+    before = [one.get("role") if isinstance(one, dict) else None for one in messages[:-1]]
+    if before and (field != "prompt" or before != ["system"]):
+        raise ConfigError(
+            f"{place}: '{field}' holds {len(messages)} messages; a conversation of several turns "
+            "cannot be used: give one question (with a system message before it, if any) and one "
+            "answer"
+        )
     return content
+
+
+def _refuse_instructions(path: Path, rows: Sequence[dict[str, Any]]) -> str | None:
+    """The one system message of all rows, None if there is none.
+
+    Raises:
+        ConfigError: if rows have different ones; the message names the line.
+    """
+    told = [
+        row["prompt"][0].get("content") if row["prompt"][0].get("role") == "system" else None
+        for row in rows
+    ]
+    for number, one in enumerate(told, start=1):
+        if one != told[0] or (one is not None and not isinstance(one, str)):
+            raise ConfigError(
+                f"{path}, line {number}: another system message than in line 1; who writes what "
+                "would depend on it: give all rows the same one, or none"
+            )
+    return told[0]
 
 
 def _refuse_one_sided(path: Path, said: list[tuple[Text, Text]], both_ways: bool) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,9 +114,24 @@ def train(
         the folder, finished.
 
     Raises:
+        RunFolderError: if another process writes there; it is named.
         MirrorError: see the message; the same call resumes where it stopped.
     """
     refuse_uneven(settings, workers.size)
+    with only_writer(path) if workers.is_main else nullcontext():
+        return _train(settings, path, pairs, if_exists, callbacks, device, workers)
+
+
+def _train(
+    settings: PreferenceSettings,
+    path: Path,
+    pairs: PairFile | None,
+    if_exists: IfExists,
+    callbacks: RunCallbacks,
+    device: str,
+    workers: Workers,
+) -> RunFolder:
+    """The same, by the one writer of the folder."""
     replace = if_exists == "overwrite"
     known = workers.on_main(lambda: _known(path))
     config = config_of(settings, _digest(pairs))

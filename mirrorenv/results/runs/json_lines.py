@@ -116,7 +116,7 @@ def read_jsonl(path: str | os.PathLike[str]) -> JsonLines:
     path = Path(path)
     if not path.exists():
         return JsonLines([], 0)
-    *whole, last = read_bytes(path).split(b"\n")
+    *whole, last = read_bytes(path).removeprefix(b"\xef\xbb\xbf").split(b"\n")
     rows = []
     for number, line in enumerate(whole, start=1):
         try:

@@ -67,6 +67,7 @@ def only_writer(folder: Path) -> Iterator[None]:
         if not (folder / "run.json").exists():  # nothing came of it
             with suppress(OSError):
                 (folder / LOCK).unlink(missing_ok=True)
+                folder.rmdir()  # only if it is empty
         lock.release()
 
 
