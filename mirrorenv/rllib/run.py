@@ -239,6 +239,13 @@ class _Loop:
         self.board = SummaryWriter(str(folder.tensorboard_path))
         world = make_worlds(settings, settings.evaluation.episodes)
         self.world = WatchedWorld(world, settings.world, settings.resources.step_timeout)
+        few = settings.evaluation.episodes_before_last
+        self.world_before_last = self.world
+        if few:
+            world = make_worlds(settings, few)
+            self.world_before_last = WatchedWorld(
+                world, settings.world, settings.resources.step_timeout
+            )
         self.started = time.perf_counter()
         resumed = resume_run(folder, trainer)
         self.previous: Population | None = resumed.population if resumed else None
@@ -293,7 +300,7 @@ class _Loop:
         population = self.trainer.population
         measured = evaluate(
             population,
-            self.world,
+            self.world if last else self.world_before_last,
             world_spec=spec(self.settings.world, **self.settings.world_options),
             seed=self.settings.seed,
             previous=self.previous,

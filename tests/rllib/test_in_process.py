@@ -11,7 +11,7 @@ import pytest
 
 from mirrorenv.rllib.in_process import InProcess
 from mirrorenv.rllib.on_ray import OnRay
-from mirrorenv.rllib.run import make_worlds
+from mirrorenv.rllib.run import make_worlds, train
 from mirrorenv.rllib.settings import RunSettings, load_settings
 from mirrorenv.rllib.settled import settle
 from mirrorenv.rllib.state import load_state, save_state
@@ -92,3 +92,17 @@ def test_a_run_without_runners_and_learners_loads_nothing_of_ray(tmp_path: Path)
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_evaluations_before_the_last_may_be_smaller_and_change_nothing_of_it(
+    tmp_path: Path,
+) -> None:
+    few = ("evaluation.episodes=32", "evaluation.checkpoints=2", "evaluation.baselines=false")
+    rows = []
+    for name, changes in (("all", ()), ("few", ("evaluation.episodes_before_last=8",))):
+        settings = load_settings("mirrorenv/ants-v0", (), (*SMALL, *few, *changes))
+        rows.append(train(settings, tmp_path / name).evaluations())
+    assert [row["episodes"] for row in rows[0]] == [32, 32, 32]
+    assert [row["episodes"] for row in rows[1]] == [8, 8, 32]
+    whole, last = (dict(one[-1], seconds=0.0, persistence=0.0) for one in rows)
+    assert last == whole
