@@ -224,6 +224,15 @@ def test_weighed_advantages_are_standardised_for_each_agent(
     assert correlation[0, 1] == pytest.approx(1.0, abs=1e-5)
 
 
+def test_whatever_else_was_recorded_travels_to_the_learners_and_critics_values_do_not(
+    model: Population, experience: Experience
+) -> None:
+    goals = np.arange(experience.mask.size).reshape(experience.mask.shape)
+    made = columns(model, experience.with_columns(goals=goals))
+    np.testing.assert_array_equal(made["goals"], goals)
+    assert not {"environment_value", "mirror_value", "last_value"} & made.keys()
+
+
 def test_weight_zero_leaves_the_mirror_out(model: Population, experience: Experience) -> None:
     made = columns(model, experience)
     other = {**made, "mirror_advantage": made["mirror_advantage"][::-1] * np.float32(5.0)}
