@@ -47,7 +47,8 @@ def _utterances(world: ByteMeditation) -> AccountTable:
         for step, said in enumerate(world.spoken):
             program = said[0, agent].tobytes()
             done = world.done[step] if world.sight.execute else None
-            ending, calls = "not executed", ""
+            ending = "not executed"
+            calls = ""
             if done is not None:
                 ending = _ENDINGS[int(done.endings[0, agent])]
                 counts = done.calls[0, agent]

@@ -85,10 +85,7 @@ def identity_bytes(said: Octets, most: int = 4) -> list[list[tuple[int, float]]]
     share = counts / counts.sum(1, keepdims=True)
     ratio = np.log(share / share.mean(0))
     order = np.argsort(-ratio, axis=1, kind="stable")[:, :most]
-    return [
-        [(int(byte), float(ratio[agent, byte])) for byte in places]
-        for agent, places in enumerate(order)
-    ]
+    return [_named(row, places) for row, places in zip(ratio, order, strict=True)]
 
 
 def _tested(each: npt.NDArray[np.float64], rng: np.random.Generator, draws: int) -> Tested:
@@ -100,3 +97,10 @@ def _tested(each: npt.NDArray[np.float64], rng: np.random.Generator, draws: int)
         shuffled.append(byte_information(np.take_along_axis(each, order[:, :, None], 1).sum(0)))
     larger = sum(one >= value - 1e-12 for one in shuffled)
     return Tested(value, float(np.mean(shuffled)), (1 + larger) / (1 + draws))
+
+
+def _named(
+    ratio: npt.NDArray[np.float64], places: npt.NDArray[np.int64]
+) -> list[tuple[int, float]]:
+    """Bytes of an agent with their log ratio."""
+    return [(int(byte), float(ratio[byte])) for byte in places]

@@ -101,7 +101,7 @@ class EpisodeRecollection:
 
     def nearest(self, utterances: Octets, k: int, step: int) -> tuple[Octets, Floats32]:
         """See :meth:`Recollection.nearest`. Equal likeness: the earlier step first, then the
-        order of the contents, which depends on nobody's name."""
+        order of the contents, which depends on no agent's name."""
         rows, agents, length = utterances.shape
         found = np.zeros((rows, agents, k, length), np.uint8)
         likeness = np.zeros((rows, agents, k), np.float32)
@@ -183,4 +183,6 @@ class SharedRecollection:
 
 def _ranks(contents: Octets) -> Ints64:
     """A number for each content that orders equal ones alike: (B, M, L) -> (B, M)."""
-    return np.array([[zlib.crc32(one.tobytes()) for one in row] for row in contents], np.int64)
+    flat = contents.reshape(-1, contents.shape[-1])
+    ranks = np.array([zlib.crc32(one.tobytes()) for one in flat], np.int64)
+    return ranks.reshape(contents.shape[:-1])

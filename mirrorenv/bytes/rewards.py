@@ -28,7 +28,8 @@ from mirrorenv.mirror.arrays import Floats64
 
 __all__ = ["DEFAULT_WEIGHTS", "REWARDS", "Happened", "checked_weights", "register_reward"]
 
-GLOBAL_POINT, LOCAL_POINT = 0.4, 0.9
+GLOBAL_POINT = 0.4
+LOCAL_POINT = 0.9
 """The two set-points that the origin trains its models to."""
 _FLOOR = 4  # calls from which on evenness counts fully
 _SHAPED_CALLS = 8

@@ -1,4 +1,4 @@
-"""Where the bytes come from that nobody of the agents uttered: chance, and the network.
+"""Where the bytes come from that no agent uttered: chance, and the network.
 
 No socket is opened here. What is called the network is what the agents sent each other in the last
 step, or a file in the pcap format that somebody recorded before.
@@ -61,7 +61,7 @@ class Live:
 class Exchanged:
     """Bytes out of what the others said last, from any of them and any place.
 
-    Each agent draws for itself among its peers, so that nobody's place in an order shows.
+    Each agent draws for itself among its peers, so that no agent's place in an order shows.
     """
 
     def draw(self, said: Octets, count: int, step: int, random: BatchRandom) -> Octets:

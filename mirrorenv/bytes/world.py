@@ -160,14 +160,14 @@ class ByteMeditation(ClockedWorld):
     # -- the world -------------------------------------------------------------------------------
 
     def _clear(self) -> None:
-        rows, agents, length = (self.num_envs, self.num_agents, self.length)
+        rows = self.num_envs
+        agents = self.num_agents
+        length = self.length
         kept = self.sight.memories
         self.said = np.zeros((rows, agents, length), np.uint8)  # (B, N, L)
         self.counts = np.zeros((rows, agents, 256))  # (B, N, 256) decayed
         self.effects = nothing_happened(rows, agents)
-        self.kernels: list[list[KernelState]] = [
-            [fresh_state() for _ in range(agents)] for _ in range(rows)
-        ]
+        self.kernels: list[list[KernelState]] = [_fresh_kernels(agents) for _ in range(rows)]
         self.recalled = np.zeros((rows, agents, kept, length), np.uint8)  # (B, N, k, L)
         self.likeness = np.zeros((rows, agents, kept), np.float32)  # (B, N, k)
         self.components = {name: np.zeros((rows, agents)) for name in self.weights}  # (B, N) each
@@ -288,7 +288,7 @@ class ByteMeditation(ClockedWorld):
         return np.concatenate([said, kernels, self._time_left()[:, 0]], axis=1).astype(np.float32)
 
     def account(self) -> list[AccountTable]:
-        """What was said in the last episodes, as programs, and by whom."""
+        """What was said in the last episodes, as programs, and by which agent."""
         from mirrorenv.bytes.account import tables_of
 
         return tables_of(self)
@@ -301,3 +301,7 @@ class ByteMeditation(ClockedWorld):
         if self.spoken:
             spoken = np.stack([said[index] for said in self.spoken])  # (T, N, L)
         return draw_bytes(spoken, self.horizon, self.counts[index])
+
+
+def _fresh_kernels(agents: int) -> list[KernelState]:
+    return [fresh_state() for _ in range(agents)]

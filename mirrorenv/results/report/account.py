@@ -53,6 +53,10 @@ def _section(one: dict[str, object]) -> str:
     rows = one["rows"]
     if not isinstance(heads, list) or not isinstance(rows, list):
         raise TypeError("no table")
-    cells = [[escape(cell, _LONGEST) for cell in row[: len(heads)]] for row in rows[:_MOST_ROWS]]
+    cells = [_cells(row[: len(heads)]) for row in rows[:_MOST_ROWS]]
     body = table([str(head) for head in heads], cells, f"{len(rows)} rows.", "account")
     return section(str(one["title"]), body, str(one["lead"]))
+
+
+def _cells(row: Sequence[object]) -> list[str]:
+    return [escape(cell, _LONGEST) for cell in row]
