@@ -147,3 +147,12 @@ def test_rows_are_picked_by_mask_and_by_index():
 def test_files_are_found_by_path(tmp_path):
     path = write_table(tmp_path, "one", {"a": np.zeros(1)}, "npz")
     assert table_file(Path(tmp_path), "one") == path
+
+
+@pytest.mark.parametrize("offsets", [[0, 3, 0, 3], [0, 9], [1, 3], [], [-1, 3]])
+def test_texts_whose_offsets_do_not_rise_to_the_end_are_refused(tmp_path, offsets):
+    path = tmp_path / "t.npz"
+    made = {"x·bytes": np.frombuffer(b"abc", np.uint8), "x·offsets": np.array(offsets, np.int64)}
+    np.savez(path, **made)
+    with pytest.raises(ResultError, match="offsets"):
+        read_table(path)

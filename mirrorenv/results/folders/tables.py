@@ -132,8 +132,12 @@ def read_table(path: Path) -> Table:
         with path.open("rb") as file:
             table = _from_parquet(file) if path.suffix == ".parquet" else _from_npz(file)
         num_rows(table)
-    except (MissingExtraError, MemoryError):
+    except MissingExtraError:
         raise
+    except MemoryError as error:
+        raise ResultError(
+            f"{path} needs more memory than there is; no table of ours does"
+        ) from error
     except Exception as error:  # a damaged file can fail in the decoder in any way
         raise ResultError(
             f"{path} cannot be read ({error}); get a fresh copy of the folder"
@@ -194,10 +198,14 @@ def _from_parquet(file: Any) -> Table:
 def _decoded(chunk: Any) -> int:
     """At most how many bytes a column chunk becomes. Runs and dictionaries decode to far more than
     they take."""
+    if chunk.physical_type == "FIXED_LEN_BYTE_ARRAY":
+        raise ResultError("it holds bytes of a fixed length, neither numbers nor texts")
     if chunk.physical_type == "BYTE_ARRAY" and any(
-        "DICTIONARY" in encoding for encoding in chunk.encodings
+        "DICTIONARY" in encoding or "DELTA" in encoding for encoding in chunk.encodings
     ):
-        raise ResultError("its texts are written with a dictionary; write them plain")
+        raise ResultError(
+            "its texts are written with a dictionary or as differences; write them plain"
+        )
     return int(max(chunk.total_uncompressed_size, 8 * chunk.num_values))
 
 
@@ -218,6 +226,8 @@ def _to_npz(table: Mapping[str, Column]) -> bytes:
 def _from_npz(file: Any) -> Table:
     with zipfile.ZipFile(file) as archive:
         _check_size(sum(entry.file_size for entry in archive.infolist()))
+        for entry in archive.infolist():
+            _check_declared(archive, entry)
     file.seek(0)
     with np.load(file, allow_pickle=False) as loaded:
         arrays = {name: loaded[name] for name in loaded.files}
@@ -230,12 +240,37 @@ def _from_npz(file: Any) -> Table:
         if name.endswith(_BYTES):
             stem = name.removesuffix(_BYTES)
             data = array.tobytes()
-            ends = arrays[stem + _OFFSETS].tolist()
+            ends = _checked_offsets(arrays.get(stem + _OFFSETS), len(data), stem)
             pairs = pairwise(ends)
             table[stem] = [data[start:end].decode("utf-8") for start, end in pairs]
         else:
             table[name] = array
     return table
+
+
+def _check_declared(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """An array's header may not declare more than its file holds."""
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        read = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(file)
+    if math.prod(shape) * dtype.itemsize > entry.file_size:
+        raise ResultError(f"'{entry.filename}' declares {shape}, more than its file holds")
+
+
+def _checked_offsets(offsets: Column | None, length: int, stem: str) -> list[int]:
+    """Where texts begin and end: from 0, rising, to the end."""
+    if not isinstance(offsets, np.ndarray) or offsets.ndim != 1 or offsets.dtype.kind not in "iu":
+        raise ResultError(f"column '{stem}' of texts has no offsets")
+    ends: list[int] = offsets.tolist()
+    rising = all(start <= end for start, end in pairwise(ends))
+    if not ends or ends[0] != 0 or ends[-1] != length or not rising:
+        raise ResultError(f"column '{stem}': offsets of texts must rise from 0 to {length}")
+    return ends
 
 
 def _check_size(size: int) -> None:
