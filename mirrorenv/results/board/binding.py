@@ -22,7 +22,7 @@ import numpy as np
 from mirrorenv.errors import ResultError
 from mirrorenv.results.board.settings_names import present_settings
 from mirrorenv.results.board.suite import Suite, SuiteRow
-from mirrorenv.results.folders.rescore import numbers, table_of
+from mirrorenv.results.folders.lineups import numbers, table_of
 from mirrorenv.results.folders.result_folder import ResultFolder
 from mirrorenv.results.folders.schema import Result
 from mirrorenv.results.folders.tables import Table
