@@ -26,7 +26,8 @@ PINS = HERE.parents[2] / "mirrorenv" / "results" / "board" / "row_pins.json"
 def pins_of(folder: Path) -> dict[str, dict[str, list[str]]]:
     """Suite hash -> row -> SHA-256 of its words, each once."""
     found: dict[str, dict[str, set[str]]] = {}
-    for one in result_folders(sorted(path for path in folder.iterdir() if path.is_dir())):
+    suites = {path.stem for path in HERE.parent.glob("*.toml")}
+    for one in result_folders(sorted(path for path in folder.iterdir() if path.name in suites)):
         result = read_result(one)
         if result.suite is not None and not result.suite.smoke:
             rows = found.setdefault(result.suite.hash, {})

@@ -40,7 +40,7 @@ def bound(folder: Path) -> list[str]:
 
 def one_of_each_row() -> list[Path]:
     found: dict[Path, Path] = {}
-    for suite in sorted(path for path in RECORDED.iterdir() if path.is_dir()):
+    for suite in sorted(path for path in RECORDED.iterdir() if path.name in SUITES):
         for folder in result_folders([suite]):
             found.setdefault(folder.parent, folder)
     return list(found.values())
