@@ -45,7 +45,13 @@ def player_of(text: str, count: int) -> int | None:
 
 
 def text_of(key: str, count: int, numbered: bool = True) -> int | None:
-    """The text that a name means, from 0: ``A``, ``Text B``, ``text_c``, ``2``; None otherwise."""
+    """The text that a name means, from 0: ``A``, ``Text B``, ``text_c``, ``2``; None otherwise.
+
+    Args:
+        key: the name.
+        count: N.
+        numbered: whether a number alone is one.
+    """
     bare = re.sub(r"[\s_:.\"'`*()#-]+", " ", key).strip().upper()
     bare = re.sub(r"^(TEXT|ANSWER|RESPONSE|ITEM|LABEL|SLOT)(?=[ A-J\d])\s*", "", bare)
     if len(bare) == 1 and bare in string.ascii_uppercase[:count]:

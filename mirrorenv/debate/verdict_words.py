@@ -100,7 +100,11 @@ def _readings(text: str, count: int, bare: bool) -> list[Rows]:
     if not candidates and whole:
         missing = min(set(range(count)) - whole.keys())
         raise Unclear(f"the reply names no player for text {string.ascii_uppercase[missing]}")
-    return [tuple(named_row(player, count) for player in order) for order in candidates]
+    return [_named_rows(order, count) for order in candidates]
+
+
+def _named_rows(order: tuple[int, ...], count: int) -> Rows:
+    return tuple(named_row(player, count) for player in order)
 
 
 def _statements(text: str, count: int, bare: bool) -> dict[int, set[int]]:
@@ -166,8 +170,8 @@ def _table_row(line: str, count: int) -> tuple[int, int] | None:
 def _matrix(text: str, count: int) -> Rows | None:
     """A table of probabilities, under a row that names all players."""
     rows = [line.strip().strip("|").split("|") for line in text.splitlines() if "|" in line]
-    heads = [[player_of(cell, count) for cell in row[1:]] for row in rows]
-    for place, head in enumerate(heads):
+    for place, cells in enumerate(rows):
+        head = [player_of(cell, count) for cell in cells[1:]]
         if sorted(who for who in head if who is not None) != list(range(count)):
             continue
         found: dict[int, tuple[float, ...]] = {}

@@ -17,6 +17,10 @@ def unusual(card: CardTotals) -> dict[str, int]:
     return {stop: count for stop, count in found if stop != "stop"}
 
 
+def _without_words(card: CardTotals) -> int:
+    return sum(card.stops.get(stop, 0) for stop in NO_WORDS)
+
+
 def answers_of(totals: Totals) -> dict[str, Any]:
     """For each card that is a model: answers by why they ended.
 
@@ -28,7 +32,7 @@ def answers_of(totals: Totals) -> dict[str, Any]:
     return {
         name: {
             "calls": card.calls,
-            "no_answer": sum(card.stops.get(stop, 0) for stop in NO_WORDS),
+            "no_answer": _without_words(card),
             "stops": dict(sorted(card.stops.items())),
             "served": dict(sorted(card.served.items())),
         }

@@ -246,7 +246,8 @@ def _answers(results: Results) -> str:
     cards = results.log.totals.cards
     if not cards:
         return ""
-    ends = [stop for stop in STOPS if any(stop in card.stops for card in cards.values())]
+    met = set().union(*(card.stops for card in cards.values()))
+    ends = [stop for stop in STOPS if stop in met]
     rows = []
     for name, card in sorted(cards.items()):
         counts = [str(card.stops.get(stop, 0)) for stop in ends]
