@@ -71,7 +71,7 @@ def run_command(
 
 
 def _said(error: Exception, console: Console) -> int | None:
-    """Print what an error means and return its exit code; None for an error nobody foresaw."""
+    """Print what an error means and return its exit code; None for one that was not foreseen."""
     code = 1
     if isinstance(error, MirrorError):
         message = str(error)

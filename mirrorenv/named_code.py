@@ -80,7 +80,7 @@ class _WorkingFolder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Where a module is; None for what nobody has named."""
+        """Where a module is; None for what was not named."""
         if path is not None:  # inside a package, which knows its own folder
             return None
         if name not in self._named() and _importer() not in self.served:

@@ -62,12 +62,16 @@ def private_words(tree: ast.Module) -> Iterator[Place]:
 
 
 def unexplained_parameters(tree: ast.Module) -> Iterator[Place]:
-    """Public functions and methods of several parameters whose docstring has no ``Args``."""
+    """Public functions and methods of several parameters whose docstring has no ``Args``.
+
+    A method that fills in a protocol says where that is documented (``See `Objective.loss` ``).
+    """
     for node in _public_functions(tree):
         parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
         named = [one for one in parameters if one.arg not in ("self", "cls")]
         text = ast.get_docstring(node) or ""
-        if len(named) >= FEWEST_PARAMETERS and text and "Args:" not in text:
+        elsewhere = text.startswith("See ")
+        if len(named) >= FEWEST_PARAMETERS and text and "Args:" not in text and not elsewhere:
             yield node, node.name
 
 

@@ -91,7 +91,14 @@ class Effects:
     """(B, N, 5) :data:`KERNEL_PARTS`, 0 to 1."""
 
     def put(self, row: int, agent: int, execution: Execution, state: KernelState) -> None:
-        """Note what became of one program."""
+        """Note what became of one program.
+
+        Args:
+            row: of the batch.
+            agent: who uttered it.
+            execution: how it ended, with its calls and registers.
+            state: of the kernel after it.
+        """
         self.calls[row, agent] = 0
         for call in execution.calls:
             if call.number in _CALL_PLACE:

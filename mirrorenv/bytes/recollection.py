@@ -64,10 +64,21 @@ class Recollection(Protocol):
         """New episodes begin."""
 
     def add(self, utterances: Octets, step: int, live: npt.NDArray[np.bool_]) -> None:
-        """(B, N, L) everybody's utterance of a step, kept for the rows that are `live`."""
+        """Keep everybody's utterance of a step.
+
+        Args:
+            utterances: (B, N, L).
+            step: of the episode.
+            live: (B,) the rows to keep them for.
+        """
 
     def nearest(self, utterances: Octets, k: int, step: int) -> tuple[Octets, Floats32]:
-        """The k memories most like (B, N, L) utterances, of steps before `step`.
+        """The memories most like what was just said.
+
+        Args:
+            utterances: (B, N, L) queries.
+            k: how many of each.
+            step: only memories of earlier steps are found.
 
         Returns:
             (B, N, k, L) contents, zeros where there are too few, and (B, N, k) likeness, 0 to 1.

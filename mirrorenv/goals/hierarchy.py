@@ -235,7 +235,8 @@ class Hierarchy:
         for level in range(self.settings.levels - 1, -1, -1):
             if level in self.lesioned:
                 continue
-            here, way = state, []
+            here = state
+            way = []
             for aim in aims:
                 way += self._unroll(level, here, aim)
                 here = aim

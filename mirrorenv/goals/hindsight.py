@@ -102,7 +102,8 @@ def lessons(
         way = here + 1 if onward is None else np.minimum(onward.take(here), goal)
         following = nodes.take(way)
         chosen = following if done is None else done.take(here)
-        state, final = nodes.take(here), nodes.take(goal)
+        state = nodes.take(here)
+        final = nodes.take(goal)
         lesson = Lessons(state, final, chosen, goal - here, way - here, following)
         away = state != final
         if not away.all():

@@ -45,7 +45,13 @@ class Lesson(NamedTuple):
 
 
 def wander_for_keys(world: KeyDoor, episodes: int, seed: int) -> Lesson:
-    """Random steps for so many episodes (in batches of the world's), and what they teach."""
+    """Random steps, and what they teach.
+
+    Args:
+        world: played in batches of its size.
+        episodes: at least this many.
+        seed: of the steps and of the episodes.
+    """
     rng = np.random.default_rng(seed)
     cells = world.cells
     nodes = len(cells)

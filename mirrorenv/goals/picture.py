@@ -59,7 +59,8 @@ def find(population: Population, world: Graph, seed: int) -> Findings:
     done = episodes.rewards.sum(1) > 1 - 1e-6 - world.step_cost * episodes.mask.sum(1)
     steps = episodes.mask.sum(1)
     laws = step_laws(actor)
-    starts, goals = world.starts(), world.goals
+    starts = world.starts()
+    goals = world.goals
     plans = plan_evidence(laws, think_plans(laws, starts, goals, np.random.default_rng(seed)))
     tasks = np.concatenate([starts[:, :1], goals[:, 0]], 1)
     most = ceiling(counted_ways(world.edges, world.lengths), tasks, world.num_agents)
@@ -92,16 +93,24 @@ def _top1(evidence: Floats64) -> float:
 
 
 def plans_drawn(population: Population, world: Graph, seed: int, size: int = 300) -> str:
-    """An SVG picture: the graph once for each agent, and the way it plans over the goals of one
-    episode."""
+    """An SVG picture: the graph once for each agent, and the way it plans over one episode's goals.
+
+    Args:
+        population: goal agents.
+        world: one copy or more of the graph.
+        seed: of the episode.
+        size: pixels of one graph's side.
+    """
     actor = _goal_actor(population)
     world.reset(np.full(world.num_envs, seed))
     laws = step_laws(actor)
     plans = think_plans(laws, world.starts(), world.goals, np.random.default_rng(seed), skip=1)
     nodes = world.num_nodes
     turn = 2 * math.pi * np.arange(nodes) / nodes
-    middle, radius = size / 2, size / 2 - 28
-    x, y = middle + radius * np.sin(turn), middle - radius * np.cos(turn)
+    middle = size / 2
+    radius = size / 2 - 28
+    x = middle + radius * np.sin(turn)
+    y = middle - radius * np.cos(turn)
     parts = []
     for agent in range(world.num_agents):
         way = [int(plans.starts[0, agent])]
@@ -133,7 +142,13 @@ def plans_drawn(population: Population, world: Graph, seed: int, size: int = 300
 
 
 def page(population: Population, world: Graph, seed: int) -> str:
-    """A page of its own: the figures and the picture."""
+    """A page of its own: the figures and the picture.
+
+    Args:
+        population: goal agents.
+        world: copies of the graph, one for each episode measured.
+        seed: of the episodes.
+    """
     found = find(population, world, seed)
     rows = [
         ("success", found.success),

@@ -73,7 +73,8 @@ def visit_counts(walks: Walks, num_nodes: int) -> npt.NDArray[np.float64]:
 def transition_entropy(walks: Walks, num_nodes: int) -> npt.NDArray[np.float64]:
     """(V,) nats: the entropy of the next node, by the shares that were seen."""
     following = np.zeros((num_nodes, num_nodes))
-    here, there = walks.nodes[:, :-1], walks.nodes[:, 1:]
+    here = walks.nodes[:, :-1]
+    there = walks.nodes[:, 1:]
     both = there >= 0
     np.add.at(following, (here[both], there[both]), 1.0)
     total = np.maximum(following.sum(axis=1, keepdims=True), 1.0)

@@ -87,7 +87,13 @@ def think_trips(
     hierarchy: Hierarchy, edges: npt.NDArray[np.bool_], lengths: npt.NDArray[np.int64]
 ) -> Trips:
     """Every pair, thought out before: a plan that does not come about, or takes a step where no
-    edge leads, does not arrive."""
+    edge leads, does not arrive.
+
+    Args:
+        hierarchy: who thinks.
+        edges: (V, V) the graph.
+        lengths: (V, V) its shortest ways.
+    """
     states, goals = all_pairs(lengths)
     arrived = np.zeros(len(states), bool)
     steps = np.zeros(len(states), np.int64)

@@ -354,8 +354,14 @@ def neighbourhood_limit(
 def with_selection(
     evidence: Floats64, distance: npt.ArrayLike, candidates: npt.ArrayLike
 ) -> Floats64:
-    """Evidence of policies (B, J, K, K), and what being shown says: :func:`log_selection` in the
-    column that is the observer."""
+    """Evidence of policies, and what being shown says: :func:`log_selection` in the column that is
+    the observer.
+
+    Args:
+        evidence: (B, J, K, K).
+        distance: (B, N, N) by which neighbours were chosen.
+        candidates: (B, J, K) which agents each observer is shown.
+    """
     chosen = _candidates(candidates)
     own = chosen == np.arange(chosen.shape[1])[None, :, None]  # (B, J, K)
     places = log_selection(distance, chosen)[..., None]

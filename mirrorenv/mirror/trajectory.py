@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 
 from mirrorenv.errors import ShapeError
-from mirrorenv.mirror.arrays import AnyArray, Bools, Floats64, Ints64
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats64, Ints64, join_columns
 
 RECORDED = ("observations", "actions", "rewards", "mask")
 """What every record of episodes holds; all else is a column by name."""
@@ -229,9 +229,7 @@ def concatenate_episodes(batches: Sequence[EpisodeBatch]) -> EpisodeBatch:
             actions=np.concatenate([batch.actions for batch in batches]),
             rewards=np.concatenate([batch.rewards for batch in batches]),
             mask=np.concatenate([batch.mask for batch in batches]),
-            columns={
-                name: np.concatenate([batch.columns[name] for batch in batches]) for name in names
-            },
+            columns=join_columns([batch.columns for batch in batches], np.concatenate),
         )
     except ValueError as error:
         raise ShapeError(

@@ -116,7 +116,7 @@ class EpisodeLog:
 
 def record_of(segments: Sequence[Segment]) -> EpisodeBatch:
     """Episodes as one record, (E, T, N, ...), each as far as it has come."""
-    arrays: dict[str, Any] = {
-        name: np.stack([getattr(one, name) for one in segments]) for name in RECORDED
-    }
+    arrays: dict[str, Any] = {}
+    for name in RECORDED:
+        arrays[name] = np.stack([getattr(segment, name) for segment in segments])
     return EpisodeBatch(**arrays)

@@ -91,11 +91,12 @@ class SlotKernel(Kernel):
         """Learn from all lessons of the round."""
         if not self._told:
             return
-        columns = [
-            np.concatenate([getattr(lesson, name) for lesson, _ in self._told])
-            for name in ("states", "goals", "subgoals")
-        ]
-        states, goals, subgoals = (torch.from_numpy(column).long() for column in columns)
+
+        def told(name: str) -> torch.Tensor:
+            column = np.concatenate([getattr(lesson, name) for lesson, _ in self._told])
+            return torch.from_numpy(column).long()
+
+        states, goals, subgoals = map(told, ("states", "goals", "subgoals"))
         scores = torch.from_numpy(np.concatenate([score for _, score in self._told])).float()
         self._told = []
         for _ in range(self.settings.steps):

@@ -46,8 +46,8 @@ class AdaptiveSettings(ObjectiveSettings):
     weights: tuple[float, ...] = Field(default=(0.0, 0.3, 1.0), min_length=2)
     """What an agent may choose, for each objective by itself."""
     choice: Literal["agent", "fixed", "random"] = "agent"
-    """Who chooses: the agent, by what it earns; nobody, the mean of the weights holds; or chance,
-    anew in each iteration."""
+    """Who chooses: the agent, by what it earns; no one, the mean of the weights holds; or chance,
+    again in each iteration."""
     step: float = Field(default=0.3, gt=0)
     """Step size of the preferences, per standard deviation of what was earned."""
 
@@ -81,7 +81,9 @@ class Adaptive(Objective):
             made[label] = build_objective(given, host, seed=seed, label=label, place=place)
             _check(made[label], place)
         self.inner = nn.ModuleDict(made)
-        agents, count, levels = host.num_agents, len(made), len(settings.weights)
+        agents = host.num_agents
+        count = len(made)
+        levels = len(settings.weights)
         self.register_buffer("weights", torch.tensor(settings.weights))
         self.register_buffer("preferences", torch.zeros(agents, count, levels))
         self.register_buffer("chosen", torch.zeros(agents, count, dtype=torch.int64))

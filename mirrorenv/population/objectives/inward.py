@@ -155,7 +155,8 @@ class Inward(Objective):
         own = self.weight * all_reduced(_flat(self._own_gradient, parameters)) / learners
         rest = _flat([one.grad for one in parameters], parameters) - own
         self._own_gradient = None
-        norm, others = own.norm(), rest.norm()
+        norm = own.norm()
+        others = rest.norm()
         if others <= 1e-6 * norm:  # nothing else has trained the host in this step
             return
         cosine = own @ rest / (norm * others).clamp_min(1e-12)

@@ -137,7 +137,8 @@ class MindState(Inward):
         super().__init__(settings, host, generator)
         self.own = settings
         self._newest: Tensor | None = None
-        agents, size = host.num_agents, settings.size
+        agents = host.num_agents
+        size = settings.size
         if settings.action and not host.action_features:
             raise ConfigError(f"{settings.name}: action = true, and its host takes no actions")
         wanted = settings.fed != "predicted" if settings.action is None else settings.action
@@ -179,7 +180,8 @@ class MindState(Inward):
         self, population: Population | None, output: HiddenStates, batch: Batch
     ) -> tuple[Tensor, Metrics]:
         """See `Inward.inward_loss`."""
-        hidden, ahead = output.hidden[self.layer], self.own.ahead
+        hidden = output.hidden[self.layer]
+        ahead = self.own.ahead
         batch_size, time = hidden.shape[:2]
         self._check_size(batch_size, time)
         codes = self.codes_of(hidden)
@@ -268,7 +270,8 @@ class MindState(Inward):
             self.book.follow(rows, live, self.own.follow if self.updates else 0.0)
             return
         self.age += 1
-        updates, policy = int(self.updates), self.own.refit
+        updates = int(self.updates)
+        policy = self.own.refit
         if updates == self.own.warm_up:
             self.book.fit(self._some(rows, live), self.draws)
             self.transitions.fill_(1.0)

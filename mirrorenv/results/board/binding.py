@@ -165,7 +165,7 @@ def _equal_steps_equal_evidence(folder: Path, result: Result, tables: Mapping[st
     ids = numbers(steps, "steps", "trajectory", 1)
     kind_of = dict(zip(ids.tolist(), kind.reshape(-1).tolist(), strict=True))
     shown = numbers(trials, "trials", "trajectories", 2)  # (B, K)
-    kinds = np.array([[kind_of[one] for one in lineup] for lineup in shown.tolist()])
+    kinds = np.array([kind_of[one] for one in shown.reshape(-1).tolist()]).reshape(shown.shape)
     place = {one: row for row, one in enumerate(numbers(trials, "trials", "trial", 1).tolist())}
     read = [place[one] for one in numbers(beliefs, "beliefs", "trial", 1).tolist()]
     who = numbers(beliefs, "beliefs", "observer", 1)

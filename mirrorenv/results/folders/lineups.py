@@ -119,7 +119,19 @@ def lineups(tables: Tables) -> Lineups:
 def find_rows(
     stem: str, known: npt.NDArray[Any], wanted: npt.NDArray[Any]
 ) -> npt.NDArray[np.int64]:
-    """Rows of `known` that hold the wanted ids."""
+    """Where ids stand.
+
+    Args:
+        stem: the table's name, for messages.
+        known: (R,) ids, each once.
+        wanted: ids to find.
+
+    Returns:
+        their rows in `known`.
+
+    Raises:
+        ResultError: if an id is there twice or not at all.
+    """
     order = np.argsort(known, kind="stable")
     held = known[order]
     if (held[1:] == held[:-1]).any():

@@ -101,6 +101,12 @@ def stream_belief(
 ) -> Belief:
     """Final evidence of a stream, (B, J, K, N).
 
+    Args:
+        result: what was sent.
+        tables: its tables.
+        stream: one of its streams.
+        trials: (B,) ids of the lineups.
+
     Raises:
         ResultError: if there is none, or an observer or a lineup is missing.
     """
