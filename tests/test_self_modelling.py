@@ -213,6 +213,17 @@ def test_a_network_that_left_the_numbers_is_counted_and_the_rest_is_measured() -
     assert "1 of 2" in self_model_pages.coefficient_cell(row, "paper")
 
 
+def test_arms_without_the_base_have_a_page_without_differences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_mnist(tmp_path)
+    words = ["--data", str(tmp_path), "--smoke", "--hidden", "4", "--out", str(tmp_path / "s")]
+    run_study(monkeypatch, *words, "--arms", "random target 5")
+    (page,) = tmp_path.glob("s-smoke/*/page.html")
+    text = page.read_text("utf-8")
+    assert "random target 5" in text and "Paired difference" not in text
+
+
 def test_an_unknown_arm_is_answered_with_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="self-model 50"):
         self_modelling.chosen(["nonsense"], ARMS)

@@ -204,13 +204,6 @@ def _section(group: Row, pictures: Sequence[tuple[str, bytes, bytes, str]]) -> s
         "Local learning coefficients; what is invalid is counted with its commonest reason.",
         "scores",
     )
-    differences = page.table(
-        ["arm", "spread, last layer", "RMS x spread", "LLC (n / log n)", "LLC after annealing"],
-        [_difference_row(rows, row) for row in rows if _name(row) != "base"],
-        "Paired difference with base, seed by seed, 95 % t interval; not corrected for the number "
-        "of arms.",
-        "scores",
-    )
     heading = f"{settings['hidden']} hidden units"
     lead = (
         f"{settings['name']}: {settings['train']} training examples, {settings['test']} for the "
@@ -223,7 +216,7 @@ def _section(group: Row, pictures: Sequence[tuple[str, bytes, bytes, str]]) -> s
         f'<div class="pictures">{shown}</div>'
         + measures
         + coefficients
-        + differences
+        + _differences(rows)
         + _paper_table(group),
         lead,
     )
@@ -234,6 +227,20 @@ def _coefficient_row(row: Row, settings: Row) -> list[str]:
     cells = [page.escape(coefficient_cell(row, name)) for name in SETTINGS]
     chance = np.log(settings["classes"])
     return [page.escape(_name(row)), *cells, f"{chance:.2f}", f"{np.nanmean(losses):.3f}"]
+
+
+def _differences(rows: Sequence[Row]) -> str:
+    """Paired differences with base, if it is among the arms."""
+    others = [row for row in rows if _name(row) != "base"]
+    if len(others) == len(rows):
+        return ""
+    return page.table(
+        ["arm", "spread, last layer", "RMS x spread", "LLC (n / log n)", "LLC after annealing"],
+        [_difference_row(rows, row) for row in others],
+        "Paired difference with base, seed by seed, 95 % t interval; not corrected for the number "
+        "of arms.",
+        "scores",
+    )
 
 
 def _difference_row(rows: Sequence[Row], row: Row) -> list[str]:
