@@ -11,9 +11,11 @@ ROOM = Path(__file__).resolve().parents[2] / "mirrorenv" / "debate"
 
 # From the ground up. A name is a module or a folder; modules of one folder may import each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("settings", "texts", "topic_files", "verdicts", "log"),
+    ("settings", "texts", "topic_files", "log", "verdict_objects"),
+    ("verdict_words", "verdicts_first"),
+    ("verdicts",),
     ("views", "cards"),
-    ("rules", "prompts"),
+    ("rules", "prompts", "identity"),
     ("players", "audit", "env"),
     ("tournament", "starter", "registered_worlds"),
     ("playing", "planning"),
