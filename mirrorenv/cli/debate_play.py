@@ -100,7 +100,7 @@ def _live(path: Path) -> dict[str, Any]:
     import asyncio
 
     from mirrorenv.debate.cards import load_card
-    from mirrorenv.debate.players.live_check import live_check
+    from mirrorenv.debate.live_check import live_check
     from mirrorenv.results.report.page import visible
 
     card = load_card(path)

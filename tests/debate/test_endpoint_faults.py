@@ -37,7 +37,7 @@ def test_a_fault_is_read_rightly_or_said(name):
 def test_a_live_check_says_what_answered(tmp_path):
     import asyncio
 
-    from mirrorenv.debate.players.live_check import live_check
+    from mirrorenv.debate.live_check import live_check
 
     with faulty_endpoint(ENDPOINT_FAULTS["none at all"]) as server:
         found = asyncio.run(live_check(card(server.url)))

@@ -19,7 +19,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("players", "audit", "env"),
     ("tournament", "starter", "registered_worlds"),
     ("playing", "planning"),
-    ("scoring",),
+    ("scoring", "live_check"),
     ("output",),
 )
 LEVEL = {name: level for level, floor in enumerate(FLOORS) for name in floor}
