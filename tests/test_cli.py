@@ -121,7 +121,7 @@ def test_train_evaluate_report_from_the_shell(tmp_path: Path) -> None:
 def test_the_report_of_an_unfinished_run_says_how_it_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_run(tmp_path / "run", weight=0.0).fail("cut short")
+    make_run(tmp_path / "run", weight=0.0, finished=False).fail("cut short")
     monkeypatch.setattr(sys, "argv", ["mirrorenv", "report", str(tmp_path / "run")])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -105,7 +105,9 @@ def test_every_reward_is_compared_in_every_world_with_both_kinds_of_weights():
     assert set(compared) == {
         (f"mirrorenv/{one}-v0", kind) for one in worlds for kind in ("separate", "shared")
     }
-    assert all(paid == {"mirror", *known_objectives(paying=True)} for paid in compared.values())
+    # least_changed is a reward of the room of bytes: it pays an update, not a step
+    rewards = {"mirror", *known_objectives(paying=True)} - {"least_changed"}
+    assert all(paid == rewards for paid in compared.values())
 
 
 def test_weights_pay_the_same_for_a_perfect_name():

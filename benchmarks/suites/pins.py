@@ -10,11 +10,11 @@ so.
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import _root  # noqa: F401
 
+from benchmarks.shared.runner import Script
 from mirrorenv.results.board.binding import words_of
 from mirrorenv.results.board.board import result_folders
 from mirrorenv.results.folders.schema import read_result
@@ -40,8 +40,10 @@ def pins_of(folder: Path) -> dict[str, dict[str, list[str]]]:
 
 def main() -> None:
     """Read the folder, write the pins."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parents[1] / "results"
-    PINS.write_text(json.dumps(pins_of(folder), indent=1) + "\n", "utf-8")
+    script = Script(__doc__)
+    script.add_argument("folder", type=Path, nargs="?", default=HERE.parents[1] / "results")
+    options = script.parse()
+    PINS.write_text(json.dumps(pins_of(options.folder), indent=1) + "\n", "utf-8")
     print(PINS)
 
 

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror.arrays import Bools, Floats64
 
+__all__ = ["float_array", "frozen", "log_likelihood_array", "mask_array", "square"]
+
 
 def float_array(
     name: str, array: npt.ArrayLike, ndim: int | None = None, min_ndim: int = 0

@@ -22,6 +22,8 @@ import numpy.typing as npt
 
 from mirrorenv.mirror.arrays import Floats64
 
+__all__ = ["forward_sums", "linear_marginals", "log_marginals"]
+
 _Index = npt.NDArray[np.intp]
 
 

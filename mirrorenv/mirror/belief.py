@@ -27,6 +27,8 @@ from mirrorenv.mirror.permutations import (
 )
 from mirrorenv.mirror.sampling import sampled_marginals
 
+__all__ = ["Belief", "Decode", "check_decode", "log_softmax"]
+
 Decode = Literal["independent", "marginals"]
 """How evidence becomes probabilities: each slot alone, or exact permutation marginals."""
 

@@ -37,6 +37,16 @@ from mirrorenv.mirror._checks import float_array, mask_array
 from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.belief import Belief
 
+__all__ = [
+    "NOT_EXCHANGEABLE",
+    "Limit",
+    "count_actions",
+    "cumulative_evidence",
+    "exact_limit",
+    "few_shot_limit",
+    "limit_evidence",
+]
+
 NOT_EXCHANGEABLE = (
     "this world's slots are not exchangeable (start, dynamics, view or role depend on the agent), "
     "so the product of "

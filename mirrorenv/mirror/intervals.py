@@ -21,6 +21,17 @@ from mirrorenv.errors import ConfigError, ShapeError
 from mirrorenv.mirror._checks import float_array
 from mirrorenv.mirror.arrays import Floats64
 
+__all__ = [
+    "PLAIN",
+    "Estimate",
+    "TextStyle",
+    "bootstrap_t_interval",
+    "finite_number",
+    "jackknife_interval",
+    "rate_interval",
+    "t_interval",
+]
+
 
 @dataclass(frozen=True)
 class TextStyle:

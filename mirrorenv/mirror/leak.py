@@ -23,6 +23,8 @@ import numpy.typing as npt
 from mirrorenv.errors import ConfigError, ShapeError
 from mirrorenv.mirror._checks import log_likelihood_array
 
+__all__ = ["likelihood_ratio_e_value", "log_e_threshold"]
+
 
 def likelihood_ratio_e_value(
     learned_log_belief: npt.ArrayLike, limit_log_marginal: npt.ArrayLike

@@ -25,6 +25,8 @@ from mirrorenv.mirror._checks import frozen
 from mirrorenv.mirror.arrays import AnyArray, Ints64
 from mirrorenv.mirror.trajectory import Trajectory
 
+__all__ = ["Lineup", "Reveal", "lineup_permutations", "shuffle_lineup"]
+
 _KEYS_PER_BLOCK = 8  # a blake2b digest holds 64 bytes: eight 64-bit sort keys
 
 

@@ -18,6 +18,23 @@ from scipy.special import ndtri
 from mirrorenv.mirror.arrays import Bools, Floats64
 from mirrorenv.mirror.intervals import Estimate, jackknife_interval, rate_interval, t_interval
 
+__all__ = [
+    "CALIBRATION_BINS",
+    "EARLY_SHARE",
+    "IDENTIFIED",
+    "NEAR_ZERO",
+    "brier_score",
+    "calibration_error",
+    "exponential",
+    "handshake_index",
+    "mean_nats",
+    "number_right",
+    "ratio",
+    "self_advantage",
+    "self_detection",
+    "time_to_identify",
+]
+
 CALIBRATION_BINS = 15
 IDENTIFIED = 0.95
 EARLY_SHARE = 0.1

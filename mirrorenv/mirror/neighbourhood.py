@@ -36,6 +36,18 @@ from mirrorenv.mirror.belief import Belief
 from mirrorenv.mirror.ideal import NOT_EXCHANGEABLE, Limit, limit_evidence
 from mirrorenv.mirror.lineup import lineup_permutations
 
+__all__ = [
+    "Neighbourhood",
+    "log_selection",
+    "mean_distance",
+    "nearest_agents",
+    "neighbourhood_evidence",
+    "neighbourhood_limit",
+    "neighbourhood_permutations",
+    "seen_by",
+    "with_selection",
+]
+
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:

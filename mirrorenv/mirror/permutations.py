@@ -25,6 +25,17 @@ from mirrorenv.mirror._checks import log_likelihood_array, square
 from mirrorenv.mirror._subsets import forward_sums, linear_marginals, log_marginals
 from mirrorenv.mirror.arrays import Floats64, Ints64
 
+__all__ = [
+    "MAX_EXACT_AGENTS",
+    "dual_shift",
+    "log_permutation_marginals",
+    "log_permutation_posterior",
+    "log_permutation_sum",
+    "most_probable_permutation",
+    "permutation_array",
+    "permutation_marginals",
+]
+
 MAX_EXACT_AGENTS = 16
 """Largest N for the exact sums: 16 * 2**15 terms a pass."""
 

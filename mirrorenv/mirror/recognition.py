@@ -32,6 +32,14 @@ from mirrorenv.mirror.belief import Belief, Decode
 from mirrorenv.mirror.permutations import permutation_array
 from mirrorenv.mirror.verdicts import in_author_order
 
+__all__ = [
+    "EVIDENCE_BOUND",
+    "RecognitionScore",
+    "bounded_evidence",
+    "check_recognition_score",
+    "recognition_worth",
+]
+
 RecognitionScore = Literal["log", "brier"]
 """Which proper score an answer is paid by."""
 

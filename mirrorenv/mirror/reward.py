@@ -50,6 +50,8 @@ from mirrorenv.errors import ConfigError, ShapeError
 from mirrorenv.mirror._checks import float_array, mask_array
 from mirrorenv.mirror.arrays import Bools, Floats64, Ints64
 
+__all__ = ["Credit", "Timing", "mirror_reward", "random_windows"]
+
 Credit = Literal["author", "team", "observer", "self", "adversarial"]
 Timing = Literal["dense", "terminal", "window"]
 

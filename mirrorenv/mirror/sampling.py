@@ -24,6 +24,8 @@ from mirrorenv.mirror._checks import log_likelihood_array, square
 from mirrorenv.mirror.arrays import Floats64, Ints64
 from mirrorenv.mirror.permutations import dual_shift
 
+__all__ = ["sampled_marginals"]
+
 _BLOCK = 4  # slots dealt again in one move: 24 orders
 # nats: permutations less likely than exp(-50) / N! relative to the best one are not told apart
 _CLIP = 50.0

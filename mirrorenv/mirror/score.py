@@ -25,6 +25,15 @@ from mirrorenv.mirror.permutations import (
 )
 from mirrorenv.mirror.verdicts import fair_assignment, in_author_order, of_true_author, row_verdicts
 
+__all__ = [
+    "Score",
+    "confusion_matrix",
+    "episode_information",
+    "information_over_time",
+    "recognition_matrix",
+    "score_belief",
+]
+
 # nats: evidence beyond this against an agent (also -inf) counts as this much in the handshake index
 _CERTAIN = 1e3
 

@@ -17,6 +17,8 @@ import numpy as np
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror.arrays import AnyArray, Bools, Floats64, Ints64, join_columns
 
+__all__ = ["RECORDED", "EpisodeBatch", "Trajectory", "concatenate_episodes"]
+
 RECORDED = ("observations", "actions", "rewards", "mask")
 """What every record of episodes holds; all else is a column by name."""
 

@@ -17,6 +17,8 @@ import numpy as np
 from mirrorenv.mirror.arrays import Floats64, Ints64
 from mirrorenv.mirror.lineup import lineup_permutations
 
+__all__ = ["fair_assignment", "in_author_order", "of_true_author", "row_verdicts"]
+
 _TIE = 1e-9  # nats: beliefs this close are a tie, not a verdict
 
 

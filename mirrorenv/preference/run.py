@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,8 +118,7 @@ def train(
         MirrorError: see the message; the same call resumes where it stopped.
     """
     refuse_uneven(settings, workers.size)
-    with only_writer(path) if workers.is_main else nullcontext():
-        return _train(settings, path, pairs, if_exists, callbacks, device, workers)
+    return _train(settings, path, pairs, if_exists, callbacks, device, workers)
 
 
 def _train(

@@ -95,7 +95,7 @@ def test_a_space_that_cannot_be_an_array_is_refused(sight: Any, acts: Any, says:
 def test_what_is_no_parallel_environment_is_refused() -> None:
     with pytest.raises(WorldError, match=r"AEC.*aec_to_parallel"):
         mirrorenv.make_batch(Turns, 1)
-    with pytest.raises(WorldError, match=r"no PettingZoo ParallelEnv.*nobody to tell apart"):
+    with pytest.raises(WorldError, match=r"no PettingZoo ParallelEnv.*no one to tell apart"):
         mirrorenv.make_batch(lambda: object(), 1, horizon=3)
     with pytest.raises(WorldError, match=r"could not be made with .*ZeroDivisionError"):
         mirrorenv.make_batch(lambda: 1 / 0, 1)

@@ -143,12 +143,14 @@ def make_run(
     count: int = 12,
     agents: int = 4,
     final: float = 0.95,
+    finished: bool = True,
 ) -> RunFolder:
-    """A finished synthetic run."""
+    """A synthetic run, finished unless told otherwise."""
     run = RunFolder.create(path, config(weight, seed), seed, device="cpu, 2 threads")
     for index in range(40):
         run.log_metrics(metrics_row(index, 40))
     for index in range(count):
         run.log_evaluation(evaluation(index, count, agents, final=final))
-    run.finish()
+    if finished:
+        run.finish()
     return run

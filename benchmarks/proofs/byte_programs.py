@@ -6,7 +6,7 @@ between the two, and, where strace is installed, system calls of the child outsi
 while it executed (a traced child runs without the allow-list, so that such a call is seen and not
 stopped).
 
-    python benchmarks/proofs/byte_machine.py [--programs 2000000] [--smoke] [--json FILE]
+    python benchmarks/proofs/byte_programs.py [--programs 2000000] [--smoke] [--json FILE]
 """
 
 from __future__ import annotations
