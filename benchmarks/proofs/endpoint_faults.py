@@ -13,6 +13,7 @@ import sys
 
 import _root  # noqa: F401
 
+from benchmarks.shared.runner import Script
 from mirrorenv.debate.cards import AgentCard, Endpoint
 from mirrorenv.debate.players import CallFailed, make_player
 from mirrorenv.debate.rules import Debate
@@ -52,6 +53,7 @@ def outcome(fault: EndpointFault) -> tuple[str, str]:
 
 def main() -> None:
     """Print the table; exit code 1 if anything was silent."""
+    Script(__doc__).parse()
     counts = dict.fromkeys(("right", "said", "silent"), 0)
     for name, fault in ENDPOINT_FAULTS.items():
         how, words = outcome(fault)
