@@ -23,10 +23,10 @@ from mirrorenv.mirror.mark import masked_policy as masked_policy
 from mirrorenv.mirror.mark import noisy_policy as noisy_policy
 from mirrorenv.mirror.mark import roc_curve as roc_curve
 from mirrorenv.mirror.multiple import holm as holm
+from mirrorenv.mirror.nearest import mean_distance as mean_distance
+from mirrorenv.mirror.nearest import nearest_agents as nearest_agents
 from mirrorenv.mirror.neighbourhood import Neighbourhood as Neighbourhood
 from mirrorenv.mirror.neighbourhood import log_selection as log_selection
-from mirrorenv.mirror.neighbourhood import mean_distance as mean_distance
-from mirrorenv.mirror.neighbourhood import nearest_agents as nearest_agents
 from mirrorenv.mirror.neighbourhood import neighbourhood_evidence as neighbourhood_evidence
 from mirrorenv.mirror.neighbourhood import neighbourhood_limit as neighbourhood_limit
 from mirrorenv.mirror.neighbourhood import neighbourhood_permutations as neighbourhood_permutations
