@@ -211,10 +211,14 @@ def test_what_is_fed_is_recorded_and_a_sequence_gives_what_steps_gave(actor):
     population = made(auxiliary("FedCode"), actor=actor, initial_gain=1.0)
     world = make_batch(WORLD, 5)
     record = play(world, population, np.arange(5), torch.Generator().manual_seed(0))
-    assert record.fed is not None and record.fed.shape == (*record.mask.shape, 4)
-    assert not record.fed[:, 0].any() and (record.fed[:, 1:].sum(-1) == 1).all()
+    assert record.columns["fed"].shape == (*record.mask.shape, 4)
+    assert (
+        not record.columns["fed"][:, 0].any() and (record.columns["fed"][:, 1:].sum(-1) == 1).all()
+    )
     batch = {
-        name: torch.from_numpy(getattr(record, name)) for name in ("observations", "fed", "mask")
+        "observations": torch.from_numpy(record.observations),
+        "fed": torch.from_numpy(record.columns["fed"]),
+        "mask": torch.from_numpy(record.mask),
     }
     actions = torch.from_numpy(record.actions)
     with torch.no_grad():
