@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-pytest.importorskip("openai", reason="the client comes with the extra llm")
+pytest.importorskip("httpx2", reason="the client comes with the extra llm")
 
 from mirrorenv.debate.players import CallFailed
 from mirrorenv.debate.rules import Debate

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-pytest.importorskip("openai", reason="the client comes with the extra llm")
+pytest.importorskip("httpx2", reason="the client comes with the extra llm")
 
 from mirrorenv.debate.players import CallFailed, make_player
 from tests.debate.asking import ask, card, views

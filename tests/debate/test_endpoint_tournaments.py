@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-pytest.importorskip("openai", reason="the client comes with the extra llm")
+pytest.importorskip("httpx2", reason="the client comes with the extra llm")
 
 from mirrorenv.debate.cards import AgentCard, Price
 from mirrorenv.debate.log import CALLS, CallLog

@@ -344,7 +344,7 @@ def test_a_port_that_is_taken_is_named():
 
 
 def test_endpoint_players_play_on_the_served_model(tmp_path):
-    pytest.importorskip("openai")
+    pytest.importorskip("httpx2", reason="the client comes with the extra llm")
     with served(tiny_engine()) as url:
         cards = [
             AgentCard(
