@@ -16,6 +16,8 @@ column n an agent.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +25,7 @@ import numpy.typing as npt
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror._checks import log_likelihood_array, square
 from mirrorenv.mirror._subsets import forward_sums, linear_marginals, log_marginals
-from mirrorenv.mirror.arrays import Floats64, Ints64
+from mirrorenv.mirror.arrays import Bools, Floats64, Ints64
 
 __all__ = [
     "MAX_EXACT_AGENTS",
@@ -41,6 +43,10 @@ MAX_EXACT_AGENTS = 16
 
 # a linear marginal above this kept full relative precision (every partial sum is at most 16!)
 _TRUSTED = 1e-280
+
+# agents up to whom trying all permutations beats the solver, and matrices tried at once
+_LISTED = 5
+_MATRICES = 512
 
 
 def permutation_marginals(log_likelihood: npt.ArrayLike) -> Floats64:
@@ -204,16 +210,59 @@ def _chunks(flat: Floats64) -> Iterator[slice]:
 
 
 def _assign(flat: Floats64) -> Ints64:
+    """(B, N) the best permutation of each matrix (B, N, N)."""
+    if not 1 < flat.shape[-1] <= _LISTED:
+        return _solved(flat, np.arange(len(flat)))
+    columns = np.empty(flat.shape[:2], dtype=np.int64)
+    clear = np.empty(len(flat), dtype=np.bool_)
+    for start in range(0, len(flat), _MATRICES):
+        part = slice(start, start + _MATRICES)
+        columns[part], clear[part] = _compared(flat[part])
+    unclear = np.flatnonzero(~clear)
+    if len(unclear):
+        columns[unclear] = _solved(flat, unclear)
+    return columns
+
+
+def _compared(flat: Floats64) -> tuple[Ints64, Bools]:
+    """Every permutation is tried, which is many times faster where there are few.
+
+    Returns:
+        (B, N) the best, and (B,) whether it is one and no other comes close; where another does,
+        rounding or a tie decides, and the solver is to be asked.
+    """
+    n = flat.shape[-1]
+    orders = _orders(n)  # (P, N)
+    rows = np.ascontiguousarray(flat.transpose(1, 2, 0))  # (N, N, B)
+    total = rows[0, orders[:, 0]]  # (P, B)
+    for k in range(1, n):
+        total = total + rows[k, orders[:, k]]
+    best = total.argmax(axis=0)  # (B,)
+    chosen = np.take_along_axis(total, best[None], axis=0)[0]
+    np.put_along_axis(total, best[None], -np.inf, axis=0)
+    finite = np.where(np.isfinite(rows), np.abs(rows), 0.0)
+    close = 1e-12 * (1.0 + finite.sum(axis=(0, 1)))  # beyond what the sums of either can be off
+    return orders[best], (chosen > -np.inf) & (total.max(axis=0) < chosen - close)
+
+
+@lru_cache
+def _orders(n: int) -> Ints64:
+    """(N!, N) all permutations."""
+    return np.array(list(permutations(range(n))), dtype=np.int64)
+
+
+def _solved(flat: Floats64, numbers: Ints64) -> Ints64:
+    """The best permutations of the matrices of these numbers, one after the other, any N."""
     # here, since the optimisers are slow to import and most who need this module need none
     from scipy.optimize import linear_sum_assignment
 
-    columns = np.empty(flat.shape[:2], dtype=np.int64)
-    for index, matrix in enumerate(flat):
+    columns = np.empty((len(numbers), flat.shape[1]), dtype=np.int64)
+    for index, number in enumerate(numbers):
         try:
-            columns[index] = linear_sum_assignment(matrix, maximize=True)[1]
+            columns[index] = linear_sum_assignment(flat[number], maximize=True)[1]
         except ValueError as error:
             raise ShapeError(
-                f"log_likelihood number {index} admits no permutation: its -inf entries rule out "
+                f"log_likelihood number {number} admits no permutation: its -inf entries rule out "
                 "every assignment"
             ) from error
     return columns

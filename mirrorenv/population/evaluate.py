@@ -7,7 +7,6 @@ Shapes: B episodes, T time, N agents, K lineup slots, J observers.
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.world_spec import WorldSpec
@@ -16,6 +15,7 @@ from mirrorenv.mirror import (
     Estimate,
     likelihood_ratio_e_value,
     mirror_reward,
+    most_probable_permutation,
     t_interval,
 )
 from mirrorenv.population.measured import Measured, measure, score
@@ -123,7 +123,7 @@ def _persistence(previous: Population, found: Measured) -> float:
     """
     log_p = policy_log_probabilities(previous, found.record)
     explained = (log_p * found.record.mask[..., None]).sum((0, 1))  # (N now, N before)
-    _, before = linear_sum_assignment(explained, maximize=True)
+    before = most_probable_permutation(explained)
     return float((before == np.arange(len(before))).mean())
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.optimize import linear_sum_assignment
 
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror import (
@@ -205,3 +206,22 @@ def test_an_order_that_is_none_is_refused() -> None:
 
 def test_no_lineups_give_no_marginals() -> None:
     assert permutation_marginals(np.zeros((0, 4, 4))).shape == (0, 4, 4)
+
+
+@settings(max_examples=60)
+@given(logs=evidence(5, spread=3.0), decimals=st.integers(0, 2))
+def test_few_agents_are_assigned_as_the_solver_does_ties_included(
+    logs: FloatArray, decimals: int
+) -> None:
+    tied = np.round(np.stack([logs, logs.T, np.zeros_like(logs)]), decimals)
+    expected = [linear_sum_assignment(one, maximize=True)[1] for one in tied]
+    np.testing.assert_array_equal(most_probable_permutation(tied), expected)
+
+
+@pytest.mark.parametrize("agents", [2, 4, 5, 6])
+def test_the_matrix_that_admits_no_order_is_named_by_its_number(agents: int) -> None:
+    logs = np.zeros((700, agents, agents))
+    logs[613, 0] = logs[613, 1] = -np.inf
+    logs[613, :2, 0] = 0.0  # both need agent 0
+    with pytest.raises(ShapeError, match="number 613"):
+        most_probable_permutation(logs)

@@ -13,13 +13,15 @@ from scipy import stats
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror import Belief, EpisodeBatch
 from mirrorenv.population.actions import Choice, Vector
+from mirrorenv.population.flat_adam import FlatAdam
+from mirrorenv.population.layers import StackedLinear, StackedMLP
 from mirrorenv.population.observers.baselines import (
     BASELINES,
     ActionHistogram,
     FirstObservation,
     ObservationClassifier,
 )
-from mirrorenv.population.observers.baselines.eoi import eoi_loss
+from mirrorenv.population.observers.baselines.eoi import Learner, eoi_loss, eoi_slope
 
 AGENTS, CHOICES = 3, 4
 QUICK: dict[str, dict[str, Any]] = {"eoi": {"updates": 200, "rows": 128, "learning_rate": 1e-2}}
@@ -216,3 +218,39 @@ def test_eoi_is_the_same_for_the_same_seed_and_leaves_the_global_state_alone() -
 def test_asking_before_fitting_is_answered(name: str) -> None:
     with pytest.raises(ShapeError, match="fit"):
         BASELINES[name]().evidence(episodes(batch=2))
+
+
+@pytest.mark.parametrize("beta_1", [0.0, 0.7])
+def test_eois_written_out_gradients_are_those_of_autograd_to_the_bit(beta_1: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    trunk = StackedMLP(1, 3, 16, generator)
+    last = StackedLinear(1, 16, 4, 0.01, generator)
+    weights = [
+        weight for layer in (trunk.first, trunk.second, last) for weight in layer.parameters()
+    ]
+    rows = torch.randn(1, 60, 3, generator=generator)
+    nearby = torch.randn(60, 4, generator=generator)
+    authors = torch.randint(4, (60,), generator=generator)
+    eoi_loss(last.forward(trunk.forward(rows))[0], nearby, authors, beta_1, 0.2).backward()
+    wanted = [weight.grad.clone() for weight in weights]
+    learner = Learner(trunk.first, trunk.second, last, 1e-3)
+    logits = learner.forward(rows)
+    learner.update(eoi_slope(logits, nearby, authors, beta_1, 0.2))
+    for expected, found in zip(wanted, learner.adam.gradients, strict=True):
+        assert torch.equal(expected, found)
+
+
+def test_adam_in_one_buffer_is_torchs_adam_to_the_bit() -> None:
+    generator = torch.Generator().manual_seed(1)
+    plain = [torch.randn(*shape, generator=generator) for shape in ((3, 5), (7,), (1, 1, 33))]
+    flat = [weight.clone() for weight in plain]
+    theirs = torch.optim.Adam(plain, lr=3e-3, eps=1e-5)
+    ours = FlatAdam(flat, 3e-3, eps=1e-5)
+    for _ in range(20):
+        for weight, gradient in zip(plain, ours.gradients, strict=True):
+            weight.grad = torch.randn(weight.shape, generator=generator)
+            gradient.copy_(weight.grad)
+        theirs.step()
+        ours.step()
+    for expected, found in zip(plain, flat, strict=True):
+        assert torch.equal(expected, found)

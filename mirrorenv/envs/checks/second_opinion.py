@@ -11,8 +11,6 @@ import io
 import warnings
 from collections.abc import Callable
 
-from pettingzoo.test import parallel_api_test, parallel_seed_test
-
 from mirrorenv.envs.checks.findings import Opinion
 from mirrorenv.envs.checks.session import Hang, time_limit
 from mirrorenv.envs.checks.subject import Subject
@@ -29,6 +27,9 @@ def second_opinions(subject: Subject, seconds: float) -> tuple[Opinion, ...]:
         subject: what is tested.
         seconds: allowed for each test.
     """
+    # here, since their tests load pytest and pygame, and every validated world loads this package
+    from pettingzoo.test import parallel_api_test, parallel_seed_test
+
     tests: dict[str, Callable[[], None]] = {
         "parallel_api_test": lambda: parallel_api_test(subject.make(), num_cycles=_CYCLES),
         "parallel_seed_test": lambda: parallel_seed_test(subject.make, num_cycles=_CYCLES),

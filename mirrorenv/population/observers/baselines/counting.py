@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.mirror.belief import log_softmax
@@ -48,6 +47,8 @@ class FirstObservation(Baseline):
         self.decay = decay
 
     def _fit(self, episodes: EpisodeBatch, actions: ActionLayout) -> None:
+        from scipy.optimize import minimize  # slow to load; only whole evaluations fit baselines
+
         first = _first(episodes)  # (B, K, D)
         self._mean = first.mean((0, 1))
         self._scale = np.maximum(first.std((0, 1)), 1e-6)

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.population.actions import ActionLayout
+from mirrorenv.population.flat_adam import FlatAdam
 from mirrorenv.population.layers import StackedLinear, StackedMLP
 from mirrorenv.population.observers.baselines.base import Baseline, Evidence
 from mirrorenv.population.observers.registry import register_baseline
 
-__all__ = ["ObservationClassifier", "eoi_loss"]
+__all__ = ["Learner", "ObservationClassifier", "eoi_loss", "eoi_slope"]
 
 
 def eoi_loss(
@@ -40,6 +41,20 @@ def eoi_loss(
     log_p = logits.log_softmax(-1)
     target = nn.functional.one_hot(authors, logits.shape[-1]) + beta_1 * nearby.detach().softmax(-1)
     return -((target + beta_2 * log_p.exp()) * log_p).sum(-1).mean()
+
+
+@torch.no_grad()
+def eoi_slope(
+    logits: Tensor, nearby: Tensor, authors: Tensor, beta_1: float, beta_2: float
+) -> Tensor:
+    """(R, N) gradient of `eoi_loss` with respect to the logits; the same arguments."""
+    log_p = logits.log_softmax(-1)
+    p = log_p.exp()
+    target = nn.functional.one_hot(authors, logits.shape[-1]) + beta_1 * nearby.softmax(-1)
+    share = logits.new_full((), -1.0 / len(logits))
+    slope = share * (target + beta_2 * p) + share * log_p * beta_2 * p
+    at_logits: Tensor = torch.ops.aten._log_softmax_backward_data(slope, log_p, -1, slope.dtype)
+    return at_logits
 
 
 @register_baseline("eoi")
@@ -95,39 +110,82 @@ class ObservationClassifier(Baseline):
         self._scale = np.maximum(at_live.std(0), 1e-3)
         generator = torch.Generator().manual_seed(self.seed)
         trunk = StackedMLP(1, max(seen.shape[-1], 1), self.hidden, generator)
-        self._network = nn.Sequential(
-            trunk, StackedLinear(1, self.hidden, self.num_agents, 0.01, generator)
-        )
-        optimizer = torch.optim.Adam(self._network.parameters(), lr=self.learning_rate)
+        self._last = StackedLinear(1, self.hidden, self.num_agents, 0.01, generator)
+        self._network = nn.Sequential(trunk, self._last)
+        learner = Learner(trunk.first, trunk.second, self._last, self.learning_rate)
         rng = np.random.default_rng(self.seed)
         for _ in range(self.updates):
             episode, step, agent = live[rng.integers(len(live), size=self.rows)].T
             before = np.maximum(step - rng.integers(1, self.window + 1, size=self.rows), 0)
-            logits = self._logits(seen[episode, step, agent])
-            with torch.no_grad():
-                nearby = self._logits(seen[episode, before, agent]) if self.beta_1 else logits
-            optimizer.zero_grad()
-            loss = eoi_loss(logits, nearby, torch.from_numpy(agent), self.beta_1, self.beta_2)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            logits = learner.forward(self._rows(seen[episode, step, agent]))
+            nearby = logits
+            if self.beta_1:
+                nearby = self._logits(seen[episode, before, agent])
+            learner.update(
+                eoi_slope(logits, nearby, torch.from_numpy(agent), self.beta_1, self.beta_2)
+            )
 
     def _evidence(self, episodes: EpisodeBatch) -> Evidence:
         total = np.empty((len(episodes), self.num_agents, self.num_agents))
         for index, seen in enumerate(_flat(episodes)):  # one episode at a time: (T, K, D)
-            with torch.no_grad():
-                log_p = (
-                    self._logits(seen.reshape(-1, seen.shape[-1])).log_softmax(-1).double().numpy()
-                )
+            logits = self._logits(seen.reshape(-1, seen.shape[-1]))
+            log_p = logits.log_softmax(-1).double().numpy()
             steps = log_p.reshape(*seen.shape[:2], self.num_agents)  # (T, K, N)
             total[index] = np.where(episodes.mask[index, :, :, None], steps, 0.0).sum(0)
         return total
 
+    @torch.no_grad()
     def _logits(self, seen: NDArray[np.float32]) -> Tensor:
         """(R, D) -> (R, N)."""
-        rows = torch.from_numpy((seen - self._mean) / self._scale)
-        rows = rows if rows.shape[-1] else rows.new_zeros(len(rows), 1)
-        logits: Tensor = self._network(rows.unsqueeze(0))[0]
+        logits: Tensor = self._network(self._rows(seen))[0]
         return logits
+
+    def _rows(self, seen: NDArray[np.float32]) -> Tensor:
+        """(R, D) -> (1, R, D) standardised; a world without observations gets a column."""
+        rows = torch.from_numpy((seen - self._mean) / self._scale)
+        return (rows if rows.shape[-1] else rows.new_zeros(len(rows), 1)).unsqueeze(0)
+
+
+class Learner:
+    """The classifier's three layers with their gradients written out: the operations that autograd
+    would do, to the bit, without its bookkeeping, which is half the time of networks this small.
+
+    Args:
+        first: (1, R, D) -> (1, R, H), followed by tanh.
+        second: the same from H.
+        last: to the logits.
+        rate: Adam's step size.
+    """
+
+    def __init__(
+        self, first: StackedLinear, second: StackedLinear, last: StackedLinear, rate: float
+    ) -> None:
+        self._layers = (first, second, last)
+        weights = [parameter for layer in self._layers for parameter in layer.parameters()]
+        self.adam = FlatAdam(weights, rate)
+        self._inputs: list[Tensor] = []  # of each layer
+
+    @torch.no_grad()
+    def forward(self, rows: Tensor) -> Tensor:
+        """(1, R, D) -> logits (R, N), remembered for `update`."""
+        first, second, last = self._layers
+        below = torch.tanh(first.forward(rows))
+        above = torch.tanh(second.forward(below))
+        self._inputs = [rows, below, above]
+        return last.forward(above)[0]
+
+    @torch.no_grad()
+    def update(self, slope: Tensor) -> None:
+        """One step of Adam, from the loss's slope (R, N) at the logits."""
+        slope = slope.unsqueeze(0)
+        for index in (2, 1, 0):
+            weight, bias = self.adam.gradients[2 * index : 2 * index + 2]
+            torch.bmm(self._inputs[index].transpose(1, 2), slope, out=weight)
+            torch.sum(slope, 1, keepdim=True, out=bias)
+            if index:
+                slope = torch.bmm(slope, self._layers[index].weight.transpose(1, 2))
+                slope = torch.ops.aten.tanh_backward(slope, self._inputs[index])
+        self.adam.step()
 
 
 def _flat(episodes: EpisodeBatch) -> NDArray[np.float32]:
