@@ -60,15 +60,16 @@ class Tree:
             text=True,
         )
 
-    def rate(self, work: str) -> float:
-        """Units of work for each second of processor time."""
+    def rate(self, work: str) -> float | None:
+        """Units of work for each second of processor time; None where the tree lacks the world."""
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.write(work + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
             raise SystemExit(f"the process that measures '{work}' ended; see above")
-        return float(json.loads(answer))
+        rate: float | None = json.loads(answer)
+        return rate
 
     def close(self) -> None:
         """Let the process end."""
@@ -122,11 +123,17 @@ def main() -> None:
     found = {}
     print(f"{'work':34} {'before':>12} {'now':>12}  {'now / before':24} at least {TARGET}")
     for name in names:
+        if trees["before"].rate(name) is None:
+            print(f"{name:34} only in this tree", flush=True)
+            progress.done(name)
+            continue
         rates: dict[str, list[float]] = {"before": [], "now": []}
         for turn in range(options.rounds):
             order = ("before", "now") if turn % 2 == 0 else ("now", "before")
             for tree in order:
-                rates[tree].append(trees[tree].rate(name))
+                rate = trees[tree].rate(name)
+                assert rate is not None
+                rates[tree].append(rate)
         row = compare(rates)
         found[name] = row
         middle = {tree: statistics.median(values) for tree, values in rates.items()}

@@ -149,6 +149,9 @@ def main() -> None:
         name = line.strip()
         if name not in known:
             kind, _, id = name.partition(" ")
+            if kind in ("array", "pettingzoo") and id not in mirrorenv.registry():
+                print("null", file=answers, flush=True)  # this tree has no such world
+                continue
             known[name] = kinds[kind](id)
             known[name]()  # the first one pays for memory and for imports
         print(json.dumps(rate(known[name], seconds)), file=answers, flush=True)
