@@ -130,10 +130,10 @@ def main() -> None:
         rates: dict[str, list[float]] = {"before": [], "now": []}
         for turn in range(options.rounds):
             order = ("before", "now") if turn % 2 == 0 else ("now", "before")
-            for tree in order:
-                rate = trees[tree].rate(name)
+            for side in order:
+                rate = trees[side].rate(name)
                 assert rate is not None
-                rates[tree].append(rate)
+                rates[side].append(rate)
         row = compare(rates)
         found[name] = row
         middle = {tree: statistics.median(values) for tree, values in rates.items()}
