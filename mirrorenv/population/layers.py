@@ -67,6 +67,38 @@ class StackedLinear(nn.Module):
         one = torch.cat([rows, rows.new_ones(len(rows), 1)], 1)  # (R, F + 1)
         return (tall @ one.t()).view(stack, outputs, -1)
 
+    def chosen_columns(self, columns: Tensor, chosen: Tensor) -> Tensor:
+        """Some outputs only, those that each batch asks for; the others are not computed.
+
+        Args:
+            columns: (S, B, F, R), inputs as columns.
+            chosen: (B, S, C) int64, which outputs.
+
+        Returns:
+            (S, B, C, R).
+        """
+        stack, batch, features, rows = columns.shape
+        every = torch.cat([self.weight, self.bias], 1).transpose(1, 2)  # (S, outputs, F + 1)
+        one = torch.nn.functional.one_hot(chosen.transpose(0, 1).flatten(1), every.shape[1])
+        picked = one.to(every.dtype) @ every  # (S, B*C, F + 1); its gradient is a product, too
+        weight = picked[..., :features].reshape(stack * batch, -1, features)
+        bias = picked[..., features:].reshape(stack * batch, -1, 1)
+        answer = torch.baddbmm(bias, weight, columns.reshape(stack * batch, features, rows))
+        return answer.view(stack, batch, -1, rows)
+
+    def own_columns(self, columns: Tensor) -> Tensor:
+        """The map on inputs that stand as columns in batches: (S, B, F, R) -> (S, B, outputs, R).
+
+        One small product for each batch: what comes out of it stays together in memory.
+        """
+        stack, batch, features, rows = columns.shape
+        weight = self.weight.transpose(1, 2).unsqueeze(1).expand(-1, batch, -1, -1)
+        bias = self.bias.transpose(1, 2).unsqueeze(1).expand(-1, batch, -1, -1)
+        answer = torch.baddbmm(
+            bias.flatten(0, 1), weight.flatten(0, 1), columns.reshape(-1, features, rows)
+        )
+        return answer.view(stack, batch, -1, rows)
+
 
 class StackedMLP(nn.Module):
     """S independent tanh networks with two hidden layers, (S, R, F) -> (S, R, H)."""

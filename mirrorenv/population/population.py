@@ -201,7 +201,9 @@ class Population(nn.Module):
             each = (self._read(lineup.of(j), slice(j, j + 1)) for j in range(len(lineup.mask)))
             return torch.cat(list(each), 2)
         check_reads_neighbourhoods(self.settings.observer)
-        evidence = self.observers.evidence(lineup)  # (B, T, J, K, N)
+        evidence = self.observers.evidence(lineup)  # (B, T, J, K, N), or of candidates
+        if self.observers.names_candidates:
+            return evidence
         columns = lineup.candidates[:, None, :, None, :]
         return evidence.gather(4, columns.expand(*evidence.shape[:4], -1))
 

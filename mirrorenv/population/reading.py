@@ -67,7 +67,7 @@ def observer_evidence(
         the candidates, which is the reveal.
     """
     parts = []
-    for rows, evidence in _read(population, record, lineups, None):
+    for rows, _, evidence in _read(population, record, lineups, None):
         slot_of = np.argsort(lineups.permutation[rows], axis=2)  # (b, J, K) of each candidate
         index = slot_of[:, None, :, :, None]
         parts.append(np.take_along_axis(evidence.numpy(), index, axis=3))
@@ -92,14 +92,15 @@ def author_log_belief(
     Returns:
         (B, T, J', N) log q_j(n | tau_n up to and including step t); 0 for agents not shown.
     """
-    parts = []
-    for rows, evidence in _read(population, record, lineups, observers):
+    readers = population.shape.num_agents if observers is None else len(observers)
+    found = np.empty((*record.mask.shape[:2], readers, lineups.size), np.float32)
+    for rows, some, evidence in _read(population, record, lineups, observers):
         target = torch.from_numpy(lineups.permutation[rows])[:, None, :, :, None]
         belief = _log_belief(population, evidence, shared=target.shape[2] == 1)
         chosen = belief.gather(-1, target.expand(*evidence.shape[:4], 1)).squeeze(-1)
         slot_of = np.argsort(lineups.permutation[rows], axis=2)  # (b, J, K) of each candidate
-        parts.append(np.take_along_axis(chosen.numpy(), slot_of[:, None], axis=3))
-    return lineups.by_agent(np.concatenate(parts))
+        found[rows, :, some] = np.take_along_axis(chosen.numpy(), slot_of[:, None], axis=3)
+    return lineups.by_agent(found)
 
 
 def _log_belief(population: Population, evidence: Tensor, *, shared: bool) -> Tensor:
@@ -115,15 +116,15 @@ def _read(
     record: EpisodeBatch,
     lineups: Neighbourhood,
     observers: Ints64 | None,
-) -> Iterator[tuple[slice, Tensor]]:
-    """Rows of episodes with the evidence (b, T, J, K, K) about them, slots as shuffled."""
+) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Rows of episodes and which of the observers, with their evidence (b, T, j, K, K) about these,
+    slots as shuffled."""
     batch, time, agents = record.mask.shape
-    readers = agents if observers is None else len(observers)
-    if lineups.distance is None and lineups.permutation.shape[1] > 1:
-        readers = 1  # each its own order: one after the other
-    width = max(lineups.size, population.settings.observer.hidden)
-    only = None if observers is None else torch.from_numpy(observers)
-    for rows in _chunks(batch, time * readers * lineups.size * width):
+    asked = np.arange(agents) if observers is None else observers
+    each = time * lineups.size * max(lineups.size, population.settings.observer.hidden)
+    own_orders = lineups.distance is None and lineups.permutation.shape[1] > 1
+    together = 1 if own_orders else len(asked)  # own orders are read one after the other
+    for rows in _chunks(batch, each * together):
         shown = lineup_tensors(
             population,
             torch.from_numpy(record.observations[rows]),
@@ -132,7 +133,11 @@ def _read(
             torch.from_numpy(lineups.authors[rows]),
             None if lineups.distance is None else torch.from_numpy(lineups.candidates[rows]),
         )
-        yield rows, population.evidence(shown, only)
+        apart = shown.shared and population.observers.stacked
+        for some in _chunks(len(asked), each) if apart else [slice(0, len(asked))]:
+            whole = observers is None and len(asked[some]) == agents
+            only = None if whole else torch.from_numpy(asked[some])
+            yield rows, some, population.evidence(shown, only)
 
 
 def _chunks(batch: int, floats: int) -> Iterator[slice]:

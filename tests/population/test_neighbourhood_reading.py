@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from mirrorenv.errors import ConfigError
-from mirrorenv.mirror import nearest_agents, neighbourhood_evidence, neighbourhood_permutations
+from mirrorenv.mirror import (
+    EpisodeBatch,
+    Neighbourhood,
+    nearest_agents,
+    neighbourhood_evidence,
+    neighbourhood_permutations,
+)
+from mirrorenv.population import reading
 from mirrorenv.population.observers import HEADS
 from mirrorenv.population.population import lineup_tensors
 from tests.population.small import DISCRETE, lineup_of, loud, population, some_episodes
@@ -69,3 +76,44 @@ def test_heads_that_cannot_are_refused(head: str) -> None:
     else:
         with pytest.raises(ConfigError, match="cannot read neighbourhoods"):
             read()
+
+
+@pytest.mark.parametrize("head", CAN)
+def test_a_head_that_names_candidates_says_what_one_that_names_everybody_does(head: str) -> None:
+    model = population(head=head, shape=SHAPE)
+    loud(model.observers)
+    observations, actions = some_episodes(batch=3, time=5, shape=SHAPE)
+    whom, _, authors = neighbourhood(3)
+    candidates = torch.from_numpy(whom[:, :, ::-1].copy())  # in any order
+    lineup = lineup_tensors(model, observations, actions, torch.ones(3, 5, 5), authors, candidates)
+    named = model.evidence(lineup)
+    every = model.observers.evidence(lineup._replace(candidates=None))  # (B, T, J, K, N)
+    columns = candidates[:, None, :, None, :].expand(*named.shape)
+    torch.testing.assert_close(named, every.gather(4, columns), atol=1e-5, rtol=1e-5)
+    gradients = []
+    for evidence in (named, every.gather(4, columns)):
+        model.zero_grad()
+        evidence.square().sum().backward()
+        gradients.append([one.grad.clone() for one in model.observers.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("chosen", [None, [3, 0]])
+def test_observers_are_read_alike_whoever_reads_beside_them(monkeypatch, chosen) -> None:
+    model = population(head="additive", shape=SHAPE)
+    loud(model.observers)
+    observations, actions = some_episodes(batch=3, time=5, shape=SHAPE)
+    record = EpisodeBatch(
+        observations=observations.numpy(),
+        actions=actions.numpy(),
+        rewards=np.zeros((3, 5, 5), np.float32),
+        mask=np.ones((3, 5, 5), bool),
+    )
+    order = np.stack([np.random.default_rng(b).permutation(5) for b in range(3)])
+    lineups = Neighbourhood.everybody(order[:, None])
+    observers = None if chosen is None else np.array(chosen)
+    together = reading.author_log_belief(model, record, lineups, observers)
+    monkeypatch.setattr(reading, "CHUNK", 1)
+    one_by_one = reading.author_log_belief(model, record, lineups, observers)
+    np.testing.assert_allclose(one_by_one, together, atol=1e-6)

@@ -24,6 +24,7 @@ class AdditiveHead(Head):
     """
 
     own_lineups = True
+    names_candidates = True
     stacked = True
 
     def __init__(
@@ -49,10 +50,26 @@ class AdditiveHead(Head):
     ) -> Tensor:
         """See `Head.evidence`."""
         batch, time, slots = lineup.mask.shape[-3:]
+        if lineup.candidates is not None:
+            return self._of_candidates(lineup, lineup.candidates)
         steps = self.output.columns(self._encode(lineup, hidden))  # (J, N, T*B*K)
         return accumulate(
             steps.view(-1, self.num_agents, time, batch, slots).movedim(1, -1), lineup.mask
         )
+
+    def _of_candidates(self, lineup: LineupTensors, candidates: Tensor) -> Tensor:
+        """Evidence (B, T, J, K, C) about the candidates alone, which are each observer's own."""
+        observers, batch, time, slots = lineup.mask.shape
+        # (J, B, F, T*K)
+        columns = lineup.features().flatten(2, 3).transpose(2, 3)
+        columns = torch.relu(self.first.own_columns(columns))  # (J, B, H, T*K)
+        for layer in self.rest:
+            assert isinstance(layer, StackedLinear)
+            columns = torch.relu(layer.own_columns(columns))
+        steps = self.output.chosen_columns(columns, candidates)  # (J, B, C, T*K)
+        grid = steps.view(observers, batch, -1, time, slots)
+        live = lineup.mask.unsqueeze(2)  # (J, B, 1, T, K)
+        return (grid * live).cumsum(3).permute(1, 3, 0, 4, 2)
 
     def _encode(self, lineup: LineupTensors, hidden: Tensor | None) -> Tensor:
         """What each head makes of each step by itself, (J, H, T*B*K)."""

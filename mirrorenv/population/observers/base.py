@@ -88,6 +88,9 @@ class Head(nn.Module):
         needs_own: whether `evidence` is given what each observer's own policy would have done.
         own_lineups: whether `evidence` also takes a lineup of its own for each observer, (J, B, T,
             K, ...), as neighbourhoods are.
+        names_candidates: whether `evidence` of own lineups has a column for each of the observer's
+            candidates, so that nothing is computed about all others. A head without it gives a
+            column for each agent, and the candidates' are kept.
         stacked: whether every parameter and buffer has the observers as its first axis, and
             `evidence` takes their number from `num_observers`. Some observers are then read alone,
             without the others' work.
@@ -99,6 +102,7 @@ class Head(nn.Module):
     whole_lineup = False
     needs_own = False
     own_lineups = False
+    names_candidates = False
     stacked = False
     identity: Tensor
     """(J, N) float32, who each observer is, one-hot."""
@@ -137,7 +141,8 @@ class Head(nn.Module):
 
         Returns:
             (B, T, J, K, N) float32: total evidence after step t that slot k was made by agent n, in
-            nats up to a constant per row.
+            nats up to a constant per row; (B, T, J, K, C) about the candidates, in their order,
+            where each observer has some and the head `names_candidates`.
         """
         raise NotImplementedError
 

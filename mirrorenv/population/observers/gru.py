@@ -26,6 +26,7 @@ class GRUHead(Head):
     """
 
     own_lineups = True
+    names_candidates = True
     stacked = True
 
     def __init__(
@@ -52,7 +53,7 @@ class GRUHead(Head):
         return accumulate(self._outputs(lineup, hidden), lineup.mask)
 
     def _outputs(self, lineup: LineupTensors, hidden: Tensor | None) -> Tensor:
-        """(J, T, B, K, N)."""
+        """(J, T, B, K, N), or (J, T, B, K, C) about the candidates where there are some."""
         batch, time, slots = lineup.mask.shape[-3:]
         observers = self.num_observers
         rows = self._rows(lineup, hidden).view(-1, time, batch * slots, self.features)
@@ -60,6 +61,11 @@ class GRUHead(Head):
         rows = self.memory.sequence(rows.expand(observers, -1, -1, -1)).flatten(1, 2)
         for layer in self.rest:
             rows = torch.relu(layer(rows))
+        if lineup.candidates is not None:
+            # (J, B, H, T*K)
+            columns = rows.view(observers, time, batch, slots, -1).permute(0, 2, 4, 1, 3).flatten(3)
+            named = self.output.chosen_columns(columns, lineup.candidates)  # (J, B, C, T*K)
+            return named.view(observers, batch, -1, time, slots).permute(0, 3, 1, 4, 2)
         return self.output.forward(rows).view(observers, time, batch, slots, self.num_agents)
 
 
@@ -71,6 +77,7 @@ class GRUStateHead(GRUHead):
     """
 
     own_lineups = False
+    names_candidates = False
 
     def evidence(
         self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None

@@ -38,6 +38,7 @@ class JointHead(AdditiveHead):
 
     whole_lineup = True
     own_lineups = False
+    names_candidates = False
 
     def __init__(
         self,
