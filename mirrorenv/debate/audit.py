@@ -58,6 +58,7 @@ _VERDICT = re.compile(
     r"|(?<![\d.,])\d\s*,\s*\d\s*,\s*\d(?:\s*,\s*\d)*(?![\d.,]*\d)"
 )
 _RARE_MARK = re.compile(r"[^\w\s.,;:!?'\"()\-\u2010-\u201f\u2026]")
+_TAG = re.compile(r"[#@]\w+|\b[A-Z]{3,}\d*\b|\b[A-Za-z]+\d+\b")
 _EDGE = 14  # characters of an opening or ending that two texts of one author may share by accident
 _MEMORY = 3  # texts of an author that must agree before an opening counts as a sign
 
@@ -100,15 +101,12 @@ def _signature(own: list[str], others: list[str]) -> bool:
     uses."""
     flat = [" ".join(text.split()) for text in own]
     foreign = [" ".join(text.split()) for text in others]
-    for edge in (_common(flat), _common([text[::-1] for text in flat])[::-1]):
-        sign = edge.strip()
-        if len(sign) >= _EDGE and not any(sign in text for text in foreign):
-            return True
-    marks = set.intersection(*(set(_RARE_MARK.findall(text)) for text in flat))
-    tags = set.intersection(
-        *(set(re.findall(r"[#@]\w+|\b[A-Z]{3,}\d*\b|\b[A-Za-z]+\d+\b", text)) for text in flat)
-    )
-    return any(not any(sign in text for text in foreign) for sign in marks | tags)
+    edges = (_common(flat), _common([text[::-1] for text in flat])[::-1])
+    signs = {edge.strip() for edge in edges if len(edge.strip()) >= _EDGE}
+    for form in (_RARE_MARK, _TAG):
+        signs |= set.intersection(*(set(form.findall(text)) for text in flat))
+    used_by_others = {sign for text in foreign for sign in signs if sign in text}
+    return bool(signs - used_by_others)
 
 
 def _common(texts: list[str]) -> str:

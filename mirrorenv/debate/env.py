@@ -177,8 +177,8 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         def box() -> spaces.Box:
             return spaces.Box(-EVIDENCE_BOUND, EVIDENCE_BOUND, (count, count), np.float32)
 
-        self.observation_spaces = {
-            agent: spaces.Dict(
+        def observed() -> spaces.Dict:
+            return spaces.Dict(
                 {
                     "phase": spaces.Discrete(len(PHASES)),
                     "topic": text(400),
@@ -186,8 +186,8 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
                     "lineup": spaces.Tuple([text(self.characters) for _ in range(count)]),
                 }
             )
-            for agent in self.possible_agents
-        }
+
+        self.observation_spaces = {agent: observed() for agent in self.possible_agents}
         self.action_spaces = {
             agent: spaces.Dict({"text": text(self.characters), "evidence": box()})
             for agent in self.possible_agents

@@ -175,7 +175,21 @@ class PlaySession:
     on_call: Callable[[], None] = field(default=lambda: None)
 
     async def ask(self, log: CallLog, game: int, card: AgentCard, view: View, digest: str) -> Reply:
-        """Make a call, and log it before the answer is used."""
+        """Make a call, and log it before the answer is used.
+
+        Args:
+            log: of the run; the row is on the disk when this returns.
+            game: number of the game.
+            card: of the agent that is asked.
+            view: what it may see, and the phase that says which of its methods is called.
+            digest: of the question, which a resumed run compares with its own.
+
+        Returns:
+            the answer exactly as a resumed run will read it from the log.
+
+        Raises:
+            MirrorError: if the budget is spent, or the agent did not answer.
+        """
         self.budget.check(log.totals, self.in_flight)
         self.in_flight += 1
         began = time.monotonic()
@@ -304,7 +318,16 @@ async def _together(calls: Sequence[Awaitable[T]]) -> list[T]:
 
 
 def recorded_game(tournament: Tournament, log: CallLog, game: int) -> Debate | None:
-    """A game from the log alone, without any call; None if it is not finished."""
+    """A game from the log alone, without any call.
+
+    Args:
+        tournament: whose settings and cards the game was played with.
+        log: of the run.
+        game: number of the game.
+
+    Returns:
+        the finished game, or None if it is not finished.
+    """
     try:
         return asyncio.run(play_game(tournament, game, Caller(log, game, None)))
     except NotRecorded:

@@ -61,7 +61,18 @@ class Round:
 def lineup_of(
     topic: str, shown: Sequence[str], *, run: str, round_number: int, observer: int | str
 ) -> tuple[tuple[str, ...], Reveal]:
-    """The shuffled texts of a round for one reader, and the reveal."""
+    """The shuffled texts of a round for one reader, and the reveal.
+
+    Args:
+        topic: of the round.
+        shown: (N) texts in author order, as readers see them.
+        run: names the shuffles: another run has others.
+        round_number: of the game.
+        observer: the reader: its seat, or a name for another order.
+
+    Returns:
+        (K) texts in the order shown, and who wrote which.
+    """
     seen = np.array([topic])
     lineup, reveal = shuffle_lineup(
         [Trajectory(seen, np.array([text])) for text in shown],

@@ -60,7 +60,15 @@ class ActionColumns:
     def check(
         self, actions: npt.NDArray[Any], batch: tuple[int, ...], where: str
     ) -> npt.NDArray[Any]:
-        """Joint actions (*batch, *shape) of the right dtype.
+        """Joint actions in the right dtype, or an error that names the row and the agent.
+
+        Args:
+            actions: (*batch, *shape) of any integer or real dtype.
+            batch: leading axes, such as (B, N).
+            where: what an error calls the place, such as ``ants-v0, step 3``.
+
+        Returns:
+            (*batch, *shape) of `dtype`.
 
         Raises:
             ShapeError: if shape or dtype is wrong.

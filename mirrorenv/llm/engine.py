@@ -120,6 +120,11 @@ def engine_of(name: str, dtype: str = "float32", adapter: str = "") -> Engine:
     """The engine of a model, one for each process; the model itself is loaded when it is first
     asked.
 
+    Args:
+        name: of a built-in model, on the hub, or a folder.
+        dtype: of its weights, such as ``float32`` or ``bfloat16``.
+        adapter: folder of a LoRA adapter; empty for none.
+
     Raises:
         MissingExtraError, ConfigError: if the model could not be loaded.
     """

@@ -137,6 +137,14 @@ def _error(message: str) -> dict[str, Any]:
 def answer(engine: Engine, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """The answer to a chat completion request.
 
+    Args:
+        engine: that computes it.
+        name: the model's name, repeated in the answer.
+        body: of the request, in the form of OpenAI's ``/v1/chat/completions``.
+
+    Returns:
+        body of the response, ready for JSON.
+
     Raises:
         ConfigError: for what is not understood; the message is meant for the client.
     """

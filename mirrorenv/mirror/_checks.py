@@ -38,7 +38,16 @@ def float_array(
 
 
 def log_likelihood_array(name: str, array: npt.ArrayLike, min_ndim: int = 2) -> Floats64:
-    """Float64 log-likelihoods: finite or minus infinity, never NaN or plus infinity."""
+    """Float64 log-likelihoods: finite or minus infinity, never NaN or plus infinity.
+
+    Args:
+        name: of the argument, for errors.
+        array: numbers of any shape.
+        min_ndim: axes at least.
+
+    Raises:
+        ShapeError: if it has fewer axes, or a number is none of these.
+    """
     result = float_array(name, array, min_ndim=min_ndim)
     bad = np.isnan(result) | (result == np.inf)
     if bad.any():
@@ -62,7 +71,16 @@ def square(name: str, array: Floats64) -> int:
 
 
 def mask_array(name: str, mask: npt.ArrayLike, shape: tuple[int, ...]) -> Bools:
-    """A boolean array of the given shape."""
+    """A boolean array of the given shape.
+
+    Args:
+        name: of the argument, for errors.
+        mask: the array; no other dtype is taken for truth.
+        shape: that it must have.
+
+    Raises:
+        ShapeError: if dtype or shape differ.
+    """
     result = np.asarray(mask)
     if result.dtype != np.bool_ or result.shape != shape:
         raise ShapeError(

@@ -53,7 +53,13 @@ def mean_nats(per_episode: Floats64, confidence: float) -> Estimate:
 
 
 def number_right(right: Floats64, slots: int, confidence: float) -> Estimate:
-    """Mean of (B,) numbers of slots right, with the interval of their share of all slots."""
+    """Mean number of slots right, with the interval of their share of all slots.
+
+    Args:
+        right: (B,) slots right in each lineup, in [0, slots]; fractions where ties share.
+        slots: K.
+        confidence: of the interval, in (0, 1).
+    """
     share = rate_interval(right / slots, confidence)
     return Estimate(
         share.value * slots, share.low * slots, share.high * slots, share.n, share.method
@@ -163,10 +169,16 @@ def calibration_error(belief: Floats64, credit: Floats64, confidence: float) -> 
 
 
 def ratio(numerator: Floats64, denominator: Floats64, confidence: float) -> Estimate | None:
-    """Ratio of the means of two paired (B,) samples, jackknifed over episodes.
+    """Ratio of the means of two paired samples, jackknifed over episodes.
 
-    None where the ratio means nothing: the denominator's mean is below 0.01 nats or its interval
-    reaches zero, or the numerator is not finite.
+    Args:
+        numerator: (B,) nats.
+        denominator: (B,) nats of the same episodes.
+        confidence: of the interval, in (0, 1).
+
+    Returns:
+        None where the ratio means nothing: the denominator's mean is below 0.01 nats or its
+        interval reaches zero, or a number is not finite.
     """
     if not (np.isfinite(numerator).all() and np.isfinite(denominator).all()):
         return None

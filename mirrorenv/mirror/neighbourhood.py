@@ -115,7 +115,7 @@ class Neighbourhood:
     def limit(
         self, log_probabilities: npt.ArrayLike, mask: npt.ArrayLike, *, slot_exchangeable: bool
     ) -> Limit:
-        """The exact limit of these lineups: see :func:`neighbourhood_limit`."""
+        """See :func:`neighbourhood_limit`, whose distances and candidates are these."""
         return neighbourhood_limit(
             log_probabilities,
             mask,

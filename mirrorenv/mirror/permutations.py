@@ -176,7 +176,16 @@ def most_probable_permutation(log_likelihood: npt.ArrayLike) -> Ints64:
 
 
 def permutation_array(name: str, permutation: npt.ArrayLike, shape: tuple[int, ...]) -> Ints64:
-    """The array as int64 permutations along its last axis, or a ShapeError that names it."""
+    """The array as int64 permutations along its last axis.
+
+    Args:
+        name: of the argument, for errors.
+        permutation: integers; each row of the last axis holds 0 to N - 1 once.
+        shape: that it must have, (..., N).
+
+    Raises:
+        ShapeError: if shape, dtype or a row is wrong.
+    """
     result = np.asarray(permutation)
     if result.shape != shape or not np.issubdtype(result.dtype, np.integer):
         raise ShapeError(

@@ -77,6 +77,11 @@ def bounded_evidence(given: object, num_agents: int) -> Floats64:
 def check_recognition_score(score: str, floor: float, num_agents: int) -> None:
     """Refuse a score that is unknown or a floor that a coin would fall below.
 
+    Args:
+        score: name of a recognition score.
+        floor: smallest probability that counts, so that a log score is bounded.
+        num_agents: N.
+
     Raises:
         ConfigError: unless ``score`` is known and ``floor`` lies in (0, 1/N].
     """

@@ -181,8 +181,16 @@ def episode_information(log_belief: npt.ArrayLike, permutations: npt.ArrayLike) 
 def information_over_time(
     evidence_over_time: npt.ArrayLike, permutations: npt.ArrayLike, decode: Decode = "independent"
 ) -> Floats64:
-    """(T,) nats per trajectory after each step, from evidence (B, T, J, K, N) and the true authors
-    (B, J, K)."""
+    """Information after each step of the episode: log N + mean log belief in the true author.
+
+    Args:
+        evidence_over_time: (B, T, J, K, N) nats after each step, up to a constant per row.
+        permutations: (B, J, K) the true authors.
+        decode: how a belief comes from evidence; see `Belief`.
+
+    Returns:
+        (T,) float64 nats per trajectory.
+    """
     evidence = log_likelihood_array("evidence_over_time", evidence_over_time, min_ndim=5)
     batch, _, observers, slots, agents = evidence.shape
     truth = permutation_array("permutations", permutations, (batch, observers, slots))

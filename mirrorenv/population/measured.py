@@ -150,7 +150,8 @@ def score(
     evidence_over_time: Floats64 | None = None,
     mask: Bools | None = None,
 ) -> RecordedScore:
-    """The score of a belief (B, J, K, K) whose slots stand in author order; see `score_belief`."""
+    """See `score_belief`; here the slots of the belief (B, J, K, K) stand in author order, so that
+    the true authors need not be given."""
     return RecordedScore.of(
         score_belief(
             belief,

@@ -16,7 +16,7 @@ EvaluationRow = dict[str, Any]
 
 
 def no_progress(what: str, done: int, total: int) -> None:
-    """Report nothing."""
+    """See `StageCallback`: this one reports nothing."""
 
 
 @dataclass(frozen=True)

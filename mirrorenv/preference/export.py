@@ -163,8 +163,8 @@ def _tables(lineups: TextLineups, scored: Scored, settings: PreferenceSettings) 
     for some in lineups.texts:
         key.update("\0".join(one.text for one in some).encode("utf-8", "replace"))
     ids = np.array(
-        [[_id(key.digest(), row, slot) for slot in range(size)] for row in range(batch)], np.uint64
-    )
+        [_id(key.digest(), row, slot) for row in range(batch) for slot in range(size)], np.uint64
+    ).reshape(batch, size)
     by_voice = observer_evidence(scored.by_player, scored.untouched)  # (B, J, K, N)
     shown: list[npt.NDArray[np.uint64]] = []
     readers: list[tuple[int, int, int]] = []

@@ -83,7 +83,7 @@ class DPO:
     def improve(
         self, context: RunContext, number: int, texts: TextsOfVersion
     ) -> list[dict[str, float]]:
-        """A few steps of every player on pairs of its own text and another's."""
+        """See `TuningMethod.improve`: on pairs of a player's own text and another's."""
         training = texts(context.state.version)
         figures: list[dict[str, float]] = []
         for player in range(len(context.voices)):
@@ -93,7 +93,7 @@ class DPO:
         return figures
 
     def columns(self, context: RunContext, fresh: Sequence[Text], run: str) -> dict[str, Column]:
-        """None."""
+        """See `TuningMethod.columns`: none."""
         return {}
 
     def rank(self, row: EvaluationRow) -> list[float]:
@@ -118,13 +118,14 @@ class GRPO:
     def improve(
         self, context: RunContext, number: int, texts: TextsOfVersion
     ) -> list[dict[str, float]]:
-        """A few steps of every player on the reward, then classifiers that know the new voices."""
+        """See `TuningMethod.improve`: on the reward, and then classifiers that know the new
+        voices."""
         figures = tune_by_reward(context, number)
         fit_classifiers(context, texts(number))
         return figures
 
     def columns(self, context: RunContext, fresh: Sequence[Text], run: str) -> dict[str, Column]:
-        """``head``: what the classifiers are worth."""
+        """See `TuningMethod.columns`: ``head``, what the classifiers are worth."""
         return {"head": lambda: classifier_figures(context, fresh, f"{run}/head")}
 
     def rank(self, row: EvaluationRow) -> list[float]:

@@ -191,12 +191,18 @@ def pair_rows(texts: Sequence[Text], neutral: str = "") -> list[dict[str, Any]]:
 def write_pairs(path: Path, texts: Sequence[Text], neutral: str = "") -> dict[str, int]:
     """Write a pair file.
 
+    Args:
+        path: file to write, JSON lines; it appears whole or not at all.
+        texts: of all players.
+        neutral: system message of the prompt, if any.
+
     Returns:
         rows by split.
     """
     rows = pair_rows(texts, neutral)
     atomic_write_text(path, json_lines(rows))
-    return {split: sum(row["split"] == split for row in rows) for split in SPLITS}
+    counts = Counter(row["split"] for row in rows)
+    return {split: counts[split] for split in SPLITS}
 
 
 def read_pairs(

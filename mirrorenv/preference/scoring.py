@@ -109,11 +109,19 @@ def log_probabilities(
 def untouched_log_probabilities(
     voices: VoicePopulation, asked: Mapping[Tokens, Sequence[Tokens]], temperature: float
 ) -> LogProbabilities:
-    """The same under the untouched model. What was asked before in this very form is not computed
-    again.
+    """Log-probabilities under the untouched model. What was asked before in this very form is not
+    computed again.
 
     In this very form: texts that are read side by side round together, and a resumed run must come
     to the same bytes.
+
+    Args:
+        voices: whose untouched model.
+        asked: prompts with the texts that are read side by side after them.
+        temperature: of sampling.
+
+    Returns:
+        nats by prompt and text.
     """
     found: LogProbabilities = {}
     known = _known.setdefault(voices, {})
@@ -173,8 +181,8 @@ def score_lineups(context: RunContext, lineups: TextLineups) -> Scored:
         context.callbacks.stage("reading", player + 1, size + 1)
     nats = untouched_log_probabilities(voices, asked, temperature)
     context.callbacks.stage("reading", size + 1, size + 1)
-    lengths = [[max(1, len(text)) for text in lineup] for lineup in tokens]
-    return Scored(by_player, _table(nats, prompts, tokens), np.array(lengths, np.float64))
+    lengths = np.array([list(map(len, lineup)) for lineup in tokens], np.float64)  # (B, N)
+    return Scored(by_player, _table(nats, prompts, tokens), np.maximum(lengths, 1.0))
 
 
 def _tokens_of_all(model: LanguageModel, texts: Sequence[Text]) -> list[Tokens]:
@@ -197,5 +205,14 @@ def _table(
 
 
 def prompt_of(model: LanguageModel, topic: str, settings: PreferenceSettings) -> tuple[int, ...]:
-    """Token ids of the question as every tuned player gets it, up to where the answer begins."""
+    """The question as every tuned player gets it, up to where the answer begins.
+
+    Args:
+        model: whose chat template and tokens.
+        topic: the question.
+        settings: ``data.neutral`` is the system message.
+
+    Returns:
+        token ids.
+    """
     return model.chat([("system", settings.data.neutral), ("user", topic)])

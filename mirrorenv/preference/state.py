@@ -74,7 +74,14 @@ class RoundState:
 def save_round(
     folder: Path, voices: VoicePopulation, classifiers: AuthorClassifiers, state: RoundState
 ) -> None:
-    """Write a checkpoint into an empty folder."""
+    """Write a checkpoint.
+
+    Args:
+        folder: an empty folder.
+        voices: whose adapters are saved, one for each player.
+        classifiers: of authors, saved likewise.
+        state: where the run stands, optimisers' moments among it.
+    """
     save_file(_by_player(voices.states), folder / _ADAPTERS)
     save_file(_by_player(classifiers.states), folder / _CLASSIFIERS)
     moments = [_by_player_tensors(optimiser or {}) for optimiser in state.optimisers]
@@ -102,7 +109,15 @@ def _by_player_tensors(optimiser: OptimiserState) -> dict[str, torch.Tensor]:
 
 
 def load_round(folder: Path, voices: VoicePopulation, classifiers: AuthorClassifiers) -> RoundState:
-    """Read a checkpoint; weights go into `voices` and `classifiers`.
+    """Read a checkpoint.
+
+    Args:
+        folder: that `save_round` filled.
+        voices: whose adapters are replaced, in place, once all was read.
+        classifiers: likewise.
+
+    Returns:
+        where the run stood.
 
     Raises:
         CheckpointError: if a byte has changed or it does not fit.

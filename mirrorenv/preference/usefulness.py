@@ -73,7 +73,16 @@ def relevance(scores: Array, own: npt.ArrayLike) -> Array:
 
 
 def follows(model: LanguageModel, neutral: str, tokens: int = 24) -> float:
-    """Share of :data:`INSTRUCTIONS` that a model follows, taking the likeliest token each time."""
+    """Share of :data:`INSTRUCTIONS` that a model follows, taking the likeliest token each time.
+
+    Args:
+        model: that answers.
+        neutral: system message.
+        tokens: of an answer at most.
+
+    Returns:
+        a share in [0, 1].
+    """
     from mirrorenv.llm.asking import Request
 
     asked = [

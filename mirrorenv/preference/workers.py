@@ -73,8 +73,11 @@ class Workers:
 
     def mean(self, figures: dict[str, float]) -> dict[str, float]:
         """Figures that every worker has of its own part, as one."""
-        parts = self.gather(lambda: figures)
-        return {name: sum(part[name] for part in parts) / self.size for name in figures}
+        total = dict.fromkeys(figures, 0.0)
+        for part in self.gather(lambda: figures):
+            for name in figures:
+                total[name] += part[name]
+        return {name: value / self.size for name, value in total.items()}
 
     def close(self) -> None:
         """Leave the process group, at the end of a process that a launcher has started."""

@@ -40,7 +40,8 @@ class PopulationLearner(TorchLearner):
     def compute_loss_for_module(
         self, *, module_id: str, config: Any, batch: Any, fwd_out: Any
     ) -> torch.Tensor:
-        """The loss was computed in the training pass, inside the DDP wrapper; log its parts."""
+        """See `TorchLearner.compute_loss_for_module`. The loss was computed in the training pass,
+        inside the DDP wrapper; here its parts are logged."""
         place = (module_id, OBJECTIVE_METRICS)
         self.metrics.log_dict(fwd_out["metrics"], key=place, window=None, reduce="mean")
         loss: torch.Tensor = fwd_out["loss"]

@@ -38,7 +38,13 @@ class ResumePoint:
 
 def save_checkpoint(folder: RunFolder, trainer: Trainer, about: dict[str, Any]) -> None:
     """Write a checkpoint, whole or not at all: the population to exchange, and what only this run
-    needs to go on."""
+    needs to go on.
+
+    Args:
+        folder: of the run.
+        trainer: whose population and state.
+        about: further facts for the population's description, ready for JSON.
+    """
     with folder.new_checkpoint(trainer.steps_done) as path:
         save_population(path, trainer.population, about)
         save_state(path / _STATE, trainer.get_state())

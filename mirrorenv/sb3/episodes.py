@@ -81,7 +81,15 @@ class EpisodeLog:
         rewards: NDArray[np.float32],
         live: NDArray[np.bool_],
     ) -> None:
-        """One step of one row: (N, D), (N,) or (N, A), (N,) and (N,)."""
+        """Write down one step of one row.
+
+        Args:
+            row: of the VecEnv.
+            observations: (N, D), what agents saw before acting.
+            actions: (N,) int64 or (N, A), as `Segment.actions`.
+            rewards: (N,).
+            live: (N,) which agents acted; the others' observations and actions stay zero.
+        """
         segment = self._open[row]
         t = segment.length
         segment.observations[t, live] = observations[live]

@@ -165,7 +165,7 @@ class SharedPolicyVecEnv(VecEnv):
         ]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Set an attribute of rows."""
+        """See `VecEnv.set_attr`; an index counts agents, and its whole row gets the value."""
         for index in self._get_indices(indices):
             setattr(self.rows[index // self.num_agents], attr_name, value)
 

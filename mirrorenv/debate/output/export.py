@@ -60,6 +60,11 @@ def _share(topic: str) -> float:
 def write_pairs(results: Results, path: Path, held_out: float = 0.25) -> dict[str, int]:
     """Write the pairs as JSON lines.
 
+    Args:
+        results: of a tournament whose games are finished.
+        path: file to write; it appears whole or not at all.
+        held_out: share of topics, in [0, 1], whose pairs become the split ``test``.
+
     Returns:
         rows by split.
     """

@@ -186,11 +186,11 @@ def _shade(share: float) -> str:
 
 def _curves(scores: list[ReaderScore], limit: LimitScore | None, feedback: str) -> str:
     rounds = max(len(one.curve) for one in scores)
-    rows = [[escape(one.name), *(_shade(value) for value in one.curve)] for one in scores]
+    rows = [[escape(one.name), *map(_shade, one.curve)] for one in scores]
     if limit is not None:
-        rows.insert(0, [escape(LIMIT_READER), *(_shade(value) for value in limit.curve)])
+        rows.insert(0, [escape(LIMIT_READER), *map(_shade, limit.curve)])
     columns = ["reader", *(str(number) for number in range(1, rounds + 1))]
-    nats = [[escape(one.name), *(f"{value:+.2f}" for value in one.nats_curve)] for one in scores]
+    nats = [[escape(one.name), *map("{:+.2f}".format, one.nats_curve)] for one in scores]
     told = {
         "full": "Authors are revealed after each round.",
         "own": "After each round a player is told its own hits.",
@@ -206,11 +206,13 @@ def _cells(names: Sequence[str], values: Sequence[Value]) -> list[str]:
     return [FIGURES[name].text(value) for name, value in zip(names, values, strict=True)]
 
 
+def _figures(score: ReaderScore, names: Sequence[str]) -> list[str]:
+    """A row of a table: a reader and some of its figures."""
+    return [escape(score.name), *(FIGURES[name].text(value_of(score, name)) for name in names)]
+
+
 def _habits(scores: list[ReaderScore]) -> str:
-    rows = [
-        [escape(one.name), *_cells(HABITS, [value_of(one, name) for name in HABITS])]
-        for one in scores
-    ]
+    rows = [_figures(one, HABITS) for one in scores]
     lead = (
         "Habits that are no recognition: a favoured place in the lineup, a favoured name, the "
         "other convention."
@@ -221,10 +223,7 @@ def _habits(scores: list[ReaderScore]) -> str:
 def _conduct(results: Results, scores: list[ReaderScore]) -> str:
     conduct = results.conduct()
     shown = ("peer_hits", "peer_hits_clean")
-    rows = [
-        [escape(one.name), *_cells(shown, [value_of(one, name) for name in shown])]
-        for one in scores
-    ]
+    rows = [_figures(one, shown) for one in scores]
     lead = (
         f"The audit marked {conduct.flagged} of {conduct.texts} texts: "
         + ", ".join(f"{name} {count}" for name, count in conduct.findings.items())

@@ -50,6 +50,12 @@ _KINDS: dict[str, PlayerKind] = {}
 def register(name: str, entry_point: str, description: str, *, is_model: bool = False) -> None:
     """Add a kind of player.
 
+    Args:
+        name: what an agent card writes as ``player``.
+        entry_point: ``package.module:Class`` of a `Player`, imported when it first plays.
+        description: one line, for lists and for the error that an unknown name meets.
+        is_model: whether a language model answers, so that cards need a model or an address.
+
     Raises:
         ConfigError: if the name is taken by another one.
     """

@@ -155,15 +155,14 @@ def imitation(view: View, player: int | None, form: str, window: int) -> Message
 
     Args:
         view: of the reader.
-        player: whose answers; None for nobody's, which is also what comes out where nothing was
-            revealed.
+        player: whose answers; None for no answers at all, which is also what comes out where
+            nothing was revealed.
         form: ``short`` or ``full``: how questions are put.
         window: rounds that are used, the latest.
     """
-    nobody = AgentCard(name="nobody", player="local")
-    asked = messages_for(
-        replace(speaking(view), me=None, notes="", history=(), record=()), nobody, form
-    )
+    without_persona = AgentCard(name="reader", player="local")
+    unseen = replace(speaking(view), me=None, notes="", history=(), record=())
+    asked = messages_for(unseen, without_persona, form)
     said: Messages = [asked[0]]
     for past in view.record[-window:]:
         if player is None or past.authors is None:

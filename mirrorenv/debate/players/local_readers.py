@@ -55,7 +55,17 @@ _ROUNDS = 3
 def constrained_verdict(
     model: LanguageModel, view: View, card: AgentCard, options: LocalOptions
 ) -> str:
-    """A JSON verdict that names one player for each text."""
+    """A verdict whose tokens are held to the form asked for, so that it can always be read.
+
+    Args:
+        model: that reads.
+        view: of the reader: the lineup, and what was revealed of earlier rounds.
+        card: whose persona the reader has.
+        options: of the model; ``prompt`` says how the question is put.
+
+    Returns:
+        JSON that names one player for each text.
+    """
     count = view.settings.num_players
     messages = messages_for(view, card, options.prompt)
     players = names(count)
@@ -65,7 +75,17 @@ def constrained_verdict(
 def label_evidence(
     model: LanguageModel, view: View, card: AgentCard, options: LocalOptions
 ) -> Floats:
-    """(K, N) nats of "Text A was written by P2." as the answer, each text asked for alone."""
+    """How likely "Text A was written by P2." is as the answer, each text asked for alone.
+
+    Args:
+        model: that reads.
+        view: of the reader: the lineup, and what was revealed of earlier rounds.
+        card: whose persona the reader has.
+        options: of the model; ``prompt`` says how the question is put.
+
+    Returns:
+        (K, N) float64 nats.
+    """
     count = view.settings.num_players
     prompt = model.chat(messages_for(view, card, options.prompt))
     said = [
@@ -78,9 +98,19 @@ def label_evidence(
 def likelihood_evidence(
     model: LanguageModel, view: View, card: AgentCard, options: LocalOptions
 ) -> Floats:
-    """(K, N) nats of each text in the context of each player, tempered; see the module.
+    """How likely each text is in the context of each player, tempered; see the module.
 
     The own text, where the reader may see it, is found by comparing strings.
+
+    Args:
+        model: that reads.
+        view: of the reader: the lineup, and what was revealed of earlier rounds.
+        card: whose persona the reader has.
+        options: of the model; ``equivalent`` bounds how many tokens a text counts for,
+            ``temperature`` is that of sampling.
+
+    Returns:
+        (K, N) float64 nats.
     """
     count = view.settings.num_players
     # K texts
@@ -111,5 +141,12 @@ def _ended(model: LanguageModel, text: str, view: View) -> bool:
 
 def tokens_read(model: LanguageModel, view: View, card: AgentCard, options: LocalOptions) -> int:
     """Tokens of the lineup and the question: what a reader is counted for, however often it goes
-    over them."""
+    over them.
+
+    Args:
+        model: that reads.
+        view: of the reader: the lineup, and what was revealed of earlier rounds.
+        card: whose persona the reader has.
+        options: of the model; ``prompt`` says how the question is put.
+    """
     return len(model.chat(messages_for(view, card, options.prompt)))

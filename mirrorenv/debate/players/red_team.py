@@ -82,7 +82,7 @@ class RedTeam(Stylometric):
     async def recognise(self, view: View) -> Reply:
         """By style; in rounds of breaking, rubbish at the first try."""
         if self.tactic(view) == "break" and view.sample == 0:
-            return Reply('{"A": "nobody", "B": NaN}')
+            return Reply('{"A": "none", "B": NaN}')
         if view.settings.answer_format != "matrix":
             found = await super().recognise(view)
             return Reply(

@@ -33,11 +33,19 @@ def _features(text: str) -> Counter[str]:
 def style_evidence(
     lineup: tuple[str, ...], record: tuple[PastRound, ...], num_players: int
 ) -> npt.NDArray[np.float64]:
-    """(K, N) nats: naive Bayes over pieces of three letters and words, tempered.
+    """Naive Bayes over pieces of three letters and words, tempered.
 
     A text's log-likelihood is divided by its number of features and counted as twelve observations,
     since overlapping pieces are far from independent. Rounds whose authors were not revealed teach
     nothing; before the first revealed one the evidence is zero.
+
+    Args:
+        lineup: K texts.
+        record: earlier rounds, with their authors where they were revealed.
+        num_players: N.
+
+    Returns:
+        (K, N) float64 nats, the largest of each text zero.
     """
     counts: list[Counter[str]] = [Counter() for _ in range(num_players)]
     for past in record:

@@ -6,8 +6,10 @@ Shape legend: R rounds, J readers, K lineup slots, N players.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,7 @@ from mirrorenv.mirror.verdicts import fair_assignment, in_author_order, row_verd
 __all__ = ["GameSheet", "mixed", "sheet_of"]
 
 Floats = npt.NDArray[np.float64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,10 @@ def sheet_of(tournament: Tournament, debate: Debate) -> GameSheet:
     cards = [tournament.cards[card] for card in tournament.seats(debate.game)] + [
         tournament.judge
     ] * settings.judges
-    # (R, J, K)
-    truth = np.array([[reveal.permutation for reveal in one.reveals] for one in debate.rounds])
-    evidence = np.array(
-        [[verdict.array(count) for verdict in one.verdicts] for one in debate.rounds]
-    )  # (R, J, K, N)
+    reveals = [one.reveals for one in debate.rounds]
+    truth = _table(reveals, lambda reveal: reveal.permutation)  # (R, J, K)
+    read = [one.verdicts for one in debate.rounds]
+    evidence = _table(read, lambda verdict: verdict.array(count))  # (R, J, K, N)
     logs = Belief(evidence).log_belief()
     verdicts = row_verdicts(logs)  # (R, J, K, N)
     joint = np.eye(count)[fair_assignment(most_probable_permutation, evidence)]  # (R, J, K, N)
@@ -93,6 +95,7 @@ def sheet_of(tournament: Tournament, debate: Debate) -> GameSheet:
     slot_named = verdicts.argmax(axis=-1)  # (R, J, K)
     inverse = np.argsort(truth, axis=-1)
     audit = audit_game(debate)
+    flags = Counter(name for line in audit for found in line for name in found)
     return GameSheet(
         game=debate.game,
         readers=tuple(card.name for card in cards),
@@ -102,19 +105,22 @@ def sheet_of(tournament: Tournament, debate: Debate) -> GameSheet:
         naming=mixed(in_author_order(verdicts, truth), alike),
         joint=mixed(in_author_order(joint, truth), alike),
         worth=recognition_worth(evidence, truth),
-        valid=np.array([[verdict.valid for verdict in one.verdicts] for one in debate.rounds]),
-        tries=np.array([[verdict.tries for verdict in one.verdicts] for one in debate.rounds]),
+        valid=_table(read, lambda verdict: verdict.valid),
+        tries=_table(read, lambda verdict: verdict.tries),
         by_slot=np.take_along_axis(verdicts, truth[..., None], axis=-1)[..., 0],
         inverse=(slot_named == inverse).mean(axis=-1),
         direct=(slot_named == truth).mean(axis=-1),
         alike=alike,
-        flagged=np.array([[bool(found) for found in line] for line in audit]),
+        flagged=np.array([list(map(bool, line)) for line in audit]),
         captured=captured_readers(debate),
-        findings={
-            name: sum(name in found for line in audit for found in line) for name in FINDINGS
-        },
+        findings={name: flags[name] for name in FINDINGS},
         steady=np.array([_steadiness(one, count, settings.num_readers) for one in debate.rounds]),
     )
+
+
+def _table(rounds: Sequence[Sequence[T]], figure: Callable[[T], npt.ArrayLike]) -> npt.NDArray[Any]:
+    """(R, J, ...) a figure of every reader in every round."""
+    return np.array([list(map(figure, readers)) for readers in rounds])
 
 
 def _steadiness(one: Round, count: int, readers: int) -> Floats:

@@ -23,6 +23,14 @@ def one_copy(factory: Callable[..., Any], arguments: Mapping[str, Any], name: st
     it may be.
 
     A :class:`~mirrorenv.envs.adapters.mirror_test.MirrorTest` is taken off, and that is said.
+
+    Args:
+        factory: makes one.
+        arguments: its keyword arguments.
+        name: what errors call it.
+
+    Raises:
+        WorldError: if it cannot be made, or is no ParallelEnv and cannot become one.
     """
     try:
         env = factory(**arguments)
@@ -70,7 +78,16 @@ def one_copy(factory: Callable[..., Any], arguments: Mapping[str, Any], name: st
 
 
 def members(env: Any, agents: Sequence[Any] | None, name: str) -> list[Any]:
-    """The agents to teach, in the environment's order."""
+    """The agents to teach, in the environment's order.
+
+    Args:
+        env: a ParallelEnv.
+        agents: names of some of its agents; None for all.
+        name: what errors call the environment.
+
+    Raises:
+        ConfigError: if a name is not one of its agents, or none is given.
+    """
     known = list(env.possible_agents)
     if agents is None:
         return known
@@ -82,7 +99,17 @@ def members(env: Any, agents: Sequence[Any] | None, name: str) -> list[Any]:
 
 
 def horizon(env: Any, arguments: Mapping[str, Any], given: int | None, name: str) -> int:
-    """Steps at most: what was given, or what the environment says somewhere."""
+    """Steps of an episode at most: what was given, or what the environment says somewhere.
+
+    Args:
+        env: a ParallelEnv.
+        arguments: it was made with; ``max_cycles`` and its like are looked for here first.
+        given: by the user, at least 1; None to look for it.
+        name: what errors call the environment.
+
+    Raises:
+        ConfigError: if it is said nowhere.
+    """
     if given is not None:
         if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
             raise ConfigError(
@@ -110,7 +137,20 @@ def horizon(env: Any, arguments: Mapping[str, Any], given: int | None, name: str
 def translators(
     env: Any, members: Sequence[Any], pad: bool, name: str
 ) -> tuple[list[ObservationReader], list[ActionWriter]]:
-    """One reader and one writer for each agent; all present the same shapes."""
+    """What turns observations and actions of each agent into array rows and back.
+
+    Args:
+        env: a ParallelEnv.
+        members: M agents.
+        pad: whether shorter observations get zeros at their end, so that all are equally long.
+        name: what errors call the environment.
+
+    Returns:
+        M readers and M writers; all present the same shapes.
+
+    Raises:
+        ConfigError: if spaces differ.
+    """
     where = [f"{name}, agent '{member}'" for member in members]
     seen = [env.observation_space(member) for member in members]
     done = [env.action_space(member) for member in members]

@@ -82,7 +82,14 @@ def network_actor(
     generator: torch.Generator,
     encoder: EncoderFactory,
 ) -> Actor:
-    """Networks with trunks of that encoder, sharing weights as the settings say."""
+    """Networks with trunks of that encoder, sharing weights as the settings say.
+
+    Args:
+        shape: of the world.
+        settings: ``weights`` and ``diversity`` say who shares what.
+        generator: source of the initial weights.
+        encoder: makes a trunk.
+    """
     if settings.diversity is not None:
         return CommonActor(shape, settings, generator, encoder)
     return _BY_WEIGHTS[settings.weights](shape, settings, generator, encoder)

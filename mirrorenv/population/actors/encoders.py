@@ -65,8 +65,16 @@ def sequence_layers(encoder: Any, rows: Tensor) -> dict[str, Tensor]:
 
 
 def step_layers(encoder: Any, rows: Tensor, state: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-    """One step as `sequence_layers`, by the encoder's `step_layers` where it has one: rows
-    (S, R, F), state (S, R, M) -> (S, R, H) each, and the next state."""
+    """One step as `sequence_layers`, by the encoder's `step_layers` where it has one.
+
+    Args:
+        encoder: an `Encoder`.
+        rows: (S, R, F).
+        state: (S, R, M).
+
+    Returns:
+        (S, R, H) each, by name, and the next state (S, R, M).
+    """
     if hasattr(encoder, "step_layers"):
         return cast("tuple[dict[str, Tensor], Tensor]", encoder.step_layers(rows, state))
     hidden, state = encoder.step(rows, state)

@@ -124,6 +124,13 @@ def shared_actor(
     generator: torch.Generator,
     encoder: EncoderFactory,
 ) -> NetworkActor:
-    """One network for all, the index where no observer reads it."""
+    """One network for all, the index where no observer reads it.
+
+    Args:
+        shape: of the world.
+        settings: the observers' ``trunk`` says whether they read the actor's.
+        generator: source of the initial weights.
+        encoder: makes the trunk.
+    """
     made = IndexBeforeTrunk if settings.observer.trunk == "separate" else IndexAfterTrunk
     return made(shape, settings, generator, encoder)

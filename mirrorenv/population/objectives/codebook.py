@@ -163,7 +163,13 @@ class FiniteScalars(nn.Module):
         return code
 
     def follow(self, rows: Tensor, live: Tensor, keep: float) -> None:
-        """Let mean and spread of the coordinates follow, over all learners."""
+        """Let mean and spread of the coordinates follow, over all learners.
+
+        Args:
+            rows: (N, R, H) hidden states.
+            live: (N, R) float32, 1 for rows that count.
+            keep: share of the old mean that stays, in [0, 1).
+        """
         seen = rows @ self.directions  # (N, R, L)
         weight = live.unsqueeze(-1)
         count = all_reduced(weight.sum(1, keepdim=True)).clamp_min(1.0)

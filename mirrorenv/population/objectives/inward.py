@@ -121,7 +121,8 @@ class Inward(Objective):
     def inward_loss(
         self, population: Population | None, output: HiddenStates, batch: Batch
     ) -> tuple[Tensor, Metrics]:
-        """The loss, as `Objective.loss`, of hidden states that are felt as far as they should."""
+        """See `Objective.loss`; the gradient of these hidden states is scaled as the settings
+        say."""
         raise NotImplementedError
 
     def after_inward(self, output: HiddenStates, batch: Batch) -> None:

@@ -50,7 +50,13 @@ class LeastChangedSettings(ObjectiveSettings):
 
 
 def relative_change(now: Tensor, before: Tensor, most: float) -> Tensor:
-    """|now - before| over their mean, at most `most`; 0 where both are 0. All of one shape."""
+    """|now - before| over the mean of their sizes, element by element; 0 where both are 0.
+
+    Args:
+        now: any shape.
+        before: the same shape.
+        most: what larger changes count as; 2 is the largest that there is.
+    """
     middle = 0.5 * (now.abs() + before.abs())
     change = (now - before).abs() / middle.clamp_min(torch.finfo(now.dtype).tiny)
     return torch.where(middle > 0, change, 0.0).clamp(max=most)

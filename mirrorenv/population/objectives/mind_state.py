@@ -190,7 +190,7 @@ class MindState(Inward):
         target = self._target(codes, batch, live)
         reads = hidden if self.pool is None else self.pool(hidden)
         if self.told:
-            reads = torch.cat([reads, action_features(self.host, population, batch)], -1)
+            reads = torch.cat([reads, action_features(self.host, batch)], -1)
         logits = of_agents(self.head(by_agent(reads[:, : time - ahead])), batch_size)
         trusted = live * self._settled(target)
         log_p = logits.log_softmax(-1)  # (B, T', N, K)

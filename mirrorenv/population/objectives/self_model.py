@@ -180,7 +180,7 @@ class SelfModel(Inward):
             target = shuffled(target, live, self.draws)
         reads = hidden[:, : time - ahead]
         if self.told:
-            done = action_features(self.host, population, batch)[:, : time - ahead]
+            done = action_features(self.host, batch)[:, : time - ahead]
             reads = torch.cat([reads, done], -1)
         predicted = of_agents(self.head(by_agent(reads)), len(reads))  # (B, T', N, F)
         error = (predicted - target).square()

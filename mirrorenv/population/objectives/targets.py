@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from mirrorenv.errors import ConfigError
 from mirrorenv.population.layers import StackedLinear
 from mirrorenv.population.objectives.base import Batch, Host
-from mirrorenv.population.population import Population
 
 __all__ = ["CausalPool", "StackedHead", "action_features", "random_features", "shuffled"]
 
@@ -42,7 +41,7 @@ class StackedHead(nn.Module):
         return self.output.forward(rows)
 
 
-def action_features(host: Host, population: Population | None, batch: Batch) -> Tensor:
+def action_features(host: Host, batch: Batch) -> Tensor:
     """Actions of a minibatch as features, (B, T, N, A).
 
     Raises:

@@ -182,7 +182,7 @@ def _check(norm: Tensor, name: str) -> None:
 
 @torch.no_grad()
 def after_update(objectives: Objectives, output: HiddenStates, batch: Batch) -> None:
-    """Let objectives change their state after an optimiser step; see `Objective.after_update`."""
+    """See `Objective.after_update`, here of all objectives, which are given detached outputs."""
     for objective in _that_override(objectives, "after_update"):
         objective.after_update(detached(output), batch)
 

@@ -149,7 +149,7 @@ class Head(nn.Module):
     def forward(
         self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None
     ) -> Tensor:
-        """The same as `evidence`."""
+        """See `evidence`, of which this is the name that ``nn.Module`` calls."""
         return self.evidence(lineup, hidden, own)
 
     def evidence_of(

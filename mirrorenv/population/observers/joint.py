@@ -79,10 +79,10 @@ class JointHead(AdditiveHead):
         return (total - total.logsumexp(3, keepdim=True)).permute(2, 1, 0, 3, 4)
 
     def loss(self, evidence: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        """Negative log-likelihood of the true permutation in nats per trajectory, mean over
-        observers and prefixes.
+        """See `Head.loss`; here the negative log-likelihood of the true permutation in nats per
+        trajectory, mean over observers and prefixes.
 
-        A prefix counts where at least one slot's step happened. Arguments as `Head.loss`.
+        A prefix counts where at least one slot's step happened.
         """
         nll = permutation_loss(evidence, target[:, None])  # (B, T, J)
         weight = mask.amax(3)  # (B, T, 1)

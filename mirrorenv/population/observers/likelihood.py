@@ -81,10 +81,10 @@ class LikelihoodHead(Head):
         return accumulate(steps, lineup.mask)
 
     def loss(self, evidence: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        """Behaviour cloning: negative log-likelihood of the others' actions up to the last prefix,
-        nats per step.
+        """See `Head.loss`; here behaviour cloning: the negative log-likelihood of the others'
+        actions up to the last prefix, nats per step.
 
-        Arguments as `Head.loss`; with P random prefixes of T the scale is that of T / P steps.
+        With P random prefixes of T the scale is that of T / P steps.
         """
         index = target[..., None].expand(*evidence.shape[:1], *evidence.shape[2:4], 1)
         total = evidence[:, -1].gather(-1, index).squeeze(-1)  # (B, J, K)

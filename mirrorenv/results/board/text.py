@@ -88,11 +88,18 @@ def count_text(line: Line) -> str:
 
 
 def href(folder: Path, link: str, out: Path) -> str | None:
-    """A link of a result from the folder of `out`; None for what does not exist or leads out of the
-    submission.
+    """A link of a result as a page may write it.
 
     Only https addresses and files beside or below the result folder are linked, so that no result
     can name a script or a file of the reader's.
+
+    Args:
+        folder: of the result.
+        link: as the result states it.
+        out: the page, which file links are relative to.
+
+    Returns:
+        the quoted address; None for what does not exist or leads out of the submission.
     """
     if not link.isprintable():
         return None

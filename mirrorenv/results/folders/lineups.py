@@ -64,6 +64,12 @@ class Shown(NamedTuple):
 def numbers(table: Table, stem: str, name: str, ndim: int) -> npt.NDArray[Any]:
     """A column of numbers with that many axes.
 
+    Args:
+        table: a table that was read.
+        stem: its name, for errors.
+        name: of the column.
+        ndim: axes, the row's among them.
+
     Raises:
         ResultError: if there is no such column.
     """

@@ -62,7 +62,14 @@ def _ends(name: str, series: Series, write: Callable[[float], str]) -> str:
 def describe(
     kind: str, tracks: list[Track], levels: list[Level], write: Callable[[float], str]
 ) -> str:
-    """A line chart in words: where each line starts and ends, and where the reference lines are."""
+    """A line chart in words: where each line starts and ends, and where the reference lines are.
+
+    Args:
+        kind: of chart and what it shows; the beginning of the sentence.
+        tracks: the lines; faint ones are passed over.
+        levels: reference lines.
+        write: a number as the axis writes it.
+    """
     parts = [_ends(track.label, track.series, write) for track in tracks if not track.faint]
     parts += [f"{level.label} is at {write(level.value)}" for level in levels]
     return f"{kind}: {'; '.join(parts)}."

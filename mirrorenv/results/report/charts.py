@@ -23,7 +23,7 @@ CHARTS: dict[str, list[tuple[str, str, Maker]]] = {
         ),
     ],
     "Agent by agent": [
-        ("recognition_matrix", "the recognition matrix", charts_recognition.who_recognises_whom),
+        ("recognition_matrix", "the recognition matrix", charts_recognition.recognition_matrix),
         ("confusion", "the confusion matrix", charts_recognition.confusion),
     ],
     "Where it comes from": [

@@ -1,4 +1,4 @@
-"""Charts of who is recognised, by whom, when in the episode, and by which reader."""
+"""Charts of who is recognised, when in the episode, and by which reader."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mirrorenv.results.runs.record import RunRecord, Series
 
 MOST_BASELINES = 20
 
-__all__ = ["confusion", "evidence", "information", "readers", "recognition", "who_recognises_whom"]
+__all__ = ["confusion", "evidence", "information", "readers", "recognition", "recognition_matrix"]
 
 
 def recognition(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
@@ -88,13 +88,13 @@ def _matrix_alt(what: str, values: Floats64) -> str:
     return f"Heat map of {what}, {len(values)} by {len(values)}. Mean: {', '.join(parts)}."
 
 
-def who_recognises_whom(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
+def recognition_matrix(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     """Observer j's mean belief in the true author n, (J, N)."""
     values = record.last.recognition_matrix
     if values is None:
         return None
     return Chart(
-        "Who recognises whom",
+        "Recognition matrix",
         "Mean belief of each observer (row) in the true author, for trajectories of each agent "
         "(column), in percent. "
         "The diagonal is self-recognition. Unknown where an observer was never shown an agent.",
@@ -109,7 +109,7 @@ def confusion(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     if values is None:
         return None
     return Chart(
-        "Who is taken for whom",
+        "Confusion matrix",
         "Mean belief over authors (columns) for trajectories of each agent (rows), in percent. Off "
         "the diagonal are "
         "the mix-ups.",

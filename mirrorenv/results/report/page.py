@@ -74,13 +74,25 @@ def paragraph(text: str, css: str = "") -> str:
 
 
 def section(heading: str, body: str, lead: str = "") -> str:
-    """A section with its heading; `body` is HTML, the rest plain text."""
+    """A section with its heading.
+
+    Args:
+        heading: plain text.
+        body: HTML.
+        lead: a paragraph of plain text before it, if any.
+    """
     under = paragraph(lead, "lead") if lead else ""
     return f"<section><h2>{escape(heading)}</h2>{under}{body}</section>"
 
 
 def details(summary: str, body: str, is_open: bool = False) -> str:
-    """Something to unfold; `body` is HTML."""
+    """Something to unfold.
+
+    Args:
+        summary: plain text that is always shown.
+        body: HTML.
+        is_open: whether it is unfolded at first.
+    """
     return (
         f"<details{' open' if is_open else ''}><summary>{escape(summary)}</summary>{body}</details>"
     )
@@ -91,7 +103,15 @@ def _data_uri(png: bytes) -> str:
 
 
 def picture(title: str, caption: str, alt: str, light: bytes, dark: bytes) -> str:
-    """A PNG in two appearances with heading, text alternative and caption."""
+    """A PNG in two appearances with heading, text alternative and caption.
+
+    Args:
+        title: heading, plain text.
+        caption: below it, plain text.
+        alt: text alternative.
+        light: the PNG for light pages.
+        dark: the PNG for dark pages, of the same size.
+    """
     # of the PNG header, so that the page does not jump while it loads
     width, height = unpack(">II", light[16:24])
     return (

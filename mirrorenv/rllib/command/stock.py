@@ -224,7 +224,15 @@ def stock_runner(
     model_config: Mapping[str, Any],
     seed: int = 0,
 ) -> MultiAgentEnvRunner:
-    """RLlib's env runner with one copy of a world and untrained policies."""
+    """RLlib's env runner with one copy of a world and untrained policies.
+
+    Args:
+        env: name of a world that RLlib knows.
+        env_config: its settings.
+        policies: one name (all agents share that policy), or one for each agent; None for one.
+        model_config: of RLlib's default module.
+        seed: of the world and the policies.
+    """
     config = stock_config(env, env_config, policies=policies, model_config=model_config)
     config.debugging(seed=seed, log_level="ERROR")
     return MultiAgentEnvRunner(config=config)
