@@ -21,8 +21,9 @@ from scipy.stats import binomtest
 from benchmarks.shared.runner import Script
 from mirrorenv.debate import AgentCard, load_topics, preset
 from mirrorenv.debate.audit import FINDINGS, audit_text
+from mirrorenv.debate.calls import Budget
 from mirrorenv.debate.log import CALLS, CallLog
-from mirrorenv.debate.playing import Budget, play_tournament
+from mirrorenv.debate.playing import play_tournament
 from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.tournament import Tournament
 

@@ -26,11 +26,12 @@ import _root  # noqa: F401
 
 from benchmarks.shared.runner import Script
 from mirrorenv.debate import AgentCard, load_topics, preset
+from mirrorenv.debate.calls import Budget
 from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.output.export import write_pairs
 from mirrorenv.debate.output.scores_file import write_scores
 from mirrorenv.debate.output.view import write_pages
-from mirrorenv.debate.playing import Budget, play_tournament
+from mirrorenv.debate.playing import play_tournament
 from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.tournament import Tournament
 

@@ -24,9 +24,10 @@ import _root  # noqa: F401
 
 from benchmarks.shared.runner import Script
 from mirrorenv.debate import AgentCard, load_topics, preset
+from mirrorenv.debate.calls import Budget
 from mirrorenv.debate.cards import Endpoint
 from mirrorenv.debate.log import CALLS, CallLog
-from mirrorenv.debate.playing import Budget, play_tournament
+from mirrorenv.debate.playing import play_tournament
 from mirrorenv.debate.tournament import Tournament
 
 VERDICT = '{"A": "P1", "B": "P2", "C": "P3", "D": "P4"}'

@@ -35,11 +35,12 @@ import numpy as np
 
 from benchmarks.shared.runner import Script
 from mirrorenv.debate import AgentCard, Debate, load_topics, preset
+from mirrorenv.debate.calls import Budget
 from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.output.scores_file import write_scores
 from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.players import make_player, verdict_of
-from mirrorenv.debate.playing import Budget, play_tournament
+from mirrorenv.debate.playing import play_tournament
 from mirrorenv.debate.scoring.ideal_evidence import add_limits
 from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.scoring.scores import ReaderScore, score_readers

@@ -19,7 +19,8 @@ from mirrorenv.cli.debate_tables import print_answers, print_scores, spent
 from mirrorenv.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mirrorenv.debate.playing import Budget, TournamentOutcome
+    from mirrorenv.debate.calls import Budget
+    from mirrorenv.debate.playing import TournamentOutcome
     from mirrorenv.debate.scoring.results import Results
     from mirrorenv.debate.tournament import Tournament
     from mirrorenv.results.runs.run_folder import RunFolder
@@ -49,7 +50,7 @@ def run(
 ) -> None:
     """Play a tournament. The same command goes on with one that was cut short; no finished call is
     made twice."""
-    from mirrorenv.debate.playing import Budget
+    from mirrorenv.debate.calls import Budget
     from mirrorenv.results.runs.lock import only_writer
 
     tournament = read_tournament(file, fake, games, overrides)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mirrorenv.debate.calls import cost_of
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.players import make_player
-from mirrorenv.debate.playing import cost_of
 from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.topic_files import load_topics

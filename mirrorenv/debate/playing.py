@@ -8,248 +8,25 @@ when the log does not know an answer.
 from __future__ import annotations
 
 import asyncio
-import json
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field, replace
-from hashlib import blake2b
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from mirrorenv.debate.calls import Budget, BudgetSpent, Caller, NotRecorded, PlaySession
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.log import CallLog, Totals
-from mirrorenv.debate.players import (
-    CallFailed,
-    Player,
-    Reply,
-    Usage,
-    make_player,
-    verdict_of,
-)
+from mirrorenv.debate.players import CallFailed, Player, Reply, make_player, verdict_of
 from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import Verdict
 from mirrorenv.debate.views import View
-from mirrorenv.errors import MirrorError, RunFolderError
 
-__all__ = [
-    "Budget",
-    "BudgetSpent",
-    "CallFailed",
-    "Caller",
-    "TournamentOutcome",
-    "play_game",
-    "play_tournament",
-    "recorded_game",
-]
+__all__ = ["TournamentOutcome", "play_game", "play_tournament", "recorded_game"]
 
 Call = Callable[[AgentCard, View], Awaitable[Reply]]
 """Answers a view as the player of a card."""
 
 T = TypeVar("T")
-
-
-class BudgetSpent(MirrorError):
-    """The budget allows no further call."""
-
-
-class NotRecorded(MirrorError):
-    """The log does not hold a call that the game needs."""
-
-
-@dataclass
-class Budget:
-    """What may be spent, over all runs of a folder. None is no limit.
-
-    Attributes:
-        max_calls: calls, to any player.
-        max_tokens: tokens read and written.
-        max_cost: in the tournament's currency.
-    """
-
-    max_calls: int | None = None
-    max_tokens: int | None = None
-    max_cost: float | None = None
-
-    def check(self, totals: Totals, in_flight: int) -> None:
-        """Refuse one more call if it is not covered. Calls count when they start, tokens and cost
-        when they end.
-
-        Raises:
-            BudgetSpent: the message names the limit.
-        """
-        if self.max_calls is not None and totals.calls + in_flight >= self.max_calls:
-            raise BudgetSpent(f"--max-calls {self.max_calls} is reached")
-        if self.max_tokens is not None and totals.input + totals.output >= self.max_tokens:
-            raise BudgetSpent(f"--max-tokens {self.max_tokens} is reached")
-        if self.max_cost is not None and totals.cost >= self.max_cost:
-            raise BudgetSpent(f"--max-cost {self.max_cost:g} is reached")
-
-
-def shown_digest(view: View) -> str:
-    """A short hash of all that a participant was shown."""
-    shown = [
-        view.topic,
-        view.me,
-        view.lineup,
-        view.own_text,
-        [astuple(past) for past in view.history],
-        view.notes,
-        view.sample,
-        view.problem,
-        view.last_try,
-    ]
-    return blake2b(json.dumps(shown).encode(), digest_size=8).hexdigest()
-
-
-class Caller:
-    """Answers the calls of one game: from the log, or from the players if the budget allows it.
-
-    Args:
-        log: of the tournament.
-        game: number of the game.
-        session: players, budget and what is in flight, shared by all games; None answers from the
-            log only.
-    """
-
-    def __init__(self, log: CallLog, game: int, session: PlaySession | None) -> None:
-        self.log = log
-        self.game = game
-        self.session = session
-        self.known = log.game(game)
-
-    async def __call__(self, card: AgentCard, view: View) -> Reply:
-        """The answer of a card's player to a view."""
-        digest = shown_digest(view)
-        row = self.known.pop((view.key, view.sample), None)
-        if row is not None:
-            if row["agent"] != card.name or row["digest"] != digest:
-                raise RunFolderError(
-                    f"{self.log.path}: the call {view.key} was made under other rules (agent or "
-                    "what it was shown "
-                    "differ); play this tournament with the version that began it, or in a new "
-                    "folder"
-                )
-            if self.session is not None and row["reply"].get("stop") == "refused":
-                self.session.refused[self.game] = self.session.refused.get(self.game, 0) + 1
-            return Reply.from_row(row["reply"])
-        if self.session is None:
-            raise NotRecorded(f"game {self.game} is not finished: {view.key} has not been played")
-        return await self.session.ask(self.log, self.game, card, view, digest)
-
-    def check(self, asked: Iterable[tuple[AgentCard, View]]) -> None:
-        """Refuse a phase in which a player cannot answer any more, before the others are paid.
-
-        Args:
-            asked: who is asked what.
-
-        Raises:
-            CallFailed: if a call is missing in the log and its player's server, key or model is
-                closed.
-        """
-        if self.session is None:
-            return
-        for card, view in asked:
-            reason = getattr(self.session.players[card.name], "closed", None)
-            if reason is not None and (view.key, view.sample) not in self.known:
-                raise CallFailed(str(reason), closed=True)
-
-
-@dataclass
-class PlaySession:
-    """What all games share while they are played.
-
-    Attributes:
-        players: by name of the card.
-        budget: what may be spent.
-        allowed_refusals: requests of one game that servers may refuse for good.
-        refused: how many they refused so far, by game.
-        in_flight: calls that have started and are not in the log yet.
-        on_call: called after each call that was logged.
-    """
-
-    players: Mapping[str, Player]
-    budget: Budget
-    allowed_refusals: int = 0
-    refused: dict[int, int] = field(default_factory=dict)
-    in_flight: int = 0
-    on_call: Callable[[], None] = field(default=lambda: None)
-
-    async def ask(self, log: CallLog, game: int, card: AgentCard, view: View, digest: str) -> Reply:
-        """Make a call, and log it before the answer is used.
-
-        Args:
-            log: of the run; the row is on the disk when this returns.
-            game: number of the game.
-            card: of the agent that is asked.
-            view: what it may see, and the phase that says which of its methods is called.
-            digest: of the question, which a resumed run compares with its own.
-
-        Returns:
-            the answer exactly as a resumed run will read it from the log.
-
-        Raises:
-            MirrorError: if the budget is spent, or the agent did not answer.
-        """
-        self.budget.check(log.totals, self.in_flight)
-        self.in_flight += 1
-        began = time.monotonic()
-        common = {"key": view.key, "sample": view.sample, "game": game, "agent": card.name}
-        try:
-            phase = "speak" if view.phase == "paraphrase" else view.phase
-            try:
-                reply: Reply = await getattr(self.players[card.name], phase)(view)
-            except CallFailed as error:
-                refused = self.refused.get(game, 0)
-                if not error.refused or refused >= self.allowed_refusals:
-                    await log.append(_failure_row(common, card, error))
-                    raise
-                self.refused[game] = refused + 1
-                reply = _refused(error)
-            row = {
-                "kind": "call",
-                **common,
-                "digest": digest,
-                "seconds": round(time.monotonic() - began, 3),
-                "cost": cost_of(card, reply.usage),
-                "reply": reply.to_row(),
-            }
-            await log.append(row)
-        finally:
-            self.in_flight -= 1
-        self.on_call()
-        # exactly what a resumed run will read
-        return Reply.from_row(json.loads(json.dumps(row["reply"])))
-
-
-def _refused(error: CallFailed) -> Reply:
-    """What stands in the log for a request that a server refuses for good: no words, and why."""
-    response = {"refused": str(error)}
-    return Reply(
-        "",
-        request=error.request,
-        response=response,
-        usage=error.usage,
-        attempts=error.attempts,
-        stop="refused",
-    )
-
-
-def _failure_row(common: dict[str, Any], card: AgentCard, error: CallFailed) -> dict[str, Any]:
-    return {
-        "kind": "failure",
-        **common,
-        "error": str(error),
-        "attempts": error.attempts,
-        "usage": asdict(error.usage),
-        "cost": cost_of(card, error.usage),
-    }
-
-
-def cost_of(card: AgentCard, usage: Usage) -> float | None:
-    """What tokens of a card cost, or None for a card without a price."""
-    if card.price is None:
-        return None
-    return (usage.input * card.price.input + usage.output * card.price.output) / 1e6
 
 
 async def play_game(tournament: Tournament, game: int, call: Call) -> Debate:

@@ -9,12 +9,13 @@ import pytest
 
 pytest.importorskip("httpx2", reason="the client comes with the extra llm")
 
+from mirrorenv.debate.calls import Budget
 from mirrorenv.debate.cards import AgentCard, Price
 from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.output.scores_file import write_scores
 from mirrorenv.debate.output.view import write_pages
 from mirrorenv.debate.players import CallFailed, make_player
-from mirrorenv.debate.playing import Budget, play_tournament
+from mirrorenv.debate.playing import play_tournament
 from mirrorenv.debate.scoring.results import Results, open_results
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.topic_files import load_topics

@@ -16,6 +16,7 @@ import pytest
 
 pytest.importorskip("transformers")
 
+from mirrorenv.debate.calls import Budget
 from mirrorenv.debate.cards import AgentCard, Endpoint
 from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.output.scores_file import SCORES, write_scores
@@ -28,7 +29,7 @@ from mirrorenv.debate.players.local_readers import (
     label_evidence,
     likelihood_evidence,
 )
-from mirrorenv.debate.playing import Budget, play_tournament
+from mirrorenv.debate.playing import play_tournament
 from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.scoring.ideal import LIMIT_FILE
 from mirrorenv.debate.scoring.ideal_evidence import add_limits

@@ -6,11 +6,12 @@ import asyncio
 import gc
 import weakref
 
+from mirrorenv.debate.calls import Budget
 from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.output.export import write_pairs
 from mirrorenv.debate.output.scores_file import write_scores
 from mirrorenv.debate.output.view import write_pages
-from mirrorenv.debate.playing import Budget, play_tournament
+from mirrorenv.debate.playing import play_tournament
 from mirrorenv.debate.scoring import results as scoring_results
 from mirrorenv.debate.scoring.results import open_results
 from mirrorenv.debate.starter import write_starter

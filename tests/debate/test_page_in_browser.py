@@ -11,10 +11,11 @@ import subprocess
 
 import pytest
 
+from mirrorenv.debate.calls import Budget
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.output.view import write_pages
-from mirrorenv.debate.playing import Budget, play_tournament
+from mirrorenv.debate.playing import play_tournament
 from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.topic_files import load_topics

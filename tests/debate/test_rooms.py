@@ -17,7 +17,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("views", "cards"),
     ("rules", "prompts", "identity"),
     ("players", "audit", "env"),
-    ("tournament", "starter", "registered_worlds"),
+    ("tournament", "starter", "registered_worlds", "calls"),
     ("playing", "planning"),
     ("scoring", "live_check"),
     ("output",),

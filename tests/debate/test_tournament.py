@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mirrorenv.debate.calls import Budget
 from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.output.scores_file import SCORES, write_scores
 from mirrorenv.debate.planning import half_width, plan_of
-from mirrorenv.debate.playing import Budget, CallFailed, play_tournament
+from mirrorenv.debate.players import CallFailed
+from mirrorenv.debate.playing import play_tournament
 from mirrorenv.debate.scoring.results import Results, open_results
 from mirrorenv.debate.settings import preset
 from mirrorenv.debate.starter import write_starter

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mirrorenv.debate.calls import Caller, NotRecorded
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.log import CallLog
 from mirrorenv.debate.players import Reply
 from mirrorenv.debate.players.local_prompts import messages_for
-from mirrorenv.debate.playing import Caller, NotRecorded, play_game
+from mirrorenv.debate.playing import play_game
 from mirrorenv.debate.scoring.ideal import LIMIT_FILE, Evidence, known_limits
 from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.views import View
