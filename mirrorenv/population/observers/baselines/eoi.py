@@ -47,7 +47,18 @@ def eoi_loss(
 def eoi_slope(
     logits: Tensor, nearby: Tensor, authors: Tensor, beta_1: float, beta_2: float
 ) -> Tensor:
-    """(R, N) gradient of `eoi_loss` with respect to the logits; the same arguments."""
+    """The gradient of `eoi_loss` with respect to the logits, written out.
+
+    Args:
+        logits: (R, N) at the observations.
+        nearby: (R, N) at observations of the same agents a few steps earlier.
+        authors: (R,) int64.
+        beta_1: weight of the positive distance.
+        beta_2: weight of the conditional entropy.
+
+    Returns:
+        (R, N), of the logits' dtype.
+    """
     log_p = logits.log_softmax(-1)
     p = log_p.exp()
     target = nn.functional.one_hot(authors, logits.shape[-1]) + beta_1 * nearby.softmax(-1)
