@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mirrorenv.cli._common import Code, Json, World, name_all, print_json, say
+from mirrorenv.cli.provers import Proofs, provers_of
 from mirrorenv.entry import add_commands
 from mirrorenv.errors import ConfigError
 from mirrorenv.plain_text import one_line
@@ -39,6 +40,10 @@ def build(
     ] = Path("board.html"),
     title: Annotated[str, typer.Option(help="Title of the page.")] = "Leaderboard",
     suites: Suites = None,
+    proofs: Annotated[
+        Path | None,
+        typer.Option(help="Your file from 'board check --proofs': lines are marked by it."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write one self-contained page, and the same tables as Markdown.
@@ -48,13 +53,15 @@ def build(
     """
     from mirrorenv.results.board.board import collect, result_folders
     from mirrorenv.results.board.page import board_page
+    from mirrorenv.results.board.proofs import read_proofs
     from mirrorenv.results.board.text import markdown
     from mirrorenv.results.runs.files import atomic_write_text
 
     if out.suffix != ".html":
         raise ConfigError(f"--out {out}: the page ends in .html; its Markdown is written beside it")
     found = result_folders(folders)
-    sections = collect(found, _suites(suites, folders))
+    known = None if proofs is None else read_proofs(proofs)
+    sections = collect(found, _suites(suites, folders), proofs=known)
     text = out.with_suffix(".md")
     out.parent.mkdir(parents=True, exist_ok=True)
     atomic_write_text(out, board_page(sections, out, title))
@@ -73,21 +80,29 @@ def check(
         Path, typer.Argument(help="A submission: a result folder, or a folder that holds some.")
     ],
     suites: Suites = None,
+    proofs: Proofs = None,
     world: World = None,
     code: Code = None,
     as_json: Json = False,
 ) -> None:
-    """Check a submission: schema, manifest, scores, suite, seeds. Exit code 1 says in one line what
-    is wrong."""
+    """Check a submission: schema, manifest, scores, suite, seeds, weights. Exit code 1 says in one
+    line what is wrong; what is not checked is said row by row."""
     from mirrorenv.results.board.check import check_submission
+    from mirrorenv.results.board.proofs import record_proofs
 
     name_all(world, code=code)
-    found = check_submission(folder, _suites(suites, [folder]), world=world)
+    known = _suites(suites, [folder])
+    found = check_submission(folder, known, world=world, provers=provers_of(retrain=False))
     names = f" of suite {', '.join(found.suites)}" if found.suites else ""
     many = len(found.folders)
     say(f"{folder}: {counted(many, 'result')}{names} {'are' if many > 1 else 'is'} fine")
+    number_of = {reason: str(number) for number, (reason, _) in enumerate(found.unchecked, start=1)}
     for reason, count in found.unchecked:
-        say(f"  not checked  {one_line(reason)} ({counted(count, 'result')})")
+        say(f"  not checked  {one_line(reason)} ({counted(count, 'result')}) [{number_of[reason]}]")
+    for row in found.rows:
+        left = ", ".join(sorted((number_of[one] for one in row.unchecked), key=int))
+        told = f"{one_line(row.name)}: {counted(row.results, 'result')}, {row.proved.words}"
+        say(f"  row          {told}{f'; not checked: [{left}]' if left else ''}")
     for name, seconds in found.absent:
         say(f"  not there    {one_line(name)} (about {seconds / 60:.1f} minutes of one core)")
     if len(found.absent) > 1:
@@ -96,9 +111,15 @@ def check(
             f"  in all       {counted(len(found.absent), 'row')} not there, about {hours:.1f} "
             "hours of one core"
         )
+    if proofs is not None:
+        record_proofs(proofs, found.proved)
     if as_json:
         said = {
             "folder": str(folder),
+            "rows": [
+                {**vars(row), "proved": row.proved.name.lower(), "unchecked": list(row.unchecked)}
+                for row in found.rows
+            ],
             "results": many,
             "suites": found.suites,
             "unchecked": dict(found.unchecked),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mirrorenv.cli._common import Code, Json, Npz, World, name_all, print_json, say
+from mirrorenv.cli.provers import Proofs, provers_of
 from mirrorenv.cli.run_kinds import ExportOptions, kind_of
 from mirrorenv.entry import add_commands
 from mirrorenv.plain_text import one_line
@@ -20,23 +21,40 @@ results = typer.Typer(
 Folder = Annotated[Path, typer.Argument(help="A result folder.")]
 
 
-def verify(folder: Folder, world: World = None, code: Code = None, as_json: Json = False) -> None:
-    """Check somebody's result folder: every byte, every score, and the world from its seeds.
-    Nothing in it is run.
+def verify(
+    folder: Folder,
+    retrain: Annotated[
+        bool,
+        typer.Option(
+            "--retrain", help="Also train it again from its seed and compare it bit by bit."
+        ),
+    ] = False,
+    proofs: Proofs = None,
+    world: World = None,
+    code: Code = None,
+    as_json: Json = False,
+) -> None:
+    """Check somebody's result folder: every byte, every score, the world from its seeds, and the
+    evidence from its weights if it holds them. Nothing in it is run.
 
     Exit codes: 0 all true, 1 something is not (the message says what), 2 wrong usage.
     """
+    from mirrorenv.results.board.proofs import record_proofs
     from mirrorenv.results.folders.verify import verify_result
 
     name_all(world, code=code)
-    found = verify_result(folder, world=world)
+    found = verify_result(folder, world=world, provers=provers_of(retrain=retrain))
     say(one_line(found.title))
     for line in found.checks:
         say(f"  true         {one_line(line)}")
     for line in found.unchecked:
         say(f"  not checked  {one_line(line)}")
+    say(f"  proved       {found.proved.words}")
+    if proofs is not None:
+        record_proofs(proofs, {folder: found.proved})
     if as_json:
-        print_json({"folder": str(folder), "checks": found.checks, "unchecked": found.unchecked})
+        said = {"folder": str(folder), "checks": found.checks, "unchecked": found.unchecked}
+        print_json({**said, "proved": found.proved.name.lower()})
 
 
 def export(

@@ -7,7 +7,7 @@ Shapes: B episodes, T time, N agents, K lineup slots.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from mirrorenv.population.checkpoint import load_population, world_of
 from mirrorenv.population.experience import to_world, world_seeds
 from mirrorenv.population.measured import Measured, measure
 from mirrorenv.population.population import Population
+from mirrorenv.population.weight_file import this_machine, weight_bytes, weights_of
 from mirrorenv.results.folders.neighbours import LIMIT, POLICIES
-from mirrorenv.results.folders.result_folder import write_result
+from mirrorenv.results.folders.result_folder import WEIGHTS, write_result
 from mirrorenv.results.folders.schema import (
     Better,
     Entry,
@@ -34,13 +35,13 @@ from mirrorenv.results.folders.schema import (
     Result,
     SuiteMark,
 )
-from mirrorenv.results.folders.tables import Form
+from mirrorenv.results.folders.tables import Form, Table
 from mirrorenv.results.folders.trajectories import population_tables
 from mirrorenv.results.report.words import SCORES
 from mirrorenv.results.runs.run_folder import RunFolder, checkpoint_folder
 from mirrorenv.results.runs.versions import git_state, installed_versions
 
-__all__ = ["export_run"]
+__all__ = ["ReadEpisodes", "export_run", "read_episodes"]
 
 _SHARES = {
     "top1",
@@ -92,8 +93,85 @@ def export_run(
         )
     population, about = load_population(folder)
     id, options = world_of(about, world)
-    made = make_batch(id, episodes, **options)
-    known = spec(id, **options)
+    read = read_episodes(population, id, options, episodes=episodes, seed=seed, over_time=over_time)
+    entry = Entry(
+        condition=condition or _condition(source.config),
+        agents="trained",
+        references=dict(references or {}),
+    )
+    result = Result(
+        kind="population",
+        title=f"{id}, {entry.condition}, seed {source.info['seed']}",
+        world=id,
+        world_options=dict(options),
+        entries=(entry,),
+        version=2,
+        figures=_figures(read.readers, over_time),
+        seeds=(int(source.info["seed"]),),
+        streams=read.streams,
+        readers=read.readers,
+        neighbours=read.neighbours,
+        suite=suite,
+        config={
+            "run": source.config,
+            "env_steps": about.get("env_steps"),
+            "episodes": episodes,
+            "seed": seed,
+        },
+        versions=installed_versions(),
+        git=git_state(),
+        device=str(source.info.get("device") or "cpu"),
+        machine=this_machine(),
+        weights=weights_of(population),
+        links=_links(source, Path(out)),
+        notes=read.notes,
+    )
+    held = {WEIGHTS: weight_bytes(population)} if result.weights and result.weights.held else {}
+    write_result(out, result, read.tables, form=form, overwrite=overwrite, files=held)
+    return Path(out)
+
+
+@dataclass(frozen=True, eq=False)
+class ReadEpisodes:
+    """Fresh episodes of a population and what everybody made of them, as a result holds them.
+
+    Attributes:
+        tables: of the result.
+        streams: names of the evidence, by index.
+        readers: who reads it.
+        neighbours: by what observers were shown some agents only.
+        notes: what must be said of them.
+    """
+
+    tables: dict[str, Table]
+    streams: tuple[str, ...]
+    readers: tuple[Reader, ...]
+    neighbours: Neighbours | None
+    notes: tuple[str, ...]
+
+
+def read_episodes(
+    population: Population,
+    world: str,
+    options: Mapping[str, Any],
+    *,
+    episodes: int,
+    seed: int,
+    over_time: bool,
+) -> ReadEpisodes:
+    """Play fresh episodes and have everybody read them: what is written, and what a check of
+    weights computes again.
+
+    Args:
+        population: whose actors play and whose observers read.
+        world: id of its world; code must have been named before.
+        options: of the world.
+        episodes: B.
+        seed: of the episodes.
+        over_time: also keep the learned evidence after every step.
+    """
+    made = make_batch(world, episodes, **options)
+    known = spec(world, **options)
     found = measure(population, made, slot_exchangeable=known.slot_exchangeable, seed=seed)
     neighbours = _neighbours(population, found, seed)
     streams = {"learned": found.final.evidence, LIMIT: found.limit.belief.evidence}
@@ -108,39 +186,9 @@ def export_run(
         {"learned": found.evidence} if over_time else None,
         shown=None if neighbours is None else found.lineups,
     )
-    entry = Entry(
-        condition=condition or _condition(source.config),
-        agents="trained",
-        references=dict(references or {}),
-    )
-    result = Result(
-        kind="population",
-        title=f"{id}, {entry.condition}, seed {source.info['seed']}",
-        world=id,
-        world_options=dict(options),
-        entries=(entry,),
-        figures=_figures(readers, over_time),
-        seeds=(int(source.info["seed"]),),
-        streams=tuple(streams),
-        readers=readers,
-        neighbours=neighbours,
-        suite=suite,
-        config={
-            "run": source.config,
-            "env_steps": about.get("env_steps"),
-            "episodes": episodes,
-            "seed": seed,
-        },
-        versions=installed_versions(),
-        git=git_state(),
-        device=str(source.info.get("device") or "cpu"),
-        links=_links(source, Path(out)),
-        notes=()
-        if found.limit.valid
-        else (f"the limit is not exact in this world: {known.leaks or found.limit.reason}",),
-    )
-    write_result(out, result, tables, form=form, overwrite=overwrite)
-    return Path(out)
+    why = known.leaks or found.limit.reason
+    notes = () if found.limit.valid else (f"the limit is not exact in this world: {why}",)
+    return ReadEpisodes(tables, tuple(streams), readers, neighbours, notes)
 
 
 _READERS = (

@@ -17,8 +17,10 @@ from mirrorenv.results.board.binding import check_binding, evidence_digest
 from mirrorenv.results.board.board import result_folders
 from mirrorenv.results.board.settings_names import comparable, present_settings
 from mirrorenv.results.board.suite import load_suite
+from mirrorenv.results.folders.proof import Proved
 from mirrorenv.results.folders.schema import read_result
 from mirrorenv.results.folders.tables import read_table, table_file, write_table
+from mirrorenv.results.folders.verify import verify_result
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ROOT / "benchmarks" / "results"
@@ -49,8 +51,16 @@ def one_of_each_row() -> list[Path]:
 def test_every_recorded_row_is_bound_and_says_that_it_is_unproved() -> None:
     for folder in one_of_each_row():
         unchecked = bound(folder)
-        assert any(one.startswith("unproved") for one in unchecked), folder
         assert not any("pinned nowhere" in one for one in unchecked), folder
+        if read_result(folder).kind != "population":
+            assert any(one.startswith("unproved") for one in unchecked), folder
+
+
+def test_a_recorded_result_without_weights_stays_true_and_is_unproved(copy: Path) -> None:
+    found = verify_result(copy)
+    assert found.proved is Proved.STEPS
+    assert any("the folder holds no weights" in one for one in found.unchecked)
+    assert read_result(copy).version == 1
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_a_whole_folder_is_verified(made, form):
     found = verify_result(made[form])
     assert "8 files match the manifest" in found.checks[0]
     assert "384 steps of mirrorenv/ants-v0 played again" in found.checks[-1]
-    assert "only their weights" in found.unchecked[0]
+    assert "the folder holds no weights" in found.unchecked[0]
 
 
 def test_scores_are_those_of_the_episodes(made):
@@ -246,7 +246,9 @@ def test_tables_that_do_not_fit_together_are_refused(copy, stem, change, said):
     ("key", "value", "said"),
     [
         ("schema", "other", "schema 'other'"),
-        ("version", 2, "reads version 1"),
+        ("version", 3, "reads versions 1 to 2"),
+        ("version", 2, "says on which machine"),
+        ("weights", {"sha256": "0" * 64, "bytes": 9, "held": True}, "version 1 says nothing"),
         ("seeds", [], "seeds"),
         ("seeds", [0, 0], "twice"),
         ("kind", "spell", "kind"),

@@ -44,7 +44,7 @@
     }
     made.append(head, broken(line.world), ...line.cells.map(figure),
       node("td", line.group === null ? "–" : String(line.group)), node("td", line.count, "count"),
-      node("td", line.agents, "agents"));
+      node("td", line.agents, "agents"), node("td", line.proved, "agents"));
     return made;
   };
   const wanted = (section) => (line) => (!world.value || line.world === world.value) &&
@@ -69,7 +69,7 @@
   const key = (line, column) => {
     const [first, last] = [2, 2 + line.cells.length];  // the figures
     if (column < first) return [line.condition, line.world][column].toLowerCase();
-    if (column >= last) return [line.group, line.seeds, line.agents.toLowerCase()][column - last];
+    if (column >= last) return [line.group, line.seeds, line.agents.toLowerCase(), line.level][column - last];
     return line.cells[column - first] ? line.cells[column - first].value : null;
   };
   const sort = (state, column, head) => {
@@ -103,7 +103,7 @@
     line.cells.flatMap((cell, index) => cell ? [{
       section: state.section.title, world: line.world, condition: line.condition, agents: line.agents, seeds: line.seeds,
       group: line.group, figure: state.section.figures[index], value: cell.value, low: cell.low, high: cell.high,
-      interval_over: cell.over, n: cell.n, reference: cell.reference, source: cell.source }] : [])));
+      interval_over: cell.over, proved: line.proved, n: cell.n, reference: cell.reference, source: cell.source }] : [])));
 
   states.forEach((state, index) => {
     const heads = document.querySelectorAll(`#table${index} thead th`);

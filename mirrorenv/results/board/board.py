@@ -11,8 +11,6 @@ run, marked as such, and is not ranked.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,8 +20,10 @@ from typing import Any, Literal, NamedTuple
 
 from mirrorenv.errors import ResultError
 from mirrorenv.mirror import Estimate
-from mirrorenv.results.board.settings_names import comparable
+from mirrorenv.results.board.proofs import proof_key
+from mirrorenv.results.board.settings_names import settings_key
 from mirrorenv.results.board.suite import Suite, SuiteRow
+from mirrorenv.results.folders.proof import Proved
 from mirrorenv.results.folders.result_folder import is_result, read_scores
 from mirrorenv.results.folders.schema import Entry, Figure, Reference, Result, read_result
 from mirrorenv.results.folders.verify import check_files
@@ -66,6 +66,7 @@ class Line:
         cells: figure -> what was found; a figure no one has is absent.
         folder: of the first seed.
         links: words -> path relative to it, or https address.
+        proved: how far all of its seeds were proved, by the proofs the builder gave.
         group: its place among the lines of the same world, shared by all that may be equal; None if
             it is not ranked.
         settings: a short hash of everything but the seed.
@@ -85,6 +86,7 @@ class Line:
     exact: bool = False
     asked: int | None = None
     group: int | None = None
+    proved: Proved = Proved.FILES
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class _Draft:
     # seed -> figure -> value and interval
     found: dict[int, dict[str, Any]] = field(default_factory=dict)
     folders: dict[int, Path] = field(default_factory=dict)
+    proved: list[Proved] = field(default_factory=list)
 
 
 def result_folders(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
@@ -143,7 +146,11 @@ def _hidden(path: Path) -> bool:
 
 
 def collect(
-    folders: Sequence[Path], suites: Mapping[str, Suite] | None = None, *, check: bool = True
+    folders: Sequence[Path],
+    suites: Mapping[str, Suite] | None = None,
+    *,
+    check: bool = True,
+    proofs: Mapping[str, Proved] | None = None,
 ) -> list[Section]:
     """Read result folders and put them in order.
 
@@ -152,6 +159,7 @@ def collect(
         suites: by name, for titles and columns; results of a suite that is not among them are shown
             all the same.
         check: compare every file with its manifest first.
+        proofs: how far folders were proved, from `read_proofs`.
 
     Raises:
         ResultError: if a folder is damaged, or two hold the same seed of the same line.
@@ -162,8 +170,9 @@ def collect(
             check_files(folder)
         result = read_result(folder)
         lines = sections.setdefault(_section_key(result, suites or {}), {})
+        proved = proofs.get(proof_key(folder), Proved.FILES) if proofs else Proved.FILES
         for row in read_scores(folder):
-            _add(lines, result, folder, row)
+            _add(lines, result, folder, row, proved)
     return [
         _section(key, list(lines.values()), suites or {}) for key, lines in sorted(sections.items())
     ]
@@ -197,7 +206,11 @@ def _row(result: Result, suites: Mapping[str, Suite]) -> SuiteRow | None:
 
 
 def _add(
-    lines: dict[tuple[str, ...], _Draft], result: Result, folder: Path, row: Mapping[str, Any]
+    lines: dict[tuple[str, ...], _Draft],
+    result: Result,
+    folder: Path,
+    row: Mapping[str, Any],
+    proved: Proved,
 ) -> None:
     entry = next(
         (e for e in result.entries if (e.condition, e.agents) == (row["condition"], row["agents"])),
@@ -209,7 +222,7 @@ def _add(
         raise ResultError(
             f"{folder}: scores.json has a row that belongs to no entry and seed of result.json"
         )
-    key = (_world(result), entry.condition, entry.agents, _settings(result))
+    key = (_world(result), entry.condition, entry.agents, settings_key(result))
     draft = lines.setdefault(key, _Draft(result, entry))
     if seed in draft.found:
         raise ResultError(
@@ -218,33 +231,12 @@ def _add(
         )
     draft.found[seed] = figures
     draft.folders[seed] = folder
+    draft.proved.append(proved)
 
 
 def _world(result: Result) -> str:
     options = " ".join(f"{name}={value}" for name, value in sorted(result.world_options.items()))
     return f"{result.world} {options}".strip()
-
-
-def _settings(result: Result) -> str:
-    """Eight hex digits of everything but the seed: what is different here is another line."""
-    config = dict(result.config)
-    if isinstance(config.get("run"), dict):
-        config["run"] = comparable(config["run"])
-    content = {
-        "config": _without_seeds(config),
-        "readers": [one.model_dump() for one in result.readers],
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]
-
-
-def _without_seeds(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: _without_seeds(one)
-            for name, one in value.items()
-            if name not in ("seed", "seeds")
-        }
-    return value
 
 
 def _section(key: tuple[str, ...], drafts: list[_Draft], suites: Mapping[str, Suite]) -> Section:
@@ -316,9 +308,10 @@ def _line(draft: _Draft, figures: Sequence[Figure], row: SuiteRow | None) -> Lin
         cells=cells,
         folder=draft.folders[seeds[0]],
         links=draft.result.links,
-        settings=_settings(draft.result),
+        settings=settings_key(draft.result),
         exact=draft.entry.exact,
         asked=None if whole or row is None else row.seeds,
+        proved=min(draft.proved),
     )
 
 

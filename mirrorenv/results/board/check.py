@@ -15,10 +15,28 @@ from mirrorenv.errors import ResultError
 from mirrorenv.results.board.binding import check_binding, evidence_digest
 from mirrorenv.results.board.board import result_folders
 from mirrorenv.results.board.suite import Suite, SuiteRow
+from mirrorenv.results.folders.proof import Proved, Prover
 from mirrorenv.results.folders.schema import Figure, Result, read_result
 from mirrorenv.results.folders.verify import verify_result
 
-__all__ = ["Submission", "check_submission"]
+__all__ = ["CheckedRow", "Submission", "check_submission"]
+
+
+@dataclass(frozen=True)
+class CheckedRow:
+    """What was found of the results of one row.
+
+    Attributes:
+        name: suite and row; the folder for a result of no suite.
+        results: how many.
+        proved: how far all of them were proved.
+        unchecked: what could not be checked of one or more of them, in words.
+    """
+
+    name: str
+    results: int
+    proved: Proved
+    unchecked: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -31,16 +49,24 @@ class Submission:
         suites: name and version of the suites they belong to.
         absent: rows of these suites without a result, with their estimated seconds; they are
             allowed.
+        rows: the same, row by row.
+        proved: how far each folder was proved.
     """
 
     folders: tuple[Path, ...]
     unchecked: tuple[tuple[str, int], ...]
     suites: tuple[str, ...]
     absent: tuple[tuple[str, float], ...]
+    rows: tuple[CheckedRow, ...]
+    proved: Mapping[Path, Proved]
 
 
 def check_submission(
-    path: Path, suites: Mapping[str, Suite], *, world: str | None = None
+    path: Path,
+    suites: Mapping[str, Suite],
+    *,
+    world: str | None = None,
+    provers: Sequence[Prover] = (),
 ) -> Submission:
     """Check every result folder at or below a path: schema, manifest, recomputed scores, suite
     hash, seeds.
@@ -49,24 +75,29 @@ def check_submission(
         path: the submission.
         suites: by name, from `find_suites`.
         world: name of a world that is code, see `verify_result`.
+        provers: who looks further, see `verify_result`.
 
     Raises:
         ResultError: at the first thing that is wrong.
     """
     folders = result_folders([path])
     seeds: dict[tuple[str, str], dict[int, Path]] = {}
-    unchecked: Counter[str] = Counter()
+    found: dict[str, list[tuple[Path, Proved, tuple[str, ...]]]] = {}
     described: dict[tuple[str, ...], tuple[Path, Figure]] = {}
     digests: dict[tuple[str, str, str], Path] = {}
     for folder in folders:
-        unchecked.update(verify_result(folder, world=world).unchecked)
+        verified = verify_result(folder, world=world, provers=provers)
         result = read_result(folder)
         if result.suite is None:
+            found[str(folder)] = [(folder, verified.proved, verified.unchecked)]
             continue
         row = _row(folder, result, suites)
         _as_described(folder, result, row)
         _figures_agree(folder, result, described)
-        unchecked.update(check_binding(folder, result, suites[result.suite.name], row))
+        bound = check_binding(folder, result, suites[result.suite.name], row)
+        found.setdefault(f"{result.suite.name}, {row.row}", []).append(
+            (folder, verified.proved, (*verified.unchecked, *bound))
+        )
         _different(folder, (result.suite.name, row.row), digests)
         held = seeds.setdefault((result.suite.name, row.row), {})
         for seed in result.seeds:
@@ -84,12 +115,26 @@ def check_submission(
         for row in suites[name].rows
         if (name, row.row) not in seeds
     ]
+    unchecked: Counter[str] = Counter()
+    for checked in found.values():
+        for _, _, reasons in checked:
+            unchecked.update(reasons)
     return Submission(
         tuple(folders),
         tuple(unchecked.most_common()),
         tuple(f"{name} {suites[name].version}" for name in names),
         tuple(absent),
+        tuple(_row_of(name, checked) for name, checked in found.items()),
+        {folder: level for checked in found.values() for folder, level, _ in checked},
     )
+
+
+def _row_of(name: str, checked: Sequence[tuple[Path, Proved, tuple[str, ...]]]) -> CheckedRow:
+    """What holds for all results of a row."""
+    reasons: dict[str, None] = {}
+    for _, _, said in checked:
+        reasons |= dict.fromkeys(said)
+    return CheckedRow(name, len(checked), min(level for _, level, _ in checked), tuple(reasons))
 
 
 def _row(folder: Path, result: Result, suites: Mapping[str, Suite]) -> SuiteRow:

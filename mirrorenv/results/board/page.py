@@ -92,6 +92,8 @@ def _line_data(line: Line, section: Section, out: Path) -> dict[str, Any]:
         "seeds": len(line.seeds),
         "count": count_text(line),
         "group": line.group,
+        "proved": line.proved.words,
+        "level": int(line.proved),
         "links": [[words, address] for words, address in links if address is not None],
         "cells": [
             _cell_data(line.cells.get(figure.name), line.exact) for figure in section.figures
@@ -125,7 +127,7 @@ def _cell_data(cell: Cell | None, exact: bool) -> dict[str, Any] | None:
 
 def _table(index: int, section: Section, data: dict[str, Any]) -> str:
     title = escape(section.title)
-    heads = ["Condition", "World", *data["figures"], "Group", "Seeds", "Agents"]
+    heads = ["Condition", "World", *data["figures"], "Group", "Seeds", "Agents", "Proved"]
     head = "".join(
         f"{_head(name)}<button type='button'>{escape(name)}</button></th>" for name in heads
     )
@@ -141,7 +143,7 @@ def _table(index: int, section: Section, data: dict[str, Any]) -> str:
 
 
 def _head(name: str) -> str:
-    side = ' class="left"' if name in ("Condition", "World", "Agents") else ""
+    side = ' class="left"' if name in ("Condition", "World", "Agents", "Proved") else ""
     return f'<th scope="col"{side}>'
 
 
@@ -155,7 +157,8 @@ def _row(line: dict[str, Any]) -> str:
         f'<tr><th scope="row">{escape(line["condition"])}{links}</th><td class="world">{world}</td>'
         f"{''.join(_figure(cell) for cell in line['cells'])}<td>{group}</td>"
         f'<td class="count">{escape(line["count"])}</td><td '
-        f'class="agents">{escape(line["agents"])}</td></tr>'
+        f'class="agents">{escape(line["agents"])}</td>'
+        f'<td class="agents">{escape(line["proved"])}</td></tr>'
     )
 
 

@@ -7,10 +7,14 @@ absence meant. :mod:`mirrorenv.population.migration` is the whole story, for tho
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["comparable", "present_settings"]
+from mirrorenv.results.folders.schema import Result
+
+__all__ = ["comparable", "present_settings", "settings_key"]
 
 _RENAMED = {"trunk": "actor"}  # in `population`
 # settings that came later, at what their absence meant
@@ -40,3 +44,25 @@ def comparable(run: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(held, Mapping) and name in held and held[name] in idle:
             settings[room] = {key: value for key, value in held.items() if key != name}
     return settings
+
+
+def settings_key(result: Result) -> str:
+    """Eight hex digits of everything but the seed: what is different here is another line."""
+    config = dict(result.config)
+    if isinstance(config.get("run"), dict):
+        config["run"] = comparable(config["run"])
+    content = {
+        "config": _without_seeds(config),
+        "readers": [one.model_dump() for one in result.readers],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]
+
+
+def _without_seeds(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: _without_seeds(one)
+            for name, one in value.items()
+            if name not in ("seed", "seeds")
+        }
+    return value

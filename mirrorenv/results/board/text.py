@@ -23,9 +23,10 @@ READ = (
     "nothing. "
     f"{ONE_RUN} marks a line of a single run, whose interval is over the episodes of that run: it "
     "is well measured, "
-    "and says nothing about another seed. Files, scores, settings, seeds and steps are checked by "
-    "'mirrorenv board check'; that the evidence is that of trained networks is unproved where a "
-    "folder holds no weights, which is every row so far. "
+    "and says nothing about another seed. The last column says how far whoever built this page has "
+    "proved a line, by 'mirrorenv board check --proofs' and 'mirrorenv verify --retrain --proofs'; "
+    "below 'evidence recomputed from weights', that the evidence is that of trained networks is "
+    "unproved. "
     "A group holds the lines of one world whose intervals "
     "over seeds overlap: "
     "their order is not known. Lines of one seed, and lines "
@@ -129,10 +130,11 @@ def markdown(sections: Sequence[Section], out: Path) -> str:
             "",
         ]
         titles = [_plain(visible(figure.title)) for figure in section.figures]
-        heads = ["condition", "world", *titles, "group", "seeds", "agents"]
+        heads = ["condition", "world", *titles, "group", "seeds", "agents", "proved"]
+        sides = ["---", "---", *(["---:"] * len(section.figures)), "---:", "---:", "---", "---"]
         parts += [
             _row(heads),
-            _row(["---", "---", *(["---:"] * len(section.figures)), "---:", "---:", "---"]),
+            _row(sides),
         ]
         parts += [_row(_cells(line, section, out)) for line in section.lines]
         parts.append("")
@@ -161,4 +163,4 @@ def _cells(line: Line, section: Section, out: Path) -> list[str]:
         shown.append(value + (f" ({_plain(visible(note))})" if note else ""))
     group = "" if line.group is None else str(line.group)
     words = [_plain(visible(one)) for one in (line.world, line.agents)]
-    return [condition, words[0], *shown, group, count_text(line), words[1]]
+    return [condition, words[0], *shown, group, count_text(line), words[1], line.proved.words]

@@ -6,6 +6,7 @@ result/
 ├── episodes.parquet  rows of figures, one for each episode
 ├── steps, trials, beliefs, evidence, labels   trajectories, lineups, what was believed, who it was
 ├── scores.json       every score, computed from the tables above
+├── weights.safetensors   of the trained agents and observers, where they are small
 └── manifest.json     length and SHA-256 of every file
 ```
 """
@@ -23,12 +24,13 @@ from mirrorenv.errors import ResultError
 from mirrorenv.results.folders.rescore import Scores, episode_rows, scores_of, scores_to_json
 from mirrorenv.results.folders.schema import RESULT, Result, read_result, result_json
 from mirrorenv.results.folders.tables import Form, Table, read_table, table_file, write_table
-from mirrorenv.results.runs.files import atomic_write_json, read_json
+from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_json, read_json
 from mirrorenv.results.runs.manifest import MANIFEST, write_manifest
 
-__all__ = ["SCORES", "TABLES", "ResultFolder", "read_scores", "write_result"]
+__all__ = ["SCORES", "TABLES", "WEIGHTS", "ResultFolder", "read_scores", "write_result"]
 
 SCORES = "scores.json"
+WEIGHTS = "weights.safetensors"
 TABLES = ("episodes", "steps", "trials", "shown", "beliefs", "evidence", "labels")
 
 
@@ -91,6 +93,7 @@ def write_result(
     *,
     form: Form = "auto",
     overwrite: bool = False,
+    files: Mapping[str, bytes] | None = None,
 ) -> Scores:
     """Write a result folder, whole or not at all; its scores are computed from the tables.
 
@@ -100,6 +103,7 @@ def write_result(
         tables: by name, one of `TABLES`; ``episodes`` of a population result is computed.
         form: of the tables.
         overwrite: replace a result that is already there.
+        files: further files by name, see `WEIGHTS`.
 
     Returns:
         The scores.
@@ -126,6 +130,8 @@ def write_result(
         for stem, table in held.items():
             write_table(partial, stem, table, form)
         atomic_write_json(partial / SCORES, scores_to_json(result, scores))
+        for name, data in (files or {}).items():
+            atomic_write_bytes(partial / name, data)
         write_manifest(partial)
         if path.exists():
             shutil.rmtree(path)

@@ -4,6 +4,9 @@ Four kinds. A ``population`` result holds trajectories, lineups and evidence, an
 recomputed from them. A ``debate`` result holds texts, lineups and beliefs, and a row of figures for
 each game and reader; a ``preference`` result the same for tuned voices and their likelihoods. A
 ``table`` result holds rows of figures only: one for each draw of a simulation.
+
+Version 2 says besides on what it was computed (`machine`) and what the policies' weights are
+(`weights`). A result of version 1 says neither, stays valid, and is unproved.
 """
 
 from __future__ import annotations
@@ -22,18 +25,21 @@ __all__ = [
     "Better",
     "Entry",
     "Figure",
+    "Machine",
     "Neighbours",
     "Reader",
     "Reference",
     "Result",
     "SuiteMark",
+    "Weights",
     "read_result",
     "result_json",
 ]
 
 RESULT = "result.json"
 SCHEMA: Literal["mirrorenv-result"] = "mirrorenv-result"
-VERSION: Literal[1] = 1
+VERSION: Literal[2] = 2
+READABLE = (1, 2)
 Better = Literal["high", "low", "neither"]
 Name = Field(min_length=1, max_length=120)
 
@@ -122,11 +128,35 @@ class SuiteMark(_Strict):
     """A run that only shows that everything works; it is on no leaderboard."""
 
 
+class Machine(_Strict):
+    """What decides the last bit of a sum, beside the numbers."""
+
+    processor: str = Name
+    """What PyTorch uses of it, as `torch.backends.cpu.get_cpu_capability` says: ``"AVX512"``."""
+    architecture: str = Name
+    """As `platform.machine` says: ``"x86_64"``."""
+    torch: str = Name
+    """Version and build: ``"2.13.0+cpu"``."""
+    threads: int = Field(ge=1, le=4096)
+    """Within one operation."""
+
+
+class Weights(_Strict):
+    """The weights of the agents and observers that a result is of."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of the safetensors file."""
+    bytes: int = Field(ge=1)
+    held: bool
+    """Whether the folder holds the file; large ones are named by their hash only."""
+
+
 class Result(_Strict):
     """The content of ``result.json``."""
 
     schema_name: Literal["mirrorenv-result"] = SCHEMA
-    version: Literal[1] = VERSION
+    version: Literal[1, 2] = 1
+    """2 where it says on what it was computed, see `result_json`."""
     kind: Literal["population", "debate", "preference", "table"]
     title: str = Name
     world: str = Name
@@ -145,6 +175,10 @@ class Result(_Strict):
     versions: dict[str, str] = {}
     git: dict[str, Any] | None = None
     device: str = Field(default="cpu", max_length=200)
+    machine: Machine | None = None
+    """On what it was computed; None in results of version 1."""
+    weights: Weights | None = None
+    """Of the trained agents and observers; None where nothing was trained, and in version 1."""
     links: dict[str, str] = {}
     """Words -> a path relative to the folder, or an https address: the run's report,
     transcripts."""
@@ -178,6 +212,14 @@ class Result(_Strict):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _version_says_what_is_there(self) -> Result:
+        if self.version == 1 and (self.machine is not None or self.weights is not None):
+            raise ValueError("a result of version 1 says nothing of machine and weights")
+        if self.version == 2 and self.machine is None:
+            raise ValueError("a result of version 2 says on which machine it was computed")
+        return self
+
     def figure(self, name: str) -> Figure:
         """The figure of that name.
 
@@ -195,8 +237,10 @@ class Result(_Strict):
 
 def result_json(result: Result) -> dict[str, Any]:
     """The object that is written to ``result.json``."""
-    # a result of whole lineups is written as it was before there were others
-    left_out = {"neighbours"} if result.neighbours is None else None
+    # what a result does not have is left out, so that older ones are written as they were
+    left_out = {
+        name for name in ("neighbours", "machine", "weights") if getattr(result, name) is None
+    }
     plain = to_json(result.model_dump(mode="json", exclude=left_out), RESULT)
     return {"schema": plain.pop("schema_name"), **plain}
 
@@ -216,9 +260,10 @@ def read_result(folder: Path) -> Result:
     data = read_json(path)
     if data.get("schema") != SCHEMA:
         raise ResultError(f"{path} says schema {data.get('schema')!r} where '{SCHEMA}' belongs")
-    if data.get("version") != VERSION:
+    if data.get("version") not in READABLE:
         raise ResultError(
-            f"{path} has version {data.get('version')!r}; this mirrorenv reads version {VERSION}"
+            f"{path} has version {data.get('version')!r}; this mirrorenv reads versions 1 to "
+            f"{VERSION}"
         )
     try:
         data["schema_name"] = data.pop("schema")

@@ -1,8 +1,8 @@
 """Is a result folder what it says? Files against the manifest, scores against the tables, the world
 against its seeds.
 
-What this cannot tell: whether the evidence was really produced by the observers that are named.
-Only the one who has their weights can (`mirrorenv evaluate`). A table result says how its rows came
+Whether the evidence was really produced by the observers that are named, this room cannot tell:
+only who has their weights can, and is asked as a `Prover`. A table result says how its rows came
 about in its configuration, and the command that made them makes them again.
 """
 
@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ import numpy as np
 from mirrorenv.errors import MirrorError, ResultError
 from mirrorenv.results.folders.lineups import lineups, recorded_episodes
 from mirrorenv.results.folders.neighbours import check_neighbours
+from mirrorenv.results.folders.proof import Proved, Prover
 from mirrorenv.results.folders.rescore import (
     episode_rows,
     reading_rows,
@@ -27,7 +30,7 @@ from mirrorenv.results.folders.rescore import (
     scores_to_json,
 )
 from mirrorenv.results.folders.resimulate import resimulate, unreplayable
-from mirrorenv.results.folders.result_folder import SCORES, ResultFolder
+from mirrorenv.results.folders.result_folder import SCORES, TABLES, WEIGHTS, ResultFolder
 from mirrorenv.results.folders.schema import RESULT, Result
 from mirrorenv.results.folders.sharing import LINEUPS
 from mirrorenv.results.folders.tables import Table
@@ -38,6 +41,10 @@ from mirrorenv.results.runs.manifest import MANIFEST, sha256_of
 
 __all__ = ["Verification", "check_files", "verify_result"]
 
+KNOWN = frozenset(
+    {RESULT, SCORES, WEIGHTS} | {f"{stem}.{form}" for stem in TABLES for form in ("parquet", "npz")}
+)
+"""Every file that a result may hold beside its manifest: nothing to open in a browser among it."""
 _CLOSE = 1e-6  # relative: another machine's sums
 
 
@@ -50,20 +57,26 @@ class Verification:
         title: of the result.
         checks: in words, one a line.
         unchecked: what could not be checked, and why.
+        proved: how far it was proved.
     """
 
     path: Path
     title: str
     checks: tuple[str, ...]
     unchecked: tuple[str, ...]
+    proved: Proved
 
 
-def verify_result(path: str | os.PathLike[str], *, world: str | None = None) -> Verification:
+def verify_result(
+    path: str | os.PathLike[str], *, world: str | None = None, provers: Sequence[Prover] = ()
+) -> Verification:
     """Check a result folder from end to end.
 
     Args:
         path: the folder, from anybody. Nothing in it is run or unpickled.
         world: the name of its world, if that is code the caller wants to run; see `unreplayable`.
+        provers: who looks further than this room can, one after the other, at population results
+            whose steps were played again.
 
     Returns:
         What was checked and what was not.
@@ -73,18 +86,19 @@ def verify_result(path: str | os.PathLike[str], *, world: str | None = None) -> 
     """
     path = Path(path)
     try:
-        return _verified(path, world)
+        return _verified(path, world, provers)
     except MirrorError as error:
         raise ResultError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
 
-def _verified(path: Path, world: str | None) -> Verification:
+def _verified(path: Path, world: str | None, provers: Sequence[Prover]) -> Verification:
     count = check_files(path)
     folder = ResultFolder.open(path)
     result = folder.result
     tables = folder.tables()
     checks = [f"{count} files match the manifest"]
     unchecked: list[str] = []
+    proved = Proved.SCORES
     if result.kind == "population":
         _same_rows(tables.get("episodes", {}), episode_rows(result, tables))
         checks.append(
@@ -116,9 +130,13 @@ def _verified(path: Path, world: str | None) -> Verification:
             unchecked.append(f"the world was not played again: {reason}")
         else:
             checks.append(f"{_replayed(result, tables):,} steps of {result.world} played again")
-        unchecked.append(
-            "the evidence is what the sender's observers said; only their weights can say it again"
-        )
+            proved = Proved.STEPS
+            for prover in provers:
+                proof = prover(folder, tables)
+                checks += proof.checks
+                unchecked += proof.unchecked
+                proved = max(proved, proof.level or proved)
+        unchecked += _unproved(result, proved)
     elif result.kind == "debate":
         unchecked.append(
             "figures of peers and of the self rest on the rules of the game; 'mirrorenv debate "
@@ -132,7 +150,19 @@ def _verified(path: Path, world: str | None) -> Verification:
         unchecked.append(
             "the rows are what the sender measured; the command in result.json measures again"
         )
-    return Verification(path, result.title, tuple(checks), tuple(unchecked))
+    return Verification(path, result.title, tuple(checks), tuple(unchecked), proved)
+
+
+def _unproved(result: Result, proved: Proved) -> list[str]:
+    """What a population result leaves to belief, by how far it was proved."""
+    left = []
+    if proved < Proved.WEIGHTS:
+        held = result.weights is not None and result.weights.held
+        why = "its weights were not read" if held else "the folder holds no weights"
+        left.append(f"unproved: actions and evidence are what the sender says, since {why}")
+    if proved < Proved.TRAINING:
+        left.append("unproved: that this training made these agents; 'mirrorenv verify --retrain'")
+    return left
 
 
 def check_files(folder: Path) -> int:
@@ -161,6 +191,7 @@ def check_files(folder: Path) -> int:
         raise ResultError(
             f"{folder} has no {MANIFEST}; 'mirrorenv results export RUN' makes a whole folder"
         )
+    _plain_file(str(folder / MANIFEST))
     entries = read_json(folder / MANIFEST).get("files")
     if not isinstance(entries, dict):
         raise ResultError(f"{folder / MANIFEST} does not list any files")
@@ -173,8 +204,11 @@ def check_files(folder: Path) -> int:
             raise ResultError(
                 f"{held[name]} is not in the manifest; remove it or export the result again"
             )
-        if os.path.islink(held[name]) or not os.path.isfile(held[name]):
-            raise ResultError(f"{held[name]} is a link or no plain file; a result holds files only")
+        if name not in KNOWN:
+            raise ResultError(
+                f"{held[name]} is no file of a result; remove it, or export the result again"
+            )
+        _plain_file(held[name])
         found = {"bytes": os.path.getsize(held[name]), "sha256": sha256_of(held[name])}
         if entries[name] != found:
             raise ResultError(
@@ -185,6 +219,21 @@ def check_files(folder: Path) -> int:
     if (folder / MANIFEST).read_bytes() != (json.dumps(written, indent=2) + "\n").encode():
         raise ResultError(f"{folder / MANIFEST} was changed after the result was made")
     return len(held)
+
+
+def _plain_file(path: str) -> None:
+    """A result holds files only: a link shows what lies elsewhere under this name.
+
+    Raises:
+        ResultError: for a link, a file of several names, or something that is no file.
+    """
+    found = os.lstat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise ResultError(f"{path} is a link or no plain file; a result holds files only")
+    if found.st_nlink > 1:
+        raise ResultError(
+            f"{path} is a hard link: the same file has {found.st_nlink} names; copy the folder"
+        )
 
 
 def _files_below(folder: str) -> dict[str, str]:
