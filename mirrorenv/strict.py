@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from mirrorenv.described import close_settings, described
 from mirrorenv.errors import ConfigError, disk_problem
 
 __all__ = [
@@ -43,6 +44,9 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+    otherwise: ClassVar[str] = ""
+    """What an unknown ``{name}`` among the outermost settings may be meant for, for messages."""
 
     @classmethod
     def checked(cls, values: Mapping[str, Any], place: str = "") -> Self:
@@ -272,8 +276,18 @@ def _problem(model: type[BaseModel], problem: Any, place: str) -> str:
         return f"setting '{name}' = {json.dumps(problem['input'], default=str)}: {problem['msg']}"
     known = _fields_at(model, path[:-1])
     close = difflib.get_close_matches(path[-1], known, n=3, cutoff=0.6)
-    hint = f". Did you mean {' or '.join(close)}?" if close else ""
-    return f"unknown setting '{name}'. Known here: {', '.join(known)}{hint}"
+    close = [".".join([*path[:-1], one]) for one in close]
+    hint = f" Did you mean {' or '.join(close)}?" if close else _elsewhere(model, path)
+    return f"unknown setting '{name}'. Known here: {', '.join(known)}.{hint}"
+
+
+def _elsewhere(model: type[BaseModel], path: list[str]) -> str:
+    """Where else in the settings such a name stands, or what it may be instead."""
+    names = [setting.name for section in described(model) for setting in section.settings]
+    hint = close_settings(".".join(path), names)
+    if hint or len(path) > 1 or not issubclass(model, StrictModel):
+        return hint
+    return f" {model.otherwise.format(name=path[0])}" if model.otherwise else ""
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:

@@ -33,7 +33,7 @@ def refused(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--set", "mirror.wieght=1"), "Did you mean weight?"),
+        (("--set", "mirror.wieght=1"), "Did you mean mirror.weight?"),
         (("--set", "seed=one"), "setting 'seed' = \"one\""),
         (("--set", "mirror.weight=[1"), "not valid YAML"),
         (("--set", "population.weights=own"), "'separate' or 'shared'"),

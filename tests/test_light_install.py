@@ -110,7 +110,7 @@ def test_a_missing_extra_is_answered_with_the_pip_line(
         (("train", "--help"), ""),
         (("worlds",), ""),
         (("train", "antz-v0"), "Did you mean mirrorenv/ants-v0"),
-        (("train", "ants-v0", "--set", "mirror.wieght=1"), "Did you mean weight"),
+        (("train", "ants-v0", "--set", "mirror.wieght=1"), "Did you mean mirror.weight"),
         (("train", "ants-v0", "--set", "world_options.agents=3"), "Did you mean num_agents"),
     ],
     ids=" ".join,

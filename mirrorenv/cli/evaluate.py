@@ -38,13 +38,15 @@ def evaluate(
     baselines."""
     name_all(world_name, code=code)
     require_all(*TRAINING)
+    from mirrorenv.results.runs.run_folder import checkpoint_folder
+
+    folder = checkpoint_folder(checkpoint)  # what was mistyped is said before torch is loaded
+
     from mirrorenv.envs import make_batch, spec
     from mirrorenv.population.checkpoint import load_population, world_of
     from mirrorenv.population.evaluate import evaluate as measure
     from mirrorenv.population.settings import MirrorSettings
-    from mirrorenv.results.runs.run_folder import checkpoint_folder
 
-    folder = checkpoint_folder(checkpoint)
     population, about = load_population(folder)
     id, options = world_of(about, world_name)
     world = make_batch(id, episodes, **options)

@@ -21,6 +21,7 @@ from mirrorenv.cli.play import play
 from mirrorenv.cli.prefer import prefer
 from mirrorenv.cli.report import report
 from mirrorenv.cli.results import results, verify
+from mirrorenv.cli.settings import settings
 from mirrorenv.cli.train import train
 from mirrorenv.cli.worlds import worlds
 from mirrorenv.entry import add_commands, run_command
@@ -49,7 +50,7 @@ app = typer.Typer(
     help="A mirror test for agents: shown what it and its neighbours did, without names, can it "
     "say who did which?",
 )
-add_commands(app, worlds, train, evaluate, report, play, audit, check, verify, version)
+add_commands(app, worlds, settings, train, evaluate, report, play, audit, check, verify, version)
 app.add_typer(debate, name="debate")
 app.add_typer(prefer, name="prefer")
 app.add_typer(results, name="results")

@@ -174,11 +174,14 @@ def train(
     if pairs is not None:
         given, settings = _given(pairs, settings, both_ways)
     require_all(*_TUNING)
+    from mirrorenv.results.runs.place import run_at
+
+    there = run_at(run)  # what was mistyped is said before torch is loaded
+
     from mirrorenv.preference.callbacks import RunCallbacks
     from mirrorenv.preference.report import summary, write_report
     from mirrorenv.preference.run import train as run_training
     from mirrorenv.preference.workers import join_workers, launched_processes
-    from mirrorenv.results.runs.run_folder import RunFolder
 
     if workers and launched_processes() > 1:
         raise ConfigError(
@@ -187,11 +190,7 @@ def train(
         )
     team = join_workers(device)
     quiet = quiet or not team.is_main
-    if (
-        not (quiet or overwrite)
-        and (run / "run.json").is_file()
-        and RunFolder.open(run).status == "finished"
-    ):
+    if not (quiet or overwrite) and there is not None and there.status == "finished":
         say(f"{run} is already finished; --overwrite trains it again")
     display = _Display(quiet)
     kept: dict[str, Any] = {

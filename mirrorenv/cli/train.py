@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,11 +16,17 @@ from mirrorenv.cli._common import (
     console,
     print_json,
     require_all,
+    say,
 )
+from mirrorenv.cli.chosen import chosen
 from mirrorenv.cli.scores import TRAINING, print_scores, summary
+
+if TYPE_CHECKING:
+    from mirrorenv.rllib.settings import RunSettings
 
 __all__ = ["train"]
 
+_MAIN = "Main settings (all of them: mirrorenv settings train)"
 _EARLY = (
     "episodes ended early, and a run is as many iterations as episodes of full length would need"
 )
@@ -33,10 +39,36 @@ def train(
             help="Id of a world, e.g. mirrorenv/ants-v0 (or just ants-v0), or package.module:Env."
         ),
     ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Environment steps (total_steps).", rich_help_panel=_MAIN)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of everything (seed).", rich_help_panel=_MAIN)
+    ] = None,
+    agents: Annotated[
+        int | None,
+        typer.Option(help="How many agents (world_options.num_agents).", rich_help_panel=_MAIN),
+    ] = None,
+    weight: Annotated[
+        float | None,
+        typer.Option(help="Weight of the mirror reward (mirror.weight).", rich_help_panel=_MAIN),
+    ] = None,
+    credit: Annotated[
+        str | None,
+        typer.Option(help="Who is paid for recognition (mirror.credit).", rich_help_panel=_MAIN),
+    ] = None,
+    actor: Annotated[
+        str | None,
+        typer.Option(help="Kind of agent: mlp, gru (population.actor).", rich_help_panel=_MAIN),
+    ] = None,
+    env_runners: Annotated[
+        int | None,
+        typer.Option(help="Ray actors that sample (resources.env_runners).", rich_help_panel=_MAIN),
+    ] = None,
     config: ConfigFiles = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", "-s", help="Override one setting: mirror.weight=0. Repeatable."),
+        typer.Option("--set", "-s", help="Change any setting: mirror.weight=0. Repeatable."),
     ] = None,
     run: Annotated[
         Path | None, typer.Option(help="Run folder (default: runs/<world>-seed<seed>).")
@@ -49,29 +81,32 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a population in a world and write its report. The same command resumes a run that was
-    cut short."""
+    cut short.
+
+    All settings with their meaning: mirrorenv settings train
+    """
+    given = chosen(
+        {
+            "--steps": ("total_steps", steps),
+            "--seed": ("seed", seed),
+            "--agents": ("world_options.num_agents", agents),
+            "--weight": ("mirror.weight", weight),
+            "--credit": ("mirror.credit", credit),
+            "--actor": ("population.actor", actor),
+            "--env-runners": ("resources.env_runners", env_runners),
+        },
+        overrides,
+    )
     require_all(*TRAINING)
-    from mirrorenv.envs import full_id
-    from mirrorenv.rllib.settings import check_world, load_settings
+    settings, path = _checked(world, config, overrides, given, run)
+    _check_folders(settings, path, weight0, overwrite=overwrite, quiet=quiet)
 
-    settings = load_settings(world and full_id(world), config or (), overrides or ())
-    check_world(settings)  # what was mistyped is said before anything slow is loaded
-
+    # whatever was mistyped has been said; from here on it is slow
     from mirrorenv.cli.progress import TrainingDisplay
     from mirrorenv.results.report.report import write_report
     from mirrorenv.results.runs.evaluation import Evaluation
-    from mirrorenv.results.runs.run_folder import RunFolder
-    from mirrorenv.rllib.run import default_run_path
     from mirrorenv.rllib.run import train as run_training
 
-    path = run or default_run_path(settings)
-    if (
-        not overwrite
-        and (path / "run.json").is_file()
-        and RunFolder.open(path).status == "finished"
-        and not quiet
-    ):
-        console.print(f"{path} is already finished; --overwrite trains it again", soft_wrap=True)
     with TrainingDisplay(
         settings, console, quiet=quiet or not console.is_terminal, silent=quiet
     ) as display:
@@ -86,8 +121,57 @@ def train(
     if not quiet:
         print_scores(final)
         if (done := final.env_steps or 0) < settings.total_steps:
-            console.print(f"{done:,} of {settings.total_steps:,} steps: {_EARLY}", soft_wrap=True)
-        console.print(f"run folder  {folder.path}\nreport      {report_path}", soft_wrap=True)
+            say(f"{done:,} of {settings.total_steps:,} steps: {_EARLY}")
+        say(f"run folder  {folder.path}\nreport      {report_path}")
         next_steps.print_next(console, next_steps.evaluate(folder.path, settings.world))
     if as_json:
         print_json(summary(final, folder.path, report_path))
+
+
+def _checked(
+    world: str | None,
+    config: list[Path] | None,
+    overrides: list[str] | None,
+    given: dict[str, Any],
+    run: Path | None,
+) -> tuple[RunSettings, Path]:
+    """What to train and where; what was mistyped is said before torch or Ray is loaded."""
+    from mirrorenv.envs import full_id
+    from mirrorenv.rllib.settings import check_world, default_run_path, load_settings
+
+    settings = load_settings(world and full_id(world), config or (), overrides or (), given)
+    check_world(settings)
+    return settings, run or default_run_path(settings)
+
+
+def _check_folders(
+    settings: RunSettings, path: Path, weight0: Path | None, *, overwrite: bool, quiet: bool
+) -> None:
+    """Whether the run can live there.
+
+    Args:
+        settings: what to train.
+        path: of the run.
+        weight0: a run to be drawn beside it.
+        overwrite: a run that is there is replaced.
+        quiet: do not say that it is finished.
+
+    Raises:
+        RunFolderError: if something else stands there, or there is no run to draw beside it.
+    """
+    from mirrorenv.results.runs.place import run_at
+    from mirrorenv.results.runs.run_folder import RunFolder
+    from mirrorenv.results.runs.same_run import Identity
+    from mirrorenv.rllib.settings import config_of, config_today
+
+    if weight0 is not None:
+        RunFolder.open(weight0)
+    there = run_at(path)
+    if there is None or overwrite:
+        return
+    # what a population is completed by, its world knows: that difference is found by the run
+    wanted = Identity(config_of(settings), settings.seed)
+    known = Identity(config_today(there.config), there.info.get("seed"))
+    known.refuse_other(path, wanted, may_differ=("population",))
+    if there.status == "finished" and not quiet:
+        say(f"{path} is already finished; --overwrite trains it again")

@@ -38,6 +38,8 @@ class Endpoint(ExactModel):
         default=1.0, ge=0.0, le=2.0, description="None sends no temperature."
     )
     top_p: float | None = Field(default=None, gt=0.0, le=1.0)
+    """Nucleus sampling: draw from the smallest set of tokens with this probability; None sends
+    none."""
     reasoning_tokens: int = Field(
         default=0, ge=0, description="Tokens a reasoning model may think, on top of each limit."
     )
@@ -129,7 +131,9 @@ class AgentCard(ExactModel):
         default_factory=dict, description="Settings of a player that is no model."
     )
     endpoint: Endpoint | None = None
+    """Where its model is asked, for player = "endpoint"."""
     price: Price | None = None
+    """What its tokens cost, for budgets."""
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

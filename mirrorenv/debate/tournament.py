@@ -35,11 +35,14 @@ class TournamentFile(ExactModel):
     """What stands in a tournament's TOML file."""
 
     name: str = Field(default="tournament", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")
+    """Shown on pages, and the name of the run folder unless one is given."""
     seed: int = Field(
         default=0, ge=0, description="Seats, orders and scripted players follow from it."
     )
     games: int = Field(default=20, ge=1, le=1_000_000)
+    """How many games are played; also `--games`."""
     games_at_once: int = Field(default=4, ge=1, le=256)
+    """How many of them run side by side."""
     refusals: int = Field(
         default=4,
         ge=0,
@@ -47,6 +50,7 @@ class TournamentFile(ExactModel):
         "too long): each counts as no answer. One more ends the game.",
     )
     preset: str = "default"
+    """Which rules [settings] starts from: default, original or local."""
     players: list[str] = Field(
         min_length=2, description="Paths of agent cards, relative to this file."
     )

@@ -25,7 +25,6 @@ from mirrorenv.mirror.ideal import NOT_EXCHANGEABLE
 from mirrorenv.population.checkpoint import clone
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.memory_kept import memory_kept
-from mirrorenv.population.migration import VERSION, read_run
 from mirrorenv.population.neighbourhood import check_lineup_size
 from mirrorenv.population.objectives.updates import in_order
 from mirrorenv.population.population import Population
@@ -37,11 +36,11 @@ from mirrorenv.results.runs.lock import only_writer
 from mirrorenv.results.runs.run_folder import IfExists, RunFolder
 from mirrorenv.results.runs.signals import terminable
 from mirrorenv.rllib.resume import resume_run, save_checkpoint
-from mirrorenv.rllib.settings import RunSettings
+from mirrorenv.rllib.settings import RunSettings, config_of, config_today
 from mirrorenv.rllib.settled import settle
 from mirrorenv.rllib.trainer import AGAIN, Trainer
 
-__all__ = ["Progress", "default_run_path", "make_worlds", "train"]
+__all__ = ["Progress", "make_worlds", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +60,6 @@ class Progress:
     started: Callable[[], None] = lambda: None
     iteration: Callable[[Row], None] = lambda row: None
     evaluation: Callable[[Evaluation], None] = lambda found: None
-
-
-def default_run_path(settings: RunSettings) -> Path:
-    """runs/<world>-seed<seed>, the same for the same command."""
-    name = settings.world.split("/")[-1].replace(":", ".")  # no file system minds a dot
-    return Path("runs") / f"{name}-seed{settings.seed}"
 
 
 def train(
@@ -115,11 +108,11 @@ def _trained(
     """The run, in a folder that no one else writes to."""
     folder = RunFolder.create(
         path,
-        {"version": VERSION, **settings.model_dump(mode="json")},
+        config_of(settings),
         settings.seed,
         device=_device(settings),
         if_exists=if_exists,
-        present=_present,
+        present=config_today,
     )
     if folder.status == "finished":
         return folder
@@ -157,15 +150,6 @@ def make_worlds(settings: RunSettings, copies: int) -> ArrayWorld:
     """A batch of the run's world, looked at unless the settings say otherwise."""
     world = make_batch(settings.world, copies, **settings.world_options)
     return validated(world, settings.world) if settings.validate_world else world
-
-
-def _present(recorded: dict[str, Any]) -> dict[str, Any]:
-    """A recorded configuration as today's run would write it; what is none stays as it is."""
-    try:
-        settings = RunSettings.checked(read_run(recorded))
-    except ConfigError:
-        return recorded
-    return {"version": VERSION, **settings.model_dump(mode="json")}
 
 
 def _check_control(settings: RunSettings) -> None:

@@ -3,21 +3,30 @@ and Python."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
 from mirrorenv.envs.adhoc import is_adhoc
-from mirrorenv.envs.registry import make_batch, training_settings
+from mirrorenv.envs.registry import make_batch, spec, training_settings
 from mirrorenv.errors import ConfigError
 from mirrorenv.named_code import code_in, name_code, unnamed_code
-from mirrorenv.population.migration import is_recorded, read_run
+from mirrorenv.population.migration import VERSION, is_recorded, read_run
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
 from mirrorenv.strict import StrictModel, gather, merged
 
-__all__ = ["EvaluationSettings", "ResourceSettings", "RunSettings", "check_world", "load_settings"]
+__all__ = [
+    "EvaluationSettings",
+    "ResourceSettings",
+    "RunSettings",
+    "check_world",
+    "config_of",
+    "config_today",
+    "default_run_path",
+    "load_settings",
+]
 
 
 class EvaluationSettings(StrictModel):
@@ -66,6 +75,8 @@ class ResourceSettings(StrictModel):
 class RunSettings(StrictModel):
     """Everything that decides a run's result, and where it is computed."""
 
+    otherwise: ClassVar[str] = "An argument of the world is typed world_options.{name}=..."
+
     world: str
     """Id of a registered world, for example mirrorenv/ants-v0, or package.module:Env for a
     PettingZoo environment."""
@@ -87,21 +98,25 @@ class RunSettings(StrictModel):
 
 
 def load_settings(
-    world: str | None = None, files: Iterable[str | Path] = (), overrides: Iterable[str] = ()
+    world: str | None = None,
+    files: Iterable[str | Path] = (),
+    overrides: Iterable[str] = (),
+    given: Mapping[str, Any] | None = None,
 ) -> RunSettings:
-    """Defaults, then what the world begins with, then files in order, then the world argument, then
-    `a.b=c` overrides.
+    """Defaults, then what the world begins with, then files in order, then the world argument and
+    what is given, then `a.b=c` overrides.
 
     Args:
         world: id of the world; may be missing if a file names it.
         files: TOML, YAML or JSON files with any part of `RunSettings`.
         overrides: strings such as ``"mirror.weight=0.5"``; values are read as YAML.
+        given: nested values.
 
     Raises:
         ConfigError: for an unreadable file, an unknown key (with the known and the closest ones) or
             a wrong value.
     """
-    given = {} if world is None else {"world": world}
+    given = {**(given or {}), **({} if world is None else {"world": world})}
     overrides = tuple(overrides)
     for typed in (world or "", *overrides):
         name_code(typed)
@@ -112,15 +127,41 @@ def load_settings(
 
 
 def check_world(settings: RunSettings) -> None:
-    """Whether there is such a world with such options, for worlds that are registered: found out
-    without torch and Ray. Others are found out by the run, which imports them.
+    """Whether there is such a world: found out without torch and Ray. A registered one is also made
+    once; of another's code it is found out that it can be imported, and the rest by the run.
 
     Raises:
         UnknownNameError: if no world has this id.
         ConfigError: if an option is unknown or wrong.
+        WorldError: if there is no such code.
     """
-    if not is_adhoc(settings.world):
+    if is_adhoc(settings.world):
+        spec(settings.world, **settings.world_options).load()
+    else:
         make_batch(settings.world, 1, **settings.world_options)
+
+
+def default_run_path(settings: RunSettings) -> Path:
+    """runs/<world>-seed<seed>, the same for the same command."""
+    name = settings.world.split("/")[-1].replace(":", ".")  # no file system minds a dot
+    return Path("runs") / f"{name}-seed{settings.seed}"
+
+
+def config_of(settings: RunSettings) -> dict[str, Any]:
+    """What ``config.json`` of a run folder holds."""
+    return {"version": VERSION, **settings.model_dump(mode="json")}
+
+
+def config_today(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """A recorded configuration as today's run would write it; what is none stays as it is.
+
+    Args:
+        recorded: from ``config.json`` of a run folder, of any version.
+    """
+    try:
+        return config_of(RunSettings.checked(read_run(recorded)))
+    except ConfigError:
+        return dict(recorded)
 
 
 def _as_read(path: Path, values: dict[str, Any]) -> dict[str, Any]:

@@ -23,12 +23,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mirrorenv.errors import RunFolderError
+from mirrorenv.errors import CheckpointError, RunFolderError
 from mirrorenv.results.runs.files import atomic_write_json, atomic_write_text, read_json, to_json
 from mirrorenv.results.runs.json_lines import append_jsonl, json_lines, read_jsonl
-from mirrorenv.results.runs.json_values import first_difference
 from mirrorenv.results.runs.lock import HIDDEN
 from mirrorenv.results.runs.manifest import MANIFEST, write_manifest
+from mirrorenv.results.runs.same_run import Identity
 from mirrorenv.results.runs.versions import git_state, installed_versions
 
 __all__ = ["IfExists", "RunFolder", "checkpoint_folder"]
@@ -154,6 +154,11 @@ class RunFolder:
             )
         return cls(path, config, info)
 
+    @property
+    def identity(self) -> Identity:
+        """What makes it this run and no other."""
+        return Identity(self.config, self.info.get("seed"))
+
     @classmethod
     def _resume(
         cls,
@@ -165,13 +170,7 @@ class RunFolder:
     ) -> RunFolder:
         run = cls.open(path)
         run.config = present(run.config)
-        difference = _run_difference(run, wanted, seed, may_differ)
-        if difference is not None:
-            key, before, after = difference
-            raise RunFolderError(
-                f"{path} holds a run with {key} = {before!r}, not {after!r}; "
-                "resume with the old value or choose another folder"
-            )
+        run.identity.refuse_other(path, Identity(wanted, seed), may_differ)
         if run.status == "finished" and run.config == wanted:
             return run  # its record stays as it is
         for leftover in path.glob(".*.tmp"):  # of a writer that was killed
@@ -318,13 +317,19 @@ class RunFolder:
 
 
 def checkpoint_folder(path: Path) -> Path:
-    """The last checkpoint of a run folder; any other path is returned as it is.
+    """The last checkpoint of a run folder; a checkpoint is returned as it is.
 
     Raises:
         RunFolderError: if the run has no checkpoint yet.
+        CheckpointError: if it is neither.
     """
-    if not (path / "run.json").is_file():
+    if (path / MANIFEST).is_file() and not (path / RUN).is_file():
         return path
+    if not (path / RUN).is_file():
+        raise CheckpointError(
+            f"{path} is not a checkpoint (no {MANIFEST}) and no run folder (no {RUN}). Give one of "
+            "the folders under a run's checkpoints/, or the run folder itself."
+        )
     checkpoints = RunFolder.open(path).checkpoints()
     if not checkpoints:
         raise RunFolderError(f"{path} holds no checkpoint yet; wait for its first evaluation")
@@ -350,14 +355,6 @@ def _checked(row: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return plain
 
 
-def _run_difference(
-    run: RunFolder, wanted: Mapping[str, Any], seed: int, may_differ: Iterable[str]
-) -> tuple[str, Any, Any] | None:
-    if run.info.get("seed") != seed:
-        return "seed", run.info.get("seed"), seed
-    return first_difference(run.config, wanted, may_differ)
-
-
 def _refusal(
     path: Path,
     wanted: Mapping[str, Any],
@@ -367,7 +364,7 @@ def _refusal(
     """Why a folder that already holds a run is refused, and what to do instead."""
     run = RunFolder.open(path)
     run.config = present(run.config)
-    difference = _run_difference(run, wanted, seed, ())
+    difference = run.identity.difference(Identity(wanted, seed))
     if difference is None:
         return f"{path} already holds this run; resume it, overwrite it, or choose another folder"
     key, before, after = difference
