@@ -94,6 +94,8 @@ def _train(path: Path, args: Sequence[str]) -> None:
         "mirrorenv",
         "train",
         *args,
+        "--set",
+        "evaluation.episodes_before_last=0",  # curves of studies rest on whole evaluations
         "--run",
         str(path),
         "--overwrite",

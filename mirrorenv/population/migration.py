@@ -6,15 +6,18 @@ that way already. What a user types is never migrated: an old name there is refu
 named (`StrictModel.renamed`).
 
 A recorded configuration that does not name a setting means what that setting's absence meant when
-it was written. So a new setting may only be added with a default that is the old behaviour, and a
-configuration that names no kind of update means the plain path (proximal policy optimisation by
-Adam over whole episodes, nothing recompiled, no other arithmetic), for ever: recorded runs retrain
-to the same bytes.
+it was written. So a new setting is added with a default that is the old behaviour, or with a step
+here that says what its absence meant; and a configuration that names no kind of update means the
+plain path (proximal policy optimisation by Adam over whole episodes, nothing recompiled, no other
+arithmetic), for ever: recorded runs retrain to the same bytes.
 
 Version 2 calls ``population.trunk`` ``population.actor``, the weights ``planner.`` and ``head.``
 ``actor.`` and ``observers.``, and the optimiser ``planner`` ``actor``. With `diversity`, the
 networks of each agent's own are in ``actor.own.``. A shape says ``actions`` where it said
 ``num_actions`` or ``action_size``.
+
+Version 3 evaluates fewer episodes before the last evaluation than in it; what is older and does not
+name ``evaluation.episodes_before_last`` means 0, as many.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ __all__ = [
     "read_shape",
 ]
 
-VERSION = 2
+VERSION = 3
 """Of what is written today."""
 
 Plain = dict[str, Any]
@@ -55,7 +58,7 @@ def read_run(recorded: Mapping[str, Any]) -> Plain:
     version = _checked_version(settings.pop("version", 1))
     if isinstance(settings.get("population"), Mapping):
         settings["population"] = _through(_POPULATION, settings["population"], version)
-    return settings
+    return _through(_RUN, settings, version)
 
 
 def read_population(recorded: Mapping[str, Any], version: Any = 1) -> Plain:
@@ -105,6 +108,13 @@ def _population_from_1(settings: Plain) -> Plain:
     return settings
 
 
+def _run_from_2(settings: Plain) -> Plain:
+    evaluation = settings.get("evaluation", {})
+    if isinstance(evaluation, Mapping):
+        settings["evaluation"] = {"episodes_before_last": 0, **evaluation}
+    return settings
+
+
 def _shape_from_1(shape: Plain) -> Plain:
     if "actions" in shape:
         return shape
@@ -119,6 +129,7 @@ def _shape_from_1(shape: Plain) -> Plain:
 
 Step = Callable[[Plain], Plain]
 _POPULATION: dict[int, Step] = {1: _population_from_1}
+_RUN: dict[int, Step] = {2: _run_from_2}
 _SHAPE: dict[int, Step] = {1: _shape_from_1}
 
 

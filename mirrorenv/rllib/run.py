@@ -36,6 +36,7 @@ from mirrorenv.results.runs.lock import only_writer
 from mirrorenv.results.runs.run_folder import IfExists, RunFolder
 from mirrorenv.results.runs.signals import terminable
 from mirrorenv.rllib.resume import resume_run, save_checkpoint
+from mirrorenv.rllib.schedule import schedule
 from mirrorenv.rllib.settings import RunSettings, config_of, config_today
 from mirrorenv.rllib.settled import settle
 from mirrorenv.rllib.trainer import AGAIN, Trainer
@@ -223,10 +224,10 @@ class _Loop:
         self.board = SummaryWriter(str(folder.tensorboard_path))
         world = make_worlds(settings, settings.evaluation.episodes)
         self.world = WatchedWorld(world, settings.world, settings.resources.step_timeout)
-        few = settings.evaluation.episodes_before_last
+        self.schedule = schedule(settings, world.horizon)
         self.world_before_last = self.world
-        if few:
-            world = make_worlds(settings, few)
+        if self.schedule.before_last < self.schedule.episodes:
+            world = make_worlds(settings, self.schedule.before_last)
             self.world_before_last = WatchedWorld(
                 world, settings.world, settings.resources.step_timeout
             )
@@ -237,19 +238,15 @@ class _Loop:
         self.newest: Evaluation | None = resumed.evaluation if resumed else None
 
     def run(self) -> None:
-        settings = self.settings
-        per_iteration = settings.learning.episodes_per_iteration * self.world.horizon
-        iterations = max(1, -(-settings.total_steps // per_iteration))
-        checkpoints = min(settings.evaluation.checkpoints, iterations)
-        due = {round(iterations * k / checkpoints) for k in range(1, checkpoints + 1)}
+        plan = self.schedule
         if self.newest is None:
             self._evaluate(0, last=False)
-        for iteration in range(self.trainer.iteration + 1, iterations + 1):
-            if iteration in due:
+        for iteration in range(self.trainer.iteration + 1, plan.iterations + 1):
+            if iteration in plan.due:
                 self.lagging = clone(self.trainer.population)
             self._iterate(iteration)
-            if iteration in due:
-                self._evaluate(iteration, last=iteration == iterations)
+            if iteration in plan.due:
+                self._evaluate(iteration, last=iteration == plan.iterations)
         self.board.close()
 
     @property

@@ -37,16 +37,17 @@ class EvaluationSettings(StrictModel):
     """Evaluations spread over the run, beside the one before training."""
     episodes: int = Field(default=256, ge=8)
     """Held-out episodes in each evaluation."""
-    episodes_before_last: int = Field(default=0, ge=0)
-    """Held-out episodes in every evaluation but the last (0: as many as in that). A curve needs
-    fewer than a result does: 64 of 256 take a quarter of the time."""
+    episodes_before_last: int | None = Field(default=None, ge=0)
+    """Held-out episodes in every evaluation but the last, at most as many as in that; 0: as many.
+    Without a number, a sixteenth of the episodes trained on since the evaluation before, at least
+    16: a curve needs fewer than a result does, and measuring stays small beside training."""
     baselines: bool = True
     """Whether the last evaluation also runs the baseline observers."""
 
     @field_validator("episodes_before_last")
     @classmethod
-    def _enough(cls, value: int) -> int:
-        if 0 < value < 8:
+    def _enough(cls, value: int | None) -> int | None:
+        if value and value < 8:
             raise ValueError(
                 "fewer than 8 episodes have no interval worth drawing; 0 takes them all"
             )

@@ -22,6 +22,8 @@ from mirrorenv.population.migration import (
 )
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 from mirrorenv.results import RunFolder, write_manifest
+from mirrorenv.rllib.schedule import schedule
+from mirrorenv.rllib.settings import RunSettings
 from tests.population.small import DISCRETE, population, some_episodes
 
 VERSION_1: dict[str, Any] = {
@@ -51,6 +53,20 @@ def test_a_configuration_that_names_no_kind_of_update_means_the_plain_path_for_e
     assert (read.actor, read.weights, read.diversity) == ("mlp", "separate", None)
     assert (read.hidden, read.initial_gain, read.observer.head) == (64, 0.01, "additive")
     assert set(read_run({"learning": {"clip": 0.1}})["learning"]) == {"clip"}  # nothing is added
+
+
+@pytest.mark.parametrize("version", [{}, {"version": 1}, {"version": 2}])
+def test_runs_from_before_the_schedule_evaluate_as_many_episodes_each_time(
+    version: dict[str, int],
+) -> None:
+    for said in ({}, {"evaluation": {"episodes": 32}}):
+        read = RunSettings.checked(read_run({**said, **version, "world": "mirrorenv/ants-v0"}))
+        plan = schedule(read, horizon=32)
+        assert plan.before_last == plan.episodes == read.evaluation.episodes
+    named = read_run({**version, "evaluation": {"episodes_before_last": 9}})
+    assert named["evaluation"] == {"episodes_before_last": 9}
+    today = read_run({"version": VERSION, "evaluation": {"episodes": 32}})
+    assert today["evaluation"] == {"episodes": 32}
 
 
 @pytest.mark.parametrize("version", [VERSION + 1, 0, "2", True])

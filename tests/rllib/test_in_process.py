@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mirrorenv.results.report.report import write_report
 from mirrorenv.rllib.in_process import InProcess
 from mirrorenv.rllib.on_ray import OnRay
 from mirrorenv.rllib.run import make_worlds, train
@@ -99,10 +100,13 @@ def test_evaluations_before_the_last_may_be_smaller_and_change_nothing_of_it(
 ) -> None:
     few = ("evaluation.episodes=32", "evaluation.checkpoints=2", "evaluation.baselines=false")
     rows = []
-    for name, changes in (("all", ()), ("few", ("evaluation.episodes_before_last=8",))):
-        settings = load_settings("mirrorenv/ants-v0", (), (*SMALL, *few, *changes))
+    for name, number in (("all", 0), ("few", 8)):
+        changes = (*SMALL, *few, f"evaluation.episodes_before_last={number}")
+        settings = load_settings("mirrorenv/ants-v0", (), changes)
         rows.append(train(settings, tmp_path / name).evaluations())
     assert [row["episodes"] for row in rows[0]] == [32, 32, 32]
     assert [row["episodes"] for row in rows[1]] == [8, 8, 32]
     whole, last = (dict(one[-1], seconds=0.0, persistence=0.0) for one in rows)
     assert last == whole
+    page = write_report(tmp_path / "few").read_text("utf-8")
+    assert "32 evaluation episodes in the last evaluation and 8 in those before it" in page

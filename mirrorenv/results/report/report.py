@@ -92,13 +92,21 @@ def _world(run: RunFolder) -> str:
     return run.path.resolve().name
 
 
+def _before_last(record: RunRecord) -> str:
+    """On how many episodes the curve rests, where those are fewer than the last evaluation's."""
+    fewest = record.fewest_episodes
+    if not fewest or not record.episodes or fewest >= record.episodes:
+        return ""
+    return f" in the last evaluation and {steps(fewest)} in those before it"
+
+
 def _header(run: RunFolder, record: RunRecord, other: RunRecord | None) -> str:
     facts = [
         f"{record.num_agents} agents" if record.num_agents else "",
         f"seed {run.info.get('seed')}",
     ]
     if record.episodes:
-        facts.append(f"{steps(record.episodes)} evaluation episodes")
+        facts.append(f"{steps(record.episodes)} evaluation episodes{_before_last(record)}")
     first, *rest = headline(record, other)
     status = run.status if run.status in ("running", "finished", "failed") else "unknown"
     return (

@@ -94,6 +94,11 @@ class RunRecord:
         return self._latest(lambda one: one.episodes)
 
     @property
+    def fewest_episodes(self) -> int | None:
+        """Episodes of the smallest evaluation: those before the last may be smaller than it."""
+        return min((one.episodes for one in self.evaluations if one.episodes), default=None)
+
+    @property
     def limit_holds(self) -> bool:
         """Whether the limit is the exact one; False where an evaluation says that this world does
         not allow it."""
