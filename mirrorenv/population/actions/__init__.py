@@ -1,4 +1,5 @@
-"""What one action is made of: a choice, several choices, a vector, bytes, or a mixture of these.
+"""What one action is made of: a choice, several choices, a vector, bytes, a mixture of these, or a
+form of your own.
 
 A layout is plain data (it stands in checkpoints) that says how an action is held in arrays, how a
 policy's outputs become a distribution of it, and how an observer reads it. Nothing elsewhere asks
@@ -12,8 +13,10 @@ which kind an action is. No torch is needed to read one.
 | `Bytes` | (..., L) int64 in 0..255 | 256 logits for each byte | the eight bits of each byte |
 | `Mixed` | (..., W) float32, choices as whole numbers | those of its parts | so, too |
 
-The parts of an action are independent given what the agent saw: several choices are never numbered
-as combinations. An actor whose bytes depend on the bytes before brings a distribution of its own.
+A form is one class with `@register_layout`: in a file of this folder, or beside the world that
+needs it. The parts of an action are independent given what the agent saw: several choices are never
+numbered as combinations. An actor whose bytes depend on the bytes before brings a distribution of
+its own.
 """
 
 from __future__ import annotations
@@ -21,7 +24,12 @@ from __future__ import annotations
 from mirrorenv.population.actions.base import ActionLayout
 from mirrorenv.population.actions.discrete import Bytes, Choice, Choices
 from mirrorenv.population.actions.mixed import Mixed
-from mirrorenv.population.actions.spaces import AnyLayout, layout_of
+from mirrorenv.population.actions.registry import (
+    AnyLayout,
+    known_layouts,
+    layout_of,
+    register_layout,
+)
 from mirrorenv.population.actions.vector import Vector
 
 __all__ = [
@@ -32,5 +40,7 @@ __all__ = [
     "Choices",
     "Mixed",
     "Vector",
+    "known_layouts",
     "layout_of",
+    "register_layout",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from mirrorenv.errors import ShapeError, WorldError
 from mirrorenv.strict import StrictModel
 
 if TYPE_CHECKING:
+    from gymnasium import spaces
     from torch import Tensor
 
     from mirrorenv.population.distributions import ActionDistribution
@@ -21,6 +22,14 @@ __all__ = ["ActionLayout"]
 
 class ActionLayout(StrictModel):
     """What every layout is; ``...`` stands for any leading axes, such as (B, T, N)."""
+
+    kind: str
+    """The form's name, under which plain data finds it."""
+
+    @classmethod
+    def of_space(cls, space: spaces.Space[Any]) -> Self | None:
+        """The layout of a world's actions, or None if this form is not for that space."""
+        raise NotImplementedError
 
     # -- widths ------------------------------------------------------------------------------------
 
@@ -46,13 +55,13 @@ class ActionLayout(StrictModel):
 
     @property
     def spreads(self) -> int:
-        """How many log standard deviations a policy has besides; 0 for choices only."""
-        raise NotImplementedError
+        """How many log standard deviations a policy has besides; none unless a form says so."""
+        return 0
 
     @property
     def feature_width(self) -> int:
-        """How many numbers an observer reads of one action."""
-        raise NotImplementedError
+        """How many numbers an observer reads of one action; its own unless a form says so."""
+        return self.numbers
 
     @property
     def dtype(self) -> type[np.int64 | np.float32]:
@@ -76,17 +85,18 @@ class ActionLayout(StrictModel):
         raise NotImplementedError
 
     def centred(self, outputs: Tensor) -> Tensor:
-        """Outputs (..., policy_outputs) without what makes no difference: the mean of logits that
-        belong to one choice."""
-        raise NotImplementedError
+        """Outputs (..., policy_outputs) without what makes no difference, such as the mean of
+        logits that belong to one choice; all of them unless a form says so."""
+        return outputs
 
     def features(self, actions: Tensor) -> Tensor:
-        """Actions (..., *shape) as observers read them, (..., feature_width) float32."""
-        raise NotImplementedError
+        """Actions (..., *shape) as observers read them, (..., feature_width) float32; as they are
+        unless a form says so."""
+        return actions
 
     def from_features(self, features: Tensor) -> Tensor:
         """Actions (..., *shape) from what observers read; the inverse of `features`."""
-        raise NotImplementedError
+        return features
 
     def to_world(self, actions: NDArray[Any]) -> NDArray[Any]:
         """Actions (..., *shape) as the world takes them: choices as they are, vectors scaled from

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import Field
 
+from mirrorenv.errors import WorldError
 from mirrorenv.population.actions.base import ActionLayout
+from mirrorenv.population.actions.registry import register_layout
 from mirrorenv.population.columns import split_columns
 
 if TYPE_CHECKING:
+    from gymnasium import spaces
     from torch import Tensor
 
     from mirrorenv.population.distributions import ActionDistribution
@@ -18,12 +22,24 @@ if TYPE_CHECKING:
 __all__ = ["Bytes", "Choice", "Choices"]
 
 
+@register_layout
 class Choice(ActionLayout):
     """One of several choices."""
 
     kind: Literal["choice"] = "choice"
     choices: int = Field(ge=1)
     """How many there are."""
+
+    @classmethod
+    def of_space(cls, space: spaces.Space[Any]) -> Self | None:
+        """See `ActionLayout.of_space`: Discrete from 0 on."""
+        from gymnasium import spaces as kinds
+
+        if not isinstance(space, kinds.Discrete):
+            return None
+        if int(space.start) != 0:
+            raise WorldError(f"Discrete actions must start at 0, not {space.start}")
+        return cls(choices=int(space.n))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -39,11 +55,6 @@ class Choice(ActionLayout):
     def policy_outputs(self) -> int:
         """See `ActionLayout.policy_outputs`."""
         return self.choices
-
-    @property
-    def spreads(self) -> int:
-        """See `ActionLayout.spreads`."""
-        return 0
 
     @property
     def feature_width(self) -> int:
@@ -102,11 +113,6 @@ class _Several(ActionLayout):
         return sum(self.parts)
 
     @property
-    def spreads(self) -> int:
-        """See `ActionLayout.spreads`."""
-        return 0
-
-    @property
     def feature_width(self) -> int:
         """See `ActionLayout.feature_width`."""
         return sum(self.parts)
@@ -147,6 +153,7 @@ class _Several(ActionLayout):
         return iter(enumerate(self.parts))
 
 
+@register_layout
 class Choices(_Several):
     """Several choices at once, each with a number of its own."""
 
@@ -154,18 +161,42 @@ class Choices(_Several):
     sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
     """How many choices each part has."""
 
+    @classmethod
+    def of_space(cls, space: spaces.Space[Any]) -> Self | None:
+        """See `ActionLayout.of_space`: MultiDiscrete from 0 on, and MultiBinary."""
+        from gymnasium import spaces as kinds
+
+        if isinstance(space, kinds.MultiDiscrete) and space.nvec.ndim == 1:
+            if (space.start != 0).any():
+                raise WorldError(f"MultiDiscrete actions must start at 0, not {space.start}")
+            return cls(sizes=tuple(map(int, space.nvec)))
+        if isinstance(space, kinds.MultiBinary) and len(space.shape or ()) == 1:
+            return cls(sizes=(2,) * int(np.prod(space.shape)))
+        return None
+
     @property
     def parts(self) -> tuple[int, ...]:
         """How many choices each part has."""
         return self.sizes
 
 
+@register_layout
 class Bytes(_Several):
     """A string of bytes of fixed length, each drawn by itself."""
 
     kind: Literal["bytes"] = "bytes"
     length: int = Field(ge=1)
     """L, bytes in one action."""
+
+    @classmethod
+    def of_space(cls, space: spaces.Space[Any]) -> Self | None:
+        """See `ActionLayout.of_space`: MultiDiscrete of 256 choices everywhere, from 0 on."""
+        from gymnasium import spaces as kinds
+
+        if not isinstance(space, kinds.MultiDiscrete) or space.nvec.ndim != 1:
+            return None
+        whole = (space.nvec == 256).all() and (space.start == 0).all()
+        return cls(length=len(space.nvec)) if whole else None
 
     @property
     def parts(self) -> tuple[int, ...]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mirrorenv.population.actions.base import ActionLayout
-from mirrorenv.population.actions.discrete import Bytes, Choice, Choices
-from mirrorenv.population.actions.vector import Vector
+from mirrorenv.population.actions.registry import AnyLayout, layout_of, register_layout
 from mirrorenv.population.columns import split_columns
 
 if TYPE_CHECKING:
+    from gymnasium import spaces
     from torch import Tensor
 
     from mirrorenv.population.distributions import ActionDistribution
@@ -22,14 +22,33 @@ if TYPE_CHECKING:
 __all__ = ["Mixed"]
 
 
+@register_layout
 class Mixed(ActionLayout):
-    """Choices and vectors side by side, as a Dict or Tuple of the world holds them."""
+    """Other layouts side by side, as a Dict or Tuple of the world holds them."""
 
     kind: Literal["mixed"] = "mixed"
-    parts: tuple[Annotated[Choice | Choices | Bytes | Vector, Field(discriminator="kind")], ...] = (
-        Field(min_length=1)
-    )
-    """What stands side by side, in the order of the columns."""
+    parts: tuple[AnyLayout, ...] = Field(min_length=1)
+    """What stands side by side, in the order of the columns; mixtures among them are unfolded."""
+
+    @field_validator("parts")
+    @classmethod
+    def _unfolded(cls, parts: tuple[ActionLayout, ...]) -> tuple[ActionLayout, ...]:
+        flat: list[ActionLayout] = []
+        for part in parts:
+            flat += part.parts if isinstance(part, Mixed) else [part]
+        return tuple(flat)
+
+    @classmethod
+    def of_space(cls, space: spaces.Space[Any]) -> Self | None:
+        """See `ActionLayout.of_space`: a Dict or Tuple, its spaces in the order gymnasium flattens
+        them."""
+        from gymnasium import spaces as kinds
+
+        if isinstance(space, kinds.Dict):
+            return cls(parts=tuple(map(layout_of, space.spaces.values())))
+        if isinstance(space, kinds.Tuple):
+            return cls(parts=tuple(map(layout_of, space.spaces)))
+        return None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,10 @@ from pydantic import Field
 
 from mirrorenv.errors import ShapeError
 from mirrorenv.population.actions.base import ActionLayout
+from mirrorenv.population.actions.registry import register_layout
 
 if TYPE_CHECKING:
+    from gymnasium import spaces
     from torch import Tensor
 
     from mirrorenv.population.distributions import ActionDistribution
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Vector"]
 
 
+@register_layout
 class Vector(ActionLayout):
     """Numbers in (-1, 1), scaled to the world's bounds outside."""
 
@@ -30,6 +33,20 @@ class Vector(ActionLayout):
     """Lower bound of every number in the world."""
     high: float = 1.0
     """Upper bound of every number in the world."""
+
+    @classmethod
+    def of_space(cls, space: spaces.Space[Any]) -> Self | None:
+        """See `ActionLayout.of_space`: a one-dimensional Box of floats with the same finite bounds
+        for every entry."""
+        from gymnasium import spaces as kinds
+
+        if not isinstance(space, kinds.Box) or len(space.shape) != 1 or not space.is_bounded():
+            return None
+        low = np.unique(space.low)
+        high = np.unique(space.high)
+        if len(low) != 1 or len(high) != 1 or space.low.dtype.kind != "f":
+            return None
+        return cls(size=space.shape[0], low=float(low[0]), high=float(high[0]))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -51,11 +68,6 @@ class Vector(ActionLayout):
         """See `ActionLayout.spreads`."""
         return self.size
 
-    @property
-    def feature_width(self) -> int:
-        """See `ActionLayout.feature_width`."""
-        return self.size
-
     def distribution(
         self, outputs: Tensor, log_std: Tensor | None = None, allowed: Tensor | None = None
     ) -> ActionDistribution:
@@ -69,18 +81,6 @@ class Vector(ActionLayout):
         if log_std is None:
             raise ShapeError(f"{self} needs the log standard deviations of a policy, got None")
         return SquashedGaussian(outputs, log_std)
-
-    def centred(self, outputs: Tensor) -> Tensor:
-        """See `ActionLayout.centred`."""
-        return outputs
-
-    def features(self, actions: Tensor) -> Tensor:
-        """See `ActionLayout.features`."""
-        return actions
-
-    def from_features(self, features: Tensor) -> Tensor:
-        """See `ActionLayout.from_features`."""
-        return features
 
     def to_world(self, actions: NDArray[Any]) -> NDArray[Any]:
         """See `ActionLayout.to_world`."""
