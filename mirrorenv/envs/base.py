@@ -321,6 +321,10 @@ class ClockedWorld(ArrayWorld):
             self._ended |= ended
         if self.clock_end == "terminated":
             self._ended |= over[:, None]
+        if over.all():  # the common end: all rows share the clock
+            self._some_are_done = True
+            self.finished = over
+            return
         self._some_are_done = bool(over.any()) or self._some_are_done
         if ended is not None and not self._some_are_done:
             self._some_are_done = bool(self._ended.any())
