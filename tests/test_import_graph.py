@@ -27,7 +27,7 @@ ENVS_FLOORS = (
     ("drawing",),
     ("worlds",),
     ("adapters",),
-    ("adhoc", "discovery"),
+    ("about", "adhoc", "discovery"),
     ("registry",),
     ("checks",),
     ("audit",),

@@ -46,6 +46,8 @@ SHADOWS = [
     "gymnasium",
     "pettingzoo",
     "matplotlib",
+    "jinja2",
+    "markupsafe",
 ]
 TRAP = "import os\nopen(os.environ['TRAP_MARK'], 'a').write(__name__ + chr(10))\n"
 

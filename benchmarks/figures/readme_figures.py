@@ -29,7 +29,7 @@ from matplotlib.figure import Figure
 from benchmarks.shared.runner import Script
 from benchmarks.studies.voices import ENOUGH, PERPLEXITY, RELEVANCE, REPETITION
 from mirrorenv.mirror import t_interval
-from mirrorenv.results.report.plots import LIGHT
+from mirrorenv.results.report.themes import LIGHT
 from mirrorenv.results.runs.files import atomic_write_text, read_json
 
 Row = dict[str, Any]

@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from mirrorenv.results.report.plots import LIGHT, SMALL
+from mirrorenv.results.report.plots import SMALL
+from mirrorenv.results.report.themes import LIGHT
 from mirrorenv.results.runs.files import atomic_write_text
 
 __all__ = ["frontier_svg"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mirrorenv.mirror import t_interval
-from mirrorenv.results.report import page, plots
+from mirrorenv.results.report import page, plots, themes
 from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text
 from mirrorenv.results.runs.record import Series
 
@@ -180,7 +180,7 @@ def write(content: Row, folder: Path) -> Path:
     Returns:
         the page.
     """
-    light, dark = (plots.png(_curves(theme, content)) for theme in (plots.LIGHT, plots.DARK))
+    light, dark = (plots.png(_curves(theme, content)) for theme in (themes.LIGHT, themes.DARK))
     atomic_write_bytes(folder / "refits.png", light)
     caption = (
         "Loss of the predictor in each step, first seed, mean of 5 steps; codebooks are refitted "
@@ -203,7 +203,7 @@ def write(content: Row, folder: Path) -> Path:
     return target
 
 
-def _curves(theme: plots.Theme, content: Row) -> Any:
+def _curves(theme: themes.Theme, content: Row) -> Any:
     steps = content["settings"]["steps"]
     first = max(1, steps // 10)
     tracks = []

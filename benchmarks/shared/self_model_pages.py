@@ -12,7 +12,7 @@ import numpy as np
 
 from mirrorenv.mirror import t_interval
 from mirrorenv.mirror.intervals import Estimate
-from mirrorenv.results.report import page, plots
+from mirrorenv.results.report import page, plots, themes
 from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text
 from mirrorenv.results.runs.record import Series
 
@@ -312,16 +312,16 @@ def _pictures(group: Row) -> list[tuple[str, bytes, bytes, str]]:
     found = []
     for name, values, caption in dots:
         light, dark = (
-            plots.png(_dots(theme, rows, values, name)) for theme in (plots.LIGHT, plots.DARK)
+            plots.png(_dots(theme, rows, values, name)) for theme in (themes.LIGHT, themes.DARK)
         )
         found.append((name, light, dark, f"{caption} Mean and 95 % t interval over seeds."))
-    light, dark = (plots.png(_weights(theme, group)) for theme in (plots.LIGHT, plots.DARK))
+    light, dark = (plots.png(_weights(theme, group)) for theme in (themes.LIGHT, themes.DARK))
     caption = "Share of the last layer's weights in each of 40 bins, all seeds together."
     return [*found, ("Weight distributions", light, dark, caption)]
 
 
 def _dots(
-    theme: plots.Theme, rows: Sequence[Row], values: Callable[[Row], list[float]], label: str
+    theme: themes.Theme, rows: Sequence[Row], values: Callable[[Row], list[float]], label: str
 ) -> Any:
     found = [_interval(values(row)) for row in rows]
     marks = plots.Dots(
@@ -333,7 +333,7 @@ def _dots(
     return plots.dot_plot(theme, [_name(row) for row in rows], [marks], x_label=label)
 
 
-def _weights(theme: plots.Theme, group: Row) -> Any:
+def _weights(theme: themes.Theme, group: Row) -> Any:
     wanted = {"base": "other", "self-model 50": "learned", "no stop-gradient 20": "limit"}
     tracks = []
     for row in group["arms"]:

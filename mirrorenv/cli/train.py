@@ -115,6 +115,7 @@ def train(
             path,
             if_exists="overwrite" if overwrite else "resume",
             progress=display.progress,
+            show=True,
         )
     report_path = write_report(folder.path, weight0)
     final = Evaluation.from_dict(folder.evaluations()[-1])

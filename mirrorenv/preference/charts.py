@@ -17,10 +17,10 @@ from mirrorenv.results.report.plots import (
     SMALL,
     WIDTH,
     Level,
-    Theme,
     Track,
     line_chart,
 )
+from mirrorenv.results.report.themes import Theme
 from mirrorenv.results.runs.record import Series
 
 __all__ = ["Point", "over_rounds", "pareto", "points_of", "run_charts"]

@@ -23,7 +23,8 @@ from mirrorenv.results.report.page import (
     section,
     table,
 )
-from mirrorenv.results.report.plots import DARK, LIGHT, png
+from mirrorenv.results.report.plots import png
+from mirrorenv.results.report.themes import DARK, LIGHT
 from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text, read_json
 from mirrorenv.results.runs.json_lines import read_jsonl
 from mirrorenv.results.runs.run_folder import RunFolder

@@ -31,6 +31,7 @@ from mirrorenv.population.population import Population
 from mirrorenv.population.reading import play_held_out
 from mirrorenv.population.settings import PopulationShape
 from mirrorenv.results.report.account import write_account
+from mirrorenv.results.report.shown import Time
 from mirrorenv.results.runs.evaluation import NOT_GIVEN, Evaluation
 from mirrorenv.results.runs.lock import only_writer
 from mirrorenv.results.runs.run_folder import IfExists, RunFolder
@@ -39,6 +40,7 @@ from mirrorenv.rllib.resume import resume_run, save_checkpoint
 from mirrorenv.rllib.schedule import schedule
 from mirrorenv.rllib.settings import RunSettings, config_of, config_today
 from mirrorenv.rllib.settled import settle
+from mirrorenv.rllib.shown_episodes import keep_episodes
 from mirrorenv.rllib.trainer import AGAIN, Trainer
 
 __all__ = ["Progress", "make_worlds", "train"]
@@ -69,6 +71,7 @@ def train(
     *,
     if_exists: IfExists = "resume",
     progress: Progress | None = None,
+    show: bool = False,
 ) -> RunFolder:
     """Train a population and keep everything about it in a run folder.
 
@@ -81,6 +84,8 @@ def train(
         if_exists: "resume" (the same settings only), "refuse" or "overwrite" (see
             `RunFolder.create`).
         progress: called as the run goes on.
+        show: keep a few episodes from before and after training for the report; they are played
+            apart and change nothing else.
 
     Returns:
         the finished run folder; its report is not yet written.
@@ -96,7 +101,7 @@ def train(
     torch.set_num_threads(1)
     progress = progress or Progress()
     with only_writer(path):
-        return _trained(settings, path, settled.shape, if_exists, progress)
+        return _trained(settings, path, settled.shape, if_exists, progress, show)
 
 
 def _trained(
@@ -105,6 +110,7 @@ def _trained(
     shape: PopulationShape,
     if_exists: IfExists,
     progress: Progress,
+    show: bool,
 ) -> RunFolder:
     """The run, in a folder that no one else writes to."""
     folder = RunFolder.create(
@@ -125,7 +131,7 @@ def _trained(
             # when Ray is up: its own handler ends the process
             with terminable(AGAIN), memory_kept():
                 trainer = make()
-                _Loop(settings, folder, trainer, progress).run()
+                _Loop(settings, folder, trainer, progress, show).run()
     finally:
         if trainer is not None:
             trainer.stop()
@@ -213,7 +219,12 @@ class _Loop:
     """The training loop and what it remembers between evaluations."""
 
     def __init__(
-        self, settings: RunSettings, folder: RunFolder, trainer: Trainer, progress: Progress
+        self,
+        settings: RunSettings,
+        folder: RunFolder,
+        trainer: Trainer,
+        progress: Progress,
+        show: bool,
     ) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
@@ -221,6 +232,7 @@ class _Loop:
         self.folder = folder
         self.trainer = trainer
         self.progress = progress
+        self.show = show
         self.board = SummaryWriter(str(folder.tensorboard_path))
         world = make_worlds(settings, settings.evaluation.episodes)
         self.world = WatchedWorld(world, settings.world, settings.resources.step_timeout)
@@ -295,6 +307,9 @@ class _Loop:
         self._draw_evaluation(found)
         if last:
             self._write_account(population)
+        if self.show and (last or iteration == 0):
+            when: Time = "before" if iteration == 0 else "after"
+            keep_episodes(self.folder.path, when, population, self.settings, self.steps)
         about = {
             "world": self.settings.world,
             "world_options": self.settings.world_options,

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mirrorenv.errors import RunFolderError
-from mirrorenv.results.report import plots
+from mirrorenv.results.report import plots, themes
 from mirrorenv.results.report.charts import CHARTS
 from mirrorenv.results.report.report import write_report
 from mirrorenv.results.report.sections import row_by_row, score_table, tiles
+from mirrorenv.results.report.shown import TIMES
 from mirrorenv.results.report.words import headline, percent, plain
 from mirrorenv.results.runs.record import RunRecord
 from mirrorenv.results.runs.run_folder import RunFolder
@@ -40,6 +41,11 @@ VOID = {"meta", "img", "source", "br", "wbr", "hr", "link", "input"}
 # of a run without auxiliaries, whose charts are left out then
 AUXILIARIES = {"auxiliaries", "auxiliary_gradients"}
 PICTURES = {name for entries in CHARTS.values() for name, _, _ in entries} - AUXILIARIES
+
+
+OWN_FILES = {"config.json", "evaluations.jsonl", "metrics.jsonl", "plots/"} | {
+    f"episodes/{time}.gif" for time in TIMES
+}
 
 
 @pytest.fixture(autouse=True)
@@ -109,8 +115,9 @@ def test_a_whole_run_gives_a_whole_page(tmp_path: Path) -> None:
         "each picture also has a dark form"
     )
     for _, attributes in page.tags:
-        for name in ("src", "srcset", "href", "data", "action", "poster", "background"):
+        for name in ("src", "srcset", "data", "action", "poster", "background"):
             assert attributes.get(name, "data:").startswith("data:"), "nothing is fetched"
+        assert attributes.get("href", "config.json") in OWN_FILES, "links stay in the folder"
     assert not re.search(r"https?://|url\(|@import|<script|<link|<iframe|javascript:", source)
     embedded = base64.b64decode(pictures[0]["src"].removeprefix("data:image/png;base64,"))
     assert embedded == (tmp_path / "run" / "plots" / "recognition.png").read_bytes()
@@ -276,6 +283,8 @@ def test_the_table_shows_every_score_of_every_reader() -> None:
         (0.004, "0.4 %"),
         (0.996, "99.6 %"),
         (1.0, "100 %"),
+        (0.9999, ">99.9 %"),
+        (1e-5, "<0.1 %"),
         (0.254, "25 %"),
         (-0.1, "\N{MINUS SIGN}10 %"),
     ],
@@ -348,4 +357,4 @@ def test_absurd_numbers_can_be_drawn(value: float) -> None:
                 with warnings.catch_warnings():
                     # labels of that length leave no room for the lines
                     warnings.simplefilter("ignore")
-                    assert plots.png(chart.draw(plots.LIGHT)).startswith(b"\x89PNG")
+                    assert plots.png(chart.draw(themes.LIGHT)).startswith(b"\x89PNG")

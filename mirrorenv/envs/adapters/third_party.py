@@ -98,6 +98,7 @@ class ThirdPartyWorld(ArrayWorld):
         )
         drawn = getattr(first, "render_mode", None) == "rgb_array"
         self.render_modes = ("rgb_array",) if drawn else ()  # type: ignore[misc]
+        self.described = getattr(first, "unwrapped", first)  # whose docstring is about this world
         # what the rows show
         self._now = np.zeros((self.num_envs, self.num_agents, *low.shape), np.float32)
         self._terminated = np.zeros((self.num_envs, self.num_agents), bool)

@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mirrorenv.mirror.intervals import Estimate
-from mirrorenv.results.report.plots import Dots, Level, Theme, Track
+from mirrorenv.results.report.plots import Dots, Level, Track
+from mirrorenv.results.report.themes import Theme
 from mirrorenv.results.report.words import steps
 from mirrorenv.results.runs.evaluation import Evaluation, RecordedScore
 from mirrorenv.results.runs.record import RunRecord, Series

@@ -10,7 +10,8 @@ import numpy as np
 
 from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.results.report.chart import DASHED, STEPS, Chart, describe, reader_tracks, two_times
-from mirrorenv.results.report.plots import Dots, Level, Track, dot_plot, heat_map, line_chart, short
+from mirrorenv.results.report.heat import heat_map
+from mirrorenv.results.report.plots import Dots, Level, Track, dot_plot, line_chart, short
 from mirrorenv.results.report.words import percent, plain
 from mirrorenv.results.runs.evaluation import NOT_GIVEN, Evaluation, RecordedScore
 from mirrorenv.results.runs.record import RunRecord, Series

@@ -39,7 +39,7 @@ def environment_return(record: RunRecord, weight0: RunRecord | None) -> Chart | 
     tracks = _return_tracks(
         record.metric("return"), record.series(lambda one: one.environment_return)
     )
-    if not tracks:
+    if not tracks or record.pays is False:
         return None
     other = None if weight0 is None else weight0.series(lambda one: one.environment_return)
     if other is not None:
@@ -78,7 +78,7 @@ def _agent_returns(evaluation: Evaluation, agents: int) -> list[Estimate | None]
 def agent_returns(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     """Environment return of each agent, before and after training."""
     values = record.last.per_agent_return
-    if values is None or len(values) > 64:
+    if values is None or len(values) > 64 or record.pays is False:
         return None
     agents = len(values)
     groups = two_times(record, lambda one: _agent_returns(one, agents))

@@ -35,6 +35,8 @@ POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action "
     "'none'"
 )
+NOTHING = ("", "\N{EN DASH}")
+"""Cells that a narrow screen leaves out."""
 LONGEST = 400  # characters of one string from a run folder
 
 
@@ -123,13 +125,19 @@ def picture(title: str, caption: str, alt: str, light: bytes, dark: bytes) -> st
     )
 
 
-def _table_row(heading: str, *cells: str) -> str:
-    shown = "".join(f"<td>{cell}</td>" for cell in cells)
+def _table_row(heads: Sequence[str], row: Sequence[str]) -> str:
+    heading, *cells = row
+    shown = "".join(_cell(head, cell) for head, cell in zip(heads[1:], cells, strict=True))
     return f'<tr><th scope="row">{heading}</th>{shown}</tr>'
 
 
+def _cell(head: str, cell: str) -> str:
+    kind = ' class="none"' if cell in NOTHING else ""
+    return f'<td{kind} data-head="{escape(head)}"><span>{cell}</span></td>'
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str, css: str = "") -> str:
-    """A table that scrolls sideways on a narrow screen.
+    """A table whose rows become cards on a narrow screen.
 
     Args:
         heads: column headings, plain text.
@@ -138,11 +146,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str, css
         css: class of the table.
     """
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
-    body = "".join(_table_row(*row) for row in rows)
+    body = "".join(_table_row(heads, row) for row in rows)
     return (
         f'<p class="note">{escape(caption)}</p>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table '
-        f'class="{css}">'
+        f'class="{f"stacked {css}".rstrip()}">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

@@ -1,4 +1,4 @@
-"""Drawing without global state: themes, line charts, dot plots and heat maps as matplotlib Figures.
+"""Drawing without global state: themes, line charts and dot plots as matplotlib Figures.
 
 Nothing here touches pyplot or rcParams: two threads may draw at once, and a user's own plots stay
 as they were. Colours keep apart for the common kinds of colour blindness, and every series also
@@ -17,22 +17,22 @@ from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mirrorenv.mirror.arrays import Floats64
+from mirrorenv.results.report.themes import Theme
 from mirrorenv.results.runs.record import Series
 
 __all__ = [
-    "DARK",
-    "LIGHT",
     "Dots",
     "Level",
-    "Theme",
     "Track",
+    "as_percent",
+    "canvas",
     "dot_plot",
-    "heat_map",
+    "grid",
+    "legend_of",
     "line_chart",
     "png",
     "short",
@@ -43,48 +43,10 @@ WIDTH = 4.3
 HEIGHT = 3.1
 DPI = 240
 SMALL = 9.0  # points
-
-
-@dataclass(frozen=True)
-class Theme:
-    """Colours of one appearance."""
-
-    name: str
-    surface: str
-    ink: str
-    muted: str
-    grid: str
-    learned: str
-    limit: str
-    other: str
-    level: str
-    heat: tuple[str, str, str]
-
-
-LIGHT = Theme(
-    name="light",
-    surface="#ffffff",
-    ink="#1c1d1f",
-    muted="#5d6066",
-    grid="#e6e7ea",
-    learned="#0b66b2",
-    limit="#c8500a",
-    other="#8a5a9e",
-    level="#75787e",
-    heat=("#f4f7fb", "#7fb2dd", "#0a4a86"),
-)
-DARK = Theme(
-    name="dark",
-    surface="#1a1c20",
-    ink="#ecedef",
-    muted="#a3a7ae",
-    grid="#30333a",
-    learned="#5cb0f2",
-    limit="#ff9a57",
-    other="#cf9fe0",
-    level="#8d9198",
-    heat=("#20242b", "#2f6ea6", "#9fd3ff"),
-)
+# of a legend, in font sizes: a letter, and what stands before a label and between two
+_LETTER = 0.56
+_HANDLE = 4.6
+_LONGEST_LABEL = 50  # letters that fit the width
 
 
 @dataclass(frozen=True)
@@ -148,22 +110,72 @@ def _plain(texts: Sequence[Any]) -> None:
         text.set_parse_math(False)
 
 
-def _canvas(theme: Theme, height: float = HEIGHT) -> tuple[Figure, Any]:
+def canvas(theme: Theme, height: float = HEIGHT) -> tuple[Figure, Any]:
+    """An empty picture as wide as all of them, and its axes.
+
+    Args:
+        theme: the appearance.
+        height: in inches.
+    """
     figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor=theme.surface, layout="constrained")
     axes = figure.add_subplot()
+    _bare(axes, theme)
+    return figure, axes
+
+
+def grid(theme: Theme, rows: int, columns: int) -> tuple[Figure, Any]:
+    """Small pictures in rows and columns.
+
+    Args:
+        theme: the appearance.
+        rows: how many below each other.
+        columns: how many side by side.
+
+    Returns:
+        the picture, and its axes as an array (rows, columns).
+    """
+    size = (WIDTH, max(HEIGHT * 0.75, 0.8 + 0.72 * rows))
+    figure = Figure(figsize=size, dpi=DPI, facecolor=theme.surface, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for one in axes.flat:
+        _bare(one, theme)
+    return figure, axes
+
+
+def _bare(axes: Any, theme: Theme) -> None:
+    """Axes without a frame."""
     axes.set_facecolor(theme.surface)
     axes.tick_params(colors=theme.muted, labelsize=SMALL, length=0, pad=5)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(theme.grid)
-    return figure, axes
 
 
-def _legend(figure: Figure, axes: Any, theme: Theme, columns: int = 2) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
+def legend_of(
+    figure: Figure,
+    axes: Any,
+    theme: Theme,
+    columns: int = 2,
+    handles: Sequence[Any] | None = None,
+) -> None:
+    """A legend above the picture, in as many columns as fit beside each other.
+
+    Args:
+        figure: the picture.
+        axes: whose lines are named.
+        theme: the appearance.
+        columns: at most so many.
+        handles: what to name in place of the axes' lines.
+    """
+    found, labels = axes.get_legend_handles_labels()
+    if handles is not None:
+        found = list(handles)
+        labels = [one.get_label() for one in handles]
+    if found:
+        labels = [short(label, _LONGEST_LABEL) for label in labels]
+        columns = _columns_that_fit(labels, columns)
         legend = figure.legend(
-            handles,
+            found,
             labels,
             loc="outside upper left",
             ncols=columns,
@@ -177,6 +189,17 @@ def _legend(figure: Figure, axes: Any, theme: Theme, columns: int = 2) -> None:
         _plain(legend.get_texts())
 
 
+def _columns_that_fit(labels: Sequence[str], most: int) -> int:
+    """How many columns of a legend fit the width: each is as wide as its longest label."""
+    for columns in range(min(most, len(labels)), 1, -1):
+        # a legend fills one column after the other
+        parts = np.array_split(np.array([len(label) for label in labels]), columns)
+        widest = [int(part.max()) for part in parts]
+        if sum(_LETTER * count + _HANDLE for count in widest) <= WIDTH * 72 / SMALL:
+            return columns
+    return 1
+
+
 def _thousands(value: float, _position: int = 0) -> str:
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
@@ -184,7 +207,8 @@ def _thousands(value: float, _position: int = 0) -> str:
     return f"{value:g}"
 
 
-def _percent(value: float, _position: int = 0) -> str:
+def as_percent(value: float, _position: int = 0) -> str:
+    """A tick of an axis of shares."""
     return f"{100 * value:g} %"
 
 
@@ -242,7 +266,7 @@ def line_chart(
         percent: write the vertical axis as percentages.
         whole_x: the horizontal axis counts single steps, not thousands.
     """
-    figure, axes = _canvas(theme)
+    figure, axes = canvas(theme)
     for level in levels:
         axes.axhline(
             level.value,
@@ -267,10 +291,10 @@ def line_chart(
     if not whole_x:
         axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
     if percent:
-        axes.yaxis.set_major_formatter(FuncFormatter(_percent))
+        axes.yaxis.set_major_formatter(FuncFormatter(as_percent))
     axes.set_xlabel(x_label, color=theme.muted, fontsize=SMALL)
     axes.set_title(y_label, color=theme.muted, fontsize=SMALL, loc="left", pad=8)
-    _legend(figure, axes, theme)
+    legend_of(figure, axes, theme)
     return figure
 
 
@@ -294,7 +318,7 @@ def dot_plot(
         percent: the horizontal axis is a share; write it as percentages from 0 to 100.
     """
     rows = np.arange(len(names))[::-1]
-    figure, axes = _canvas(theme, height=max(HEIGHT * 0.75, 1.2 + 0.32 * len(names)))
+    figure, axes = canvas(theme, height=max(HEIGHT * 0.75, 1.2 + 0.32 * len(names)))
     if level is not None:
         axes.axvline(
             level.value,
@@ -331,51 +355,9 @@ def dot_plot(
     axes.set_axisbelow(True)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
     if percent:
-        axes.xaxis.set_major_formatter(FuncFormatter(_percent))
+        axes.xaxis.set_major_formatter(FuncFormatter(as_percent))
     axes.set_xlabel(x_label, color=theme.muted, fontsize=SMALL)
-    _legend(figure, axes, theme, columns=3)
-    return figure
-
-
-def _ink_on(colour: tuple[float, ...]) -> str:
-    """Black or white, whichever reads better on a colour (relative luminance, sRGB)."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "#111111" if luminance > 0.18 else "#ffffff"
-
-
-def heat_map(theme: Theme, values: Floats64, *, x_label: str, y_label: str) -> Figure:
-    """A matrix of probabilities as colours, with the numbers in whole percent up to 16 columns.
-
-    Args:
-        theme: the appearance.
-        values: (rows, columns), each in 0..1, NaN where unknown.
-        x_label: what a column is.
-        y_label: what a row is.
-    """
-    rows, columns = values.shape
-    figure, axes = _canvas(theme, height=3.4)
-    colours = LinearSegmentedColormap.from_list("belief", list(theme.heat), bad=theme.grid)
-    image = axes.imshow(np.ma.masked_invalid(values), cmap=colours, vmin=0.0, vmax=1.0)
-    if max(rows, columns) <= 16:
-        size = float(np.clip(56 / max(rows, columns), 5.0, 12))
-        for (row, column), value in np.ndenumerate(values):
-            known = np.isfinite(value)
-            ink = _ink_on(colours(float(np.clip(value, 0, 1)))) if known else theme.muted
-            text = f"{100 * value:.0f}" if known else "?"
-            axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=size)
-    axes.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color=theme.surface, linewidth=1.5)
-    axes.tick_params(which="minor", length=0)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=min(columns, 16), integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=min(rows, 16), integer=True))
-    axes.spines["bottom"].set_visible(False)
-    axes.set_xlabel(x_label, color=theme.muted, fontsize=SMALL)
-    axes.set_ylabel(y_label, color=theme.muted, fontsize=SMALL)
-    bar = figure.colorbar(image, ax=axes, shrink=0.85, pad=0.03, format=FuncFormatter(_percent))
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(colors=theme.muted, labelsize=SMALL, length=0)
+    legend_of(figure, axes, theme, columns=3)
     return figure
 
 

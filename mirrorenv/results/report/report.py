@@ -12,11 +12,13 @@ from pathlib import Path
 from mirrorenv.errors import RunFolderError
 from mirrorenv.mirror.leak import log_e_threshold
 from mirrorenv.results.report.account import account_sections
+from mirrorenv.results.report.agents import OF_AGENTS, agents_section, shown_of
 from mirrorenv.results.report.chart import Chart
 from mirrorenv.results.report.charts import CHARTS
 from mirrorenv.results.report.charts_training import ALPHA
+from mirrorenv.results.report.next_steps import next_section
 from mirrorenv.results.report.page import document, escape, paragraph, picture, section
-from mirrorenv.results.report.plots import DARK, LIGHT, png
+from mirrorenv.results.report.plots import png
 from mirrorenv.results.report.sections import (
     configuration,
     how_to_read,
@@ -24,8 +26,11 @@ from mirrorenv.results.report.sections import (
     notice,
     row_by_row,
     score_table,
+    short_run,
     tiles,
 )
+from mirrorenv.results.report.templates import Html
+from mirrorenv.results.report.themes import DARK, LIGHT
 from mirrorenv.results.report.words import headline, plain, steps
 from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text
 from mirrorenv.results.runs.json_values import flatten, number
@@ -34,13 +39,18 @@ from mirrorenv.results.runs.run_folder import RunFolder
 
 __all__ = ["write_report"]
 
+COSTS = "What it costs"
+NO_PAY = (
+    "The world paid nothing in any episode of this run, so its return is not drawn: being "
+    "recognised is all there was to earn."
+)
 LEADS = {
     "Recognition": "Can the observers say whose trajectory it was, and how close do they come to "
     "the best possible?",
     "Agent by agent": "The latest evaluation, agent by agent.",
-    "Where it comes "
-    "from": "When in an episode the evidence arrives, and how much a simple reader already sees.",
-    "What it costs": "The world's reward and the mirror's reward, kept apart.",
+    "Where it comes from": "When in an episode the evidence arrives, and how much a simple reader "
+    "already sees.",
+    COSTS: "The world's reward and the mirror's reward, kept apart.",
     "Can it be trusted?": "Two checks: nothing may know more than the limit allows, and identities "
     "should settle.",
 }
@@ -71,14 +81,16 @@ def write_report(
     if other_run is not None:
         missing += _differences(run, other_run)
     charts, absent = _charts(record, other)
+    shown = shown_of(run)
     if absent:
         missing.append(f"This run does not hold {', '.join(absent)}; so those charts are left out.")
     _clear_plots(run)
-    body = [_header(run, record, other), notice(missing), how_to_read(), tiles(record)]
+    body = [_header(run, record, other), notice(missing), tiles(record), how_to_read()]
+    body.append(agents_section(run, shown, lambda name, chart: _drawn(run, name, chart)))
     body += [_chart_section(run, heading, made, record) for heading, made in charts.items()]
     body.append(account_sections(run.path))
     body.append(section("All figures", score_table(record) + row_by_row(record)))
-    body += [limits_of_the_page(), configuration(run), _footer(run)]
+    body += [next_section(run, shown), limits_of_the_page(), configuration(run), _footer(run)]
     return atomic_write_text(
         run.report_path, document(f"{_world(run)}: mirrorenv report", "\n".join(body))
     )
@@ -173,6 +185,7 @@ def _shortcomings(run: RunFolder, record: RunRecord) -> list[str]:
             "observers that read "
             "trajectory by trajectory cannot; “policies without places” is the limit without it."
         )
+    said += short_run(record)
     if len(record.evaluations) == 1:
         said.append("There is one evaluation only: lines over training are single points.")
     if record.num_agents is None:
@@ -214,7 +227,7 @@ def _charts(
             chart = maker(record, other)
             if chart is not None:
                 made.setdefault(heading, []).append((name, chart))
-            elif needs:
+            elif needs and not (heading == COSTS and record.pays is False):
                 absent.append(needs)
     return made, absent if record.evaluations else []
 
@@ -224,7 +237,8 @@ def _clear_plots(run: RunFolder) -> None:
     one."""
     try:
         run.plots_path.mkdir(exist_ok=True)
-        for name in (name for entries in CHARTS.values() for name, _, _ in entries):
+        drawn = [name for entries in CHARTS.values() for name, _, _ in entries]
+        for name in [*drawn, *OF_AGENTS]:
             (run.plots_path / f"{name}.png").unlink(missing_ok=True)
     except OSError as error:
         raise RunFolderError(
@@ -235,16 +249,21 @@ def _clear_plots(run: RunFolder) -> None:
 def _chart_section(
     run: RunFolder, heading: str, made: list[tuple[str, Chart]], record: RunRecord
 ) -> str:
-    shown = []
-    for name, chart in made:
-        light = png(chart.draw(LIGHT))
-        dark = png(chart.draw(DARK))
-        atomic_write_bytes(run.plots_path / f"{name}.png", light)
-        shown.append(picture(chart.title, chart.caption, chart.alt, light, dark))
+    shown = [_drawn(run, name, chart) for name, chart in made]
     body = f'<div class="pictures">{"".join(shown)}</div>'
     if heading == "Can it be trusted?":
         body = _e_value_sentence(record) + body
+    if heading == COSTS and record.pays is False:
+        body = paragraph(NO_PAY) + body
     return section(heading, body, LEADS[heading])
+
+
+def _drawn(run: RunFolder, name: str, chart: Chart) -> Html:
+    """A chart as a figure of the page; its light form is also put beside the page."""
+    light = png(chart.draw(LIGHT))
+    dark = png(chart.draw(DARK))
+    atomic_write_bytes(run.plots_path / f"{name}.png", light)
+    return Html(picture(chart.title, chart.caption, chart.alt, light, dark))
 
 
 def _e_value_sentence(record: RunRecord) -> str:

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from mirrorenv.mirror.intervals import Estimate
+from mirrorenv.results.report.glossary import READERS, TRAINING, words_list
 from mirrorenv.results.report.page import details, escape, paragraph, section, table
 from mirrorenv.results.report.words import (
     DASH,
     SCORES,
     cell,
+    counted,
     field_words,
+    percent,
     steps,
 )
 from mirrorenv.results.runs.evaluation import Evaluation, RecordedScore
@@ -26,9 +29,14 @@ __all__ = [
     "notice",
     "row_by_row",
     "score_table",
+    "short_run",
     "tiles",
 ]
 
+SHORT = 10
+"""Iterations below which a run is called short."""
+SAME = "no spread"
+"""Said in place of an interval without width."""
 MOST_ROWS = 400
 MOST_READERS = 20
 MOST_FIGURES = 40  # under names that this version does not know
@@ -44,9 +52,10 @@ def notice(missing: list[str]) -> str:
     )
 
 
-def _tile(name: str, value: str, around: str) -> str:
+def _tile(name: str, value: str, around: str, unit: str = "") -> str:
     return (
-        f'<div class="tile"><dt>{escape(name)}</dt><dd><div class="value">{escape(value)}</div>'
+        f'<div class="tile"><dt>{escape(name)}</dt><dd>'
+        f'<div class="value">{escape(value)}{_small(unit)}</div>'
         f'<div class="around">{escape(around)}</div></dd></div>'
     )
 
@@ -55,22 +64,27 @@ def tiles(record: RunRecord) -> str:
     """The handful of figures a visitor looks for, from the latest evaluation."""
     last = record.last
     limit = "Exact limit (top-1)" if record.limit_holds else "Limit, not exact (top-1)"
-    wanted = (
+    wanted = [
         ("Recognised (top-1)", last.learned.top1, True, ""),
         (limit, last.limit.top1, True, ""),
         ("Information", last.learned.information, False, " nats"),
         ("Share of the limit", last.learned.efficiency, True, ""),
-        ("Environment return", last.environment_return, False, ""),
         ("Mirror return", last.mirror_return, False, " nats"),
-    )
+    ]
+    if record.pays is not False:
+        wanted.insert(-1, ("Environment return", last.environment_return, False, ""))
     made = []
     for name, found, share, unit in wanted:
         if found is None:
             made.append(_tile(name, DASH, "not given"))
             continue
         value, around = cell(found, share)
-        made.append(_tile(name, value + unit, around or "no interval"))
+        made.append(_tile(name, value, around or _unbounded(found), unit))
     return f'<dl class="tiles">{"".join(made)}</dl>'
+
+
+def _unbounded(found: Estimate) -> str:
+    return SAME if found.bounded else "no interval"
 
 
 def _readers(record: RunRecord) -> list[tuple[str, RecordedScore]]:
@@ -81,7 +95,7 @@ def _readers(record: RunRecord) -> list[tuple[str, RecordedScore]]:
         for name, score in list(last.baselines.items())[:MOST_READERS]
     ]
     readers = [
-        ("learned, independent", last.learned),
+        ("learned", last.learned),
         ("learned, joint", last.learned_joint),
         (record.limit_name, last.limit),
         *baselines,
@@ -94,7 +108,8 @@ def _cells(found: Iterable[tuple[Estimate | None, bool]]) -> list[str]:
     shown = []
     for one, share in found:
         value, around = cell(one, share)
-        shown.append(escape(value) + _small(around))
+        same = SAME if one is not None and one.bounded and not around else around
+        shown.append(escape(value) + _small(same))
     return shown
 
 
@@ -116,10 +131,70 @@ def score_table(record: RunRecord) -> str:
         rows.append([head, *_cells((score.get(name), words.share) for score in scores)])
     when = steps(record.last.env_steps or 0.0)
     caption = (
-        f"Values with 95 % intervals over episodes, after {when} environment steps; {DASH}: "
-        "undefined or not given."
+        f"Values with 95 % intervals over episodes, after {when} environment steps. {DASH}: "
+        f"undefined or not given; {SAME}: the same in every episode."
     )
-    return table(["", *[name for name, _ in readers]], rows, caption, "scores")
+    heads = ["", *[name for name, _ in readers]]
+    return table(heads, rows, caption, "scores") + _about_readers(record)
+
+
+def _about_readers(record: RunRecord) -> str:
+    """What the simple readers are, and which of them are too sure of themselves."""
+    held = record.last.baselines
+    known = [(name.replace("_", " "), READERS[name]) for name in READERS if name in held]
+    said = words_list(known) if known else ""
+    chance = record.last.chance
+    sure = [
+        name.replace("_", " ")
+        for name, score in held.items()
+        if chance is not None and _too_sure(score, chance)
+    ]
+    if not sure:
+        return said
+    text = (
+        f"Not calibrated: {', '.join(sure[:MOST_READERS])}. More often right than guessing and "
+        "yet below 0 nats means beliefs that are far too certain; its top-1 may be compared with "
+        "that of the learned observers, its nats may not."
+    )
+    return paragraph(text, "note") + said
+
+
+def _too_sure(score: RecordedScore, chance: float) -> bool:
+    return (
+        score.top1 is not None
+        and score.information is not None
+        and score.top1.value > chance
+        and score.information.value < 0
+    )
+
+
+def short_run(record: RunRecord) -> list[str]:
+    """A hint where the observers have hardly been trained, which looks like a failure."""
+    learned = record.last.learned.top1
+    iterations = record.last.iteration
+    if learned is None or not iterations:
+        return []
+    best = max(
+        (
+            (score.top1.value, name.replace("_", " "))
+            for name, score in record.last.baselines.items()
+            if score.top1 is not None
+        ),
+        default=(0.0, ""),
+    )
+    trained = counted(iterations, "iteration")
+    if best[0] > learned.value and best[0] > (learned.high if learned.bounded else 0):
+        return [
+            f"A simple reader ({best[1]}, {percent(best[0])}) is ahead of the learned observers "
+            f"({percent(learned.value)}), which have had {trained} of training so far: agents "
+            "and observers may need more steps (--steps)."
+        ]
+    if iterations < SHORT:
+        return [
+            f"This was a short run: {trained} of training. Figures may still be moving; "
+            "--steps trains longer."
+        ]
+    return []
 
 
 Column = tuple[str, Callable[[Evaluation], Estimate | float | None], bool]
@@ -180,35 +255,6 @@ def configuration(run: RunFolder) -> str:
     return section("The run", body)
 
 
-WORDS = (
-    ("Trajectory", "what one agent saw and did in one episode, without its name"),
-    (
-        "Lineup",
-        "the trajectories of one episode in shuffled order; who made which is kept apart until the "
-        "end",
-    ),
-    (
-        "Observer",
-        "reads a lineup and says for each trajectory how likely each agent is to be its author",
-    ),
-    (
-        "Top-1",
-        "how often the agent believed most is the true author; with N agents guessing gives 1 in N",
-    ),
-    (
-        "Exact limit",
-        "the best any observer could do on these episodes, computed from the agents' own policies",
-    ),
-    ("Nats", "a unit of information; log N nats say exactly which of N agents it was"),
-    ("Mirror reward", "what an agent is paid for being recognised: zero at chance, at most log N"),
-    (
-        "Interval",
-        "where the true figure lies with 95 % confidence if other episodes of the same run had "
-        "been played",
-    ),
-)
-
-
 def how_to_read() -> str:
     """A short introduction for newcomers, folded."""
     body = paragraph(
@@ -225,11 +271,7 @@ def how_to_read() -> str:
         "close to the dashed "
         "one (the exact limit), but not pass it."
     )
-    body += (
-        '<dl class="words">'
-        + "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in WORDS)
-        + "</dl>"
-    )
+    body += words_list(TRAINING)
     return details("New here? How to read this page", body)
 
 

@@ -139,10 +139,21 @@ def counted(count: int, word: str) -> str:
 
 
 def percent(value: float) -> str:
-    """A share as percentage; one decimal where whole numbers would round to a false 0 or 100."""
+    """A share as percentage, in whole numbers; one decimal where these would round to a false 0 or
+    100, and a bound where one decimal would."""
+    return f"{_hundredths(value)}{PERCENT}"
+
+
+def _hundredths(value: float) -> str:
     scaled = 100 * value
-    coarse = round(scaled) in (0, 100) and scaled not in (0, 100)
-    return (f"{scaled:.1f}" if coarse else f"{scaled:.0f}").replace("-", MINUS) + PERCENT
+    nearest = round(scaled)
+    if nearest not in (0, 100) or abs(scaled - nearest) < 1e-9:
+        return f"{scaled:.0f}".replace("-", MINUS)
+    if 0 < scaled < 0.05:
+        return "<0.1"
+    if 99.95 < scaled < 100:
+        return ">99.9"
+    return f"{scaled:.1f}".replace("-", MINUS)
 
 
 NUMBER = TextStyle(plain, interval=" ({low} to {high})")
@@ -150,7 +161,7 @@ NUMBER = TextStyle(plain, interval=" ({low} to {high})")
 
 SHARE = TextStyle(
     percent,
-    end=lambda value: percent(value).removesuffix(PERCENT),
+    end=_hundredths,
     interval=f" ({{low}} to {{high}}{PERCENT})",
 )
 """``95 % (93 to 97 %)``"""
@@ -260,7 +271,9 @@ def field_words(key: str) -> ScoreWords:
 
 
 def cell(found: Estimate | None, share: bool) -> tuple[str, str]:
-    """Value and interval of a table cell; a dash where there is none."""
+    """Value and interval of a table cell; a dash where there is none, and no interval where it has
+    no width: every episode was the same."""
     if found is None:
         return DASH, ""
-    return style_of(share).number(found.value), interval(found, share)
+    around = "" if found.low == found.high else interval(found, share)
+    return style_of(share).number(found.value), around

@@ -105,6 +105,19 @@ class RunRecord:
         return all(one.limit_valid is not False for one in self.evaluations)
 
     @property
+    def pays(self) -> bool | None:
+        """Whether the world ever paid anything; None where nothing says so."""
+        found = [one.environment_return for one in self.evaluations]
+        paid = [one.value for one in found if one is not None]
+        for one in self.evaluations:
+            if one.per_agent_return is not None:
+                paid += one.per_agent_return[np.isfinite(one.per_agent_return)].tolist()
+        training = self.metric("return")
+        if training is not None:
+            paid += training.value.tolist()
+        return any(value != 0 for value in paid) if paid else None
+
+    @property
     def limit_name(self) -> str:
         """What to call the limit."""
         return "exact limit" if self.limit_holds else "limit (not exact here)"

@@ -7,6 +7,7 @@
 | ``metrics.jsonl`` | one flat row an iteration |
 | ``evaluations.jsonl`` | one row an evaluation; iteration 0 is before training |
 | ``checkpoints/<env steps>/`` | weights as safetensors, a configuration, a sha256 manifest |
+| ``episodes/`` | a few episodes before and after training, and pictures of them |
 | ``tensorboard/``, ``plots/``, ``report.html`` | for eyes |
 """
 
@@ -42,8 +43,9 @@ EVALUATIONS = "evaluations.jsonl"
 CHECKPOINTS = "checkpoints"
 TENSORBOARD = "tensorboard"
 PLOTS = "plots"
+EPISODES = "episodes"
 REPORT = "report.html"
-OWN = (CONFIG, RUN, METRICS, EVALUATIONS, CHECKPOINTS, TENSORBOARD, PLOTS, REPORT)
+OWN = (CONFIG, RUN, METRICS, EVALUATIONS, CHECKPOINTS, TENSORBOARD, PLOTS, EPISODES, REPORT)
 
 IfExists = Literal["refuse", "resume", "overwrite"]
 

@@ -1,0 +1,93 @@
+"""Words that a newcomer may look up on a page, and what the simple readers are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mirrorenv.results.report.page import escape
+
+__all__ = ["READERS", "SHARED", "TRAINING", "words_list"]
+
+Words = Sequence[tuple[str, str]]
+
+SHARED: Words = (
+    (
+        "Lineup",
+        "what the agents of one episode made, in shuffled order; who made which is kept apart "
+        "until the end",
+    ),
+    (
+        "Observer",
+        "reads a lineup and says for each item how likely each agent is to be its author",
+    ),
+    (
+        "Nats",
+        "a unit of information: log N nats say exactly which of N agents it was, 0 nothing; below "
+        "0 the belief was worse than guessing",
+    ),
+)
+
+TRAINING: Words = (
+    ("Trajectory", "what one agent saw and did in one episode, without its name"),
+    *SHARED,
+    (
+        "Top-1",
+        "how often the agent believed most is the true author; with N agents guessing gives 1 in N",
+    ),
+    (
+        "Exact limit",
+        "the best any observer could do on these episodes, computed from the agents' own policies",
+    ),
+    ("Mirror reward", "what an agent is paid for being recognised: zero at chance, at most log N"),
+    (
+        "Learned, learned joint",
+        "the observers trained with the agents; joint uses that each agent made exactly one of "
+        "the trajectories",
+    ),
+    (
+        "Handshake",
+        "agents that sign their trajectories in the first steps and then behave alike; the "
+        "handshake index is the share of the evidence in the first tenth of an episode, a tenth "
+        "if it comes evenly",
+    ),
+    (
+        "E-value",
+        "evidence against a claim that may be looked at again and again: if the observers were "
+        "not above the limit, an e-value of 20 or more would ever occur in at most one run of 20",
+    ),
+    (
+        "Last iteration's observers",
+        "the observers of one training step ago, shown today's agents: far below the learned ones "
+        "where identities keep moving",
+    ),
+    (
+        "Self d-prime",
+        "how well an agent tells its own trajectory from those of others, free of a bias to say "
+        "mine or not mine; 0 is chance",
+    ),
+    (
+        "Interval",
+        "where the true figure lies with 95 % confidence if other episodes of the same run had "
+        "been played: Student's t over episode means. Where every episode agrees on 0 or 100 % it "
+        "is the exact binomial interval on as many episodes (Clopper and Pearson), which is "
+        "wider: a perfect score may have a wider interval than one just below",
+    ),
+)
+
+READERS: dict[str, str] = {
+    "chance": "knows nothing and guesses",
+    "first_observation": "sees the first observation only, before anybody has acted: above chance "
+    "it has found a leak, not a habit",
+    "action_histogram": "counts how often each action is taken and looks at nothing else",
+    "eoi": "the classifier of EOI (Jiang and Lu 2021): guesses the agent from single observations "
+    "and adds up, as if steps were independent. Not calibrated, as in the original: its beliefs "
+    "are far too certain, so read its top-1 and not its nats",
+    "policies_without_places": "the exact limit of an observer that does not use who was shown",
+}
+"""The simple readers of the evaluation, by the name they are recorded under."""
+
+
+def words_list(words: Words) -> str:
+    """Words and meanings, as HTML."""
+    pairs = "".join(f"<dt>{escape(a)}</dt><dd>{escape(b, 1000)}</dd>" for a, b in words)
+    return f'<dl class="words">{pairs}</dl>'

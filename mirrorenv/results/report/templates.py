@@ -1,0 +1,60 @@
+"""Templates of pages: HTML with places for data, in which whatever is put is escaped.
+
+A template lies in the folder ``templates`` of the package whose page it is part of. What comes in
+passes through :func:`mirrorenv.results.report.page.visible`, so that invisible marks are shown by
+their code, and is then escaped; only what a template of ours made itself (:class:`Html`) is taken
+as HTML. No template switches that off, which a test holds.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files as package_files
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from mirrorenv.results.report.page import visible
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["Html", "render"]
+
+Html = Markup
+"""Text that is HTML already."""
+LONGEST = 4000  # characters of one string in a template
+
+
+def render(package: str, name: str, **data: object) -> Html:
+    """Fill in a template.
+
+    Args:
+        package: whose page it is, e.g. ``"mirrorenv.results.report"``.
+        name: of the file in the package's folder ``templates``.
+        **data: what the template names; text is escaped.
+    """
+    return Markup(_environment().get_template(f"{package}/{name}").render(data))
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    return Environment(
+        loader=FunctionLoader(_source),
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _source(path: str) -> str:
+    package, _, name = path.partition("/")
+    return (package_files(package) / "templates" / name).read_text(encoding="utf-8")
+
+
+def _shown(value: object) -> object:
+    return value if isinstance(value, Markup) else visible(value, LONGEST)
