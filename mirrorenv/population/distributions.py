@@ -59,6 +59,10 @@ class Categorical(ActionDistribution):
                 raise ShapeError("a mask of allowed choices must allow one of them everywhere")
             logits = logits.masked_fill(~allowed, -math.inf)
         self.outputs = logits
+        # Logits in columns come from products shaped by hand: everything is then computed from one
+        # log-softmax along that axis.
+        in_columns = logits.shape[-1] > 1 and logits.stride(-1) != 1
+        self._log_p = _log_softmax_of_columns(logits) if in_columns else None
 
     def sample(self, generator: torch.Generator) -> Tensor:
         """See `ActionDistribution.sample`: (...) int64."""
@@ -68,16 +72,27 @@ class Categorical(ActionDistribution):
 
     def log_probability(self, actions: Tensor) -> Tensor:
         """See `ActionDistribution.log_probability`; minus infinity for what is not allowed."""
+        if self._log_p is not None:
+            return self._log_p.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
         chosen = self.outputs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
         return chosen - self.outputs.logsumexp(-1)
 
     def entropy(self) -> Tensor:
         """See `ActionDistribution.entropy`."""
-        log_p = self.outputs.log_softmax(-1)
+        log_p = self.outputs.log_softmax(-1) if self._log_p is None else self._log_p
         p = log_p.exp()
         if self.allowed is not None:
             log_p = log_p.masked_fill(~self.allowed, 0.0)  # 0 log 0 = 0
         return -(p * log_p).sum(-1)
+
+
+def _log_softmax_of_columns(logits: Tensor) -> Tensor:
+    """log-softmax over the last axis (..., A) where that is no inner one in memory: PyTorch would
+    first move it there, and then go through short rows."""
+    order = sorted(range(logits.dim()), key=logits.stride, reverse=True)
+    place = order.index(logits.dim() - 1)
+    back = sorted(range(logits.dim()), key=order.__getitem__)
+    return logits.permute(order).log_softmax(place).permute(back)
 
 
 class Factored(ActionDistribution):

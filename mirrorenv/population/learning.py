@@ -42,6 +42,8 @@ def set_objectives(
     """
     paid = mirror is not None and mirror.paid
     population.actor.mirror_paid = paid
+    population.fast = learning.update == "fast"
+    population.actor.fast = population.observers.fast = population.fast
     population.paying = ""
     population.observers_paid = paid and mirror is not None and mirror.reward == "mirror"
     objectives: dict[str, Objective] = {"ppo": PPO(population, learning)} if acts else {}

@@ -49,6 +49,7 @@ class Population(nn.Module):
         paying: label of the objective that `mirror.reward` names; empty for the mirror.
         observers_paid: whether somebody is paid for what the observers believe. If not, they read
             the actors' trunks detached.
+        fast: whether updates are computed as `learning.update = "fast"` has it.
 
     Raises:
         UnknownNameError: if no actor or head of the names in the settings is registered.
@@ -75,6 +76,7 @@ class Population(nn.Module):
         width = self.actor.trunk_width
         self.observers = build_head(shape, settings.observer, width, generator)
         self.observers_paid = True
+        self.fast = False
         self.objectives = {}
         self.paying = ""
         self.auxiliaries = nn.ModuleDict(self._auxiliaries(seed))

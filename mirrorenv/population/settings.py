@@ -66,7 +66,7 @@ class ObserverSettings(StrictModel):
     slots_per_update: int = Field(default=2, ge=0)
     """Read only this many random slots of each lineup in an update (0: all; the joint head reads
     all anyway). The cost of an update grows with N x slots instead of N x N. Rewards are always
-    computed from all slots. Ignored with `neighbours`, where lineups are short."""
+    computed from all slots. Ignored with `neighbours` by plain updates (`learning.update`)."""
     prefixes_per_update: int = Field(default=0, ge=0)
     """Train on this many random prefixes of each episode (0: every prefix)."""
     neighbours: int = Field(default=0, ge=0)
@@ -207,5 +207,11 @@ class LearningSettings(StrictModel):
     """Lambda of generalised advantage estimation, for both critics."""
     grad_norm: float = Field(default=0.5, gt=0)
     """Largest gradient norm of the actors and, apart, of the observers."""
+    update: Literal["plain", "fast"] = "plain"
+    """How an update is computed. plain: as PyTorch has it, and as every recorded run was trained;
+    what a configuration that does not say means, for ever. fast: the same mathematics by products
+    shaped by hand (weights within 1e-6 of plain after an iteration), choices
+    drawn from another stream, and `slots_per_update` in neighbourhoods, too. Actors and heads that
+    no fast path knows are computed as in plain."""
     reward_scale: float = Field(default=1.0, gt=0)
     """Factor on the environment's reward before learning (returns are reported unscaled)."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mirrorenv.envs import make_batch
 from mirrorenv.envs.checks.validation import validated
 from mirrorenv.envs.checks.watch import WatchedWorld
+from mirrorenv.population.adam import Adam
 from mirrorenv.population.episodes import sample_episodes
 from mirrorenv.population.learning import set_objectives
 from mirrorenv.population.minibatches import minibatches, update_seed
@@ -66,8 +67,7 @@ class InProcess:
         self._actors = Learned(settings, shape)
         groups = optimiser_groups(self._objectives)
         self._optimisers = {
-            name: torch.optim.Adam(parameters, lr=rate, eps=1e-5)
-            for name, (parameters, rate) in groups.items()
+            name: Adam([(parameters, rate)]) for name, (parameters, rate) in groups.items()
         }
         world = make_batch(
             settings.world, settings.learning.episodes_per_iteration, **settings.world_options
@@ -154,7 +154,7 @@ class InProcess:
             module.load_state_dict(weights)
         for name, optimiser in self._optimisers.items():
             kept = learner["optimizer"][f"{_MODULE}_{name}"]["state"]
-            optimiser.load_state_dict(_tensors(kept))
+            optimiser.load_state_dict(kept)
         self._updates = learner["weights_seq_no"]
         self._iteration = state["training_iteration"]
         self._next_episode = state["mirror_counters"]["next_episode"]
@@ -200,17 +200,5 @@ def _plain(tree: Any) -> Any:
     if isinstance(tree, dict):
         return {
             key: float(value) if key == "step" else _plain(value) for key, value in tree.items()
-        }
-    return tree
-
-
-def _tensors(tree: Any) -> Any:
-    """A kept state of an optimiser as PyTorch takes it: arrays and step counts as tensors."""
-    if isinstance(tree, np.ndarray):
-        return torch.from_numpy(tree)
-    if isinstance(tree, dict):
-        return {
-            key: torch.tensor(value) if key == "step" else _tensors(value)
-            for key, value in tree.items()
         }
     return tree

@@ -66,12 +66,16 @@ class Actor(nn.Module):
         mirror_paid: whether anything is paid that the mirror critic predicts. If it is False,
             `mirror_value` must be computed from detached hidden states, so that its error trains
             nothing but the critic itself (`mirror_entries`); its parameters stay where they are.
+        fast: whether `step` and `sequence` may compute the same in other arithmetic
+            (`learning.update`); an actor that has none takes no notice. What others measure,
+            `replay` and `read`, is always plain.
     """
 
     Settings: ClassVar[type[StrictModel] | None] = None
     num_agents: int
     trunk_width: int = 0
     mirror_paid: bool = True
+    fast: bool = False
 
     def initial_state(self, batch: int) -> State:
         """Empty memory for `batch` episodes, on the device of the parameters."""

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from mirrorenv.population.actors.base import Actor, ActorOutput
 from mirrorenv.population.actors.encoders import EncoderFactory, sequence_layers, step_layers
 from mirrorenv.population.distributions import ActionDistribution
-from mirrorenv.population.layers import StackedLinear
+from mirrorenv.population.fused import tanh_network
+from mirrorenv.population.layers import StackedLinear, StackedMLP
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 
 __all__ = ["NetworkActor", "padded"]
@@ -92,6 +93,10 @@ class NetworkActor(Actor):
 
     def step(self, observations: Tensor, state: Tensor) -> tuple[ActorOutput, Tensor]:
         """See `Actor.step`."""
+        if self._fusable():
+            outputs, layers = self._fused(observations.unsqueeze(1))
+            now = {name: layer[:, 0] for name, layer in layers.items()}
+            return self._said(outputs[:, 0], now), state
         rows = self.fold(observations.unsqueeze(1)).squeeze(1)  # (S, R, F)
         layers, state = step_layers(self.trunk, rows, state)
         every = {name: layer.unsqueeze(1) for name, layer in layers.items()}
@@ -103,6 +108,8 @@ class NetworkActor(Actor):
 
     def sequence(self, observations: Tensor, mask: Tensor | None = None) -> ActorOutput:
         """See `Actor.sequence`."""
+        if self._fusable():
+            return self._said(*self._fused(observations))
         batch = observations.shape[0]
         layers = sequence_layers(self.trunk, self.fold(observations))  # (S, T, R, H) each
         outputs, value, mirror_value, _ = self.heads(layers["trunk"], batch)
@@ -128,6 +135,41 @@ class NetworkActor(Actor):
             apart = self.critics(flat.detach()).view(stack, time, rows, 2)
             mirror_value = self.unfold(apart, batch)[..., 1]
         return outputs, values[..., 0], mirror_value, layers
+
+    def _fusable(self) -> bool:
+        """Whether the fast path knows these networks: two tanh layers with the heads behind."""
+        plain_heads = type(self).behind_trunk is NetworkActor.behind_trunk
+        return self.fast and plain_heads and type(self.trunk) is StackedMLP
+
+    def _fused(self, observations: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """By hand-shaped products: (B, T, N, D) -> outputs of policy and both critics side by side
+        (B, T, N, A + 2), hidden states by name (B, T, N, H)."""
+        rows = self.fold(observations)  # (S, T, R, F)
+        stack, time, count, features = rows.shape
+        trunk = self.trunk
+        outputs, *hidden = tanh_network(
+            rows.reshape(stack, time * count, features),
+            (trunk.first.weight, trunk.first.bias),
+            (trunk.second.weight, trunk.second.bias),
+            (
+                torch.cat([self.policy.weight, self.critics.weight], 2),
+                torch.cat([self.policy.bias, self.critics.bias], 2),
+            ),
+            self.layout.policy_outputs + (2 if self.mirror_paid else 1),
+        )  # (S, O, T*R), (S, T*R, H) twice
+        batch = observations.shape[0]
+        by_step = outputs.view(stack, -1, time, count).permute(0, 2, 3, 1)  # (S, T, R, O)
+        layers = {
+            name: self.unfold(layer.view(stack, time, count, -1), batch)
+            for name, layer in zip(("first", "trunk"), hidden, strict=True)
+        }
+        return self.unfold(by_step, batch), layers
+
+    def _said(self, outputs: Tensor, layers: dict[str, Tensor]) -> ActorOutput:
+        """Outputs side by side (..., N, A + 2) as what the actors say."""
+        policy, value, mirror_value = torch.split(outputs, [outputs.shape[-1] - 2, 1, 1], -1)
+        distribution = self.distribution(policy)
+        return ActorOutput(distribution, value.squeeze(-1), mirror_value.squeeze(-1), layers)
 
     # -- reading -----------------------------------------------------------------------------------
 

@@ -99,6 +99,12 @@ def read_minibatch(
     left_out = authors.shape[1] > 1
     slots = torch.arange(authors.shape[2], device=authors.device)
     target = slots.expand_as(labels) if left_out else labels
+    some = 0 < settings.slots_per_update < len(slots)
+    readable = not left_out or population.fast  # plain: neighbourhoods are read whole
+    if some and readable and not population.observers.whole_lineup:
+        chosen = torch.randperm(len(slots), generator=generator)[: settings.slots_per_update]
+        authors = authors[..., chosen]
+        target = target[..., chosen]
     lineup = lineup_tensors(
         population,
         batch["observations"],
@@ -107,11 +113,6 @@ def read_minibatch(
         authors,
         labels if left_out else None,
     )
-    some = 0 < settings.slots_per_update < len(slots)
-    if some and lineup.shared and not population.observers.whole_lineup:
-        chosen = torch.randperm(len(slots), generator=generator)[: settings.slots_per_update]
-        lineup = lineup.slots(chosen)
-        target = target[..., chosen]
     evidence = population.evidence(lineup)
     mask = lineup.slot_mask()
     time = mask.shape[1]
@@ -126,7 +127,23 @@ def observer_loss(population: Population, reading: Reading) -> tuple[Tensor, dic
     """The observers' own loss in nats, and the share of slots named right over all prefixes."""
     loss = population.observers.loss(*reading)
     with torch.no_grad():
-        right = (reading.evidence.argmax(-1) == reading.target[:, None]).float()  # (B, P, N, K')
+        if population.fast:
+            right = _is_best(reading.evidence, reading.target).float()
+        else:
+            right = (reading.evidence.argmax(-1) == reading.target[:, None]).float()
         weight = reading.mask.expand_as(right)
         accuracy = (right * weight).sum() / weight.sum().clamp_min(1.0)
     return loss, {"observer_loss": loss.detach(), "observer_accuracy": accuracy}
+
+
+def _is_best(evidence: Tensor, target: Tensor) -> Tensor:
+    """Whether no candidate has more evidence than the right one: (B, P, N, K', C) and (B, J, K') ->
+    (B, P, N, K') bool.
+
+    The largest value of each row, and not where it stands: along an outer axis, which the
+    candidates' is in memory, PyTorch finds that 300 times as fast on a CPU.
+    """
+    columns = evidence.permute(2, 4, 1, 0, 3)  # (N, C, P, B, K')
+    index = target.transpose(0, 1)[:, None, None].expand(len(columns), 1, *columns.shape[2:])
+    right = columns.gather(1, index).squeeze(1) >= columns.amax(1)  # (N, P, B, K')
+    return right.permute(2, 1, 0, 3)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mirrorenv.errors import TrainingError
+from mirrorenv.population.adam import Adam
 from mirrorenv.population.objectives.base import Batch, HiddenStates, Metrics, Objective
 
 if TYPE_CHECKING:
@@ -121,12 +122,9 @@ def optimiser_groups(objectives: Objectives) -> dict[str, tuple[list[nn.Paramete
     return groups
 
 
-def optimiser_of(objectives: Objectives) -> torch.optim.Adam:
+def optimiser_of(objectives: Objectives) -> Adam:
     """One Adam with a group for every part."""
-    groups = optimiser_groups(objectives).values()
-    return torch.optim.Adam(
-        [{"params": parameters, "lr": rate} for parameters, rate in groups], eps=1e-5
-    )
+    return Adam(list(optimiser_groups(objectives).values()))
 
 
 def clip_gradients(objectives: Objectives, host: nn.Module) -> None:
@@ -150,19 +148,31 @@ def clip_gradients(objectives: Objectives, host: nn.Module) -> None:
         with torch.no_grad():
             for objective in curious:
                 objective.after_gradients(gradients)
+    clip = _clip_together if getattr(host, "fast", False) else nn.utils.clip_grad_norm_
     for objective in objectives.values():
         apart = [(one, index) for one, index in objective.apart() if one.grad is not None]
         held = [_gradient(one)[index].clone() for one, index in apart]
         for parameter, index in apart:
             _gradient(parameter)[index] = 0.0
         for name, (parameters, _) in parts_of(objective).items():
-            _check(nn.utils.clip_grad_norm_(parameters, objective.grad_norm), name)
+            _check(clip(parameters, objective.grad_norm), name)
         if held:
             norm = nn.utils.get_total_norm(held)
             _check(norm, f"{objective.label} (unpaid)")
             scale = (objective.grad_norm / (norm + 1e-6)).clamp(max=1.0)
             for (parameter, index), gradient in zip(apart, held, strict=True):
                 _gradient(parameter)[index] = gradient * scale
+
+
+def _clip_together(parameters: list[nn.Parameter], most: float) -> Tensor:
+    """`clip_grad_norm_` with one call for all tensors; nothing is scaled that need not be."""
+    gradients = [one.grad for one in parameters if one.grad is not None]
+    if not gradients:
+        return torch.zeros(())
+    norm: Tensor = torch.stack(torch._foreach_norm(gradients)).square().sum().sqrt()
+    if float(norm) > most:
+        torch._foreach_mul_(gradients, most / (float(norm) + 1e-6))
+    return norm
 
 
 def _gradient(parameter: nn.Parameter) -> Tensor:

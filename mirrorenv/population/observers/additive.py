@@ -7,6 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from mirrorenv.population.fused import additive_evidence, summed_over_time
 from mirrorenv.population.layers import StackedLinear
 from mirrorenv.population.observers.base import Head, LineupTensors, accumulate
 from mirrorenv.population.observers.registry import register_head
@@ -52,6 +53,8 @@ class AdditiveHead(Head):
         batch, time, slots = lineup.mask.shape[-3:]
         if lineup.candidates is not None:
             return self._of_candidates(lineup, lineup.candidates)
+        if self.fast and lineup.shared and hidden is None and not len(self.rest):
+            return self._fused(lineup)
         steps = self.output.columns(self._encode(lineup, hidden))  # (J, N, T*B*K)
         return accumulate(
             steps.view(-1, self.num_agents, time, batch, slots).movedim(1, -1), lineup.mask
@@ -70,6 +73,18 @@ class AdditiveHead(Head):
         grid = steps.view(observers, batch, -1, time, slots)
         live = lineup.mask.unsqueeze(2)  # (J, B, 1, T, K)
         return (grid * live).cumsum(3).permute(1, 3, 0, 4, 2)
+
+    def _fused(self, lineup: LineupTensors) -> Tensor:
+        """`evidence` of one lineup for all by hand-shaped products."""
+        batch, time, slots = lineup.mask.shape
+        steps = additive_evidence(
+            self._rows(lineup, None),
+            (self.first.weight, self.first.bias),
+            (self.output.weight, self.output.bias),
+        )  # (J, N, T*B*K)
+        live = lineup.mask.transpose(0, 1).reshape(time, batch * slots)
+        total = summed_over_time(steps.view(*steps.shape[:2], time, -1), live)  # (J, N, T, B*K)
+        return total.view(*steps.shape[:2], time, batch, slots).permute(3, 2, 0, 4, 1)
 
     def _encode(self, lineup: LineupTensors, hidden: Tensor | None) -> Tensor:
         """What each head makes of each step by itself, (J, H, T*B*K)."""

@@ -94,6 +94,8 @@ class Head(nn.Module):
         stacked: whether every parameter and buffer has the observers as its first axis, and
             `evidence` takes their number from `num_observers`. Some observers are then read alone,
             without the others' work.
+        fast: whether `evidence` may compute the same in other arithmetic while it is learned from
+            (`learning.update`); a head that has none takes no notice.
         reads_hidden: whether `evidence` is given the agents' trunk outputs instead of raw
             observations.
     """
@@ -104,6 +106,7 @@ class Head(nn.Module):
     own_lineups = False
     names_candidates = False
     stacked = False
+    fast = False
     identity: Tensor
     """(J, N) float32, who each observer is, one-hot."""
 
