@@ -14,6 +14,7 @@ from mirrorenv.entry import add_commands
 from mirrorenv.errors import ConfigError
 from mirrorenv.plain_text import one_line
 from mirrorenv.results.report.words import counted
+from mirrorenv.results.runs.limits import received
 
 if TYPE_CHECKING:
     from mirrorenv.results.board.suite import Suite
@@ -33,6 +34,7 @@ Suites = Annotated[
 ]
 
 
+@received
 def build(
     folders: Folders,
     out: Annotated[
@@ -75,6 +77,7 @@ def build(
         print_json({"results": len(found), "lines": lines, "page": str(out), "markdown": str(text)})
 
 
+@received
 def check(
     folder: Annotated[
         Path, typer.Argument(help="A submission: a result folder, or a folder that holds some.")

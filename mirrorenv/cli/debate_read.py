@@ -12,6 +12,7 @@ import typer
 from mirrorenv.cli._common import Json, print_json, say
 from mirrorenv.cli.debate_tables import narrow_table, print_scores
 from mirrorenv.errors import MirrorError
+from mirrorenv.results.runs.limits import received
 from mirrorenv.terminal import PlainConsole
 
 __all__ = ["export", "rate", "replay", "score", "view"]
@@ -19,6 +20,7 @@ __all__ = ["export", "rate", "replay", "score", "view"]
 Folder = Annotated[Path, typer.Argument(help="The run folder of a tournament.")]
 
 
+@received
 def score(run: Folder, as_json: Json = False) -> None:
     """The leaderboard of the finished games, computed again from the log."""
     from mirrorenv.debate.output.scores_file import write_scores
@@ -33,6 +35,7 @@ def score(run: Folder, as_json: Json = False) -> None:
         raise MirrorError(f"{run}: no game is finished yet; 'mirrorenv debate run' goes on")
 
 
+@received
 def rate(
     run: Folder,
     bootstrap: Annotated[int, typer.Option(min=50, help="Resamples of whole games.")] = 400,
@@ -66,6 +69,7 @@ def rate(
         print_json(rating.to_json())
 
 
+@received
 def view(run: Folder, as_json: Json = False) -> None:
     """Write the pages again: one for the tournament, one for each game; they open without a
     network."""
@@ -78,6 +82,7 @@ def view(run: Folder, as_json: Json = False) -> None:
         print_json({"page": str(page)})
 
 
+@received
 def replay(
     run: Folder, game: Annotated[int, typer.Option(min=0, help="Number of the game, from 0.")] = 0
 ) -> None:
@@ -88,6 +93,7 @@ def replay(
     print(json.dumps(open_results(run).game(game).transcript(), indent=1))
 
 
+@received
 def export(
     run: Folder,
     to: Annotated[Path, typer.Argument(help="A .jsonl file to write.")],

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
 
 from mirrorenv.cli import next_steps
@@ -19,8 +20,14 @@ from mirrorenv.cli._common import (
     require_all,
 )
 from mirrorenv.cli.scores import TRAINING, print_scores, summary
+from mirrorenv.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mirrorenv.envs.base import ArrayWorld
 
 __all__ = ["evaluate"]
+
+LARGEST_RECORD = 1 << 29  # bytes
 
 
 def evaluate(
@@ -50,6 +57,7 @@ def evaluate(
     population, about = load_population(folder)
     id, options = world_of(about, world_name)
     world = make_batch(id, episodes, **options)
+    _check_room(world)
     world_spec = spec(id, **options)
     mirror = MirrorSettings(**about["mirror"])
     row = measure(
@@ -61,3 +69,14 @@ def evaluate(
         next_steps.print_next(console, next_steps.play(checkpoint, id, pictures=pictures))
     if as_json:
         print_json(summary(row, folder, None))
+
+
+def _check_room(world: ArrayWorld) -> None:
+    """A checkpoint from anybody says how long its world lasts: what cannot be held is not begun."""
+    numbers = int(np.prod(world.observation_space.shape or ())) + 8  # a step beside it
+    size = 4 * world.num_envs * world.horizon * len(world.agents) * numbers
+    if size > LARGEST_RECORD:
+        raise ConfigError(
+            f"{world.num_envs} episodes of {world.horizon:,} steps and {len(world.agents)} agents "
+            f"take {size:,} bytes, and {LARGEST_RECORD:,} are given: ask for fewer --episodes"
+        )

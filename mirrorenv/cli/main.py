@@ -25,6 +25,7 @@ from mirrorenv.cli.settings import settings
 from mirrorenv.cli.train import train
 from mirrorenv.cli.worlds import worlds
 from mirrorenv.entry import add_commands, run_command
+from mirrorenv.results.runs import limits
 
 __all__ = ["app", "main"]
 
@@ -69,4 +70,5 @@ def begin(
 
 def main() -> None:
     """Entry point of the console script."""
+    limits.arm()
     run_command(app, console)

@@ -10,10 +10,12 @@ import typer
 from mirrorenv.cli import next_steps
 from mirrorenv.cli._common import console, say
 from mirrorenv.cli.run_kinds import kind_of
+from mirrorenv.results.runs.limits import received
 
 __all__ = ["report"]
 
 
+@received
 def report(
     run: Annotated[
         Path, typer.Argument(help="A run folder: training, debate or self versus other.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from mirrorenv.cli.provers import Proofs, provers_of
 from mirrorenv.cli.run_kinds import ExportOptions, kind_of
 from mirrorenv.entry import add_commands
 from mirrorenv.plain_text import one_line
+from mirrorenv.results.runs.limits import confined, received
 
 __all__ = ["results", "verify"]
 
@@ -39,10 +41,20 @@ def verify(
 
     Exit codes: 0 all true, 1 something is not (the message says what), 2 wrong usage.
     """
+    name_all(world, code=code)
+    work = partial(_verify, folder, world, retrain, proofs, as_json)
+    if retrain:  # a training takes what it takes, and was asked for
+        confined(work, megabytes=4096, seconds=0)
+    else:
+        confined(work)
+
+
+def _verify(
+    folder: Path, world: str | None, retrain: bool, proofs: Path | None, as_json: bool
+) -> None:
     from mirrorenv.results.board.proofs import record_proofs
     from mirrorenv.results.folders.verify import verify_result
 
-    name_all(world, code=code)
     found = verify_result(folder, world=world, provers=provers_of(retrain=retrain))
     say(one_line(found.title))
     for line in found.checks:
@@ -105,6 +117,7 @@ def export(
     )
 
 
+@received
 def share(
     folder: Folder,
     out: Annotated[Path, typer.Argument(help="A new folder.")],
@@ -119,6 +132,7 @@ def share(
     print(share_unlabelled(folder, out, "npz" if npz else "auto"))
 
 
+@received
 def marl_eval(
     folders: Annotated[list[Path], typer.Argument(help="Run folders of trainings.")],
     out: Annotated[Path, typer.Option(help="The JSON file.")] = Path("marl_eval.json"),

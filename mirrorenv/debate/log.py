@@ -18,7 +18,6 @@ played.
 from __future__ import annotations
 
 import asyncio
-import json
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mirrorenv.errors import RunFolderError
+from mirrorenv.results.runs.files import parse_json
 from mirrorenv.results.runs.json_lines import append_jsonl_rows
 
 __all__ = ["CALLS", "CallLog", "Totals", "row_at", "rows_of"]
@@ -153,7 +153,7 @@ def rows_of(
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                row = json.loads(line)
+                row = parse_json(line.decode("utf-8"))
                 check(row)
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 if not line.endswith(b"\n"):
@@ -170,7 +170,7 @@ def rows_of(
 def row_at(file: BinaryIO, place: int) -> dict[str, Any]:
     """The row that begins at a place."""
     file.seek(place)
-    row: dict[str, Any] = json.loads(file.readline())
+    row: dict[str, Any] = parse_json(file.readline().decode("utf-8"))
     return row
 
 

@@ -23,13 +23,22 @@ from mirrorenv.population.migration import (
 )
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
-from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_json, read_json
+from mirrorenv.results.runs.files import (
+    atomic_write_bytes,
+    atomic_write_json,
+    read_bytes,
+    read_json,
+)
+from mirrorenv.results.runs.limits import at_most
 from mirrorenv.results.runs.manifest import verify_manifest, write_manifest
 
 __all__ = ["clone", "load_population", "save_population", "world_of"]
 
 _WEIGHTS = "population.safetensors"
 _CONFIG = "config.json"
+LARGEST_OPTION = 100_000
+"""No world that is saved has an argument above this."""
+_SPARE = 256  # megabytes: what is imported, and what an objective keeps beside its weights
 
 
 def save_population(folder: Path, population: Population, run: dict[str, Any]) -> None:
@@ -73,13 +82,20 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
     try:
         verify_manifest(folder)
         config = read_json(folder / _CONFIG)
-        weights = present_weights(load((folder / _WEIGHTS).read_bytes()))
+        data = read_bytes(folder / _WEIGHTS)
+        weights = present_weights(load(data))
         version = config.get("version", 1)
         _refuse_unnamed_code(config)
         shape = PopulationShape(**read_shape(config["shape"], version))
         settings = PopulationSettings(**read_population(config["population"], version))
-        population = Population(shape, settings)
-        population.load_state_dict(weights)
+        with at_most(_SPARE + 4 * (len(data) >> 20)):  # settings can ask for any network
+            population = Population(shape, settings)
+            population.load_state_dict(weights)
+    except MemoryError as error:
+        raise CheckpointError(
+            f"the checkpoint {folder} is damaged: its settings ask for a network that is larger "
+            "than its weights"
+        ) from error
     except ConfigError as error:  # of a later version, or of code that is not here
         raise CheckpointError(f"the checkpoint {folder} cannot be used: {error}") from error
     except MirrorError as error:  # it says what to do
@@ -132,6 +148,15 @@ def world_of(about: dict[str, Any], named: str | None = None) -> tuple[str, dict
             "an older one beside it"
         )
     id = about["world"]
+    too_large = [
+        f"{name} = {value}"
+        for name, value in options.items()
+        if isinstance(value, int | float) and abs(value) > LARGEST_OPTION
+    ]
+    if too_large:
+        raise CheckpointError(
+            f"the checkpoint's world asks for {too_large[0][:80]}, which is out of any range"
+        )
     code = unnamed_code([id, options])
     unnamed = [name for name in code if name != named]
     if unnamed:

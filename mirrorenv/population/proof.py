@@ -33,6 +33,7 @@ __all__ = ["prove_from_weights", "unlike"]
 
 CLOSE = 1e-4
 """Relative, in nats: what sums in another order may change."""
+_SPARE = 256  # megabytes for a network of less than 100 kB
 PLAYED = ("steps", "trials", "labels", "shown")
 """Tables of what was done and shown."""
 READ = ("beliefs", "evidence")
@@ -144,7 +145,7 @@ def _population(folder: ResultFolder, said: Weights) -> Population:
         population = Population(
             shape, PopulationSettings.checked(settings, "config.run.population")
         )
-    except (MirrorError, RuntimeError) as error:
+    except (MirrorError, RuntimeError, MemoryError) as error:
         raise ResultError(f"config.run: no population can be made of it: {error}") from error
     put_weights(population, data, str(place))
     return population.eval()

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.errors import MissingExtraError, ResultError, require
-from mirrorenv.results.runs.files import atomic_write_bytes
+from mirrorenv.results.runs.files import atomic_write_bytes, parse_json
 
 __all__ = [
     "Column",
@@ -42,7 +42,9 @@ Column = npt.NDArray[Any] | list[str]
 Table = dict[str, Column]
 Form = Literal["auto", "parquet", "npz"]
 
-MAX_BYTES = 1 << 30  # of one table in memory: what is larger was not made to be sent around
+MAX_BYTES = 1 << 28  # of one table in memory: what is larger was not made to be sent around
+MAX_COLUMNS = 512
+_TEXT = 64  # bytes of an empty text in memory
 # how npz spells a column of texts
 _BYTES = "\N{MIDDLE DOT}bytes"
 _OFFSETS = "\N{MIDDLE DOT}offsets"
@@ -124,11 +126,12 @@ def read_table(path: Path) -> Table:
     """Read a table that `write_table` wrote, or anybody else.
 
     Raises:
-        ResultError: if it is missing, damaged, larger than a gibibyte, or holds anything but
+        ResultError: if it is missing, damaged, larger than 256 mebibytes, or holds anything but
             numbers and texts.
         MissingExtraError: if it is Parquet and pyarrow is not installed.
     """
     try:
+        _check_size(path.stat().st_size)
         with path.open("rb") as file:
             table = _from_parquet(file) if path.suffix == ".parquet" else _from_npz(file)
         num_rows(table)
@@ -172,18 +175,21 @@ def _to_parquet(table: Mapping[str, Column]) -> bytes:
 def _from_parquet(file: Any) -> Table:
     parquet = require("pyarrow.parquet", "data")
     opened = parquet.ParquetFile(file, page_checksum_verification=True)
+    _check_columns(opened.metadata.num_columns)
+    for field in opened.schema_arrow:
+        _check_type(field)
     groups = [opened.metadata.row_group(i) for i in range(opened.metadata.num_row_groups)]
     _check_size(
         sum(_decoded(group.column(i)) for group in groups for i in range(group.num_columns))
     )
-    found = opened.read().combine_chunks()
+    found = opened.read(use_threads=False).combine_chunks()
     table: Table = {}
     for name in found.column_names:
         column = found.column(name).combine_chunks()
         field = found.schema.field(name)
         if column.null_count:
             raise ResultError(f"column '{name}' has missing values")
-        shape = tuple(json.loads((field.metadata or {}).get(b"shape", b"[]")))
+        shape = _shape_of(field)
         if str(field.type) in ("string", "large_string"):
             table[name] = column.to_pylist()
             continue
@@ -193,6 +199,28 @@ def _from_parquet(file: Any) -> Table:
             raise ResultError(f"column '{name}' holds {field.type}, neither numbers nor texts")
         table[name] = values.reshape((len(found), *shape))
     return table
+
+
+_NUMBERS = ("bool", "int", "uint", "halffloat", "float", "double")
+
+
+def _check_type(field: Any) -> None:
+    """Whether a column is of numbers, of texts, or of lists of numbers of one length: what else
+    there is can be small on disk and anything in memory."""
+    kind = str(field.type)
+    inner = str(field.type.value_type) if kind.startswith("fixed_size_list") else kind
+    if kind not in ("string", "large_string") and inner.rstrip("0123456789") not in _NUMBERS:
+        raise ResultError(
+            f"column '{field.name[:80]}' holds {kind[:80]}, neither numbers nor texts"
+        )
+
+
+def _shape_of(field: Any) -> tuple[int, ...]:
+    """The further axes of a column, as its metadata say."""
+    shape = parse_json((field.metadata or {}).get(b"shape", b"[]").decode("utf-8"))
+    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
+        raise ResultError(f"column '{field.name}': its shape is no list of lengths")
+    return tuple(shape)
 
 
 def _decoded(chunk: Any) -> int:
@@ -206,7 +234,8 @@ def _decoded(chunk: Any) -> int:
         raise ResultError(
             "its texts are written with a dictionary or as differences; write them plain"
         )
-    return int(max(chunk.total_uncompressed_size, 8 * chunk.num_values))
+    each = _TEXT if chunk.physical_type == "BYTE_ARRAY" else 8
+    return int(max(chunk.total_uncompressed_size, each * chunk.num_values))
 
 
 def _to_npz(table: Mapping[str, Column]) -> bytes:
@@ -225,6 +254,7 @@ def _to_npz(table: Mapping[str, Column]) -> bytes:
 
 def _from_npz(file: Any) -> Table:
     with zipfile.ZipFile(file) as archive:
+        _check_columns(len(archive.infolist()))
         _check_size(sum(entry.file_size for entry in archive.infolist()))
         for entry in archive.infolist():
             _check_declared(archive, entry)
@@ -266,11 +296,19 @@ def _checked_offsets(offsets: Column | None, length: int, stem: str) -> list[int
     """Where texts begin and end: from 0, rising, to the end."""
     if not isinstance(offsets, np.ndarray) or offsets.ndim != 1 or offsets.dtype.kind not in "iu":
         raise ResultError(f"column '{stem}' of texts has no offsets")
+    _check_size(length + _TEXT * len(offsets))
     ends: list[int] = offsets.tolist()
     rising = all(start <= end for start, end in pairwise(ends))
     if not ends or ends[0] != 0 or ends[-1] != length or not rising:
         raise ResultError(f"column '{stem}': offsets of texts must rise from 0 to {length}")
     return ends
+
+
+def _check_columns(count: int) -> None:
+    if count > MAX_COLUMNS:
+        raise ResultError(
+            f"it has {count:,} columns; tables of a result have {MAX_COLUMNS} at most"
+        )
 
 
 def _check_size(size: int) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import reprlib
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ from mirrorenv.results.folders.schema import RESULT, Result
 from mirrorenv.results.folders.sharing import LINEUPS
 from mirrorenv.results.folders.tables import Table
 from mirrorenv.results.folders.voices import voice_rows
-from mirrorenv.results.runs.files import read_json, to_json
+from mirrorenv.results.runs.files import MAX_BYTES, read_json, to_json
 from mirrorenv.results.runs.json_values import number
 from mirrorenv.results.runs.manifest import MANIFEST, sha256_of
 
@@ -230,6 +231,8 @@ def _plain_file(path: str) -> None:
     found = os.lstat(path)
     if not stat.S_ISREG(found.st_mode):
         raise ResultError(f"{path} is a link or no plain file; a result holds files only")
+    if found.st_size > MAX_BYTES:
+        raise ResultError(f"{path} has {found.st_size:,} bytes; no file of a result is so large")
     if found.st_nlink > 1:
         raise ResultError(
             f"{path} is a hard link: the same file has {found.st_nlink} names; copy the folder"
@@ -279,6 +282,10 @@ def _same_rows(held: Table, found: Table) -> None:
             )
 
 
+def _short(value: Any) -> str:
+    return reprlib.repr(value)
+
+
 def _same(held: Any, found: Any, where: str) -> None:
     """Compare two JSON values; numbers may differ by what another machine's sums do."""
     if isinstance(found, dict) and isinstance(held, dict) and found.keys() == held.keys():
@@ -289,6 +296,6 @@ def _same(held: Any, found: Any, where: str) -> None:
             _same(one, other, f"{where}, {index}")
     elif isinstance(found, float) and (said := number(held)) is not None:
         if not math.isclose(found, said, rel_tol=_CLOSE, abs_tol=1e-9):
-            raise ResultError(f"{where}: says {held!r}, but the tables give {found!r}")
+            raise ResultError(f"{where}: says {_short(held)}, but the tables give {_short(found)}")
     elif type(found) is not type(held) or found != held:
-        raise ResultError(f"{where}: says {held!r}, but the tables give {found!r}")
+        raise ResultError(f"{where}: says {_short(held)}, but the tables give {_short(found)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from mirrorenv.envs.account import AccountTable
 from mirrorenv.errors import RunFolderError
 from mirrorenv.results.report.page import escape, section, table
-from mirrorenv.results.runs.files import atomic_write_text
+from mirrorenv.results.runs.files import atomic_write_text, parse_json
 
 __all__ = ["ACCOUNT", "account_sections", "write_account"]
 
@@ -38,7 +38,7 @@ def account_sections(folder: Path) -> str:
     if path.stat().st_size > _LARGEST:
         raise RunFolderError(f"{path} is larger than {_LARGEST} bytes: delete it")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
         shown = [_section(one) for one in found[:_MOST_TABLES]]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise RunFolderError(

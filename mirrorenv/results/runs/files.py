@@ -15,6 +15,7 @@ import json
 import math
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ import numpy as np
 from mirrorenv.errors import RunFolderError, disk_problem
 
 __all__ = [
+    "MAX_PARTS",
     "atomic_write_bytes",
     "atomic_write_json",
     "atomic_write_parts",
@@ -37,8 +39,11 @@ __all__ = [
     "write_all",
 ]
 
-# a metrics file of a very long run has some 10 MB; what is a hundred times larger is not ours
-MAX_BYTES = 1 << 30
+# a metrics file of a very long run has some 10 MB; what is twenty times larger is not ours
+MAX_BYTES = 1 << 28
+MAX_PARTS = 1_000_000
+"""Lists, objects and what they hold in one JSON document: each takes some hundred bytes of memory
+where two stood in the file."""
 
 
 @contextmanager
@@ -108,8 +113,15 @@ def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def parse_json(text: str) -> Any:
-    """`json.loads` without NaN, infinities and keys that are there twice; every kind of bad input
-    is a ValueError."""
+    """`json.loads` without NaN, infinities and keys that are there twice, and of bounded size:
+    whatever is read that may come from anybody is read by this function.
+
+    Raises:
+        ValueError: for every kind of bad input.
+    """
+    parts = sum(map(text.count, ",[{"))
+    if parts > MAX_PARTS:
+        raise ValueError(f"more than {MAX_PARTS:,} parts; no file of ours has so many")
     try:
         return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins)
     except RecursionError as error:
@@ -198,7 +210,10 @@ def read_bytes(path: Path) -> bytes:
         RunFolderError: if it is missing, or larger than any file of a run folder is.
     """
     with disk("read", path):
-        if path.stat().st_size > MAX_BYTES:
+        found = path.stat()
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+            raise RunFolderError(f"{path} is a device or a pipe, and a file belongs there")
+        if found.st_size > MAX_BYTES:
             raise RunFolderError(
                 f"{path} is larger than {MAX_BYTES} bytes; no file of a run folder is"
             )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mirrorenv.errors import RunFolderError
-from mirrorenv.results.runs.files import disk, parse_json, read_bytes, to_json, write_all
+from mirrorenv.results.runs.files import MAX_PARTS, disk, parse_json, read_bytes, to_json, write_all
 
 __all__ = ["JsonLines", "append_jsonl", "append_jsonl_rows", "json_lines", "read_jsonl"]
 
@@ -116,7 +116,10 @@ def read_jsonl(path: str | os.PathLike[str]) -> JsonLines:
     path = Path(path)
     if not path.exists():
         return JsonLines([], 0)
-    *whole, last = read_bytes(path).removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    data = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_PARTS:
+        raise RunFolderError(f"{path} holds more than {MAX_PARTS:,} values; no run logs so many")
+    *whole, last = data.split(b"\n")
     rows = []
     for number, line in enumerate(whole, start=1):
         try:

@@ -13,7 +13,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from mirrorenv.errors import RunFolderError
+from mirrorenv.errors import MirrorError, RunFolderError
+from mirrorenv.results.runs.files import read_json
 
 __all__ = ["HIDDEN", "only_writer"]
 
@@ -80,10 +81,9 @@ def _sign(folder: Path) -> None:
 
 def _holder(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((folder / HOLDER).read_text())
-    except (OSError, ValueError):
+        return read_json(folder / HOLDER)
+    except MirrorError:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _refuse_elsewhere(folder: Path) -> None:
