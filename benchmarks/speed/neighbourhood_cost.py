@@ -37,6 +37,7 @@ from mirrorenv.mirror import (
 )
 from mirrorenv.population.actions import Choice
 from mirrorenv.population.experience import play, population_shape, world_seeds
+from mirrorenv.population.learning import set_objectives
 from mirrorenv.population.neighbourhood import (
     settle_neighbours,
 )
@@ -114,6 +115,7 @@ def measure_iteration(
     def iteration(shown: int) -> Any:
         settings = PopulationSettings(observer=ObserverSettings(neighbours=shown))
         population = Population(population_shape(world), settle_neighbours(settings, mirror, world))
+        set_objectives(population, mirror, learning)
         rates = (
             (population.actor, learning.learning_rate),
             (population.observers, settings.observer.learning_rate),

@@ -34,6 +34,7 @@ from benchmarks.shared.runner import Script, load_recipe
 from mirrorenv import make, make_batch
 from mirrorenv.population import Population, play, population_shape
 from mirrorenv.population.experience import world_seeds
+from mirrorenv.population.learning import set_objectives
 from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
 from mirrorenv.population.train_batch import train_batch, weigh_advantages
@@ -152,6 +153,7 @@ def update_cost(agents: int, rounds: int, **observer: Any) -> dict[str, float]:
     settings = PopulationSettings(observer=observer)
     world = make_batch(WORLD, learning.episodes_per_iteration, num_agents=agents)
     population = Population(population_shape(world), settings)
+    set_objectives(population, MirrorSettings(), learning)
     generator = torch.Generator().manual_seed(0)
     rng = np.random.default_rng(0)
     episodes = np.arange(learning.episodes_per_iteration)

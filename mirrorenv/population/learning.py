@@ -24,8 +24,8 @@ def set_objectives(
     seed: int = 0,
     acts: bool = True,
 ) -> None:
-    """Give a population its objectives: the policy gradient, the names, the reward that is paid in
-    place of the mirror's, what its actors bring along, and its auxiliaries.
+    """Give a population its objectives: the policy gradient, the names, the reward that is paid,
+    what its actors bring along, and its auxiliaries.
 
     What is not paid trains nothing but itself: the mirror critic and the observers then read
     detached hidden states.
@@ -45,22 +45,31 @@ def set_objectives(
     population.fast = learning.update == "fast"
     population.actor.fast = population.observers.fast = population.fast
     population.paying = ""
-    population.observers_paid = paid and mirror is not None and mirror.reward == "mirror"
+    population.observers_paid = False
     objectives: dict[str, Objective] = {"ppo": PPO(population, learning)} if acts else {}
     if mirror is not None:
-        objectives["recognition"] = Recognition(population, learning.grad_norm)
-        if mirror.reward != "mirror":
-            reward = _reward(population, mirror.reward, learning, seed)
-            population.paying = reward.label
-            objectives[reward.label] = reward
+        recognition = Recognition(population, learning.grad_norm)
+        objectives[recognition.label] = recognition
+        reward = _reward(population, recognition, mirror.reward, learning, seed)
+        objectives[reward.label] = reward
+        population.paying = reward.label
+        population.observers_paid = paid and reward is recognition
     if acts:
         objectives |= population.actor.objectives()
     population.objectives = objectives | dict(population.named_auxiliaries())
     population.reseed(seed)
 
 
-def _reward(population: Population, name: str, learning: LearningSettings, seed: int) -> Objective:
-    """The objective that pays: the auxiliary of this name if there is one, else one of its own."""
+def _reward(
+    population: Population,
+    recognition: Recognition,
+    name: str,
+    learning: LearningSettings,
+    seed: int,
+) -> Objective:
+    """The objective that pays: the observers', the auxiliary of this name, or one of its own."""
+    if recognition.settings.name == name:
+        return recognition
     for label, auxiliary in population.named_auxiliaries():
         if label == name:
             return auxiliary

@@ -171,7 +171,7 @@ class Population(nn.Module):
 
     @property
     def payer(self) -> Objective | None:
-        """The objective that `mirror.reward` names, if it is not the mirror."""
+        """The objective that pays `mirror.reward`; None before `learning.set_objectives`."""
         return self.objectives.get(self.paying)
 
     def reseed(self, seed: int) -> None:

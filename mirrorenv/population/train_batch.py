@@ -35,6 +35,7 @@ __all__ = [
     "check_reward",
     "learner_columns",
     "limit_author_log_belief",
+    "mirror_pay",
     "mirror_rewards",
     "record_columns",
     "train_batch",
@@ -54,12 +55,14 @@ _BEFORE_LEARNING = (
 
 
 class Lots(NamedTuple):
-    """What was drawn for a batch of episodes, before anything is paid."""
+    """What stands fixed for a batch of episodes, before anything is paid."""
 
     lineups: Neighbourhood
     """Which agents each observer is shown, and in which order."""
     rng: np.random.Generator
     """Source of windows, observer subsets, control noise, and whatever else a reward draws."""
+    mirror: MirrorSettings
+    """What the run says of the reward."""
 
 
 def check_reward(mirror: MirrorSettings, agents: int) -> None:
@@ -110,8 +113,7 @@ def train_batch(
     """Columns of a train batch; a row is one whole episode.
 
     Args:
-        population: current weights, observer heads included; its `payer` pays where the reward is
-            not the mirror's.
+        population: current weights, observer heads included; its `payer` pays.
         experience: B episodes.
         mirror: the reward and its controls; None reads no lineup and pays nothing.
         learning: discount factors.
@@ -128,7 +130,7 @@ def train_batch(
         everybody.
     """
     lineups = neighbourhoods_of(population, experience, run=run, episodes=episodes, one_order=True)
-    paid, discounted = _paid(population, experience, mirror, Lots(lineups, rng))
+    paid, discounted = _paid(population, experience, mirror, lineups, rng)
     authors = lineups.authors
     labels = authors
     if mirror is not None and mirror.control == "shuffled_labels":
@@ -187,25 +189,27 @@ def record_columns(record: EpisodeBatch) -> Columns:
 
 
 def _paid(
-    population: Population, experience: Experience, mirror: MirrorSettings | None, lots: Lots
+    population: Population,
+    experience: Experience,
+    mirror: MirrorSettings | None,
+    lineups: Neighbourhood,
+    rng: np.random.Generator,
 ) -> tuple[Floats32, bool]:
     """What is paid beside the environment's reward, (B, T, N), and whether it is discounted.
 
     Raises:
-        TrainingError: if the population does not hold the reward's model.
+        TrainingError: if the population does not hold what pays this reward.
     """
     if mirror is None:
         return np.zeros_like(experience.rewards), False
-    if mirror.reward == "mirror":
-        return mirror_rewards(population, experience, mirror, lots.lineups, lots.rng), False
     payer = population.payer
     if payer is None or payer.settings.name != mirror.reward:
         raise TrainingError(
-            f"mirror.reward = {mirror.reward} is paid by a model that this population does not "
-            "hold: call mirrorenv.population.learning.set_objectives first"
+            f"mirror.reward = {mirror.reward} is paid by an objective that this population does "
+            "not have: call mirrorenv.population.learning.set_objectives first"
         )
-    paid = payer.pay(population, experience, lots)
-    return _settled(paid, experience.mask, mirror, lots.rng), payer.discounted
+    paid = payer.pay(population, experience, Lots(lineups, rng, mirror))
+    return _settled(paid, experience.mask, mirror, rng), payer.discounted
 
 
 def learner_columns(columns: Columns, weight: float) -> Columns:
@@ -239,6 +243,22 @@ def mirror_rewards(
         ConfigError: if observers of neighbourhoods cannot pay this reward.
         TrainingError: if a reward is not finite.
     """
+    paid = mirror_pay(population, record, Lots(lineups, rng, mirror))
+    return _settled(paid, record.mask, mirror, rng)
+
+
+def mirror_pay(population: Population, record: EpisodeBatch, lots: Lots) -> Floats32:
+    """What the mirror pays before noise takes its place, where that is the control: (B, T, N).
+
+    Args:
+        population: whose heads read (and whose actors are the limit, for the control of that name).
+        record: B episodes.
+        lots: lineups, source of windows and observer subsets, and the settings of the reward.
+
+    Raises:
+        ConfigError: if observers of neighbourhoods cannot pay this reward.
+    """
+    lineups, rng, mirror = lots
     batch, time, agents = record.mask.shape
     if lineups.distance is not None:
         check_mirror(mirror)
@@ -256,7 +276,7 @@ def mirror_rewards(
     if mirror.timing == "window":
         lengths = np.maximum(record.mask.any(2).sum(1), 1)  # (B,)
         window = random_windows(rng, lengths, mirror.window or max(1, time // 4))  # (B, 2)
-    paid: Floats32 = mirror_reward(
+    return mirror_reward(
         belief,
         record.mask,
         credit=mirror.credit,
@@ -266,7 +286,6 @@ def mirror_rewards(
         window=window,
         seen=seen,
     )
-    return _settled(paid, record.mask, mirror, rng)
 
 
 def _settled(

@@ -18,6 +18,7 @@ import torch
 from mirrorenv.envs import make_batch, spec
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import play, population_shape, world_seeds
+from mirrorenv.population.learning import set_objectives
 from mirrorenv.population.neighbourhood import settle_neighbours
 from mirrorenv.population.objectives.recognition import observer_loss, read_minibatch
 from mirrorenv.population.population import Population
@@ -82,6 +83,7 @@ def computed(case: Case) -> dict[str, Any]:
     )
     settings = settle_neighbours(settings, mirror, world)
     population = _certain(Population(population_shape(world), settings, 1))
+    set_objectives(population, mirror, LearningSettings())
     episodes = np.arange(case.copies)
     experience = play(world, population, world_seeds(3, episodes), torch.Generator().manual_seed(4))
     columns = train_batch(

@@ -14,9 +14,16 @@ from torch import Tensor
 
 from mirrorenv.population.actions import Choice, Vector
 from mirrorenv.population.experience import Experience
+from mirrorenv.population.learning import set_objectives
 from mirrorenv.population.observers import LineupTensors
 from mirrorenv.population.population import Population
-from mirrorenv.population.settings import ObserverSettings, PopulationSettings, PopulationShape
+from mirrorenv.population.settings import (
+    LearningSettings,
+    MirrorSettings,
+    ObserverSettings,
+    PopulationSettings,
+    PopulationShape,
+)
 
 AGENTS, SEEN, CHOICES = 3, 4, 5
 DISCRETE = PopulationShape(
@@ -42,12 +49,14 @@ def population(
     seed: int = 0,
     **observer: Any,
 ) -> Population:
-    """A population with 8 units a layer whose policies differ (gain 1)."""
+    """A population with 8 units a layer whose policies differ (gain 1), paid by the mirror."""
     reader = ObserverSettings(head=head, trunk=reads, hidden=8, **observer)
     settings = PopulationSettings(
         actor=trunk, weights=weights, hidden=8, initial_gain=gain, observer=reader
     )
-    return Population(shape, settings, seed)
+    model = Population(shape, settings, seed)
+    set_objectives(model, MirrorSettings(), LearningSettings())
+    return model
 
 
 def loud(model: torch.nn.Module, seed: int = 0) -> None:

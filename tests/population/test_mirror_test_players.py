@@ -13,6 +13,7 @@ import torch
 import mirrorenv
 from mirrorenv.errors import ShapeError
 from mirrorenv.population.experience import play, population_shape, world_seeds
+from mirrorenv.population.learning import set_objectives
 from mirrorenv.population.mirror_test import play_mirror_test
 from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.population import Population
@@ -42,6 +43,7 @@ def trained(iterations: int) -> Population:
         LearningSettings(),
     )
     population = Population(population_shape(world), settings)
+    set_objectives(population, MirrorSettings(), learning)
     parts = ((population.actor, learning.learning_rate), (population.observers, 3e-3))
     optimizer = torch.optim.Adam(
         [{"params": part.parameters(), "lr": rate} for part, rate in parts]

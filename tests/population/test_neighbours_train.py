@@ -14,6 +14,7 @@ from mirrorenv.errors import ConfigError
 from mirrorenv.mirror import Neighbourhood, mirror_reward, neighbourhood_permutations
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import play, population_shape, world_seeds
+from mirrorenv.population.learning import set_objectives
 from mirrorenv.population.neighbourhood import neighbourhoods_of, settle_neighbours
 from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.observers import HEADS
@@ -75,6 +76,7 @@ def columns_of(population: Population, world: ArrayWorld, seed: int = 0, **mirro
     episodes = np.arange(world.num_envs)
     record = play(world, population, world_seeds(0, episodes), torch.Generator().manual_seed(0))
     settings, rng = MirrorSettings(**mirror), np.random.default_rng(seed)
+    set_objectives(population, settings, LearningSettings())
     return train_batch(
         population, record, settings, LearningSettings(), run=0, episodes=episodes, rng=rng
     )
@@ -206,6 +208,7 @@ def test_agents_learn_to_be_known_by_their_neighbours() -> None:
     world = ants(6)
     settings = settled(world, neighbours=2, hidden=32)
     population, learning = Population(population_shape(world), settings), LearningSettings()
+    set_objectives(population, MirrorSettings(), learning)
     optimizers = [
         torch.optim.Adam(part.parameters(), lr=rate)
         for part, rate in ((population.actor, 2e-3), (population.observers, 3e-3))

@@ -43,7 +43,9 @@ def built(name: str, shape=DISCRETE) -> IntrinsicReward:
 
 
 def paid_by(reward: IntrinsicReward, model, experience: Experience):
-    return reward.pay(model, experience, Lots(NO_LINEUPS, np.random.default_rng(0)))
+    return reward.pay(
+        model, experience, Lots(NO_LINEUPS, np.random.default_rng(0), MirrorSettings())
+    )
 
 
 def as_batch(experience: Experience) -> dict[str, torch.Tensor]:
@@ -56,7 +58,8 @@ def as_batch(experience: Experience) -> dict[str, torch.Tensor]:
 def test_the_mirror_has_no_model():
     model = population()
     set_objectives(model, MirrorSettings(), LearningSettings())
-    assert model.payer is None and list(model.objectives) == ["ppo", "recognition"]
+    assert model.payer is model.objectives["recognition"]
+    assert not list(model.payer.parameters()) and list(model.objectives) == ["ppo", "recognition"]
 
 
 def test_the_old_way_to_register_is_refused_with_the_new_one_named():
@@ -178,6 +181,8 @@ def batch_of(experience, model, mirror, reward=None):
     keys = {"run": 0, "episodes": np.arange(len(experience.mask)), "rng": np.random.default_rng(3)}
     if reward is not None:
         model.objectives, model.paying = {"reward": reward}, "reward"
+    else:
+        set_objectives(model, mirror, LearningSettings())
     return train_batch(model, experience, mirror, LearningSettings(gamma=0.9), **keys)
 
 

@@ -10,6 +10,7 @@ import torch
 
 import mirrorenv
 from mirrorenv.population.experience import play, population_shape, world_seeds
+from mirrorenv.population.learning import set_objectives
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import (
     LearningSettings,
@@ -24,6 +25,7 @@ from tests.envs.strangers import Dying, Many
 def one_batch(world: Any, episodes: int) -> tuple[Any, dict[str, Any], Population]:
     settings = PopulationSettings(hidden=8, observer=ObserverSettings(hidden=8))
     population = Population(population_shape(world), settings)
+    set_objectives(population, MirrorSettings(), LearningSettings())
     numbers = np.arange(episodes)
     experience = play(world, population, world_seeds(1, numbers), torch.Generator().manual_seed(0))
     columns = train_batch(

@@ -24,6 +24,7 @@ from mirrorenv.population.settings import (
     ObserverSettings,
     PopulationSettings,
 )
+from mirrorenv.population.train_batch import train_batch
 
 WORLD = "mirrorenv/chain-v0"  # it pays
 LEARNING = LearningSettings(
@@ -142,12 +143,14 @@ def test_what_is_paid_is_felt(bare_loop, mirror):
 def test_without_any_observer_the_actors_are_the_same(bare_loop, weights, monkeypatch):
     watched = trained(bare_loop, weights=weights)
 
-    def unwatched(
-        population: Population, mirror: MirrorSettings, *args: Any, **kwargs: Any
-    ) -> None:
-        set_objectives(population, None, *args, **kwargs)
+    def without_mirror(function: Any, place: int) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return function(*args[:place], None, *args[place + 1 :], **kwargs)
 
-    monkeypatch.setattr(bare_loop, "set_objectives", unwatched)
+        return call
+
+    for function, place in ((set_objectives, 1), (train_batch, 2)):
+        monkeypatch.setattr(bare_loop, function.__name__, without_mirror(function, place))
     assert same(watched, trained(bare_loop, weights=weights))
 
 

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mirrorenv.mirror.arrays import Floats32
+from mirrorenv.population.experience import Experience
 from mirrorenv.population.objectives.base import (
     Batch,
     HiddenStates,
@@ -21,27 +23,30 @@ from mirrorenv.population.objectives.base import (
 )
 from mirrorenv.population.population import Population, lineup_tensors
 from mirrorenv.population.settings import ObserverSettings
+from mirrorenv.population.train_batch import Lots, mirror_pay
 
 __all__ = ["Reading", "Recognition", "observer_loss", "read_minibatch"]
 
 
 class Recognition(Objective):
-    """The observers learn the names. What they believe is the mirror reward, which
-    `mirrorenv.population.train_batch.mirror_rewards` pays.
+    """The mirror: observers learn the names, and what they believe is paid.
 
     Args:
         population: whose observers.
         grad_norm: largest gradient norm of the observers.
     """
 
+    pays = True
+    discounted = False
     reads_output = False
 
     def __init__(self, population: Population, grad_norm: float) -> None:
         observer = population.settings.observer
         settings = ObjectiveSettings(
-            name="recognition", learning_rate=observer.learning_rate, grad_norm=grad_norm
+            name="mirror", learning_rate=observer.learning_rate, grad_norm=grad_norm
         )
         super().__init__(settings, Host({}), torch.Generator())
+        self.label = "recognition"
         self._observers = (population.observers,)  # the population's, not a part of this
 
     def parts(self) -> dict[str, tuple[nn.Module | Iterable[nn.Parameter], float]]:
@@ -55,6 +60,10 @@ class Recognition(Objective):
         assert population is not None
         reading = read_minibatch(population, batch, population.settings.observer, self.draws)
         return observer_loss(population, reading)
+
+    def pay(self, population: Population, experience: Experience, lots: Lots) -> Floats32:
+        """See `Objective.pay`: log N + log belief in the true author, as credit and timing say."""
+        return mirror_pay(population, experience, lots)
 
     def reseed(self, seed: int) -> None:
         """See `Objective.reseed`: the seed itself, as in every recorded run."""
