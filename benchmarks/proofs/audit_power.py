@@ -20,6 +20,7 @@ from scipy.stats import binomtest, norm
 from benchmarks.shared.runner import Script
 from mirrorenv.envs import ClockedWorld
 from mirrorenv.envs.audit import audit
+from mirrorenv.mirror.intervals import Estimate, TextStyle
 
 LEVEL = 0.2
 WITHOUT_A_LEAK: dict[str, dict[str, Any]] = {
@@ -101,7 +102,8 @@ def main() -> None:
 
 def _rate(hits: list[bool]) -> str:
     interval = binomtest(sum(hits), len(hits)).proportion_ci()  # Clopper and Pearson
-    return f"{np.mean(hits):.3f} | {interval.low:.3f} to {interval.high:.3f}"
+    share = Estimate(float(np.mean(hits)), interval.low, interval.high)
+    return share.text(TextStyle(interval=" | {low} to {high}"))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.playing import play_tournament
 from mirrorenv.debate.scoring.results import Results
 from mirrorenv.debate.tournament import Tournament
+from mirrorenv.mirror.intervals import Estimate
 
 # the planted texts are part of the tests, which are no installed package
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -36,7 +37,7 @@ from tests.debate.audit_cases import cases
 def share(hits: int, of: int) -> str:
     """A rate with its Wilson interval."""
     ends = binomtest(hits, of).proportion_ci(method="wilson")
-    return f"{hits} of {of}, {hits / of:.3f} [{ends.low:.3f}, {ends.high:.3f}]"
+    return f"{hits} of {of}, {Estimate(hits / of, ends.low, ends.high)}"
 
 
 def fixtures(seeds: int) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from benchmarks.shared.runner import Script
+from mirrorenv.mirror.intervals import Estimate
 
 # simulated tournaments are part of the tests, which are no installed package
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -54,8 +55,7 @@ def main() -> None:
         ends = above.proportion_ci(method="wilson")
         print(
             f"  {name:20} median {middle:.3f}, lowest {low:.3f}; above 0.95 in {above.k} of "
-            f"{above.n} "
-            f"[{ends.low:.2f}, {ends.high:.2f}]",
+            f"{above.n}, {Estimate(above.statistic, ends.low, ends.high)}",
             flush=True,
         )
     for players, games in NULLS:
@@ -70,7 +70,7 @@ def main() -> None:
         print(
             f"null, {players} players, {games} games: a self-advantage in {false.k} of {false.n} "
             "tournaments, "
-            f"{false.statistic:.3f} [{ends.low:.3f}, {ends.high:.3f}]",
+            f"{Estimate(false.statistic, ends.low, ends.high)}",
             flush=True,
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mirrorenv.mirror import t_interval
+from mirrorenv.mirror.intervals import TextStyle
 from mirrorenv.results.report import page, plots, themes
 from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text
 from mirrorenv.results.runs.record import Series
@@ -27,10 +28,7 @@ STYLES = {
 
 
 def _cell(values: Sequence[float], digits: int = 3) -> str:
-    found = t_interval(values)
-    if found.n == 1:
-        return f"{found.value:.{digits}f}"
-    return f"{found.value:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
+    return t_interval(values).text(TextStyle(f"{{:.{digits}f}}".format, least=2))
 
 
 def _of(content: Row, *path: str) -> list[Any]:

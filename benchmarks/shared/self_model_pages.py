@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mirrorenv.mirror import t_interval
-from mirrorenv.mirror.intervals import Estimate
+from mirrorenv.mirror.intervals import Estimate, TextStyle
 from mirrorenv.results.report import page, plots, themes
 from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text
 from mirrorenv.results.runs.record import Series
@@ -254,9 +254,7 @@ def _difference_row(rows: Sequence[Row], row: Row) -> list[str]:
     for name, values in measures.items():
         digits = 4 if name in ("spread", "scaled") else 2
         found = _against_base(rows, row, values)
-        cells.append(
-            f"{found.value:+.{digits}f} [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
-        )
+        cells.append(found.text(TextStyle(f"{{:+.{digits}f}}".format)))
     return [page.escape(_name(row)), *cells]
 
 

@@ -28,6 +28,7 @@ import numpy as np
 import mirrorenv
 from benchmarks.shared.runner import ROOT, Progress, Script, machine
 from mirrorenv.mirror import t_interval
+from mirrorenv.mirror.intervals import Estimate
 
 TARGET = 0.98
 WORKER = "import before_after_worker as worker; worker.main()"
@@ -137,7 +138,7 @@ def main() -> None:
         row = compare(rates)
         found[name] = row
         middle = {tree: statistics.median(values) for tree, values in rates.items()}
-        ratio = f"{row['ratio']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+        ratio = Estimate(row["ratio"], row["low"], row["high"]).text()
         print(
             f"{name:34} {middle['before']:12,.0f} {middle['now']:12,.0f}  {ratio:24} {row['held']}",
             flush=True,

@@ -37,7 +37,7 @@ from transformers import PrinterCallback
 from trl import DPOConfig, DPOTrainer
 
 from mirrorenv.llm import load_model
-from mirrorenv.mirror.intervals import t_interval
+from mirrorenv.mirror.intervals import Estimate, t_interval
 from mirrorenv.preference import PreferenceSettings, Text, load_settings
 from mirrorenv.preference.context import RunContext
 from mirrorenv.preference.dpo import train_player
@@ -212,11 +212,7 @@ def main() -> None:
         )
         found = compare(settings, options.rounds)
     for kind in ("wall", "processor"):
-        ratio = found[f"ratio_{kind}"]
-        print(
-            f"ours over bare, {kind} time: {ratio['value']:.3f} [{ratio['low']:.3f}, "
-            f"{ratio['high']:.3f}]"
-        )
+        print(f"ours over bare, {kind} time: {Estimate.from_dict(found[f'ratio_{kind}'])}")
     script.save(found)
 
 

@@ -30,6 +30,7 @@ from pettingzoo import ParallelEnv
 import mirrorenv
 from benchmarks.shared.runner import Script, machine
 from mirrorenv.envs.policies import UniformPolicy
+from mirrorenv.mirror.intervals import Estimate, TextStyle
 
 
 class Empty(ParallelEnv):
@@ -195,7 +196,7 @@ def main() -> None:
     )
     for row in rows:
         r = row["relative"]
-        ratio = f"{r['median']:.2f} [{r['low']:.2f}, {r['high']:.2f}]"
+        ratio = Estimate(r["median"], r["low"], r["high"]).text(TextStyle("{:.2f}".format))
         print(
             f"{row['name']:24} {row['bare']:10,.0f} {row['batch']:10,.0f}  {ratio:>22} "
             f"{row['added_us']:13.1f} us"

@@ -30,6 +30,7 @@ import _root  # noqa: F401
 import mirrorenv
 from benchmarks.shared.runner import Script, machine
 from mirrorenv.envs.adapters.third_party import ThirdPartyWorld
+from mirrorenv.mirror.intervals import Estimate, TextStyle
 from mirrorenv.rllib.on_ray import algorithm_config, start_ray
 from mirrorenv.rllib.settings import RunSettings, load_settings
 
@@ -132,7 +133,8 @@ def _spread(values: tuple[float, ...]) -> dict[str, float]:
 
 
 def _percent(spread: dict[str, float]) -> str:
-    return "{median:.2%} [{low:.2%}, {high:.2%}]".format(**spread)
+    middle = Estimate(spread["median"], spread["low"], spread["high"])
+    return middle.text(TextStyle("{:.2%}".format))
 
 
 def main() -> None:

@@ -215,7 +215,7 @@ def nats(belief: Belief) -> tuple[FloatArray, FloatArray]:
 
 
 def cell(figure: dict[str, float]) -> str:
-    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+    return str(Estimate.from_dict(figure))
 
 
 def print_known(rows: list[dict[str, Any]], matches: int) -> None:

@@ -21,6 +21,7 @@ from benchmarks.shared import grid
 from benchmarks.shared.bare_grid import run_bare, trained
 from mirrorenv.envs import make_batch
 from mirrorenv.envs.worlds.chain import Chain
+from mirrorenv.mirror.intervals import Estimate
 from mirrorenv.population.neighbourhood import neighbourhoods_of
 from mirrorenv.population.reading import observer_evidence, play_held_out
 from mirrorenv.results import compare_with, probability_of_improvement
@@ -119,7 +120,7 @@ def _against(found: dict[str, dict[int, float]]) -> dict[str, Any]:
         rows.append(
             [
                 row.condition,
-                f"{value:.3f} [{low:.3f}, {high:.3f}]",
+                str(Estimate(value, low, high)),
                 f"{row.corrected:.2g}",
                 str(better),
             ]

@@ -42,6 +42,7 @@ from mirrorenv.mirror import (
     Score,
     t_interval,
 )
+from mirrorenv.mirror.intervals import Estimate, TextStyle
 from mirrorenv.population.experience import play, population_shape
 from mirrorenv.population.observers import HEADS
 from mirrorenv.population.observers.baselines import BASELINES
@@ -132,11 +133,8 @@ def _print(found: dict[str, Any]) -> None:
 
 
 def _with_interval(number: dict[str, float] | None) -> str:
-    return (
-        f"{number['value']:6.3f} [{number['low']:6.3f}, {number['high']:6.3f}]"
-        if number
-        else " " * 23
-    )
+    known = Estimate.from_dict(number)
+    return known.text(TextStyle("{:6.3f}".format)) if known else " " * 23
 
 
 def main() -> None:
