@@ -1,7 +1,11 @@
 """Play whole episodes and keep the record, ordered by author: what a lineup is made from.
 
-One loop plays for everybody: :func:`moments`. Whoever wants to keep, draw or learn from an episode
-consumes what it yields.
+One loop plays array worlds: :func:`moments`. Whoever wants to keep, draw or learn from an episode
+consumes what it yields. Two others step by themselves, each because it cannot do so: the checks of
+``envs/checks``, which take wrong steps on purpose, and
+``mirrorenv.population.mirror_test.play_mirror_test``, whose game is a PettingZoo environment that
+asks for another kind of answer in its last step. The wrapper of that game,
+:class:`~mirrorenv.envs.adapters.mirror_test.MirrorTest`, plays nothing: its user steps it.
 
 Shape legend: B batch (copies of the world), E episodes, T time, N agents, A action dimensions.
 """

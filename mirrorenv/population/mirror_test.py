@@ -4,7 +4,9 @@ Its own heads give the evidence.
 
 Our trainer takes the wrapper off, because its observers read every lineup anyway (and learn from
 the names, which is cheaper than learning from one payment an episode). Here what it trained is put
-back into the game, and earns its score.
+back into the game, and earns its score. It has a loop of its own: the game is one PettingZoo
+environment and no batch of arrays, and its last step asks for evidence in place of an action, which
+:func:`mirrorenv.envs.episodes.moments` does not know.
 
 Shape legend: E episodes, T time, K lineup slots, J observers, N agents, D observation, A action.
 """
