@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 ROOMS = {
     "mirror": "The test itself. NumPy and SciPy only.",
@@ -168,68 +167,83 @@ def _audit_section(id: str) -> str:
     )
 
 
+_CONFIGURATION = """# Configuration
+
+`mirrorenv settings train` prints the first part of this page, `mirrorenv settings mirror.weight` one setting.
+
+## Training
+
+A run is one typed model of settings. Give them in a TOML or YAML file, change single ones with `--set a.b=value`;
+an unknown key is an error. The resolved settings are kept in `config.json` of the run folder, and the same names
+are the arguments of `MirrorPPOConfig().mirror(...)`, `.population(...)` and `.learning(...)`.
+
+```toml
+world = "mirrorenv/ants-v0"
+seed = 3
+
+[mirror]
+weight = 0.5
+credit = "team"
+
+[population]
+weights = "shared"
+```
+"""
+_TITLES = {"debate": "Debate", "prefer": "Self versus other"}
+
+
 def configuration_page() -> str:
-    """Every setting of a training run: name, type, default, meaning."""
-    model = import_module("mirrorenv.rllib.settings").RunSettings
-    return (
-        "# Configuration\n\n"
-        "A run is one typed model of settings. Give them in a TOML or YAML file, change single "
-        "ones with "
-        "`--set a.b=value`; an unknown key is an error. The resolved settings are kept in "
-        "`config.json` of the run "
-        "folder, and the same names are the arguments of `MirrorPPOConfig().mirror(...)`, "
-        "`.population(...)` and "
-        "`.learning(...)`.\n\n"
-        "```toml\n"
-        'world = "mirrorenv/ants-v0"\nseed = 3\n\n[mirror]\nweight = 0.5\ncredit = "team"\n\n'
-        '[population]\nweights = "shared"\n'
-        "```\n\n" + "\n".join(_settings_section("", model))
-    )
+    """Every setting that `mirrorenv settings` lists: name, type, range, default, meaning."""
+    from mirrorenv.cli.settings import KINDS
+
+    parts = [_CONFIGURATION]
+    for kind, about in KINDS.items():
+        if kind in _TITLES:
+            parts.append(f"## {_TITLES[kind]}\n\n`{about.typed}`\n")
+        for title, sections in about.parts().items():
+            parts += [f"### {title}\n"] if title else []
+            parts += map(_settings_section, sections)
+    return "\n".join(parts)
 
 
-def _settings_section(prefix: str, model: Any) -> list[str]:
-    rows, nested = [], []
-    for name, field in model.model_fields.items():
-        kind = field.annotation
-        if hasattr(kind, "model_fields"):
-            nested.append((f"{prefix}{name}.", kind))
-            continue
-        default = (
-            "required"
-            if field.is_required()
-            else f"`{_toml(field.get_default(call_default_factory=True))}`"
-        )
-        meaning = " ".join((field.description or "").split())
-        rows.append([f"`{prefix}{name}`", _type_text(kind, field.metadata), default, meaning])
-    title = f"## `{prefix.rstrip('.')}`" if prefix else "## The run"
-    table = _table(["setting", "type", "default", "meaning"], rows)
-    section = [f"{title}\n\n{inspect.getdoc(model) or ''}\n\n{table}"]
-    for inner, kind in nested:
-        section += _settings_section(inner, kind)
-    return section
+def _settings_section(section: Any) -> str:
+    title = f"#### `{section.name}`\n\n" if section.name else ""
+    rows = [
+        [f"`{one.name}`", one.type, one.range, f"`{one.default}`", one.meaning]
+        for one in section.settings
+    ]
+    table = _table(["setting", "type", "range", "default", "meaning"], rows)
+    return f"{title}{section.about}\n\n{table}"
 
 
-def _type_text(kind: Any, limits: Iterable[Any]) -> str:
-    choices = get_args(kind) if get_origin(kind) is Literal else ()
-    if choices:
-        return ", ".join(f'`"{choice}"`' for choice in choices)
-    name = kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
-    text = name.replace("typing.", "").replace("pathlib.", "")
-    bounds = []
-    for limit in limits:
-        for attribute, sign in (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<")):
-            if (bound := getattr(limit, attribute, None)) is not None:
-                bounds.append(f"{sign} {bound}")
-    return f"`{text}`" + (f", {', '.join(bounds)}" if bounds else "")
+_VOCABULARY = """One word has one meaning on every command line. Standard output is for results,
+standard error for people.
 
+| option | meaning |
+| --- | --- |
+| `--run` | where a run lives: it is made there, or goes on |
+| `--out` | what is written |
+| `--set world_options.N=4` | an argument of the world; in `check`, `audit` and `play` `N=4` is enough |
+| `--set a.b=c` | any setting of a run: `mirrorenv settings` lists them |
+| `--world`, `--code` | code that a run or a result names and that you trust; no other is run |
+| `--json` | one object as the last line of standard output; of an error: `error`, `kind`, `exit_code` |
+| `--quiet`, `-q` | no progress, no tables, no hints; errors are said |
+| `--help`, `-h`; `--version` | these words; the version |
 
-def _toml(value: Any) -> str:
-    """A default as it would stand in a settings file; None is written as "not set"."""
-    if value is None:
-        return "not set"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
+| exit code | meaning |
+| --- | --- |
+| 0 | done; of commands that check: nothing is wrong |
+| 1 | it could not be done, or something is wrong; the message says what |
+| 2 | wrong usage: an unknown option, a value of the wrong kind, one setting given twice |
+| 130 | interrupted; the same command goes on with a run |
+
+`mirrorenv --install-completion` lets your shell complete commands, options and worlds. `mirrorenv worlds NAME`
+lists the arguments of a world.
+
+Old spellings go on working and are shown nowhere else: `--out` for the `--run` of `debate run`, `debate demo` and
+`prefer demo`, and a bare path for the `--out` of `results share` and `debate export`. The command `rllib` is
+apart: [it keeps the names](rllib-command.md) of the command that Ray once had.
+"""  # noqa: E501
 
 
 def command_page() -> str:
@@ -239,8 +253,7 @@ def command_page() -> str:
     from mirrorenv.cli import main as cli
 
     root = typer.main.get_command(cli.app)
-    exit_codes = (inspect.getdoc(cli) or "").partition("\n\n")[2]
-    lines = ["# Command line\n", f"{(root.help or '').strip()}\n", f"{exit_codes}\n"]
+    lines = ["# Command line\n", f"{(root.help or '').strip()}\n", f"{_VOCABULARY}\n"]
     for name, command in sorted(getattr(root, "commands", {}).items()):
         if not command.hidden:
             lines += _command_section(name, command)
@@ -252,12 +265,15 @@ def command_page() -> str:
 def _command_section(name: str, command: Any) -> list[str]:
     usage, rows = [f"mirrorenv {name}"], []
     for parameter in command.params:
+        if parameter.hidden:
+            continue
         names = ", ".join(f"`{option}`" for option in [*parameter.opts, *parameter.secondary_opts])
         if parameter.param_type_name == "argument":
             title = (parameter.name or "").upper()
             usage.append(title if parameter.required else f"[{title}]")
             names = f"`{title}`"
-        shown = "" if parameter.default in (None, False, ()) else f"`{parameter.default}`"
+        unset = parameter.default is None or parameter.default is False or parameter.default == ()
+        shown = "" if unset else f"`{parameter.default}`"
         rows.append([names, " ".join((getattr(parameter, "help", "") or "").split()), shown])
     if any(parameter.param_type_name == "option" for parameter in command.params):
         usage.append("[OPTIONS]")

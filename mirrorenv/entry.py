@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import typer
 from rich.console import Console
@@ -26,10 +26,23 @@ from mirrorenv.terminal import tolerant_streams
 __all__ = ["add_commands", "help_of", "run_command"]
 
 
-def add_commands(app: typer.Typer, *commands: Callable[..., object]) -> None:
-    """Add functions as commands of their own names, in this order."""
+def add_commands(
+    app: typer.Typer,
+    *commands: Callable[..., object],
+    once: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
+    """Add functions as commands of their own names, in this order.
+
+    Args:
+        app: what they become commands of.
+        *commands: their docstrings are their help.
+        once: by command, the names that options had once and today's, without dashes. The old ones
+            go on working, and no help shows them.
+    """
     for command in commands:
-        app.command(help=help_of(command))(command)
+        old = (once or {}).get(command.__name__)
+        today = {"token_normalize_func": lambda name, old=old: old.get(name, name)} if old else {}
+        app.command(help=help_of(command), context_settings=today)(command)
 
 
 def help_of(command: Callable[..., object]) -> str:

@@ -94,6 +94,7 @@ COMMANDS = {
     "check": (["check", "ants-v0", "--episodes", "1"], 0),
     "audit": (["audit", "ants-v0", "--episodes", "64"], None),
     "worlds": (["worlds"], 0),
+    "settings": (["settings", "prefer"], 0),
     "version": (["version"], 0),
     "debate score": (["debate", "score", "."], 1),
     "debate view": (["debate", "view", "."], 1),

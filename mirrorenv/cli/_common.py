@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,30 +18,91 @@ from mirrorenv.terminal import PlainConsole
 __all__ = [
     "Code",
     "ConfigFiles",
+    "Instead",
     "Json",
+    "MaybeWorldId",
     "Npz",
     "Overwrite",
     "Quiet",
     "World",
+    "WorldId",
+    "WorldOptions",
+    "complain",
+    "completed_worlds",
     "console",
+    "errors",
+    "hush",
     "name_all",
     "named_values",
     "print_json",
     "require_all",
     "say",
+    "typed_arguments",
+    "world_arguments",
+    "written_to",
 ]
+
+_PREFIX = "world_options."
 
 console = PlainConsole(stderr=True)
 """For people: progress, tables, what to do next. Standard output is for results."""
+errors = PlainConsole(stderr=True)
+"""For what went wrong, which is said under ``--quiet`` as well."""
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no tables.")]
+
+
+def hush(quiet: bool) -> bool:
+    """Let the console say nothing but errors, or let it speak again.
+
+    Args:
+        quiet: whether ``--quiet`` was given.
+    """
+    console.quiet = quiet
+    return quiet
+
+
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", callback=hush, help="No progress, no tables, no hints; errors are said."
+    ),
+]
 ConfigFiles = Annotated[
     list[Path] | None, typer.Option("--config", "-c", help="TOML or YAML file; repeatable.")
 ]
-Overwrite = Annotated[bool, typer.Option(help="Replace a run that is already in the folder.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what is already in the folder.")
+]
+
+
+def completed_worlds() -> list[str]:
+    """The registered worlds, for a shell that completes what is typed."""
+    from mirrorenv.envs import registry
+
+    return [id.removeprefix("mirrorenv/") for id in registry()]
+
+
+_A_WORLD = typer.Argument(
+    help="Id of a world (ants-v0, mirrorenv/pacmen-v0) or package.module:Env for any PettingZoo "
+    "environment.",
+    autocompletion=completed_worlds,
+)
+WorldId = Annotated[str, _A_WORLD]
+MaybeWorldId = Annotated[str | None, _A_WORLD]
+Instead = Annotated[Path | None, typer.Argument(hidden=True)]
+"""Where ``--out`` once stood without its name."""
+WorldOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        "-s",
+        help="An argument of the world: world_options.num_agents=3, as for mirrorenv train, or "
+        "just num_agents=3. Repeatable.",
+    ),
+]
 World = Annotated[
     str | None,
     typer.Option(
@@ -62,6 +123,11 @@ Npz = Annotated[bool, typer.Option("--npz", help="Tables as npz, also where pyar
 def say(text: str, style: str | None = None) -> None:
     """A line for people, as it is: no markup is read in it and no line is broken."""
     console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """A line on what went wrong, as it is; said under ``--quiet`` as well."""
+    errors.print(text, style="bold red", soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -97,6 +163,47 @@ def named_values(given: Iterable[str] | None, example: str) -> dict[str, Any]:
             raise ConfigError(f"--set {text!r}: write it as name=value, for example {example}")
         found[name] = value
     return found
+
+
+def world_arguments(given: Iterable[str] | None) -> dict[str, Any]:
+    """``--set world_options.N=4``, or ``--set N=4``, as ``{"N": 4}``.
+
+    Args:
+        given: what was typed.
+
+    Raises:
+        ConfigError: if one is not of this form, or its value cannot be read.
+    """
+    short = [text.removeprefix(_PREFIX) for text in given or ()]
+    return named_values(short, "world_options.num_agents=3")
+
+
+def typed_arguments(arguments: Mapping[str, Any]) -> list[str]:
+    """Arguments of a world as words of a command line.
+
+    Args:
+        arguments: by name.
+    """
+    words = []
+    for name, value in arguments.items():
+        words += ["--set", f"{_PREFIX}{name}={json.dumps(value)}"]
+    return words
+
+
+def written_to(out: Path | None, instead: Path | None, default: Path) -> Path:
+    """Where a command writes.
+
+    Args:
+        out: what ``--out`` was given.
+        instead: the same as a bare word, its old spelling.
+        default: if neither was given.
+
+    Raises:
+        BadParameter: if both were.
+    """
+    if out is not None and instead is not None:
+        raise typer.BadParameter(f"--out {out} and {instead} are two places: give one of them")
+    return out or instead or default
 
 
 def require_all(extra: str, *modules: str) -> None:

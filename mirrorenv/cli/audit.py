@@ -3,7 +3,6 @@ they are."""
 
 from __future__ import annotations
 
-import json
 import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,16 @@ import typer
 from rich import box
 from rich.table import Table
 
-from mirrorenv.cli._common import console, named_values, print_json
+from mirrorenv.cli._common import (
+    Json,
+    Quiet,
+    WorldId,
+    WorldOptions,
+    console,
+    print_json,
+    typed_arguments,
+    world_arguments,
+)
 from mirrorenv.errors import ConfigError, UnknownNameError
 from mirrorenv.terminal import PlainConsole
 
@@ -20,18 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["audit"]
 
-_PREFIX = "world_options."
-
 
 def audit(
-    world: Annotated[
-        str,
-        typer.Argument(help="Id of a world (ants-v0, mirrorenv/pacmen-v0) or package.module:Env."),
-    ],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", "-s", help="An argument of the world: num_agents=3. Repeatable."),
-    ] = None,
+    world: WorldId,
+    overrides: WorldOptions = None,
     episodes: Annotated[
         int, typer.Option(min=32, help="Episodes for each of the two policies.")
     ] = 400,
@@ -41,9 +41,8 @@ def audit(
     alpha: Annotated[
         float, typer.Option(help="Probability of a false alarm anywhere in the audit, at most.")
     ] = 0.01,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object and no table.")
-    ] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Look for what tells agents apart besides their behaviour.
 
@@ -55,7 +54,7 @@ def audit(
     world = full_id(world)
     with console.status(f"auditing {world}") as status:
         try:
-            arguments = _arguments(overrides)
+            arguments = world_arguments(overrides)
             found = run(
                 world,
                 episodes=episodes,
@@ -68,18 +67,13 @@ def audit(
             raise typer.BadParameter(str(error)) from error
     if as_json:
         print_json(found.to_json())
-    else:
+    elif not quiet:
         out = PlainConsole()
         out.print(table(found))
         for line in conclusion(found):
             out.print(line, markup=False, highlight=False, soft_wrap=True)
     if found.leaks:
         raise typer.Exit(1)
-
-
-def _arguments(given: list[str] | None) -> dict[str, Any]:
-    """`N=4`, or `world_options.N=4` as `mirrorenv train` spells it."""
-    return named_values([text.removeprefix(_PREFIX) for text in given or ()], "num_agents=3")
 
 
 def table(found: AuditReport) -> Table:
@@ -149,13 +143,10 @@ def _advice(found: AuditReport) -> list[str]:
         "What helps: draw at every reset which agent starts where and who comes first; show no "
         "index and no place that",
         "an agent always has; or drop these columns. Where roles differ, audit one role: --set "
-        "'agents=[...]'.",
+        "'world_options.agents=[...]'.",
     ]
 
 
 def _command(name: str, found: AuditReport, **more: Any) -> str:
-    prefix = _PREFIX if name == "train" else ""
-    parts = ["mirrorenv", name, found.world]
-    for argument, value in {**found.arguments, **more}.items():
-        parts += ["--set", f"{prefix}{argument}={json.dumps(value)}"]
-    return shlex.join(parts)
+    words = typed_arguments({**found.arguments, **more})
+    return shlex.join(["mirrorenv", name, found.world, *words])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mirrorenv.cli._common import Code, Json, World, name_all, print_json, say
+from mirrorenv.cli._common import Code, Json, Quiet, World, name_all, print_json, say
 from mirrorenv.cli.provers import Proofs, provers_of
 from mirrorenv.entry import add_commands
 from mirrorenv.errors import ConfigError
@@ -46,6 +46,7 @@ def build(
         Path | None,
         typer.Option(help="Your file from 'board check --proofs': lines are marked by it."),
     ] = None,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Write one self-contained page, and the same tables as Markdown.
@@ -86,6 +87,7 @@ def check(
     proofs: Proofs = None,
     world: World = None,
     code: Code = None,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Check a submission: schema, manifest, scores, suite, seeds, weights. Exit code 1 says in one

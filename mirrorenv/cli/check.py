@@ -11,7 +11,15 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from mirrorenv.cli._common import Json, console, named_values
+from mirrorenv.cli._common import (
+    Json,
+    MaybeWorldId,
+    Quiet,
+    WorldOptions,
+    console,
+    typed_arguments,
+    world_arguments,
+)
 from mirrorenv.errors import ConfigError
 from mirrorenv.terminal import PlainConsole
 
@@ -21,10 +29,7 @@ _COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def check(
-    world: Annotated[
-        str | None,
-        typer.Argument(help="Id of a world, or package.module:Env for any PettingZoo environment."),
-    ] = None,
+    world: MaybeWorldId = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first recorded episode.")] = 0,
     episodes: Annotated[
         int, typer.Option(min=1, help="Episodes that are recorded; checks play more.")
@@ -35,11 +40,9 @@ def check(
     step_seconds: Annotated[
         float, typer.Option(min=0.01, help="Seconds that a call may take.")
     ] = 10.0,
-    options: Annotated[
-        list[str] | None,
-        typer.Option("--set", "-s", help="An argument of the environment: N=4. Repeatable."),
-    ] = None,
+    options: WorldOptions = None,
     rules: Annotated[bool, typer.Option("--rules", help="List the checks instead.")] = False,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Look for what is wrong with an environment before a training run finds out. Exit code 1 if
@@ -66,15 +69,13 @@ def check(
             progress=lambda doing: status.update(f"{world}: {doing}"),
             **arguments,
         )
-    again = " ".join(
-        [shlex.quote(world), *(f"--set {shlex.quote(option)}" for option in options or [])]
-    )
+    again = shlex.join([world, *typed_arguments(arguments)])
     following = (
         f"mirrorenv audit {again}" if report.passed else f"mirrorenv check {again} --seed {seed}"
     )
     if as_json:
         print(json.dumps({**report.to_json(), "next": following}, default=str))
-    else:
+    elif not quiet:
         _print_report(report, following)
     if not report.passed:
         raise typer.Exit(1)
@@ -82,7 +83,7 @@ def check(
 
 def _arguments(given: list[str] | None) -> dict[str, Any]:
     """Arguments of the environment by name, none of which may be taken for one of the checker."""
-    found = named_values(given, "N=4")
+    found = world_arguments(given)
     for name in ("seed", "episodes", "patience", "progress"):
         if name in found:
             raise ConfigError(

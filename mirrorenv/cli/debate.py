@@ -16,4 +16,19 @@ debate = typer.Typer(
     no_args_is_help=True,
     help="Debate-unshuffle: language models say who wrote what. Each command has its own --help.",
 )
-add_commands(debate, init, check, plan, run, score, rate, view, replay, export, demo, serve)
+_OUT = {"out": "run"}  # what a run folder was called before it was --run everywhere
+add_commands(
+    debate,
+    init,
+    check,
+    plan,
+    run,
+    score,
+    rate,
+    view,
+    replay,
+    export,
+    demo,
+    serve,
+    once={"run": _OUT, "demo": _OUT},
+)

@@ -3,22 +3,24 @@ loopback."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mirrorenv.cli._common import Json, say
-from mirrorenv.cli.debate_run import run
+from mirrorenv.cli._common import Json, Quiet, print_json, say
+from mirrorenv.cli.debate_run import run as play
 
 __all__ = ["demo", "serve"]
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder; the same one goes on.")] = Path(
+    run: Annotated[Path, typer.Option(help="Folder; the same one goes on.")] = Path(
         "runs/debate-demo"
     ),
     games: Annotated[int, typer.Option(min=1, help="About 50 CPU seconds each.")] = 3,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Play a real tournament: one small language model under four personas, on this machine,
@@ -28,12 +30,12 @@ def demo(
     from mirrorenv.llm.options import BUILT_IN
 
     engine_of(BUILT_IN)  # says at once what is not installed
-    file = out / "start" / "tournament.toml"
+    file = run / "start" / "tournament.toml"
     if not file.exists():
         write_starter(file.parent, "local")
     say(f"file      {file}\nThe first time, the model's weights are unpacked: about a minute.")
-    run(file, out=out / "run", games=games, as_json=as_json)
-    say(f"Open this page:\n  {(out / 'run' / 'index.html').resolve().as_uri()}")
+    play(file, run=run / "run", games=games, quiet=quiet, as_json=as_json)
+    say(f"Open this page:\n  {(run / 'run' / 'index.html').resolve().as_uri()}")
 
 
 def serve(
@@ -42,6 +44,7 @@ def serve(
     ] = "smollm2",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8181,
     dtype: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
+    as_json: Json = False,
 ) -> None:
     """Offer a local model as an OpenAI-compatible endpoint on 127.0.0.1, and nowhere else, until
     interrupted."""
@@ -49,6 +52,10 @@ def serve(
     from mirrorenv.llm.serve import server_of
 
     server = server_of(engine_of(model, dtype), model, port)
+    if as_json:
+        address = f"http://127.0.0.1:{server.server_port}/v1"
+        print_json({"model": model, "base_url": address, "port": server.server_port})
+        sys.stdout.flush()  # whoever waits for it reads it now
     say(
         f"serving   {model} at http://127.0.0.1:{server.server_port}/v1 (profile 'mirrorenv'); "
         "Ctrl-C ends it"

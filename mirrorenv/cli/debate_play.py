@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from mirrorenv.cli._common import Json, console, named_values, print_json, say
+from mirrorenv.cli._common import Json, Quiet, console, named_values, print_json, say
 from mirrorenv.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def read_tournament(
 def init(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
     preset: Annotated[str, typer.Option(help="local, original or default.")] = "default",
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Make a tournament to start from: its file and cards of scripted players, ready to run."""
@@ -74,6 +75,7 @@ def check(
     live: Annotated[
         bool, typer.Option("--live", help="Send one small call to its server, which may cost.")
     ] = False,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Say what is wrong with an agent card. Exit code 1 if anything is. Nothing is sent anywhere
@@ -117,6 +119,7 @@ def plan(
     fake: Fake = False,
     games: Games = None,
     overrides: Set = None,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Games, calls, tokens and cost before anything is spent, and how narrow the intervals can

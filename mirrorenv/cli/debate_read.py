@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mirrorenv.cli._common import Json, print_json, say
+from mirrorenv.cli._common import Instead, Json, Quiet, print_json, say, written_to
 from mirrorenv.cli.debate_tables import narrow_table, print_scores
 from mirrorenv.errors import MirrorError
 from mirrorenv.results.runs.limits import received
@@ -21,14 +21,15 @@ Folder = Annotated[Path, typer.Argument(help="The run folder of a tournament.")]
 
 
 @received
-def score(run: Folder, as_json: Json = False) -> None:
+def score(run: Folder, quiet: Quiet = False, as_json: Json = False) -> None:
     """The leaderboard of the finished games, computed again from the log."""
     from mirrorenv.debate.output.scores_file import write_scores
     from mirrorenv.debate.scoring.results import open_results
 
     results = open_results(run)
     table = write_scores(results)
-    print_scores(results)
+    if not quiet:
+        print_scores(results)
     if as_json:
         print_json(table)
     if not table["readers"]:
@@ -39,6 +40,7 @@ def score(run: Folder, as_json: Json = False) -> None:
 def rate(
     run: Folder,
     bootstrap: Annotated[int, typer.Option(min=50, help="Resamples of whole games.")] = 400,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Reader skill, author legibility and what each knows of itself: a crossed logistic model,
@@ -64,13 +66,14 @@ def rate(
     )
     for row in rating.rows(digits=1):
         table.add_row(*row)
-    PlainConsole().print(table)
+    if not quiet:
+        PlainConsole().print(table)
     if as_json:
         print_json(rating.to_json())
 
 
 @received
-def view(run: Folder, as_json: Json = False) -> None:
+def view(run: Folder, quiet: Quiet = False, as_json: Json = False) -> None:
     """Write the pages again: one for the tournament, one for each game; they open without a
     network."""
     from mirrorenv.debate.output.view import write_pages
@@ -84,22 +87,32 @@ def view(run: Folder, as_json: Json = False) -> None:
 
 @received
 def replay(
-    run: Folder, game: Annotated[int, typer.Option(min=0, help="Number of the game, from 0.")] = 0
+    run: Folder,
+    game: Annotated[int, typer.Option(min=0, help="Number of the game, from 0.")] = 0,
+    as_json: Json = False,
 ) -> None:
     """Print the transcript of a game from the log: no call is made, and the bytes are the same
     every time."""
     from mirrorenv.debate.scoring.results import open_results
 
-    print(json.dumps(open_results(run).game(game).transcript(), indent=1))
+    transcript = open_results(run).game(game).transcript()
+    if as_json:
+        print_json(transcript)
+    else:
+        print(json.dumps(transcript, indent=1))
 
 
 @received
 def export(
     run: Folder,
-    to: Annotated[Path, typer.Argument(help="A .jsonl file to write.")],
+    instead: Instead = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A .jsonl file to write (default: RUN/pairs.jsonl).")
+    ] = None,
     held_out: Annotated[
         float, typer.Option(min=0.0, max=0.9, help="Share of topics kept for testing.")
     ] = 0.25,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Write own-against-peer pairs for preference tuning: prompt, chosen (own text), rejected (a
@@ -107,6 +120,7 @@ def export(
     from mirrorenv.debate.output.export import write_pairs
     from mirrorenv.debate.scoring.results import open_results
 
+    to = written_to(out, instead, run / "pairs.jsonl")
     counts = write_pairs(open_results(run), to, held_out)
     say(f"wrote     {to}: {counts['train']} pairs to train on, {counts['test']} of held-out topics")
     if as_json:

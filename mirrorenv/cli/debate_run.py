@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mirrorenv.cli._common import Json, print_json, say
+from mirrorenv.cli._common import Json, Quiet, complain, print_json, say
 from mirrorenv.cli.debate_live import live
 from mirrorenv.cli.debate_play import Fake, File, Games, Set, read_tournament
 from mirrorenv.cli.debate_tables import print_answers, print_scores, spent
@@ -30,7 +30,7 @@ __all__ = ["run"]
 
 def run(
     file: File,
-    out: Annotated[
+    run: Annotated[
         Path | None, typer.Option(help="Run folder (default: runs/<name of the tournament>).")
     ] = None,
     fake: Fake = False,
@@ -45,7 +45,7 @@ def run(
     max_cost: Annotated[
         float | None, typer.Option(min=0, help="Stop once so much is spent.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Play a tournament. The same command goes on with one that was cut short; no finished call is
@@ -56,7 +56,7 @@ def run(
     tournament = read_tournament(file, fake, games, overrides)
     if max_cost is not None:
         _check_prices(tournament)
-    path = out or Path("runs") / tournament.name
+    path = run or Path("runs") / tournament.name
     again = _command(file, path, fake, games, overrides)
     with only_writer(path):
         budget = Budget(max_calls, max_tokens, max_cost)
@@ -69,11 +69,8 @@ def run(
     if as_json:
         print_json(_as_json(path, page, outcome, complete, results))
     if not complete:
-        say(
-            f"not finished: {outcome.finished} of {tournament.games} games. {_why(outcome)}",
-            "bold red",
-        )
-        say(f"Nothing is lost; the same command goes on: {again}")
+        complain(f"not finished: {outcome.finished} of {tournament.games} games. {_why(outcome)}")
+        complain(f"Nothing is lost; the same command goes on: {again}")
         raise typer.Exit(1)
 
 
@@ -133,7 +130,7 @@ def _said_when_broken_off(folder: RunFolder, was_finished: bool, again: str) -> 
             with suppress(Exception):  # the disk may be the reason
                 folder.fail(reason)
         if interrupted:
-            say(f"interrupted; nothing is lost, the same command goes on: {again}", "bold red")
+            complain(f"interrupted; nothing is lost, the same command goes on: {again}")
             raise typer.Exit(130) from None
         raise
 
@@ -164,7 +161,7 @@ def _command(
         "debate",
         "run",
         str(file),
-        "--out",
+        "--run",
         str(path),
         *(["--fake"] if fake else []),
     ]

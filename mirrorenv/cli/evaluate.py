@@ -31,8 +31,8 @@ LARGEST_RECORD = 1 << 29  # bytes
 
 
 def evaluate(
-    checkpoint: Annotated[
-        Path, typer.Argument(help="A checkpoint folder, or a run folder (its last checkpoint).")
+    run: Annotated[
+        Path, typer.Argument(help="A run folder (its last checkpoint), or a checkpoint folder.")
     ],
     episodes: Annotated[int, typer.Option(min=8, help="Held-out episodes.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the held-out episodes.")] = 1_000_000,
@@ -47,7 +47,7 @@ def evaluate(
     require_all(*TRAINING)
     from mirrorenv.results.runs.run_folder import checkpoint_folder
 
-    folder = checkpoint_folder(checkpoint)  # what was mistyped is said before torch is loaded
+    folder = checkpoint_folder(run)  # what was mistyped is said before torch is loaded
 
     from mirrorenv.envs import make_batch, spec
     from mirrorenv.population.checkpoint import load_population, world_of
@@ -66,7 +66,7 @@ def evaluate(
     if not quiet:
         print_scores(row)
         pictures = bool(world.render_modes) or getattr(world, "could_render", False)
-        next_steps.print_next(console, next_steps.play(checkpoint, id, pictures=pictures))
+        next_steps.print_next(console, next_steps.play(run, id, pictures=pictures))
     if as_json:
         print_json(summary(row, folder, None))
 

@@ -1,7 +1,6 @@
 """The command line: thin commands over the rooms.
 
-Exit codes: 0 done, 1 what was asked for could not be done (the message says why), 2 wrong usage,
-130 interrupted.
+What every option and exit code means is on the page `docs/command-line.md`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mirrorenv import __version__
-from mirrorenv.cli._common import Json, console, print_json
+from mirrorenv.cli._common import Json, errors, hush, print_json
 from mirrorenv.cli.audit import audit
 from mirrorenv.cli.board import board
 from mirrorenv.cli.check import check
@@ -66,9 +65,10 @@ def begin(
     ] = False,
 ) -> None:
     """What stands before every command."""
+    hush(False)
 
 
 def main() -> None:
     """Entry point of the console script."""
     limits.arm()
-    run_command(app, console)
+    run_command(app, errors)

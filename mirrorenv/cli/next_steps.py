@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
+from mirrorenv.cli._common import typed_arguments
 from mirrorenv.named_code import is_named
 
-__all__ = ["control", "evaluate", "export", "play", "print_next", "report", "train"]
+__all__ = [
+    "board",
+    "control",
+    "evaluate",
+    "export",
+    "play",
+    "print_next",
+    "report",
+    "train",
+    "verify",
+]
 
 YOUR_WORLD = "YOUR.MODULE:ENV"
 """Stands in a line to paste where only a file, and not the user, has named the code of a world."""
@@ -26,9 +39,14 @@ def print_next(console: Console, *commands: str) -> None:
         )
 
 
-def train(world: str) -> str:
-    """Train in this world with the defaults."""
-    return shlex.join(["mirrorenv", "train", world])
+def train(world: str, arguments: Mapping[str, Any] | None = None) -> str:
+    """Train in this world with the defaults.
+
+    Args:
+        world: its id.
+        arguments: of the world.
+    """
+    return shlex.join(["mirrorenv", "train", world, *typed_arguments(arguments or {})])
 
 
 def evaluate(run: Path, world: str) -> str:
@@ -50,6 +68,16 @@ def report(run: Path) -> str:
 def export(run: Path) -> str:
     """Make a result folder of a run."""
     return shlex.join(["mirrorenv", "results", "export", str(run)])
+
+
+def verify(result: Path, world: str) -> str:
+    """Check a result folder; a world that is code is run only if it is named."""
+    return " ".join([shlex.join(["mirrorenv", "verify", str(result)]), *_world("--world", world)])
+
+
+def board(result: Path) -> str:
+    """Put a result on a page of its own."""
+    return shlex.join(["mirrorenv", "board", "build", str(result), "--out", "board.html"])
 
 
 def _world(option: str, world: str) -> list[str]:

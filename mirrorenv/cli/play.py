@@ -11,7 +11,18 @@ import typer
 from rich.table import Table
 
 from mirrorenv.cli import next_steps
-from mirrorenv.cli._common import Code, Json, console, name_all, print_json, require_all
+from mirrorenv.cli._common import (
+    Code,
+    Json,
+    Quiet,
+    WorldId,
+    WorldOptions,
+    console,
+    name_all,
+    print_json,
+    require_all,
+    world_arguments,
+)
 from mirrorenv.errors import ConfigError, MirrorError, unknown_name
 from mirrorenv.terminal import PlainConsole
 
@@ -22,10 +33,7 @@ _SCRIPTED = "scripted"
 
 
 def play(
-    world: Annotated[
-        str,
-        typer.Argument(help="Id of a world (ants-v0, mirrorenv/pacmen-v0) or package.module:Env."),
-    ],
+    world: WorldId,
     policy: Annotated[
         str,
         typer.Option(
@@ -44,7 +52,9 @@ def play(
         int, typer.Option(min=0, help="Seed of the first episode; the next ones follow.")
     ] = 0,
     fps: Annotated[float, typer.Option(help="Pictures a second, at most 50.")] = 8.0,
+    overrides: WorldOptions = None,
     code: Code = None,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Play episodes with random, scripted or trained agents and look at them."""
@@ -53,13 +63,17 @@ def play(
     world = full_id(world)
     name_all(world, code=code)
     options, build = _policy(world, policy)
+    given = world_arguments(overrides)
+    if options and given:
+        raise ConfigError(f"{policy} brings the arguments of its world: leave --set out")
+    options = options or given
     if ":" in world and (gif or human):
         options = {**options, "render_mode": "rgb_array"}
     played = make_batch(world, 1, **options)
     returns = _play(
         played, build(played, seed), world, gif, human, range(seed, seed + episodes), fps
     )
-    if not as_json:
+    if not as_json and not quiet:
         PlainConsole().print(f"{world}, {policy}: return of each agent", soft_wrap=True)
         table = Table("episode", *played.agents)
         for number, row in zip(range(seed, seed + episodes), returns, strict=False):
@@ -69,9 +83,9 @@ def play(
             console.print(f"animation   {gif}", soft_wrap=True)
         is_run = (Path(policy) / "run.json").is_file()
         next_steps.print_next(
-            console, next_steps.report(Path(policy)) if is_run else next_steps.train(world)
+            console, next_steps.report(Path(policy)) if is_run else next_steps.train(world, given)
         )
-    else:
+    if as_json:
         print_json({"world": world, "policy": policy, "returns": returns, "gif": gif and str(gif)})
 
 

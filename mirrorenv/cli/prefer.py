@@ -14,6 +14,7 @@ from mirrorenv.cli._common import (
     ConfigFiles,
     Json,
     Overwrite,
+    Quiet,
     console,
     print_json,
     require_all,
@@ -21,6 +22,7 @@ from mirrorenv.cli._common import (
 )
 from mirrorenv.entry import add_commands
 from mirrorenv.errors import ConfigError, require
+from mirrorenv.plain_text import plain
 
 __all__ = ["prefer"]
 
@@ -29,7 +31,6 @@ prefer = typer.Typer(
     help="Self versus other: tune voices on one language model until they know their own texts, "
     "and see what it costs.",
 )
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", "-s", help="Change a setting: learning.rounds=2. Repeatable."),
@@ -103,7 +104,7 @@ class _Display:
 def generate(
     out: Annotated[
         Path, typer.Option(help="Folder for pairs.jsonl, data_card.json and texts.jsonl.")
-    ],
+    ] = Path("data/voices"),
     config: ConfigFiles = None,
     overrides: Set = None,
     player: Player = None,
@@ -226,11 +227,12 @@ def train(
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Run folder; the same one goes on.")] = Path(
+    run: Annotated[Path, typer.Option(help="Run folder; the same one goes on.")] = Path(
         "runs/prefer-demo"
     ),
     overrides: Set = None,
     device: Device = "auto",
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Tune three voices for a few minutes on the small language model of the package, on this
@@ -240,8 +242,15 @@ def demo(
         "Three personas write, and are tuned to know their own texts: about five minutes of one "
         "core."
     )
-    train(out, config=[Path(preset)], overrides=overrides, device=device, as_json=as_json)
-    say(f"Open this page:\n  {(out / 'report.html').resolve().as_uri()}")
+    train(
+        run,
+        config=[Path(preset)],
+        overrides=overrides,
+        device=device,
+        quiet=quiet,
+        as_json=as_json,
+    )
+    say(f"Open this page:\n  {(run / 'report.html').resolve().as_uri()}")
 
 
 def _given(path: Path, settings: Any, both_ways: bool) -> tuple[Any, Any]:
@@ -266,11 +275,17 @@ def _given(path: Path, settings: Any, both_ways: bool) -> tuple[Any, Any]:
     return found, PreferenceSettings.checked(values)
 
 
-def report(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Json = False
+) -> None:
     """Write the page of a run again."""
     from mirrorenv.preference.report import write_report
 
-    print(write_report(run))
+    page = write_report(run)
+    if as_json:
+        print_json({"page": str(page)})
+    else:
+        print(plain(str(page)))
 
 
-add_commands(prefer, generate, train, demo, report)
+add_commands(prefer, generate, train, demo, report, once={"demo": {"out": "run"}})

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from mirrorenv.cli import next_steps
-from mirrorenv.cli._common import console, say
+from mirrorenv.cli._common import Json, Quiet, console, print_json, say
 from mirrorenv.cli.run_kinds import kind_of
+from mirrorenv.plain_text import plain
 from mirrorenv.results.runs.limits import received
 
 __all__ = ["report"]
@@ -21,13 +22,19 @@ def report(
         Path, typer.Argument(help="A run folder: training, debate or self versus other.")
     ],
     weight0: Annotated[Path | None, typer.Option(help="A weight-0 run to draw beside it.")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Write the report page of a run again."""
     from mirrorenv.results.runs.run_folder import RunFolder
 
     folder = RunFolder.open(run)
     kind = kind_of(folder.config)
-    print(kind.write_page(run, weight0))
+    page = kind.write_page(run, weight0)
+    if not as_json:
+        print(plain(str(page)))
     if folder.status != "finished":
         say(f"{run} is not finished: the command that began it goes on from its last checkpoint")
     next_steps.print_next(console, *kind.following(run, folder.config, weight0))
+    if as_json:
+        print_json({"page": str(page), "status": folder.status})

@@ -8,11 +8,25 @@ from typing import Annotated
 
 import typer
 
-from mirrorenv.cli._common import Code, Json, Npz, World, name_all, print_json, say
+from mirrorenv.cli import next_steps
+from mirrorenv.cli._common import (
+    Code,
+    Instead,
+    Json,
+    Npz,
+    Overwrite,
+    Quiet,
+    World,
+    console,
+    name_all,
+    print_json,
+    say,
+    written_to,
+)
 from mirrorenv.cli.provers import Proofs, provers_of
 from mirrorenv.cli.run_kinds import ExportOptions, kind_of
 from mirrorenv.entry import add_commands
-from mirrorenv.plain_text import one_line
+from mirrorenv.plain_text import one_line, plain
 from mirrorenv.results.runs.limits import confined, received
 
 __all__ = ["results", "verify"]
@@ -34,6 +48,7 @@ def verify(
     proofs: Proofs = None,
     world: World = None,
     code: Code = None,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Check somebody's result folder: every byte, every score, the world from its seeds, and the
@@ -87,14 +102,15 @@ def export(
         bool, typer.Option("--small", help="Leave out the evidence after every step.")
     ] = False,
     npz: Npz = False,
-    overwrite: Annotated[
-        bool, typer.Option(help="Replace a result that is already there.")
-    ] = False,
+    overwrite: Overwrite = False,
     world: World = None,
     code: Code = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Make a result folder from a run: trajectories, lineups, evidence, scores, checksums. Anyone
     can verify it."""
+    from mirrorenv.results.folders.result_folder import refuse_existing
     from mirrorenv.results.runs.run_folder import RunFolder
 
     name_all(world, code=code)
@@ -109,33 +125,48 @@ def export(
         overwrite=overwrite,
         world=world,
     )
-    kind_of(RunFolder.open(run).config).export(run, options)
-    print(target)
-    say(
-        f"next        mirrorenv verify {target}\n            mirrorenv board build {target} --out "
-        "board.html"
-    )
+    config = RunFolder.open(run).config
+    refuse_existing(target, overwrite=overwrite)  # before anything slow is loaded
+    kind_of(config).export(run, options)
+    if as_json:
+        print_json({"result": str(target)})
+    else:
+        print(plain(str(target)))
+    played = world or str(config.get("world", ""))
+    next_steps.print_next(console, next_steps.verify(target, played), next_steps.board(target))
 
 
 @received
 def share(
     folder: Folder,
-    out: Annotated[Path, typer.Argument(help="A new folder.")],
+    instead: Instead = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A new folder (default: FOLDER-unlabelled).")
+    ] = None,
     npz: Npz = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Copy trajectories and lineups without labels, and without what would give them away: a riddle
     for others."""
     from mirrorenv.results.folders.sharing import share_unlabelled
     from mirrorenv.results.folders.verify import check_files
 
+    place = written_to(out, instead, folder.with_name(f"{folder.resolve().name}-unlabelled"))
     check_files(folder)
-    print(share_unlabelled(folder, out, "npz" if npz else "auto"))
+    shared = share_unlabelled(folder, place, "npz" if npz else "auto")
+    if as_json:
+        print_json({"folder": str(shared)})
+    else:
+        print(plain(str(shared)))
+    say("The labels stay in the folder it was made from; send the new one alone.")
 
 
 @received
 def marl_eval(
     folders: Annotated[list[Path], typer.Argument(help="Run folders of trainings.")],
     out: Annotated[Path, typer.Option(help="The JSON file.")] = Path("marl_eval.json"),
+    as_json: Json = False,
 ) -> None:
     """Write evaluations over training in the form that marl-eval reads: environment, task,
     algorithm, seed, step."""
@@ -143,7 +174,10 @@ def marl_eval(
     from mirrorenv.results.stats.marl_eval import marl_eval_of_runs
 
     atomic_write_json(out, marl_eval_of_runs(folders))
-    print(out)
+    if as_json:
+        print_json({"file": str(out)})
+    else:
+        print(plain(str(out)))
 
 
 add_commands(results, export, share, marl_eval)

@@ -11,6 +11,7 @@ from mirrorenv.cli import next_steps
 from mirrorenv.cli._common import (
     ConfigFiles,
     Json,
+    MaybeWorldId,
     Overwrite,
     Quiet,
     console,
@@ -33,12 +34,7 @@ _EARLY = (
 
 
 def train(
-    world: Annotated[
-        str | None,
-        typer.Argument(
-            help="Id of a world, e.g. mirrorenv/ants-v0 (or just ants-v0), or package.module:Env."
-        ),
-    ] = None,
+    world: MaybeWorldId = None,
     steps: Annotated[
         int | None, typer.Option(help="Environment steps (total_steps).", rich_help_panel=_MAIN)
     ] = None,

@@ -1,23 +1,40 @@
-"""`mirrorenv worlds`: what can be trained in, checked and audited."""
+"""`mirrorenv worlds`: what can be trained in, checked and audited, and what can be set in it."""
 
 from __future__ import annotations
 
+import inspect
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 from rich.table import Table
 
-from mirrorenv.cli._common import Json, print_json
+from mirrorenv.cli import next_steps
+from mirrorenv.cli._common import Json, completed_worlds, console, print_json
 from mirrorenv.terminal import PlainConsole
+
+if TYPE_CHECKING:
+    from mirrorenv.envs.world_spec import WorldSpec
 
 __all__ = ["worlds"]
 
 
-def worlds(as_json: Json = False) -> None:
-    """List the registered worlds."""
-    from mirrorenv.envs import registry
+def worlds(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="A world, to see its arguments.", autocompletion=completed_worlds, metavar="world"
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the registered worlds; with a name, what can be set in that world."""
+    from mirrorenv.envs import full_id, registry, spec
 
-    rows = [
-        {"id": spec.id, "kind": spec.kind, "leaks": spec.leaks, "description": spec.description}
-        for spec in registry().values()
-    ]
+    if name is not None:
+        _print_arguments(spec(full_id(name)), as_json)
+        return
+    rows = [_row(known) for known in registry().values()]
     if as_json:
         print_json(rows)
         return
@@ -25,3 +42,29 @@ def worlds(as_json: Json = False) -> None:
     for row in rows:
         table.add_row(row["id"], row["kind"], row["description"], row["leaks"] or "not known to")
     PlainConsole().print(table)
+
+
+def _row(known: WorldSpec) -> dict[str, Any]:
+    return {
+        "id": known.id,
+        "kind": known.kind,
+        "leaks": known.leaks,
+        "description": known.description,
+    }
+
+
+def _print_arguments(known: WorldSpec, as_json: bool) -> None:
+    parameters = inspect.signature(known.load()).parameters.values()
+    defaults = {
+        one.name: known.kwargs.get(one.name, one.default)
+        for one in parameters
+        if one.name != "num_envs" and one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)
+    }
+    if as_json:
+        print_json({**_row(known), "arguments": defaults})
+        return
+    out = PlainConsole()
+    out.print(f"{known.id}: {known.description}", soft_wrap=True)
+    for name, default in defaults.items():
+        out.print(f"  --set world_options.{name}={json.dumps(default)}", soft_wrap=True)
+    next_steps.print_next(console, next_steps.train(known.id))

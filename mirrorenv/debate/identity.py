@@ -56,7 +56,7 @@ def refuse_another(path: Path, recorded: Mapping[str, Any], wanted: Mapping[str,
     key, before, after = found
     raise RunFolderError(
         f"{path} holds a run with {key} = {_short(before)}, not {_short(after)}: games already "
-        "played follow from it; resume with the old value or choose another folder with --out"
+        "played follow from it; resume with the old value or choose another folder with --run"
     )
 
 

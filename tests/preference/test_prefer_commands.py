@@ -97,7 +97,7 @@ def test_the_demo_tunes_three_voices_and_says_which_page_to_open(
         (["--model", "no/such/folder"], "local model 'no/such/folder'"),
         (["--pairs", "no.jsonl"], "there is no such file"),
         (["--set", "loss.kind=nice"], "loss.kind"),
-        (["--set", "learning.round=3"], "Did you mean rounds?"),
+        (["--set", "learning.round=3"], "Did you mean learning.rounds?"),
     ],
 )
 def test_mistakes_are_answered_in_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -316,7 +316,7 @@ def test_a_result_without_trajectories_has_nothing_to_share(tmp_path):
 
 def test_a_folder_is_not_overwritten_unasked(made, tmp_path):
     folder = population_folder(tmp_path / "one")
-    with pytest.raises(ResultError, match="not empty"):
+    with pytest.raises(ResultError, match="holds a result already; --overwrite"):
         write_result(folder, about(), tables())
     write_result(folder, about(), tables(), overwrite=True)
     (tmp_path / "other").mkdir()

@@ -112,10 +112,7 @@ def write_result(
         ResultError: if the folder exists, or the tables do not bear the figures out.
     """
     path = Path(path)
-    if path.exists() and any(path.iterdir()) and not (overwrite and (path / RESULT).is_file()):
-        raise ResultError(
-            f"{path} exists and is not empty; choose another folder, or overwrite the result in it"
-        )
+    refuse_existing(path, overwrite=overwrite)
     if unknown := sorted(tables.keys() - set(TABLES)):
         raise ResultError(f"a result has no table '{unknown[0]}'; there are: {', '.join(TABLES)}")
     held = dict(tables)
@@ -143,6 +140,30 @@ def write_result(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return scores
+
+
+def refuse_existing(path: Path, *, overwrite: bool = False) -> None:
+    """Let nothing be written over by a result but a result.
+
+    Args:
+        path: where one shall be written.
+        overwrite: a result that is there may be replaced.
+
+    Raises:
+        ResultError: if something else stands there, or a result that may not be replaced.
+    """
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise ResultError(f"{path} is a file; a result is a folder: choose another place")
+    if (path / RESULT).is_file():
+        if not overwrite:
+            raise ResultError(
+                f"{path} holds a result already; --overwrite (overwrite=True) replaces it, or "
+                "choose another folder"
+            )
+    elif any(path.iterdir()):
+        raise ResultError(f"{path} exists, is not empty and holds no result; choose another folder")
 
 
 def is_result(path: Path) -> bool:

@@ -44,7 +44,9 @@ def test_a_leak_is_an_error_that_names_columns_and_remedy(run):
     assert "columns that carry it: other agent at (-1, -1)" in out
     assert "What helps: draw at every reset" in out
     assert (
-        out.strip().splitlines()[-1].endswith("mirrorenv audit mirrorenv/turn-v0 --set horizon=10")
+        out.strip()
+        .splitlines()[-1]
+        .endswith("mirrorenv audit mirrorenv/turn-v0 --set world_options.horizon=10")
     )
 
 

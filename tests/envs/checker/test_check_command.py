@@ -33,7 +33,7 @@ def test_a_world_that_passes_is_sent_on_to_the_audit(monkeypatch, capsys) -> Non
         "audit",
         "mirrorenv/identity-v0",
         "--set",
-        "num_agents=3",
+        "world_options.num_agents=3",
     ]
 
 
