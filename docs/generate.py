@@ -169,13 +169,15 @@ def _audit_section(id: str) -> str:
 
 _CONFIGURATION = """# Configuration
 
-`mirrorenv settings train` prints the first part of this page, `mirrorenv settings mirror.weight` one setting.
+`mirrorenv settings train` prints the first part of this page, `mirrorenv settings mirror.weight`
+one setting.
 
 ## Training
 
-A run is one typed model of settings. Give them in a TOML or YAML file, change single ones with `--set a.b=value`;
-an unknown key is an error. The resolved settings are kept in `config.json` of the run folder, and the same names
-are the arguments of `MirrorPPOConfig().mirror(...)`, `.population(...)` and `.learning(...)`.
+A run is one typed model of settings. Give them in a TOML or YAML file, change single ones with
+`--set a.b=value`; an unknown key is an error. The resolved settings are kept in `config.json` of the
+run folder, and the same names are the arguments of `MirrorPPOConfig().mirror(...)`,
+`.population(...)` and `.learning(...)`.
 
 ```toml
 world = "mirrorenv/ants-v0"
@@ -237,13 +239,14 @@ standard error for people.
 | 2 | wrong usage: an unknown option, a value of the wrong kind, one setting given twice |
 | 130 | interrupted; the same command goes on with a run |
 
-`mirrorenv --install-completion` lets your shell complete commands, options and worlds. `mirrorenv worlds NAME`
-lists the arguments of a world.
+`mirrorenv --install-completion` lets your shell complete commands, options and worlds.
+`mirrorenv worlds NAME` lists the arguments of a world.
 
-Old spellings go on working and are shown nowhere else: `--out` for the `--run` of `debate run`, `debate demo` and
-`prefer demo`, and a bare path for the `--out` of `results share` and `debate export`. The command `rllib` is
-apart: [it keeps the names](rllib-command.md) of the command that Ray once had.
-"""  # noqa: E501
+Old spellings go on working and are shown nowhere else: `--out` for the `--run` of `debate run`,
+`debate demo` and `prefer demo`, and a bare path for the `--out` of `results share` and
+`debate export`. The command `rllib` is apart: [it keeps the names](rllib-command.md) of the command
+that Ray once had.
+"""
 
 
 def command_page() -> str:
