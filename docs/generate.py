@@ -175,8 +175,8 @@ one setting.
 ## Training
 
 A run is one typed model of settings. Give them in a TOML or YAML file, change single ones with
-`--set a.b=value`; an unknown key is an error. The resolved settings are kept in `config.json` of the
-run folder, and the same names are the arguments of `MirrorPPOConfig().mirror(...)`,
+`--set a.b=value`; an unknown key is an error. The resolved settings are kept in `config.json` of
+the run folder, and the same names are the arguments of `MirrorPPOConfig().mirror(...)`,
 `.population(...)` and `.learning(...)`.
 
 ```toml
@@ -225,10 +225,10 @@ standard error for people.
 | --- | --- |
 | `--run` | where a run lives: it is made there, or goes on |
 | `--out` | what is written |
-| `--set world_options.N=4` | an argument of the world; in `check`, `audit` and `play` `N=4` is enough |
+| `--set world_options.N=4` | an argument of the world; `N=4` where nothing else can be set |
 | `--set a.b=c` | any setting of a run: `mirrorenv settings` lists them |
 | `--world`, `--code` | code that a run or a result names and that you trust; no other is run |
-| `--json` | one object as the last line of standard output; of an error: `error`, `kind`, `exit_code` |
+| `--json` | one object as the last line of standard output; errors: `error`, `kind`, `exit_code` |
 | `--quiet`, `-q` | no progress, no tables, no hints; errors are said |
 | `--help`, `-h`; `--version` | these words; the version |
 
