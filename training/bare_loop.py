@@ -19,7 +19,7 @@ import torch
 from mirrorenv import make_batch
 from mirrorenv.errors import ConfigError
 from mirrorenv.population import Population, population_shape
-from mirrorenv.population.experience import play, world_seeds
+from mirrorenv.population.experience import world_seeds
 from mirrorenv.population.learning import set_objectives
 from mirrorenv.population.neighbourhood import settle_neighbours
 from mirrorenv.population.objectives.updates import (
@@ -28,6 +28,7 @@ from mirrorenv.population.objectives.updates import (
     learn_from,
     optimiser_of,
 )
+from mirrorenv.population.rollouts import rollout
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
 from mirrorenv.population.train_batch import check_reward, learner_columns, train_batch
 
@@ -69,7 +70,7 @@ def train(
     while True:
         # Worlds -> trajectories. Each episode's world follows from its id.
         episodes = np.arange(first, first + batch_size)
-        experience = play(world, population, world_seeds(seed, episodes), generator)
+        experience = rollout(world, population, world_seeds(seed, episodes), generator)
         first += batch_size
 
         # Trajectories -> lineups -> observers (as they are now) -> beliefs -> mirror reward ->

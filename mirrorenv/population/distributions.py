@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -31,6 +32,15 @@ class ActionDistribution(ABC):
     @abstractmethod
     def sample(self, generator: torch.Generator) -> Tensor:
         """Actions (..., *shape) of the layout; no gradient, and no global random state."""
+
+    def noise(self, generator: torch.Generator) -> Tensor | None:
+        """What chance adds to these choices, drawn apart from them: `choose` takes it, or any part
+        along the leading axes. None for a distribution that can only `sample`."""
+        return None
+
+    def choose(self, noise: Tensor) -> Tensor:
+        """Actions (..., *shape) by noise that was drawn before; no gradient."""
+        raise NotImplementedError
 
     @abstractmethod
     def log_probability(self, actions: Tensor) -> Tensor:
@@ -62,7 +72,7 @@ class Categorical(ActionDistribution):
         # Logits in columns come from products shaped by hand: everything is then computed from one
         # log-softmax along that axis.
         in_columns = logits.shape[-1] > 1 and logits.stride(-1) != 1
-        self._log_p = _log_softmax_of_columns(logits) if in_columns else None
+        self._columns = in_columns
 
     def sample(self, generator: torch.Generator) -> Tensor:
         """See `ActionDistribution.sample`: (...) int64."""
@@ -70,20 +80,34 @@ class Categorical(ActionDistribution):
         waiting = torch.empty_like(self.outputs).exponential_(generator=generator)
         return (self.outputs - waiting.log()).argmax(-1)
 
+    def noise(self, generator: torch.Generator) -> Tensor:
+        """See `ActionDistribution.noise`: (..., A), Gumbel."""
+        waiting = torch.empty_like(self.outputs).exponential_(generator=generator)
+        return waiting.log_().neg_()
+
+    def choose(self, noise: Tensor) -> Tensor:
+        """See `ActionDistribution.choose`: (...) int64."""
+        return (self.outputs + noise).max(-1).indices  # much faster than argmax on a CPU
+
     def log_probability(self, actions: Tensor) -> Tensor:
         """See `ActionDistribution.log_probability`; minus infinity for what is not allowed."""
-        if self._log_p is not None:
+        if self._columns:
             return self._log_p.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
         chosen = self.outputs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
         return chosen - self.outputs.logsumexp(-1)
 
     def entropy(self) -> Tensor:
         """See `ActionDistribution.entropy`."""
-        log_p = self.outputs.log_softmax(-1) if self._log_p is None else self._log_p
+        log_p = self._log_p if self._columns else self.outputs.log_softmax(-1)
         p = log_p.exp()
         if self.allowed is not None:
             log_p = log_p.masked_fill(~self.allowed, 0.0)  # 0 log 0 = 0
         return -(p * log_p).sum(-1)
+
+    @cached_property
+    def _log_p(self) -> Tensor:
+        """Log probabilities (..., A) of logits in columns, computed once."""
+        return _log_softmax_of_columns(self.outputs)
 
 
 def _log_softmax_of_columns(logits: Tensor) -> Tensor:
@@ -127,6 +151,14 @@ class Factored(ActionDistribution):
         """See `ActionDistribution.sample`: (..., P) int64."""
         return self._parts.sample(generator)
 
+    def noise(self, generator: torch.Generator) -> Tensor:
+        """See `ActionDistribution.noise`: (..., P, C)."""
+        return self._parts.noise(generator)
+
+    def choose(self, noise: Tensor) -> Tensor:
+        """See `ActionDistribution.choose`: (..., P) int64."""
+        return self._parts.choose(noise)
+
     def log_probability(self, actions: Tensor) -> Tensor:
         """See `ActionDistribution.log_probability`."""
         return self._parts.log_probability(actions).sum(-1)
@@ -161,7 +193,14 @@ class SquashedGaussian(ActionDistribution):
 
     def sample(self, generator: torch.Generator) -> Tensor:
         """See `ActionDistribution.sample`: (..., A) float32 in (-1, 1)."""
-        noise = torch.randn(self.outputs.shape, generator=generator, device=self.outputs.device)
+        return self.choose(self.noise(generator))
+
+    def noise(self, generator: torch.Generator) -> Tensor:
+        """See `ActionDistribution.noise`: (..., A), standard normal."""
+        return torch.randn(self.outputs.shape, generator=generator, device=self.outputs.device)
+
+    def choose(self, noise: Tensor) -> Tensor:
+        """See `ActionDistribution.choose`: (..., A) float32 in (-1, 1)."""
         return torch.tanh(self.outputs + noise * self.log_std.exp()).clamp(-_EDGE, _EDGE)
 
     def log_probability(self, actions: Tensor) -> Tensor:

@@ -11,8 +11,9 @@ import torch
 
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.mirror.arrays import Ints64
-from mirrorenv.population.experience import play, world_seeds
+from mirrorenv.population.experience import world_seeds
 from mirrorenv.population.population import Population
+from mirrorenv.population.rollouts import rollout
 from mirrorenv.population.settings import LearningSettings, MirrorSettings
 from mirrorenv.population.train_batch import Columns, train_batch
 
@@ -50,7 +51,7 @@ def sample_episodes(
     generator = torch.Generator().manual_seed(
         int(choices.generate_state(1, np.uint64)[0] >> np.uint64(1))
     )
-    experience = play(world, population, world_seeds(run, episodes), generator)
+    experience = rollout(world, population, world_seeds(run, episodes), generator)
     rng = np.random.default_rng(choices)
     return train_batch(
         population, experience, mirror, learning, run=run, episodes=episodes, rng=rng

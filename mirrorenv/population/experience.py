@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.episodes import Moment, moments
 from mirrorenv.errors import ShapeError, TrainingError, WorldError
-from mirrorenv.mirror.arrays import Floats32, Ints64
+from mirrorenv.mirror.arrays import AnyArray, Floats32, Ints64
 from mirrorenv.mirror.trajectory import RECORDED, EpisodeBatch
 from mirrorenv.population.acting import PopulationPolicy
 from mirrorenv.population.actions import layout_of
@@ -27,6 +27,7 @@ from mirrorenv.population.settings import PopulationShape
 __all__ = [
     "HELD_OUT_EPISODES",
     "Experience",
+    "experience_of",
     "play",
     "population_shape",
     "to_world",
@@ -142,10 +143,34 @@ def play(
     columns: dict[str, NDArray[Any]] = {
         name: _padded(np.stack(column, axis=1), world.horizon) for name, column in steps.items()
     }
-    record = {name: columns.pop(name) for name in RECORDED}
+    observations, actions, rewards, mask = (columns.pop(name) for name in RECORDED)
     ends = {"last_value": last_value, "last_mirror_value": last_mirror_value}
+    return experience_of(world, observations, actions, rewards, mask, columns | ends)
+
+
+def experience_of(
+    world: ArrayWorld,
+    observations: AnyArray,
+    actions: AnyArray,
+    rewards: AnyArray,
+    mask: AnyArray,
+    columns: dict[str, AnyArray],
+) -> Experience:
+    """What was played, once it is known to be finite.
+
+    Args:
+        world: who showed and paid it, for the message.
+        observations: (B, T, N, D) float32.
+        actions: (B, T, N, ...) as the population's layout holds them.
+        rewards: (B, T, N) float32.
+        mask: (B, T, N) bool.
+        columns: whatever else, (B, ...) each.
+
+    Raises:
+        TrainingError: if an observation, an action or a reward is not finite.
+    """
     try:
-        return Experience(**record, columns=columns | ends)
+        return Experience(observations, actions, rewards, mask, columns)
     except ShapeError as error:
         raise TrainingError(
             f"{type(world).__name__}: {error}; does the world show or pay NaN or infinity?"

@@ -93,7 +93,7 @@ class NetworkActor(Actor):
 
     def step(self, observations: Tensor, state: Tensor) -> tuple[ActorOutput, Tensor]:
         """See `Actor.step`."""
-        if self._fusable():
+        if self.fusable:
             outputs, layers = self._fused(observations.unsqueeze(1))
             now = {name: layer[:, 0] for name, layer in layers.items()}
             return self._said(outputs[:, 0], now), state
@@ -108,7 +108,7 @@ class NetworkActor(Actor):
 
     def sequence(self, observations: Tensor, mask: Tensor | None = None) -> ActorOutput:
         """See `Actor.sequence`."""
-        if self._fusable():
+        if self.fusable:
             return self._said(*self._fused(observations))
         batch = observations.shape[0]
         layers = sequence_layers(self.trunk, self.fold(observations))  # (S, T, R, H) each
@@ -136,10 +136,20 @@ class NetworkActor(Actor):
             mirror_value = self.unfold(apart, batch)[..., 1]
         return outputs, values[..., 0], mirror_value, layers
 
-    def _fusable(self) -> bool:
+    @property
+    def fusable(self) -> bool:
         """Whether the fast path knows these networks: two tanh layers with the heads behind."""
         plain_heads = type(self).behind_trunk is NetworkActor.behind_trunk
         return self.fast and plain_heads and type(self.trunk) is StackedMLP
+
+    def doubled_weights(self) -> tuple[Tensor, ...]:
+        """Weights and biases for a step by products alone: both hidden layers' doubled, for
+        `tanh_of_half`, and those of policy and critics side by side, transposed."""
+        trunk = self.trunk
+        last = torch.cat([self.policy.weight, self.critics.weight], 2).transpose(1, 2)  # (S, O, H)
+        bias = torch.cat([self.policy.bias, self.critics.bias], 2).transpose(1, 2)  # (S, O, 1)
+        hidden = (trunk.first.weight, trunk.first.bias, trunk.second.weight, trunk.second.bias)
+        return (*(one.detach() * 2.0 for one in hidden), last.detach(), bias.detach())
 
     def _fused(self, observations: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """By hand-shaped products: (B, T, N, D) -> outputs of policy and both critics side by side
