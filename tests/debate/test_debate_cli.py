@@ -137,6 +137,8 @@ class Tags(HTMLParser):
         self.seen, self.handlers = set(), []
 
     def handle_starttag(self, tag, attrs):
+        if (dict(attrs).get("src") or "").startswith("data:image/png;base64,"):
+            return  # a chart of ours
         self.seen.add(tag)
         self.handlers += [name for name, _ in attrs if name.startswith("on") or name == "src"]
 

@@ -83,7 +83,8 @@ def test_hostile_texts_stay_text_in_a_browser(pages, tmp_path):
     for page in pages:
         found, said = in_browser(page, tmp_path / "profile")
         assert "<title>owned" not in found and re.search(r"<title>(Debate: )?&lt;b&gt;", found)
-        assert not re.search(r"<(script|img|svg|base|iframe|link|object|b)\b", found)
+        ours = found.replace('<img src="data:image/png;base64,', "<picture ")  # charts of ours
+        assert not re.search(r"<(script|img|svg|base|iframe|link|object|b)\b", ours)
         assert found.count("<main>") == found.count("</main>") == 1
         assert "Refused to" not in said and "CONSOLE" not in said  # nothing was even tried
         assert len(found) < 1_000_000

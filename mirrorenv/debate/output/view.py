@@ -15,11 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.debate.audit import audit_game
+from mirrorenv.debate.output.opening import opening
 from mirrorenv.debate.rules import Debate, Round
+from mirrorenv.debate.scoring.conduct import SEVERAL_GAMES
 from mirrorenv.debate.scoring.figures import (
     FIGURES,
     HABITS,
     LEADERBOARD,
+    ReaderFigure,
     Value,
     figure_rows,
     heads,
@@ -31,8 +34,9 @@ from mirrorenv.debate.scoring.scores import ReaderScore
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import labels, names
 from mirrorenv.llm.answers import STOPS
-from mirrorenv.mirror import Belief
+from mirrorenv.mirror import Belief, Estimate
 from mirrorenv.results.report.page import details, document, escape, paragraph, section, table
+from mirrorenv.results.report.words import DASH
 from mirrorenv.results.runs.files import atomic_write_text
 
 __all__ = ["game_page", "tournament_page", "write_pages"]
@@ -75,19 +79,8 @@ def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:
     """
     tournament = results.tournament
     scores = results.scores()
-    totals = results.log.totals
     settings = tournament.settings
-    head = f"<h1>{escape(tournament.name)}</h1>" + paragraph(
-        f"{len(links)} of {tournament.games} games of {settings.num_players} players and "
-        f"{settings.rounds} rounds, "
-        f"topics: {tournament.topics.title}. "
-        + ("Scripted players stand in for the models. " if tournament.fake else "")
-        + f"{totals.calls:,} calls, {totals.input + totals.output:,} tokens"
-        + (f" ({totals.estimated:,} calls estimated)" if totals.estimated else "")
-        + (f", cost {totals.cost:.4f}" if totals.cost else "")
-        + f", {totals.attempts:,} failed tries."
-    )
-    body = [head]
+    body = [opening(results, len(links))]
     if scores:
         limit = results.limit()
         body += [_leaderboard(scores, limit), _ratings(results), _matrix(results)]
@@ -189,7 +182,7 @@ def _curves(scores: list[ReaderScore], limit: LimitScore | None, feedback: str) 
     rows = [[escape(one.name), *map(_shade, one.curve)] for one in scores]
     if limit is not None:
         rows.insert(0, [escape(LIMIT_READER), *map(_shade, limit.curve)])
-    columns = ["reader", *(str(number) for number in range(1, rounds + 1))]
+    columns = ["reader", *(f"round {number}" for number in range(1, rounds + 1))]
     nats = [[escape(one.name), *map("{:+.2f}".format, one.nats_curve)] for one in scores]
     told = {
         "full": "Authors are revealed after each round.",
@@ -203,12 +196,23 @@ def _curves(scores: list[ReaderScore], limit: LimitScore | None, feedback: str) 
 
 
 def _cells(names: Sequence[str], values: Sequence[Value]) -> list[str]:
-    return [FIGURES[name].text(value) for name, value in zip(names, values, strict=True)]
+    return [_cell(FIGURES[name], value) for name, value in zip(names, values, strict=True)]
+
+
+def _cell(figure: ReaderFigure, value: Value) -> str:
+    """A figure with its interval below, so that a row fits the width."""
+    if value is None:
+        return DASH
+    if not isinstance(value, Estimate):
+        return escape(figure.text(value))
+    around = value.interval_text(SEVERAL_GAMES).strip()
+    small = f"<small>{escape(around)}</small>" if around else ""
+    return escape(SEVERAL_GAMES.number(value.value)) + small
 
 
 def _figures(score: ReaderScore, names: Sequence[str]) -> list[str]:
     """A row of a table: a reader and some of its figures."""
-    return [escape(score.name), *(FIGURES[name].text(value_of(score, name)) for name in names)]
+    return [escape(score.name), *_cells(names, [value_of(score, name) for name in names])]
 
 
 def _habits(scores: list[ReaderScore]) -> str:

@@ -35,6 +35,8 @@ POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action "
     "'none'"
 )
+WIDE = 8
+"""Columns beyond which a table is set closer."""
 NOTHING = ("", "\N{EN DASH}")
 """Cells that a narrow screen leaves out."""
 LONGEST = 400  # characters of one string from a run folder
@@ -145,12 +147,13 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str, css
         caption: what the table holds, plain text.
         css: class of the table.
     """
+    kinds = " ".join(["stacked", css, "wide" if len(heads) > WIDE else ""]).split()
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
     body = "".join(_table_row(heads, row) for row in rows)
     return (
         f'<p class="note">{escape(caption)}</p>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table '
-        f'class="{f"stacked {css}".rstrip()}">'
+        f'class="{" ".join(kinds)}">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

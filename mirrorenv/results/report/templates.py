@@ -26,7 +26,7 @@ Html = Markup
 LONGEST = 4000  # characters of one string in a template
 
 
-def render(package: str, name: str, **data: object) -> Html:
+def render(package: str, name: str, /, **data: object) -> Html:
     """Fill in a template.
 
     Args:
