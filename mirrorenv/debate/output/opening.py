@@ -46,7 +46,7 @@ WORDS = (
         "where the figure lies with 95 % confidence if other games of the same players had been "
         "played; a game counts once, however many texts it has",
     ),
-    ("Unreadable", "verdicts that name nobody clearly; they count as guesses"),
+    ("Unreadable", "verdicts that name no player clearly; they count as guesses"),
 )
 _STYLES = ("-", DASHED, DASH_DOT, (0, (1, 1.5)))
 _COLOURS = ("learned", "other", "level")
@@ -101,7 +101,7 @@ def headline(scores: list[ReaderScore], games: int) -> list[str]:
         games: that are finished.
     """
     if not scores:
-        return ["No game is finished yet, so nothing is known about who recognises whom."]
+        return ["No game is finished yet, so nothing is known about recognition."]
     best = scores[0]
     said = [
         f"Over {counted(games, 'game')}, {best.name} recognises others best: it gives "
