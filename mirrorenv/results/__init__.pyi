@@ -17,15 +17,12 @@ from mirrorenv.results.runs.manifest import verify_manifest as verify_manifest
 from mirrorenv.results.runs.manifest import write_manifest as write_manifest
 from mirrorenv.results.runs.run_folder import RunFolder as RunFolder
 from mirrorenv.results.runs.run_folder import checkpoint_folder as checkpoint_folder
-from mirrorenv.results.stats.compare import format_table as format_table
-from mirrorenv.results.stats.compare import paired as paired
-from mirrorenv.results.stats.compare import read_results as read_results
-from mirrorenv.results.stats.compare import summarise as summarise
 from mirrorenv.results.stats.estimates import OverSeeds as OverSeeds
 from mirrorenv.results.stats.estimates import WithinRun as WithinRun
 from mirrorenv.results.stats.estimates import compare_with as compare_with
 from mirrorenv.results.stats.estimates import over_seeds as over_seeds
 from mirrorenv.results.stats.estimates import tied_groups as tied_groups
+from mirrorenv.results.stats.run_results import read_results as read_results
 from mirrorenv.results.stats.statistics import interquartile_mean as interquartile_mean
 from mirrorenv.results.stats.statistics import marl_eval_json as marl_eval_json
 from mirrorenv.results.stats.statistics import median as median

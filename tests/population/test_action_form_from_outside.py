@@ -102,10 +102,6 @@ class Ranges(ActionLayout):
         low, high = np.array(self.low), np.array(self.high)
         return (low + (high - low) * (actions + 1) / 2).astype(np.float32)
 
-    def from_world(self, actions: Any) -> Any:
-        low, high = np.array(self.low), np.array(self.high)
-        return (2 * (actions - low) / (high - low) - 1).astype(np.float32)
-
     def columns(self) -> Iterator[tuple[int, int | None]]:
         return iter((i, None) for i in range(len(self.low)))
 

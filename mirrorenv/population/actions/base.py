@@ -103,10 +103,6 @@ class ActionLayout(StrictModel):
         (-1, 1) to the world's bounds."""
         return actions
 
-    def from_world(self, actions: NDArray[Any]) -> NDArray[Any]:
-        """The inverse of `to_world`."""
-        return actions
-
     def columns(self) -> Iterator[tuple[int, int | None]]:
         """Each number of an action in order: (its column, how many choices it has, None for a
         number of a vector)."""

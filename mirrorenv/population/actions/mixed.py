@@ -138,16 +138,9 @@ class Mixed(ActionLayout):
 
     def to_world(self, actions: NDArray[Any]) -> NDArray[Any]:
         """See `ActionLayout.to_world`."""
-        return self._each(actions, "to_world")
-
-    def from_world(self, actions: NDArray[Any]) -> NDArray[Any]:
-        """See `ActionLayout.from_world`."""
-        return self._each(actions, "from_world")
-
-    def _each(self, actions: NDArray[Any], way: str) -> NDArray[Any]:
         ends = np.cumsum([part.numbers for part in self.parts])
         blocks = np.split(actions, ends[:-1], axis=-1)
-        moved = [getattr(part, way)(one) for part, one in zip(self.parts, blocks, strict=True)]
+        moved = [part.to_world(one) for part, one in zip(self.parts, blocks, strict=True)]
         return np.concatenate(moved, axis=-1, dtype=self.dtype)
 
     def columns(self) -> Iterator[tuple[int, int | None]]:

@@ -88,12 +88,6 @@ class Vector(ActionLayout):
         scaled: NDArray[Any] = (self.low + half * (actions + 1.0)).astype(np.float32)
         return scaled
 
-    def from_world(self, actions: NDArray[Any]) -> NDArray[Any]:
-        """See `ActionLayout.from_world`."""
-        unit = 2.0 * (actions - self.low) / (self.high - self.low) - 1.0
-        scaled: NDArray[Any] = unit.astype(np.float32)
-        return scaled
-
     def columns(self) -> Iterator[tuple[int, int | None]]:
         """See `ActionLayout.columns`."""
         return iter((i, None) for i in range(self.size))

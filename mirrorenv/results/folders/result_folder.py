@@ -14,7 +14,6 @@ result/
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from mirrorenv.results.folders.rescore import Scores, episode_rows, scores_of, s
 from mirrorenv.results.folders.schema import RESULT, Result, read_result, result_json
 from mirrorenv.results.folders.tables import Form, Table, read_table, table_file, write_table
 from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_json, read_json
-from mirrorenv.results.runs.manifest import MANIFEST, write_manifest
+from mirrorenv.results.runs.manifest import MANIFEST, whole_folder
 
 __all__ = ["SCORES", "TABLES", "WEIGHTS", "ResultFolder", "read_scores", "write_result"]
 
@@ -119,26 +118,13 @@ def write_result(
     if result.kind == "population":
         held["episodes"] = episode_rows(result, held)
     scores = scores_of(result, held)
-    partial = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
+    with whole_folder(path, ResultError, "choose a folder you may write to") as partial:
         atomic_write_json(partial / RESULT, result_json(result))
         for stem, table in held.items():
             write_table(partial, stem, table, form)
         atomic_write_json(partial / SCORES, scores_to_json(result, scores))
         for name, data in (files or {}).items():
             atomic_write_bytes(partial / name, data)
-        write_manifest(partial)
-        if path.exists():
-            shutil.rmtree(path)
-        partial.rename(path)
-    except OSError as error:
-        raise ResultError(
-            f"cannot write {path}: {error.strerror or error}; choose a folder you may write to"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return scores
 
 

@@ -11,7 +11,6 @@ one of your own.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from mirrorenv.results.folders.lineups import numbers, table_of
 from mirrorenv.results.folders.result_folder import ResultFolder
 from mirrorenv.results.folders.tables import Form, Table, select, table_file, write_table
 from mirrorenv.results.runs.files import atomic_write_json
-from mirrorenv.results.runs.manifest import sha256_of, write_manifest
+from mirrorenv.results.runs.manifest import sha256_of, whole_folder
 
 __all__ = ["LINEUPS", "share_unlabelled"]
 
@@ -67,23 +66,10 @@ def share_unlabelled(folder: Path, out: Path, form: Form = "auto") -> Path:
         "the same author?",
         "labels_sha256": sha256_of(labels_file),
     }
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
+    with whole_folder(out, ResultError, "choose a folder you may write to") as partial:
         write_table(partial, "steps", shown, form)
         write_table(partial, "trials", trials, form)
         atomic_write_json(partial / LINEUPS, about)
-        write_manifest(partial)
-        if out.exists():
-            out.rmdir()
-        partial.rename(out)
-    except OSError as error:
-        raise ResultError(
-            f"cannot write {out}: {error.strerror or error}; choose a folder you may write to"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return out
 
 

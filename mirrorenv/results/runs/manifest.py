@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mirrorenv.errors import CheckpointError, MirrorError, RunFolderError
 from mirrorenv.results.runs.files import atomic_write_json, disk, read_json
 
-__all__ = ["MANIFEST", "sha256_of", "verify_manifest", "write_manifest"]
+__all__ = ["MANIFEST", "sha256_of", "verify_manifest", "whole_folder", "write_manifest"]
 
 MANIFEST = "manifest.json"
 
@@ -45,6 +47,34 @@ def write_manifest(folder: str | os.PathLike[str], names: Iterable[str] | None =
         )
     entries = {name: _entry(folder / name) for name in sorted(names)}
     return atomic_write_json(folder / MANIFEST, {"algorithm": "sha256", "files": entries})
+
+
+@contextmanager
+def whole_folder(target: Path, error: type[MirrorError], remedy: str) -> Iterator[Path]:
+    """Write a folder whole or not at all.
+
+    Yields an empty folder beside it to write into. On leaving, the manifest is written and the
+    folder takes its name, in place of an older one; after an error nothing remains.
+
+    Args:
+        target: the folder; its parents are made.
+        error: raised where the disk refuses.
+        remedy: how that message ends.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        write_manifest(partial)
+        if target.exists():
+            shutil.rmtree(target)
+        partial.rename(target)
+    except OSError as refused:
+        reason = refused.strerror or refused
+        raise error(f"cannot write {target}: {reason}; {remedy}") from refused
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _entry(path: Path) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from mirrorenv.errors import CheckpointError, RunFolderError
 from mirrorenv.results.runs.files import atomic_write_json, atomic_write_text, read_json, to_json
 from mirrorenv.results.runs.json_lines import append_jsonl, json_lines, read_jsonl
 from mirrorenv.results.runs.lock import HIDDEN
-from mirrorenv.results.runs.manifest import MANIFEST, write_manifest
+from mirrorenv.results.runs.manifest import MANIFEST, whole_folder
 from mirrorenv.results.runs.same_run import Identity
 from mirrorenv.results.runs.versions import git_state, installed_versions
 
@@ -293,21 +293,8 @@ class RunFolder:
         replaced.
         """
         target = self.checkpoint_path(env_steps)
-        partial = target.with_name(f".{target.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
-            partial.mkdir(parents=True)
+        with whole_folder(target, RunFolderError, "free some space") as partial:
             yield partial
-            write_manifest(partial)
-            if target.exists():
-                shutil.rmtree(target)
-            partial.rename(target)
-        except OSError as error:
-            raise RunFolderError(
-                f"cannot write {target}: {error.strerror or error}; free some space"
-            ) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
 
     def checkpoints(self) -> list[Path]:
         """Every whole checkpoint (one with a manifest), oldest first."""

@@ -15,7 +15,7 @@ from mirrorenv.errors import RunFolderError
 from mirrorenv.mirror.intervals import Estimate
 from mirrorenv.results.runs.evaluation import Evaluation
 from mirrorenv.results.runs.run_folder import RunFolder
-from mirrorenv.results.stats.compare import read_results, varying_keys
+from mirrorenv.results.stats.run_results import read_results, varying_keys
 from mirrorenv.results.stats.statistics import marl_eval_json
 
 __all__ = ["marl_eval_of_runs"]
