@@ -13,25 +13,25 @@ together are written in one batch.
 
 from __future__ import annotations
 
-import json
 import math
 import secrets
 import time
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from mirrorenv.errors import ConfigError, MirrorError
 from mirrorenv.llm.asking import Generated, Request
 from mirrorenv.llm.constrained import constrained_answer
+from mirrorenv.llm.door import Door, Visitor, error_body
 from mirrorenv.llm.engine import Engine
+from mirrorenv.results.runs.files import parse_json
 
 if TYPE_CHECKING:
     from mirrorenv.llm.model import LanguageModel
 
 __all__ = ["answer", "server_of"]
 
-_LONGEST_BODY = 4 << 20  # bytes
+_UNKNOWN = "unknown path; there are /v1/models and /v1/chat/completions"
 _MOST_TOKENS = 4096
 _DEFAULT_TOKENS = 128
 _MOST_TOP = 20  # as in the API that is spoken here
@@ -52,7 +52,7 @@ class _Refused(ConfigError):
     """A request that this server does not take."""
 
 
-def server_of(engine: Engine, name: str, port: int = 0) -> ThreadingHTTPServer:
+def server_of(engine: Engine, name: str, port: int = 0) -> Door:
     """A server bound to 127.0.0.1; ``serve_forever()`` runs it.
 
     Args:
@@ -64,74 +64,40 @@ def server_of(engine: Engine, name: str, port: int = 0) -> ThreadingHTTPServer:
         ConfigError: if the port is taken.
     """
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Visitor):
         def do_GET(self) -> None:
+            if not self.welcome():
+                return
             if self.path.rstrip("/") == "/v1/models":
-                self._send(
-                    200,
-                    {
-                        "object": "list",
-                        "data": [{"id": name, "object": "model", "owned_by": "local"}],
-                    },
-                )
+                listed = {"id": name, "object": "model", "owned_by": "local"}
+                self.answer(200, {"object": "list", "data": [listed]})
             else:
-                self._send(
-                    404, _error("unknown path; there are /v1/models and /v1/chat/completions")
-                )
+                self.answer(404, error_body(_UNKNOWN))
 
         def do_POST(self) -> None:
-            length = self.headers.get("content-length", "")
-            if not length.isdigit() or int(length) > _LONGEST_BODY:
-                self.close_connection = True  # what is not read would be taken for the next request
-                return self._send(
-                    413,
-                    _error(f"a request needs a content-length of at most {_LONGEST_BODY} bytes"),
-                )
-            data = self.rfile.read(int(length))
+            if not self.welcome() or (data := self.body()) is None:
+                return
             if self.path.rstrip("/") != "/v1/chat/completions":
-                return self._send(
-                    404, _error("unknown path; there are /v1/models and /v1/chat/completions")
-                )
+                self.answer(404, error_body(_UNKNOWN))
+                return
             try:
-                body = json.loads(data)
-                if not isinstance(body, dict):
+                asked = parse_json(data.decode("utf-8"))
+                if not isinstance(asked, dict):
                     raise _Refused("the request must be a JSON object")
-                self._send(200, answer(engine, name, body))
-            except (ValueError, RecursionError) as error:  # ConfigError is a ValueError
-                self._send(400, _error(str(error)))
-            except MirrorError as error:
-                self._send(400, _error(str(error)))
+                self.answer(200, answer(engine, name, asked))
+            except (ValueError, RecursionError, MirrorError) as error:
+                self.answer(400, error_body(str(error)))
             except Exception as error:  # the client must hear of it, and the server goes on
-                self._send(500, _error(f"{type(error).__name__}: {error}"))
-
-        def _send(self, status: int, content: Mapping[str, Any]) -> None:
-            out = json.dumps(content).encode()
-            try:
-                self.send_response(status)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(out)))
-                self.end_headers()
-                self.wfile.write(out)
-            except OSError:  # who asked has gone
-                self.close_connection = True
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Log nothing: prompts and addresses are private."""
+                self.answer(500, error_body(f"{type(error).__name__}: {error}"))
 
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        return Door(port, Handler)
     except OSError as error:
         raise ConfigError(
             f"cannot serve on 127.0.0.1:{port} ({error.strerror}); choose another --port"
         ) from error
-    server.daemon_threads = True
-    return server
-
-
-def _error(message: str) -> dict[str, Any]:
-    return {"error": {"message": message, "type": "invalid_request_error"}}
+    except OverflowError as error:
+        raise ConfigError(f"--port {port}: a port is a number from 0 to 65535") from error
 
 
 def answer(engine: Engine, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
