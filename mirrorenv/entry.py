@@ -20,8 +20,8 @@ from rich.console import Console
 
 from mirrorenv.errors import MirrorError, disk_problem
 from mirrorenv.named_code import open_working_folder
-from mirrorenv.plain_text import plain
-from mirrorenv.terminal import tolerant_streams
+from mirrorenv.plain_text import one_line, plain
+from mirrorenv.terminal import plain_logs, tolerant_streams
 
 __all__ = ["add_commands", "help_of", "run_command"]
 
@@ -67,6 +67,7 @@ def run_command(
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     os.environ.setdefault("PYTHONWARNINGS", "ignore::DeprecationWarning")  # for Ray's actors
     tolerant_streams()
+    plain_logs()
     open_working_folder(sys.argv[1:])
     try:
         before()
@@ -119,6 +120,8 @@ def _usage(error: Exception, console: Console) -> int:
     from typer import rich_utils
 
     code = int(getattr(error, "exit_code", 2))
+    if isinstance(said := getattr(error, "message", None), str):
+        error.message = one_line(said, 2000)  # type: ignore[attr-defined]
     rich_utils.rich_format_error(error)  # type: ignore[arg-type]
     _as_object("UsageError", error.format_message(), code)  # type: ignore[attr-defined]
     return code

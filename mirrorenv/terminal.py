@@ -6,6 +6,7 @@ Every console of the package is a :class:`PlainConsole`; what is printed without
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -15,7 +16,7 @@ from rich.segment import Segment
 
 from mirrorenv.plain_text import plain
 
-__all__ = ["PlainConsole", "tolerant_streams"]
+__all__ = ["PlainConsole", "plain_logs", "tolerant_streams"]
 
 
 class PlainConsole(Console):
@@ -35,6 +36,19 @@ class PlainConsole(Console):
             for part in buffer
         ]
         return super()._render_buffer(shown)
+
+
+class _PlainFormatter(logging.Formatter):
+    """A line of the log without what a terminal obeys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain(super().format(record))
+
+
+def plain_logs() -> None:
+    """Let warnings that nobody has asked to see elsewhere reach the terminal as text."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_PlainFormatter())
 
 
 def tolerant_streams() -> None:

@@ -144,3 +144,43 @@ def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_another_process_is_not_told_to_free_space() -> None:
     assert "space" not in disk_problem(FileNotFoundError(2, "No such file", "x"))
+
+
+PRINTS = {
+    "a warning": "import logging; logging.getLogger('mirrorenv').warning('%s', name)",
+    "wrong usage": "sys.argv = ['mirrorenv', 'verify', 'a', name]; main()",
+    "an unknown option": "sys.argv = ['mirrorenv', 'verify', '--' + name]; main()",
+    "an unknown command": "sys.argv = ['mirrorenv', name]; main()",
+    "a path": "sys.argv = ['mirrorenv', 'report', name]; main()",
+    "a world": "sys.argv = ['mirrorenv', 'play', name]; main()",
+    "a setting": "sys.argv = ['mirrorenv', 'train', 'ants-v0', '--set', 'a=' + name]; main()",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is Unix's")
+@pytest.mark.parametrize("what", PRINTS)
+def test_no_way_of_printing_obeys_a_name(what: str, tmp_path: Path) -> None:
+    import os
+    import pty
+
+    begin = (
+        "import sys; from pathlib import Path; from mirrorenv.cli.main import main; "
+        "from mirrorenv.terminal import plain_logs; plain_logs(); "
+        "name = 'x\x1b]0;mine\x07\x1b[2J\x9b1m'\n"
+    )
+    outer, inner = pty.openpty()
+    ran = subprocess.Popen(
+        [sys.executable, "-c", begin + PRINTS[what]], stdout=inner, stderr=inner, cwd=tmp_path
+    )
+    os.close(inner)
+    heard = b""
+    try:
+        while part := os.read(outer, 1 << 16):
+            heard += part
+    except OSError:  # the other side is closed
+        pass
+    ran.wait()
+    os.close(outer)
+    assert b"mine" in heard, heard
+    assert b"\x1b]0;" not in heard and b"\x1b[2J" not in heard and b"\x07" not in heard, heard
+    assert "\x9b".encode() not in heard

@@ -264,9 +264,11 @@ def test_nothing_is_no_submission(tmp_path):
 def test_links_lead_to_what_is_there_and_nowhere_else(tmp_path):
     folder, out = tmp_path / "run" / "result", tmp_path / "board.html"
     folder.mkdir(parents=True)
-    (tmp_path / "run" / "a report.html").write_text("x")
+    for name in ("a table.csv", "report.html", "drawing.svg", "page.xhtml", "none"):
+        (tmp_path / "run" / name).write_text("x")
     (tmp_path / "secret.html").write_text("x")
-    assert href(folder, "../a report.html", out) == "run/a%20report.html"
+    (tmp_path / "run" / "page.txt").symlink_to(tmp_path / "run" / "report.html")
+    assert href(folder, "../a table.csv", out) == "run/a%20table.csv"
     assert href(folder, 'https://example.org/a"b', out) == "https://example.org/a%22b"
     for bad in (
         "../../secret.html",
@@ -274,7 +276,12 @@ def test_links_lead_to_what_is_there_and_nowhere_else(tmp_path):
         "javascript:alert(1)",
         "data:text/html,x",
         "http://e.org",
-        "../no.html",
+        "../no.csv",
+        "../report.html",  # its own script would run once it is opened
+        "../drawing.svg",
+        "../page.xhtml",
+        "../none",
+        "../page.txt",
     ):
         assert href(folder, bad, out) is None
 

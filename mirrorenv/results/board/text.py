@@ -17,6 +17,9 @@ from mirrorenv.results.stats.estimates import OverSeeds
 __all__ = ["ONE_RUN", "cell_text", "count_text", "digits", "href", "markdown"]
 
 ONE_RUN = "\N{DAGGER}"
+INERT = frozenset((".json", ".jsonl", ".txt", ".csv", ".md", ".toml", ".png", ".gif", ".jpg"))
+"""Endings of files that are linked. A page of somebody else's is not: opened from the reader's disk
+its script would run beside the reader's files."""
 READ = (
     "Every number stands with its 95 % interval, over the seeds of the line; [no interval] where "
     "so few seeds bound "
@@ -91,8 +94,9 @@ def count_text(line: Line) -> str:
 def href(folder: Path, link: str, out: Path) -> str | None:
     """A link of a result as a page may write it.
 
-    Only https addresses and files beside or below the result folder are linked, so that no result
-    can name a script or a file of the reader's.
+    Only https addresses and files beside or below the result folder are linked, and of files only
+    those that a browser shows and does not run: no result can name a script, a page with one, or a
+    file of the reader's.
 
     Args:
         folder: of the result.
@@ -109,6 +113,8 @@ def href(folder: Path, link: str, out: Path) -> str | None:
     if ":" in link or len(link) > 500:
         return None
     target = (folder / link).resolve()
+    if target.suffix.lower() not in INERT:
+        return None
     if not target.is_relative_to(folder.resolve().parent) or not target.exists():
         return None
     return quote(os.path.relpath(target, out.resolve().parent).replace(os.sep, "/"))
