@@ -46,7 +46,7 @@ class _PlainFormatter(logging.Formatter):
 
 
 def plain_logs() -> None:
-    """Let warnings that nobody has asked to see elsewhere reach the terminal as text."""
+    """Let warnings that no one has asked to see elsewhere reach the terminal as text."""
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_PlainFormatter())
 
