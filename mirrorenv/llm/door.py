@@ -188,7 +188,13 @@ class Visitor(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the standard library refuses (lines too long, methods unknown), in the same form."""
+        """What the standard library refuses (lines too long, methods unknown), in the same form.
+
+        Args:
+            code: of the answer.
+            message: what is wrong, if it is known.
+            explain: not told.
+        """
         self.request_version = self.protocol_version  # what said another still gets a status
         self.command = self.command or ""
         self.refuse(code, message or "this request is not understood")
