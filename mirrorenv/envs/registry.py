@@ -12,6 +12,7 @@ import numpy as np
 from mirrorenv.envs.adhoc import adhoc_batch, adhoc_spec, is_adhoc
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.discovery import load_plugins, load_worlds
+from mirrorenv.envs.typed_names import refuse_file
 from mirrorenv.envs.world_spec import WORLDS, WorldSpec
 from mirrorenv.errors import ConfigError, UnknownNameError, WorldError, unknown_name
 
@@ -34,8 +35,17 @@ def full_id(id: str) -> str:
 
     Args:
         id: as it was typed.
+
+    Raises:
+        ConfigError: for a file in the place of a world; the message has the words to type.
     """
-    return id if "/" in id or ":" in id else f"mirrorenv/{id}"
+    if ":" in id:
+        return id
+    full = id if "/" in id else f"mirrorenv/{id}"
+    load_worlds()
+    if full not in WORLDS:
+        refuse_file(id)
+    return full
 
 
 def spec(id: str | Callable[..., Any], **kwargs: Any) -> WorldSpec:

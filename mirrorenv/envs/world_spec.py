@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
+from mirrorenv.envs.typed_names import meant_by
 from mirrorenv.errors import ConfigError, WorldError
 
 __all__ = ["WORLDS", "WorldSpec", "entry_point_of", "register"]
@@ -86,8 +87,9 @@ class WorldSpec:
         try:
             return getattr(import_module(module), attribute)
         except (ModuleNotFoundError, AttributeError) as error:
+            hint = meant_by(name) if self.id == name else ""  # typed by somebody
             raise WorldError(
-                f"world '{self.id}': cannot load its {what} '{name}': {error}"
+                f"world '{self.id}': cannot load its {what} '{name}': {error}{hint}"
             ) from error
 
 
