@@ -145,5 +145,5 @@ def require(module: str, extra: str) -> ModuleType:
             raise  # the module is there and something inside it is broken: do not hide that
         raise MissingExtraError(
             f"'{module}' is not installed. It comes with the extra '{extra}': pip install "
-            f"'mirrorenv[{extra}]'"
+            f"'.[{extra}]', typed in the folder of mirrorenv's sources"
         ) from error

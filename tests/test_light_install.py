@@ -100,7 +100,7 @@ def test_a_missing_extra_is_answered_with_the_pip_line(
             print(error)
         """,
     )
-    assert f"pip install 'mirrorenv[{extra}]'" in result.stdout, result.stdout + result.stderr
+    assert f"pip install '.[{extra}]'" in result.stdout, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(

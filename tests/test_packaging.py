@@ -122,3 +122,33 @@ def test_the_sdist_holds_what_its_tests_need() -> None:
     packed = _packed(SdistBuilder)
     assert _stubs() <= packed
     assert {"tests/faults/table.py", "benchmarks/proofs/fault_table.py", "Makefile"} <= packed
+
+
+def test_no_install_line_asks_an_index_for_this_package() -> None:
+    """It is on none: who registers the name there would be installed instead."""
+    extras = _project()["project"]["optional-dependencies"]
+    from_an_index = re.compile(r"(?<!\./)mirrorenv\[|pip install (-\S+ )*mirrorenv\b")
+    wrong = []
+    for path in _texts():
+        text = path.read_text("utf-8")
+        asked = [
+            name for names in re.findall(r"'\.\[([\w,]+)\]'", text) for name in names.split(",")
+        ]
+        unknown = [name for name in asked if name not in extras]
+        if unknown or from_an_index.search(text):
+            wrong.append(f"{path.relative_to(ROOT)} {unknown}")
+    assert not wrong
+
+
+def _texts() -> list[Path]:
+    """Everything that tells somebody what to type; the changelog says what was typed once."""
+    folders = ("mirrorenv", "docs", "agents", "training", "benchmarks", "tests")
+    endings = (".py", ".md", ".toml", ".yaml")
+    found = [path for name in folders for path in (ROOT / name).rglob("*")]
+    found += [ROOT / "Makefile", *ROOT.glob("*.md")]
+    skipped = {ROOT / "CHANGELOG.md", Path(__file__)}
+    return [
+        path
+        for path in found
+        if path.name == "Makefile" or (path.suffix in endings and path not in skipped)
+    ]

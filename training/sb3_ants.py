@@ -1,7 +1,7 @@
 """Ants on a line that earn nothing but recognition, with PPO from Stable-Baselines3: one policy for
 all agents.
 
-    pip install 'mirrorenv[sb3]'
+    pip install '.[sb3]'
     python training/sb3_ants.py --steps 40000 --seed 0
     python training/sb3_ants.py --steps 40000 --seed 0 --weight 0
 

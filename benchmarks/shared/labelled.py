@@ -77,7 +77,7 @@ def digits() -> Labelled:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise MissingExtraError(
-            "the digits come with scikit-learn: pip install 'mirrorenv[studies]'"
+            "the digits come with scikit-learn: pip install '.[studies]'"
         ) from error
     images, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(images))

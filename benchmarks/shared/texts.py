@@ -127,9 +127,7 @@ def build(name: str, length: int, seed: int) -> Model:
     try:
         from transformers import GPT2Config, GPT2LMHeadModel
     except ImportError as error:
-        raise MissingExtraError(
-            "a GPT needs transformers: pip install 'mirrorenv[local]'"
-        ) from error
+        raise MissingExtraError("a GPT needs transformers: pip install '.[local]'") from error
     config = GPT2Config(
         vocab_size=256,
         n_positions=length + 8,

@@ -44,7 +44,7 @@ def provers_of(*, retrain: bool) -> tuple[Prover, ...]:
 def _without_torch(folder: ResultFolder, tables: Mapping[str, Table]) -> Proof:
     if folder.result.weights is None:
         return Proof()
-    missing = "reading weights needs torch: pip install 'mirrorenv[train]'"
+    missing = "reading weights needs torch: pip install '.[train]'"
     return Proof(unchecked=(missing,))
 
 

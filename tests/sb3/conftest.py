@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip(
-    "torch", reason="needs the extra 'sb3': pip install 'mirrorenv[sb3]'"
-).set_num_threads(1)
-pytest.importorskip(
-    "stable_baselines3", reason="needs the extra 'sb3': pip install 'mirrorenv[sb3]'"
+pytest.importorskip("torch", reason="needs the extra 'sb3': pip install '.[sb3]'").set_num_threads(
+    1
 )
+pytest.importorskip("stable_baselines3", reason="needs the extra 'sb3': pip install '.[sb3]'")

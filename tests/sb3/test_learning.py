@@ -20,9 +20,7 @@ from tests.envs.strangers import Dying
 from tests.population.small import loud
 from tests.sb3.voices import Voices
 
-pytest.importorskip(
-    "stable_baselines3", reason="needs the extra 'sb3': pip install 'mirrorenv[sb3]'"
-)
+pytest.importorskip("stable_baselines3", reason="needs the extra 'sb3': pip install '.[sb3]'")
 
 from stable_baselines3 import A2C, DQN, PPO
 

@@ -14,9 +14,7 @@ from mirrorenv.population.experience import world_seeds
 from tests.envs.strangers import Dying, Pictures, Stranger
 from tests.envs.world_cases import CASES
 
-pytest.importorskip(
-    "stable_baselines3", reason="needs the extra 'sb3': pip install 'mirrorenv[sb3]'"
-)
+pytest.importorskip("stable_baselines3", reason="needs the extra 'sb3': pip install '.[sb3]'")
 
 from mirrorenv.sb3 import SharedPolicyVecEnv, vec_env
 

@@ -264,7 +264,7 @@ def check_not_shadowing() -> None:
         ray = distribution("ray")
     except PackageNotFoundError:
         raise MissingExtraError(
-            "'ray' is not installed. It comes with: pip install 'mirrorenv[train]'"
+            "'ray' is not installed. It comes with: pip install '.[train]'"
         ) from None
     own = [
         one for one in ray.entry_points if one.group == "console_scripts" and one.name == "rllib"
@@ -275,7 +275,7 @@ def check_not_shadowing() -> None:
             "does not take its "
             "place. Ray's: python -c 'from ray.rllib.scripts import cli; cli()' (Ray 2.41 lists "
             "it, but holds no code "
-            "for it). For this one install the Ray it is made for: pip install 'mirrorenv[train]'"
+            "for it). For this one install the Ray it is made for: pip install '.[train]'"
         )
 
 
