@@ -182,7 +182,9 @@ class ClockedWorld(ArrayWorld):
 
     A subclass fills in ``_start``, ``_advance`` and ``_observe``. It finds ``self.random`` (a
     :class:`~mirrorenv.envs.random.BatchRandom` made from the seeds), ``self.clock`` (B,) int64
-    steps done, and ``self.finished`` (B,) bool.
+    steps done, and ``self.finished`` (B,) bool. Where it is written against ``self.xp`` alone, by
+    the names of the array API standard, with tables through ``xp.asarray`` and types said wherever
+    whole numbers meet fractions, the same code runs on a GPU (`mirrorenv.population.device`).
 
     Args:
         num_envs: B, at least 1.
@@ -199,6 +201,10 @@ class ClockedWorld(ArrayWorld):
     agent_state: ClassVar[tuple[str, ...] | None] = None
     # a game of fixed length is terminated
     clock_end: ClassVar[Literal["truncated", "terminated"]] = "truncated"
+    # the namespace of the arrays of the state: NumPy, or that of a device
+    xp: Any = np
+    # whether it is written against `xp` alone, so that it runs on a device
+    on_device: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -338,5 +344,18 @@ class ClockedWorld(ArrayWorld):
     def _time_left(self) -> Floats32:
         """(B, N, 1) float32 in [0, 1]: the share of the episode still to come, the same for every
         agent."""
-        left = (1.0 - self.clock / self.horizon).astype(np.float32)  # (B,)
-        return np.repeat(left, self.num_agents).reshape(self.num_envs, self.num_agents, 1)
+        xp = self.xp
+        left = 1.0 - xp.astype(self.clock, xp.float64) / self.horizon  # (B,)
+        every = xp.repeat(xp.astype(left, xp.float32), self.num_agents)
+        shaped: Floats32 = every.reshape(self.num_envs, self.num_agents, 1)
+        return shaped
+
+    def _happens(self, where: Bools) -> bool:
+        """Whether anything is True, so that work for nothing is saved; on a device always, since to
+        ask would be to wait for it."""
+        return self.xp is not np or bool(where.any())
+
+    def _only(self, where: Bools) -> Any:
+        """Index of the rows (B,) that are True, so that work for others is saved; on a device of
+        all rows, which are told apart by `where` again."""
+        return np.flatnonzero(where) if self.xp is np else slice(None)

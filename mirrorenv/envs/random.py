@@ -20,9 +20,9 @@ import numpy.typing as npt
 from scipy.special import gammaincinv, ndtri
 
 from mirrorenv.errors import ShapeError
-from mirrorenv.mirror.arrays import Floats64, Ints64
+from mirrorenv.mirror.arrays import Bools, Floats64, Ints64
 
-__all__ = ["BatchRandom", "check_seeds", "fresh_seed"]
+__all__ = ["BatchRandom", "check_seeds", "fresh_seed", "row_keys"]
 
 Seeds = Sequence[int] | npt.NDArray[np.integer[Any]]
 
@@ -73,13 +73,20 @@ def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return x ^ (x >> _S31)
 
 
+def row_keys(seeds: Seeds, stream: str) -> npt.NDArray[np.uint64]:
+    """(B,) the keys of rows, of which all their numbers are hashed; arguments as `BatchRandom`."""
+    salt = int.from_bytes(hashlib.blake2b(stream.encode(), digest_size=8).digest(), "little")
+    return _mix(_mix(check_seeds(seeds) + _GOLDEN) ^ np.uint64(salt))
+
+
 class BatchRandom:
     """Random numbers for B rows; row b depends on ``seeds[b]``, on the stream's name and on its own
     earlier draws only.
 
     Every method takes ``rows``: the rows that draw (an index array), or None for all. Rows that do
     not draw do not advance, so a world may draw for the rows that need it and stay independent of
-    its neighbours.
+    its neighbours. What worlds draw while they run, `integers` and `permutation`, takes ``where``
+    instead: (B,) bool, and what the others are given means nothing.
 
     Args:
         seeds: (B,) integers, zero or greater.
@@ -88,8 +95,7 @@ class BatchRandom:
     """
 
     def __init__(self, seeds: Seeds, stream: str = "world") -> None:
-        salt = int.from_bytes(hashlib.blake2b(stream.encode(), digest_size=8).digest(), "little")
-        self._keys = _mix(_mix(check_seeds(seeds) + _GOLDEN) ^ np.uint64(salt))  # (B,)
+        self._keys = row_keys(seeds, stream)  # (B,)
         self._counters = np.zeros_like(self._keys)  # (B,) how many numbers each row has drawn
 
     def __len__(self) -> int:
@@ -132,33 +138,43 @@ class BatchRandom:
         return scaled
 
     def integers(
-        self, high: int, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None
+        self, high: int, shape: tuple[int, ...] = (), where: Bools | None = None
     ) -> Ints64:
-        """(R, *shape) int64 in [0, high); the bias against some values is below high / 2**53.
+        """(B, *shape) int64 in [0, high); the bias against some values is below high / 2**53.
 
         Args:
             high: above the largest integer, 1 to 2**31.
             shape: of the numbers of one row.
-            rows: (R,) the rows that draw; None for all, R = B.
+            where: (B,) the rows that draw; None for all.
         """
         if not 1 <= high <= 2**31:
             raise ShapeError(f"integers(high) needs 1 <= high <= 2**31, got {high}")
-        return (self.uniform(shape, rows=rows) * high).astype(np.int64)
+        rows = None if where is None else np.flatnonzero(where)
+        drawn = (self.uniform(shape, rows=rows) * high).astype(np.int64)
+        return self._spread(drawn, rows)
 
     def permutation(
-        self, n: int, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None
+        self, n: int, shape: tuple[int, ...] = (), where: Bools | None = None
     ) -> Ints64:
-        """(R, *shape, n) int64: random orders of 0..n-1; the first k columns are k draws without
+        """(B, *shape, n) int64: random orders of 0..n-1; the first k columns are k draws without
         replacement.
 
         Args:
             n: how many things are put in order.
             shape: how many orders each row draws.
-            rows: (R,) the rows that draw; None for all, R = B.
+            where: (B,) the rows that draw; None for all.
         """
-        return np.argsort(self.bits((*shape, n), rows), axis=-1, kind="stable").astype(
-            np.int64, copy=False
-        )
+        rows = None if where is None else np.flatnonzero(where)
+        order = np.argsort(self.bits((*shape, n), rows), axis=-1, kind="stable")
+        return self._spread(order.astype(np.int64, copy=False), rows)
+
+    def _spread(self, drawn: Ints64, rows: npt.NDArray[np.intp] | None) -> Ints64:
+        """What some rows drew, (R, ...), as (B, ...) with zeros for those that did not."""
+        if rows is None:
+            return drawn
+        whole = np.zeros((len(self), *drawn.shape[1:]), np.int64)
+        whole[rows] = drawn
+        return whole
 
     def normal(
         self, shape: tuple[int, ...] = (), rows: npt.NDArray[np.intp] | None = None

@@ -67,6 +67,7 @@ class Ants(ClockedWorld):
     """
 
     agent_name = "ant"
+    on_device = True
     agent_state = ("cells",)
     render_modes: ClassVar[tuple[str, ...]] = ("rgb_array",)
     place_columns = (0,)
@@ -103,6 +104,9 @@ class Ants(ClockedWorld):
             observation_space=spaces.Box(low, np.ones_like(low)),
             action_space=spaces.Discrete(3),
         )
+        others = [[m for m in range(num_agents) if m != n] for n in range(num_agents)]
+        self._others = np.array(others, np.int64).reshape(num_agents, num_agents - 1)
+        self._selves = np.arange(num_agents)[:, None]
         self.cells = np.zeros((num_envs, num_agents), np.int64)  # (B, N) where the ants are
         self.food_cells = np.zeros((num_envs, self.food_items), np.int64)  # (B, F)
 
@@ -110,49 +114,56 @@ class Ants(ClockedWorld):
         if self.start == "random":
             self.cells = self.random.integers(self.length, (self.num_agents,))
         else:
-            self.cells = np.full((self.num_envs, self.num_agents), self.length // 2)
+            shape = (self.num_envs, self.num_agents)
+            self.cells = self.xp.full(shape, self.length // 2, dtype=self.xp.int64)
         if self.food:
             self.food_cells = self.random.integers(self.length, (self.food_items,))
 
     def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
-        moved = np.clip(self.cells + _MOVES[actions], 0, self.length - 1)  # (B, N)
-        self.cells = np.where(live[:, None], moved, self.cells)
+        xp = self.xp
+        moved = xp.clip(self.cells + xp.asarray(_MOVES)[actions], 0, self.length - 1)  # (B, N)
+        self.cells = xp.where(live[:, None], moved, self.cells)
         if not self.food:
-            return np.zeros(self.cells.shape, np.float32), None
+            return xp.zeros(self.cells.shape, dtype=xp.float32), None
         return self._eat(live), None
 
     def _eat(self, live: Bools) -> Floats32:
         """Share out the food under the ants, and bring eaten items back elsewhere."""
+        xp = self.xp
         # (B, N, F)
         on_food = (self.cells[:, :, None] == self.food_cells[:, None, :]) & live[:, None, None]
         eaters = on_food.sum(axis=1, keepdims=True)  # (B, 1, F)
-        rewards: Floats32 = (
-            (on_food / np.maximum(eaters, 1)).sum(axis=2).astype(np.float32)
-        )  # (B, N)
+        shares = xp.astype(on_food, xp.float64) / xp.clip(eaters, 1, self.num_agents)
         eaten = eaters[:, 0] > 0  # (B, F)
-        rows = np.flatnonzero(eaten.any(axis=1))
-        if len(rows):
-            fresh = self.random.integers(self.length, (self.food_items,), rows=rows)
-            self.food_cells[rows] = np.where(eaten[rows], fresh, self.food_cells[rows])
+        if self._happens(eaten):
+            where = eaten.any(axis=1)
+            fresh = self.random.integers(self.length, (self.food_items,), where=where)
+            self.food_cells = xp.where(eaten, fresh, self.food_cells)
+        rewards: Floats32 = xp.astype(shares.sum(axis=2), xp.float32)  # (B, N)
         return rewards
 
     def _observe(self) -> Observations:
-        own = self.cells[:, :, None] * (2.0 / (self.length - 1)) - 1.0  # (B, N, 1)
+        xp = self.xp
+        # (B, N, 1)
+        own = xp.astype(self.cells, xp.float64)[:, :, None] * (2.0 / (self.length - 1)) - 1.0
         parts = [own, self._time_left()]
         if self.see_others:
             # (B, N, N), the diagonal is oneself
             gaps = self.cells[:, None, :] - self.cells[:, :, None]
-            others = gaps[:, ~np.eye(self.num_agents, dtype=bool)]  # (B, N * (N - 1))
-            parts.append(self._relative(others.reshape(self.num_envs, self.num_agents, -1)))
+            others = gaps[:, xp.asarray(self._selves), xp.asarray(self._others)]  # (B, N, N - 1)
+            parts.append(self._relative(others))
         if self.food:
             # (B, N, F)
             parts.append(self._relative(self.food_cells[:, None, :] - self.cells[:, :, None]))
-        return np.concatenate(parts, axis=2).astype(np.float32)
+        seen: Observations = xp.astype(xp.concat(parts, axis=2), xp.float32)
+        return seen
 
     def _relative(self, gaps: Ints64) -> Floats64:
         """Signed distances in cells, (B, N, M), ascending and in lines: an order that names
         no agent."""
-        return np.sort(gaps, axis=2) / (self.length - 1)
+        xp = self.xp
+        lines: Floats64 = xp.astype(xp.sort(gaps, axis=2), xp.float64) / (self.length - 1)
+        return lines
 
     def state(self) -> Floats32:
         """(B, N + F + 1) float32: cells of ants, cells of food (0 to 1 along the line), time

@@ -28,6 +28,8 @@ TAU = 0.02
 EDGE = 2.4
 TILT = 12 * 2 * math.pi / 360
 SCALE = np.array([EDGE, 5.0, TILT, 5.0])  # what an observation is divided by
+_HIGH = np.array([2.0, 10.0, 2.0, 10.0])  # of an observation
+_LOW = -_HIGH
 
 
 class CartPole(ClockedWorld):
@@ -76,6 +78,7 @@ class CartPole(ClockedWorld):
     """
 
     agent_name = "pole"
+    on_device = True
     agent_state = ("poles", "fallen")
 
     def __init__(
@@ -92,9 +95,7 @@ class CartPole(ClockedWorld):
             num_envs=num_envs,
             num_agents=num_agents,
             horizon=horizon,
-            observation_space=spaces.Box(
-                np.array([-2, -10, -2, -10], np.float32), np.array([2, 10, 2, 10], np.float32)
-            ),
+            observation_space=spaces.Box(_LOW.astype(np.float32), _HIGH.astype(np.float32)),
             action_space=spaces.Discrete(2),
         )
         self.start = start
@@ -102,26 +103,28 @@ class CartPole(ClockedWorld):
         self.fallen = np.zeros((self.num_envs, self.num_agents), bool)  # (B, N)
 
     def _start(self) -> None:
+        xp = self.xp
         draws = 1 if self.start == "shared" else self.num_agents
         drawn = self.random.uniform((draws, 4), -0.05, 0.05)
-        self.poles = np.broadcast_to(drawn, (self.num_envs, self.num_agents, 4)).copy()
-        self.fallen = np.zeros((self.num_envs, self.num_agents), bool)
+        self.poles = xp.repeat(drawn, self.num_agents // draws, axis=1)
+        self.fallen = xp.zeros((self.num_envs, self.num_agents), dtype=xp.bool)
 
     def _advance(
         self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+        xp = self.xp
         moving = live[:, None] & ~self.fallen  # (B, N)
-        self.poles = np.where(moving[..., None], push(self.poles, actions), self.poles)
-        out = (np.abs(self.poles[..., 0]) > EDGE) | (np.abs(self.poles[..., 2]) > TILT)
+        self.poles = xp.where(moving[..., None], push(self.poles, actions, xp), self.poles)
+        out = (xp.abs(self.poles[..., 0]) > EDGE) | (xp.abs(self.poles[..., 2]) > TILT)
         self.fallen = self.fallen | (moving & out)
-        return moving / self.horizon, self.fallen.copy()
+        return xp.astype(moving, xp.float64) / self.horizon, self.fallen
 
     def _observe(self) -> Observations:
-        seen = self.poles / SCALE
-        low = self.observation_space.low  # type: ignore[attr-defined]
-        high = self.observation_space.high  # type: ignore[attr-defined]
-        clipped: Floats64 = np.clip(seen, low, high)
-        return clipped.astype(np.float32)
+        xp = self.xp
+        seen = self.poles / xp.asarray(SCALE)
+        clipped = xp.clip(seen, xp.asarray(_LOW), xp.asarray(_HIGH))
+        shown: Observations = xp.astype(clipped, xp.float32)
+        return shown
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -134,29 +137,30 @@ class CartPole(ClockedWorld):
         return np.concatenate([flat, self._time_left()[:, 0]], axis=1).astype(np.float32)
 
 
-def push(poles: Floats64, actions: Ints64) -> Floats64:
+def push(poles: Floats64, actions: Ints64, xp: Any = np) -> Floats64:
     """One step of 0.02 seconds by the explicit Euler method, as gymnasium's default.
 
     Args:
         poles: (..., 4).
         actions: (...) 0 or 1.
+        xp: namespace of the arrays.
 
     Returns:
         (..., 4).
     """
-    x, speed, angle, spin = np.moveaxis(poles, -1, 0)
-    force = np.where(actions == 1, FORCE, -FORCE)
-    cosine = np.cos(angle)
-    sine = np.sin(angle)
+    x, speed, angle, spin = (poles[..., part] for part in range(4))
+    force = FORCE * (2.0 * xp.astype(actions == 1, xp.float64) - 1.0)
+    cosine = xp.cos(angle)
+    sine = xp.sin(angle)
     mass = CART + POLE
     moment = POLE * HALF_LENGTH
-    pressed = (force + moment * np.square(spin) * sine) / mass
+    pressed = (force + moment * xp.square(spin) * sine) / mass
     turned = (GRAVITY * sine - cosine * pressed) / (
-        HALF_LENGTH * (4.0 / 3.0 - POLE * np.square(cosine) / mass)
+        HALF_LENGTH * (4.0 / 3.0 - POLE * xp.square(cosine) / mass)
     )
     pushed = pressed - moment * turned * cosine / mass
     moved = [x + TAU * speed, speed + TAU * pushed, angle + TAU * spin, spin + TAU * turned]
-    found: Floats64 = np.stack(moved, axis=-1)
+    found: Floats64 = xp.stack(moved, axis=-1)
     return found
 
 

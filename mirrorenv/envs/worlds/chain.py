@@ -74,6 +74,7 @@ class Chain(ClockedWorld):
     """
 
     agent_name = "hand"
+    on_device = True
     agent_state = ()
     clock_end: ClassVar[Literal["truncated", "terminated"]] = "terminated"
 
@@ -144,19 +145,24 @@ class Chain(ClockedWorld):
         return cost / math.log(self.num_agents)
 
     def _start(self) -> None:
-        self.whole = np.zeros(self.num_envs, bool)
+        self.whole = self.xp.zeros(self.num_envs, dtype=self.xp.bool)
 
     def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
-        done = (actions[:, :, None] == np.arange(self.num_jobs)).any(axis=1)  # (B, J)
+        xp = self.xp
+        done = (actions[:, :, None] == xp.arange(self.num_jobs)).any(axis=1)  # (B, J)
         self.whole = done.all(axis=1)
-        own = self.glean * (actions == 0) + self.harvest * self.whole[:, None]  # (B, N)
+        gleaned = self.glean * xp.astype(actions == 0, xp.float64)  # (B, N)
+        own = gleaned + self.harvest * xp.astype(self.whole, xp.float64)[:, None]  # (B, N)
         if self.reward == "team":
-            own = np.repeat(own.mean(axis=1, keepdims=True), self.num_agents, axis=1)
+            own = xp.repeat(own.mean(axis=1, keepdims=True), self.num_agents, axis=1)
         return own, None
 
     def _observe(self) -> Observations:
-        whole = np.repeat(self.whole[:, None, None], self.num_agents, axis=1)  # (B, N, 1)
-        return np.concatenate([self._time_left(), whole], axis=2).astype(np.float32)
+        xp = self.xp
+        whole = xp.repeat(self.whole[:, None, None], self.num_agents, axis=1)  # (B, N, 1)
+        parts = [self._time_left(), xp.astype(whole, xp.float32)]
+        seen: Observations = xp.concat(parts, axis=2)
+        return seen
 
     def state(self) -> Floats32:
         """(B, 2) float32: time left, and whether every job was done in the last step."""

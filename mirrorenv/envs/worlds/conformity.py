@@ -66,6 +66,7 @@ class Conformity(ClockedWorld):
     """
 
     agent_state = ()
+    on_device = True
     clock_end: ClassVar[Literal["truncated", "terminated"]] = "terminated"
 
     def __init__(
@@ -106,6 +107,7 @@ class Conformity(ClockedWorld):
     def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         # (B, N) others with the same action
         others = (actions[:, :, None] == actions[:, None, :]).sum(axis=2) - 1
+        others = self.xp.astype(others, self.xp.float64)
         return others * (self.reward / (self.horizon * (self.num_agents - 1))), None
 
     def _observe(self) -> Observations:

@@ -57,6 +57,8 @@ class Dirichlet(ClockedWorld):
     v0: first version.
     """
 
+    on_device = True
+
     clock_end: ClassVar[Literal["truncated", "terminated"]] = "terminated"
 
     def __init__(
@@ -83,6 +85,7 @@ class Dirichlet(ClockedWorld):
         self.num_states = num_states
         self.num_actions = num_actions
         self.states = np.zeros((self.num_envs, num_agents), np.int64)  # (B, N)
+        self._one_hot = np.eye(num_states, dtype=np.float32)
 
     def _start(self) -> None:
         self.states = self.random.integers(self.num_states, (self.num_agents,))
@@ -90,10 +93,11 @@ class Dirichlet(ClockedWorld):
     def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         # all rows end together: all draw
         self.states = self.random.integers(self.num_states, (self.num_agents,))
-        return np.zeros(self.states.shape, np.float32), None
+        return self.xp.zeros(self.states.shape, dtype=self.xp.float32), None
 
     def _observe(self) -> Observations:
-        return np.eye(self.num_states, dtype=np.float32)[self.states]
+        seen: Observations = self.xp.asarray(self._one_hot)[self.states]
+        return seen
 
     def state(self) -> Floats32:
         """(B, N S + 1) float32: what each agent is shown, one-hot; time left."""

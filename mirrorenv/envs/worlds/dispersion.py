@@ -75,6 +75,7 @@ class Dispersion(ClockedWorld):
     """
 
     agent_name = "point"
+    on_device = True
     agent_state = ("places",)
     render_modes: ClassVar[tuple[str, ...]] = ("rgb_array",)
     place_columns = (0, 1)
@@ -116,36 +117,41 @@ class Dispersion(ClockedWorld):
         self.reached = np.zeros((self.num_envs, num_agents), bool)  # (B, N) goals
 
     def _start(self) -> None:
+        xp = self.xp
         count = self.num_agents
         turn = self.random.uniform((1,))  # (B, 1) the whole ring, in sectors
         # (B, N) half a sector free
         sector = self.random.permutation(count) + self.random.uniform((count,), 0.0, 0.5)
         angle = (sector + turn) * (2 * np.pi / count)
         radius = self.random.uniform((count,), _NEAREST, _FARTHEST)
-        self.goals = radius[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=2)
-        self.places = np.zeros((self.num_envs, count, 2))
-        self.reached = np.zeros((self.num_envs, count), bool)
+        self.goals = radius[..., None] * xp.stack([xp.cos(angle), xp.sin(angle)], axis=2)
+        self.places = xp.zeros((self.num_envs, count, 2), dtype=xp.float64)
+        self.reached = xp.zeros((self.num_envs, count), dtype=xp.bool)
 
     def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
-        moved = np.clip(self.places + self.speed * actions.astype(np.float64), -1.0, 1.0)
-        self.places = np.where(live[:, None, None], moved, self.places)
+        xp = self.xp
+        moved = xp.clip(self.places + self.speed * xp.astype(actions, xp.float64), -1.0, 1.0)
+        self.places = xp.where(live[:, None, None], moved, self.places)
         gaps = self.places[:, :, None] - self.goals[:, None]  # (B, N agents, N goals, 2)
         close = (gaps**2).sum(axis=3) <= self.goal_radius**2  # (B, N agents, N goals)
         close &= ~self.reached[:, None] & live[:, None, None]
         together = close.sum(axis=1, keepdims=True)  # (B, 1, N goals) agents at each goal
-        self.reached |= together[:, 0] > 0
-        own = (close / np.maximum(together, 1)).sum(axis=2) - self.time_penalty  # (B, N)
+        self.reached = self.reached | (together[:, 0] > 0)
+        shares = xp.astype(close, xp.float64) / xp.clip(together, 1, self.num_agents)
+        own = shares.sum(axis=2) - self.time_penalty  # (B, N)
         if self.reward == "team":
-            own = np.repeat(own.sum(axis=1, keepdims=True), self.num_agents, axis=1)
-        ended: Bools = np.asarray(self.reached.all(axis=1))
+            own = xp.repeat(own.sum(axis=1, keepdims=True), self.num_agents, axis=1)
+        ended: Bools = xp.all(self.reached, axis=1)
         return own, ended
 
     def _observe(self) -> Observations:
+        xp = self.xp
         gaps = self.goals[:, None] - self.places[:, :, None]  # (B, N agents, N goals, 2)
-        marks = np.repeat(self.reached[:, None], self.num_agents, axis=1)  # (B, N agents, N goals)
+        marks = xp.repeat(self.reached[:, None], self.num_agents, axis=1)  # (B, N agents, N goals)
         flat = gaps.reshape(self.num_envs, self.num_agents, -1)
-        seen = np.concatenate([self.places, self._time_left(), flat, marks], axis=2)
-        return seen.astype(np.float32)
+        parts = [self.places, self._time_left(), flat, marks]
+        seen: Observations = xp.astype(xp.concat(parts, axis=2), xp.float32)
+        return seen
 
     def state(self) -> Floats32:
         """(B, 5 N + 1) float32: places of agents, places of goals, reached marks, time left."""

@@ -98,6 +98,7 @@ class Graph(ClockedWorld):
     """
 
     agent_name = "walker"
+    on_device = True
     agent_state = ("places", "goals", "reached")
 
     def __init__(
@@ -153,40 +154,47 @@ class Graph(ClockedWorld):
         return steps
 
     def _start(self) -> None:
+        xp = self.xp
         draws = 1 if self.tasks == "shared" else self.num_agents
-        way = np.zeros((self.num_envs, draws, self.num_goals + 1), np.int64)
-        way[..., 0] = self.random.integers(self.num_nodes, (draws,))
-        for goal in range(1, self.num_goals + 1):  # never the node where the last goal was
+        nodes = [self.random.integers(self.num_nodes, (draws,))]  # (B, draws) each
+        for _ in range(self.num_goals):  # never the node where the last goal was
             further = 1 + self.random.integers(self.num_nodes - 1, (draws,))
-            way[..., goal] = (way[..., goal - 1] + further) % self.num_nodes
-        way = np.broadcast_to(way, (self.num_envs, self.num_agents, self.num_goals + 1))
-        self.places = way[..., 0].copy()
-        self._starts = self.places.copy()
-        self.goals = way[..., 1:].copy()
-        self.reached = np.zeros_like(self.places)
+            nodes.append((nodes[-1] + further) % self.num_nodes)
+        way = xp.repeat(xp.stack(nodes, axis=2), self.num_agents // draws, axis=1)  # (B, N, G + 1)
+        self.places = way[..., 0]
+        self._starts = self.places
+        self.goals = way[..., 1:]
+        self.reached = xp.zeros(self.places.shape, dtype=xp.int64)
 
     def _advance(
         self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
         moving = live[:, None] & (self.reached < self.num_goals)  # (B, N)
-        goes = moving & self.edges[self.places, actions]
-        self.places = np.where(goes, actions, self.places)
+        xp = self.xp
+        goes = moving & xp.asarray(self.edges)[self.places, actions]
+        self.places = xp.where(goes, actions, self.places)
         there = moving & (self.places == self._goal())
-        self.reached = self.reached + there
-        rewards = there / self.num_goals - self.step_cost * moving
+        self.reached = self.reached + xp.astype(there, xp.int64)
+        cost = self.step_cost * xp.astype(moving, xp.float64)
+        rewards = xp.astype(there, xp.float64) / self.num_goals - cost
         return rewards, self.reached == self.num_goals
 
     def _goal(self) -> Ints64:
         """(B, N) the goal now; the last one for those that are done."""
-        index = np.minimum(self.reached, self.num_goals - 1)[..., None]
-        return np.take_along_axis(self.goals, index, axis=2)[..., 0]
+        index = self.xp.clip(self.reached, 0, self.num_goals - 1)[..., None]
+        goal: Ints64 = self.xp.take_along_axis(self.goals, index, axis=2)[..., 0]
+        return goal
 
     def _observe(self) -> Observations:
-        nodes = np.arange(self.num_nodes)
+        xp = self.xp
+        nodes = xp.arange(self.num_nodes)
         here = self.places[..., None] == nodes  # (B, N, V)
         goal = self._goal()[..., None] == nodes  # (B, N, V)
-        left = 1.0 - self.reached[..., None] / self.num_goals  # (B, N, 1)
-        return np.concatenate([here, goal, left, self._time_left()], axis=2).astype(np.float32)
+        # (B, N, 1)
+        left = 1.0 - xp.astype(self.reached, xp.float64)[..., None] / self.num_goals
+        parts = [here, goal, left, self._time_left()]
+        seen: Observations = xp.astype(xp.concat(parts, axis=2), xp.float32)
+        return seen
 
     @property
     def column_names(self) -> tuple[str, ...]:

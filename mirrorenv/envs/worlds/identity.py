@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Literal
 
-import numpy as np
 from gymnasium import spaces
 
 from mirrorenv.envs.base import ClockedWorld, Observations
@@ -63,6 +62,7 @@ class Identity(ClockedWorld):
     """
 
     agent_state = ()
+    on_device = True
     clock_end: ClassVar[Literal["truncated", "terminated"]] = "terminated"
 
     def __init__(
@@ -89,10 +89,13 @@ class Identity(ClockedWorld):
         """There is no state."""
 
     def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
-        return np.where(actions == 0, np.float32(self.reward), np.float32(0.0)), None
+        xp = self.xp
+        return xp.astype(actions == 0, xp.float32) * self.reward, None
 
     def _observe(self) -> Observations:
-        return np.zeros((self.num_envs, self.num_agents, 1), np.float32)
+        shape = (self.num_envs, self.num_agents, 1)
+        nothing: Observations = self.xp.zeros(shape, dtype=self.xp.float32)
+        return nothing
 
     def state(self) -> Floats32:
         """(B, 1) float32: 1 before the step and 0 after it; there is no other state."""

@@ -20,11 +20,11 @@ from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, Ints64
 __all__ = ["EAT", "Pacmen"]
 
 UP, DOWN, RIGHT, LEFT, EAT = range(5)
-WALL = np.float32(-1.0)
-EMPTY = np.float32(0.0)
-DOT = np.float32(1.0)
-OTHER = np.float32(0.1)
-STEP_COST = np.float32(0.025)
+WALL = -1.0
+EMPTY = 0.0
+DOT = 1.0
+OTHER = float(np.float32(0.1))
+STEP_COST = float(np.float32(0.025))
 _VIEW = 2  # cells seen in each direction
 
 
@@ -76,6 +76,7 @@ class Pacmen(ClockedWorld):
     """
 
     agent_name = "pacman"
+    on_device = True
     agent_state = ("positions",)
     render_modes: ClassVar[tuple[str, ...]] = ("rgb_array",)
 
@@ -106,7 +107,7 @@ class Pacmen(ClockedWorld):
             )
         self.size = size
         self.reward = reward
-        self.reward_scale = np.float32(reward_scale)
+        self.reward_scale = float(np.float32(reward_scale))
         width = self.map.width
         cells = self.map.free.size
         # (B, N) cells, flat within a grid
@@ -114,7 +115,9 @@ class Pacmen(ClockedWorld):
         self.dots_left = np.zeros(self.num_envs, np.int64)  # (B,)
         # (B, C) walls, floor and dots, as seen
         self.grid = np.zeros((self.num_envs, cells), np.float32)
-        self._empty = np.where(self.map.free, EMPTY, WALL)  # (C,)
+        self._empty = np.where(self.map.free, EMPTY, WALL).astype(np.float32)  # (C,)
+        # (N, N) whether agent m stands before agent n in the list of agents
+        self._earlier = np.tri(num_agents, k=-1, dtype=bool)
         # (B, 1) into the flattened grid
         self._row_start = np.arange(self.num_envs, dtype=np.int64)[:, None] * cells
         self._moves = np.array([-width, width, 1, -1, 0])  # by action
@@ -123,68 +126,81 @@ class Pacmen(ClockedWorld):
         self._centre_of_window = len(self._window) // 2
 
     def _start(self) -> None:
+        xp = self.xp
         order = self.random.permutation(len(self.map.centre))  # (B, 9)
-        self.positions = self.map.centre[order[:, : self.num_agents]]
+        self.positions = xp.asarray(self.map.centre)[order[:, : self.num_agents]]
         # (B, N) which way they face in a picture
-        self._last_actions = np.full(self.positions.shape, RIGHT)
-        self.grid[:] = self._empty
-        self._lay_dots(np.arange(self.num_envs))
+        self._last_actions = xp.full(self.positions.shape, RIGHT, dtype=xp.int64)
+        self.grid = xp.tile(xp.asarray(self._empty), (self.num_envs, 1))
+        self.dots_left = xp.zeros(self.num_envs, dtype=xp.int64)
+        self._lay_dots(self.dots_left == 0)
 
-    def _lay_dots(self, rows: npt.NDArray[np.intp]) -> None:
-        """Put three dots into each room of the given rows, which hold none."""
-        boxes = self.map.dot_boxes  # (4, 12)
-        order = self.random.permutation(boxes.shape[1], (len(boxes),), rows=rows)[
-            ..., :DOTS_PER_ROOM
-        ]  # (R, 4, 3)
-        cells = np.take_along_axis(boxes[None], order, axis=2).reshape(len(rows), -1)  # (R, 12)
-        self.grid[rows[:, None], cells] = DOT
-        self.dots_left[rows] = cells.shape[1]
+    def _lay_dots(self, where: Bools) -> None:
+        """Put three dots into each room of some rows, (B,), which hold none."""
+        xp = self.xp
+        boxes = xp.asarray(self.map.dot_boxes)  # (4, 12)
+        rooms, choices = self.map.dot_boxes.shape
+        rows = self._only(where)
+        order = self.random.permutation(choices, (rooms,), where=where)[rows, :, :DOTS_PER_ROOM]
+        # (R, 12) into the flattened grid
+        cells = boxes[xp.arange(rooms)[:, None], order].reshape(order.shape[0], -1)
+        spots = cells + xp.asarray(self._row_start)[rows]
+        flat = self.grid.reshape(-1)
+        flat[spots] = xp.where(where[rows, None], DOT, flat[spots])
+        self.dots_left = xp.where(where, cells.shape[1], self.dots_left)
 
     def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
-        if not live.all():
-            actions = np.where(live[:, None], actions, EAT)  # masked again below
-        self._last_actions = actions.copy()
-        target = self.positions + self._moves[actions]  # (B, N)
-        self.positions = np.where(self.map.free[target], target, self.positions)
-        spots = self.positions + self._row_start  # (B, N) into the flattened grid
+        xp = self.xp
+        if self._happens(~live):
+            actions = xp.where(live[:, None], actions, EAT)  # masked again below
+        self._last_actions = xp.asarray(actions, copy=True)
+        target = self.positions + xp.asarray(self._moves)[actions]  # (B, N)
+        free = xp.asarray(self.map.free)[target]
+        self.positions = xp.where(free, target, self.positions)
+        # (B, N) into the flattened grid
+        spots = self.positions + xp.asarray(self._row_start)
         flat = self.grid.reshape(-1)
         eating = (actions == EAT) & (flat[spots] == DOT) & live[:, None]  # (B, N)
-        own = np.full(actions.shape, -STEP_COST)
-        if eating.any():
+        own = xp.full(spots.shape, -STEP_COST, dtype=xp.float32)
+        if self._happens(eating):
             self._eat(eating, spots, own)
         if self.reward == "team":
             # exact for single-precision parts, so in any order of agents
-            team = own.sum(axis=1, dtype=np.float64)
-            own = np.repeat(team, self.num_agents).reshape(own.shape).astype(np.float32)
+            team = own.sum(axis=1, dtype=xp.float64)
+            every = xp.repeat(team, self.num_agents).reshape(own.shape)
+            own = xp.astype(every, xp.float32)
         return own * self.reward_scale, None
 
-    def _eat(
-        self,
-        eating: Bools,
-        spots: Ints64,
-        own: Floats32,
-    ) -> None:
+    def _eat(self, eating: Bools, spots: Ints64, own: Floats32) -> None:
         """Share the dots that are eaten now, clear them, and lay new ones where all are gone."""
+        xp = self.xp
         flat = self.grid.reshape(-1)
-        eaten = spots[eating]
-        dots, which, eaters = np.unique(eaten, return_inverse=True, return_counts=True)
-        own[eating] = (1.0 / eaters).astype(np.float32)[which]
-        flat[dots] = EMPTY
-        self.dots_left -= np.bincount(dots // self.map.free.size, minlength=self.num_envs)
-        empty = np.flatnonzero(self.dots_left == 0)
-        if len(empty):
+        rows = self._only(xp.any(eating, axis=1))
+        eats = eating[rows]  # (R, N)
+        here = spots[rows]
+        # (R, N, N) whether agent m eats where agent n stands
+        together = (here[:, :, None] == here[:, None, :]) & eats[:, None, :]
+        flat[here] = xp.where(together.any(axis=2), EMPTY, flat[here])
+        eaters = xp.clip(xp.astype(together.sum(axis=2), xp.float64), 1.0, None)
+        own[rows] = xp.where(eats, xp.astype(1.0 / eaters, xp.float32), own[rows])
+        first = eats & ~(together & xp.asarray(self._earlier)).any(axis=2)  # each dot once
+        self.dots_left[rows] = self.dots_left[rows] - first.sum(axis=1)
+        empty = self.dots_left == 0
+        if self._happens(empty):
             self._lay_dots(empty)
 
     def _observe(self) -> Observations:
+        xp = self.xp
         flat = self.grid.reshape(-1)
-        spots = self.positions + self._row_start  # (B, N)
+        spots = self.positions + xp.asarray(self._row_start)  # (B, N)
         under = flat[spots]  # what the agents stand on
         flat[spots] = OTHER  # put all agents into the picture for a moment
-        windows: Floats32 = flat.take(spots[:, :, None] + self._window)  # (B, N, W)
+        # (B, N, W)
+        windows: Floats32 = xp.take(flat, spots[:, :, None] + xp.asarray(self._window))
         flat[spots] = under
         # (B, N) another agent is here, too
         shared = (spots[:, :, None] == spots[:, None, :]).sum(axis=2) > 1
-        windows[:, :, self._centre_of_window] = np.where(shared, OTHER, under)
+        windows[:, :, self._centre_of_window] = xp.where(shared, OTHER, under)
         return windows
 
     def state(self) -> Floats32:

@@ -61,6 +61,7 @@ class Point(ClockedWorld):
     """
 
     agent_name = "point"
+    on_device = True
     agent_state = ("places",)
     render_modes: ClassVar[tuple[str, ...]] = ("rgb_array",)
     place_columns = (0, 1)
@@ -81,15 +82,21 @@ class Point(ClockedWorld):
         self.places = np.zeros((self.num_envs, num_agents, 2))  # (B, N, 2)
 
     def _start(self) -> None:
-        self.places = np.zeros((self.num_envs, self.num_agents, 2))
+        shape = (self.num_envs, self.num_agents, 2)
+        self.places = self.xp.zeros(shape, dtype=self.xp.float64)
 
     def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
-        moved = np.clip(self.places + self.speed * actions.astype(np.float64), -1.0, 1.0)
-        self.places = np.where(live[:, None, None], moved, self.places)
-        return np.zeros(self.places.shape[:2], np.float32), None
+        xp = self.xp
+        moved = xp.clip(self.places + self.speed * xp.astype(actions, xp.float64), -1.0, 1.0)
+        self.places = xp.where(live[:, None, None], moved, self.places)
+        return xp.zeros(self.places.shape[:2], dtype=xp.float32), None
 
     def _observe(self) -> Observations:
-        return np.concatenate([self.places, self._time_left()], axis=2).astype(np.float32)
+        xp = self.xp
+        seen: Observations = xp.astype(
+            xp.concat([self.places, self._time_left()], axis=2), xp.float32
+        )
+        return seen
 
     def state(self) -> Floats32:
         """(B, 2 N + 1) float32: places of all agents, time left."""

@@ -98,6 +98,7 @@ class Rooms(ClockedWorld):
     """
 
     agent_name = "walker"
+    on_device = True
     agent_state: ClassVar[tuple[str, ...]] = ("places", "arrived")
 
     def __init__(
@@ -146,10 +147,16 @@ class Rooms(ClockedWorld):
 
     def _start(self) -> None:
         drawn = self.random.permutation(len(self.cells))[:, :2]  # (B, 2) two different cells
-        self._starts = self.cells[drawn[:, 0]]
-        self.goal = self.cells[drawn[:, 1]]
-        self.places = np.repeat(self._starts[:, None], self.num_agents, axis=1)
-        self.arrived = np.zeros((self.num_envs, self.num_agents), bool)
+        self._put(drawn[:, 0], drawn[:, 1])
+
+    def _put(self, starts: Ints64, goals: Ints64) -> None:
+        """Everybody at the start, nobody arrived: numbers of cells, (B,) each."""
+        xp = self.xp
+        cells = xp.asarray(self.cells)
+        self._starts = cells[starts]
+        self.goal = cells[goals]
+        self.places = xp.repeat(self._starts[:, None], self.num_agents, axis=1)
+        self.arrived = xp.zeros((self.num_envs, self.num_agents), dtype=xp.bool)
 
     def _advance(
         self, actions: npt.NDArray[Any], live: npt.NDArray[np.bool_]
@@ -158,12 +165,15 @@ class Rooms(ClockedWorld):
         self._move(actions, moving)
         there = moving & self._is_done()
         self.arrived = self.arrived | there
-        return there - self.step_cost * moving, self.arrived.copy()
+        xp = self.xp
+        cost = self.step_cost * xp.astype(moving, xp.float64)
+        return xp.astype(there, xp.float64) - cost, self.arrived
 
     def _move(self, actions: npt.NDArray[Any], moving: Bools) -> None:
-        aim = np.clip(self.places + MOVES[actions], 0, self.side - 1)  # (B, N, 2)
-        goes = moving & self.free[aim[..., 0], aim[..., 1]]
-        self.places = np.where(goes[..., None], aim, self.places)
+        xp = self.xp
+        aim = xp.clip(self.places + xp.asarray(MOVES)[actions], 0, self.side - 1)  # (B, N, 2)
+        goes = moving & xp.asarray(self.free)[aim[..., 0], aim[..., 1]]
+        self.places = xp.where(goes[..., None], aim, self.places)
 
     def _is_done(self) -> Bools:
         """(B, N) who has reached what it was sent for."""
@@ -171,10 +181,13 @@ class Rooms(ClockedWorld):
         return done
 
     def _observe(self) -> Observations:
+        xp = self.xp
         scale = 1.0 / (self.side - 1)
-        goal = np.broadcast_to(self.goal[:, None], self.places.shape)
-        parts: list[AnyArray] = [self.places * scale, goal * scale, *self._seen()]
-        return np.concatenate(parts, axis=2).astype(np.float32)
+        goal = xp.repeat(self.goal[:, None], self.num_agents, axis=1)
+        places = xp.astype(xp.concat([self.places, goal], axis=2), xp.float64) * scale
+        parts = [xp.astype(one, xp.float32) for one in (places, *self._seen())]
+        seen: Observations = xp.concat(parts, axis=2)
+        return seen
 
     def _seen(self) -> list[AnyArray]:
         """What is seen besides places: (B, N, ...) each."""
@@ -182,10 +195,11 @@ class Rooms(ClockedWorld):
 
     def _open_sides(self) -> Bools:
         """(B, N, 4) whether one may step up, right, down, left."""
-        aims = self.places[:, :, None] + MOVES[1:]  # (B, N, 4, 2)
+        xp = self.xp
+        aims = self.places[:, :, None] + xp.asarray(MOVES)[1:]  # (B, N, 4, 2)
         inside = ((aims >= 0) & (aims < self.side)).all(axis=3)
-        aims = np.clip(aims, 0, self.side - 1)
-        open_: Bools = inside & self.free[aims[..., 0], aims[..., 1]]
+        aims = xp.clip(aims, 0, self.side - 1)
+        open_: Bools = inside & xp.asarray(self.free)[aims[..., 0], aims[..., 1]]
         return open_
 
     @property
@@ -279,23 +293,21 @@ class KeyDoor(Rooms):
 
     def _start(self) -> None:
         drawn = self.random.permutation(len(self.cells))[:, :3]  # (B, 3) three different cells
-        self._starts = self.cells[drawn[:, 0]]
-        self.goal = self.cells[drawn[:, 1]]
-        self.key = self.cells[drawn[:, 2]]
-        self.places = np.repeat(self._starts[:, None], self.num_agents, axis=1)
-        self.arrived = np.zeros((self.num_envs, self.num_agents), bool)
-        self.has_key = np.zeros((self.num_envs, self.num_agents), bool)
+        self._put(drawn[:, 0], drawn[:, 1])
+        self.key = self.xp.asarray(self.cells)[drawn[:, 2]]
+        self.has_key = self.xp.zeros(self.arrived.shape, dtype=self.xp.bool)
 
     def _is_done(self) -> Bools:
         self.has_key = self.has_key | (self.places == self.key[:, None]).all(axis=2)
         return super()._is_done() & self.has_key
 
     def _seen(self) -> list[AnyArray]:
+        xp = self.xp
         first = (self.clock == 0)[:, None, None]  # (B, 1, 1)
-        shape = (self.num_envs, self.num_agents)
-        key = np.broadcast_to(self.key[:, None] / (self.side - 1), (*shape, 2))
-        shown = np.broadcast_to(first, (*shape, 1))
-        return [np.where(first, key, 0.0), shown, self._open_sides(), self._time_left()]
+        key = xp.astype(self.key, xp.float64)[:, None] / (self.side - 1)  # (B, 1, 2)
+        key = xp.repeat(xp.where(first, key, 0.0), self.num_agents, axis=1)
+        shown = xp.repeat(first, self.num_agents, axis=1)
+        return [key, shown, self._open_sides(), self._time_left()]
 
     @property
     def column_names(self) -> tuple[str, ...]:

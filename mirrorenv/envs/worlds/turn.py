@@ -75,6 +75,8 @@ class Turn(ClockedWorld):
     v0: first version.
     """
 
+    on_device = True
+
     render_modes: ClassVar[tuple[str, ...]] = ("rgb_array",)
 
     def __init__(
@@ -106,6 +108,7 @@ class Turn(ClockedWorld):
         self.start = start
         self.places = np.zeros((self.num_envs, 2, 2), np.int64)  # (B, N, 2)
         self.key = np.zeros((self.num_envs, 2), np.int64)  # (B, 2)
+        self._corners = np.array([[0, 0], [self.size - 1, self.size - 1]])
         self.turn = np.zeros(self.num_envs, np.int64)  # (B,) whose turn it is
 
     @property
@@ -115,49 +118,54 @@ class Turn(ClockedWorld):
         return tuple(f"{what} at {cell}" for what in ("other agent", "key") for cell in cells)
 
     def _start(self) -> None:
+        xp = self.xp
         if self.start == "random":
-            cells = self.random.permutation(self.size**2)[:, :2]  # (B, N)
-            self.places = np.stack(np.divmod(cells, self.size), axis=2)
+            self.places = self._placed(self.random.permutation(self.size**2)[:, :2])  # (B, N, 2)
             self.turn = self.random.integers(2)
         else:
-            self.places = np.tile(
-                np.array([[0, 0], [self.size - 1, self.size - 1]]), (self.num_envs, 1, 1)
-            )
-            self.turn = np.zeros(self.num_envs, np.int64)
-        self._lay_key(np.arange(self.num_envs))
+            self.places = xp.tile(xp.asarray(self._corners), (self.num_envs, 1, 1))
+            self.turn = xp.zeros(self.num_envs, dtype=xp.int64)
+        self.key = self._placed(self.random.integers(self.size**2))
 
-    def _lay_key(self, rows: npt.NDArray[np.intp]) -> None:
-        self.key[rows] = np.stack(
-            np.divmod(self.random.integers(self.size**2, rows=rows), self.size), axis=1
-        )
+    def _placed(self, cells: Ints64) -> Ints64:
+        """Numbers of cells (...) as rows and columns (..., 2)."""
+        xp = self.xp
+        rows = xp.floor_divide(cells, self.size)
+        placed: Ints64 = xp.stack([rows, cells - rows * self.size], axis=-1)
+        return placed
 
     def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
-        mine = (np.arange(2) == self.turn[:, None]) & live[:, None]  # (B, N) may act
-        target = self.places + _MOVES[actions]  # (B, N, 2)
+        xp = self.xp
+        mine = (xp.arange(2) == self.turn[:, None]) & live[:, None]  # (B, N) may act
+        target = self.places + xp.asarray(_MOVES)[actions]  # (B, N, 2)
         inside = ((target >= 0) & (target < self.size)).all(axis=2)  # (B, N)
         eats = mine & (actions == EAT) & (self.places == self.key[:, None]).all(axis=2)  # (B, N)
-        fined = np.where(mine, ~inside, actions != STAY)  # (B, N)
-        self.places = np.where((mine & inside)[:, :, None], target, self.places)
-        own = np.where(eats, KEY_REWARD, np.where(fined, FAULT, 0.0))  # (B, N)
+        fined = xp.where(mine, ~inside, actions != STAY) & ~eats  # (B, N)
+        self.places = xp.where((mine & inside)[:, :, None], target, self.places)
+        own = KEY_REWARD * xp.astype(eats, xp.float64) + FAULT * xp.astype(fined, xp.float64)
         eaten = eats.any(axis=1)  # (B,)
-        if eaten.any():
-            self.turn = np.where(eaten, 1 - self.turn, self.turn)
-            self._lay_key(np.flatnonzero(eaten))
-        return (
-            np.repeat(own.sum(axis=1, keepdims=True), 2, axis=1) if self.reward == "team" else own
-        ), None
+        if self._happens(eaten):
+            self.turn = xp.where(eaten, 1 - self.turn, self.turn)
+            fresh = self._placed(self.random.integers(self.size**2, where=eaten))
+            self.key = xp.where(eaten[:, None], fresh, self.key)
+        if self.reward == "team":
+            own = xp.repeat(own.sum(axis=1, keepdims=True), 2, axis=1)
+        return own, None
 
     def _observe(self) -> Observations:
-        around = self.places[:, :, :, None] + _REACH  # (B, N, 2, 3) rows and columns in view
+        xp = self.xp
+        # (B, N, 2, 3) rows and columns in view
+        around = self.places[:, :, :, None] + xp.asarray(_REACH)
         # the first row's upper neighbour is the last row
-        around = np.where(around < 0, self.size - 1, around)
+        around = xp.where(around < 0, self.size - 1, around)
         maps = []
-        for thing in (self.places[:, ::-1], self.key[:, None].repeat(2, axis=1)):  # each (B, N, 2)
+        for thing in (xp.flip(self.places, axis=1), self.key[:, None]):  # each (B, N or 1, 2)
             hit = around == thing[:, :, :, None]  # (B, N, 2, 3)
             maps.append(
                 (hit[:, :, 0, :, None] & hit[:, :, 1, None, :]).reshape(self.num_envs, 2, -1)
             )
-        return np.concatenate(maps, axis=2).astype(np.float32)
+        seen: Observations = xp.astype(xp.concat(maps, axis=2), xp.float32)
+        return seen
 
     def state(self) -> Floats32:
         """(B, 2 N + 4) float32: places of the agents and of the key (0 to 1), whose turn it is,

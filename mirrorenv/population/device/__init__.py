@@ -1,0 +1,7 @@
+"""Worlds, play and learning on the learner's device: nothing of a minibatch comes to the host."""
+
+from mirrorenv.population.device.namespace import TorchNamespace
+from mirrorenv.population.device.random import DeviceRandom
+from mirrorenv.population.device.world import DeviceStep, DeviceWorld
+
+__all__ = ["DeviceRandom", "DeviceStep", "DeviceWorld", "TorchNamespace"]
