@@ -85,8 +85,8 @@ class BatchRandom:
 
     Every method takes ``rows``: the rows that draw (an index array), or None for all. Rows that do
     not draw do not advance, so a world may draw for the rows that need it and stay independent of
-    its neighbours. What worlds draw while they run, `integers` and `permutation`, takes ``where``
-    instead: (B,) bool, and what the others are given means nothing.
+    its neighbours. `integers` and `permutation` take ``where`` instead, (B,) bool, and then give
+    (B, ...), of which the rows that do not draw mean nothing: so it can be done on a device, too.
 
     Args:
         seeds: (B,) integers, zero or greater.
@@ -138,42 +138,53 @@ class BatchRandom:
         return scaled
 
     def integers(
-        self, high: int, shape: tuple[int, ...] = (), where: Bools | None = None
+        self,
+        high: int,
+        shape: tuple[int, ...] = (),
+        rows: npt.NDArray[np.intp] | None = None,
+        *,
+        where: Bools | None = None,
     ) -> Ints64:
-        """(B, *shape) int64 in [0, high); the bias against some values is below high / 2**53.
+        """(R, *shape) int64 in [0, high); the bias against some values is below high / 2**53.
 
         Args:
             high: above the largest integer, 1 to 2**31.
             shape: of the numbers of one row.
-            where: (B,) the rows that draw; None for all.
+            rows: (R,) the rows that draw; None for all, R = B.
+            where: (B,) the rows that draw, in place of `rows`; R = B.
         """
         if not 1 <= high <= 2**31:
             raise ShapeError(f"integers(high) needs 1 <= high <= 2**31, got {high}")
-        rows = None if where is None else np.flatnonzero(where)
-        drawn = (self.uniform(shape, rows=rows) * high).astype(np.int64)
-        return self._spread(drawn, rows)
+        if where is not None:
+            return self._spread(self.integers(high, shape, np.flatnonzero(where)), where)
+        return (self.uniform(shape, rows=rows) * high).astype(np.int64)
 
     def permutation(
-        self, n: int, shape: tuple[int, ...] = (), where: Bools | None = None
+        self,
+        n: int,
+        shape: tuple[int, ...] = (),
+        rows: npt.NDArray[np.intp] | None = None,
+        *,
+        where: Bools | None = None,
     ) -> Ints64:
-        """(B, *shape, n) int64: random orders of 0..n-1; the first k columns are k draws without
+        """(R, *shape, n) int64: random orders of 0..n-1; the first k columns are k draws without
         replacement.
 
         Args:
             n: how many things are put in order.
             shape: how many orders each row draws.
-            where: (B,) the rows that draw; None for all.
+            rows: (R,) the rows that draw; None for all, R = B.
+            where: (B,) the rows that draw, in place of `rows`; R = B.
         """
-        rows = None if where is None else np.flatnonzero(where)
+        if where is not None:
+            return self._spread(self.permutation(n, shape, np.flatnonzero(where)), where)
         order = np.argsort(self.bits((*shape, n), rows), axis=-1, kind="stable")
-        return self._spread(order.astype(np.int64, copy=False), rows)
+        return order.astype(np.int64, copy=False)
 
-    def _spread(self, drawn: Ints64, rows: npt.NDArray[np.intp] | None) -> Ints64:
+    def _spread(self, drawn: Ints64, where: Bools) -> Ints64:
         """What some rows drew, (R, ...), as (B, ...) with zeros for those that did not."""
-        if rows is None:
-            return drawn
         whole = np.zeros((len(self), *drawn.shape[1:]), np.int64)
-        whole[rows] = drawn
+        whole[where] = drawn
         return whole
 
     def normal(

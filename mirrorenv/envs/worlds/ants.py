@@ -104,8 +104,8 @@ class Ants(ClockedWorld):
             observation_space=spaces.Box(low, np.ones_like(low)),
             action_space=spaces.Discrete(3),
         )
-        others = [[m for m in range(num_agents) if m != n] for n in range(num_agents)]
-        self._others = np.array(others, np.int64).reshape(num_agents, num_agents - 1)
+        others = np.nonzero(~np.eye(num_agents, dtype=bool))[1]
+        self._others = others.reshape(num_agents, num_agents - 1)
         self._selves = np.arange(num_agents)[:, None]
         self.cells = np.zeros((num_envs, num_agents), np.int64)  # (B, N) where the ants are
         self.food_cells = np.zeros((num_envs, self.food_items), np.int64)  # (B, F)

@@ -150,7 +150,7 @@ class Rooms(ClockedWorld):
         self._put(drawn[:, 0], drawn[:, 1])
 
     def _put(self, starts: Ints64, goals: Ints64) -> None:
-        """Everybody at the start, nobody arrived: numbers of cells, (B,) each."""
+        """Put all agents at the start, none of them arrived: numbers of cells, (B,) each."""
         xp = self.xp
         cells = xp.asarray(self.cells)
         self._starts = cells[starts]

@@ -33,7 +33,7 @@ class DeviceRandom:
     Only what our worlds draw while they run is here. Whoever does not draw does not advance.
 
     Args:
-        seeds: (B,) integers, zero or greater, or what `keys_of` made of them.
+        seeds: (B,) integers, zero or greater.
         device: where numbers are drawn.
         stream: as `BatchRandom`.
     """
@@ -64,20 +64,39 @@ class DeviceRandom:
         high: float = 1.0,
         where: Tensor | None = None,
     ) -> Tensor:
-        """(B, *shape) float64 in [low, high); arguments as `bits`."""
+        """(B, *shape) float64 in [low, high).
+
+        Args:
+            shape: of the numbers of one row.
+            low: the smallest number.
+            high: above the largest number.
+            where: (B,) bool, the rows that draw.
+        """
         unit = _shifted(self.bits(shape, where), 11).to(torch.float64) * 2.0**-53
         return low + (high - low) * unit
 
     def integers(
         self, high: int, shape: tuple[int, ...] = (), where: Tensor | None = None
     ) -> Tensor:
-        """(B, *shape) int64 in [0, high); arguments as `bits`."""
+        """(B, *shape) int64 in [0, high).
+
+        Args:
+            high: above the largest integer, 1 to 2**31.
+            shape: of the numbers of one row.
+            where: (B,) bool, the rows that draw.
+        """
         return (self.uniform(shape, where=where) * high).to(torch.int64)
 
     def permutation(
         self, n: int, shape: tuple[int, ...] = (), where: Tensor | None = None
     ) -> Tensor:
-        """(B, *shape, n) int64, random orders of 0..n-1; arguments as `bits`."""
+        """(B, *shape, n) int64, random orders of 0..n-1.
+
+        Args:
+            n: how many things are put in order.
+            shape: how many orders each row draws.
+            where: (B,) bool, the rows that draw.
+        """
         unsigned = self.bits((*shape, n), where) ^ _SIGN  # so that they sort as without a sign
         return torch.argsort(unsigned, dim=-1, stable=True)
 
