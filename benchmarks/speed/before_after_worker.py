@@ -96,13 +96,18 @@ def trainer_work() -> Work:
     return iteration
 
 
-def bare_work(tree: Path) -> Work:
-    """Env-steps of whole iterations of the same computation in a bare loop."""
+def bare_loop(tree: Path) -> Any:
+    """The tree's recipe as a module."""
     spec = importlib.util.spec_from_file_location("bare_loop", tree / "training" / "bare_loop.py")
     assert spec is not None and spec.loader is not None
     recipe: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(recipe)
-    rows = recipe.train(WORLD)
+    return recipe
+
+
+def bare_work(tree: Path) -> Work:
+    """Env-steps of whole iterations of the same computation in a bare loop."""
+    rows = bare_loop(tree).train(WORLD)
     done = 0
 
     def iteration() -> int:
@@ -142,6 +147,8 @@ def main() -> None:
         "trainer": lambda _: trainer_work(),
         "bare": lambda _: bare_work(tree),
     }
+    import loop_works
+
     known: dict[str, Work] = {}
     answers = sys.stdout
     sys.stdout = sys.stderr  # what a trainer prints is no answer
@@ -152,6 +159,7 @@ def main() -> None:
             if kind in ("array", "pettingzoo") and id not in mirrorenv.registry():
                 print("null", file=answers, flush=True)  # this tree has no such world
                 continue
-            known[name] = kinds[kind](id)
+            own = kind in loop_works.KINDS
+            known[name] = loop_works.work_of(name, tree) if own else kinds[kind](id)
             known[name]()  # the first one pays for memory and for imports
         print(json.dumps(rate(known[name], seconds)), file=answers, flush=True)

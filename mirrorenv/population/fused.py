@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["additive_evidence", "summed_over_time", "tanh_network", "tanh_of_half"]
+__all__ = ["additive_evidence", "summed_over_time", "tanh_network"]
 
 
 def tanh_network(
@@ -63,8 +63,8 @@ class _TanhNetwork(torch.autograd.Function):
         bias: Tensor,
         through: int,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        first = tanh_of_half(torch.baddbmm(bias_1 * 2.0, rows, weight_1 * 2.0))  # (S, R, H)
-        second = tanh_of_half(torch.baddbmm(bias_2 * 2.0, first, weight_2 * 2.0))
+        first = _tanh_of_half(torch.baddbmm(bias_1 * 2.0, rows, weight_1 * 2.0))  # (S, R, H)
+        second = _tanh_of_half(torch.baddbmm(bias_2 * 2.0, first, weight_2 * 2.0))
         # (S, O, R)
         outputs = torch.baddbmm(
             bias.transpose(1, 2), weight.transpose(1, 2), second.transpose(1, 2)
@@ -121,7 +121,7 @@ def _through_tanh(error: Tensor, layer: Tensor) -> Tensor:
     return place
 
 
-def tanh_of_half(twice: Tensor) -> Tensor:
+def _tanh_of_half(twice: Tensor) -> Tensor:
     """tanh(x / 2), in place: 2 sigmoid(x) - 1."""
     return twice.sigmoid_().mul_(2.0).sub_(1.0)
 

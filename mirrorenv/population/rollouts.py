@@ -23,7 +23,6 @@ from mirrorenv.envs.episodes import moments
 from mirrorenv.mirror.arrays import AnyArray, Floats32
 from mirrorenv.population.actors.network import NetworkActor
 from mirrorenv.population.experience import Experience, experience_of, play
-from mirrorenv.population.fused import tanh_of_half
 from mirrorenv.population.population import Population
 
 __all__ = ["rollout"]
@@ -97,7 +96,7 @@ class _LaidOut:
         batch = world.num_envs
         time = world.horizon
         agents = population.shape.num_agents
-        self._weights = actor.doubled_weights()
+        self._weights = actor.acting_weights()
         outputs = self.layout.policy_outputs + 2
         rows = batch * agents // actor.stack
         hidden = self._weights[0].shape[-1]
@@ -148,7 +147,7 @@ class _LaidOut:
         (S, O, R)."""
         weight_1, bias_1, weight_2, bias_2, weight, bias = self._weights
         rows = self.actor.fold(torch.from_numpy(seen).unsqueeze(1)).squeeze(1)  # (S, R, F)
-        first = tanh_of_half(torch.baddbmm(bias_1, rows, weight_1, out=self._first))
-        second = tanh_of_half(torch.baddbmm(bias_2, first, weight_2, out=self._second))
+        first = torch.baddbmm(bias_1, rows, weight_1, out=self._first).sigmoid_()
+        second = torch.baddbmm(bias_2, first, weight_2, out=self._second).sigmoid_()
         torch.baddbmm(bias, weight, second.transpose(1, 2), out=place)
         return self.actor.unfold(place.transpose(1, 2).unsqueeze(1), len(seen))[:, 0]

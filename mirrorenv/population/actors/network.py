@@ -142,14 +142,23 @@ class NetworkActor(Actor):
         plain_heads = type(self).behind_trunk is NetworkActor.behind_trunk
         return self.fast and plain_heads and type(self.trunk) is StackedMLP
 
-    def doubled_weights(self) -> tuple[Tensor, ...]:
-        """Weights and biases for a step by products alone: both hidden layers' doubled, for
-        `tanh_of_half`, and those of policy and critics side by side, transposed."""
-        trunk = self.trunk
-        last = torch.cat([self.policy.weight, self.critics.weight], 2).transpose(1, 2)  # (S, O, H)
-        bias = torch.cat([self.policy.bias, self.critics.bias], 2).transpose(1, 2)  # (S, O, 1)
-        hidden = (trunk.first.weight, trunk.first.bias, trunk.second.weight, trunk.second.bias)
-        return (*(one.detach() * 2.0 for one in hidden), last.detach(), bias.detach())
+    def acting_weights(self) -> tuple[Tensor, ...]:
+        """Weights and biases of the same networks with sigmoids in the place of tanh, since
+        ``tanh x = 2 sigmoid(2 x) - 1``: hidden layers (S, F, H), (S, 1, H), (S, H, H), (S, 1, H),
+        then policy and critics side by side, transposed, (S, O, H) and (S, O, 1)."""
+        first = self.trunk.first
+        second = self.trunk.second
+        last = torch.cat([self.policy.weight, self.critics.weight], 2)  # (S, H, O)
+        bias = torch.cat([self.policy.bias, self.critics.bias], 2)  # (S, 1, O)
+        weights = (
+            2.0 * first.weight,
+            2.0 * first.bias,
+            4.0 * second.weight,
+            2.0 * (second.bias - second.weight.sum(1, keepdim=True)),
+            (2.0 * last).transpose(1, 2),
+            (bias - last.sum(1, keepdim=True)).transpose(1, 2),
+        )
+        return tuple(one.detach() for one in weights)
 
     def _fused(self, observations: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """By hand-shaped products: (B, T, N, D) -> outputs of policy and both critics side by side
