@@ -55,6 +55,7 @@ def build(
     board check` says.
     """
     from mirrorenv.results.board.board import collect, result_folders
+    from mirrorenv.results.board.opening import opening_markdown
     from mirrorenv.results.board.page import board_page
     from mirrorenv.results.board.proofs import read_proofs
     from mirrorenv.results.board.text import markdown
@@ -68,7 +69,7 @@ def build(
     text = out.with_suffix(".md")
     out.parent.mkdir(parents=True, exist_ok=True)
     atomic_write_text(out, board_page(sections, out, title))
-    atomic_write_text(text, markdown(sections, text))
+    atomic_write_text(text, markdown(sections, text, opening_markdown(sections)))
     lines = sum(len(section.lines) for section in sections)
     held = ", ".join(
         (counted(len(found), "result"), counted(lines, "line"), counted(len(sections), "table"))

@@ -99,6 +99,7 @@ class Section:
         figures: columns, the most telling first.
         primary: the figure by which lines are grouped.
         lines: in order.
+        smoke: of smoke runs, which are no results.
     """
 
     title: str
@@ -106,6 +107,7 @@ class Section:
     figures: tuple[Figure, ...]
     primary: str
     lines: tuple[Line, ...]
+    smoke: bool = False
 
 
 @dataclass
@@ -262,7 +264,7 @@ def _section(key: tuple[str, ...], drafts: list[_Draft], suites: Mapping[str, Su
     if mark.smoke:
         name = f"{name}, smoke run"
         about = f"{_SMOKE} {about}"
-    return Section(name, about.strip(), figures, primary.name, ranked)
+    return Section(name, about.strip(), figures, primary.name, ranked, mark.smoke)
 
 
 _OUTSIDE = (

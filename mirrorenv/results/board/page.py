@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mirrorenv.results.board.board import Cell, Line, Section
-from mirrorenv.results.board.text import READ, cell_text, count_text, href
+from mirrorenv.results.board.opening import opening
+from mirrorenv.results.board.text import cell_text, count_text, href
 from mirrorenv.results.report.page import document, escape, paragraph, script_data, visible
 from mirrorenv.results.stats.estimates import OverSeeds
 
@@ -34,8 +35,7 @@ def board_page(sections: Sequence[Section], out: Path, title: str = "Leaderboard
     held = [_section_data(section, out) for section in sections]
     data = {"total": sum(len(section.lines) for section in sections), "sections": held}
     body = [
-        '<header><p class="kicker">mirrorenv '
-        f"leaderboard</p><h1>{escape(title)}</h1>{paragraph(READ)}</header>",
+        opening(sections, title),
         _controls(sections),
         *(_table(index, *pair) for index, pair in enumerate(zip(sections, held, strict=True))),
         "<footer>The numbers are those of the result folders, whose files match their manifests; "

@@ -14,7 +14,17 @@ from mirrorenv.results.board.board import Cell, Line, Section
 from mirrorenv.results.report.page import visible
 from mirrorenv.results.stats.estimates import OverSeeds
 
-__all__ = ["ONE_RUN", "cell_text", "count_text", "digits", "href", "markdown"]
+__all__ = [
+    "ONE_RUN",
+    "READ",
+    "cell_text",
+    "count_text",
+    "digits",
+    "href",
+    "markdown",
+    "markdown_row",
+    "markdown_text",
+]
 
 ONE_RUN = "\N{DAGGER}"
 INERT = frozenset((".json", ".jsonl", ".txt", ".csv", ".md", ".toml", ".png", ".gif", ".jpg"))
@@ -22,23 +32,20 @@ INERT = frozenset((".json", ".jsonl", ".txt", ".csv", ".md", ".toml", ".png", ".
 its script would run beside the reader's files."""
 READ = (
     "Every number stands with its 95 % interval, over the seeds of the line; [no interval] where "
-    "so few seeds bound "
-    "nothing. "
-    f"{ONE_RUN} marks a line of a single run, whose interval is over the episodes of that run: it "
-    "is well measured, "
-    "and says nothing about another seed. The last column says how far whoever built this page has "
-    "proved a line, by 'mirrorenv board check --proofs' and 'mirrorenv verify --retrain --proofs'; "
-    "below 'evidence recomputed from weights', that the evidence is that of trained networks is "
-    "unproved. "
-    "A group holds the lines of one world whose intervals "
-    "over seeds overlap: "
-    "their order is not known. Lines of one seed, and lines "
-    "that lack seeds of their row, are in no group. In simulation, intervals of means over seeds "
-    "hold "
-    "the truth in 95 % of experiments where seeds are normal; where they are skewed or some fail, "
-    "in 82 % at five "
-    "seeds and in 84 to 95 % at ten (benchmarks/proofs/interval_coverage.py)."
+    f"so few seeds bound nothing. {ONE_RUN} marks a line of a single run, whose interval is over "
+    "the episodes of that run: it is well measured, and says nothing about another seed.",
+    "Where every seed has a share of 0 or of 1 the interval is the exact binomial one on as many "
+    "seeds (Clopper and Pearson), which is wider than that of a line with some spread.",
+    "A group holds the lines of one world whose intervals over seeds overlap: their order is not "
+    "known. Lines of one seed, and lines that lack seeds of their row, are in no group.",
+    "The last column says how far whoever built this page has proved a line, by 'mirrorenv board "
+    "check --proofs' and 'mirrorenv verify --retrain --proofs'; below 'evidence recomputed from "
+    "weights', that the evidence is that of trained networks is unproved.",
+    "In simulation, intervals of means over seeds hold the truth in 95 % of experiments where "
+    "seeds are normal; where they are skewed or some fail, in 82 % at five seeds and in 84 to "
+    "95 % at ten (benchmarks/proofs/interval_coverage.py).",
 )
+"""How to read a board, a paragraph each."""
 
 
 def digits(value: float) -> str:
@@ -47,7 +54,8 @@ def digits(value: float) -> str:
         return "unknown"
     size = abs(value)
     text = f"{value:.3f}" if size < 100 else f"{value:,.1f}" if size < 1e6 else f"{value:.3g}"
-    return text.replace("-", "\N{MINUS SIGN}")
+    signed = text if float(text.replace(",", "")) else text.removeprefix("-")  # no minus nothing
+    return signed.replace("-", "\N{MINUS SIGN}")
 
 
 STYLE = TextStyle(digits, unknown=" [no interval]")
@@ -120,53 +128,55 @@ def href(folder: Path, link: str, out: Path) -> str | None:
     return quote(os.path.relpath(target, out.resolve().parent).replace(os.sep, "/"))
 
 
-def markdown(sections: Sequence[Section], out: Path) -> str:
+def markdown(sections: Sequence[Section], out: Path, first: Sequence[str] = ()) -> str:
     """The whole board.
 
     Args:
         sections: from `collect`.
         out: where the text will lie, for links.
+        first: lines before all tables.
     """
-    parts = ["# Leaderboard", "", READ, ""]
+    parts = ["# Leaderboard", "", *first, " ".join(READ), ""]
     for section in sections:
         parts += [
-            f"## {_plain(visible(section.title))}",
+            f"## {markdown_text(visible(section.title))}",
             "",
-            _plain(visible(section.about, 2000)),
+            markdown_text(visible(section.about, 2000)),
             "",
         ]
-        titles = [_plain(visible(figure.title)) for figure in section.figures]
+        titles = [markdown_text(visible(figure.title)) for figure in section.figures]
         heads = ["condition", "world", *titles, "group", "seeds", "agents", "proved"]
         sides = ["---", "---", *(["---:"] * len(section.figures)), "---:", "---:", "---", "---"]
         parts += [
-            _row(heads),
-            _row(sides),
+            markdown_row(heads),
+            markdown_row(sides),
         ]
-        parts += [_row(_cells(line, section, out)) for line in section.lines]
+        parts += [markdown_row(_cells(line, section, out)) for line in section.lines]
         parts.append("")
     return "\n".join(parts)
 
 
-def _plain(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Text that Markdown shows as it is: no link, no picture, no tag, no further cell."""
     return re.sub(r"([\\`*_\[\]()!#<>|~&])", r"\\\1", " ".join(text.split()))
 
 
-def _row(cells: Sequence[str]) -> str:
+def markdown_row(cells: Sequence[str]) -> str:
+    """A line of a Markdown table; cells as they are."""
     return "| " + " | ".join(cells) + " |"
 
 
 def _cells(line: Line, section: Section, out: Path) -> list[str]:
     links = [
-        f"[{_plain(visible(words, 40))}]({address})"
+        f"[{markdown_text(visible(words, 40))}]({address})"
         for words, link in line.links.items()
         if (address := href(line.folder, link, out)) is not None
     ]
-    condition = " ".join([_plain(visible(line.condition)), *links])
+    condition = " ".join([markdown_text(visible(line.condition)), *links])
     shown = []
     for figure in section.figures:
         value, note = cell_text(line.cells.get(figure.name), line.exact)
-        shown.append(value + (f" ({_plain(visible(note))})" if note else ""))
+        shown.append(value + (f" ({markdown_text(visible(note))})" if note else ""))
     group = "" if line.group is None else str(line.group)
-    words = [_plain(visible(one)) for one in (line.world, line.agents)]
+    words = [markdown_text(visible(one)) for one in (line.world, line.agents)]
     return [condition, words[0], *shown, group, count_text(line), words[1], line.proved.words]

@@ -306,6 +306,7 @@ def dot_plot(
     x_label: str,
     level: Level | None = None,
     percent: bool = False,
+    longest: int = 26,
 ) -> Figure:
     """Rows of dots with interval whiskers, first row on top.
 
@@ -316,6 +317,7 @@ def dot_plot(
         x_label: name and unit of the horizontal axis.
         level: a vertical reference line.
         percent: the horizontal axis is a share; write it as percentages from 0 to 100.
+        longest: letters of a name before it is cut.
     """
     rows = np.arange(len(names))[::-1]
     figure, axes = canvas(theme, height=max(HEIGHT * 0.75, 1.2 + 0.32 * len(names)))
@@ -343,7 +345,7 @@ def dot_plot(
             label=group.label,
             zorder=4 if group.filled else 5,
         )
-    axes.set_yticks(rows, [short(name) for name in names])
+    axes.set_yticks(rows, [short(name, longest) for name in names])
     _plain(axes.get_yticklabels())
     axes.tick_params(axis="y", labelcolor=theme.ink)
     axes.set_ylim(-0.6, len(names) - 0.4)
