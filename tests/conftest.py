@@ -15,10 +15,28 @@ TESTS = Path(__file__).resolve().parent
 WITH_RAY = {"test_cli.py", "test_cli_mistakes.py", "test_suite.py", "test_suite_worlds.py"}
 
 
+# What takes longest begins first, so that no core is idle in the end; "ray" is all that starts Ray.
+LONGEST_FIRST = (
+    "ray",
+    "doors/test_doors.py",
+    "complexity/test_learning_coefficient.py",
+    "envs/checker/test_checker_finds_faults.py",
+    "envs/audit/test_every_world.py",
+    "debate/test_tournament.py",
+    "preference/test_training.py",
+)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:
-        path = item.path.relative_to(TESTS)
-        ray = path.parts[0] == "rllib" or path.name in WITH_RAY or item.get_closest_marker("ray")
-        item.add_marker(pytest.mark.xdist_group("ray" if ray else path.as_posix()))
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    places = {group: place for place, group in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(_group(item), len(places)))
+
+
+def _group(item: pytest.Item) -> str:
+    path = item.path.relative_to(TESTS)
+    ray = path.parts[0] == "rllib" or path.name in WITH_RAY or item.get_closest_marker("ray")
+    return "ray" if ray else path.as_posix()

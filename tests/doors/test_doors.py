@@ -14,6 +14,7 @@ import pytest
 from mirrorenv.lazy import read_stub
 
 ROOT = Path(__file__).resolve().parents[2]
+WRONG = Path(__file__).with_name("wrong_calls.py")
 STUBS = sorted((ROOT / "mirrorenv").rglob("__init__.pyi"))
 ROOMS = ("mirror", "envs", "results", "population", "rllib", "sb3", "llm", "debate", "preference")
 
@@ -22,12 +23,24 @@ def _package(stub: Path) -> str:
     return ".".join(stub.parent.relative_to(ROOT).parts)
 
 
-def _mypy(file: Path) -> str:
-    """What strict mypy says of a file, with the settings of the project."""
-    command = [sys.executable, "-m", "mypy", "--strict", "--no-color-output", str(file)]
+@pytest.fixture(scope="module")
+def said_by_mypy(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What strict mypy says, with the settings of the project, of the wrong calls and of a file
+    that asks for the type of every public name: one run, since most of it is reading libraries."""
+    file = tmp_path_factory.mktemp("names") / "reveal.py"
+    lines = ["import mirrorenv", *(f"reveal_type({name})" for name in _public_names())]
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-color-output", str(WRONG), str(file)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode in (0, 1), ran.stdout + ran.stderr
     return ran.stdout
+
+
+def _public_names() -> list[str]:
+    names = []
+    for package in ("mirrorenv", *(f"mirrorenv.{room}" for room in ROOMS)):
+        names += [f"{package}.{name}" for name in import_module(package).__all__]
+    return names
 
 
 @pytest.mark.parametrize("stub", STUBS, ids=_package)
@@ -72,23 +85,17 @@ def test_a_name_that_is_not_there_is_said_to_be_missing() -> None:
 
 
 @pytest.mark.timeout(900)
-def test_every_wrong_call_is_an_error_for_mypy() -> None:
-    file = Path(__file__).with_name("wrong_calls.py")
-    (wrong,) = [n for n in ast.parse(file.read_text()).body if isinstance(n, ast.FunctionDef)]
+def test_every_wrong_call_is_an_error_for_mypy(said_by_mypy: str) -> None:
+    (wrong,) = [n for n in ast.parse(WRONG.read_text()).body if isinstance(n, ast.FunctionDef)]
     calls = {statement.lineno for statement in wrong.body[1:]}
-    said = {int(line) for line in re.findall(r"wrong_calls\.py:(\d+): error:", _mypy(file))}
+    said = {int(line) for line in re.findall(r"wrong_calls\.py:(\d+): error:", said_by_mypy)}
     assert said == calls, f"not seen by mypy: {sorted(calls - said)}"
 
 
 @pytest.mark.timeout(900)
-def test_no_public_name_is_any_for_mypy(tmp_path: Path) -> None:
-    names = []
-    for package in ("mirrorenv", *(f"mirrorenv.{room}" for room in ROOMS)):
-        names += [f"{package}.{name}" for name in import_module(package).__all__]
-    file = tmp_path / "reveal.py"
-    lines = ["import mirrorenv", *(f"reveal_type({name})" for name in names)]
-    file.write_text("\n".join(lines) + "\n", "utf-8")
-    revealed = re.findall(r'Revealed type is "(.*)"', _mypy(file))
+def test_no_public_name_is_any_for_mypy(said_by_mypy: str) -> None:
+    names = _public_names()
+    revealed = re.findall(r'Revealed type is "(.*)"', said_by_mypy)
     assert len(revealed) == len(names)
     untyped = [name for name, kind in zip(names, revealed, strict=True) if kind == "Any"]
     assert not untyped
