@@ -1,7 +1,10 @@
 """Write the pages that the code itself knows best: worlds, settings, commands and the API.
 
-Called by ``conf.py`` before each build. The pages are not tracked; a page about a world is its
-class docstring.
+    python docs/generate.py
+
+Called by ``conf.py`` before each build, too. All but the API are tracked, so that they can be read
+without a build, and a test compares them with what is written here. A page about a world is its
+class docstring; its picture is drawn by ``gallery.py``.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+PICTURES = Path(__file__).resolve().parent / "pictures" / "worlds"
 ROOMS = {
     "mirror": "The test itself. NumPy and SciPy only.",
     "envs": "The worlds, and what one does to a world.",
@@ -25,21 +29,29 @@ ROOMS = {
 }
 
 
+def tracked_pages() -> dict[str, str]:
+    """The generated pages that are tracked, by their path below ``docs``."""
+    worlds = {f"worlds/{id.split('/')[-1]}.md": text for id, text in world_pages().items()}
+    return {
+        "worlds/index.md": worlds_index(),
+        **worlds,
+        "configuration.md": configuration_page(),
+        "command-line.md": command_page(),
+    }
+
+
 def write_all(docs: Path) -> None:
     """Write every generated page below ``docs``; a page that did not change is left alone."""
-    _write(docs / "worlds" / "index.md", worlds_index())
-    for id, text in world_pages().items():
-        _write(docs / "worlds" / f"{id.split('/')[-1]}.md", text)
-    _write(docs / "configuration.md", configuration_page())
-    _write(docs / "command-line.md", command_page())
+    for name, text in tracked_pages().items():
+        _write(docs / name, text)
     for room in ROOMS:
         _write(docs / "api" / f"{room}.rst", api_page(room))
 
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists() or path.read_text() != text:  # an untouched file is not built again
-        path.write_text(text)
+    if not path.exists() or path.read_text("utf-8") != text:  # an untouched file is not built again
+        path.write_text(text, "utf-8")
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
@@ -84,8 +96,27 @@ def worlds_index() -> str:
         + _table(
             ["world", "what it is", "reward", "what tells agents apart besides behaviour"], rows
         )
+        + "\nWorlds that draw themselves are shown at the start, half way and at the end of an "
+        "episode of their best scripted team; the others by their actions, a row for each agent, a "
+        "colour for each action. `mirrorenv play NAME --gif FILE` makes them move.\n\n"
+        + _gallery()
         + f"\n```{{toctree}}\n:hidden:\n\n{pages}\n```\n"
     )
+
+
+def _gallery() -> str:
+    """Every world that has a picture, with what happens in it."""
+    shown = []
+    for id, spec in _own_worlds().items():
+        name = id.split("/")[-1]
+        if (PICTURES / f"{name}.png").is_file():
+            shown.append(f"## {name}\n\n{_picture(id, spec)}\n\n[`{id}`]({name}.md)\n")
+    return "\n".join(shown)
+
+
+def _picture(id: str, spec: Any) -> str:
+    name = id.split("/")[-1]
+    return f"![{spec.description}](../pictures/worlds/{name}.png)"
 
 
 def world_pages() -> dict[str, str]:
@@ -121,7 +152,8 @@ def _world_page(id: str, spec: Any) -> str:
     )
     name = id.split("/")[-1]
     table = _table(["", ""], facts)
-    return f"# {name}\n\n{first}\n\n{table}\n{code}\n{rest.strip()}\n\n{_audit_section(id)}"
+    drawn = f"{_picture(id, spec)}\n\n" if (PICTURES / f"{name}.png").is_file() else ""
+    return f"# {name}\n\n{first}\n\n{drawn}{table}\n{code}\n{rest.strip()}\n\n{_audit_section(id)}"
 
 
 def _text_world_page(id: str, spec: Any, text: str) -> str:
@@ -337,3 +369,7 @@ def _offered(room: str) -> dict[str, list[tuple[str, str]]]:
 
 def _is_error(thing: Any) -> bool:
     return inspect.isclass(thing) and issubclass(thing, BaseException)
+
+
+if __name__ == "__main__":
+    write_all(Path(__file__).resolve().parent)
