@@ -27,6 +27,7 @@ def facade(
     needs: Mapping[str, str] | None = None,
     light: tuple[str, ...] = (),
     spared: Mapping[str, tuple[str, ...]] | None = None,
+    renamed: Mapping[str, str] | None = None,
 ) -> Facade:
     """What a package needs to import its public names when they are first asked for.
 
@@ -36,6 +37,7 @@ def facade(
         needs: import name of what must be installed -> the extra that brings it.
         light: modules of the package that need none of that.
         spared: what must be installed for the others -> modules of the package that do without it.
+        renamed: names that the package had once -> what to write now.
 
     Returns:
         ``__getattr__``, ``__dir__`` and ``__all__``. The first raises AttributeError for a name the
@@ -49,6 +51,8 @@ def facade(
         without[needed] = [f"{package}.{module}" for module in modules]
 
     def attribute(name: str) -> object:
+        if name in (renamed or {}):
+            raise AttributeError(f"{package}.{name} is gone: write {(renamed or {})[name]}")
         if name not in homes:
             raise AttributeError(f"module '{package}' has no attribute '{name}'")
         home = homes[name]

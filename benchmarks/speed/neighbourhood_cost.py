@@ -50,7 +50,7 @@ from mirrorenv.population.settings import (
     PopulationSettings,
     PopulationShape,
 )
-from mirrorenv.population.train_batch import train_batch, weigh_advantages
+from mirrorenv.population.train_batch import combine_advantages, train_batch
 
 SEEN = 8
 CHOICES = 5
@@ -129,7 +129,7 @@ def measure_iteration(
             columns = train_batch(
                 population, record, mirror, learning, run=0, episodes=ids, rng=rng
             )
-            columns["advantage"] = weigh_advantages(columns, 1.0)
+            columns["advantage"] = combine_advantages(columns, 1.0)
             batch = {
                 name: torch.from_numpy(np.ascontiguousarray(column))
                 for name, column in columns.items()

@@ -37,7 +37,7 @@ from mirrorenv.population.experience import world_seeds
 from mirrorenv.population.learning import set_objectives
 from mirrorenv.population.objectives import observer_loss, ppo_loss, read_minibatch
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
-from mirrorenv.population.train_batch import train_batch, weigh_advantages
+from mirrorenv.population.train_batch import combine_advantages, train_batch
 from mirrorenv.rllib import MirrorPPOConfig
 
 WORLD = "mirrorenv/ants-v0"
@@ -164,7 +164,7 @@ def update_cost(agents: int, rounds: int, **observer: Any) -> dict[str, float]:
         columns = train_batch(
             population, experience, reward, learning, run=0, episodes=episodes, rng=rng
         )
-        columns["advantage"] = weigh_advantages(columns, 1.0)
+        columns["advantage"] = combine_advantages(columns, 1.0)
         data = {
             name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()
         }

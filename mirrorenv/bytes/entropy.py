@@ -138,8 +138,8 @@ def _neighbours(length: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int6
     cells = {tuple(cell): place for place, cell in enumerate(hilbert_path(order)[:length].tolist())}
     pairs: list[tuple[int, int]] = []
     for (row, column), place in cells.items():
-        beside = ((row, column + 1), (row + 1, column))
-        pairs.extend((place, cells[cell]) for cell in beside if cell in cells)
+        neighbours = ((row, column + 1), (row + 1, column))
+        pairs.extend((place, cells[cell]) for cell in neighbours if cell in cells)
     found = np.array(pairs, np.int64).reshape(-1, 2)
     return found[:, 0], found[:, 1]
 

@@ -83,7 +83,7 @@ class ByteTransformer(Actor):
     def _output(self, observations: Tensor) -> ActorOutput:
         """(..., N, D) -> outputs (..., N)."""
         hidden = self._hidden(observations)  # (S, R, H)
-        behind = self._told(hidden)
+        behind = self._with_identity(hidden)
         lead = observations.shape[:-1]
         values = self._unfold(self.critics(behind), lead)  # (..., N, 2)
         mirror_value = values[..., 1]
@@ -99,7 +99,7 @@ class ByteTransformer(Actor):
         """See `Actor.replay`."""
         lead = (*observations.shape[:3], self.num_agents)
         every = observations.unsqueeze(3).expand(*lead, observations.shape[-1])
-        return Utterances(self.speech, self.intend(self._told(self._hidden(every))), lead)
+        return Utterances(self.speech, self.intend(self._with_identity(self._hidden(every))), lead)
 
     def read(self, observations: Tensor) -> Tensor:
         """See `Actor.read`."""
@@ -120,7 +120,7 @@ class ByteTransformer(Actor):
         rows = flat.reshape(1, -1, flat.shape[-1]) if self.shared else flat.transpose(0, 1)
         return torch.tanh(self.look(rows))
 
-    def _told(self, hidden: Tensor) -> Tensor:
+    def _with_identity(self, hidden: Tensor) -> Tensor:
         """Who speaks, beside the hidden state, where one network serves all."""
         if not self.shared:
             return hidden

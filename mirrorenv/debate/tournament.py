@@ -265,7 +265,7 @@ def load_tournament(
         )
     if settings.show == "paraphrased" and file.paraphraser is None:
         raise ConfigError(f"tournament {path}: show = 'paraphrased' needs a card as 'paraphraser'")
-    topics = load_topics(_beside(path, settings.topics))
+    topics = load_topics(_topics_path(path, settings.topics))
     return Tournament(
         name=file.name,
         seed=file.seed,
@@ -281,7 +281,7 @@ def load_tournament(
     )
 
 
-def _beside(path: Path, topics: str) -> str:
+def _topics_path(path: Path, topics: str) -> str:
     return str(path.parent / topics) if topics.endswith(".toml") else topics
 
 

@@ -125,7 +125,7 @@ class GoalActor(Actor):
         return self.layout.distribution(self.logits(here, goal, everyone))
 
     def plan(self, node: Tensor, goal: Tensor, generator: torch.Generator) -> Tensor:
-        """Whole ways, thought out before a step is taken: each agent's law, unrolled on its map.
+        """Whole ways, thought out before a step is taken: each agent's policy, unrolled on its map.
 
         Args:
             node: (B, N) int64, where each agent stands.
@@ -139,8 +139,8 @@ class GoalActor(Actor):
         everyone = torch.arange(self.num_agents, device=node.device)
         ways = []
         for _ in range(16):
-            law = self.layout.distribution(self.logits(node, goal, everyone))
-            node = torch.where(node == goal, goal, law.sample(generator))
+            policy = self.layout.distribution(self.logits(node, goal, everyone))
+            node = torch.where(node == goal, goal, policy.sample(generator))
             ways.append(node)
         return torch.stack(ways, -1)
 

@@ -86,9 +86,9 @@ def think_plans(
         goal = goals[..., leg]  # (B, N)
         way = []
         for _ in range(MOST_SUBSTEPS // skip):
-            law = further[agents, goal, here].cumsum(-1)  # (B, N, V)
-            draws = rng.random(here.shape)[..., None] * law[..., -1:]
-            here = (draws >= law).sum(-1)
+            policy = further[agents, goal, here].cumsum(-1)  # (B, N, V)
+            draws = rng.random(here.shape)[..., None] * policy[..., -1:]
+            here = (draws >= policy).sum(-1)
             way.append(here)
         legs.append(np.stack(way, -1))
         here = goal  # the next stretch is planned from the goal, come what may

@@ -13,7 +13,7 @@ from typing import Any
 
 from mirrorenv.llm.wire import Api
 
-__all__ = ["NO_WORDS", "STOPS", "TAGS", "Answer", "apart", "read_answer"]
+__all__ = ["NO_WORDS", "STOPS", "TAGS", "Answer", "read_answer", "split_thoughts"]
 
 STOPS: dict[str, str] = {
     "stop": "ended by the model itself",
@@ -97,7 +97,7 @@ def read_answer(response: Mapping[str, Any], api: Api, tags: Sequence[str] = TAG
     return said.answer(reason)
 
 
-def apart(text: str, tags: Sequence[str] = TAGS) -> tuple[str, str, bool]:
+def split_thoughts(text: str, tags: Sequence[str] = TAGS) -> tuple[str, str, bool]:
     """Content without the thoughts in it.
 
     A pair of tags holds thoughts wherever it stands. Behind an opening tag at the start of a line
@@ -183,7 +183,7 @@ class _Said:
 
     def answer(self, reason: str) -> Answer:
         """What it comes to."""
-        words, thoughts, closed = apart("".join(self.words), self.tags)
+        words, thoughts, closed = split_thoughts("".join(self.words), self.tags)
         thoughts = "\n\n".join(part for part in (*self.thoughts, thoughts) if part.strip())
         stop = _REASONS.get(reason.lower(), "other" if reason else "stop")
         if self.refusal:

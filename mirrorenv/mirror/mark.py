@@ -31,30 +31,30 @@ from mirrorenv.mirror.intervals import Estimate
 __all__ = ["area_under_roc", "likelihood_ratio", "masked_policy", "noisy_policy", "roc_curve"]
 
 
-def noisy_policy(log_law: npt.ArrayLike, epsilon: float) -> Floats64:
-    """The law of an agent that acts uniformly at random with probability epsilon: log((1 - epsilon)
-    pi + epsilon / A).
+def noisy_policy(log_policy: npt.ArrayLike, epsilon: float) -> Floats64:
+    """The policy of an agent that acts uniformly at random with probability epsilon:
+    log((1 - epsilon) pi + epsilon / A).
 
     Args:
-        log_law: (..., A) log probabilities of the actions; -inf for one that is never taken.
+        log_policy: (..., A) log probabilities of the actions; -inf for one that is never taken.
         epsilon: 0 to 1.
 
     Raises:
         ConfigError: for another epsilon.
         ShapeError: if the log probabilities hold NaN or +inf.
     """
-    law = np.exp(log_likelihood_array("log_law", log_law, min_ndim=1))
+    policy = np.exp(log_likelihood_array("log_policy", log_policy, min_ndim=1))
     if not 0.0 <= epsilon <= 1.0:
         raise ConfigError(f"noisy_policy: epsilon must lie in [0, 1], got {epsilon}")
-    return _log((1.0 - epsilon) * law + epsilon / law.shape[-1])
+    return _log((1.0 - epsilon) * policy + epsilon / policy.shape[-1])
 
 
-def masked_policy(log_law: npt.ArrayLike, action: int, strength: float = 1.0) -> Floats64:
-    """The law of an agent that takes one action less often or never: pi(a) (1 - strength [a =
+def masked_policy(log_policy: npt.ArrayLike, action: int, strength: float = 1.0) -> Floats64:
+    """The policy of an agent that takes one action less often or never: pi(a) (1 - strength [a =
     action]), normalised.
 
     Args:
-        log_law: (..., A) log probabilities of the actions.
+        log_policy: (..., A) log probabilities of the actions.
         action: which one, in [0, A).
         strength: the share of its probability that it loses, 0 to 1.
 
@@ -63,19 +63,19 @@ def masked_policy(log_law: npt.ArrayLike, action: int, strength: float = 1.0) ->
             taken.
         ShapeError: if the log probabilities hold NaN or +inf.
     """
-    law = np.exp(log_likelihood_array("log_law", log_law, min_ndim=1))
-    if not (0 <= action < law.shape[-1] and 0.0 <= strength <= 1.0):
+    policy = np.exp(log_likelihood_array("log_policy", log_policy, min_ndim=1))
+    if not (0 <= action < policy.shape[-1] and 0.0 <= strength <= 1.0):
         raise ConfigError(
-            f"masked_policy: action in [0, {law.shape[-1]}) and strength in [0, 1], got {action} "
-            f"and {strength}"
+            f"masked_policy: action in [0, {policy.shape[-1]}) and strength in [0, 1], got "
+            f"{action} and {strength}"
         )
-    law[..., action] *= 1.0 - strength
-    total = law.sum(axis=-1, keepdims=True)
+    policy[..., action] *= 1.0 - strength
+    total = policy.sum(axis=-1, keepdims=True)
     if not (total > 0.0).all():
         raise ConfigError(
             f"masked_policy: action {action} is all that is ever taken; nothing is left without it"
         )
-    return _log(law / total)
+    return _log(policy / total)
 
 
 def likelihood_ratio(
@@ -188,7 +188,7 @@ def _scores(name: str, values: npt.ArrayLike) -> Floats64:
     return scores
 
 
-def _log(law: Floats64) -> Floats64:
+def _log(policy: Floats64) -> Floats64:
     with np.errstate(divide="ignore"):  # what is never done has minus infinity
-        result: Floats64 = np.log(law)
+        result: Floats64 = np.log(policy)
     return result

@@ -118,7 +118,7 @@ class PopulationSettings(RenamedModel):
     changes nothing else."""
 
     @model_validator(mode="after")
-    def _apart(self) -> Self:
+    def _weights_are_separate(self) -> Self:
         if self.diversity is not None and self.weights == "shared":
             raise ValueError(
                 "diversity is that of policies with weights of their own: set weights to separate"

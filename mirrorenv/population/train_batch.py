@@ -33,13 +33,13 @@ __all__ = [
     "Columns",
     "Lots",
     "check_reward",
+    "combine_advantages",
     "learner_columns",
     "limit_author_log_belief",
     "mirror_pay",
     "mirror_rewards",
     "record_columns",
     "train_batch",
-    "weigh_advantages",
 ]
 
 Columns = dict[str, NDArray[Any]]
@@ -209,7 +209,7 @@ def _paid(
             "not have: call mirrorenv.population.learning.set_objectives first"
         )
     paid = payer.pay(population, experience, Lots(lineups, rng, mirror))
-    return _settled(paid, experience.mask, mirror, rng), payer.discounted
+    return _apply_controls(paid, experience.mask, mirror, rng), payer.discounted
 
 
 def learner_columns(columns: Columns, weight: float) -> Columns:
@@ -220,7 +220,7 @@ def learner_columns(columns: Columns, weight: float) -> Columns:
         weight: of the mirror reward now.
     """
     travelling = {name: column for name, column in columns.items() if name not in _BEFORE_LEARNING}
-    return {**travelling, "advantage": weigh_advantages(columns, weight)}
+    return {**travelling, "advantage": combine_advantages(columns, weight)}
 
 
 def mirror_rewards(
@@ -244,7 +244,7 @@ def mirror_rewards(
         TrainingError: if a reward is not finite.
     """
     paid = mirror_pay(population, record, Lots(lineups, rng, mirror))
-    return _settled(paid, record.mask, mirror, rng)
+    return _apply_controls(paid, record.mask, mirror, rng)
 
 
 def mirror_pay(population: Population, record: EpisodeBatch, lots: Lots) -> Floats32:
@@ -288,7 +288,7 @@ def mirror_pay(population: Population, record: EpisodeBatch, lots: Lots) -> Floa
     )
 
 
-def _settled(
+def _apply_controls(
     paid: Floats32, mask: NDArray[np.bool_], mirror: MirrorSettings, rng: np.random.Generator
 ) -> Floats32:
     """What is paid in the end: noise of the same variance where that is the control.
@@ -304,7 +304,7 @@ def _settled(
     return paid
 
 
-def weigh_advantages(columns: Columns, weight: float) -> Floats32:
+def combine_advantages(columns: Columns, weight: float) -> Floats32:
     """Environment plus weighted mirror advantage, standardised for each agent: (B, T, N) float32.
 
     Raises:

@@ -13,4 +13,5 @@ __getattr__, __dir__, __all__ = facade(
     __file__,
     needs={"torch": "trl", "transformers": "trl", "peft": "trl", "trl": "trl"},
     light=("settings", "pairs", "topics", "report"),
+    renamed={"Voices": "VoicePopulation"},
 )

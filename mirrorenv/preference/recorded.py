@@ -17,7 +17,7 @@ from mirrorenv.preference.settings import PreferenceSettings
 __all__ = ["VERSION", "config_of", "config_today", "recorded_settings"]
 
 VERSION = 2
-_BESIDE_SETTINGS = ("version", "room", "first_texts")
+_NO_SETTINGS = ("version", "room", "first_texts")
 
 
 def config_today(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def recorded_settings(config: Mapping[str, Any]) -> PreferenceSettings:
         ConfigError: for a value that no version knows.
     """
     values = config_today(config)
-    for name in _BESIDE_SETTINGS:
+    for name in _NO_SETTINGS:
         values.pop(name, None)
     return PreferenceSettings.checked(values)
 

@@ -89,7 +89,7 @@ class DataSettings(StrictModel):
     with."""
 
     @model_validator(mode="after")
-    def _apart(self) -> Self:
+    def _can_be_split(self) -> Self:
         names = [player.name for player in self.players]
         if len(set(names)) != len(names):
             raise ValueError(f"two players share a name: {', '.join(names)}")

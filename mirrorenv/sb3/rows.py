@@ -177,11 +177,11 @@ class GameRow:
             joint[agent] = {"act": chosen, "evidence": evidence.reshape(self.num_agents, -1)}
         observations, rewards, _, _, infos = self.env.step(joint)
         paid = np.array([rewards[agent] for agent in agents], np.float32)
-        everybody = np.ones(self.num_agents, bool)
-        nobody = np.zeros(self.num_agents, bool)
+        all_agents = np.ones(self.num_agents, bool)
+        no_agent = np.zeros(self.num_agents, bool)
         told = [infos[agent] for agent in agents]
         return RowStep(
-            self._stack(observations), paid, everybody, not self.env.agents, nobody, told
+            self._stack(observations), paid, all_agents, not self.env.agents, no_agent, told
         )
 
     def picture(self) -> NDArray[np.uint8] | None:

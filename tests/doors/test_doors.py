@@ -84,6 +84,23 @@ def test_a_name_that_is_not_there_is_said_to_be_missing() -> None:
         _ = import_module("mirrorenv.results").nothing
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("mirror.masked_law", "masked_policy"),
+        ("mirror.noisy_law", "noisy_policy"),
+        ("preference.Voices", "VoicePopulation"),
+        ("results.summarise", "over_seeds"),
+        ("results.paired", "compare_with"),
+        ("results.format_table", "over_seeds"),
+    ],
+)
+def test_a_name_of_earlier_versions_is_answered_with_todays(old: str, new: str) -> None:
+    room, name = old.split(".")
+    with pytest.raises(AttributeError, match=new):
+        getattr(import_module(f"mirrorenv.{room}"), name)
+
+
 @pytest.mark.timeout(900)
 def test_every_wrong_call_is_an_error_for_mypy(said_by_mypy: str) -> None:
     (wrong,) = [n for n in ast.parse(WRONG.read_text()).body if isinstance(n, ast.FunctionDef)]

@@ -24,7 +24,12 @@ from mirrorenv.population.actors.build import ROOMS
 from mirrorenv.population.experience import play
 from mirrorenv.population.objectives import Hidden, Host, build_objective, optimiser_of
 from mirrorenv.population.objectives.inward import felt
-from mirrorenv.population.objectives.updates import after_update, clip_gradients, sum_of_losses
+from mirrorenv.population.objectives.updates import (
+    after_update,
+    clip_gradients,
+    optimiser_groups,
+    sum_of_losses,
+)
 from mirrorenv.population.settings import LearningSettings, PopulationSettings
 
 WORLD = "mirrorenv/chain-v0"
@@ -163,7 +168,8 @@ def test_the_slow_copy_follows_and_is_not_optimised(bare_loop):
     rows_of(bare_loop, population, iterations=1)
     one = population.auxiliaries["self_model"]
     assert any((a != b).any() for a, b in zip(before, one.twin.parameters(), strict=True))
-    optimised = {id(p) for group in optimiser_of({"x": one}).param_groups for p in group["params"]}
+    groups = optimiser_groups({"x": one}).values()
+    optimised = {id(parameter) for parameters, _ in groups for parameter in parameters}
     assert not optimised & {id(p) for p in one.twin.parameters()}
 
 

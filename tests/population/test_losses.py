@@ -15,7 +15,7 @@ from mirrorenv.population.objectives import observer_loss, ppo_loss, read_miniba
 from mirrorenv.population.observers import HEADS
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, MirrorSettings
-from mirrorenv.population.train_batch import train_batch, weigh_advantages
+from mirrorenv.population.train_batch import combine_advantages, train_batch
 from tests.population.small import AGENTS, CONTINUOUS, DISCRETE, loud, population, some_experience
 
 
@@ -30,7 +30,7 @@ def minibatch(model: Population, **options: Any) -> dict[str, Tensor]:
         episodes=np.arange(len(record.mask)),
         rng=np.random.default_rng(0),
     )
-    columns["advantage"] = weigh_advantages(columns, 1.0)
+    columns["advantage"] = combine_advantages(columns, 1.0)
     return {
         name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()
     }

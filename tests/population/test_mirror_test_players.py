@@ -23,7 +23,7 @@ from mirrorenv.population.settings import (
     ObserverSettings,
     PopulationSettings,
 )
-from mirrorenv.population.train_batch import train_batch, weigh_advantages
+from mirrorenv.population.train_batch import combine_advantages, train_batch
 
 EPISODES = 64
 
@@ -55,7 +55,7 @@ def trained(iterations: int) -> Population:
         columns = train_batch(
             population, record, MirrorSettings(), learning, run=0, episodes=episodes, rng=rng
         )
-        columns["advantage"] = weigh_advantages(columns, 1.0)
+        columns["advantage"] = combine_advantages(columns, 1.0)
         batch = {
             name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()
         }

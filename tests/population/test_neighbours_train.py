@@ -29,8 +29,8 @@ from mirrorenv.population.settings import (
 )
 from mirrorenv.population.train_batch import (
     Columns,
+    combine_advantages,
     train_batch,
-    weigh_advantages,
 )
 from tests.population.small import loud
 
@@ -221,7 +221,7 @@ def test_agents_learn_to_be_known_by_their_neighbours() -> None:
         columns = train_batch(
             population, record, MirrorSettings(), learning, run=0, episodes=episodes, rng=rng
         )
-        columns["advantage"] = weigh_advantages(columns, 1.0)
+        columns["advantage"] = combine_advantages(columns, 1.0)
         returns.append(float(columns["mirror_return"].mean()))
         batch = tensors(columns)
         for _ in range(4):

@@ -20,7 +20,11 @@ from mirrorenv.population.settings import (
     ObserverSettings,
     PopulationSettings,
 )
-from mirrorenv.population.train_batch import limit_author_log_belief, train_batch, weigh_advantages
+from mirrorenv.population.train_batch import (
+    combine_advantages,
+    limit_author_log_belief,
+    train_batch,
+)
 
 EPISODES = 64
 
@@ -42,7 +46,7 @@ def train(
         record = play(world, population, world_seeds(0, episodes), generator)
         keys = {"run": 0, "episodes": episodes, "rng": rng}
         columns = train_batch(population, record, mirror, learning, **keys)
-        columns["advantage"] = weigh_advantages(columns, weight)
+        columns["advantage"] = combine_advantages(columns, weight)
         returns.append(float(columns["mirror_return"].mean()))
         limits.append(
             math.log(4) + float(limit_author_log_belief(population, record)[:, -1].mean())

@@ -18,7 +18,7 @@ from mirrorenv.population.settings import (
     ObserverSettings,
     PopulationSettings,
 )
-from mirrorenv.population.train_batch import train_batch, weigh_advantages
+from mirrorenv.population.train_batch import combine_advantages, train_batch
 from tests.envs.strangers import Dying, Many
 
 
@@ -45,7 +45,7 @@ def test_a_train_batch_ends_where_an_agent_ends(kind: Any) -> None:
     experience, columns, _ = one_batch(mirrorenv.make_batch(kind, 6), 6)
     dead = columns["mask"] == 0
     assert dead.any() == (kind is Dying)
-    weighed = weigh_advantages(columns, 1.0)
+    weighed = combine_advantages(columns, 1.0)
     assert np.isfinite(weighed).all()
     assert not weighed[dead].any()
     assert not experience.rewards[dead].any()
@@ -57,7 +57,7 @@ def test_policies_move_towards_what_simple_spread_pays() -> None:
     world = mirrorenv.make_batch("mpe2.simple_spread_v3:parallel_env", 8, max_cycles=10)
     experience, columns, population = one_batch(world, 8)
     assert experience.observations.shape == (8, 10, 3, 18)
-    advantage = torch.from_numpy(weigh_advantages(columns, 1.0))
+    advantage = torch.from_numpy(combine_advantages(columns, 1.0))
     observations, actions = (
         torch.from_numpy(experience.observations),
         torch.from_numpy(experience.actions),

@@ -23,9 +23,9 @@ from mirrorenv.population.reading import author_log_belief
 from mirrorenv.population.settings import LearningSettings, MirrorSettings
 from mirrorenv.population.train_batch import (
     Columns,
+    combine_advantages,
     limit_author_log_belief,
     train_batch,
-    weigh_advantages,
 )
 from tests.population.small import AGENTS, loud, population, some_experience
 
@@ -211,7 +211,7 @@ def test_weighed_advantages_are_standardised_for_each_agent(
     model: Population, experience: Experience
 ) -> None:
     made = columns(model, experience)
-    total = weigh_advantages(made, 0.7)
+    total = combine_advantages(made, 0.7)
     for n in range(AGENTS):
         mine = total[:, :, n][experience.mask[:, :, n]]
         assert mine.mean() == pytest.approx(0.0, abs=1e-5)
@@ -236,14 +236,14 @@ def test_whatever_else_was_recorded_travels_to_the_learners_and_critics_values_d
 def test_weight_zero_leaves_the_mirror_out(model: Population, experience: Experience) -> None:
     made = columns(model, experience)
     other = {**made, "mirror_advantage": made["mirror_advantage"][::-1] * np.float32(5.0)}
-    np.testing.assert_array_equal(weigh_advantages(made, 0.0), weigh_advantages(other, 0.0))
+    np.testing.assert_array_equal(combine_advantages(made, 0.0), combine_advantages(other, 0.0))
 
 
 def test_a_world_that_pays_nan_is_named(model: Population, experience: Experience) -> None:
     made = columns(model, experience)
     made["environment_advantage"][0, 0, 2] = math.nan
     with pytest.raises(TrainingError, match="agent 2"):
-        weigh_advantages(made, 1.0)
+        combine_advantages(made, 1.0)
 
 
 def test_the_mirrors_critic_is_undiscounted_and_stops_at_the_end_while_the_environments_goes_on(

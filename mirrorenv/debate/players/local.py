@@ -18,7 +18,7 @@ from mirrorenv.debate.players.local_readers import (
 )
 from mirrorenv.debate.views import View
 from mirrorenv.errors import ConfigError, MirrorError, MissingExtraError
-from mirrorenv.llm.answers import apart
+from mirrorenv.llm.answers import split_thoughts
 from mirrorenv.llm.asking import Generated, Request
 from mirrorenv.llm.engine import Engine, engine_of
 from mirrorenv.llm.options import TRANSFORMERS, Capabilities, local_options
@@ -119,7 +119,7 @@ class LocalPlayer:
             "nats": round(sum(written.logprobs), 4),
         }
         usage = Usage(len(prompt), len(written.tokens))
-        text, thoughts, _ = apart(written.text)
+        text, thoughts, _ = split_thoughts(written.text)
         stop = "stop" if written.finished else "length"
         if not text.strip():
             stop = "thinking" if thoughts else "empty"

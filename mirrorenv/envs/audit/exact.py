@@ -194,12 +194,12 @@ def column_test(values: Floats64, rng: np.random.Generator, max_draws: int) -> C
     spread = np.sqrt((flat**2).sum(axis=0))  # (F,) the same for every permutation
     flat = np.divide(flat, spread, out=np.zeros_like(flat), where=spread > 0).astype(np.float32)
     identity = np.broadcast_to(np.arange(agents), (1, episodes, agents))
-    seen = _apart(flat, identity)[0] * (1 - 1e-5)  # (F,) rounding must not decide
+    seen = _squared_sums(flat, identity)[0] * (1 - 1e-5)  # (F,) rounding must not decide
     largest: list[float] = []
     while len(largest) < max_draws:
         count = min(_DRAWS_AT_ONCE, max_draws - len(largest))
         order = rng.random((count, episodes, agents)).argsort(axis=2)
-        largest += _apart(flat, order).max(axis=1).tolist()
+        largest += _squared_sums(flat, order).max(axis=1).tolist()
         exceeding = np.flatnonzero(np.array(largest) >= seen.max())
         if len(exceeding) >= _STOP_AFTER:
             draws = int(exceeding[_STOP_AFTER - 1]) + 1
@@ -209,7 +209,7 @@ def column_test(values: Floats64, rng: np.random.Generator, max_draws: int) -> C
     return ColumnTest(p_value, _column_p_values(seen, largest, p_value))
 
 
-def _apart(flat: Floats32, order: npt.NDArray[np.integer[Any]]) -> Floats64:
+def _squared_sums(flat: Floats32, order: npt.NDArray[np.integer[Any]]) -> Floats64:
     """(D, F) summed squares of the agents' sums, when slot k of an episode is called ``order[d, e,
     k]``."""
     draws, episodes, agents = order.shape
@@ -217,8 +217,8 @@ def _apart(flat: Floats32, order: npt.NDArray[np.integer[Any]]) -> Floats64:
     called = (order[:, :, :, None] == np.arange(agents)).astype(np.float32)
     weights = called.transpose(0, 3, 1, 2).reshape(draws * agents, episodes * agents)
     sums = (weights @ flat).reshape(draws, agents, -1)
-    apart: Floats64 = (sums.astype(np.float64) ** 2).sum(axis=1)
-    return apart
+    squares: Floats64 = (sums.astype(np.float64) ** 2).sum(axis=1)
+    return squares
 
 
 def _column_p_values(seen: Floats64, largest: list[float], smallest: float) -> Floats64:

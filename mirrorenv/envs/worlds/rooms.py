@@ -123,7 +123,7 @@ class Rooms(ClockedWorld):
         )
         self.step_cost = float(step_cost)
         self.cells = np.argwhere(self.free)  # (C, 2) of all one can stand on
-        self.lengths = shortest_lengths(_beside(self.cells))  # (C, C)
+        self.lengths = shortest_lengths(_adjacent(self.cells))  # (C, C)
         self.places = np.zeros((self.num_envs, self.num_agents, 2), np.int64)  # (B, N, 2)
         self.goal = np.zeros((self.num_envs, 2), np.int64)  # (B, 2)
         self.arrived = np.zeros((self.num_envs, self.num_agents), bool)  # (B, N)
@@ -322,7 +322,7 @@ class KeyDoor(Rooms):
         return np.concatenate(parts, axis=1).astype(np.float32)
 
 
-def _beside(cells: Ints64) -> Bools:
+def _adjacent(cells: Ints64) -> Bools:
     """(C, C) whether two cells share a side."""
     gaps: Bools = np.abs(cells[:, None] - cells[None]).sum(axis=2) == 1
     return gaps
@@ -357,9 +357,9 @@ class WayPlayers:
                 self._has_key = np.zeros(here.shape[:2], bool)
             self._has_key = self._has_key | (here == self._key).all(axis=2)
             aim = np.where(self._has_key[..., None], aim, self._key)
-        beside = np.clip(here[:, :, None] + MOVES, 0, scale)  # (B, N, 5, 2)
-        free = world.free[beside[..., 0], beside[..., 1]]
-        start = world.index_of(np.where(free[..., None], beside, here[:, :, None]))  # (B, N, 5)
+        next_cells = np.clip(here[:, :, None] + MOVES, 0, scale)  # (B, N, 5, 2)
+        free = world.free[next_cells[..., 0], next_cells[..., 1]]
+        start = world.index_of(np.where(free[..., None], next_cells, here[:, :, None]))  # (B, N, 5)
         cost = world.lengths[start, world.index_of(aim)[..., None]]  # (B, N, 5)
         rank = np.argsort(self._order, axis=1)  # (N, 5) place of each move in one's own order
         chosen: Ints64 = (cost * len(MOVES) + rank).argmin(-1)

@@ -26,7 +26,7 @@ from mirrorenv.strict import StrictModel
 __all__ = ["SlotKernel", "SlotSettings"]
 
 
-_APART = 10.0
+_NATS_PER_SQUARE = 10.0
 """Nats that a squared difference of scores counts, where the nearest slot is looked for."""
 
 
@@ -76,7 +76,7 @@ class SlotKernel(Kernel):
         self.read = torch.compile(self.body) if settings.compiled else self.body
         self.generator = torch.Generator().manual_seed(size.seed)
         self.losses: list[float] = []
-        self._told: list[tuple[Lessons, npt.NDArray[np.float64]]] = []
+        self._lessons: list[tuple[Lessons, npt.NDArray[np.float64]]] = []
         self._taught = False
 
     def network(self, outputs: int) -> nn.Module:
@@ -85,20 +85,20 @@ class SlotKernel(Kernel):
 
     def learn(self, lessons: Lessons, scores: npt.NDArray[np.float64]) -> None:
         """See `Kernel.learn`: kept until `settle`."""
-        self._told.append((lessons, scores))
+        self._lessons.append((lessons, scores))
 
     def settle(self) -> None:
         """Learn from all lessons of the round."""
-        if not self._told:
+        if not self._lessons:
             return
 
         def told(name: str) -> torch.Tensor:
-            column = np.concatenate([getattr(lesson, name) for lesson, _ in self._told])
+            column = np.concatenate([getattr(lesson, name) for lesson, _ in self._lessons])
             return torch.from_numpy(column).long()
 
         states, goals, subgoals = map(told, ("states", "goals", "subgoals"))
-        scores = torch.from_numpy(np.concatenate([score for _, score in self._told])).float()
-        self._told = []
+        scores = torch.from_numpy(np.concatenate([score for _, score in self._lessons])).float()
+        self._lessons = []
         for _ in range(self.settings.steps):
             index = torch.randint(len(states), (self.settings.minibatch,), generator=self.generator)
             loss = self._loss(states[index], goals[index], subgoals[index], scores[index])
@@ -120,7 +120,7 @@ class SlotKernel(Kernel):
         if self.settings.access == "value":
             # by the answer alone, a slot that once took two answers for itself keeps both
             apart = (scores.unsqueeze(1) - believed).square()  # (M, S)
-            slot = (said - _APART * apart).detach().argmax(1, keepdim=True)  # (M, 1)
+            slot = (said - _NATS_PER_SQUARE * apart).detach().argmax(1, keepdim=True)  # (M, 1)
         else:
             last = self.settings.slots - 1
             slot = (scores * last).round().clamp(0, last).long().unsqueeze(1)

@@ -106,7 +106,7 @@ class CommonPolicy(nn.Module):
         )
 
     @staticmethod
-    def apart(own: Tensor) -> Tensor:
+    def deviations(own: Tensor) -> Tensor:
         """Deviations: (..., N, A) of every policy for one history -> the same without what all have
         in common."""
         return own - own.mean(-2, keepdim=True)
@@ -193,10 +193,10 @@ class CommonActor(Actor):
         """See `Actor.step`."""
         batch, agents, _ = observations.shape
         outputs, values, hidden, own = self.own.step_on_all(observations, state[:-1])
-        apart = self.common.apart(outputs)  # (B, K, N, A)
+        deviations = self.common.deviations(outputs)  # (B, K, N, A)
         rows = padded(observations.reshape(1, batch * agents, -1))
         shared, memory = self.common.step(rows, state[-1:])
-        policy = shared.view(batch, agents, -1) + self.common.scale * of_oneself(apart)
+        policy = shared.view(batch, agents, -1) + self.common.scale * of_oneself(deviations)
         output = ActorOutput(
             self._distribution(policy), values[..., 0], values[..., 1], {"trunk": hidden}
         )
@@ -207,7 +207,7 @@ class CommonActor(Actor):
         and they are scaled by what is found."""
         hidden = self.own.trunk.sequence(self.own.fold(observations))  # (N, T, B, H)
         _, value, mirror_value, layers = self.own.heads(hidden, observations.shape[0])
-        own = self.common.apart(self.own.own_outputs(observations))  # (B, T, K, N, A)
+        own = self.common.deviations(self.own.own_outputs(observations))  # (B, T, K, N, A)
         scale = self.common.scale
         metrics: dict[str, Tensor] = {}
         if mask is not None:
@@ -218,7 +218,7 @@ class CommonActor(Actor):
 
     def replay(self, observations: Tensor) -> ActionDistribution:
         """See `Actor.replay`."""
-        own = self.common.apart(self.own.own_outputs(observations))  # (B, T, K, N, A)
+        own = self.common.deviations(self.own.own_outputs(observations))  # (B, T, K, N, A)
         return self._distribution(self._with_common(observations, self.common.scale * own))
 
     def read(self, observations: Tensor) -> Tensor:

@@ -143,8 +143,8 @@ class Adaptive(Objective):
             return
         if self.own.choice == "agent" and "rewards" in experience:
             self._judge(experience["rewards"] * (experience["mask"] > 0))
-        law = self.preferences.softmax(-1).flatten(0, 1).cpu()  # (N*M, L)
-        drawn = torch.multinomial(law, 1, generator=self.draws)
+        probabilities = self.preferences.softmax(-1).flatten(0, 1).cpu()  # (N*M, L)
+        drawn = torch.multinomial(probabilities, 1, generator=self.draws)
         self.chosen.copy_(drawn.view_as(self.chosen))
 
     def _judge(self, rewards: Tensor) -> None:
@@ -165,8 +165,8 @@ class Adaptive(Objective):
         seen += 1
 
     def _entropy(self) -> Tensor:
-        law = self.preferences.softmax(-1)  # (N, M, L)
-        entropy: Tensor = torch.special.entr(law).sum(-1).mean()
+        probabilities = self.preferences.softmax(-1)  # (N, M, L)
+        entropy: Tensor = torch.special.entr(probabilities).sum(-1).mean()
         return entropy
 
     @classmethod

@@ -240,7 +240,7 @@ class Objective(nn.Module):
         step, (B, N, ...). The first step is fed zeros."""
         raise NotImplementedError
 
-    def apart(self) -> list[tuple[nn.Parameter, Any]]:
+    def separately_clipped(self) -> list[tuple[nn.Parameter, Any]]:
         """Entries of its parameters, as (parameter, index), whose gradients are clipped apart from
         the rest."""
         return []

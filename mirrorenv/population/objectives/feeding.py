@@ -81,13 +81,13 @@ class FedActor(Actor):
         rows = observations.transpose(1, 2).reshape(batch * slots, time, 1, width)
         rows = rows.expand(-1, -1, self.num_agents, -1)  # (B*K, T, N, D)
         state = self.initial_state(batch * slots)
-        laws = []
+        distributions = []
         for t in range(time):
             output, state = self.step(rows[:, t], state)
-            laws.append(output.distribution)
-        if not laws:
+            distributions.append(output.distribution)
+        if not distributions:
             raise ShapeError("an episode without a step cannot be replayed")
-        return _Replayed(laws, batch)
+        return _Replayed(distributions, batch)
 
     def mirror_entries(self) -> list[tuple[nn.Parameter, Any]]:
         """See `Actor.mirror_entries`."""
@@ -97,23 +97,23 @@ class FedActor(Actor):
 class _Replayed(ActionDistribution):
     """Distributions (B*K, N) of single steps as one of whole trajectories, (B, T, K, N)."""
 
-    def __init__(self, laws: Sequence[ActionDistribution], batch: int) -> None:
-        self._laws = laws
+    def __init__(self, distributions: Sequence[ActionDistribution], batch: int) -> None:
+        self._distributions = distributions
         self._batch = batch
 
     def sample(self, generator: torch.Generator) -> Tensor:
         """See `ActionDistribution.sample`."""
-        return self._by_episode([law.sample(generator) for law in self._laws])
+        return self._by_episode([one.sample(generator) for one in self._distributions])
 
     def log_probability(self, actions: Tensor) -> Tensor:
         """See `ActionDistribution.log_probability`."""
         rows = actions.transpose(1, 2).flatten(0, 1)  # (B*K, T, N, ...)
-        steps = [law.log_probability(rows[:, t]) for t, law in enumerate(self._laws)]
+        steps = [one.log_probability(rows[:, t]) for t, one in enumerate(self._distributions)]
         return self._by_episode(steps)
 
     def entropy(self) -> Tensor:
         """See `ActionDistribution.entropy`."""
-        return self._by_episode([law.entropy() for law in self._laws])
+        return self._by_episode([one.entropy() for one in self._distributions])
 
     def _by_episode(self, steps: Sequence[Tensor]) -> Tensor:
         """T of (B*K, N, ...) -> (B, T, K, N, ...)."""

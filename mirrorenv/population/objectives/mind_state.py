@@ -142,7 +142,7 @@ class MindState(Inward):
         if settings.action and not host.action_features:
             raise ConfigError(f"{settings.name}: action = true, and its host takes no actions")
         wanted = settings.fed != "predicted" if settings.action is None else settings.action
-        self.told = wanted and host.action_features > 0
+        self.reads_action = wanted and host.action_features > 0
         self.book: Codebook | FiniteScalars = (
             FiniteScalars(agents, settings.levels, self.width, generator)
             if settings.refit == "fsq"
@@ -150,7 +150,7 @@ class MindState(Inward):
         )
         attention = settings.predictor == "attention"
         self.pool = CausalPool(agents, self.width, generator) if attention else None
-        reads = self.width + (host.action_features if self.told else 0)
+        reads = self.width + (host.action_features if self.reads_action else 0)
         units = 0 if settings.predictor == "linear" else settings.hidden
         self.head = StackedHead(agents, reads, units, size, generator)
         self.register_buffer("age", torch.zeros(agents, size, dtype=torch.int64))
@@ -189,10 +189,10 @@ class MindState(Inward):
         live = live_pairs(batch["mask"], ahead)  # (B, T', N)
         target = self._target(codes, batch, live)
         reads = hidden if self.pool is None else self.pool(hidden)
-        if self.told:
+        if self.reads_action:
             reads = torch.cat([reads, action_features(self.host, batch)], -1)
         logits = of_agents(self.head(by_agent(reads[:, : time - ahead])), batch_size)
-        trusted = live * self._settled(target)
+        trusted = live * self._trusted(target)
         log_p = logits.log_softmax(-1)  # (B, T', N, K)
         loss = -masked_mean(log_p.gather(-1, target.unsqueeze(-1)).squeeze(-1), trusted)
         return loss, self._figures(loss, log_p, target, codes[:, : time - ahead], live)
@@ -207,7 +207,7 @@ class MindState(Inward):
             target = shuffled(target.unsqueeze(-1), live, self.draws).squeeze(-1)
         return target
 
-    def _settled(self, target: Tensor) -> Tensor:
+    def _trusted(self, target: Tensor) -> Tensor:
         """Which targets are old enough to be believed, (B, T', N) float32."""
         if self.own.target == "random" or self.own.refit == "fsq":
             return torch.ones_like(target, dtype=torch.float32)

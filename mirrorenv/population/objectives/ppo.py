@@ -59,8 +59,9 @@ class PPO(Objective):
             raise ConfigError("PPO learns from what actors say; this host has hidden states only")
         return ppo_loss(output, batch, self.learning)
 
-    def apart(self) -> list[tuple[nn.Parameter, Any]]:
-        """See `Objective.apart`: the mirror critic, where nothing is paid that it predicts."""
+    def separately_clipped(self) -> list[tuple[nn.Parameter, Any]]:
+        """See `Objective.separately_clipped`: the mirror critic, where nothing is paid that it
+        predicts."""
         (actor,) = self._actor
         return [] if actor.mirror_paid else actor.mirror_entries()
 

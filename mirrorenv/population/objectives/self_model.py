@@ -122,7 +122,7 @@ class SelfModel(Inward):
         self.own = settings
         self.targets = settings.targets or (self.layer,)
         self.twin: nn.Module | None = None
-        self.told = _told(settings, host)
+        self.reads_action = _reads_action(settings, host)
         self.register_buffer("decay", torch.ones(()))
         kind = settings.target
         if kind == "weight_decay":
@@ -130,7 +130,7 @@ class SelfModel(Inward):
         if kind in ("activation", "weight_decay"):
             return
         outputs = sum(host.width(name) for name in self.targets)
-        reads = self.width + (host.action_features if self.told else 0)
+        reads = self.width + (host.action_features if self.reads_action else 0)
         size = settings.hidden if settings.head == "mlp" else 0
         self.head = StackedHead(host.num_agents, reads, size, outputs, generator)
         if kind == "random":
@@ -179,7 +179,7 @@ class SelfModel(Inward):
         if kind == "shuffled":
             target = shuffled(target, live, self.draws)
         reads = hidden[:, : time - ahead]
-        if self.told:
+        if self.reads_action:
             done = action_features(self.host, batch)[:, : time - ahead]
             reads = torch.cat([reads, done], -1)
         predicted = of_agents(self.head(by_agent(reads)), len(reads))  # (B, T', N, F)
@@ -240,7 +240,7 @@ def weights_spread(module: nn.Module) -> Tensor:
     return (square / sum(one.numel() for one in weights)).sqrt()
 
 
-def _told(settings: SelfModelSettings, host: Host) -> bool:
+def _reads_action(settings: SelfModelSettings, host: Host) -> bool:
     """Whether the head is told the action.
 
     Raises:

@@ -150,7 +150,9 @@ def clip_gradients(objectives: Objectives, host: nn.Module) -> None:
                 objective.after_gradients(gradients)
     clip = _clip_together if getattr(host, "fast", False) else nn.utils.clip_grad_norm_
     for objective in objectives.values():
-        apart = [(one, index) for one, index in objective.apart() if one.grad is not None]
+        apart = [
+            (one, index) for one, index in objective.separately_clipped() if one.grad is not None
+        ]
         held = [_gradient(one)[index].clone() for one, index in apart]
         for parameter, index in apart:
             _gradient(parameter)[index] = 0.0
