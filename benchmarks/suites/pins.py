@@ -1,4 +1,5 @@
-"""Write what rows of suites say about themselves: conditions, titles, directions, kinds of agents.
+"""Write what rows of suites say about themselves: conditions, titles, directions, kinds of agents;
+and the settings that they leave out.
 
     python benchmarks/suites/pins.py [benchmarks/results]
 
@@ -11,16 +12,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import _root  # noqa: F401
 
 from benchmarks.shared.runner import Script
-from mirrorenv.results.board.binding import words_of
+from mirrorenv.results.board.binding import FREE, leaves, words_of
 from mirrorenv.results.board.board import result_folders
 from mirrorenv.results.folders.schema import read_result
+from mirrorenv.rllib.settings import RunSettings
 
 HERE = Path(__file__).resolve()
-PINS = HERE.parents[2] / "mirrorenv" / "results" / "board" / "row_pins.json"
+BOARD = HERE.parents[2] / "mirrorenv" / "results" / "board"
+PINS = BOARD / "row_pins.json"
+DEFAULTS = BOARD / "run_defaults.json"
 
 
 def pins_of(folder: Path) -> dict[str, dict[str, list[str]]]:
@@ -38,13 +43,20 @@ def pins_of(folder: Path) -> dict[str, dict[str, list[str]]]:
     }
 
 
+def defaults() -> dict[str, Any]:
+    """Settings of a run that no one set, by dotted name, without those that decide nothing."""
+    held = RunSettings(world="none").model_dump(mode="json")
+    return {name: value for name, value in leaves(held) if not name.startswith(FREE)}
+
+
 def main() -> None:
     """Read the folder, write the pins."""
     script = Script(__doc__)
     script.add_argument("folder", type=Path, nargs="?", default=HERE.parents[1] / "results")
     options = script.parse()
     PINS.write_text(json.dumps(pins_of(options.folder), indent=1) + "\n", "utf-8")
-    print(PINS)
+    DEFAULTS.write_text(json.dumps(defaults(), indent=1) + "\n", "utf-8")
+    print(PINS, DEFAULTS)
 
 
 if __name__ == "__main__":

@@ -145,3 +145,13 @@ def test_old_and_new_names_of_settings_are_one_line() -> None:
     assert comparable(old) == comparable(new)
     assert present_settings(old)["population"] == {"actor": "mlp"}
     assert comparable(old) != comparable({**new, "mirror": {"weight": 2.0}})
+
+
+def test_the_pinned_defaults_are_those_of_a_run() -> None:
+    pytest.importorskip("torch")
+    from mirrorenv.results.board.binding import FREE, _defaults, leaves
+    from mirrorenv.rllib.settings import RunSettings
+
+    today = dict(leaves(RunSettings(world="none").model_dump(mode="json")))
+    kept = {name: value for name, value in today.items() if not name.startswith(FREE)}
+    assert _defaults() == kept  # python benchmarks/suites/pins.py writes them again

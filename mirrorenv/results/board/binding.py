@@ -2,9 +2,10 @@
 says and holds, so that nothing else stands on the board under the row's name.
 
 Of every row: kind, readers, figures with titles and directions, conditions, kinds of agents and
-what is exact, pinned in ``row_pins.json`` (``benchmarks/suites/pins.py`` writes it). Of a trained
-row besides: the settings, the number of episodes, the world seeds that follow from (seed, episode),
-equal evidence for equal trajectories, and different steps or evidence for different seeds.
+what is exact, pinned in ``row_pins.json``. Of a trained row besides: the settings, those that the
+row leaves out at the defaults in ``run_defaults.json`` (``benchmarks/suites/pins.py`` writes both);
+the number of episodes, the world seeds that follow from (seed, episode), all observers, equal
+evidence for equal trajectories, and different steps or evidence for different seeds.
 """
 
 from __future__ import annotations
@@ -27,12 +28,15 @@ from mirrorenv.results.folders.result_folder import ResultFolder
 from mirrorenv.results.folders.schema import Result
 from mirrorenv.results.folders.tables import Table
 
-__all__ = ["check_binding", "evidence_digest", "words_of"]
+__all__ = ["check_binding", "evidence_digest", "leaves", "words_of"]
 
 HELD_OUT = 1 << 31
 """First id of a held-out episode."""
 SEED = 1_000_000
 """Of the fresh episodes of a trained row."""
+FREE = ("world", "seed", "validate_world", "evaluation.episodes_before_last", "resources.")
+"""Settings, and beginnings of settings, that decide nothing, or that stand in the row itself."""
+ASIDE = "versions, commit, date and links are what the sender says"
 SPREAD = 1e-3
 """Nats by which the evidence of equal trajectories may differ: another batch's sums."""
 
@@ -85,15 +89,15 @@ def check_binding(folder: Path, result: Result, suite: Suite, row: SuiteRow) -> 
         )
     if row.runner != "trained":
         _same_arguments(folder, result, row)
-        return [*unchecked, "unproved: the rows of this result can only be measured again"]
+        return [*unchecked, ASIDE, "unproved: the rows of this result can only be measured again"]
     if result.kind != "population":
         raise ResultError(
             f"{folder} is of kind '{result.kind}', and row '{row.row}' is a training: its result "
             "is of kind 'population'"
         )
-    _same_settings(folder, result, row)
-    _right_episodes(folder, result, row)
-    return unchecked
+    told = _same_settings(folder, result, row)
+    _right_episodes(folder, result, row, told)
+    return [*unchecked, ASIDE]
 
 
 def _same_arguments(folder: Path, result: Result, row: SuiteRow) -> None:
@@ -105,25 +109,44 @@ def _same_arguments(folder: Path, result: Result, row: SuiteRow) -> None:
         )
 
 
-def _same_settings(folder: Path, result: Result, row: SuiteRow) -> None:
-    """What the row sets is what the run was set to, and its seed is the result's."""
+@cache
+def _defaults() -> dict[str, Any]:
+    """What a setting is that no one sets, by its dotted name."""
+    text = files("mirrorenv.results.board").joinpath("run_defaults.json").read_text("utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def _same_settings(folder: Path, result: Result, row: SuiteRow) -> dict[str, Any]:
+    """What the row sets is what the run was set to, the rest is at its defaults, and its seed is
+    the result's; returns the settings by dotted name."""
     run = result.config.get("run")
     if not isinstance(run, dict):
         raise ResultError(f"{folder}: config.run does not say the settings of the run")
     wanted = {**row.arguments.get("settings", {}), "world": row.world, "seed": result.seeds[0]}
-    told = dict(_leaves(present_settings(run)))
-    for name, value in _leaves(_filled(present_settings(wanted))):
+    told = dict(leaves(present_settings(run)))
+    asked = {**_defaults(), **dict(leaves(_filled(present_settings(wanted))))}
+    for name, value in leaves(_filled(present_settings(wanted))):
         if name not in told or told[name] != value:
             raise ResultError(
                 f"{folder}: the run had {name} = {_short(told.get(name))}, and row '{row.row}' "
                 f"asks for {_short(value)}"
             )
+    for name, value in told.items():
+        if not name.startswith(FREE) and (name not in asked or asked[name] != value):
+            raise ResultError(
+                f"{folder}: the run had {name} = {_short(value)}, and row '{row.row}' leaves it at "
+                f"{_short(asked.get(name))}"
+            )
+    if strange := sorted(result.config.keys() - {"run", "env_steps", "episodes", "seed"}):
+        raise ResultError(f"{folder}: config.{strange[0]} is nothing that a training says")
     for name, value in (("episodes", row.arguments.get("episodes")), ("seed", SEED)):
         if result.config.get(name) != value:
             raise ResultError(
                 f"{folder}: {name} = {_short(result.config.get(name))}, and row '{row.row}' asks "
                 f"for {_short(value)}"
             )
+    return told
 
 
 def _filled(settings: dict[str, Any]) -> dict[str, Any]:
@@ -132,7 +155,7 @@ def _filled(settings: dict[str, Any]) -> dict[str, Any]:
     return {**settings, "mirror": {**paid, "reward": "mirror", **settings.get("mirror", {})}}
 
 
-def _right_episodes(folder: Path, result: Result, row: SuiteRow) -> None:
+def _right_episodes(folder: Path, result: Result, row: SuiteRow, told: Mapping[str, Any]) -> None:
     tables = ResultFolder.open(folder).tables()
     labels = table_of(tables, "labels")
     trial = numbers(labels, "labels", "trial", 1).astype(np.int64)
@@ -149,7 +172,36 @@ def _right_episodes(folder: Path, result: Result, row: SuiteRow) -> None:
             f"{folder}: labels: the world seeds are not those that follow from the seed and the "
             "number of each episode"
         )
+    neighbours = told.get("population.observer.neighbours") or 0
+    if (result.neighbours.count if result.neighbours else 0) != neighbours:
+        raise ResultError(f"{folder}: observers were shown others than row '{row.row}' says")
+    _possible_steps(folder, result, tables, told)
+    _all_observers(folder, result, tables)
     _equal_steps_equal_evidence(folder, result, tables)
+
+
+def _possible_steps(
+    folder: Path, result: Result, tables: Mapping[str, Table], told: Mapping[str, Any]
+) -> None:
+    """No training takes more steps than it was asked for, in whole iterations."""
+    horizon = numbers(table_of(tables, "steps"), "steps", "rewards", 2).shape[1]
+    iteration = told.get("learning.episodes_per_iteration", 1) * horizon
+    most = max(1, -(-told.get("total_steps", 0) // iteration)) * iteration
+    done = result.config.get("env_steps")
+    if isinstance(done, bool) or not isinstance(done, int) or not 0 < done <= most:
+        raise ResultError(
+            f"{folder}: config.env_steps = {_short(done)}, and such a run takes {most} at most"
+        )
+
+
+def _all_observers(folder: Path, result: Result, tables: Mapping[str, Table]) -> None:
+    """What agents learned is read by all of them, not by the best."""
+    beliefs = table_of(tables, "beliefs")
+    agents = numbers(table_of(tables, "trials"), "trials", "trajectories", 2).shape[1]
+    mine = numbers(beliefs, "beliefs", "stream", 1) == result.streams.index("learned")
+    who = set(numbers(beliefs, "beliefs", "observer", 1)[mine].tolist())
+    if who != set(range(agents)):
+        raise ResultError(f"{folder}: {len(who)} observers read, and {agents} agents have one each")
 
 
 def _equal_steps_equal_evidence(folder: Path, result: Result, tables: Mapping[str, Table]) -> None:
@@ -199,12 +251,18 @@ def evidence_digest(folder: Path) -> str | None:
     return digest.hexdigest()
 
 
-def _leaves(value: Any, prefix: str = "") -> list[tuple[str, Any]]:
+def leaves(value: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    """Nested settings as pairs of dotted name and value.
+
+    Args:
+        value: settings; what is no mapping, or an empty one, is a value.
+        prefix: dotted name of where they stand.
+    """
     if not isinstance(value, Mapping) or not value:
         return [(prefix, value)]
     found = []
     for name, part in value.items():
-        found += _leaves(part, f"{prefix}.{name}" if prefix else str(name))
+        found += leaves(part, f"{prefix}.{name}" if prefix else str(name))
     return found
 
 

@@ -22,6 +22,7 @@ from mirrorenv.results.folders.schema import Result
 __all__ = ["resimulate", "unreplayable"]
 
 _TOLERANCE = 1e-5  # one machine's float32 against another's
+_LEAN = 1e-6  # of a mean over all episodes
 _MOST = 100_000  # no world of a result has an argument above this
 
 
@@ -111,5 +112,11 @@ def resimulate(result: Result, record: EpisodeBatch, seeds: npt.NDArray[np.uint6
         raise ResultError(
             f"{result.world} played again differs: the sum of rewards over an episode; many small "
             "changes are a change"
+        )
+    lean = float(np.mean(paid[1] - paid[0]))
+    if abs(lean) > _LEAN * max(1.0, float(np.abs(paid[0]).mean())):
+        raise ResultError(
+            f"{result.world} played again differs: rewards lie {lean:.2g} off on average, where "
+            "rounding goes either way"
         )
     return int(record.mask.any(axis=2).sum())

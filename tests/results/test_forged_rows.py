@@ -1,0 +1,150 @@
+"""Ways to make up a row of a suite: each is refused, or the check says what it did not prove."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mirrorenv.errors import MirrorError, ResultError
+from mirrorenv.results.board.check import check_submission
+from mirrorenv.results.board.suite import Suite, load_suite
+from mirrorenv.results.folders.proof import Proved
+from mirrorenv.results.folders.result_folder import ResultFolder, write_result
+from mirrorenv.results.folders.schema import read_result
+from tests.results.forgeries import REFUSED, UNPROVED, WORLDS
+from tests.results.forging import copied, put_in_place, say, seeds_of
+
+pytest.importorskip("pyarrow")
+
+ROOT = Path(__file__).resolve().parents[2]
+ROW = WORLDS / "conformity-separate-author"
+
+pytestmark = pytest.mark.skipif(not ROW.is_dir(), reason="recorded results are not here")
+
+
+@pytest.fixture(scope="module")
+def suites() -> dict[str, Suite]:
+    files = (ROOT / "benchmarks" / "suites").glob("*.toml")
+    return {suite.name: suite for suite in map(load_suite, files)}
+
+
+@pytest.fixture
+def row(tmp_path: Path) -> Path:
+    return copied(ROW, tmp_path / "row")
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_it_is_refused(what: str, row: Path, suites: dict[str, Suite]) -> None:
+    forge, said = REFUSED[what]
+    try:
+        forge(row)
+    except MirrorError as error:  # not even its scores can be computed
+        assert re.search(said, str(error)), error
+        return
+    with pytest.raises(ResultError, match=said):
+        check_submission(row, suites)
+
+
+@pytest.mark.parametrize("what", UNPROVED)
+def test_it_is_named_as_unproved(what: str, row: Path, suites: dict[str, Suite]) -> None:
+    forge, said = UNPROVED[what]
+    forge(row)
+    try:
+        found = check_submission(row, suites)
+    except ResultError:
+        return  # better still
+    (checked,) = found.rows
+    assert checked.proved <= Proved.STEPS
+    assert any(said in one for one in checked.unchecked), checked.unchecked
+
+
+def test_the_true_row_is_fine_and_says_what_is_unproved(suites: dict[str, Suite]) -> None:
+    found = check_submission(ROW, suites)
+    (checked,) = found.rows
+    assert checked.results == 10 and checked.proved is Proved.STEPS
+    assert sum(one.startswith("unproved") for one in checked.unchecked) == 2
+
+
+def test_invented_rows_of_a_simulation_are_named_as_unproved(
+    tmp_path: Path, suites: dict[str, Suite]
+) -> None:
+    folder = shutil.copytree(WORLDS / "conformity-scripted" / "all", tmp_path / "all")
+    tables = ResultFolder.open(folder).tables()
+    tables["episodes"]["return"] = np.full_like(tables["episodes"]["return"], 0.97)
+    write_result(folder, read_result(folder), tables, overwrite=True)
+    (checked,) = check_submission(folder, suites).rows
+    assert checked.proved is Proved.SCORES
+    assert any(one.startswith("unproved: the rows") for one in checked.unchecked)
+
+
+# -- rows with weights -----------------------------------------------------------------------------
+
+
+def test_a_row_with_weights_is_proved_as_far_as_it_is(tmp_path: Path) -> None:
+    """Weights that were trained for longer, or by hand, give their own evidence: that is not hidden
+    and not taken for the training of the row."""
+    pytest.importorskip("torch")
+    from mirrorenv.population.export import export_run
+    from mirrorenv.population.proof import prove_from_weights
+    from mirrorenv.rllib.run import train
+    from mirrorenv.rllib.settings import load_settings
+    from tests.rllib.test_weights_as_evidence import SMALL
+
+    rows = {}
+    for steps in (256, 512):
+        settings = load_settings("mirrorenv/ants-v0", (), (*SMALL, f"total_steps={steps}"))
+        train(settings, tmp_path / f"{steps}")
+        rows[steps] = export_run(
+            tmp_path / f"{steps}", tmp_path / "made" / f"{steps}", episodes=16, seed=5
+        )
+    forged = rows[512]
+    say(forged, lambda r: r["config"]["run"].update(total_steps=256))
+    (checked,) = check_submission(forged, {}, provers=[prove_from_weights]).rows
+    assert checked.proved is Proved.WEIGHTS
+    assert any("unproved: that this training made these agents" in one for one in checked.unchecked)
+
+    from mirrorenv.rllib.retrain import retrain
+
+    with pytest.raises(ResultError, match="comes out otherwise"):
+        check_submission(forged, {}, provers=[retrain])
+    put_in_place(rows[256], forged)  # the weights of one, the episodes of the other
+    with pytest.raises(ResultError, match="weights"):
+        check_submission(rows[256], {}, provers=[prove_from_weights])
+
+
+def test_no_one_proves_a_row_by_a_file_beside_it(tmp_path: Path) -> None:
+    from mirrorenv.results.board.board import collect, result_folders
+    from mirrorenv.results.board.proofs import record_proofs
+
+    row = copied(ROW, tmp_path / "row")
+    record_proofs(row / "proofs.json", dict.fromkeys(seeds_of(row), Proved.TRAINING))
+    (section,) = collect(result_folders([row]))
+    assert {line.proved for line in section.lines} == {Proved.FILES}
+
+
+def test_a_line_is_proved_as_far_as_its_least_proved_seed(tmp_path: Path) -> None:
+    from mirrorenv.results.board.board import collect, result_folders
+    from mirrorenv.results.board.proofs import read_proofs, record_proofs
+
+    folders = result_folders([ROW])
+    proofs = tmp_path / "proofs.json"
+    record_proofs(proofs, dict.fromkeys(folders, Proved.STEPS))
+    record_proofs(proofs, {folders[0]: Proved.TRAINING})
+    record_proofs(proofs, {folders[0]: Proved.SCORES})  # a lower level takes nothing away
+    assert sorted(read_proofs(proofs).values())[-1] is Proved.TRAINING
+    (section,) = collect(folders, proofs=read_proofs(proofs))
+    assert [line.proved for line in section.lines] == [Proved.STEPS]
+    record_proofs(proofs, dict.fromkeys(folders, Proved.TRAINING))
+    (section,) = collect(folders, proofs=read_proofs(proofs))
+    assert [line.proved for line in section.lines] == [Proved.TRAINING]
+    proofs.write_text('{"schema": "mirrorenv-proofs", "proved": {"a": "surely"}}')
+    with pytest.raises(ResultError, match="levels are"):
+        read_proofs(proofs)
+
+
+def test_there_are_as_many_ways_as_the_docs_say() -> None:
+    assert len(REFUSED) + len(UNPROVED) >= 40
