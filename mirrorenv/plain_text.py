@@ -11,23 +11,44 @@ import unicodedata
 __all__ = ["one_line", "plain", "visible_mark"]
 
 
+# What Unicode calls default ignorable and no category tells: fillers, a joiner, variation selectors
+# (in which whole messages can be hidden), and a blank that is drawn as nothing.
+_BLANK = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+    + "".join(map(chr, range(0xFE00, 0xFE10)))
+    + "".join(map(chr, range(0xE0100, 0xE01F0)))
+)
+_PICTURE = "\ufe0f"
+"""Asks for the mark before it to be drawn as a picture; common after hearts and digits in boxes."""
+
+
 def visible_mark(mark: str) -> str:
     """A character, or its code if it is invisible, turns the reading direction or breaks lines in a
     hidden way."""
     # C: controls, direction marks, surrogates, private and unassigned characters; Zl, Zp: hidden
     # line breaks
-    if mark not in "\n\t" and (
-        unicodedata.category(mark)[0] == "C" or unicodedata.category(mark) in ("Zl", "Zp")
-    ):
+    kind = unicodedata.category(mark)
+    if mark in _BLANK or (mark not in "\n\t" and (kind[0] == "C" or kind in ("Zl", "Zp"))):
         return f"\\u{{{ord(mark):04x}}}"
     return mark
 
 
 def plain(text: str) -> str:
-    """Text whose controls are shown by their codes; lines and tabs stay."""
+    """Text whose controls and invisible marks, joiners among them, are shown by their codes; lines
+    and tabs stay."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(map(visible_mark, text))
+    shown = []
+    before = ""
+    for mark in text:
+        asked = mark == _PICTURE and _has_picture(before)
+        shown.append(mark if asked else visible_mark(mark))
+        before = mark
+    return "".join(shown)
+
+
+def _has_picture(mark: str) -> bool:
+    return bool(mark) and (unicodedata.category(mark) in ("So", "Sm", "Po") or mark.isdigit())
 
 
 def one_line(text: object, longest: int = 400) -> str:

@@ -10,7 +10,6 @@ Shape legend: N agents, J observers, P points of a line.
 from __future__ import annotations
 
 import io
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +17,12 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mirrorenv.mirror.arrays import Floats64
+from mirrorenv.plain_text import plain
 from mirrorenv.results.report.themes import Theme
 from mirrorenv.results.runs.record import Series
 
@@ -43,10 +45,7 @@ WIDTH = 4.3
 HEIGHT = 3.1
 DPI = 240
 SMALL = 9.0  # points
-# of a legend, in font sizes: a letter, and what stands before a label and between two
-_LETTER = 0.56
-_HANDLE = 4.6
-_LONGEST_LABEL = 50  # letters that fit the width
+_HANDLE = 5.2 * SMALL  # points of a legend besides its letters: the line, and room around it
 
 
 @dataclass(frozen=True)
@@ -96,10 +95,9 @@ class Dots:
 
 
 def short(text: object, most: int = 26) -> str:
-    """A string fit for a picture: no control or direction characters, at most `most` characters."""
-    kept = "".join(
-        " " if unicodedata.category(mark)[0] == "C" else mark for mark in str(text)[: 4 * most]
-    )
+    """A string fit for a picture: one line, invisible marks shown by their codes, at most `most`
+    characters."""
+    kept = plain(str(text)[: 4 * most]).replace("\n", " ").replace("\t", " ")
     return kept if len(kept) <= most else kept[: most - 1] + "…"
 
 
@@ -172,7 +170,7 @@ def legend_of(
         found = list(handles)
         labels = [one.get_label() for one in handles]
     if found:
-        labels = [short(label, _LONGEST_LABEL) for label in labels]
+        labels = [_cut(short(label, 80), WIDTH * 72 - _HANDLE) for label in labels]
         columns = _columns_that_fit(labels, columns)
         legend = figure.legend(
             found,
@@ -191,13 +189,27 @@ def legend_of(
 
 def _columns_that_fit(labels: Sequence[str], most: int) -> int:
     """How many columns of a legend fit the width: each is as wide as its longest label."""
+    widths = np.array([_width(label) for label in labels])
     for columns in range(min(most, len(labels)), 1, -1):
         # a legend fills one column after the other
-        parts = np.array_split(np.array([len(label) for label in labels]), columns)
-        widest = [int(part.max()) for part in parts]
-        if sum(_LETTER * count + _HANDLE for count in widest) <= WIDTH * 72 / SMALL:
+        widest = [float(part.max()) for part in np.array_split(widths, columns)]
+        if sum(widest) + _HANDLE * columns <= WIDTH * 72:
             return columns
     return 1
+
+
+def _cut(label: str, room: float) -> str:
+    """A label that is no wider than so many points."""
+    while len(label) > 2 and _width(label) > room:
+        label = label.removesuffix("…")[:-1] + "…"
+    return label
+
+
+def _width(label: str) -> float:
+    """Of a label of a legend in points."""
+    font = FontProperties(size=SMALL)
+    width, _, _ = text_to_path.get_text_width_height_descent(label, font, ismath=False)
+    return float(width)
 
 
 def _thousands(value: float, _position: int = 0) -> str:
