@@ -26,6 +26,7 @@ from mirrorenv.population.objectives.intrinsic import (
     AuthorClassifier,
     IntrinsicReward,
     live_rows,
+    mean_of,
 )
 from mirrorenv.population.population import Population
 
@@ -43,8 +44,12 @@ class DiscriminatorReward(IntrinsicReward):
 
     def model_loss(self, population: Population, batch: Batch) -> Tensor:
         """See `IntrinsicReward.model_loss`: cross-entropy in nats."""
-        seen, authors = live_rows(batch)
-        return nn.functional.cross_entropy(self.classifier(seen), authors)
+        seen, authors, weight = live_rows(batch)
+        logits = self.classifier(seen)
+        if weight is not None:
+            losses = nn.functional.cross_entropy(logits, authors, reduction="none")
+            return mean_of(losses, weight)
+        return nn.functional.cross_entropy(logits, authors)
 
     def steps(self, population: Population, experience: Experience) -> NDArray[np.floating]:
         """See `IntrinsicReward.steps`."""

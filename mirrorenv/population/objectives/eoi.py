@@ -27,8 +27,9 @@ from mirrorenv.population.objectives.intrinsic import (
     AuthorClassifier,
     IntrinsicReward,
     live_rows,
+    mean_of,
 )
-from mirrorenv.population.observers.baselines.eoi import eoi_loss
+from mirrorenv.population.observers.baselines.eoi import eoi_loss, eoi_losses
 from mirrorenv.population.population import Population
 
 __all__ = ["IndividualityReward"]
@@ -46,8 +47,10 @@ class IndividualityReward(IntrinsicReward):
 
     def model_loss(self, population: Population, batch: Batch) -> Tensor:
         """See `IntrinsicReward.model_loss`."""
-        seen, authors = live_rows(batch)
+        seen, authors, weight = live_rows(batch)
         logits = self.classifier(seen)
+        if weight is not None:
+            return mean_of(eoi_losses(logits, logits, authors, beta_1=0.0, beta_2=BETA_2), weight)
         return eoi_loss(logits, logits, authors, beta_1=0.0, beta_2=BETA_2)
 
     def steps(self, population: Population, experience: Experience) -> NDArray[np.floating]:

@@ -41,6 +41,7 @@ __all__ = [
     "IntrinsicReward",
     "Network",
     "live_rows",
+    "mean_of",
     "register_reward",
 ]
 
@@ -144,11 +145,24 @@ class AuthorClassifier(Network):
         return torch.diagonal(log_q, dim1=-2, dim2=-1)
 
 
-def live_rows(batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Observations (R, D) of the steps that happened, and whose they are (R,) int64."""
+def live_rows(batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Observations (R, D) of the steps that happened, whose they are (R,) int64, and what each
+    counts for: None, all alike.
+
+    On other devices than the CPU, to count the steps that happened would be to wait for them. There
+    these are all steps, and (R,) float32 is 0 for those that did not happen.
+    """
     mask = batch["mask"] > 0
     authors = torch.arange(mask.shape[-1], device=mask.device).expand_as(mask)
-    return batch["observations"][mask], authors[mask]
+    if mask.device.type == "cpu":
+        return batch["observations"][mask], authors[mask], None
+    seen = batch["observations"].flatten(0, 2)
+    return seen, authors.flatten(), batch["mask"].flatten().to(seen.dtype)
+
+
+def mean_of(losses: Tensor, weight: Tensor) -> Tensor:
+    """Mean over the rows that count: (R,) and (R,) -> a scalar."""
+    return (losses * weight).sum() / weight.sum().clamp_min(1.0)
 
 
 def register_reward(name: str) -> NoReturn:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "after_update",
     "all_reduced",
+    "check_gradients",
     "clip_gradients",
     "detached",
     "in_order",
@@ -127,17 +128,22 @@ def optimiser_of(objectives: Objectives) -> Adam:
     return Adam(list(optimiser_groups(objectives).values()))
 
 
-def clip_gradients(objectives: Objectives, host: nn.Module) -> None:
+def clip_gradients(
+    objectives: Objectives, host: nn.Module, *, norms: dict[str, Tensor] | None = None
+) -> None:
     """Let every objective see the host's gradients, then clip each part by itself, so that no one's
     size throttles another.
 
     Args:
         objectives: whose parts are clipped, each to its objective's `grad_norm`.
         host: whose gradients the objectives are shown.
+        norms: filled with the gradients' norms by name, in place of looking at them: on a device,
+            to look is to wait. Whoever gives it calls `check_gradients` when there is time.
 
     Raises:
         TrainingError: if a gradient is not finite.
     """
+    found: dict[str, Tensor] = {} if norms is None else norms
     curious = _that_override(objectives, "after_gradients")
     if curious:
         gradients = {
@@ -148,7 +154,8 @@ def clip_gradients(objectives: Objectives, host: nn.Module) -> None:
         with torch.no_grad():
             for objective in curious:
                 objective.after_gradients(gradients)
-    clip = _clip_together if getattr(host, "fast", False) else nn.utils.clip_grad_norm_
+    together = getattr(host, "fast", False) and norms is None
+    clip = _clip_together if together else nn.utils.clip_grad_norm_
     for objective in objectives.values():
         apart = [
             (one, index) for one, index in objective.separately_clipped() if one.grad is not None
@@ -157,13 +164,31 @@ def clip_gradients(objectives: Objectives, host: nn.Module) -> None:
         for parameter, index in apart:
             _gradient(parameter)[index] = 0.0
         for name, (parameters, _) in parts_of(objective).items():
-            _check(clip(parameters, objective.grad_norm), name)
+            found[name] = clip(parameters, objective.grad_norm)
         if held:
             norm = nn.utils.get_total_norm(held)
-            _check(norm, f"{objective.label} (unpaid)")
+            found[f"{objective.label} (unpaid)"] = norm
             scale = (objective.grad_norm / (norm + 1e-6)).clamp(max=1.0)
             for (parameter, index), gradient in zip(apart, held, strict=True):
                 _gradient(parameter)[index] = gradient * scale
+    if norms is None:
+        check_gradients(found)
+
+
+def check_gradients(norms: Mapping[str, Tensor]) -> None:
+    """Whether all of these norms of gradients are finite.
+
+    Args:
+        norms: by name, scalars or (..., ) of several minibatches.
+
+    Raises:
+        TrainingError: for the first that is not.
+    """
+    for name, norm in norms.items():
+        if not bool(torch.isfinite(norm).all()):
+            raise TrainingError(
+                f"the {name}'s gradient is not finite: look for NaN or infinity in the world"
+            )
 
 
 def _clip_together(parameters: list[nn.Parameter], most: float) -> Tensor:
@@ -180,13 +205,6 @@ def _clip_together(parameters: list[nn.Parameter], most: float) -> Tensor:
 def _gradient(parameter: nn.Parameter) -> Tensor:
     assert parameter.grad is not None
     return parameter.grad
-
-
-def _check(norm: Tensor, name: str) -> None:
-    if not torch.isfinite(norm):
-        raise TrainingError(
-            f"the {name}'s gradient is not finite: look for NaN or infinity in the world"
-        )
 
 
 # -- outside the loss ------------------------------------------------------------------------------

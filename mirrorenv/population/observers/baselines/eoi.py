@@ -18,7 +18,7 @@ from mirrorenv.population.layers import StackedLinear, StackedMLP
 from mirrorenv.population.observers.baselines.base import Baseline, Evidence
 from mirrorenv.population.observers.registry import register_baseline
 
-__all__ = ["Learner", "ObservationClassifier", "eoi_loss", "eoi_slope"]
+__all__ = ["Learner", "ObservationClassifier", "eoi_loss", "eoi_losses", "eoi_slope"]
 
 
 def eoi_loss(
@@ -38,9 +38,24 @@ def eoi_loss(
         beta_1: weight of the positive distance.
         beta_2: weight of the conditional entropy.
     """
+    return eoi_losses(logits, nearby, authors, beta_1, beta_2).mean()
+
+
+def eoi_losses(
+    logits: Tensor, nearby: Tensor, authors: Tensor, beta_1: float, beta_2: float
+) -> Tensor:
+    """`eoi_loss` row by row, (R,).
+
+    Args:
+        logits: as for `eoi_loss`.
+        nearby: as for `eoi_loss`.
+        authors: as for `eoi_loss`.
+        beta_1: as for `eoi_loss`.
+        beta_2: as for `eoi_loss`.
+    """
     log_p = logits.log_softmax(-1)
     target = nn.functional.one_hot(authors, logits.shape[-1]) + beta_1 * nearby.detach().softmax(-1)
-    return -((target + beta_2 * log_p.exp()) * log_p).sum(-1).mean()
+    return -((target + beta_2 * log_p.exp()) * log_p).sum(-1)
 
 
 @torch.no_grad()
