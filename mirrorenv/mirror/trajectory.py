@@ -8,6 +8,7 @@ Shape legend: B batch (episodes), T time, N agents, A action dimensions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -140,7 +141,7 @@ class EpisodeBatch:
             array = getattr(self, name)
             if not np.issubdtype(array.dtype, np.floating):
                 continue
-            finite = np.isfinite(array).reshape(*self.mask.shape, -1).all(axis=-1)  # (B, T, N)
+            finite = _finite(array)  # (B, T, N)
             if not (finite | ~self.mask).all():
                 b, t, n = (int(i) for i in np.argwhere(~finite & self.mask)[0])
                 raise ShapeError(
@@ -212,6 +213,18 @@ class EpisodeBatch:
             **{name: getattr(self, name)[index] for name in RECORDED},
             columns={name: column[index] for name, column in self.columns.items()},
         )
+
+
+def _finite(array: AnyArray) -> Bools:
+    """Which steps hold finite numbers only: (B, T, N, ...) -> (B, T, N). A million numbers or an
+    episode at a time, since what is looked at may be images."""
+    finite = np.empty(array.shape[:3], bool)
+    together = max(1, (1 << 20) // max(1, math.prod(array.shape[1:])))
+    for start in range(0, len(array), together):
+        rows = slice(start, start + together)
+        shape = finite[rows].shape
+        finite[rows] = np.isfinite(array[rows]).reshape(*shape, -1).all(axis=-1)
+    return finite
 
 
 def concatenate_episodes(batches: Sequence[EpisodeBatch]) -> EpisodeBatch:

@@ -129,10 +129,13 @@ def play(
     lead = (len(seeds), population.shape.num_agents)
     last_value = np.zeros(lead, np.float32)
     last_mirror_value = np.zeros(lead, np.float32)
-    steps: dict[str, list[NDArray[Any]]] = {}
+    columns: dict[str, AnyArray] = {}
     for moment in moments(world, policy, world.reset(seeds)):
         for name, column in _columns(policy, moment).items():
-            steps.setdefault(name, []).append(column)
+            if name not in columns:  # once for the whole episode, so that it is there only once
+                shape = (column.shape[0], world.horizon, *column.shape[1:])
+                columns[name] = np.zeros(shape, column.dtype)
+            columns[name][:, moment.t] = column
         # value of the state the episode was cut off in; the memory is advanced in a copy only
         cut = moment.ended & ~moment.step.terminated
         if cut.any():
@@ -140,9 +143,6 @@ def play(
             after, _ = population.actor.step(seen, moment.state.memory)
             last_value = np.where(cut, after.environment_value.numpy(), last_value)
             last_mirror_value = np.where(cut, after.mirror_value.numpy(), last_mirror_value)
-    columns: dict[str, NDArray[Any]] = {
-        name: _padded(np.stack(column, axis=1), world.horizon) for name, column in steps.items()
-    }
     observations, actions, rewards, mask = (columns.pop(name) for name in RECORDED)
     ends = {"last_value": last_value, "last_mirror_value": last_mirror_value}
     return experience_of(world, observations, actions, rewards, mask, columns | ends)
@@ -198,13 +198,3 @@ def _columns(policy: PopulationPolicy, moment: Moment) -> dict[str, NDArray[Any]
 def to_world(actions: torch.Tensor, shape: PopulationShape) -> NDArray[Any]:
     """Choices as they are; vectors from (-1, 1) to the world's bounds."""
     return shape.actions.to_world(actions.numpy())
-
-
-def _padded(column: NDArray[Any], horizon: int) -> NDArray[Any]:
-    """Zero steps up to the horizon, so that every batch has T = horizon."""
-    missing = horizon - column.shape[1]
-    if not missing:
-        return column
-    return np.concatenate(
-        [column, np.zeros((column.shape[0], missing, *column.shape[2:]), column.dtype)], axis=1
-    )
