@@ -28,6 +28,7 @@ EXTRAS = {
     "train": ("torch", "ray"),
     "sb3": ("torch", "stable_baselines3"),
     "docs": ("sphinx",),
+    "llm": ("httpx2", "tenacity"),
 }
 
 
@@ -246,3 +247,15 @@ def test_recipes_are_valid_settings(recipe: Path) -> None:
 
     settings = load_settings(files=[recipe])
     mirrorenv.make_batch(settings.world, 2, **settings.world_options)
+
+
+def test_every_place_where_something_would_go_is_there() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    table = page.split("### Where would it go?")[1].split("\n#")[0]
+    named = re.findall(r"`([\w/*]+/(?:[\w*]+\.py)?)`", table)
+    missing = []
+    for place in named:
+        homes = (ROOT, ROOT / "mirrorenv")
+        if not any(list(home.glob(place.rstrip("/"))) for home in homes):
+            missing.append(place)
+    assert len(named) >= 20 and not missing

@@ -1,10 +1,17 @@
-"""Every fault of a run that we know how to inject. A new file of faults is named here."""
+"""Every fault of a run that we know how to inject: the lists of all files ``of_*.py``, found by
+themselves."""
 
 from __future__ import annotations
 
-from tests.faults import of_files, of_processes, of_worlds
+from importlib import import_module
+from pathlib import Path
+
 from tests.faults.judging import RunFault
 
 __all__ = ["RUN_FAULTS"]
 
-RUN_FAULTS: tuple[RunFault, ...] = (*of_files.FAULTS, *of_processes.FAULTS, *of_worlds.FAULTS)
+_FILES = sorted(path.stem for path in Path(__file__).parent.glob("of_*.py"))
+
+RUN_FAULTS: tuple[RunFault, ...] = tuple(
+    fault for name in _FILES for fault in import_module(f"tests.faults.{name}").FAULTS
+)

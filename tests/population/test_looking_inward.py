@@ -19,8 +19,8 @@ import torch
 from mirrorenv.envs import make_batch
 from mirrorenv.errors import ConfigError, UnknownNameError
 from mirrorenv.population import Population, load_population, population_shape, save_population
-from mirrorenv.population.actors import ACTORS, ENCODERS
-from mirrorenv.population.actors.build import ROOMS
+from mirrorenv.population.actors import ENCODERS
+from mirrorenv.population.actors.build import known_actors
 from mirrorenv.population.experience import play
 from mirrorenv.population.objectives import Hidden, Host, build_objective, optimiser_of
 from mirrorenv.population.objectives.inward import felt
@@ -105,7 +105,7 @@ def test_at_weight_0_the_policy_is_the_same_to_the_bit_and_otherwise_it_is_not(
     assert all(math.isfinite(value) for row in rows for value in row.values())
 
 
-@pytest.mark.parametrize("actor", sorted({*ACTORS, *ROOMS, *ENCODERS}))
+@pytest.mark.parametrize("actor", sorted({*known_actors(), *ENCODERS}))
 @pytest.mark.parametrize("weights", ["separate", "shared"])
 @pytest.mark.parametrize("name", ["self_model", "mind_state"])
 def test_they_attach_to_every_kind_of_agent(bare_loop, actor, weights, name):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pkgutil import iter_modules
 
 import torch
 
+from mirrorenv.envs.discovery import modules_of_rooms
 from mirrorenv.errors import ConfigError, unknown_name
-from mirrorenv.population.actors.base import ACTORS, Actor
+from mirrorenv.population.actors.base import ACTORS, Actor, ActorFactory
 from mirrorenv.population.actors.common import CommonActor
 from mirrorenv.population.actors.encoders import (
     ENCODERS,
@@ -19,15 +21,20 @@ from mirrorenv.population.actors.separate import SeparateActor
 from mirrorenv.population.actors.shared import shared_actor
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 
-__all__ = ["build_actor", "network_actor"]
-
-# Kinds of agents with a room of their own, above this one: imported when somebody names them.
-ROOMS = {
-    "byte_transformer": "mirrorenv.bytes.transformer",
-    "goals": "mirrorenv.goals.actor",
-}
+__all__ = ["build_actor", "known_actors", "network_actor"]
 
 _BY_WEIGHTS = {"separate": SeparateActor, "shared": shared_actor}
+
+
+def known_actors() -> dict[str, ActorFactory]:
+    """Every kind of agent by name: of the files of this folder, of the rooms that have a module
+    ``registered_actors``, and those that were registered otherwise."""
+    package = import_module("mirrorenv.population.actors")
+    for module in iter_modules(package.__path__):
+        import_module(f"{package.__name__}.{module.name}")
+    for room in modules_of_rooms("registered_actors"):
+        import_module(room)
+    return dict(ACTORS)
 
 
 def build_actor(
@@ -35,8 +42,8 @@ def build_actor(
 ) -> Actor:
     """The kind of agent that `population.actor` names.
 
-    That is a registered actor, of this room or of one above it (`ROOMS`); a registered encoder, or
-    an ``nn.Module`` class at ``package.module:Encoder``, inside a network actor; or an `Actor`
+    That is a registered actor, of this room or of another; a registered encoder, or an
+    ``nn.Module`` class at ``package.module:Encoder``, inside a network actor; or an `Actor`
     class at ``package.module:Actor``.
 
     Args:
@@ -50,8 +57,8 @@ def build_actor(
             does not have.
     """
     name = settings.actor
-    if name in ROOMS:
-        import_module(ROOMS[name])
+    if name not in ACTORS and name not in ENCODERS and ":" not in name:
+        known_actors()  # looked for when somebody names what is not here: rooms cost their imports
     if name in ACTORS:
         _refuse_options(settings, ACTORS[name])
         return ACTORS[name](shape, settings, generator)
@@ -59,7 +66,7 @@ def build_actor(
         _refuse_options(settings, None)
         return network_actor(shape, settings, generator, ENCODERS[name])
     if ":" not in name:
-        raise unknown_name("actor", name, [*ACTORS, *ROOMS, *ENCODERS])
+        raise unknown_name("actor", name, [*ACTORS, *ENCODERS])
     made = load_code(name)
     _refuse_options(settings, made)
     if issubclass(made, Actor):

@@ -6,7 +6,7 @@ run says how well that run was measured, and nothing about another one: it is us
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,16 +23,22 @@ from mirrorenv.results.stats.statistics import (
 )
 
 __all__ = [
+    "POOLINGS",
     "Comparison",
     "OverSeeds",
-    "Pooling",
     "WithinRun",
     "compare_with",
     "over_seeds",
     "tied_groups",
 ]
 
-Pooling = Literal["mean", "median", "interquartile mean"]
+POOLINGS: dict[str, Callable[[Sequence[float], bool], Estimate]] = {
+    "mean": lambda sample, share: rate_interval(sample) if share else t_interval(sample),
+    "median": lambda sample, share: median(sample),
+    "interquartile mean": lambda sample, share: interquartile_mean(sample),
+}
+"""Ways to put seeds together, by name: (one value a seed, whether they are shares in [0, 1]) -> the
+estimate with its interval. A new one is an entry."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class WithinRun:
 def over_seeds(
     values: Mapping[int, float],
     *,
-    how: Pooling = "mean",
+    how: str = "mean",
     share: bool = False,
     missing: Sequence[int] = (),
 ) -> OverSeeds:
@@ -74,8 +80,8 @@ def over_seeds(
 
     Args:
         values: figure by seed, at least one; infinite ones only for a median.
-        how: ``"mean"`` with Student's t interval, ``"median"`` with order statistics, or
-            ``"interquartile mean"``.
+        how: a name of `POOLINGS`: ``"mean"`` with Student's t interval, ``"median"`` with order
+            statistics, or ``"interquartile mean"``.
         share: the figure lies in [0, 1], and so do the ends of its interval.
         missing: seeds without the figure.
 
@@ -84,16 +90,9 @@ def over_seeds(
         ConfigError: for another `how`.
     """
     sample = [values[seed] for seed in sorted(values)]
-    if how == "mean":
-        found = rate_interval(sample) if share else t_interval(sample)
-    elif how == "median":
-        found = median(sample)
-    elif how == "interquartile mean":
-        found = interquartile_mean(sample)
-    else:
-        raise ConfigError(
-            f"seeds are put together by mean, median or interquartile mean, not by {how!r}"
-        )
+    if how not in POOLINGS:
+        raise ConfigError(f"seeds are put together by {', '.join(POOLINGS)}, not by {how!r}")
+    found = POOLINGS[how](sample, share)
     return OverSeeds(found.within(0.0, 1.0) if share else found, dict(values), tuple(missing))
 
 

@@ -1,0 +1,7 @@
+"""The kind of agent that this room brings; found by :mod:`mirrorenv.population.actors.build`."""
+
+from __future__ import annotations
+
+from mirrorenv.bytes.transformer import ByteTransformer
+
+__all__ = ["ByteTransformer"]
