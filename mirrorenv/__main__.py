@@ -9,6 +9,6 @@ _ROOT = str(Path(__file__).resolve().parents[1])
 if not sys.flags.safe_path and str(Path(sys.path[0]).resolve()) != _ROOT:
     del sys.path[0]
 
-from mirrorenv.cli.main import main  # noqa: E402
+from mirrorenv.start import main  # noqa: E402
 
 main()

@@ -7,13 +7,15 @@ Exit codes: 0 done, 1 what was asked for could not be done (the message says why
 from __future__ import annotations
 
 import atexit
+import functools
 import inspect
 import json
 import os
+import signal
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Mapping
+from typing import ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -22,6 +24,9 @@ from mirrorenv.errors import MirrorError, disk_problem
 from mirrorenv.named_code import open_working_folder
 from mirrorenv.plain_text import one_line, plain
 from mirrorenv.terminal import plain_logs, tolerant_streams
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 __all__ = ["add_commands", "help_of", "run_command"]
 
@@ -42,7 +47,27 @@ def add_commands(
     for command in commands:
         old = (once or {}).get(command.__name__)
         today = {"token_normalize_func": lambda name, old=old: old.get(name, name)} if old else {}
-        app.command(help=help_of(command), context_settings=today)(command)
+        app.command(help=help_of(command), context_settings=today)(_remembered(command))
+
+
+_LAST_WORDS = [""]  # of whoever was interrupted: typer makes a mere number of the exception
+
+
+def _remembered(command: Callable[P, R]) -> Callable[P, R]:
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except KeyboardInterrupt as error:
+            _interrupted(error)
+            raise
+
+    return run
+
+
+def _interrupted(error: KeyboardInterrupt) -> int:
+    _LAST_WORDS[-1] = str(error)
+    return 130
 
 
 def help_of(command: Callable[..., object]) -> str:
@@ -72,14 +97,16 @@ def run_command(
     try:
         before()
         code = app(standalone_mode=False)
-    except KeyboardInterrupt:
-        code = 130
+    except KeyboardInterrupt as error:
+        code = _interrupted(error)
     except Exception as error:
         code = _said(error, console)
         if code is None:  # a fault of ours: the traceback is what a report needs
             raise
     if code == 130:
-        console.print("interrupted")
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one changes nothing any more
+        console.print(_LAST_WORDS[-1] or "interrupted", soft_wrap=True)
+        _as_object("KeyboardInterrupt", _LAST_WORDS[-1] or "interrupted", 130)
         _leave_at_once(130)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -135,8 +162,7 @@ def _as_object(kind: str, message: str, code: int) -> None:
 def _leave_at_once(code: int) -> None:
     """End an interrupted process although a model still computes in a thread: where Python takes
     its modules down under such a thread, C++ aborts with 134."""
-    if any(one.daemon for one in threading.enumerate() if one is not threading.main_thread()):
-        atexit._run_exitfuncs()  # Ray's processes and temporary files
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    atexit._run_exitfuncs()  # Ray's processes and temporary files
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

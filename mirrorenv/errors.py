@@ -15,6 +15,7 @@ from types import ModuleType
 __all__ = [
     "CheckpointError",
     "ConfigError",
+    "Interrupted",
     "MirrorError",
     "MissingExtraError",
     "ResultError",
@@ -75,6 +76,10 @@ class TrainingError(MirrorError, RuntimeError):
 
 class MissingExtraError(MirrorError, ImportError):
     """An optional dependency is missing; the message holds the pip line that brings it."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a run; the message says how the run goes on."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:

@@ -17,6 +17,8 @@ PACKAGE = ROOT / "mirrorenv"
 GROUND = {"mirror", "envs", "results"}
 BELOW: dict[str, set[str]] = {
     "errors": set(),
+    "patient_imports": set(),
+    "start": {"cli", "patient_imports"},
     "entry": {"terminal"},
     "lazy": set(),
     "strict": {"described"},

@@ -16,7 +16,7 @@ from mirrorenv.cli._common import Json, Quiet, complain, print_json, say
 from mirrorenv.cli.debate_live import live
 from mirrorenv.cli.debate_play import Fake, File, Games, Set, read_tournament
 from mirrorenv.cli.debate_tables import print_answers, print_scores, spent
-from mirrorenv.errors import ConfigError
+from mirrorenv.errors import ConfigError, Interrupted
 
 if TYPE_CHECKING:
     from mirrorenv.debate.calls import Budget
@@ -130,8 +130,8 @@ def _said_when_broken_off(folder: RunFolder, was_finished: bool, again: str) -> 
             with suppress(Exception):  # the disk may be the reason
                 folder.fail(reason)
         if interrupted:
-            complain(f"interrupted; nothing is lost, the same command goes on: {again}")
-            raise typer.Exit(130) from None
+            message = f"interrupted; nothing is lost, the same command goes on: {again}"
+            raise Interrupted(message) from None
         raise
 
 

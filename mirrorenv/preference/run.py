@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mirrorenv.errors import ConfigError, MirrorError
+from mirrorenv.errors import ConfigError, Interrupted, MirrorError
 from mirrorenv.llm.weights import load_model
 from mirrorenv.preference.adapter_voices import AdapterVoices
 from mirrorenv.preference.callbacks import SILENT, RunCallbacks
@@ -161,7 +161,7 @@ def _train(
         voices = stack.enter_context(voices_for(settings, device))
         if is_new:
             folder = workers.on_main(open_folder)
-        stack.enter_context(_log_failure(folder, workers, callbacks))
+        stack.enter_context(_log_failure(folder, workers))
         stack.enter_context(terminable(_RESUME))
         topics = None if pairs is None else pairs.topics
         context = RunContext.start(settings, voices, topics, workers, callbacks)
@@ -183,14 +183,12 @@ def _finished(known: RunFolder, config: dict[str, Any], seed: int) -> bool:
 
 
 @contextmanager
-def _log_failure(folder: RunFolder, workers: Workers, callbacks: RunCallbacks) -> Iterator[None]:
+def _log_failure(folder: RunFolder, workers: Workers) -> Iterator[None]:
     """Write down in the folder what ended a run early."""
     try:
         yield
     except (KeyboardInterrupt, MirrorError) as error:
         interrupted = isinstance(error, KeyboardInterrupt)
-        if interrupted:
-            callbacks.note(f"interrupted. {_RESUME}")
         if workers.is_main:
             with suppress(MirrorError):  # where nothing can be written, the reason itself says so
                 folder.fail(
@@ -198,6 +196,8 @@ def _log_failure(folder: RunFolder, workers: Workers, callbacks: RunCallbacks) -
                     if interrupted
                     else f"{type(error).__name__}: {error}"
                 )
+        if interrupted:
+            raise Interrupted(f"interrupted. {_RESUME}") from None
         raise
 
 

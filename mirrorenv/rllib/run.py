@@ -3,7 +3,6 @@ object."""
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from mirrorenv.envs.account import GivesAccount
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.checks.validation import validated
 from mirrorenv.envs.checks.watch import WatchedWorld
-from mirrorenv.errors import ConfigError, MirrorError, RunFolderError, TrainingError
+from mirrorenv.errors import ConfigError, Interrupted, MirrorError, RunFolderError, TrainingError
 from mirrorenv.mirror import Estimate
 from mirrorenv.mirror.ideal import NOT_EXCHANGEABLE
 from mirrorenv.population.checkpoint import clone
@@ -44,8 +43,6 @@ from mirrorenv.rllib.shown_episodes import keep_episodes
 from mirrorenv.rllib.trainer import AGAIN, Trainer
 
 __all__ = ["Progress", "make_worlds", "train"]
-
-logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 
@@ -179,7 +176,7 @@ def _reasons(folder: RunFolder) -> Iterator[None]:
         mirrored = _as_ours(error, folder)
         interrupted = isinstance(error, KeyboardInterrupt)
         if interrupted:
-            logger.warning("interrupted. %s", AGAIN)
+            mirrored = Interrupted(f"interrupted. {AGAIN}")
         with suppress(MirrorError):  # where nothing can be written, the reason itself says so
             folder.fail(
                 "interrupted from the keyboard"
