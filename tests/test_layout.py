@@ -18,7 +18,6 @@ GROUND = {"mirror", "envs", "results"}
 BELOW: dict[str, set[str]] = {
     "errors": set(),
     "patient_imports": set(),
-    "start": {"cli", "patient_imports"},
     "entry": {"terminal"},
     "lazy": set(),
     "strict": {"described"},
@@ -83,7 +82,7 @@ def _tracked() -> list[Path]:
 
 def _room(path: Path) -> str:
     parts = path.relative_to(PACKAGE).parts
-    if path.stem == "__main__":
+    if path.stem == "__main__" or parts == ("start.py",):  # where the command starts
         return "cli"
     return parts[0] if len(parts) > 1 else path.stem
 
