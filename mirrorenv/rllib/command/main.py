@@ -43,141 +43,67 @@ console = PlainConsole(stderr=True)  # standard output is for results
 
 def train(
     context: typer.Context,
+    shared: o.TrainOptions,
     algo: o.Algo = None,
-    env: o.Env = None,
     config: o.Config = "{}",
-    stop: o.Stop = "{}",
     experiment_name: o.ExperimentName = "default",
     num_samples: o.NumSamples = 1,
-    checkpoint_freq: o.CheckpointFreq = 0,
-    checkpoint_at_end: o.CheckpointAtEnd = True,
-    storage_path: o.StoragePath = None,
     restore: o.Restore = None,
     resources_per_trial: o.GoneText = None,
-    keep_checkpoints_num: o.KeepCheckpointsNum = None,
-    checkpoint_score_attr: o.CheckpointScoreAttr = "training_iteration",
-    v: o.V = False,
-    vv: o.VV = False,
-    framework: o.Framework = None,
-    trace: o.GoneFlag = False,
-    local_mode: o.GoneFlag = False,
-    ray_address: o.RayAddress = None,
-    ray_ui: o.RayUi = False,
-    ray_num_cpus: o.RayNumCpus = None,
-    ray_num_gpus: o.RayNumGpus = None,
-    ray_num_nodes: o.RayNumNodes = None,
-    ray_object_store_memory: o.RayObjectStoreMemory = None,
-    resume: o.Resume = False,
-    scheduler: o.Scheduler = "FIFO",
-    scheduler_config: o.SchedulerConfig = "{}",
     local_dir: o.GoneText = None,
     upload_dir: o.GoneText = None,
-    as_json: o.Json = False,
 ) -> None:
     """Train. For example: rllib train --algo MirrorPPO --env mirrorenv/ants-v0 --stop
     '{"training_iteration": 10}'."""
     if context.invoked_subcommand is not None:
         return
-    o.refuse_gone(
-        framework,
-        resources_per_trial=resources_per_trial,
-        trace=trace,
-        local_mode=local_mode,
-        local_dir=local_dir,
-        upload_dir=upload_dir,
+    shared.refuse_gone(
+        resources_per_trial=resources_per_trial, local_dir=local_dir, upload_dir=upload_dir
     )
     if algo is None:
         raise ConfigError("no algorithm given: --algo MirrorPPO, or --algo PPO")
-    ray_options = o.RayOptions(
-        ray_address, ray_ui, ray_num_cpus, ray_num_gpus, ray_num_nodes, ray_object_store_memory
-    )
+    ray_options = shared.ray
     settings = o.json_option("--config", config)
-    until = o.json_option("--stop", stop)
-    scheduled = o.json_option("--scheduler-config", scheduler_config)
-    _prepare(v, vv)
+    told = shared.experiment()
+    _prepare(shared)
     from mirrorenv.rllib.command.experiments import Experiment
 
+    level = "DEBUG" if shared.vv else "INFO" if shared.v else "ERROR"
     experiment = Experiment.checked(
         _notice,
         name=experiment_name,
         algorithm=algo,
-        env=env,
-        config=_with_log_level(settings, v, vv),
-        stop=until,
+        env=shared.env,
+        config={"log_level": level, **settings},
         num_samples=num_samples,
-        checkpoint_freq=checkpoint_freq,
-        checkpoint_at_end=checkpoint_at_end,
-        keep_checkpoints_num=keep_checkpoints_num,
-        checkpoint_score_attr=checkpoint_score_attr,
-        storage_path=storage_path or "~/ray_results",
         restore=_local(restore),
-        scheduler=scheduler,
-        scheduler_config=scheduled,
+        **told,
     )
-    _run([experiment], ray_options, resume=resume, verbose=2 if v or vv else 0, as_json=as_json)
+    _run([experiment], ray_options, shared)
 
 
 def train_file(
     config_file: o.ConfigFile,
-    stop: o.Stop = "{}",
-    env: o.Env = None,
-    checkpoint_freq: o.CheckpointFreq = 0,
-    checkpoint_at_end: o.CheckpointAtEnd = True,
-    keep_checkpoints_num: o.KeepCheckpointsNum = None,
-    checkpoint_score_attr: o.CheckpointScoreAttr = "training_iteration",
-    storage_path: o.StoragePath = None,
-    v: o.V = False,
-    vv: o.VV = False,
-    framework: o.Framework = None,
-    trace: o.GoneFlag = False,
+    shared: o.TrainOptions,
     wandb_key: o.GoneText = None,
     wandb_project: o.GoneText = None,
     wandb_run_name: o.GoneText = None,
-    local_mode: o.GoneFlag = False,
-    ray_address: o.RayAddress = None,
-    ray_ui: o.RayUi = False,
-    ray_num_cpus: o.RayNumCpus = None,
-    ray_num_gpus: o.RayNumGpus = None,
-    ray_num_nodes: o.RayNumNodes = None,
-    ray_object_store_memory: o.RayObjectStoreMemory = None,
-    resume: o.Resume = False,
-    scheduler: o.Scheduler = "FIFO",
-    scheduler_config: o.SchedulerConfig = "{}",
     file_type: o.GoneText = None,
-    as_json: o.Json = False,
 ) -> None:
     """Train the experiments of a YAML file, or the `config` of a Python file (which is run)."""
-    o.refuse_gone(
-        framework,
-        trace=trace,
-        local_mode=local_mode,
+    shared.refuse_gone(
         wandb_key=wandb_key,
         wandb_project=wandb_project,
         wandb_run_name=wandb_run_name,
         file_type=file_type,
     )
-    ray_options = o.RayOptions(
-        ray_address, ray_ui, ray_num_cpus, ray_num_gpus, ray_num_nodes, ray_object_store_memory
-    )
-    until = o.json_option("--stop", stop)
-    scheduled = o.json_option("--scheduler-config", scheduler_config)
-    _prepare(v, vv)
+    ray_options = shared.ray
+    told = shared.experiment()
+    _prepare(shared)
     from mirrorenv.rllib.command.experiment_files import read_experiments
 
-    experiments = read_experiments(
-        config_file,
-        _notice,
-        env,
-        stop=until,
-        checkpoint_freq=checkpoint_freq,
-        checkpoint_at_end=checkpoint_at_end,
-        keep_checkpoints_num=keep_checkpoints_num,
-        checkpoint_score_attr=checkpoint_score_attr,
-        storage_path=storage_path or "~/ray_results",
-        scheduler=scheduler,
-        scheduler_config=scheduled,
-    )
-    _run(experiments, ray_options, resume=resume, verbose=2 if v or vv else 0, as_json=as_json)
+    experiments = read_experiments(config_file, _notice, shared.env, **told)
+    _run(experiments, ray_options, shared)
 
 
 def evaluate(
@@ -203,7 +129,7 @@ def evaluate(
     settings = o.json_option("--config", config)
     if track_progress and out is None:
         raise ConfigError("--track-progress writes beside --out: give --out episodes.npz")
-    _prepare(False, False)
+    _prepare(o.TrainOptions())
     from mirrorenv.rllib.command import rollouts as r
 
     stop_after = r.StopAfter(steps, episodes)
@@ -230,8 +156,8 @@ def evaluate(
         print(json.dumps(played.summary() | {"checkpoint": None if found is None else str(found)}))
 
 
-train_app.callback(invoke_without_command=True, help=help_of(train))(train)
-train_app.command("file", help=help_of(train_file))(train_file)
+train_app.callback(invoke_without_command=True, help=help_of(train))(o.with_shared(train))
+train_app.command("file", help=help_of(train_file))(o.with_shared(train_file))
 add_commands(app, evaluate)
 
 
@@ -285,7 +211,7 @@ def main() -> None:
     run_command(app, console, check_not_shadowing)
 
 
-def _prepare(info: bool, debug: bool) -> None:
+def _prepare(shared: o.TrainOptions) -> None:
     """Import Ray, quietly unless asked."""
     import logging
 
@@ -293,13 +219,9 @@ def _prepare(info: bool, debug: bool) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     for module in ("torch", "ray.rllib", "safetensors"):
         require(module, "train")
-    level = logging.DEBUG if debug else logging.INFO if info else logging.ERROR
+    level = logging.DEBUG if shared.vv else logging.INFO if shared.v else logging.ERROR
     for name in ("ray", "ray.rllib", "ray.tune"):
         logging.getLogger(name).setLevel(level)
-
-
-def _with_log_level(settings: dict[str, Any], info: bool, debug: bool) -> dict[str, Any]:
-    return {"log_level": "DEBUG" if debug else "INFO" if info else "ERROR", **settings}
 
 
 def _notice(text: str) -> None:
@@ -313,20 +235,20 @@ def _local(path: str | None) -> str | None:
 def _run(
     experiments: list[Experiment],
     ray_options: o.RayOptions,
-    *,
-    resume: bool,
-    verbose: int,
-    as_json: bool,
+    shared: o.TrainOptions,
 ) -> None:
     from mirrorenv.rllib.command.ray_start import ray_for
     from mirrorenv.rllib.command.trials import require_good, run_experiment
 
+    verbose = 2 if shared.v or shared.vv else 0
     outcomes: list[TrialOutcome] = []
     with ray_for(ray_options):
         for experiment in experiments:
-            outcomes += run_experiment(experiment, resume=resume, verbose=verbose, report=_progress)
+            outcomes += run_experiment(
+                experiment, resume=shared.resume, verbose=verbose, report=_progress
+            )
     _print_outcomes(outcomes)
-    if as_json:
+    if shared.as_json:
         print(json.dumps({"trials": [vars(one) for one in outcomes]}))
     require_good(outcomes)
     kept = [(one.checkpoint, one.env) for one in outcomes if one.checkpoint]

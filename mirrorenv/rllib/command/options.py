@@ -7,15 +7,17 @@ Those whose meaning is gone are still known, so that they can be refused with wh
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from mirrorenv.errors import ConfigError
 
-__all__ = ["GONE", "RayOptions", "json_option", "refuse_gone"]
+__all__ = ["GONE", "RayOptions", "TrainOptions", "json_option", "refuse_gone", "with_shared"]
 
 Algo = Annotated[
     str | None, typer.Option("--algo", "--run", "-a", "-r", help="MirrorPPO, or RLlib's own PPO.")
@@ -183,3 +185,90 @@ class RayOptions:
                 "--ray-object-store-memory and --ray-ui describe one to start: give one or the "
                 "other"
             )
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The options that `train` and `train file` share."""
+
+    env: Env = None
+    stop: Stop = "{}"
+    checkpoint_freq: CheckpointFreq = 0
+    checkpoint_at_end: CheckpointAtEnd = True
+    keep_checkpoints_num: KeepCheckpointsNum = None
+    checkpoint_score_attr: CheckpointScoreAttr = "training_iteration"
+    storage_path: StoragePath = None
+    v: V = False
+    vv: VV = False
+    framework: Framework = None
+    trace: GoneFlag = False
+    local_mode: GoneFlag = False
+    ray_address: RayAddress = None
+    ray_ui: RayUi = False
+    ray_num_cpus: RayNumCpus = None
+    ray_num_gpus: RayNumGpus = None
+    ray_num_nodes: RayNumNodes = None
+    ray_object_store_memory: RayObjectStoreMemory = None
+    resume: Resume = False
+    scheduler: Scheduler = "FIFO"
+    scheduler_config: SchedulerConfig = "{}"
+    as_json: Json = False
+
+    def refuse_gone(self, **own: Any) -> None:
+        """Refuse options that would have no effect, and those of the command's own."""
+        refuse_gone(self.framework, trace=self.trace, local_mode=self.local_mode, **own)
+
+    @property
+    def ray(self) -> RayOptions:
+        """Which Ray to train on."""
+        return RayOptions(
+            self.ray_address,
+            self.ray_ui,
+            self.ray_num_cpus,
+            self.ray_num_gpus,
+            self.ray_num_nodes,
+            self.ray_object_store_memory,
+        )
+
+    def experiment(self) -> dict[str, Any]:
+        """What an experiment is told, by its names."""
+        return {
+            "stop": json_option("--stop", self.stop),
+            "checkpoint_freq": self.checkpoint_freq,
+            "checkpoint_at_end": self.checkpoint_at_end,
+            "keep_checkpoints_num": self.keep_checkpoints_num,
+            "checkpoint_score_attr": self.checkpoint_score_attr,
+            "storage_path": self.storage_path or "~/ray_results",
+            "scheduler": self.scheduler,
+            "scheduler_config": json_option("--scheduler-config", self.scheduler_config),
+        }
+
+
+def with_shared(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose parameter ``shared`` is spread out: every field is an option of its own.
+
+    Typer reads a command's options off its signature, so this is where they are joined.
+    """
+    own = get_type_hints(command, include_extras=True)
+    kind = own.pop("shared")
+    own.pop("return", None)
+    joined = get_type_hints(kind, include_extras=True)
+
+    def spread(**given: Any) -> None:
+        shared = kind(**{name: given.pop(name) for name in joined})
+        command(**given, shared=shared)
+
+    parameters = [
+        one.replace(annotation=own[one.name])
+        for one in signature(command).parameters.values()
+        if one.name in own
+    ]
+    parameters += [
+        Parameter(
+            one.name, Parameter.KEYWORD_ONLY, default=one.default, annotation=joined[one.name]
+        )
+        for one in fields(kind)
+    ]
+    spread.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    spread.__annotations__ = {**own, **joined}
+    return spread
