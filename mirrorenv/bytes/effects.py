@@ -25,6 +25,7 @@ from mirrorenv.bytes.machine.kernel import (
 from mirrorenv.bytes.machine.lease import give_back, lease
 from mirrorenv.bytes.machine.supervisor import Machine
 from mirrorenv.bytes.machine.wire import Result
+from mirrorenv.mirror.arrays import Floats32, Ints64
 
 __all__ = ["KERNEL_PARTS", "Effects", "Executor", "MachineExecutor", "nothing_happened"]
 
@@ -79,15 +80,15 @@ class MachineExecutor:
 class Effects:
     """What became of the last utterance of every agent."""
 
-    calls: npt.NDArray[np.int64]
+    calls: Ints64
     """(B, N, K) emulated system calls of each kind."""
-    endings: npt.NDArray[np.int64]
+    endings: Ints64
     """(B, N) place in :data:`ENDINGS`; -1 where nothing was executed."""
-    instructions: npt.NDArray[np.int64]
+    instructions: Ints64
     """(B, N) executed."""
     registers: npt.NDArray[np.uint64]
     """(B, N, R) at the end."""
-    kernels: npt.NDArray[np.float32]
+    kernels: Floats32
     """(B, N, 5) :data:`KERNEL_PARTS`, 0 to 1."""
 
     def put(self, row: int, agent: int, execution: Execution, state: KernelState) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.errors import ConfigError
+from mirrorenv.mirror.arrays import Floats64, Ints64
 
 __all__ = [
     "byte_counts",
@@ -29,7 +30,6 @@ __all__ = [
 ]
 
 Bytes = npt.NDArray[np.integer]
-Floats64 = npt.NDArray[np.float64]
 
 
 def byte_counts(utterances: Bytes) -> Floats64:
@@ -89,7 +89,7 @@ def decayed_counts(before: npt.ArrayLike, new: npt.ArrayLike, decay: float) -> F
 
 
 @functools.lru_cache
-def hilbert_path(order: int) -> npt.NDArray[np.int64]:
+def hilbert_path(order: int) -> Ints64:
     """The cells of a square of side 2^order along the Hilbert curve: (4^order, 2) row and column.
 
     Hilbert, "Ueber die stetige Abbildung einer Linie auf ein Flaechenstueck", 1891; built from four
@@ -130,7 +130,7 @@ def spatial_entropy(utterances: Bytes) -> Floats64:
 
 
 @functools.lru_cache
-def _neighbours(length: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _neighbours(length: int) -> tuple[Ints64, Ints64]:
     """Pairs of places of an utterance whose cells share a side."""
     order = 0
     while 4**order < length:

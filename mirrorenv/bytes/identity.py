@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.bytes.entropy import byte_counts
+from mirrorenv.mirror.arrays import Floats64, Ints64
 
 __all__ = ["Tested", "byte_information", "byte_information_test", "identity_bytes", "source_test"]
 
@@ -29,7 +30,7 @@ class Tested(NamedTuple):
     """(1 + shuffles at least as large) / (1 + shuffles), Phipson and Smyth 2010."""
 
 
-def byte_information(counts: npt.NDArray[np.float64]) -> float:
+def byte_information(counts: Floats64) -> float:
     """Mutual information of agent and byte in nats: (N, 256) counts.
 
     The plug-in estimate, which is above zero by chance alone: compare it with shuffles.
@@ -88,7 +89,7 @@ def identity_bytes(said: Octets, most: int = 4) -> list[list[tuple[int, float]]]
     return [_named(row, places) for row, places in zip(ratio, order, strict=True)]
 
 
-def _tested(each: npt.NDArray[np.float64], rng: np.random.Generator, draws: int) -> Tested:
+def _tested(each: Floats64, rng: np.random.Generator, draws: int) -> Tested:
     """Information of (U, N, 256) counts against counts whose agents are shuffled in every u."""
     value = byte_information(each.sum(0))
     shuffled = []
@@ -99,8 +100,6 @@ def _tested(each: npt.NDArray[np.float64], rng: np.random.Generator, draws: int)
     return Tested(value, float(np.mean(shuffled)), (1 + larger) / (1 + draws))
 
 
-def _named(
-    ratio: npt.NDArray[np.float64], places: npt.NDArray[np.int64]
-) -> list[tuple[int, float]]:
+def _named(ratio: Floats64, places: Ints64) -> list[tuple[int, float]]:
     """Bytes of an agent with their log ratio."""
     return [(int(byte), float(ratio[byte])) for byte in places]

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from mirrorenv.memory.base import EpisodicStore, Memories
 from mirrorenv.memory.stores import open_store
-from mirrorenv.mirror.arrays import Floats32, Ints64
+from mirrorenv.mirror.arrays import Bools, Floats32, Ints64
 
 __all__ = ["EMBEDDINGS", "EpisodeRecollection", "Recollection", "SharedRecollection", "embed"]
 
@@ -63,7 +63,7 @@ class Recollection(Protocol):
     def start(self, seeds: npt.NDArray[np.uint64]) -> None:
         """New episodes begin."""
 
-    def add(self, utterances: Octets, step: int, live: npt.NDArray[np.bool_]) -> None:
+    def add(self, utterances: Octets, step: int, live: Bools) -> None:
         """Keep everybody's utterance of a step.
 
         Args:
@@ -105,7 +105,7 @@ class EpisodeRecollection:
         self._contents.clear()
         self._directions.clear()
 
-    def add(self, utterances: Octets, step: int, live: npt.NDArray[np.bool_]) -> None:
+    def add(self, utterances: Octets, step: int, live: Bools) -> None:
         """See :meth:`Recollection.add`."""
         self._contents.append(utterances.copy())
         self._directions.append(self._embed(utterances))
@@ -158,7 +158,7 @@ class SharedRecollection:
         """See :meth:`Recollection.start`: an episode is known by a number made of its seed."""
         self._episodes = np.array([zlib.crc32(seed.tobytes()) for seed in seeds], np.int64)
 
-    def add(self, utterances: Octets, step: int, live: npt.NDArray[np.bool_]) -> None:
+    def add(self, utterances: Octets, step: int, live: Bools) -> None:
         """See :meth:`Recollection.add`."""
         chosen = utterances[live]  # (R, N, L)
         rows, agents, length = chosen.shape

@@ -10,7 +10,6 @@ import unicodedata
 from typing import Any, Literal, NoReturn
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils.conversions import parallel_to_aec
@@ -23,6 +22,7 @@ from mirrorenv.debate.verdicts import names, verdict_from_evidence
 from mirrorenv.envs.random import fresh_seed
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
 from mirrorenv.mirror import check_recognition_score, recognition_worth
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.recognition import EVIDENCE_BOUND, RecognitionScore, bounded_evidence
 
 __all__ = ["CHARSET", "PHASES", "DebateEnv"]
@@ -272,9 +272,7 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
 
     # -- answers -----------------------------------------------------------------------------------
 
-    def _recognise(
-        self, evidence: npt.NDArray[np.float64]
-    ) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
+    def _recognise(self, evidence: Floats64) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
         # (J, K)
         truth = np.stack([reveal.permutation for reveal in self._debate.rounds[-1].reveals])
         self._debate.recognise([verdict_from_evidence(table) for table in evidence])
@@ -303,7 +301,7 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
             self._fail(f"the text is a {type(given).__name__}", agent)
         return within_charset(given, self.characters)
 
-    def _evidence(self, actions: dict[str, Any], agent: str) -> npt.NDArray[np.float64]:
+    def _evidence(self, actions: dict[str, Any], agent: str) -> Floats64:
         try:
             return bounded_evidence(
                 self._part(actions, agent, "evidence"), len(self.possible_agents)

@@ -35,6 +35,7 @@ from mirrorenv.debate.texts import EDITION
 from mirrorenv.debate.verdict_objects import Rows, Unclear, object_readings
 from mirrorenv.debate.verdict_words import word_readings
 from mirrorenv.debate.verdicts_first import first_edition
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.recognition import EVIDENCE_BOUND
 
 __all__ = ["Verdict", "labels", "names", "read_verdict", "verdict_from_evidence", "verdict_schema"]
@@ -63,7 +64,7 @@ class Verdict:
         """Whether the reply could be read."""
         return self.evidence is not None
 
-    def array(self, num_players: int) -> npt.NDArray[np.float64]:
+    def array(self, num_players: int) -> Floats64:
         """(K, N) nats; zeros, which say nothing, for an unreadable reply."""
         if self.evidence is None:
             return np.zeros((num_players, num_players))

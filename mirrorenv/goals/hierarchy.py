@@ -17,6 +17,7 @@ from mirrorenv.goals.hindsight import TARGETS, lessons, scores_of
 from mirrorenv.goals.kernels.base import Kernel, KernelSize, build_kernel
 from mirrorenv.goals.pivots import Pivots, ends, every, peaks, score_of_nodes
 from mirrorenv.goals.walks import Walks
+from mirrorenv.mirror.arrays import Floats64, Ints64
 from mirrorenv.strict import StrictModel
 
 __all__ = ["MOST_SUBSTEPS", "Hierarchy", "HierarchySettings", "Plan", "PlanError"]
@@ -163,13 +164,13 @@ class Hierarchy:
             kernel.learn(batch, score)
         kernel.settle()
 
-    def _scores(self, kernel: Kernel) -> npt.NDArray[np.float64]:
+    def _scores(self, kernel: Kernel) -> Floats64:
         """(V, V) what a kernel believes of every state and goal, 0 where it knows nothing."""
         states, goals = np.divmod(np.arange(self.nodes**2), self.nodes)
         scores = kernel.infer(states, goals).scores.reshape(self.nodes, self.nodes)
         return np.where(np.isfinite(scores), np.maximum(scores, 0.0), 0.0)
 
-    def distances(self) -> npt.NDArray[np.float64]:
+    def distances(self) -> Floats64:
         """(V, V) what the top level's scores order ways by: 1 - score, infinity where no way is
         known, 0 on the diagonal. In steps over the longest walk where the target is a distance."""
         states, goals = np.divmod(np.arange(self.nodes**2), self.nodes)
@@ -194,9 +195,7 @@ class Hierarchy:
             )
         self.lesioned = frozenset(levels)
 
-    def react(
-        self, states: npt.NDArray[np.int64], goals: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.int64]:
+    def react(self, states: Ints64, goals: Ints64) -> Ints64:
         """One step down the levels: each turns its goal into a nearer one for the level below.
 
         Args:
@@ -285,7 +284,7 @@ class Hierarchy:
             kernel.restore(own)
 
 
-def _peaks_among(walks: Walks, pivots: Pivots, score: npt.NDArray[np.float64]) -> Pivots:
+def _peaks_among(walks: Walks, pivots: Pivots, score: Floats64) -> Pivots:
     """Peaks of the score along the pivots only, and the last node."""
     found = np.zeros_like(pivots)
     for row, kept in enumerate(pivots):

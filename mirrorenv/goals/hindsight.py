@@ -15,6 +15,7 @@ import numpy.typing as npt
 from mirrorenv.errors import ConfigError
 from mirrorenv.goals.pivots import Pivots
 from mirrorenv.goals.walks import Walks
+from mirrorenv.mirror.arrays import Floats64
 
 __all__ = ["TARGETS", "Lessons", "lessons", "next_pivots", "scores_of"]
 
@@ -129,8 +130,8 @@ def scores_of(
     *,
     gamma: float = 0.9,
     most: int = 32,
-    known: npt.NDArray[np.float64] | None = None,
-) -> npt.NDArray[np.float64]:
+    known: Floats64 | None = None,
+) -> Floats64:
     """(M,) how good each lesson is, larger is nearer.
 
     Args:
@@ -144,9 +145,9 @@ def scores_of(
         ConfigError: for another target, or "td" without what is known.
     """
     if target == "distance":
-        found: npt.NDArray[np.float64] = 1.0 - taught.steps / most
+        found: Floats64 = 1.0 - taught.steps / most
         return found
-    seen: npt.NDArray[np.float64] = gamma ** taught.steps.astype(np.float64)
+    seen: Floats64 = gamma ** taught.steps.astype(np.float64)
     if target == "gamma":
         return seen
     if target != "td" or known is None:

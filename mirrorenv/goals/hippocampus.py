@@ -17,6 +17,7 @@ import numpy.typing as npt
 from mirrorenv.errors import ConfigError
 from mirrorenv.memory.base import EpisodicStore, Memories, Scope
 from mirrorenv.memory.ring import RingBuffer, place_code
+from mirrorenv.mirror.arrays import Floats32
 
 __all__ = ["Hippocampus", "PlaceBook"]
 
@@ -43,11 +44,11 @@ class PlaceBook:
         """D."""
         return len(self._places)
 
-    def encode(self, places: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    def encode(self, places: npt.ArrayLike) -> Floats32:
         """Codes (..., D) of coordinates (..., P)."""
         return place_code(places, self._places, self._width)
 
-    def decode(self, code: npt.NDArray[np.float32]) -> int:
+    def decode(self, code: Floats32) -> int:
         """The node whose code is nearest to one (D,)."""
         return int(np.square(self._codes - code).sum(axis=1).argmin())
 
@@ -130,7 +131,7 @@ class Hippocampus:
             )
         )
 
-    def recall(self, name: str) -> npt.NDArray[np.float32] | None:
+    def recall(self, name: str) -> Floats32 | None:
         """The code (D,) of the place kept under a name in this episode, or None."""
         if self.store is None or not len(self.store):
             return None
@@ -145,13 +146,13 @@ class Hippocampus:
     def _label(self, name: str) -> bytes:
         return f"{self.episode}/{name}:".encode()
 
-    def _label_code(self, name: str) -> npt.NDArray[np.float32]:
+    def _label_code(self, name: str) -> Floats32:
         """(16,) a direction for every name in every episode, of length 4: it weighs more than a
         place."""
         drawn = np.random.default_rng(zlib.crc32(self._label(name))).normal(size=_TAG)
         return (4.0 * drawn / np.linalg.norm(drawn)).astype(np.float32)
 
-    def been_at(self, code: npt.NDArray[np.float32]) -> bool:
+    def been_at(self, code: Floats32) -> bool:
         """Whether the ring holds a place (D,)."""
         if self.ring is None or not len(self.ring):
             return False

@@ -9,10 +9,10 @@ Shape legend: W walks, L nodes of the longest walk, V nodes.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.errors import ConfigError
 from mirrorenv.goals.walks import Walks
+from mirrorenv.mirror.arrays import Bools, Floats64
 
 __all__ = [
     "SCORES",
@@ -25,7 +25,7 @@ __all__ = [
     "visit_counts",
 ]
 
-Pivots = npt.NDArray[np.bool_]
+Pivots = Bools
 
 
 def ends(walks: Walks) -> Pivots:
@@ -48,7 +48,7 @@ def every(walks: Walks, k: int) -> Pivots:
     return found | ends(walks)
 
 
-def peaks(walks: Walks, scores: npt.NDArray[np.float64]) -> Pivots:
+def peaks(walks: Walks, scores: Floats64) -> Pivots:
     """(W, L) bool: nodes whose score is above that of the node before and not below that of the
     node after, and the last.
 
@@ -65,12 +65,12 @@ def peaks(walks: Walks, scores: npt.NDArray[np.float64]) -> Pivots:
     return found | ends(walks)
 
 
-def visit_counts(walks: Walks, num_nodes: int) -> npt.NDArray[np.float64]:
+def visit_counts(walks: Walks, num_nodes: int) -> Floats64:
     """(V,) how often each node was visited."""
     return np.bincount(walks.nodes[walks.nodes >= 0], minlength=num_nodes).astype(np.float64)
 
 
-def transition_entropy(walks: Walks, num_nodes: int) -> npt.NDArray[np.float64]:
+def transition_entropy(walks: Walks, num_nodes: int) -> Floats64:
     """(V,) nats: the entropy of the next node, by the shares that were seen."""
     following = np.zeros((num_nodes, num_nodes))
     here = walks.nodes[:, :-1]
@@ -80,11 +80,11 @@ def transition_entropy(walks: Walks, num_nodes: int) -> npt.NDArray[np.float64]:
     total = np.maximum(following.sum(axis=1, keepdims=True), 1.0)
     share = following / total
     logs = np.log(np.where(share > 0, share, 1.0))
-    found: npt.NDArray[np.float64] = -(share * logs).sum(axis=1)
+    found: Floats64 = -(share * logs).sum(axis=1)
     return found
 
 
-def betweenness(distances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def betweenness(distances: Floats64) -> Floats64:
     """(V,) share of pairs of nodes between which a node lies on a best way, by learned distances.
 
     Args:
@@ -106,8 +106,8 @@ SCORES = ("visits", "entropy", "narrow", "learned")
 
 
 def score_of_nodes(
-    name: str, walks: Walks, num_nodes: int, distances: npt.NDArray[np.float64] | None = None
-) -> npt.NDArray[np.float64]:
+    name: str, walks: Walks, num_nodes: int, distances: Floats64 | None = None
+) -> Floats64:
     """(V,) the score of that name.
 
     Args:

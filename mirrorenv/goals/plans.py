@@ -12,12 +12,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from mirrorenv.errors import ConfigError
 from mirrorenv.goals.actor import GoalActor
 from mirrorenv.goals.hierarchy import MOST_SUBSTEPS
+from mirrorenv.mirror.arrays import Bools, Floats64, Ints64
 
 __all__ = [
     "Plans",
@@ -32,18 +32,18 @@ __all__ = [
 class Plans(NamedTuple):
     """What B x N agents are about to do."""
 
-    starts: npt.NDArray[np.int64]
+    starts: Ints64
     """(B, N) nodes."""
-    goals: npt.NDArray[np.int64]
+    goals: Ints64
     """(B, N, G) nodes."""
-    subgoals: npt.NDArray[np.int64]
+    subgoals: Ints64
     """(B, N, G, S) nodes on the way to each goal, the goal repeated once it is reached."""
     skip: int
     """Steps between two subgoals."""
 
 
 @torch.no_grad()
-def step_laws(actor: GoalActor) -> npt.NDArray[np.float64]:
+def step_laws(actor: GoalActor) -> Floats64:
     """(N, V goal, V node, V next) how probable each agent finds each step; a goal is not left."""
     size = actor.num_nodes
     node = torch.arange(size).view(size, 1, 1)  # (V, 1, 1)
@@ -57,9 +57,9 @@ def step_laws(actor: GoalActor) -> npt.NDArray[np.float64]:
 
 
 def think_plans(
-    laws: npt.NDArray[np.float64],
-    starts: npt.NDArray[np.int64],
-    goals: npt.NDArray[np.int64],
+    laws: Floats64,
+    starts: Ints64,
+    goals: Ints64,
     rng: np.random.Generator,
     skip: int = 2,
 ) -> Plans:
@@ -95,20 +95,18 @@ def think_plans(
     return Plans(starts, goals, np.stack(legs, 2), skip)
 
 
-def plan_evidence(laws: npt.NDArray[np.float64], plans: Plans) -> npt.NDArray[np.float64]:
+def plan_evidence(laws: Floats64, plans: Plans) -> Floats64:
     """(B, K, N) nats: how probable agent n finds plan k, the law of its subgoals replayed."""
     further = np.log(np.linalg.matrix_power(laws, plans.skip) + 1e-300)
     first = np.concatenate([plans.starts[..., None], plans.goals[..., :-1]], -1)  # (B, K, G)
     before = np.concatenate([first[..., None], plans.subgoals[..., :-1]], -1)  # (B, K, G, S)
     goal = np.broadcast_to(plans.goals[..., None], before.shape)
     steps = further[:, goal, before, plans.subgoals]  # (N, B, K, G, S)
-    found: npt.NDArray[np.float64] = np.moveaxis(steps.sum((-1, -2)), 0, -1)
+    found: Floats64 = np.moveaxis(steps.sum((-1, -2)), 0, -1)
     return found
 
 
-def counted_ways(
-    edges: npt.NDArray[np.bool_], lengths: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
+def counted_ways(edges: Bools, lengths: Ints64) -> Floats64:
     """(V, V) how many shortest ways there are.
 
     Args:
@@ -123,9 +121,7 @@ def counted_ways(
     return ways
 
 
-def ceiling(
-    ways: npt.NDArray[np.float64], tasks: npt.NDArray[np.int64], agents: int
-) -> npt.NDArray[np.float64]:
+def ceiling(ways: Floats64, tasks: Ints64, agents: int) -> Floats64:
     """(B,) the best top-1 of agents that take shortest ways only: at best each has one of its own,
     and where there are fewer ways than agents, so many are known as there are ways.
 
@@ -135,5 +131,5 @@ def ceiling(
         agents: N.
     """
     together = ways[tasks[:, :-1], tasks[:, 1:]].prod(axis=1)
-    found: npt.NDArray[np.float64] = np.minimum(together, agents) / agents
+    found: Floats64 = np.minimum(together, agents) / agents
     return found

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.goals.hierarchy import Hierarchy, PlanError
+from mirrorenv.mirror.arrays import Bools, Ints64
 
 __all__ = ["Trips", "all_pairs", "react_trips", "think_trips"]
 
@@ -18,11 +18,11 @@ __all__ = ["Trips", "all_pairs", "react_trips", "think_trips"]
 class Trips(NamedTuple):
     """What became of Q trips."""
 
-    arrived: npt.NDArray[np.bool_]
+    arrived: Bools
     """(Q,)."""
-    steps: npt.NDArray[np.int64]
+    steps: Ints64
     """(Q,) taken until it arrived, or until it was stopped."""
-    shortest: npt.NDArray[np.int64]
+    shortest: Ints64
     """(Q,) the fewest steps."""
 
     @property
@@ -38,7 +38,7 @@ class Trips(NamedTuple):
         return float(self.steps[self.arrived].sum() / self.shortest[self.arrived].sum())
 
 
-def all_pairs(lengths: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
+def all_pairs(lengths: Ints64) -> tuple[Ints64, ...]:
     """States and goals of every trip that can be made.
 
     Args:
@@ -50,8 +50,8 @@ def all_pairs(lengths: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ..
 
 def react_trips(
     hierarchy: Hierarchy,
-    edges: npt.NDArray[np.bool_],
-    lengths: npt.NDArray[np.int64],
+    edges: Bools,
+    lengths: Ints64,
     *,
     most: int | None = None,
     rng: np.random.Generator | None = None,
@@ -83,9 +83,7 @@ def react_trips(
     return Trips(here == goals, steps, lengths[states, goals])
 
 
-def think_trips(
-    hierarchy: Hierarchy, edges: npt.NDArray[np.bool_], lengths: npt.NDArray[np.int64]
-) -> Trips:
+def think_trips(hierarchy: Hierarchy, edges: Bools, lengths: Ints64) -> Trips:
     """Every pair, thought out before: a plan that does not come about, or takes a step where no
     edge leads, does not arrive.
 

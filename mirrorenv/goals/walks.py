@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.errors import ConfigError, ShapeError
+from mirrorenv.mirror.arrays import Bools, Ints64
 
 __all__ = ["Walks", "wander"]
 
@@ -18,11 +19,11 @@ __all__ = ["Walks", "wander"]
 class Walks(NamedTuple):
     """Where W wanderers were."""
 
-    nodes: npt.NDArray[np.int64]
+    nodes: Ints64
     """(W, L) from the first on; -1 after a walk's end."""
-    lengths: npt.NDArray[np.int64]
+    lengths: Ints64
     """(W,) nodes of each walk."""
-    actions: npt.NDArray[np.int64] | None = None
+    actions: Ints64 | None = None
     """(W, L) what was done at each node; the last of a walk is not read. None if the action is to
     name the next node."""
 
@@ -48,7 +49,7 @@ class Walks(NamedTuple):
 
 
 def wander(
-    edges: npt.NDArray[np.bool_],
+    edges: Bools,
     count: int,
     rng: np.random.Generator,
     *,

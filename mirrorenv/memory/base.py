@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.errors import ConfigError, ShapeError
+from mirrorenv.mirror.arrays import Floats32, Ints64
 
 __all__ = [
     "EpisodicStore",
@@ -32,15 +32,15 @@ __all__ = [
 class Memories:
     """M things to be remembered."""
 
-    vectors: npt.NDArray[np.float32]
+    vectors: Floats32
     """(M, D), what each is found by; no row may be all zeros, since likeness is an angle."""
     contents: Sequence[bytes]
     """M contents."""
-    agents: npt.NDArray[np.int64]
+    agents: Ints64
     """(M,) who made it, zero or greater."""
-    episodes: npt.NDArray[np.int64]
+    episodes: Ints64
     """(M,) in which episode."""
-    steps: npt.NDArray[np.int64]
+    steps: Ints64
     """(M,) at which step."""
 
     def __post_init__(self) -> None:
@@ -61,11 +61,11 @@ class Memories:
 class Recall:
     """The k nearest memories to each of Q queries, nearest first; fewer where there are fewer."""
 
-    ids: npt.NDArray[np.int64]
+    ids: Ints64
     """(Q, k) of the store; -1 where there is no memory."""
-    distances: npt.NDArray[np.float32]
+    distances: Floats32
     """(Q, k) 1 - cosine, between 0 and 2; infinity where there is no memory."""
-    agents: npt.NDArray[np.int64]
+    agents: Ints64
     """(Q, k) who made it; -1 where there is no memory."""
     contents: Sequence[Sequence[bytes]]
     """(Q, k) contents; empty where there is no memory."""
@@ -101,7 +101,7 @@ class EpisodicStore(abc.ABC):
         self.dimensions = dimensions
 
     @abc.abstractmethod
-    def add(self, memories: Memories) -> npt.NDArray[np.int64]:
+    def add(self, memories: Memories) -> Ints64:
         """Remember; when this returns, a killed process loses nothing of it.
 
         Returns:
@@ -113,7 +113,7 @@ class EpisodicStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def search(self, queries: npt.NDArray[np.float32], k: int, scope: Scope = EVERYTHING) -> Recall:
+    def search(self, queries: Floats32, k: int, scope: Scope = EVERYTHING) -> Recall:
         """The k nearest memories by cosine.
 
         Args:
@@ -138,7 +138,7 @@ class EpisodicStore(abc.ABC):
         """Close it."""
         self.close()
 
-    def _check_vectors(self, vectors: npt.NDArray[np.float32], name: str) -> None:
+    def _check_vectors(self, vectors: Floats32, name: str) -> None:
         if vectors.ndim != 2 or vectors.shape[1] != self.dimensions:
             raise ShapeError(f"{name} {vectors.shape}: this store has {self.dimensions} dimensions")
         if not np.isfinite(vectors).all() or not vectors.any(axis=1).all():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.errors import ConfigError
 from mirrorenv.memory.base import (
@@ -13,13 +12,12 @@ from mirrorenv.memory.base import (
     Recall,
     Scope,
 )
+from mirrorenv.mirror.arrays import Bools, Floats32, Floats64, Ints64
 
 __all__ = ["NumpyStore", "nearest"]
 
 
-def nearest(
-    distances: npt.NDArray[np.float64], origin: npt.NDArray[np.int64], k: int
-) -> npt.NDArray[np.int64]:
+def nearest(distances: Floats64, origin: Ints64, k: int) -> Ints64:
     """Rows of the k smallest distances; equal ones in the order of episode, step, agent, row.
 
     Args:
@@ -45,7 +43,7 @@ class NumpyStore(EpisodicStore):
         self._origin = np.zeros((0, 3), np.int64)  # (M, 3) episode, step, agent
         self._contents: list[bytes] = []
 
-    def add(self, memories: Memories) -> npt.NDArray[np.int64]:
+    def add(self, memories: Memories) -> Ints64:
         """See :meth:`EpisodicStore.add`; a killed process takes them along, though."""
         self._check_vectors(memories.vectors, "vectors")
         first = len(self)
@@ -55,7 +53,7 @@ class NumpyStore(EpisodicStore):
         self._contents += [bytes(content) for content in memories.contents]
         return np.arange(first, len(self), dtype=np.int64)
 
-    def search(self, queries: npt.NDArray[np.float32], k: int, scope: Scope = EVERYTHING) -> Recall:
+    def search(self, queries: Floats32, k: int, scope: Scope = EVERYTHING) -> Recall:
         """See :meth:`EpisodicStore.search`."""
         self._check_vectors(queries, "queries")
         if k < 1:
@@ -83,7 +81,7 @@ class NumpyStore(EpisodicStore):
         """How many memories there are."""
         return len(self._contents)
 
-    def _in(self, scope: Scope) -> npt.NDArray[np.bool_]:
+    def _in(self, scope: Scope) -> Bools:
         allowed = np.ones(len(self), np.bool_)
         if scope.agents is not None:
             allowed &= np.isin(self._origin[:, 2], sorted(scope.agents))
@@ -94,7 +92,7 @@ class NumpyStore(EpisodicStore):
         return allowed
 
 
-def _directions(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def _directions(vectors: Floats32) -> Floats64:
     rows = vectors.astype(np.float64)
-    directions: npt.NDArray[np.float64] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    directions: Floats64 = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return directions

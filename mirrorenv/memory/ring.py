@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.errors import ConfigError, ShapeError
+from mirrorenv.mirror.arrays import Floats32, Floats64
 
 __all__ = ["RingBuffer", "place_code", "rotary", "sinusoids"]
 
@@ -39,7 +40,7 @@ class RingBuffer:
         self._rows[self._written % len(self._rows)] = row
         self._written += 1
 
-    def read(self) -> npt.NDArray[np.float32]:
+    def read(self) -> Floats32:
         """(M, D) what is kept, oldest first."""
         kept = min(self._written, len(self._rows))
         order = (self._written - kept + np.arange(kept)) % len(self._rows)
@@ -54,7 +55,7 @@ class RingBuffer:
         return min(self._written, len(self._rows))
 
 
-def sinusoids(positions: npt.ArrayLike, dimensions: int) -> npt.NDArray[np.float32]:
+def sinusoids(positions: npt.ArrayLike, dimensions: int) -> Floats32:
     """Sines and cosines of a position at geometric wavelengths (Vaswani et al. 2017, section 3.5).
 
     Args:
@@ -68,7 +69,7 @@ def sinusoids(positions: npt.ArrayLike, dimensions: int) -> npt.NDArray[np.float
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1).astype(np.float32)
 
 
-def rotary(vectors: npt.ArrayLike, positions: npt.ArrayLike) -> npt.NDArray[np.float32]:
+def rotary(vectors: npt.ArrayLike, positions: npt.ArrayLike) -> Floats32:
     """Vectors turned by their position, so that inner products depend on differences only.
 
     Su et al., "RoFormer", 2021, equation 34.
@@ -90,9 +91,7 @@ def rotary(vectors: npt.ArrayLike, positions: npt.ArrayLike) -> npt.NDArray[np.f
     return np.concatenate(turned, axis=-1).astype(np.float32)
 
 
-def place_code(
-    places: npt.ArrayLike, centres: npt.ArrayLike, width: float
-) -> npt.NDArray[np.float32]:
+def place_code(places: npt.ArrayLike, centres: npt.ArrayLike, width: float) -> Floats32:
     """How near each place is to each centre, as place cells fire: Gaussian bumps.
 
     Args:
@@ -106,13 +105,13 @@ def place_code(
     if width <= 0:
         raise ConfigError(f"place_code: width = {width} must be above 0")
     gaps = np.asarray(places, np.float64)[..., None, :] - np.asarray(centres, np.float64)
-    bumps: npt.NDArray[np.float64] = np.exp(-0.5 * np.square(gaps / width).sum(-1))
+    bumps: Floats64 = np.exp(-0.5 * np.square(gaps / width).sum(-1))
     return bumps.astype(np.float32)
 
 
-def _angles(positions: npt.ArrayLike, dimensions: int) -> npt.NDArray[np.float64]:
+def _angles(positions: npt.ArrayLike, dimensions: int) -> Floats64:
     if dimensions < 2 or dimensions % 2:
         raise ConfigError(f"a code of positions has an even number of dimensions, not {dimensions}")
     speeds = 10_000.0 ** (-np.arange(0, dimensions, 2) / dimensions)  # (D / 2,)
-    angles: npt.NDArray[np.float64] = np.asarray(positions, np.float64)[..., None] * speeds
+    angles: Floats64 = np.asarray(positions, np.float64)[..., None] * speeds
     return angles

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.errors import ConfigError, StoreError, require
 from mirrorenv.memory.base import (
@@ -25,6 +24,7 @@ from mirrorenv.memory.base import (
     Scope,
 )
 from mirrorenv.memory.numpy_store import nearest
+from mirrorenv.mirror.arrays import Floats32, Ints64
 
 if TYPE_CHECKING:
     import apsw
@@ -58,7 +58,7 @@ class SqliteStore(EpisodicStore):
             self._connection = _connect(path)
             self._prepare()
 
-    def add(self, memories: Memories) -> npt.NDArray[np.int64]:
+    def add(self, memories: Memories) -> Ints64:
         """See :meth:`EpisodicStore.add`."""
         self._check_vectors(memories.vectors, "vectors")
         vectors = np.ascontiguousarray(memories.vectors, np.float32)
@@ -79,7 +79,7 @@ class SqliteStore(EpisodicStore):
                 ids[row] = self._connection.last_insert_rowid() - 1
         return ids
 
-    def search(self, queries: npt.NDArray[np.float32], k: int, scope: Scope = EVERYTHING) -> Recall:
+    def search(self, queries: Floats32, k: int, scope: Scope = EVERYTHING) -> Recall:
         """See :meth:`EpisodicStore.search`."""
         self._check_vectors(queries, "queries")
         if not 1 <= k <= _MOST - _SPARE:
@@ -108,7 +108,7 @@ class SqliteStore(EpisodicStore):
         self._connection.close()
 
     def _nearest(
-        self, vector: npt.NDArray[np.float32], k: int, scope: Scope
+        self, vector: Floats32, k: int, scope: Scope
     ) -> list[tuple[int, float, int, bytes]]:
         """Row, distance, agent and content of the k nearest, in the order of every store."""
         rows: list[tuple[int, float, int, int, int, bytes]] = []

@@ -7,22 +7,21 @@ Shapes: B batch, T time, N agents.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mirrorenv.mirror.arrays import Bools, Floats32
 
 __all__ = ["advantages"]
 
-Array = NDArray[np.float32]
-
 
 def advantages(
-    rewards: Array,
-    values: Array,
-    mask: NDArray[np.bool_],
+    rewards: Floats32,
+    values: Floats32,
+    mask: Bools,
     *,
-    last_value: Array | None,
+    last_value: Floats32 | None,
     gamma: float,
     lam: float,
-) -> tuple[Array, Array]:
+) -> tuple[Floats32, Floats32]:
     """Advantages and value targets of every step.
 
     Args:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.preference.voices import VoicePopulation, Weights
 
 __all__ = ["AuthorClassifiers", "PromptAndAnswer", "hidden_states"]
@@ -121,9 +121,7 @@ class AuthorClassifiers:
         scaled = (states - known["middle"]) / known["spread"]
         return torch.log_softmax(scaled @ known["weights"] + known["bias"], dim=-1)
 
-    def evidence(
-        self, voices: VoicePopulation, some: Sequence[PromptAndAnswer]
-    ) -> npt.NDArray[np.float64]:
+    def evidence(self, voices: VoicePopulation, some: Sequence[PromptAndAnswer]) -> Floats64:
         """(B, J, N) log probabilities of each author by every voice's classifier."""
         columns = []
         for observer in range(self.players):

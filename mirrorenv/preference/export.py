@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.errors import ResultError
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.lineup import lineup_permutations
 from mirrorenv.preference.context import RunContext
 from mirrorenv.preference.pairs import Text
@@ -168,7 +169,7 @@ def _tables(lineups: TextLineups, scored: Scored, settings: PreferenceSettings) 
     by_voice = observer_evidence(scored.by_player, scored.untouched)  # (B, J, K, N)
     shown: list[npt.NDArray[np.uint64]] = []
     readers: list[tuple[int, int, int]] = []
-    evidence: list[npt.NDArray[np.float64]] = []
+    evidence: list[Floats64] = []
     for reader in range(size + 1):  # the voices, and then the limit
         entry = VOICES if reader < size else LIMIT
         values = by_voice[:, reader] if reader < size else scored.by_player  # (B, K, N)
@@ -211,7 +212,7 @@ def _tables(lineups: TextLineups, scored: Scored, settings: PreferenceSettings) 
 def _rows(tables: dict[str, Table], scored: Scored, seed: int) -> Table:
     rows = voice_rows(tables, seed)
     drift = np.einsum("bnn->bn", scored.by_player) - scored.untouched  # (B, N) nats
-    kl: npt.NDArray[np.float64] = drift.sum(axis=1) / scored.lengths.sum(axis=1)  # (B,)
+    kl: Floats64 = drift.sum(axis=1) / scored.lengths.sum(axis=1)  # (B,)
     voices = np.asarray(rows["entry"]) == VOICES
     return {**rows, "kl": np.where(voices, kl[np.asarray(rows["episode"])], np.nan)}
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.preference.context import RunContext
 from mirrorenv.preference.pairs import Text
 from mirrorenv.preference.recognition import recognition
@@ -61,7 +61,7 @@ def _useful(
     player: int,
     lineups: TextLineups,
     scored: Scored,
-    about: npt.NDArray[np.float64],
+    about: Floats64,
 ) -> dict[str, Any]:
     own = [lineup[player] for lineup in lineups.texts]
     drift = scored.by_player[:, player, player] - scored.untouched[:, player]
@@ -74,7 +74,7 @@ def _useful(
     )
 
 
-def _about_topics(context: RunContext, lineups: TextLineups) -> npt.NDArray[np.float64]:
+def _about_topics(context: RunContext, lineups: TextLineups) -> Floats64:
     """(B, N, M) nats of each text after M topics, its own first, under the untouched model at
     temperature 1."""
     base = context.voices.base

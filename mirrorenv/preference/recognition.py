@@ -9,18 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.mirror import Belief, score_belief
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.intervals import rate_interval, t_interval
 from mirrorenv.mirror.lineup import lineup_permutations
 
 __all__ = ["assigned", "observer_evidence", "pairwise", "recognition", "scored"]
 
-Array = npt.NDArray[np.float64]
 
-
-def pairwise(values: Array) -> tuple[Array, Array]:
+def pairwise(values: Floats64) -> tuple[Floats64, Floats64]:
     """Own against other, by one number for each text.
 
     Args:
@@ -38,7 +36,7 @@ def pairwise(values: Array) -> tuple[Array, Array]:
     return (wins * others).sum(axis=1) / count, (margin * others).sum(axis=1) / count
 
 
-def assigned(values: Array) -> Array:
+def assigned(values: Floats64) -> Floats64:
     """Two texts given to their two authors by both likelihoods together, whatever is likely under
     everybody.
 
@@ -58,11 +56,11 @@ def assigned(values: Array) -> Array:
     margin = better + better.transpose(0, 2, 1)
     first, second = np.triu_indices(values.shape[-1], 1)
     pairs = margin[:, first, second]
-    found: Array = np.where(pairs > 0, 1.0, np.where(pairs == 0, 0.5, 0.0)).mean(axis=1)
+    found: Floats64 = np.where(pairs > 0, 1.0, np.where(pairs == 0, 0.5, 0.0)).mean(axis=1)
     return found
 
 
-def observer_evidence(by_player: Array, untouched: Array) -> Array:
+def observer_evidence(by_player: Floats64, untouched: Floats64) -> Floats64:
     """(B, J, K, N) what each player knows of a lineup: its own likelihood, and no other.
 
     Observer j's evidence that it wrote text k is log p_j(k) - log p(k), p being the untouched
@@ -79,7 +77,9 @@ def observer_evidence(by_player: Array, untouched: Array) -> Array:
     return evidence
 
 
-def recognition(by_player: Array, untouched: Array, lengths: Array, run: str) -> dict[str, Any]:
+def recognition(
+    by_player: Floats64, untouched: Floats64, lengths: Floats64, run: str
+) -> dict[str, Any]:
     """All figures of recognition.
 
     Args:
@@ -116,15 +116,15 @@ def recognition(by_player: Array, untouched: Array, lengths: Array, run: str) ->
     return row
 
 
-def _advantage(per_token: Array) -> Array:
+def _advantage(per_token: Floats64) -> Floats64:
     """(B,) nats per token: a text under its author's model minus its mean under the others'."""
     size = per_token.shape[-1]
     own = np.einsum("bnn->bn", per_token)
-    found: Array = (own - (per_token.sum(axis=2) - own) / (size - 1)).mean(axis=1)
+    found: Floats64 = (own - (per_token.sum(axis=2) - own) / (size - 1)).mean(axis=1)
     return found
 
 
-def scored(evidence: Array, run: str) -> dict[str, Any]:
+def scored(evidence: Floats64, run: str) -> dict[str, Any]:
     """Shuffle each lineup for each observer, and score what it believes.
 
     Args:

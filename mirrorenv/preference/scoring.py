@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.errors import MirrorError
 from mirrorenv.llm.model import LanguageModel
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.preference.context import RunContext
 from mirrorenv.preference.pairs import Text
 from mirrorenv.preference.settings import PreferenceSettings
@@ -33,7 +33,6 @@ __all__ = [
     "untouched_log_probabilities",
 ]
 
-Array = npt.NDArray[np.float64]
 Tokens = tuple[int, ...]
 LogProbabilities = dict[tuple[Tokens, Tokens], float]
 """Nats of a text after a prompt, by prompt and text."""
@@ -70,9 +69,9 @@ class Scored:
         lengths: (B, N) tokens.
     """
 
-    by_player: Array
-    untouched: Array
-    lengths: Array
+    by_player: Floats64
+    untouched: Floats64
+    lengths: Floats64
 
 
 def tokens_of(model: LanguageModel, one: Text) -> tuple[int, ...]:
@@ -198,7 +197,7 @@ def _pairs(
 
 def _table(
     nats: LogProbabilities, prompts: Sequence[Tokens], tokens: Sequence[Sequence[Tokens]]
-) -> Array:
+) -> Floats64:
     """(B, N) nats of each text after its prompt."""
     flat = [nats[pair] for pair in _pairs(prompts, tokens)]
     return np.array(flat).reshape(len(prompts), -1)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.intervals import t_interval
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["INSTRUCTIONS", "distinct", "follows", "relevance", "repetition", "usefulness"]
 
-Array = npt.NDArray[np.float64]
 
 INSTRUCTIONS: tuple[tuple[str, str], ...] = (
     ("What is 2 plus 3? Answer with one number.", r"\b5\b|\bfive\b"),
@@ -56,7 +56,7 @@ def distinct(texts: Sequence[Sequence[int]], size: int) -> float:
     return len(set(pieces)) / len(pieces) if pieces else 0.0
 
 
-def relevance(scores: Array, own: npt.ArrayLike) -> Array:
+def relevance(scores: Floats64, own: npt.ArrayLike) -> Floats64:
     """(B,) nats: log p(text | its topic) minus the log mean of p(text | topic) over all other
     topics.
 
@@ -68,7 +68,7 @@ def relevance(scores: Array, own: npt.ArrayLike) -> Array:
     others = np.logaddexp.reduce(np.where(mine, -np.inf, scores), axis=1) - math.log(
         scores.shape[1] - 1
     )
-    found: Array = scores[mine] - others
+    found: Floats64 = scores[mine] - others
     return found
 
 
@@ -100,9 +100,9 @@ def follows(model: LanguageModel, neutral: str, tokens: int = 24) -> float:
 def usefulness(
     tokens: Sequence[Sequence[int]],
     finished: Sequence[bool],
-    plain: Array,
-    drift: Array,
-    relevant: Array,
+    plain: Floats64,
+    drift: Floats64,
+    relevant: Floats64,
 ) -> dict[str, Any]:
     """The figures of one player's texts.
 

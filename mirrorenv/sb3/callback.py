@@ -21,7 +21,7 @@ from mirrorenv.envs import play_episodes
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import ConfigError, TrainingError
 from mirrorenv.mirror import Belief, EpisodeBatch, Score, score_belief
-from mirrorenv.mirror.arrays import Ints64, join_columns
+from mirrorenv.mirror.arrays import Floats32, Ints64, join_columns
 from mirrorenv.population.experience import (
     HELD_OUT_EPISODES,
     population_shape,
@@ -192,7 +192,7 @@ class MirrorCallback(BaseCallback):
         share = 1.0 - float(self.model._current_progress_remaining)
         return self.mirror.weight + share * (self.mirror.final_weight - self.mirror.weight)
 
-    def _pay(self, segments: list[Segment], reward: NDArray[np.float32]) -> None:
+    def _pay(self, segments: list[Segment], reward: Floats32) -> None:
         """Add (E, T, N) to the rollout buffer, where rewards are (S, R * N), and compute the
         advantages again."""
         buffer: RolloutBuffer = self.model.rollout_buffer  # type: ignore[attr-defined]
@@ -262,7 +262,7 @@ class MirrorCallback(BaseCallback):
         row = self.env.rows[0]
         assert isinstance(row, WorldRow)
 
-        def act(observations: NDArray[np.float32], t: int) -> NDArray[Any]:
+        def act(observations: Floats32, t: int) -> NDArray[Any]:
             chosen, _ = self.model.predict(row.present(observations), deterministic=False)
             return np.asarray(chosen).reshape(*observations.shape[:2], *chosen.shape[1:])
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirrorenv.mirror import EpisodeBatch
+from mirrorenv.mirror.arrays import Bools, Floats32
 from mirrorenv.mirror.trajectory import RECORDED
 from mirrorenv.population.settings import PopulationShape
 
@@ -27,13 +28,13 @@ class Segment:
     row: int
     episode: int
     """Id of the episode within the run."""
-    observations: NDArray[np.float32]
+    observations: Floats32
     """(T, N, D), what agents saw before acting."""
     actions: NDArray[Any]
     """(T, N) int64, or (T, N, A) float32 in (-1, 1)."""
-    rewards: NDArray[np.float32]
+    rewards: Floats32
     """(T, N)."""
-    mask: NDArray[np.bool_]
+    mask: Bools
     """(T, N)."""
     length: int = 0
     """Steps so far."""
@@ -76,10 +77,10 @@ class EpisodeLog:
     def write(
         self,
         row: int,
-        observations: NDArray[np.float32],
+        observations: Floats32,
         actions: NDArray[Any],
-        rewards: NDArray[np.float32],
-        live: NDArray[np.bool_],
+        rewards: Floats32,
+        live: Bools,
     ) -> None:
         """Write down one step of one row.
 

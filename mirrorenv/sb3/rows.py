@@ -18,7 +18,7 @@ from mirrorenv.envs.adapters.mirror_test import EVIDENCE_BOUND, MirrorTest
 from mirrorenv.envs.adapters.third_party_spaces import ActionWriter
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import ConfigError
-from mirrorenv.mirror.arrays import join_columns
+from mirrorenv.mirror.arrays import Bools, Floats32, join_columns
 
 __all__ = ["GameRow", "Row", "RowStep", "Shown", "WorldRow"]
 
@@ -30,10 +30,10 @@ class RowStep(NamedTuple):
     """What one joint action led to."""
 
     shown: Shown
-    rewards: NDArray[np.float32]  # (N,)
-    live: NDArray[np.bool_]  # (N,) who acted
+    rewards: Floats32  # (N,)
+    live: Bools  # (N,) who acted
     over: bool  # the episode ended, for everybody
-    truncated: NDArray[np.bool_]  # (N,) whom it ended for by the clock alone
+    truncated: Bools  # (N,) whom it ended for by the clock alone
     infos: list[dict[str, Any]]  # N
 
 
@@ -89,7 +89,7 @@ class WorldRow:
         self._live = np.ones(self.num_agents, bool)
         self._terminated = np.zeros(self.num_agents, bool)
 
-    def present(self, observations: NDArray[np.float32]) -> Shown:
+    def present(self, observations: Floats32) -> Shown:
         """(N, *obs) or (B, N, *obs) as the policy sees them, a row for each agent of each copy."""
         rows = observations.reshape(-1, *(self.world.observation_space.shape or ()))
         ids = np.tile(self._ids, (len(rows) // self.num_agents, 1))

@@ -28,6 +28,7 @@ from mirrorenv.debate.scoring.sheets import sheet_of
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.errors import ResultError
 from mirrorenv.mirror import Estimate
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.results.folders.rescore import reading_rows
 from mirrorenv.results.folders.result_folder import write_result
 from mirrorenv.results.folders.schema import Entry, Figure, Result, SuiteMark
@@ -154,7 +155,7 @@ class _Columns:
         self.texts: list[tuple[int, str, int, int, int]] = []  # id, text, seat, game, round
         self.shown: list[npt.NDArray[np.uint64]] = []
         self.readers: list[tuple[int, int, int]] = []  # entry, game, place among the readers
-        self.evidence: list[npt.NDArray[np.float64]] = []
+        self.evidence: list[Floats64] = []
         self.figures: dict[tuple[int, int], list[float]] = {}  # by entry and game
 
     def add(self, debate: Debate) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.debate.audit import audit_game
 from mirrorenv.debate.output.opening import opening
@@ -35,6 +34,7 @@ from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import labels, names
 from mirrorenv.llm.answers import STOPS
 from mirrorenv.mirror import Belief, Estimate
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.results.report.page import details, document, escape, paragraph, section, table
 from mirrorenv.results.report.words import DASH
 from mirrorenv.results.runs.files import atomic_write_text
@@ -341,7 +341,7 @@ def _round(one: Round, audit: list[tuple[str, ...]], who: list[str], count: int)
     return "".join(parts)
 
 
-def _named(belief: npt.NDArray[np.float64], author: int, label: str) -> str:
+def _named(belief: Floats64, author: int, label: str) -> str:
     """A cell: the named player, shaded where it is the author."""
     most = float(belief.max())
     tied = np.flatnonzero(belief >= most - 1e-9)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.players.scripted import Scripted
 from mirrorenv.debate.views import View
 from mirrorenv.errors import ConfigError
+from mirrorenv.mirror.arrays import Floats64
 
 __all__ = ["Constant"]
 
@@ -39,7 +39,7 @@ class Constant(Scripted):
         """The sentence."""
         return str(self.options["text"])
 
-    def belief(self, view: View) -> npt.NDArray[np.float64]:
+    def belief(self, view: View) -> Floats64:
         """(K, N) the order, cut or filled up to the number of players."""
         count = view.settings.num_players
         given = [number - 1 for number in self.options["order"] or [] if number <= count][:count]

@@ -4,12 +4,12 @@ self-recognition."""
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.debate.players.base import chance
 from mirrorenv.debate.players.scripted import Scripted
 from mirrorenv.debate.texts import plain
 from mirrorenv.debate.views import View
+from mirrorenv.mirror.arrays import Floats64
 
 __all__ = ["CopyOwn"]
 
@@ -18,7 +18,7 @@ class CopyOwn(Scripted):
     """Gives its own text to itself and shuffles the others; without its text or index it
     guesses."""
 
-    def belief(self, view: View) -> npt.NDArray[np.float64]:
+    def belief(self, view: View) -> Floats64:
         """(K, N) a permutation."""
         count = view.settings.num_players
         order = chance(view, "order").permutation(count)

@@ -4,12 +4,12 @@ text."""
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.debate.players.scripted import Scripted
 from mirrorenv.debate.players.stylometric import style_evidence
 from mirrorenv.debate.views import View
 from mirrorenv.mirror import most_probable_permutation
+from mirrorenv.mirror.arrays import Floats64
 
 __all__ = ["Inverse"]
 
@@ -21,7 +21,7 @@ class Inverse(Scripted):
     right by accident.
     """
 
-    def belief(self, view: View) -> npt.NDArray[np.float64]:
+    def belief(self, view: View) -> Floats64:
         """(K, N) the inverse of the most probable assignment."""
         count = view.settings.num_players
         found = most_probable_permutation(style_evidence(view.lineup, view.record, count))

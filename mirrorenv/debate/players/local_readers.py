@@ -32,7 +32,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.players.local_prompts import imitation, messages_for, speaking
@@ -40,6 +39,7 @@ from mirrorenv.debate.verdicts import labels, names
 from mirrorenv.debate.views import View
 from mirrorenv.llm.constrained import constrained_answer
 from mirrorenv.llm.options import LocalOptions
+from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.recognition import EVIDENCE_BOUND
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["constrained_verdict", "label_evidence", "likelihood_evidence", "tokens_read"]
 
-Floats = npt.NDArray[np.float64]
 # of a player's answers that its imitation holds: what fits before reading costs more than writing
 _ROUNDS = 3
 
@@ -74,7 +73,7 @@ def constrained_verdict(
 
 def label_evidence(
     model: LanguageModel, view: View, card: AgentCard, options: LocalOptions
-) -> Floats:
+) -> Floats64:
     """How likely "Text A was written by P2." is as the answer, each text asked for alone.
 
     Args:
@@ -97,7 +96,7 @@ def label_evidence(
 
 def likelihood_evidence(
     model: LanguageModel, view: View, card: AgentCard, options: LocalOptions
-) -> Floats:
+) -> Floats64:
     """How likely each text is in the context of each player, tempered; see the module.
 
     The own text, where the reader may see it, is found by comparing strings.

@@ -15,6 +15,7 @@ from mirrorenv.debate.players.base import Reply, chance
 from mirrorenv.debate.verdicts import labels, names
 from mirrorenv.debate.views import View
 from mirrorenv.errors import ConfigError, unknown_name
+from mirrorenv.mirror.arrays import Floats64
 
 __all__ = ["Scripted", "write_verdict"]
 
@@ -59,7 +60,7 @@ def write_verdict(belief: npt.ArrayLike, answer_format: str) -> str:
     return json.dumps(dict(zip(texts, rows, strict=True)))
 
 
-def _rounded(shares: npt.NDArray[np.float64]) -> Iterator[list[float]]:
+def _rounded(shares: Floats64) -> Iterator[list[float]]:
     for row in shares.tolist():
         yield [round(share, 4) for share in row]
 
@@ -111,7 +112,7 @@ class Scripted:
             str(part[rng.integers(len(part))]) for part in (_OPENINGS, _REASONS, _ENDINGS)
         )
 
-    def belief(self, view: View) -> npt.NDArray[np.float64]:
+    def belief(self, view: View) -> Floats64:
         """(K, N) probabilities: here equal ones."""
         count = view.settings.num_players
         return np.full((count, count), 1.0 / count)

@@ -7,12 +7,12 @@ import math
 from collections import Counter
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.debate.players.base import Reply
 from mirrorenv.debate.players.scripted import Scripted
 from mirrorenv.debate.texts import words
 from mirrorenv.debate.views import PastRound, View
+from mirrorenv.mirror.arrays import Floats64
 
 __all__ = ["Stylometric", "style_evidence"]
 
@@ -32,7 +32,7 @@ def _features(text: str) -> Counter[str]:
 
 def style_evidence(
     lineup: tuple[str, ...], record: tuple[PastRound, ...], num_players: int
-) -> npt.NDArray[np.float64]:
+) -> Floats64:
     """Naive Bayes over pieces of three letters and words, tempered.
 
     A text's log-likelihood is divided by its number of features and counted as twelve observations,

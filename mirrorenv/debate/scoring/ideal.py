@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.debate.log import row_at, rows_of
 from mirrorenv.debate.rules import Debate
@@ -37,6 +36,7 @@ from mirrorenv.debate.scoring.sheets import GameSheet, sheet_of
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import verdict_from_evidence
 from mirrorenv.mirror import Estimate, log_permutation_marginals, rate_interval, t_interval
+from mirrorenv.mirror.arrays import Floats64
 
 __all__ = [
     "LIMIT_FILE",
@@ -84,7 +84,7 @@ def read_limit(folder: Path, place: int) -> Evidence:
         return evidence
 
 
-def seat_belief(evidence: Sequence[Sequence[float | None]], seat: int) -> npt.NDArray[np.float64]:
+def seat_belief(evidence: Sequence[Sequence[float | None]], seat: int) -> Floats64:
     """(N, N) log posterior of text by author, for a reader that also knows which text is its own.
 
     Args:
@@ -96,7 +96,7 @@ def seat_belief(evidence: Sequence[Sequence[float | None]], seat: int) -> npt.ND
     table[seat] = -2 * _NEVER
     table[:, seat] = -2 * _NEVER
     table[seat, seat] = 0.0
-    found: npt.NDArray[np.float64] = log_permutation_marginals(table)
+    found: Floats64 = log_permutation_marginals(table)
     return found
 
 
@@ -161,7 +161,7 @@ class LimitTally:
         self._hits = array("d")
         self._nats = array("d")
         self._exact = array("d")
-        self._curve: npt.NDArray[np.float64] | float = 0.0
+        self._curve: Floats64 | float = 0.0
 
     def add(self, sheet: GameSheet) -> None:
         """Count one game of the limit."""

@@ -17,18 +17,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit
 from scipy.stats import t as student
 
 from mirrorenv.debate.scoring.sheets import GameSheet
 from mirrorenv.errors import MirrorError
 from mirrorenv.mirror import Estimate, holm
+from mirrorenv.mirror.arrays import Bools, Floats64, Ints64
 from mirrorenv.mirror.intervals import TextStyle
 
 __all__ = ["ItemCounts", "Rating", "fit_rating", "rate_counts"]
 
-Floats = npt.NDArray[np.float64]
 # penalty on squared skill and legibility: barely any, since what it takes off them looks like a
 # self
 _RIDGE = 0.05
@@ -106,7 +105,9 @@ class Rating:
         return {"games": self.games, "players": players}
 
 
-def fit_rating(right: Floats, asked: Floats, floor: float, start: Floats | None = None) -> Floats:
+def fit_rating(
+    right: Floats64, asked: Floats64, floor: float, start: Floats64 | None = None
+) -> Floats64:
     """Effects that fit the counts best.
 
     Args:
@@ -151,8 +152,8 @@ def fit_rating(right: Floats, asked: Floats, floor: float, start: Floats | None 
 
 def rate_counts(
     names: tuple[str, ...],
-    right: Floats,
-    asked: Floats,
+    right: Floats64,
+    asked: Floats64,
     *,
     floor: float,
     bootstrap: int = 400,
@@ -229,7 +230,7 @@ def rate_counts(
     )
 
 
-def _self_gain(right: Floats, asked: Floats, floor: float, start: Floats) -> Floats:
+def _self_gain(right: Floats64, asked: Floats64, floor: float, start: Floats64) -> Floats64:
     """(P,) own items right beyond what peers' items predict of such a reader and such an author.
 
     A difference of shares, not of logits: near certainty logits are too skewed for a t test, and it
@@ -247,9 +248,7 @@ def _self_gain(right: Floats, asked: Floats, floor: float, start: Floats) -> Flo
     return np.where(own > 0, np.diagonal(right) / np.maximum(own, 1e-9) - predicted, 0.0)
 
 
-def _known(
-    chances: list[float], own: npt.NDArray[np.bool_], level: float = 0.05
-) -> tuple[bool, ...]:
+def _known(chances: list[float], own: Bools, level: float = 0.05) -> tuple[bool, ...]:
     """Which players know themselves, all tests together at the level; who was never asked does
     not."""
     known = np.zeros(len(chances), bool)
@@ -311,20 +310,20 @@ class ItemCounts:
 
     def _columns(
         self,
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    ) -> tuple[Ints64, Ints64, Ints64]:
         """Game, reader and author of each entry; readers and authors as places in
         :attr:`readers`."""
         place = np.array([self.readers.index(name) for name in self._names])
         return np.array(self._game), place[np.array(self._reader)], place[np.array(self._author)]
 
-    def by_game(self) -> tuple[Floats, Floats]:
+    def by_game(self) -> tuple[Floats64, Floats64]:
         """(G, P, P) credits of each reader on texts of each author, and how many items."""
         right, asked = np.zeros((2, self.games, len(self._names), len(self._names)))
         np.add.at(right, self._columns(), np.array(self._right))
         np.add.at(asked, self._columns(), np.array(self._asked, np.float64))
         return right, asked
 
-    def totals(self) -> tuple[Floats, Floats]:
+    def totals(self) -> tuple[Floats64, Floats64]:
         """(P, P) the same over all games."""
         right, asked = np.zeros((2, len(self._names), len(self._names)))
         np.add.at(right, self._columns()[1:], np.array(self._right))

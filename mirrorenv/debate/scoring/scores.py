@@ -28,16 +28,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mirrorenv.debate.scoring.sheets import GameSheet, mixed
 from mirrorenv.mirror import Estimate, most_probable_permutation, rate_interval, t_interval
+from mirrorenv.mirror.arrays import Bools, Floats64
 from mirrorenv.mirror.metrics import calibration_error
 from mirrorenv.mirror.verdicts import fair_assignment
 
 __all__ = ["ReaderScore", "ScoreTally", "above_floor", "score_readers"]
 
-Floats = npt.NDArray[np.float64]
 SCORE_FLOOR = 1e-4  # smallest belief in a true author that still counts, as in recognition_worth
 
 
@@ -132,7 +131,7 @@ class _Seat:
         return 1.0 / (self.sheet.num_players - (not self.judge))
 
 
-def _renormalised(table: Floats, seat: _Seat, verdicts: bool) -> Floats:
+def _renormalised(table: Floats64, seat: _Seat, verdicts: bool) -> Floats64:
     """(R, N, N) naming or belief of a reader; without its own name where it must not know its own
     text."""
     if seat.judge or seat.sheet.knows_own:
@@ -142,24 +141,24 @@ def _renormalised(table: Floats, seat: _Seat, verdicts: bool) -> Floats:
     if verdicts:
         kept = np.where(kept >= kept.max(axis=-1, keepdims=True) - 1e-9, 1.0, 0.0)
         kept[..., seat.place] = 0.0
-    share: Floats = kept / np.maximum(kept.sum(axis=-1, keepdims=True), 1e-12)
+    share: Floats64 = kept / np.maximum(kept.sum(axis=-1, keepdims=True), 1e-12)
     return share
 
 
-def _peer(seat: _Seat, naming: Floats) -> Floats:
+def _peer(seat: _Seat, naming: Floats64) -> Floats64:
     """(R, N or N - 1) credit for the texts of others."""
-    credit: Floats = np.einsum("rnn->rn", naming)[:, seat.others]
+    credit: Floats64 = np.einsum("rnn->rn", naming)[:, seat.others]
     return credit
 
 
-def _peer_naming(seat: _Seat) -> Floats:
+def _peer_naming(seat: _Seat) -> Floats64:
     if seat.judge or seat.sheet.knows_own:
         return seat.sheet.naming[:, seat.place]
     named = _renormalised(seat.sheet.belief[:, seat.place], seat, True)[:, None]  # (R, 1, N, N)
     return mixed(named, seat.sheet.alike)[:, 0]
 
 
-def _peer_joint(seat: _Seat) -> Floats:
+def _peer_joint(seat: _Seat) -> Floats64:
     """(R, N, N) verdicts of the best assignment; of peers' texts to peers where the own text is
     withheld."""
     if seat.judge or seat.sheet.knows_own:
@@ -172,14 +171,14 @@ def _peer_joint(seat: _Seat) -> Floats:
     return mixed(table[:, None], seat.sheet.alike)[:, 0]
 
 
-def _peer_worth(seat: _Seat) -> Floats:
+def _peer_worth(seat: _Seat) -> Floats64:
     """(R, N or N - 1) nats on peers' texts, zero at chance."""
     worth = seat.sheet.worth[:, seat.place][:, seat.others]
     if seat.judge or seat.sheet.knows_own:
         return worth
     held = _renormalised(seat.sheet.belief[:, seat.place], seat, False)
     right = np.einsum("rnn->rn", held)[:, seat.others]
-    nats: Floats = np.log(len(seat.others)) + np.log(np.maximum(right, SCORE_FLOOR))
+    nats: Floats64 = np.log(len(seat.others)) + np.log(np.maximum(right, SCORE_FLOOR))
     return nats
 
 
@@ -229,7 +228,7 @@ class _Reader:
         self.judge = judge
         self.games = 0
         self.values: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
-        self.sums: dict[str, Floats] = {}
+        self.sums: dict[str, Floats64] = {}
         self.counts: defaultdict[str, int] = defaultdict(int)
         self.items = (0, 0)
 
@@ -277,7 +276,7 @@ class _Reader:
     def _append(self, figure: str, value: float | np.floating[Any]) -> None:
         self.values[figure].append(float(value))
 
-    def _sum(self, figure: str, value: Floats) -> None:
+    def _sum(self, figure: str, value: Floats64) -> None:
         self.sums[figure] = self.sums[figure] + value if figure in self.sums else value
 
     def score(self, confidence: float) -> ReaderScore:
@@ -345,13 +344,13 @@ def above_floor(hits: Estimate, floor: float) -> Estimate:
     return Estimate(*ends, hits.n, hits.method)
 
 
-def _exact(joint: Floats, valid: npt.NDArray[np.bool_]) -> float:
+def _exact(joint: Floats64, valid: Bools) -> float:
     """Share of rounds whose whole lineup is right; ``joint`` (R, N, N), ``valid`` (R, 1)."""
     right = np.einsum("rnn->rn", joint)
     return float((np.where(valid, right, 0.0) >= 1.0 - 1e-9).all(axis=1).mean())
 
 
-def _cohen(table: Floats) -> float | None:
+def _cohen(table: Floats64) -> float | None:
     """(observed - expected) / (1 - expected) agreement of named and true players (Cohen 1960); (N,
     N) true, named."""
     table = table / table.sum()

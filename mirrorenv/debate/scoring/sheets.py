@@ -19,11 +19,11 @@ from mirrorenv.debate.rules import Debate, Round
 from mirrorenv.debate.texts import exchangeable
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.mirror import Belief, most_probable_permutation, recognition_worth
+from mirrorenv.mirror.arrays import Bools, Floats64, Ints64
 from mirrorenv.mirror.verdicts import fair_assignment, in_author_order, row_verdicts
 
 __all__ = ["GameSheet", "mixed", "sheet_of"]
 
-Floats = npt.NDArray[np.float64]
 T = TypeVar("T")
 
 
@@ -61,20 +61,20 @@ class GameSheet:
     readers: tuple[str, ...]
     num_players: int
     knows_own: bool
-    belief: Floats
-    naming: Floats
-    joint: Floats
-    worth: Floats
-    valid: npt.NDArray[np.bool_]
-    tries: npt.NDArray[np.int64]
-    by_slot: Floats
-    inverse: Floats
-    direct: Floats
-    alike: Floats
-    flagged: npt.NDArray[np.bool_]
+    belief: Floats64
+    naming: Floats64
+    joint: Floats64
+    worth: Floats64
+    valid: Bools
+    tries: Ints64
+    by_slot: Floats64
+    inverse: Floats64
+    direct: Floats64
+    alike: Floats64
+    flagged: Bools
     captured: tuple[int, int]
     findings: Mapping[str, int]
-    steady: Floats
+    steady: Floats64
 
 
 def sheet_of(tournament: Tournament, debate: Debate) -> GameSheet:
@@ -123,7 +123,7 @@ def _table(rounds: Sequence[Sequence[T]], figure: Callable[[T], npt.ArrayLike]) 
     return np.array([list(map(figure, readers)) for readers in rounds])
 
 
-def _steadiness(one: Round, count: int, readers: int) -> Floats:
+def _steadiness(one: Round, count: int, readers: int) -> Floats64:
     """(J, N) for each text: do both orders give it to the same player? Ties share; NaN where one
     was unreadable."""
     agreement = np.full((readers, count), np.nan)
@@ -139,7 +139,7 @@ def _steadiness(one: Round, count: int, readers: int) -> Floats:
     return agreement
 
 
-def _mixing(texts: list[str]) -> Floats:
+def _mixing(texts: list[str]) -> Floats64:
     """(N, N) the matrix ``alike`` of one round."""
     mix = np.zeros((len(texts), len(texts)))
     for group in exchangeable(texts):
@@ -147,10 +147,10 @@ def _mixing(texts: list[str]) -> Floats:
     return mix
 
 
-def mixed(naming: Floats, alike: Floats) -> Floats:
+def mixed(naming: Floats64, alike: Floats64) -> Floats64:
     """Verdicts with exchangeable authors: row n is the mean over texts like n's, its players
     permuted alike."""
     # The expected credit of author n in a row of its group, over all ways the group's texts could
     # have been dealt.
-    mixed: Floats = np.einsum("rnm,rjmk,rlk->rjnl", alike, naming, alike)
+    mixed: Floats64 = np.einsum("rnm,rjmk,rlk->rjnl", alike, naming, alike)
     return mixed

@@ -18,15 +18,13 @@ from gymnasium import spaces
 
 from mirrorenv.envs.adapters.third_party_spaces import ActionWriter, ObservationReader
 from mirrorenv.errors import ConfigError, WorldError
+from mirrorenv.mirror.arrays import Bools, Floats32
 
 __all__ = ["EnvironmentCopy", "OtherPolicy", "other_policy"]
 
 OtherPolicy = Callable[[str, Any, np.random.Generator], Any]
 """(agent, its observation, a generator made from the seed) -> its action, both as the environment
 has them."""
-
-Floats = npt.NDArray[np.float32]
-Flags = npt.NDArray[np.bool_]
 
 
 def other_policy(policy: str | OtherPolicy) -> OtherPolicy | None:
@@ -96,7 +94,7 @@ class EnvironmentCopy:
         self.seed = 0
         self._step = 0
 
-    def reset(self, seed: int, observations: Floats) -> None:
+    def reset(self, seed: int, observations: Floats32) -> None:
         """Start an episode and write the first observations, (N, *obs)."""
         self.seed = seed
         self._step = 0
@@ -124,10 +122,10 @@ class EnvironmentCopy:
     def step(
         self,
         actions: npt.NDArray[Any],
-        observations: Floats,
-        rewards: Floats,
-        ended: Flags,
-        cut: Flags,
+        observations: Floats32,
+        rewards: Floats32,
+        ended: Bools,
+        cut: Bools,
     ) -> None:
         """Let the live agents act and write what comes of it; rows of the others stay as they are.
 
@@ -225,7 +223,7 @@ class EnvironmentCopy:
         except (TypeError, ValueError) as error:
             self._fail(f"the reward {reward!r} is not a number ({error})", index)
 
-    def _read(self, seen: Mapping[Any, Any], index: int, observations: Floats) -> None:
+    def _read(self, seen: Mapping[Any, Any], index: int, observations: Floats32) -> None:
         try:
             self._readers[index].read(seen[self.agents[index]], observations[index])
         except (ValueError, TypeError) as error:

@@ -19,6 +19,7 @@ from pydantic import JsonValue
 
 from mirrorenv.errors import unknown_name
 from mirrorenv.goals.hindsight import Lessons
+from mirrorenv.mirror.arrays import Floats64, Ints64
 from mirrorenv.strict import StrictModel
 
 __all__ = ["Answers", "Kernel", "KernelSize", "build_kernel", "known_kernels", "register_kernel"]
@@ -38,9 +39,9 @@ class KernelSize(NamedTuple):
 class Answers(NamedTuple):
     """What a kernel says to Q queries."""
 
-    subgoals: npt.NDArray[np.int64]
+    subgoals: Ints64
     """(Q,), -1 where it knows nothing."""
-    scores: npt.NDArray[np.float64]
+    scores: Floats64
     """(Q,) how good they are believed to be; minus infinity where it knows nothing."""
 
 
@@ -54,7 +55,7 @@ class Kernel(abc.ABC):
     Settings: ClassVar[type[StrictModel]] = StrictModel
 
     @abc.abstractmethod
-    def learn(self, lessons: Lessons, scores: npt.NDArray[np.float64]) -> None:
+    def learn(self, lessons: Lessons, scores: Floats64) -> None:
         """Be taught.
 
         Args:
@@ -63,7 +64,7 @@ class Kernel(abc.ABC):
         """
 
     @abc.abstractmethod
-    def infer(self, states: npt.NDArray[np.int64], goals: npt.NDArray[np.int64]) -> Answers:
+    def infer(self, states: Ints64, goals: Ints64) -> Answers:
         """The best subgoals from states (Q,) to goals (Q,)."""
 
     def settle(self) -> None:  # noqa: B027, most kernels have nothing to do

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from mirrorenv.errors import ConfigError
 from mirrorenv.goals.hindsight import Lessons
 from mirrorenv.goals.kernels.base import Answers, Kernel, KernelSize
+from mirrorenv.mirror.arrays import Floats64, Ints64
 from mirrorenv.strict import StrictModel
 
 __all__ = ["SlotKernel", "SlotSettings"]
@@ -76,14 +77,14 @@ class SlotKernel(Kernel):
         self.read = torch.compile(self.body) if settings.compiled else self.body
         self.generator = torch.Generator().manual_seed(size.seed)
         self.losses: list[float] = []
-        self._lessons: list[tuple[Lessons, npt.NDArray[np.float64]]] = []
+        self._lessons: list[tuple[Lessons, Floats64]] = []
         self._taught = False
 
     def network(self, outputs: int) -> nn.Module:
         """What reads nodes (Q,) and goals (Q,) into (Q, outputs)."""
         raise NotImplementedError
 
-    def learn(self, lessons: Lessons, scores: npt.NDArray[np.float64]) -> None:
+    def learn(self, lessons: Lessons, scores: Floats64) -> None:
         """See `Kernel.learn`: kept until `settle`."""
         self._lessons.append((lessons, scores))
 
@@ -132,7 +133,7 @@ class SlotKernel(Kernel):
         return taught.mean() + self.settings.push * believed.logsumexp(1).mean()
 
     @torch.no_grad()
-    def infer(self, states: npt.NDArray[np.int64], goals: npt.NDArray[np.int64]) -> Answers:
+    def infer(self, states: Ints64, goals: Ints64) -> Answers:
         """See `Kernel.infer`."""
         if not self._taught:
             return Answers(np.full(len(states), -1), np.full(len(states), -np.inf))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from mirrorenv.goals.hindsight import Lessons
 from mirrorenv.goals.kernels.base import Answers, Kernel, KernelSize, register_kernel
+from mirrorenv.mirror.arrays import Floats64, Ints64
 from mirrorenv.strict import StrictModel
 
 __all__ = ["Table", "TableSettings"]
@@ -36,7 +37,7 @@ class Table(Kernel):
         self.subgoals = np.full(size.nodes**2, -1, np.int64)  # (V V)
         self.scores = np.full(size.nodes**2, -np.inf)  # (V V)
 
-    def learn(self, lessons: Lessons, scores: npt.NDArray[np.float64]) -> None:
+    def learn(self, lessons: Lessons, scores: Floats64) -> None:
         """See `Kernel.learn`: as if one lesson came after the other."""
         key = lessons.states.astype(np.int64) * self.size.nodes + lessons.goals  # (M,)
         order = np.arange(len(key))
@@ -52,7 +53,7 @@ class Table(Kernel):
         self.subgoals[touched] = lessons.subgoals[last[touched]]
         self.scores[touched] = scores[last[touched]]
 
-    def infer(self, states: npt.NDArray[np.int64], goals: npt.NDArray[np.int64]) -> Answers:
+    def infer(self, states: Ints64, goals: Ints64) -> Answers:
         """See `Kernel.infer`."""
         key = states * self.size.nodes + goals
         return Answers(self.subgoals[key], self.scores[key])
