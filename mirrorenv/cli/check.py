@@ -16,10 +16,10 @@ from mirrorenv.cli._common import (
     MaybeWorldId,
     Quiet,
     WorldOptions,
-    console,
     typed_arguments,
     world_arguments,
 )
+from mirrorenv.cli.waiting import Waiting
 from mirrorenv.errors import ConfigError
 from mirrorenv.terminal import PlainConsole
 
@@ -60,13 +60,13 @@ def check(
     world = full_id(world)
     patience = Patience(max_steps=max_steps, step_seconds=step_seconds)
     arguments = _arguments(options)
-    with console.status(world) as status:
+    with Waiting(f"checking {world}") as status:
         report = check_environment(
             world,
             seed=seed,
             episodes=episodes,
             patience=patience,
-            progress=lambda doing: status.update(f"{world}: {doing}"),
+            progress=lambda doing: status.update(f"checking {world}: {doing}"),
             **arguments,
         )
     again = shlex.join([world, *typed_arguments(arguments)])

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mirrorenv.cli._common import console
 from mirrorenv.cli.debate_tables import cards_table, spent
+from mirrorenv.cli.waiting import Waiting
 
 if TYPE_CHECKING:
     from mirrorenv.debate.log import CallLog, Totals
@@ -26,7 +27,8 @@ _A_SECOND = 2  # pictures
 def live(
     tournament: Tournament, log: CallLog, quiet: bool
 ) -> Iterator[Callable[[int, Totals], None]]:
-    """A bar of games and a table of cards that refresh themselves; nothing where no one looks.
+    """A bar of games and a table of cards that refresh themselves; a line now and then where there
+    is no terminal.
 
     Args:
         tournament: what is played.
@@ -37,13 +39,16 @@ def live(
         what to call after each call and game, with the number of finished games.
     """
     if quiet or not console.is_terminal:
-        yield lambda finished, totals: None
+        with Waiting("playing", quiet) as waiting:
+            yield lambda finished, totals: waiting.update(
+                f"{finished} of {tournament.games} games, {spent(totals)}"
+            )
         return
     bar = Progress(
-        TextColumn("games"),
+        TextColumn("games", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[spent]}"),
+        TextColumn("{task.fields[spent]}", markup=False),
         TimeElapsedColumn(),
         console=console,
     )

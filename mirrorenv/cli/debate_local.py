@@ -28,12 +28,15 @@ def demo(
     from mirrorenv.debate.starter import write_starter
     from mirrorenv.llm.engine import engine_of
     from mirrorenv.llm.options import BUILT_IN
+    from mirrorenv.llm.weights import is_unpacked
 
     engine_of(BUILT_IN)  # says at once what is not installed
     file = run / "start" / "tournament.toml"
     if not file.exists():
         write_starter(file.parent, "local")
-    say(f"file      {file}\nThe first time, the model's weights are unpacked: about a minute.")
+    say(f"file      {file}")
+    if not is_unpacked(BUILT_IN):
+        say("The model's weights are unpacked first, this once: about a minute.")
     play(file, run=run / "run", games=games, quiet=quiet, as_json=as_json)
     say(f"Open this page:\n  {(run / 'run' / 'index.html').resolve().as_uri()}")
 

@@ -20,6 +20,7 @@ from mirrorenv.cli._common import (
     require_all,
 )
 from mirrorenv.cli.scores import TRAINING, print_scores, summary
+from mirrorenv.cli.waiting import Waiting
 from mirrorenv.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,9 +61,10 @@ def evaluate(
     _check_room(world)
     world_spec = spec(id, **options)
     mirror = MirrorSettings(**about["mirror"])
-    row = measure(
-        population, world, world_spec=world_spec, seed=seed, mirror=mirror, baselines=True
-    )
+    with Waiting(f"playing and reading {episodes:,} episodes", quiet):
+        row = measure(
+            population, world, world_spec=world_spec, seed=seed, mirror=mirror, baselines=True
+        )
     if not quiet:
         print_scores(row)
         pictures = bool(world.render_modes) or getattr(world, "could_render", False)

@@ -23,6 +23,7 @@ from mirrorenv.cli._common import (
     require_all,
     world_arguments,
 )
+from mirrorenv.cli.waiting import Waiting
 from mirrorenv.errors import ConfigError, MirrorError, unknown_name
 from mirrorenv.terminal import PlainConsole
 
@@ -70,13 +71,13 @@ def play(
     if ":" in world and (gif or human):
         options = {**options, "render_mode": "rgb_array"}
     played = make_batch(world, 1, **options)
-    returns = _play(
-        played, build(played, seed), world, gif, human, range(seed, seed + episodes), fps
-    )
+    seeds = range(seed, seed + episodes)
+    with Waiting(f"playing {world}", quiet or human):
+        returns = _play(played, build(played, seed), world, gif, human, seeds, fps)
     if not as_json and not quiet:
         PlainConsole().print(f"{world}, {policy}: return of each agent", soft_wrap=True)
         table = Table("episode", *played.agents)
-        for number, row in zip(range(seed, seed + episodes), returns, strict=False):
+        for number, row in zip(seeds, returns, strict=False):
             table.add_row(f"seed {number}", *(f"{value:.2f}" for value in row))
         PlainConsole().print(table)
         if gif:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Annotated, Any
+from types import TracebackType
+from typing import Annotated, Any, Self
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -20,6 +21,7 @@ from mirrorenv.cli._common import (
     require_all,
     say,
 )
+from mirrorenv.cli.waiting import Waiting
 from mirrorenv.entry import add_commands
 from mirrorenv.errors import ConfigError, require
 from mirrorenv.plain_text import plain
@@ -66,7 +68,7 @@ class _Display:
 
     def __init__(self, quiet: bool) -> None:
         self.bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -75,10 +77,28 @@ class _Display:
             transient=True,
         )
         self.quiet = quiet
+        self.waiting = Waiting("loading the model", quiet)
         self.task = self.bar.add_task("loading the model", total=None)
+
+    def __enter__(self) -> Self:
+        if self.bar.disable:
+            self.waiting.__enter__()
+        else:
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.waiting.__exit__(kind, error, trace)
+        self.bar.stop()
 
     def stage(self, what: str, done: int, of: int) -> None:
         self.bar.update(self.task, description=what, completed=done, total=of)
+        self.waiting.update(f"{what}: {done} of {of}")
 
     def evaluation(self, row: dict[str, Any]) -> None:
         if self.quiet:
@@ -120,7 +140,7 @@ def generate(
 
     settings = _settings(config, overrides, player, model)
     display = _Display(quiet)
-    with display.bar:
+    with display:
         made = generate_pairs(settings, out, display.stage, device=device)
     if not quiet:
         say(
@@ -200,7 +220,7 @@ def train(
         "device": device,
         "callbacks": RunCallbacks(display.stage, display.evaluation, display.note),
     }
-    with display.bar:
+    with display:
         if workers:
             require("ray", "train")
             from mirrorenv.preference.on_ray import train_on_ray

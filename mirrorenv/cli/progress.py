@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mirrorenv.cli.waiting import Waiting
+
 if TYPE_CHECKING:
     from mirrorenv.mirror import Estimate
     from mirrorenv.results.runs.evaluation import Evaluation
@@ -38,10 +40,10 @@ class TrainingDisplay:
         self.console = console
         self.silent = silent
         self.bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[numbers]}"),
+            TextColumn("{task.fields[numbers]}", markup=False),
             TimeRemainingColumn(compact=True),
             console=console,
             disable=quiet or silent,
@@ -49,6 +51,7 @@ class TrainingDisplay:
         self.task = self.bar.add_task(
             settings.world, total=settings.total_steps, numbers="starting"
         )
+        self.waiting = Waiting(f"training {settings.world}", silent, on=console)
         self.progress: RunProgress = RunProgress(self._started, self._iteration, self._evaluation)
         self.recognition = ""
         self.auxiliaries = ""
@@ -62,6 +65,7 @@ class TrainingDisplay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.waiting.__exit__(kind, error, trace)
         self.bar.stop()
 
     def _started(self) -> None:
@@ -69,6 +73,7 @@ class TrainingDisplay:
         if self.bar.disable and not self.silent:
             asked = f"{self.settings.total_steps:,} steps, in whole iterations"
             self.console.print(f"training {self.settings.world} for {asked}")
+            self.waiting.__enter__()
         self.bar.start()
 
     def _iteration(self, row: dict[str, Any]) -> None:
@@ -80,6 +85,7 @@ class TrainingDisplay:
         )
         done = min(row["env_steps"], self.settings.total_steps)
         self.bar.update(self.task, completed=done, numbers=f"{self.recognition}{numbers}")
+        self.waiting.update(f"{done:>10,} steps  {self.recognition}{numbers}")
 
     def _evaluation(self, found: Evaluation) -> None:
         learned = found.learned

