@@ -6,13 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from mirrorenv.envs import make_batch
-from mirrorenv.envs.worlds.graph import Graph
-from mirrorenv.errors import ConfigError, MirrorError
-from mirrorenv.goals.picture import page
-from mirrorenv.population.checkpoint import load_population, world_of
-from mirrorenv.results.runs.files import atomic_write_text
-from mirrorenv.results.runs.run_folder import checkpoint_folder
+from mirrorenv.errors import MirrorError
+from mirrorenv.goals.plans_page import write_plans
 
 
 def main() -> int:
@@ -23,12 +18,7 @@ def main() -> int:
     words.add_argument("--seed", type=int, default=0, help="of the held-out episodes")
     options = words.parse_args()
     try:
-        population, about = load_population(checkpoint_folder(options.run))
-        name, arguments = world_of(about)
-        world = make_batch(name, options.episodes, **arguments)
-        if not isinstance(world, Graph):
-            raise ConfigError(f"{options.run} is a run in {name}: plans are drawn in graph-v0")
-        print(atomic_write_text(options.run / "plans.html", page(population, world, options.seed)))
+        print(write_plans(options.run, episodes=options.episodes, seed=options.seed))
     except MirrorError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

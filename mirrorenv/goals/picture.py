@@ -5,10 +5,9 @@ Shapes: B episodes, N agents, V nodes.
 
 from __future__ import annotations
 
-import html
 import math
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +19,34 @@ from mirrorenv.mirror import Belief, score_belief
 from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import play_held_out, policy_log_probabilities
+from mirrorenv.results.report.page import document, escape, table
+from mirrorenv.results.report.templates import Html, render
+from mirrorenv.results.report.words import counted, percent
 
-__all__ = ["Findings", "find", "page", "plans_drawn"]
+__all__ = ["Findings", "find", "page"]
+
+SIZE = 300
+"""Of a picture, in its own units."""
+STYLE = """
+.plan { display: block; width: 100%; max-width: 420px; margin: 0 auto; }
+.plan line { stroke: var(--accent); stroke-width: 2; stroke-opacity: 0.7; }
+.plan .node { fill: var(--muted); fill-opacity: 0.6; }
+.plan .goal { fill: var(--limit); }
+.plan .start { fill: var(--good); }
+"""
+WORDS = (
+    ("Plan", "the subgoals that an agent sets itself before it takes a step, two steps apart"),
+    ("Path", "the steps it took"),
+    (
+        "Recognised",
+        "share of trajectories given to their author by the exact limit, which knows every "
+        "agent's policy: an observer that only watches reaches less",
+    ),
+    (
+        "Ceiling on shortest paths",
+        "the most that any agents can be recognised that take shortest ways only",
+    ),
+)
 
 
 class Findings(NamedTuple):
@@ -92,81 +117,77 @@ def _top1(evidence: Floats64) -> float:
     return math.nan if found is None else float(found.value)
 
 
-def plans_drawn(population: Population, world: Graph, seed: int, size: int = 300) -> str:
-    """An SVG picture: the graph once for each agent, and the way it plans over one episode's goals.
-
-    Args:
-        population: goal agents.
-        world: one copy or more of the graph.
-        seed: of the episode.
-        size: pixels of one graph's side.
-    """
+def _pictures(population: Population, world: Graph, seed: int) -> list[dict[str, Any]]:
+    """The graph once for each agent, and the way it plans over one episode's goals."""
     actor = _goal_actor(population)
     world.reset(np.full(world.num_envs, seed))
     laws = step_laws(actor)
     plans = think_plans(laws, world.starts(), world.goals, np.random.default_rng(seed), skip=1)
-    nodes = world.num_nodes
-    turn = 2 * math.pi * np.arange(nodes) / nodes
-    middle = size / 2
-    radius = size / 2 - 28
-    x = middle + radius * np.sin(turn)
-    y = middle - radius * np.cos(turn)
-    parts = []
-    for agent in range(world.num_agents):
+    turn = 2 * math.pi * np.arange(world.num_nodes) / world.num_nodes
+    radius = SIZE / 2 - 12
+    x = np.round(SIZE / 2 + radius * np.sin(turn), 1).tolist()
+    y = np.round(SIZE / 2 - radius * np.cos(turn), 1).tolist()
+    drawn = []
+    for agent, name in enumerate(world.agents):
         way = [int(plans.starts[0, agent])]
         for leg in plans.subgoals[0, agent].tolist():
             way += leg
         steps = [pair for pair in pairwise(way) if pair[0] != pair[1]]
-        lines = [
-            f'<line x1="{x[a]:.1f}" y1="{y[a]:.1f}" x2="{x[b]:.1f}" y2="{y[b]:.1f}" '
-            f'stroke="#2563a8" stroke-width="2" stroke-opacity="0.7"/>'
-            for a, b in steps
-        ]
         goals = set(plans.goals[0, agent].tolist())
-        dots = []
-        for node in range(nodes):
-            fill = "#c2410c" if node in goals else "#8a8a8a"
-            if node == way[0]:
-                fill = "#15803d"
-            dots.append(f'<circle cx="{x[node]:.1f}" cy="{y[node]:.1f}" r="4" fill="{fill}"/>')
-        name = html.escape(world.agents[agent])
-        title = f'<text x="8" y="16" font-size="13" fill="#555">{name}: {len(steps)} steps</text>'
-        shift = f'transform="translate({agent * size},0)"'
-        parts.append(f"<g {shift}>{title}{''.join(lines)}{''.join(dots)}</g>")
-    width = size * world.num_agents
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {size}" role="img" '
-        f'font-family="sans-serif"><title>Plans of {world.num_agents} agents for one episode'
-        f"</title>{''.join(parts)}</svg>"
-    )
+        drawn.append(
+            {
+                "agent": name,
+                "steps": counted(len(steps), "step"),
+                "lines": [(x[a], y[a], x[b], y[b]) for a, b in steps],
+                "dots": [
+                    {"x": x[node], "y": y[node], "kind": _kind(node, way[0], goals)}
+                    for node in range(world.num_nodes)
+                ],
+            }
+        )
+    return drawn
+
+
+def _kind(node: int, start: int, goals: set[int]) -> str:
+    return "start" if node == start else "goal" if node in goals else "node"
 
 
 def page(population: Population, world: Graph, seed: int) -> str:
-    """A page of its own: the figures and the picture.
+    """A page of its own: the figures and the pictures.
 
     Args:
         population: goal agents.
         world: copies of the graph, one for each episode measured.
         seed: of the episodes.
+
+    Raises:
+        ConfigError: for other agents.
     """
     found = find(population, world, seed)
+    chance = 1 / world.num_agents
     rows = [
-        ("success", found.success),
-        ("path over optimum", found.over_optimum),
-        ("recognised by path (exact limit, top-1)", found.path),
-        ("recognised by plan alone, before a step", found.plan),
-        ("recognised by both", found.both),
-        ("ceiling of top-1 for shortest paths only", found.ceiling),
-        ("chance", 1 / world.num_agents),
+        ("Reached all goals", percent(found.success)),
+        ("Steps over the fewest", f"{found.over_optimum:.3f}"),
+        ("Recognised by its path", percent(found.path)),
+        ("Recognised by its plan alone", percent(found.plan)),
+        ("Recognised by both", percent(found.both)),
+        ("Ceiling on shortest paths", percent(found.ceiling)),
+        ("Chance", percent(chance)),
     ]
-    cells = "".join(
-        f'<tr><th scope="row">{name}</th><td>{value:.3f}</td></tr>' for name, value in rows
+    cells = [[escape(name), escape(value)] for name, value in rows]
+    caption = f"{world.num_envs} held-out episodes of one population; no interval over seeds."
+    headline = (
+        f"Agents reach all goals in {percent(found.success)} of episodes, and are recognised by "
+        f"their plans alone in {percent(found.plan)}, by their paths in {percent(found.path)} "
+        f"(chance {percent(chance)})."
     )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Plans</title><style>'
-        "body{font-family:sans-serif;max-width:80rem;margin:2rem auto;padding:0 1rem}"
-        "th{text-align:left;font-weight:normal;padding-right:2rem}</style></head><body>"
-        "<h1>Goals, plans and who made them</h1>"
-        f"<p>{world.num_envs} held-out episodes. Green: start; orange: goals; blue: the plan.</p>"
-        f"<table>{cells}</table>{plans_drawn(population, world, seed)}</body></html>"
+    body = render(
+        "mirrorenv.goals",
+        "plans.html",
+        headline=headline,
+        pictures=_pictures(population, world, seed),
+        size=SIZE,
+        table=Html(table(["figure", "value"], cells, caption)),
+        words=WORDS,
     )
+    return document("Plans: mirrorenv", body, style=STYLE)

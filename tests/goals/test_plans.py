@@ -92,7 +92,7 @@ def test_agents_with_preferences_are_known_by_their_plans_before_a_step(walkers)
 
 def test_the_page_shows_every_agent_and_other_agents_are_refused(walkers):
     shown = page(*walkers, seed=0)
-    assert all(name in shown for name in walkers[1].agents) and "ceiling" in shown
+    assert all(name in shown for name in walkers[1].agents) and "Ceiling" in shown
     with pytest.raises(ConfigError, match="of the kind mlp"):
         page(Population(population_shape(walkers[1]), PopulationSettings(), 0), walkers[1], 0)
 

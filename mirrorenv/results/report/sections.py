@@ -153,7 +153,7 @@ def _about_readers(record: RunRecord) -> str:
         return said
     text = (
         f"Not calibrated: {', '.join(sure[:MOST_READERS])}. More often right than guessing and "
-        "yet below 0 nats means beliefs that are far too certain; its top-1 may be compared with "
+        "yet below 0 nats means beliefs that are too certain; its top-1 may be compared with "
         "that of the learned observers, its nats may not."
     )
     return paragraph(text, "note") + said
@@ -163,8 +163,8 @@ def _too_sure(score: RecordedScore, chance: float) -> bool:
     return (
         score.top1 is not None
         and score.information is not None
-        and score.top1.value > chance
-        and score.information.value < 0
+        and score.top1.low > chance
+        and score.information.high < 0
     )
 
 
@@ -174,18 +174,16 @@ def short_run(record: RunRecord) -> list[str]:
     iterations = record.last.iteration
     if learned is None or not iterations:
         return []
-    best = max(
-        (
-            (score.top1.value, name.replace("_", " "))
-            for name, score in record.last.baselines.items()
-            if score.top1 is not None
-        ),
-        default=(0.0, ""),
-    )
+    ahead = [
+        (score.top1.value, name.replace("_", " "))
+        for name, score in record.last.baselines.items()
+        if score.top1 is not None and score.top1.low > learned.high
+    ]
     trained = counted(iterations, "iteration")
-    if best[0] > learned.value and best[0] > (learned.high if learned.bounded else 0):
+    if ahead:
+        value, name = max(ahead)
         return [
-            f"A simple reader ({best[1]}, {percent(best[0])}) is ahead of the learned observers "
+            f"A simple reader ({name}, {percent(value)}) is ahead of the learned observers "
             f"({percent(learned.value)}), which have had {trained} of training so far: agents "
             "and observers may need more steps (--steps)."
         ]

@@ -45,7 +45,8 @@ TENSORBOARD = "tensorboard"
 PLOTS = "plots"
 EPISODES = "episodes"
 REPORT = "report.html"
-OWN = (CONFIG, RUN, METRICS, EVALUATIONS, CHECKPOINTS, TENSORBOARD, PLOTS, EPISODES, REPORT)
+PLANS = "plans.html"
+OWN = (CONFIG, RUN, METRICS, EVALUATIONS, CHECKPOINTS, TENSORBOARD, PLOTS, EPISODES, PLANS, REPORT)
 
 IfExists = Literal["refuse", "resume", "overwrite"]
 
