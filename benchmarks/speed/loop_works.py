@@ -104,6 +104,10 @@ def pay_work(agents: int, neighbours: int, observers: int) -> Work:
     world = make_batch(WORLD, EPISODES, num_agents=agents, start="random")
     mirror = MirrorSettings(observers_per_author=observers)
     population = Population(population_shape(world), _settings(world, mirror, neighbours))
+    with suppress(ImportError):  # who pays is an objective
+        from mirrorenv.population.learning import set_objectives
+
+        set_objectives(population, mirror, learning_settings())
     ids = np.arange(EPISODES)
     generator = torch.Generator().manual_seed(0)
     record = play(world, population, world_seeds(0, ids), generator)
