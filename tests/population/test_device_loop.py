@@ -12,12 +12,12 @@ import mirrorenv
 from mirrorenv.errors import ConfigError
 from mirrorenv.mirror import lineup_permutations
 from mirrorenv.population.device import DeviceLoop, DeviceWorld
+from mirrorenv.population.device.launched import Launched
 from mirrorenv.population.experience import Experience, population_shape, world_seeds
 from mirrorenv.population.observers import HEADS
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
 from mirrorenv.population.train_batch import combine_advantages, train_batch
-from tests.population.kernels import Launched
 from tests.population.test_device_worlds import CASES
 
 READ_ROW_BY_ROW = sorted(set(HEADS) - {"joint"})

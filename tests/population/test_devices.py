@@ -15,6 +15,7 @@ import torch
 from mirrorenv.errors import TrainingError
 from mirrorenv.population.actions import Choice, Choices, Vector
 from mirrorenv.population.actions.base import ActionLayout
+from mirrorenv.population.device.launched import Launched
 from mirrorenv.population.learning import set_objectives
 from mirrorenv.population.objectives.updates import after_update, check_gradients, clip_gradients
 from mirrorenv.population.observers import HEADS
@@ -25,7 +26,7 @@ from mirrorenv.population.settings import (
     PopulationSettings,
     PopulationShape,
 )
-from tests.population.kernels import Launched, minibatch
+from tests.population.kernels import minibatch
 
 LAYOUTS: dict[str, ActionLayout] = {
     "choice": Choice(choices=4),

@@ -258,10 +258,22 @@ class DeviceLoop:
             order = torch.randperm(rows, generator=self._generator, device=self.world.device)
             for start in range(0, rows - size + 1, size):
                 index = order[start : start + size]
-                self.learn({name: column[index] for name, column in columns.items()})
+                minibatch = {name: column[index] for name, column in columns.items()}
+                self.learn(self._with_some_slots(minibatch))
+
+    def _with_some_slots(self, minibatch: Columns) -> Columns:
+        """The slots that observers learn from now, drawn on the device (`slots_per_update`)."""
+        count = self.population.settings.observer.slots_per_update
+        agents = minibatch["labels"].shape[2]
+        if not 0 < count < agents or self.population.observers.whole_lineup:
+            return minibatch
+        drawn = torch.randperm(agents, generator=self._generator, device=self.world.device)
+        for name in ("permutation", "labels"):
+            minibatch[name] = minibatch[name][..., drawn[:count]]
+        return minibatch
 
     def learn(self, minibatch: Columns) -> None:
-        """One minibatch: nothing in it waits for the host."""
+        """One minibatch, with the slots to learn from: nothing in it waits for the host."""
         population = self.population
         output = population.output(minibatch)
         loss, _ = population.loss(minibatch, output)
