@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 from mirrorenv.debate.players.persona import VOICES
@@ -9,6 +11,7 @@ from mirrorenv.debate.settings import preset
 from mirrorenv.errors import ConfigError
 from mirrorenv.llm.personas import PERSONAS
 from mirrorenv.llm.weights import PIP_LINE
+from mirrorenv.plain_text import one_line
 from mirrorenv.results.runs.files import atomic_write_text
 
 __all__ = ["write_starter"]
@@ -72,12 +75,10 @@ def write_starter(folder: Path, preset_name: str) -> Path:
         names = _scripted_cards(folder, count)
     players = "\n".join(f'  "agents/{name}.toml",' for name in names)
     path = folder / "tournament.toml"
-    name = "".join(
-        mark if mark.isalnum() or mark in "-_" else "-" for mark in folder.resolve().name
-    ).strip("-_")
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", folder.resolve().name).strip("-_")
     more = _TOGETHER if preset_name == "local" else ""
     told = {
-        "path": path,
+        "path": shlex.quote(one_line(path)),
         "name": (name or "debate")[:60],
         "preset": preset_name,
         "players": players,
