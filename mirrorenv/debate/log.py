@@ -34,16 +34,50 @@ CALLS = "calls.jsonl"
 
 
 @dataclass
-class CardTotals:
-    """What one card spent, and how its answers ended.
+class Spent:
+    """What calls cost.
 
     Attributes:
         calls: finished ones.
         failures: calls that got no answer.
-        attempts: tries that failed.
+        attempts: tries that failed, of finished and failed calls; they may be on the bill.
         input: tokens read.
         output: tokens written.
         cost: in the tournament's currency.
+    """
+
+    calls: int = 0
+    failures: int = 0
+    attempts: int = 0
+    input: int = 0
+    output: int = 0
+    cost: float = 0.0
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count one row of the log."""
+        answer = _answer_in(row)
+        usage = answer.get("usage", {})
+        self.attempts += len(answer.get("attempts", ()))
+        self.input += usage.get("input", 0)
+        self.output += usage.get("output", 0)
+        self.cost += row.get("cost") or 0.0
+        if row["kind"] == "failure":
+            self.failures += 1
+        else:
+            self.calls += 1
+
+
+def _answer_in(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where a row of the log holds tries and usage."""
+    found: Mapping[str, Any] = row if row["kind"] == "failure" else row["reply"]
+    return found
+
+
+@dataclass
+class CardTotals(Spent):
+    """What one card spent, and how its answers ended.
+
+    Attributes:
         waited: seconds that it was told, or chose, to wait before further tries.
         stops: finished calls by why their answers ended; see
             :data:`mirrorenv.llm.answers.STOPS`.
@@ -51,12 +85,6 @@ class CardTotals:
         error: what went wrong last, or "".
     """
 
-    calls: int = 0
-    failures: int = 0
-    attempts: int = 0
-    input: int = 0
-    output: int = 0
-    cost: float = 0.0
     waited: float = 0.0
     stops: dict[str, int] = field(default_factory=dict)
     served: dict[str, int] = field(default_factory=dict)
@@ -64,66 +92,38 @@ class CardTotals:
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count one row of the log."""
-        told = row if row["kind"] == "failure" else row["reply"]
-        tries = told.get("attempts", ())
-        usage = told.get("usage", {})
-        self.attempts += len(tries)
+        super().add(row)
+        answer = _answer_in(row)
+        tries = answer.get("attempts", ())
         self.waited += sum(one.get("wait") or 0.0 for one in tries)
-        self.input += usage.get("input", 0)
-        self.output += usage.get("output", 0)
-        self.cost += row.get("cost") or 0.0
         if tries:
             self.error = str(tries[-1].get("error", ""))
         if row["kind"] == "failure":
-            self.failures += 1
             self.error = row["error"]
             return
-        self.calls += 1
-        stop = told["stop"]
+        stop = answer["stop"]
         self.stops[stop] = self.stops.get(stop, 0) + 1
-        model = (told.get("response") or {}).get("model")
+        model = (answer.get("response") or {}).get("model")
         if isinstance(model, str):
             self.served[model] = self.served.get(model, 0) + 1
 
 
 @dataclass
-class Totals:
+class Totals(Spent):
     """What was spent so far.
 
     Attributes:
-        calls: finished ones.
-        input: tokens read by models.
-        output: tokens written by them.
         estimated: calls whose tokens the server did not say.
-        cost: in the tournament's currency.
-        failures: calls that got no answer.
-        attempts: tries that failed, of finished and failed calls.
         cards: the same of each card that is a model, by its name.
     """
 
-    calls: int = 0
-    input: int = 0
-    output: int = 0
     estimated: int = 0
-    cost: float = 0.0
-    failures: int = 0
-    attempts: int = 0
     cards: dict[str, CardTotals] = field(default_factory=dict)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count one row of the log."""
-        if row["kind"] == "failure":
-            self.failures += 1
-            self.attempts += len(row.get("attempts", ()))
-            usage = row.get("usage", {})  # tries that gave no answer and may be on the bill
-        else:
-            self.calls += 1
-            self.attempts += len(row["reply"].get("attempts", ()))
-            usage = row["reply"].get("usage", {})
-        self.input += usage.get("input", 0)
-        self.output += usage.get("output", 0)
-        self.estimated += bool(usage.get("estimated"))
-        self.cost += row.get("cost") or 0.0
+        super().add(row)
+        self.estimated += bool(_answer_in(row).get("usage", {}).get("estimated"))
         if row["kind"] == "failure" or row["reply"].get("stop"):
             self.cards.setdefault(row["agent"], CardTotals()).add(row)
 
