@@ -14,6 +14,7 @@ from mirrorenv.preference.charts import run_charts
 from mirrorenv.preference.report_tables import recognition_table, rounds_table, share, useful_table
 from mirrorenv.preference.settings import NOTHING_KEPT
 from mirrorenv.results.report.chart import Chart
+from mirrorenv.results.report.glossary import how_to_read
 from mirrorenv.results.report.page import (
     details,
     document,
@@ -103,6 +104,7 @@ def write_report(run_path: str | os.PathLike[str]) -> Path:
     body = [
         _header(run, tuning, last),
         _notices(run, tuning, last),
+        how_to_read(INTRODUCTION, WORDS),
         section("Recognition and usefulness", pictures, _LEAD),
     ]
     if last is not None:
@@ -115,6 +117,45 @@ def write_report(run_path: str | os.PathLike[str]) -> Path:
     )
 
 
+INTRODUCTION = (
+    "One language model is tuned into several voices, each to be recognised as itself by what it "
+    "writes. Texts that a voice wrote are set against texts of the others on the same topic. The "
+    "page says how far the voices can be told apart, and what became of their usefulness.",
+)
+WORDS = (
+    ("Voice", "the model with a small set of weights of its own (an adapter), one for each player"),
+    (
+        "First texts, fresh texts",
+        "what the untouched model wrote under the players' prompts before training, and what the "
+        "voices write now",
+    ),
+    (
+        "Alone, together",
+        "a voice alone ranks its own text above another's by its own likelihood; two voices "
+        "together assign a pair of texts to both authors at once",
+    ),
+    (
+        "Exact limit",
+        "the best any reader could do who knows all voices: it computes how likely each is to "
+        "have written a text",
+    ),
+    (
+        "Perplexity",
+        "how surprising texts are to the untouched model: much more than before means that a "
+        "voice is falling apart",
+    ),
+    (
+        "Bound",
+        "a limit on repetition, perplexity and relevance; a voice that breaks one goes back to "
+        "where it was (rolled back)",
+    ),
+    ("Nats", "a unit of information and of log likelihood"),
+    (
+        "Interval",
+        "where the figure lies with 95 % confidence if other topics of the same kind had been "
+        "drawn: over lineups, with these voices as they are",
+    ),
+)
 _LEAD = (
     "A model can be told apart by falling apart, so neither picture is to be read without the "
     "other."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mirrorenv.results.report.page import escape
+from mirrorenv.results.report.page import details, escape, paragraph
 
-__all__ = ["READERS", "SHARED", "TRAINING", "words_list"]
+__all__ = ["READERS", "SHARED", "TRAINING", "how_to_read", "words_list"]
 
 Words = Sequence[tuple[str, str]]
 
@@ -85,6 +85,17 @@ READERS: dict[str, str] = {
     "policies_without_places": "the exact limit of an observer that does not use who was shown",
 }
 """The simple readers of the evaluation, by the name they are recorded under."""
+
+
+def how_to_read(introduction: Sequence[str], words: Words) -> str:
+    """What a newcomer unfolds, as HTML: paragraphs, and words with their meanings.
+
+    Args:
+        introduction: plain text, one a paragraph.
+        words: pairs of a word and its meaning.
+    """
+    said = "".join(map(paragraph, introduction))
+    return details("New here? How to read this page", said + words_list(words))
 
 
 def words_list(words: Words) -> str:

@@ -21,7 +21,7 @@ from mirrorenv.results.report.page import document, escape, paragraph, picture, 
 from mirrorenv.results.report.plots import png
 from mirrorenv.results.report.sections import (
     configuration,
-    how_to_read,
+    introduction,
     limits_of_the_page,
     notice,
     row_by_row,
@@ -85,7 +85,7 @@ def write_report(
     if absent:
         missing.append(f"This run does not hold {', '.join(absent)}; so those charts are left out.")
     _clear_plots(run)
-    body = [_header(run, record, other), notice(missing), tiles(record), how_to_read()]
+    body = [_header(run, record, other), notice(missing), tiles(record), introduction()]
     body.append(agents_section(run, shown, lambda name, chart: _drawn(run, name, chart)))
     body += [_chart_section(run, heading, made, record) for heading, made in charts.items()]
     body.append(account_sections(run.path))

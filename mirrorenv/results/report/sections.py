@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from mirrorenv.mirror.intervals import Estimate
-from mirrorenv.results.report.glossary import READERS, TRAINING, words_list
+from mirrorenv.results.report.glossary import READERS, TRAINING, how_to_read, words_list
 from mirrorenv.results.report.page import details, escape, paragraph, section, table
 from mirrorenv.results.report.words import (
     DASH,
@@ -24,7 +24,7 @@ from mirrorenv.results.runs.run_folder import RunFolder
 
 __all__ = [
     "configuration",
-    "how_to_read",
+    "introduction",
     "limits_of_the_page",
     "notice",
     "row_by_row",
@@ -33,6 +33,14 @@ __all__ = [
     "tiles",
 ]
 
+INTRODUCTION = (
+    "Several agents act in a world. Afterwards every agent is shown what all of them did, "
+    "shuffled and without names, and says who did what. An agent is rewarded for being "
+    "recognisable. The charts follow how recognisable the agents become, compare that with "
+    "guessing and with the best that is possible, and show what it costs in the world.",
+    "Start with the first chart: the solid line should leave the dotted one (chance) and come "
+    "close to the dashed one (the exact limit), but not pass it.",
+)
 SHORT = 10
 """Iterations below which a run is called short."""
 SAME = "no spread"
@@ -253,24 +261,9 @@ def configuration(run: RunFolder) -> str:
     return section("The run", body)
 
 
-def how_to_read() -> str:
+def introduction() -> str:
     """A short introduction for newcomers, folded."""
-    body = paragraph(
-        "Several agents act in a world. Afterwards every agent is shown what all of them did, "
-        "shuffled and without "
-        "names, and says who did what. An agent is rewarded for being recognisable. The charts "
-        "follow how recognisable "
-        "the agents become, compare that with guessing and with the best that is possible, and "
-        "show what it costs in "
-        "the world."
-    )
-    body += paragraph(
-        "Start with the first chart: the solid line should leave the dotted one (chance) and come "
-        "close to the dashed "
-        "one (the exact limit), but not pass it."
-    )
-    body += words_list(TRAINING)
-    return details("New here? How to read this page", body)
+    return how_to_read(INTRODUCTION, TRAINING)
 
 
 def limits_of_the_page() -> str:
