@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import difflib
 import json
+import stat
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 _LONGEST = 16 << 20  # bytes of a file of settings
+_STREAMS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")  # what a shell hands over: --config <(...)
+_MOST_VALUES = 1_000_000
 _DEEPEST = 60  # lists and tables inside each other
 
 
@@ -187,9 +190,14 @@ def read_settings_text(path: Path) -> str:
         ConfigError: if it is missing, larger than any such file, or not UTF-8.
     """
     try:
-        if path.stat().st_size > _LONGEST:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) and not str(path).startswith(_STREAMS):
+            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a device or a pipe"
+            raise ConfigError(f"{path} is {kind}, and a file belongs there")
+        with path.open("rb") as file:
+            data = file.read(_LONGEST + 1)
+        if len(data) > _LONGEST:
             raise ConfigError(f"{path} is larger than {_LONGEST:,} bytes; no settings are")
-        data = path.read_bytes()
         if data.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise ConfigError(f"{path} is saved as UTF-16; save it as UTF-8")
         return data.decode("utf-8-sig")  # with or without the mark some editors put before it
@@ -243,13 +251,20 @@ def parse_yaml(text: str, place: str) -> Any:
     return found
 
 
-def _refuse_circles(value: Any, place: str, depth: int = 0) -> None:
+def _refuse_circles(found: Any, place: str) -> None:
     """YAML can say that a list holds itself, and that a small text is a large tree."""
-    if depth > _DEEPEST:
-        raise ConfigError(f"{place}: no valid settings: nested too deeply, or in a circle")
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for part in parts:
-        _refuse_circles(part, place, depth + 1)
+    left = [(found, 0)]
+    seen = 0
+    while left:
+        value, depth = left.pop()
+        seen += 1
+        if depth > _DEEPEST or seen > _MOST_VALUES:
+            raise ConfigError(
+                f"{place}: no valid settings: nested too deeply, in a circle, or too many values"
+            )
+        parts = list(value.values()) if isinstance(value, dict) else value
+        if isinstance(parts, list):
+            left += [(part, depth + 1) for part in parts]
 
 
 def _short(reason: object) -> str:
@@ -273,7 +288,7 @@ def _problem(model: type[BaseModel], problem: Any, place: str) -> str:
         old, new = (".".join(filter(None, (name, problem["ctx"][key]))) for key in ("old", "new"))
         return f"setting '{old}' is called '{new}' now: write that instead"
     if problem["type"] not in ("extra_forbidden", "invalid_key"):
-        return f"setting '{name}' = {json.dumps(problem['input'], default=str)}: {problem['msg']}"
+        return f"setting '{name}' = {_written(problem['input'])}: {problem['msg']}"
     known = _fields_at(model, path[:-1])
     close = difflib.get_close_matches(path[-1], known, n=3, cutoff=0.6)
     close = [".".join([*path[:-1], one]) for one in close]
@@ -288,6 +303,14 @@ def _elsewhere(model: type[BaseModel], path: list[str]) -> str:
     if hint or len(path) > 1 or not issubclass(model, StrictModel):
         return hint
     return f" {model.otherwise.format(name=path[0])}" if model.otherwise else ""
+
+
+def _written(value: Any) -> str:
+    """What was given, in short, as a file of settings would say it."""
+    try:
+        return _short(json.dumps(value, default=str))
+    except (TypeError, ValueError, RecursionError):  # a key of YAML that JSON has no word for
+        return _short(repr(value))
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:

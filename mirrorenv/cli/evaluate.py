@@ -51,13 +51,14 @@ def evaluate(
     folder = checkpoint_folder(run)  # what was mistyped is said before torch is loaded
 
     from mirrorenv.envs import make_batch, spec
-    from mirrorenv.population.checkpoint import load_population, world_of
+    from mirrorenv.population.checkpoint import check_fits, load_population, world_of
     from mirrorenv.population.evaluate import evaluate as measure
     from mirrorenv.population.settings import MirrorSettings
 
     population, about = load_population(folder)
     id, options = world_of(about, world_name)
     world = make_batch(id, episodes, **options)
+    check_fits(population, world, folder)
     _check_room(world)
     world_spec = spec(id, **options)
     mirror = MirrorSettings(**about["mirror"])

@@ -158,7 +158,7 @@ def _policy(world: str, name: str) -> tuple[dict[str, Any], Callable[[Any, int],
 def _trained(world: str, path: Path) -> tuple[dict[str, Any], Callable[[Any, int], Any]]:
     require_all("train", "torch", "safetensors")
     from mirrorenv.population.acting import PopulationPolicy
-    from mirrorenv.population.checkpoint import load_population, world_of
+    from mirrorenv.population.checkpoint import check_fits, load_population, world_of
     from mirrorenv.results.runs.run_folder import checkpoint_folder
 
     population, about = load_population(checkpoint_folder(path))
@@ -167,4 +167,9 @@ def _trained(world: str, path: Path) -> tuple[dict[str, Any], Callable[[Any, int
             f"{path} was trained in {about.get('world')}, not in {world}: name that world"
         )
     _, options = world_of(about, world)
-    return options, lambda made, seed: PopulationPolicy(population, seed)
+
+    def policy(made: Any, seed: int) -> PopulationPolicy:
+        check_fits(population, made, path)
+        return PopulationPolicy(population, seed)
+
+    return options, policy

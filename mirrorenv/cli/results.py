@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -155,7 +156,8 @@ def share(
     from mirrorenv.results.folders.sharing import share_unlabelled
     from mirrorenv.results.folders.verify import check_files
 
-    place = written_to(out, instead, folder.with_name(f"{folder.resolve().name}-unlabelled"))
+    whole = Path(os.path.abspath(folder))  # links are not followed: they may lead in a circle
+    place = written_to(out, instead, whole.parent / f"{whole.name or 'folder'}-unlabelled")
     with Waiting(f"writing {place}"):
         check_files(folder)
         shared = share_unlabelled(folder, place, "npz" if npz else "auto")

@@ -22,10 +22,11 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 from typing import Any, BinaryIO
 
 from mirrorenv.errors import RunFolderError
-from mirrorenv.results.runs.files import parse_json
+from mirrorenv.results.runs.files import parse_json, refuse_device
 from mirrorenv.results.runs.json_lines import append_jsonl_rows
 
 __all__ = ["CALLS", "CallLog", "Totals", "row_at", "rows_of"]
@@ -149,6 +150,7 @@ def rows_of(
     """
     if not path.exists():
         return
+    refuse_device(path)
     place = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
@@ -174,8 +176,58 @@ def row_at(file: BinaryIO, place: int) -> dict[str, Any]:
     return row
 
 
+_CALL: Mapping[str, tuple[type, ...]] = {
+    "key": (str,),
+    "sample": (int,),
+    "agent": (str,),
+    "digest": (str,),
+    "reply": (dict,),
+}
+_ANSWER: Mapping[str, tuple[type, ...]] = {
+    "evidence": (list, NoneType),
+    "request": (dict, NoneType),
+    "response": (dict, NoneType),
+    "usage": (dict,),
+    "attempts": (list,),
+    "stop": (str,),
+    "thoughts": (str,),
+}
+_USAGE: Mapping[str, tuple[type, ...]] = {"input": (int,), "output": (int,), "estimated": (bool,)}
+
+
 def _check_call(row: dict[str, Any]) -> None:
-    row["kind"], row["game"], row["reply" if row["kind"] == "call" else "error"]
+    """Whether a row is a call or a failure that we could have written.
+
+    Raises:
+        ValueError: if something in it is of another type.
+        KeyError: if something is missing.
+    """
+    _checked({"kind": row["kind"], "game": row["game"]}, {"kind": (str,), "game": (int,)})
+    if not isinstance(row.get("cost"), int | float | NoneType):
+        raise ValueError("its cost is no number")
+    if row["kind"] != "call":
+        row["error"]
+        _checked(row, {"agent": (str,), "attempts": (list,), "usage": (dict,)})
+        _checked(row.get("usage", {}), _USAGE, only=True)
+        return
+    _checked({name: row[name] for name in _CALL}, _CALL)
+    reply = row["reply"]
+    _checked({"text": reply["text"]}, {"text": (str,)})
+    _checked(reply, _ANSWER)
+    _checked(reply.get("usage", {}), _USAGE, only=True)
+    for line in reply.get("evidence") or ():
+        if not isinstance(line, list) or not all(type(one) in (int, float) for one in line):
+            raise ValueError("its evidence is no table of numbers")
+
+
+def _checked(
+    held: Mapping[str, Any], types: Mapping[str, tuple[type, ...]], *, only: bool = False
+) -> None:
+    for name, value in held.items():
+        if name in types and type(value) not in types[name]:
+            raise ValueError(f"its {name} is {type(value).__name__}")
+        if only and name not in types:
+            raise ValueError(f"it holds {name!a}, which is unknown")
 
 
 class CallLog:

@@ -50,7 +50,10 @@ def check_seeds(seeds: Seeds, count: int | None = None) -> npt.NDArray[np.uint64
         ShapeError: if the seeds are not a flat row of non-negative integers, or not ``count`` of
             them.
     """
-    array = np.asarray(seeds)
+    try:
+        array = np.asarray(seeds)
+    except (ValueError, OverflowError) as error:  # lists of several lengths
+        raise ShapeError(f"seeds must be a flat row of integers: {error}") from error
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise ShapeError(
             f"seeds must be a flat row of integers, got shape {array.shape} and dtype {array.dtype}"

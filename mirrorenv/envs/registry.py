@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["full_id", "make", "make_batch", "registry", "spec", "training_settings"]
 
+LONGEST = 10**9
+"""Steps of an episode."""
+
 
 def registry() -> dict[str, WorldSpec]:
     """All known worlds by id, sorted; those of installed packages included."""
@@ -152,6 +155,10 @@ def make_batch(id: str | Callable[..., Any], num_envs: int, **kwargs: Any) -> Ar
         world = _build(known, {**known.kwargs, **kwargs, "num_envs": num_envs})
     else:
         raise WorldError(f"world '{id}' is a {known.kind} world: it has no batch of arrays")
+    if world.horizon > LONGEST:
+        raise ConfigError(
+            f"world '{id}': its episode is out of any range: it has at most {LONGEST:,} steps"
+        )
     world.spec = _made_with(known, kwargs)
     return world
 

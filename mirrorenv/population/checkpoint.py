@@ -13,8 +13,10 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.errors import CheckpointError, ConfigError, MirrorError
 from mirrorenv.named_code import unnamed_code
+from mirrorenv.population.experience import population_shape
 from mirrorenv.population.migration import (
     VERSION,
     present_weights,
@@ -32,7 +34,7 @@ from mirrorenv.results.runs.files import (
 from mirrorenv.results.runs.limits import at_most
 from mirrorenv.results.runs.manifest import verify_manifest, write_manifest
 
-__all__ = ["clone", "load_population", "save_population", "world_of"]
+__all__ = ["check_fits", "clone", "load_population", "save_population", "world_of"]
 
 _WEIGHTS = "population.safetensors"
 _CONFIG = "config.json"
@@ -169,6 +171,27 @@ def world_of(about: dict[str, Any], named: str | None = None) -> tuple[str, dict
             f"name it yourself if that is the code you mean: {' '.join(hints)}"
         )
     return id, dict(options)
+
+
+def check_fits(population: Population, world: ArrayWorld, place: object) -> None:
+    """Whether a saved population was made for a world of this shape.
+
+    Args:
+        population: as it was loaded.
+        world: that it is to act in.
+        place: where it was loaded from, for messages.
+
+    Raises:
+        CheckpointError: if agents, observations or actions differ.
+    """
+    wanted = population_shape(world).model_dump()
+    held = population.shape.model_dump()
+    for name, value in held.items():
+        if wanted[name] != value:
+            raise CheckpointError(
+                f"the checkpoint {place} was made for {name} = {value}, and its world has "
+                f"{wanted[name]}: it is damaged, or of another version of the world"
+            )
 
 
 def clone(population: Population) -> Population:

@@ -18,7 +18,7 @@ from mirrorenv.envs import make_batch, spec
 from mirrorenv.errors import ConfigError
 from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.mirror.score import Score
-from mirrorenv.population.checkpoint import load_population, world_of
+from mirrorenv.population.checkpoint import check_fits, load_population, world_of
 from mirrorenv.population.experience import to_world, world_seeds
 from mirrorenv.population.measured import Measured, measure
 from mirrorenv.population.population import Population
@@ -171,6 +171,7 @@ def read_episodes(
         over_time: also keep the learned evidence after every step.
     """
     made = make_batch(world, episodes, **options)
+    check_fits(population, made, "of this result")
     known = spec(world, **options)
     found = measure(population, made, slot_exchangeable=known.slot_exchangeable, seed=seed)
     neighbours = _neighbours(population, found, seed)

@@ -355,7 +355,7 @@ def _refuse_one_sided(path: Path, said: list[tuple[Text, Text]], both_ways: bool
 def _splits(path: Path, said: list[tuple[str, Any]]) -> dict[Split | None, list[str]]:
     splits: dict[Split | None, list[str]] = {}
     for number, (topic, name) in enumerate(said, start=1):
-        if name is not None and name not in _SPLIT_NAMES:
+        if name is not None and (not isinstance(name, str) or name not in _SPLIT_NAMES):
             raise ConfigError(
                 f"{path}, line {number}: unknown split {name!r}; known are "
                 f"{', '.join(_SPLIT_NAMES)}"

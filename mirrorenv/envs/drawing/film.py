@@ -21,6 +21,8 @@ from mirrorenv.mirror.arrays import Floats64
 
 __all__ = ["Frame", "gif", "watch"]
 
+_SLOWEST = 1e-3  # pictures a second
+_LONGEST_PICTURE = 655_350  # milliseconds: what a GIF can say
 _LONGEST_SIDE = 4096
 _PAUSE = 1.0  # seconds a GIF shows its last picture before it starts again
 
@@ -95,7 +97,7 @@ def gif(pictures: Sequence[Picture], fps: float = 8.0) -> bytes:
     )
     palette = wide.quantize(256)
     frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
-    duration = math.ceil(100 / fps) * 10
+    duration = min(math.ceil(100 / max(fps, _SLOWEST)) * 10, _LONGEST_PICTURE)
     durations = [duration] * (len(frames) - 1) + [max(duration, int(1000 * _PAUSE))]
     out = io.BytesIO()
     frames[0].save(

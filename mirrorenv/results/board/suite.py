@@ -158,7 +158,11 @@ def find_suites(near: Path) -> dict[str, Suite]:
     Raises:
         ConfigError: if a suite there is malformed.
     """
-    for folder in (near.resolve(), *near.resolve().parents):
+    try:
+        start = near.resolve()
+    except (OSError, RuntimeError) as error:  # links in a circle
+        raise ConfigError(f"{near}: {error}; name the folder itself") from error
+    for folder in (start, *start.parents):
         if (folder / "suites").is_dir():
             found = [load_suite(path) for path in sorted((folder / "suites").glob("*.toml"))]
             return {suite.name: suite for suite in found}

@@ -138,6 +138,8 @@ def find_rows(
     Raises:
         ResultError: if an id is there twice or not at all.
     """
+    if not len(known):
+        raise ResultError(f"{stem}: the table has no row")
     order = np.argsort(known, kind="stable")
     held = known[order]
     if (held[1:] == held[:-1]).any():

@@ -138,6 +138,8 @@ def refuse_existing(path: Path, *, overwrite: bool = False) -> None:
     Raises:
         ResultError: if something else stands there, or a result that may not be replaced.
     """
+    if not path.name:
+        raise ResultError(f"'{path}' names no new folder; a result is written beside it first")
     if not path.exists():
         return
     if not path.is_dir():

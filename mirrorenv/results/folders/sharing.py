@@ -47,6 +47,8 @@ def share_unlabelled(folder: Path, out: Path, form: Form = "auto") -> Path:
             f"{folder} holds no labelled trajectories; a result of kind '{opened.result.kind}' may "
             "have none"
         )
+    if not out.name or (out.exists() and not out.is_dir()):
+        raise ResultError(f"'{out}' is no new folder; choose another name")
     if out.exists() and any(out.iterdir()):
         raise ResultError(f"{out} exists and is not empty; choose another folder")
     tables = opened.tables()

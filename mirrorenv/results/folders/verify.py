@@ -42,6 +42,7 @@ from mirrorenv.results.runs.manifest import MANIFEST, sha256_of
 
 __all__ = ["Verification", "check_files", "verify_result"]
 
+DAMAGE = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, AssertionError)
 KNOWN = frozenset(
     {RESULT, SCORES, WEIGHTS} | {f"{stem}.{form}" for stem in TABLES for form in ("parquet", "npz")}
 )
@@ -90,6 +91,11 @@ def verify_result(
         return _verified(path, world, provers)
     except MirrorError as error:
         raise ResultError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
+    except DAMAGE as error:  # tables from anybody can fail to fit together in any way
+        raise ResultError(
+            f"{path}: its tables do not fit together ({type(error).__name__}: {error}); get a "
+            "fresh copy"
+        ) from error
 
 
 def _verified(path: Path, world: str | None, provers: Sequence[Prover]) -> Verification:

@@ -35,6 +35,7 @@ __all__ = [
     "parse_json",
     "read_bytes",
     "read_json",
+    "refuse_device",
     "to_json",
     "write_all",
 ]
@@ -147,6 +148,22 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def refuse_device(path: Path) -> None:
+    """A pipe can make a reader wait for ever, a device has no end, and neither may be replaced by a
+    file.
+
+    Raises:
+        RunFolderError: if there is something of this name that is neither a file nor a folder.
+        OSError: if it cannot be looked at.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise RunFolderError(f"{path} is a device or a pipe, and a file belongs there")
+
+
 def atomic_write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
     """Write a file so that a crash leaves the old content or the new one.
 
@@ -172,6 +189,7 @@ def atomic_write_parts(path: str | os.PathLike[str], parts: Iterable[bytes]) -> 
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with disk("write", path):
+        refuse_device(path)
         try:
             descriptor = os.open(
                 temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
@@ -210,10 +228,8 @@ def read_bytes(path: Path) -> bytes:
         RunFolderError: if it is missing, or larger than any file of a run folder is.
     """
     with disk("read", path):
-        found = path.stat()
-        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
-            raise RunFolderError(f"{path} is a device or a pipe, and a file belongs there")
-        if found.st_size > MAX_BYTES:
+        refuse_device(path)
+        if path.stat().st_size > MAX_BYTES:
             raise RunFolderError(
                 f"{path} is larger than {MAX_BYTES} bytes; no file of a run folder is"
             )

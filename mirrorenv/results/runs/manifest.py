@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mirrorenv.errors import CheckpointError, MirrorError, RunFolderError
-from mirrorenv.results.runs.files import atomic_write_json, disk, read_json
+from mirrorenv.results.runs.files import atomic_write_json, disk, read_json, refuse_device
 
 __all__ = ["MANIFEST", "sha256_of", "verify_manifest", "whole_folder", "write_manifest"]
 
@@ -24,8 +24,10 @@ MANIFEST = "manifest.json"
 def sha256_of(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's content, in hex."""
     path = Path(path)
-    with disk("read", path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with disk("read", path):
+        refuse_device(path)
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_manifest(folder: str | os.PathLike[str], names: Iterable[str] | None = None) -> Path:
