@@ -68,3 +68,21 @@ def test_without_a_terminal_each_evaluation_is_a_line() -> None:
 @pytest.mark.parametrize("terminal", [True, False])
 def test_quiet_is_quiet(terminal: bool) -> None:
     assert shown(terminal=terminal, silent=True).strip() == ""
+
+
+def test_a_share_without_spread_says_how_its_interval_was_made(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mirrorenv.cli.scores import print_scores
+
+    monkeypatch.setenv("COLUMNS", "160")
+    perfect = {"value": 1.0, "low": 0.89, "high": 1.0}
+    spread = {"value": 0.99, "low": 0.97, "high": 1.0}
+    scores = {"learned": {"top1": spread}, "limit": {"top1": perfect}}
+    print_scores(Evaluation.from_dict({**EVALUATION, **scores, "episodes": 32}))
+    said = capsys.readouterr().err
+    assert "1.000 [0.890, 1.000] *" in said
+    assert "0.990 [0.970, 1.000] *" not in said
+    assert "the same in each of 32 episodes" in " ".join(said.split())
+    print_scores(Evaluation.from_dict({**EVALUATION, "learned": {"top1": spread}}))
+    assert "*" not in capsys.readouterr().err

@@ -49,10 +49,14 @@ def print_scores(found: Evaluation) -> None:
     limit = "exact limit" if found.limit_valid else "limit, not exact"
     lines = {"learned": found.learned, "learned, joint": found.learned_joint, limit: found.limit}
     lines |= {f"baseline: {name}": score for name, score in found.baselines.items()}
+    marked = False
     for name, score in lines.items():
         if score.given:
-            figures = (score.top1, score.exact, score.information)
-            table.add_row(name, *(_text(figure) for figure in figures))
+            shares = [_share(figure) for figure in (score.top1, score.exact)]
+            marked = marked or any(text.endswith(_MARK) for text in shares)
+            table.add_row(name, *shares, _text(score.information))
+    if marked:
+        table.caption = _ALL_ALIKE.format(episodes=found.episodes)
     console.print(table)
     if not found.limit_valid:
         console.print(f"The limit is not exact in this world: {found.limit_reason}", soft_wrap=True)
@@ -60,6 +64,22 @@ def print_scores(found: Evaluation) -> None:
         f"environment return {_text(found.environment_return)}, mirror return "
         f"{_text(found.mirror_return)}"
     )
+
+
+_MARK = " *"
+_ALL_ALIKE = (
+    "* the same in each of {episodes} episodes: there is no spread to measure, and the interval is "
+    "the exact binomial one (Clopper-Pearson), wider than those from the spread over episodes "
+    "(Student's t). To compare two such rows, play more episodes."
+)
+
+
+def _share(estimate: Estimate | None) -> str:
+    """A share with its interval, and a mark where that was made in another way than the others."""
+    if estimate is None or not estimate.bounded:
+        return _text(estimate)
+    alike = estimate.value in (0.0, 1.0) and estimate.low < estimate.high
+    return _text(estimate) + (_MARK if alike else "")
 
 
 def _text(estimate: Estimate | None) -> str:

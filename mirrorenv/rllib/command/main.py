@@ -217,6 +217,8 @@ def _prepare(shared: o.TrainOptions) -> None:
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # trials stay where the command was typed: a world's relative files are found there
+    os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
     for module in ("torch", "ray.rllib", "safetensors"):
         require(module, "train")
     level = logging.DEBUG if shared.vv else logging.INFO if shared.v else logging.ERROR
