@@ -256,7 +256,7 @@ def main() -> None:
     """Play, read again, print."""
     script = Script(__doc__, json=True, minutes=True, threads=None)
     script.add_argument("--games", type=int, default=20)
-    script.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    script.add_argument("--dtype", choices=("float32", "bfloat16", "auto"), default="float32")
     script.add_argument(
         "--out", type=Path, default=Path("runs/debate_local"), help="folder of the run"
     )

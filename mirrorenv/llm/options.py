@@ -56,9 +56,10 @@ class LocalOptions(ExactModel):
     temperature: float = Field(
         default=0.8, ge=0.0, le=5.0, description="Of its texts; 0 for the likeliest token."
     )
-    dtype: Literal["float32", "bfloat16"] = Field(
+    dtype: Literal["float32", "bfloat16", "auto"] = Field(
         default="float32",
-        description="bfloat16 is twice as fast on processors that have it, and rounds.",
+        description="bfloat16 rounds; it is up to twice as fast on processors that have units for "
+        "it and several times slower on others. auto measures both when the model is loaded.",
     )
     prompt: Literal["short", "full"] = Field(
         default="short",

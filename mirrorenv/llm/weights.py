@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirrorenv.errors import ConfigError, MissingExtraError, RunFolderError
 from mirrorenv.llm.options import BUILT_IN
+from mirrorenv.llm.precision import resolved_dtype
 
 if TYPE_CHECKING:
     from mirrorenv.llm.model import LanguageModel
@@ -101,7 +102,7 @@ def load_model(name: str = BUILT_IN, dtype: str = "float32", adapter: str = "") 
 
     Args:
         name: ``smollm2``, a folder that transformers can load, or a GGUF file.
-        dtype: ``float32`` or ``bfloat16``.
+        dtype: ``float32``, ``bfloat16``, or ``auto`` for the faster one on this machine.
         adapter: folder of a low-rank adapter on it, as peft saves it; empty for none.
 
     Raises:
@@ -110,6 +111,7 @@ def load_model(name: str = BUILT_IN, dtype: str = "float32", adapter: str = "") 
         RunFolderError: if the converted weights cannot be kept on disk.
     """
     check_installed(name, adapter)
+    dtype = resolved_dtype(dtype)
     with _lock:
         for one in ("", adapter):
             if (name, dtype, one) not in _loaded:

@@ -26,6 +26,8 @@ def test_no_more_than_a_game_is_held_beside_the_next(tmp_path, monkeypatch):
     )
     tournament.folder(tmp_path / "run")
     asyncio.run(play_tournament(tournament, CallLog(tmp_path / "run" / CALLS), Budget()))
+    gc.collect()
+    gc.freeze()  # what was there before cannot be a game, and need not be looked through each time
     alive, most, reading = weakref.WeakSet(), [], scoring_results.recorded_game
 
     def watched(*given):
@@ -43,4 +45,5 @@ def test_no_more_than_a_game_is_held_beside_the_next(tmp_path, monkeypatch):
     write_pairs(results, tmp_path / "pairs.jsonl")
     assert len(most) == 3 * GAMES and max(most) <= 1
     gc.collect()
+    gc.unfreeze()
     assert not alive
