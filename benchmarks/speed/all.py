@@ -136,12 +136,12 @@ def rows_of(small: bool, seconds: float, trees: dict[Path, Tree]) -> list[Row]:
 
 
 NOT_MEASURED = (
-    "jitted JAX loop of the same work (at least 0.8 of it)",
-    "pay at N = 64; N = 64, k = 3",
+    "jitted JAX loop of the same work (at least 0.8 of it): benchmarks/speed/jax_ants.py",
+    "fast iterations, rollouts, pay at N = 64, N = 64 with k = 3: benchmarks/speed/loop.py",
     "beside stock RLlib: benchmarks/speed/trainer_speed.py",
     "observer evidence at N = 16: benchmarks/speed/evidence.py",
     "local debate reading: benchmarks/speed/debate_throughput.py",
-    "TorchRL/BenchMARL and PufferLib",
+    "TorchRL: benchmarks/speed/torchrl_ants.py; BenchMARL and PufferLib: nowhere",
 )
 
 

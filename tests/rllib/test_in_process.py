@@ -32,6 +32,7 @@ KINDS = (
     ("mirror.reward=eoi", "population.weights=shared"),
     ("population.actor=gru", "population.observer.head=gru", "mirror.control=shuffled_labels"),
     ("mirror.weight=0", "population.observer.slots_per_update=2"),
+    ("learning.update=fast",),
 )
 
 
