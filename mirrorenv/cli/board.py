@@ -122,7 +122,7 @@ def check(
             "hours of one core"
         )
     if proofs is not None:
-        record_proofs(proofs, found.proved)
+        record_proofs(proofs, found.proved, of_their_rows=True)
     if as_json:
         said = {
             "folder": str(folder),

@@ -81,7 +81,7 @@ def _verify(
         say(f"  not checked  {one_line(line)}")
     say(f"  proved       {found.proved.words}")
     if proofs is not None:
-        record_proofs(proofs, {folder: found.proved})
+        record_proofs(proofs, {folder: found.proved}, of_their_rows=False)
     if as_json:
         said = {"folder": str(folder), "checks": found.checks, "unchecked": found.unchecked}
         print_json({**said, "proved": found.proved.name.lower()})

@@ -131,7 +131,8 @@ class Visitor(BaseHTTPRequestHandler):
         }
         if len(hosts) != 1 or hosts[0].strip().lower() not in known:
             return self.refuse(421, f"ask for 127.0.0.1:{port}: no other host is served")
-        if self.headers.get_all("origin"):
+        near = (None, "none", "same-origin")  # what browsers say of who asks
+        if self.headers.get_all("origin") or self.headers.get("sec-fetch-site") not in near:
             return self.refuse(403, "requests of web pages are not answered")
         if self.headers.get_all("transfer-encoding"):
             return self.refuse(411, "a request needs a content-length; chunks are not taken")

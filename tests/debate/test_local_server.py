@@ -87,6 +87,7 @@ REFUSED = {
     "a page": ({}, ("origin: http://evil.example",), 403),
     "a page without a name": ({}, ("origin: null",), 403),
     "a page of this machine": ({}, ("origin: http://127.0.0.1:3000",), 403),
+    "a page that says no origin": ({}, ("sec-fetch-site: cross-site",), 403),
     "text": ({"said": {"content_type": "text/plain"}}, (), 415),
     "a form": ({"said": {"content_type": "application/x-www-form-urlencoded"}}, (), 415),
     "no type": ({"said": {"content_type": "-"}}, (), 415),

@@ -235,6 +235,10 @@ def suite(place: Path, draw: Draw) -> object:
 def proofs(place: Path, draw: Draw) -> object:
     from mirrorenv.results.board.proofs import read_proofs
 
-    base = {"schema": "mirrorenv-proofs", "version": 1, "proved": {"0" * 64: "steps"}}
+    base = {
+        "schema": "mirrorenv-proofs",
+        "version": 1,
+        "proved": {"0" * 64: {"level": "steps", "of_its_row": True}},
+    }
     folders.put(place / "p.json", changed_tree(draw, base))
     return read_proofs(place / "p.json")

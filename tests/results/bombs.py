@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,16 @@ def npz_zeros(path: Path) -> Path:
 def npz_many(path: Path) -> Path:
     """More columns than any table."""
     return _npz(path, {f"c{i}": _entry(np.zeros(1)) for i in range(1000)})
+
+
+def npz_twins(path: Path) -> Path:
+    """One column, two contents."""
+    path = path.with_suffix(".npz")
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as archive:
+        warnings.simplefilter("ignore")
+        for value in (0.0, 1.0):
+            archive.writestr("a.npy", _entry(np.full(3, value)))
+    return path
 
 
 def npz_objects(path: Path) -> Path:
@@ -192,8 +203,8 @@ def json_objects(path: Path) -> Path:
 
 
 def json_names(path: Path) -> Path:
-    """A million keys, all different, in lists."""
-    names = ",".join(f'"{i}":[[]]' for i in range(1_000_000))
+    """Keys by the million, all different, in lists."""
+    names = ",".join(f'"{i}":[[]]' for i in range(1_500_000))
     path.write_text(f"{{{names}}}")
     return path
 

@@ -121,7 +121,8 @@ def test_no_one_proves_a_row_by_a_file_beside_it(tmp_path: Path) -> None:
     from mirrorenv.results.board.proofs import record_proofs
 
     row = copied(ROW, tmp_path / "row")
-    record_proofs(row / "proofs.json", dict.fromkeys(seeds_of(row), Proved.TRAINING))
+    everything = dict.fromkeys(seeds_of(row), Proved.TRAINING)
+    record_proofs(row / "proofs.json", everything, of_their_rows=True)
     (section,) = collect(result_folders([row]))
     assert {line.proved for line in section.lines} == {Proved.FILES}
 
@@ -132,18 +133,37 @@ def test_a_line_is_proved_as_far_as_its_least_proved_seed(tmp_path: Path) -> Non
 
     folders = result_folders([ROW])
     proofs = tmp_path / "proofs.json"
-    record_proofs(proofs, dict.fromkeys(folders, Proved.STEPS))
-    record_proofs(proofs, {folders[0]: Proved.TRAINING})
-    record_proofs(proofs, {folders[0]: Proved.SCORES})  # a lower level takes nothing away
-    assert sorted(read_proofs(proofs).values())[-1] is Proved.TRAINING
+    record_proofs(proofs, dict.fromkeys(folders, Proved.STEPS), of_their_rows=True)
+    record_proofs(proofs, {folders[0]: Proved.TRAINING}, of_their_rows=False)
+    record_proofs(proofs, {folders[0]: Proved.SCORES}, of_their_rows=False)  # takes nothing away
     (section,) = collect(folders, proofs=read_proofs(proofs))
     assert [line.proved for line in section.lines] == [Proved.STEPS]
-    record_proofs(proofs, dict.fromkeys(folders, Proved.TRAINING))
+    record_proofs(proofs, dict.fromkeys(folders, Proved.TRAINING), of_their_rows=False)
     (section,) = collect(folders, proofs=read_proofs(proofs))
     assert [line.proved for line in section.lines] == [Proved.TRAINING]
     proofs.write_text('{"schema": "mirrorenv-proofs", "proved": {"a": "surely"}}')
-    with pytest.raises(ResultError, match="levels are"):
+    with pytest.raises(ResultError, match="needs of_its_row and a level"):
         read_proofs(proofs)
+
+
+def test_a_true_result_under_another_row_is_not_proved_by_verifying_it(tmp_path: Path) -> None:
+    """Retrained to the bit, and still no result of the row whose name it bears."""
+    from mirrorenv.results.board.board import collect, result_folders
+    from mirrorenv.results.board.proofs import read_proofs, record_proofs
+
+    proofs = tmp_path / "proofs.json"
+    folders = result_folders([ROW])
+    record_proofs(proofs, dict.fromkeys(folders, Proved.TRAINING), of_their_rows=False)
+    (section,) = collect(folders, proofs=read_proofs(proofs))
+    assert [line.proved for line in section.lines] == [Proved.FILES]
+
+
+def test_a_suite_of_ones_own_is_named(row: Path, suites: dict[str, Suite]) -> None:
+    mine = suites["worlds"].model_copy(update={"version": 7})
+    for folder in seeds_of(row):
+        say(folder, lambda r: r["suite"].update(version=7, hash=mine.hash))
+    (checked,) = check_submission(row, {"worlds": mine}).rows
+    assert any("none that this version came with" in one for one in checked.unchecked)
 
 
 def test_there_are_as_many_ways_as_the_docs_say() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from mirrorenv.errors import CheckpointError, MirrorError, ResultError, RunFolderError
 from mirrorenv.results.folders.tables import read_table
-from mirrorenv.results.runs import files, limits
+from mirrorenv.results.runs import files, json_lines, limits
 from mirrorenv.results.runs.files import read_json
 from mirrorenv.results.runs.json_lines import read_jsonl
 from mirrorenv.results.runs.limits import at_most, confined
@@ -53,7 +53,10 @@ def test_json_that_asks_for_more_is_refused(name: str, tmp_path: Path) -> None:
     assert len(str(said.value)) < 1000
 
 
-def test_a_log_of_too_many_values_is_refused(tmp_path: Path) -> None:
+def test_a_log_of_too_many_values_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_lines, "_MOST", 1_000_000)
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(b'{"a":[1,2]}\n' * 400_000)
     with pytest.raises(RunFolderError, match="more than"):

@@ -77,7 +77,12 @@ def check_binding(folder: Path, result: Result, suite: Suite, row: SuiteRow) -> 
     """
     unchecked = []
     pinned = _pins().get(suite.hash, {}).get(row.row)
-    if pinned is None:
+    if suite.hash not in _pins():
+        unchecked.append(
+            f"suite '{suite.name}', hash {suite.hash[:12]}, is none that this version came with: "
+            "its rows are what its file says, whoever wrote it"
+        )
+    elif pinned is None:
         unchecked.append(
             f"the words of row '{row.row}' are pinned nowhere: conditions, titles, directions and "
             "kinds of agents are the sender's"

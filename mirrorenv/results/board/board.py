@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 
 from mirrorenv.errors import ResultError
 from mirrorenv.mirror import Estimate
-from mirrorenv.results.board.proofs import proof_key
+from mirrorenv.results.board.proofs import Noted, proved_as
 from mirrorenv.results.board.settings_names import settings_key
 from mirrorenv.results.board.suite import Suite, SuiteRow
 from mirrorenv.results.folders.proof import Proved
@@ -152,7 +152,7 @@ def collect(
     suites: Mapping[str, Suite] | None = None,
     *,
     check: bool = True,
-    proofs: Mapping[str, Proved] | None = None,
+    proofs: Mapping[str, Noted] | None = None,
 ) -> list[Section]:
     """Read result folders and put them in order.
 
@@ -172,7 +172,7 @@ def collect(
             check_files(folder)
         result = read_result(folder)
         lines = sections.setdefault(_section_key(result, suites or {}), {})
-        proved = proofs.get(proof_key(folder), Proved.FILES) if proofs else Proved.FILES
+        proved = proved_as(folder, result, proofs or {})
         for row in read_scores(folder):
             _add(lines, result, folder, row, proved)
     return [

@@ -255,6 +255,8 @@ def _to_npz(table: Mapping[str, Column]) -> bytes:
 def _from_npz(file: Any) -> Table:
     with zipfile.ZipFile(file) as archive:
         _check_columns(len(archive.infolist()))
+        if len(set(archive.namelist())) < len(archive.namelist()):
+            raise ResultError("a column is in it twice")
         _check_size(sum(entry.file_size for entry in archive.infolist()))
         for entry in archive.infolist():
             _check_declared(archive, entry)

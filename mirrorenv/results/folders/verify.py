@@ -102,6 +102,7 @@ def _verified(path: Path, world: str | None, provers: Sequence[Prover]) -> Verif
     count = check_files(path)
     folder = ResultFolder.open(path)
     result = folder.result
+    _weights_named(path, result)
     tables = folder.tables()
     checks = [f"{count} files match the manifest"]
     unchecked: list[str] = []
@@ -158,6 +159,20 @@ def _verified(path: Path, world: str | None, provers: Sequence[Prover]) -> Verif
             "the rows are what the sender measured; the command in result.json measures again"
         )
     return Verification(path, result.title, tuple(checks), tuple(unchecked), proved)
+
+
+def _weights_named(path: Path, result: Result) -> None:
+    """The folder holds the weights that the result names, and none that it does not."""
+    held = (path / WEIGHTS).is_file()
+    named = result.weights is not None and result.weights.held
+    if held != named:
+        what = "is missing" if named else "is there, and the result names no weights that it holds"
+        raise ResultError(f"{path / WEIGHTS} {what}; export the result again")
+    if result.weights is not None and held:
+        if (path / WEIGHTS).stat().st_size != result.weights.bytes:
+            raise ResultError(f"{path / WEIGHTS} is not as long as the result says")
+        if sha256_of(path / WEIGHTS) != result.weights.sha256:
+            raise ResultError(f"{path / WEIGHTS} does not hold the weights that the result names")
 
 
 def _unproved(result: Result, proved: Proved) -> list[str]:

@@ -42,7 +42,7 @@ __all__ = [
 
 # a metrics file of a very long run has some 10 MB; what is twenty times larger is not ours
 MAX_BYTES = 1 << 28
-MAX_PARTS = 1_000_000
+MAX_PARTS = 4_000_000
 """Lists, objects and what they hold in one JSON document: each takes some hundred bytes of memory
 where two stood in the file."""
 

@@ -14,6 +14,8 @@ from mirrorenv.results.runs.files import MAX_PARTS, disk, parse_json, read_bytes
 
 __all__ = ["JsonLines", "append_jsonl", "append_jsonl_rows", "json_lines", "read_jsonl"]
 
+_MOST = 4 * MAX_PARTS  # values of one log
+
 
 class JsonLines(NamedTuple):
     """What a file of JSON lines held.
@@ -117,8 +119,8 @@ def read_jsonl(path: str | os.PathLike[str]) -> JsonLines:
     if not path.exists():
         return JsonLines([], 0)
     data = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
-    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_PARTS:
-        raise RunFolderError(f"{path} holds more than {MAX_PARTS:,} values; no run logs so many")
+    if sum(map(data.count, (b",", b"[", b"{"))) > _MOST:
+        raise RunFolderError(f"{path} holds more than {_MOST:,} values; no run logs so many")
     *whole, last = data.split(b"\n")
     rows = []
     for number, line in enumerate(whole, start=1):
