@@ -241,7 +241,7 @@ def configuration_page() -> str:
 
 
 def _settings_section(section: Any) -> str:
-    title = f"#### `{section.name}`\n\n" if section.name else ""
+    title = f"### `{section.name}`\n\n" if section.name else ""
     rows = [
         [f"`{one.name}`", one.type, one.range, f"`{one.default}`", one.meaning]
         for one in section.settings
