@@ -23,8 +23,10 @@ from mirrorenv.results.report.page import (
     picture,
     section,
     table,
+    visible,
 )
 from mirrorenv.results.report.plots import png
+from mirrorenv.results.report.templates import render
 from mirrorenv.results.report.themes import DARK, LIGHT
 from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text, read_json
 from mirrorenv.results.runs.json_lines import read_jsonl
@@ -185,11 +187,15 @@ def _header(run: RunFolder, tuning: Sequence[EvaluationRow], last: EvaluationRow
         f"{run.config['model']}, players {players}, seed {run.info.get('seed')}, control "
         f"{run.config['control']}"
     )
-    return (
-        f'<header><p class="kicker">mirrorenv preference report, {escape(facts)}'
-        '<span class="badge '
-        f'{escape(run.status)}">{escape(run.status)}</span></p><h1>{escape(_name(run))}</h1>'
-        f'<p class="headline"><strong>{escape(headline, 2000)}</strong></p></header>'
+    return render(
+        "mirrorenv.results.report",
+        "header.html",
+        kicker=f"mirrorenv preference report, {facts}",
+        kind=visible(run.status),
+        status=visible(run.status),
+        title=visible(_name(run)),
+        first=headline,
+        rest=(),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from mirrorenv.results.report.charts_agents import (
     verdicts,
     whereabouts,
 )
+from mirrorenv.results.report.page import data_uri
 from mirrorenv.results.report.shown import TIMES, Film, Shown, Time, read_shown
 from mirrorenv.results.report.templates import Html, render
 from mirrorenv.results.report.words import percent, steps
@@ -107,17 +107,13 @@ def _film(film: Film, shown: Shown, when: str, *, ours: bool) -> dict[str, Any]:
     trained = f"After {steps(shown.env_steps)} training steps" if shown.env_steps else "Untrained"
     return {
         "title": f"An episode {when}",
-        "animation": _data("gif", film.animation),
-        "strip": _data("png", film.strip),
+        "animation": data_uri("gif", film.animation),
+        "strip": data_uri("png", film.strip),
         "alt": f"Animation of an episode of {len(shown.agents)} agents {when}.",
         "caption": f"{trained}. {COLOURS if ours else DRAWN}",
         "width": width,
         "height": height,
     }
-
-
-def _data(kind: str, content: bytes) -> Html:
-    return Html(f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}")
 
 
 def _said(shown: Shown) -> list[str]:

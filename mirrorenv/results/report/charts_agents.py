@@ -110,6 +110,8 @@ def _places(theme: Theme, shown: Shown, draw: Callable[..., None]) -> Figure:
             draw(axes, places, shift, colour, label)
     axes.grid(color=theme.grid, linewidth=0.6)
     axes.set_axisbelow(True)
+    if shown.places.shape[3] == 1:
+        axes.set_xlabel("step of the episode", color=theme.muted, fontsize=SMALL)
     legend_of(figure, axes, theme, columns=4)
     return figure
 
@@ -117,7 +119,6 @@ def _places(theme: Theme, shown: Shown, draw: Callable[..., None]) -> Figure:
 def _over_time(axes: Any, places: Floats64, shift: float, colour: str, label: str | None) -> None:
     axes.plot(places[:, 0] + shift, color=colour, alpha=0.7, linewidth=1.5, label=label)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    axes.set_xlabel("step of the episode", color=axes.xaxis.label.get_color(), fontsize=SMALL)
 
 
 def _path(axes: Any, places: Floats64, shift: float, colour: str, label: str | None) -> None:

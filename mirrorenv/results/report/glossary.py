@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mirrorenv.results.report.page import details, escape, paragraph
+from mirrorenv.results.report.page import details, paragraph
+from mirrorenv.results.report.templates import render
 
 __all__ = ["READERS", "SHARED", "TRAINING", "how_to_read", "words_list"]
 
@@ -100,5 +101,4 @@ def how_to_read(introduction: Sequence[str], words: Words) -> str:
 
 def words_list(words: Words) -> str:
     """Words and meanings, as HTML."""
-    pairs = "".join(f"<dt>{escape(a)}</dt><dd>{escape(b, 1000)}</dd>" for a, b in words)
-    return f'<dl class="words">{pairs}</dl>'
+    return str(render("mirrorenv.results.report", "words.html", words=words))

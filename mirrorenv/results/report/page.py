@@ -17,9 +17,11 @@ from importlib.resources import files as package_files
 from struct import unpack
 from typing import Any
 
-from mirrorenv.plain_text import plain
+from mirrorenv.results.report.templates import Html, render
+from mirrorenv.results.report.visible import LONGEST, visible
 
 __all__ = [
+    "data_uri",
     "details",
     "document",
     "escape",
@@ -31,6 +33,10 @@ __all__ = [
     "visible",
 ]
 
+WIDE = 8
+"""Columns beyond which a table is set closer."""
+NOTHING = ("", "\N{EN DASH}")
+"""Cells that a narrow screen leaves out."""
 POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action "
     "'none'"
@@ -39,20 +45,6 @@ WIDE = 8
 """Columns beyond which a table is set closer."""
 NOTHING = ("", "\N{EN DASH}")
 """Cells that a narrow screen leaves out."""
-LONGEST = 400  # characters of one string from a run folder
-
-
-def visible(value: object, longest: int = LONGEST) -> str:
-    """Text in which nothing is hidden; not yet safe for HTML.
-
-    Args:
-        value: anything; its `str` is used.
-        longest: what is longer is cut, with a mark.
-    """
-    text = str(value)
-    if len(text) > longest:
-        text = text[: longest - 1] + "…"
-    return plain(text)
 
 
 def script_data(value: Any) -> str:
@@ -78,64 +70,59 @@ def paragraph(text: str, css: str = "") -> str:
 
 
 def section(heading: str, body: str, lead: str = "") -> str:
-    """A section with its heading.
+    """A section.
 
     Args:
         heading: plain text.
         body: HTML.
-        lead: a paragraph of plain text before it, if any.
+        lead: what stands below the heading, plain text.
     """
-    under = paragraph(lead, "lead") if lead else ""
-    return f"<section><h2>{escape(heading)}</h2>{under}{body}</section>"
+    return _filled("section.html", heading=visible(heading), lead=lead, body=Html(body))
 
 
 def details(summary: str, body: str, is_open: bool = False) -> str:
     """Something to unfold.
 
     Args:
-        summary: plain text that is always shown.
+        summary: what is seen at first, plain text.
         body: HTML.
-        is_open: whether it is unfolded at first.
+        is_open: unfolded from the start.
     """
-    return (
-        f"<details{' open' if is_open else ''}><summary>{escape(summary)}</summary>{body}</details>"
-    )
+    return _filled("details.html", summary=visible(summary), body=Html(body), is_open=is_open)
 
 
-def _data_uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def _filled(name: str, **data: object) -> str:
+    """A template of this package, as plain text that other HTML may be put beside."""
+    return str(render("mirrorenv.results.report", name, **data))
+
+
+def data_uri(kind: str, content: bytes) -> Html:
+    """A picture inside the page, e.g. of kind ``png``."""
+    return Html(f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}")
 
 
 def picture(title: str, caption: str, alt: str, light: bytes, dark: bytes) -> str:
-    """A PNG in two appearances with heading, text alternative and caption.
+    """A picture in two appearances.
 
     Args:
-        title: heading, plain text.
-        caption: below it, plain text.
-        alt: text alternative.
-        light: the PNG for light pages.
-        dark: the PNG for dark pages, of the same size.
+        title: its heading, plain text.
+        caption: how to read it, plain text.
+        alt: what it shows, for who cannot see it.
+        light: PNG for a light page.
+        dark: PNG of the same size for a dark page.
     """
     # of the PNG header, so that the page does not jump while it loads
     width, height = unpack(">II", light[16:24])
-    return (
-        f"<figure><h3>{escape(title)}</h3><picture>"
-        f'<source srcset="{_data_uri(dark)}" media="(prefers-color-scheme: dark)">'
-        f'<img src="{_data_uri(light)}" alt="{escape(alt, 4000)}" width="{width // 2}" '
-        f'height="{height // 2}">'
-        f"</picture><figcaption>{escape(caption, 4000)}</figcaption></figure>"
+    return _filled(
+        "picture.html",
+        title=visible(title),
+        caption=caption,
+        alt=alt,
+        light=data_uri("png", light),
+        dark=data_uri("png", dark),
+        width=width // 2,
+        height=height // 2,
     )
-
-
-def _table_row(heads: Sequence[str], row: Sequence[str]) -> str:
-    heading, *cells = row
-    shown = "".join(_cell(head, cell) for head, cell in zip(heads[1:], cells, strict=True))
-    return f'<tr><th scope="row">{heading}</th>{shown}</tr>'
-
-
-def _cell(head: str, cell: str) -> str:
-    kind = ' class="none"' if cell in NOTHING else ""
-    return f'<td{kind} data-head="{escape(head)}"><span>{cell}</span></td>'
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str, css: str = "") -> str:
@@ -148,13 +135,13 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str, css
         css: class of the table.
     """
     kinds = " ".join(["stacked", css, "wide" if len(heads) > WIDE else ""]).split()
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
-    body = "".join(_table_row(heads, row) for row in rows)
-    return (
-        f'<p class="note">{escape(caption)}</p>'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table '
-        f'class="{" ".join(kinds)}">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    return _filled(
+        "table.html",
+        heads=[visible(head) for head in heads],
+        rows=[list(map(Html, row)) for row in rows],
+        caption=visible(caption),
+        kinds=" ".join(kinds),
+        nothing=NOTHING,
     )
 
 
@@ -174,11 +161,11 @@ def document(title: str, body: str, *, style: str = "", script: str = "") -> str
     if script:
         digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
         policy += f"; script-src 'sha256-{digest}'"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(title)}</title><style>\n{own}{style}</style></head>\n<body><main>\n{body}\n</main>"
-        f"{f'<script>{script}</script>' if script else ''}</body></html>\n"
+    return _filled(
+        "document.html",
+        policy=Html(policy),
+        title=visible(title),
+        style=Html(own + style),
+        body=Html(body),
+        script=Html(script),
     )

@@ -17,7 +17,7 @@ from mirrorenv.results.report.chart import Chart
 from mirrorenv.results.report.charts import CHARTS
 from mirrorenv.results.report.charts_training import ALPHA
 from mirrorenv.results.report.next_steps import next_section
-from mirrorenv.results.report.page import document, escape, paragraph, picture, section
+from mirrorenv.results.report.page import document, escape, paragraph, picture, section, visible
 from mirrorenv.results.report.plots import png
 from mirrorenv.results.report.sections import (
     configuration,
@@ -29,7 +29,7 @@ from mirrorenv.results.report.sections import (
     short_run,
     tiles,
 )
-from mirrorenv.results.report.templates import Html
+from mirrorenv.results.report.templates import Html, render
 from mirrorenv.results.report.themes import DARK, LIGHT
 from mirrorenv.results.report.words import headline, plain, steps
 from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text
@@ -121,13 +121,15 @@ def _header(run: RunFolder, record: RunRecord, other: RunRecord | None) -> str:
         facts.append(f"{steps(record.episodes)} evaluation episodes{_before_last(record)}")
     first, *rest = headline(record, other)
     status = run.status if run.status in ("running", "finished", "failed") else "unknown"
-    return (
-        '<header><p class="kicker">mirrorenv report, '
-        f"{escape(', '.join(fact for fact in facts if fact))}"
-        '<span class="badge '
-        f'{status}">{escape(run.status)}</span></p><h1>{escape(_world(run))}</h1>'
-        f'<p class="headline"><strong>{escape(first, 2000)}</strong> '
-        f"{escape(' '.join(rest), 2000)}</p></header>"
+    return render(
+        "mirrorenv.results.report",
+        "header.html",
+        kicker=f"mirrorenv report, {', '.join(fact for fact in facts if fact)}",
+        kind=status,
+        status=visible(run.status),
+        title=visible(_world(run)),
+        first=first,
+        rest=rest,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from mirrorenv.mirror.intervals import Estimate
 from mirrorenv.results.report.glossary import READERS, TRAINING, how_to_read, words_list
 from mirrorenv.results.report.page import details, escape, paragraph, section, table
+from mirrorenv.results.report.templates import render
 from mirrorenv.results.report.words import (
     DASH,
     SCORES,
@@ -54,18 +55,7 @@ def notice(missing: list[str]) -> str:
     """What is missing or needs attention; nothing if all is there."""
     if not missing:
         return ""
-    items = "".join(f"<li>{escape(item, 2000)}</li>" for item in missing)
-    return (
-        f'<div class="notice" role="note"><p>Missing or to keep in mind</p><ul>{items}</ul></div>'
-    )
-
-
-def _tile(name: str, value: str, around: str, unit: str = "") -> str:
-    return (
-        f'<div class="tile"><dt>{escape(name)}</dt><dd>'
-        f'<div class="value">{escape(value)}{_small(unit)}</div>'
-        f'<div class="around">{escape(around)}</div></dd></div>'
-    )
+    return render("mirrorenv.results.report", "notice.html", lines=missing)
 
 
 def tiles(record: RunRecord) -> str:
@@ -83,12 +73,11 @@ def tiles(record: RunRecord) -> str:
         wanted.insert(-1, ("Environment return", last.environment_return, False, ""))
     made = []
     for name, found, share, unit in wanted:
-        if found is None:
-            made.append(_tile(name, DASH, "not given"))
-            continue
         value, around = cell(found, share)
-        made.append(_tile(name, value, around or _unbounded(found), unit))
-    return f'<dl class="tiles">{"".join(made)}</dl>'
+        about = "not given" if found is None else around or _unbounded(found)
+        tile = {"name": name, "value": value, "unit": "" if found is None else unit}
+        made.append({**tile, "around": about})
+    return render("mirrorenv.results.report", "tiles.html", tiles=made)
 
 
 def _unbounded(found: Estimate) -> str:

@@ -1,9 +1,9 @@
 """Templates of pages: HTML with places for data, in which whatever is put is escaped.
 
 A template lies in the folder ``templates`` of the package whose page it is part of. What comes in
-passes through :func:`mirrorenv.results.report.page.visible`, so that invisible marks are shown by
-their code, and is then escaped; only what a template of ours made itself (:class:`Html`) is taken
-as HTML. No template switches that off, which a test holds.
+passes through :func:`~mirrorenv.results.report.visible.visible`, so that invisible marks are shown
+by their code, and is then escaped; only what a template of ours made itself (:class:`Html`) is
+taken as HTML. No template switches that off, which a test holds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from mirrorenv.results.report.page import visible
+from mirrorenv.results.report.visible import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment

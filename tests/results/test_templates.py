@@ -1,0 +1,58 @@
+"""Templates of pages escape whatever is put into them, ship with the package, and are all used."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import UndefinedError
+
+from mirrorenv.results.report.templates import Html, render
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATES = sorted((ROOT / "mirrorenv").rglob("templates/*.html"))
+PACKAGE = "mirrorenv.results.report"
+
+
+@pytest.mark.parametrize(
+    "path", TEMPLATES, ids=lambda path: f"{path.parent.parent.name}/{path.name}"
+)
+def test_no_template_switches_escaping_off(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert not re.search(r"\|\s*safe|autoescape|Markup|<script(?!>\{\{ script)", text)
+    for attribute in re.findall(r"=\s*(\S*\{\{)", text):
+        assert attribute.startswith('"'), "what is put into an attribute stands in quotes"
+
+
+@pytest.mark.parametrize(
+    "path", TEMPLATES, ids=lambda path: f"{path.parent.parent.name}/{path.name}"
+)
+def test_every_template_is_used_and_in_the_wheel(path: Path) -> None:
+    package = ".".join(path.parent.parent.relative_to(ROOT).parts)
+    room = path.parent.parent
+    sources = [*room.glob("*.py"), *(ROOT / "mirrorenv" / "preference").glob("*.py")]
+    assert any(f'"{path.name}"' in source.read_text("utf-8") for source in sources), package
+    shipped = {one.distribution_path for one in WheelBuilder(str(ROOT)).recurse_included_files()}
+    assert str(path.relative_to(ROOT)) in shipped
+
+
+@given(st.text(st.characters()))
+def test_any_text_stays_text(text: str) -> None:
+    found = str(render(PACKAGE, "section.html", heading=text, lead=text, body=text))
+    found = found.replace("<section><h2>", "").replace('</h2><p class="lead">', "")
+    found = found.replace("</p>", "").replace("</h2>", "").replace("</section>", "")
+    assert not re.search(r"[<>\"'\u202e\u200b\x00]", found)
+
+
+def test_html_of_ours_is_taken_as_it_is_and_text_is_not() -> None:
+    found = render(PACKAGE, "section.html", heading="<b>", lead="", body=Html("<b>x</b>"))
+    assert found == "<section><h2>&lt;b&gt;</h2><b>x</b></section>"
+
+
+def test_a_name_that_was_forgotten_is_an_error() -> None:
+    with pytest.raises(UndefinedError, match="body"):
+        render(PACKAGE, "section.html", heading="x", lead="")
