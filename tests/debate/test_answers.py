@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("httpx2", reason="the client comes with the extra llm")
 
-from mirrorenv.llm.answers import STOPS, apart, read_answer
+from mirrorenv.llm.answers import STOPS, read_answer, split_thoughts
 from mirrorenv.llm.streams import whole_answer
 from tests.debate.asking import ask, card, views
 from tests.debate.stub import say
@@ -111,11 +111,11 @@ def test_responses_say_the_same_in_their_own_form():
     ],
 )
 def test_thoughts_are_found_by_their_tags(text, words, thoughts, closed):
-    assert apart(text) == (words, thoughts, closed)
+    assert split_thoughts(text) == (words, thoughts, closed)
 
 
 def test_a_profile_without_tags_takes_content_as_it_is():
-    assert apart("<think>a</think>b", ()) == ("<think>a</think>b", "", True)
+    assert split_thoughts("<think>a</think>b", ()) == ("<think>a</think>b", "", True)
 
 
 def test_a_stream_is_put_together():
