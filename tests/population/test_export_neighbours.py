@@ -122,7 +122,8 @@ def rewritten(folder, tmp_path, change):
     opened = ResultFolder.open(folder)
     tables = {name: dict(table) for name, table in opened.tables().items() if name != "episodes"}
     change(tables)
-    write_result(tmp_path / "again", opened.result, tables)
+    result = opened.result.model_copy(update={"weights": None})
+    write_result(tmp_path / "again", result, tables)
     return tmp_path / "again"
 
 
