@@ -70,6 +70,19 @@ def test_quiet_is_quiet(terminal: bool) -> None:
     assert shown(terminal=terminal, silent=True).strip() == ""
 
 
+def test_a_baseline_that_reads_better_is_named() -> None:
+    from mirrorenv.cli.scores import reads_worse
+
+    def found(learned: float, histogram: float) -> Evaluation:
+        baselines = {"action_histogram": {"top1": {"value": histogram}}}
+        one = {**EVALUATION, "learned": {"top1": {"value": learned}}, "baselines": baselines}
+        return Evaluation.from_dict(one)
+
+    assert reads_worse(found(0.3, 0.5)) == "action_histogram"
+    assert reads_worse(found(0.5, 0.3)) is None
+    assert reads_worse(Evaluation.from_dict(EVALUATION)) is None
+
+
 def test_a_share_without_spread_says_how_its_interval_was_made(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

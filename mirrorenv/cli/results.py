@@ -82,6 +82,9 @@ def _verify(
     say(f"  proved       {found.proved.words}")
     if proofs is not None:
         record_proofs(proofs, {folder: found.proved}, of_their_rows=False)
+    if not retrain and any("--retrain" in line for line in found.unchecked):
+        further = f"{next_steps.verify(folder, world or '')} --retrain"
+        next_steps.print_next(console, further)
     if as_json:
         said = {"folder": str(folder), "checks": found.checks, "unchecked": found.unchecked}
         print_json({**said, "proved": found.proved.name.lower()})

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mirrorenv.mirror.intervals import Estimate
     from mirrorenv.results.runs.evaluation import Evaluation
 
-__all__ = ["TRAINING", "print_scores", "summary"]
+__all__ = ["TRAINING", "print_scores", "reads_worse", "summary"]
 
 TRAINING = ("train", "torch", "safetensors", "tensorboard")
 """The extra that a population needs, and what must be installed."""
@@ -55,8 +55,9 @@ def print_scores(found: Evaluation) -> None:
             shares = [_share(figure) for figure in (score.top1, score.exact)]
             marked = marked or any(text.endswith(_MARK) for text in shares)
             table.add_row(name, *shares, _text(score.information))
-    if marked:
-        table.caption = _ALL_ALIKE.format(episodes=found.episodes)
+    notes = [_ALL_ALIKE.format(episodes=found.episodes)] if marked else []
+    notes += [_NOT_CALIBRATED] if "eoi" in found.baselines else []
+    table.caption = "\n".join(notes) or None
     console.print(table)
     if not found.limit_valid:
         console.print(f"The limit is not exact in this world: {found.limit_reason}", soft_wrap=True)
@@ -72,6 +73,22 @@ _ALL_ALIKE = (
     "the exact binomial one (Clopper-Pearson), wider than those from the spread over episodes "
     "(Student's t). To compare two such rows, play more episodes."
 )
+
+
+_NOT_CALIBRATED = (
+    "eoi adds up a classifier of single steps and is not calibrated: it may name many rightly and "
+    "still be far below 0 nats."
+)
+
+
+def reads_worse(found: Evaluation) -> str | None:
+    """The baseline that names more trajectories rightly than the learned observers; None if they
+    are ahead of all."""
+    if found.learned.top1 is None:
+        return None
+    held = {name: one.top1.value for name, one in found.baselines.items() if one.top1 is not None}
+    best = max(held, key=lambda name: held[name], default=None)
+    return best if best is not None and held[best] > found.learned.top1.value else None
 
 
 def _share(estimate: Estimate | None) -> str:

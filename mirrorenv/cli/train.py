@@ -20,7 +20,7 @@ from mirrorenv.cli._common import (
     say,
 )
 from mirrorenv.cli.chosen import chosen
-from mirrorenv.cli.scores import TRAINING, print_scores, summary
+from mirrorenv.cli.scores import TRAINING, print_scores, reads_worse, summary
 
 if TYPE_CHECKING:
     from mirrorenv.rllib.settings import RunSettings
@@ -119,6 +119,11 @@ def train(
         print_scores(final)
         if (done := final.env_steps or 0) < settings.total_steps:
             say(f"{done:,} of {settings.total_steps:,} steps: {_EARLY}")
+        if (baseline := reads_worse(final)) is not None:
+            say(
+                f"The observers have learned for {len(folder.metrics())} iterations, and the "
+                f"baseline {baseline} still reads better: train longer (--steps)"
+            )
         say(f"run folder  {folder.path}\nreport      {report_path}")
         next_steps.print_next(console, next_steps.evaluate(folder.path, settings.world))
     if as_json:
