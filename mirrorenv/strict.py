@@ -310,7 +310,7 @@ def _written(value: Any) -> str:
     try:
         return _short(json.dumps(value, default=str))
     except (TypeError, ValueError, RecursionError):  # a key of YAML that JSON has no word for
-        return _short(repr(value))
+        return f"a value that cannot be written ({type(value).__name__})"
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:

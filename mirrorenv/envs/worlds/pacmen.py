@@ -99,6 +99,8 @@ class Pacmen(ClockedWorld):
             observation_space=spaces.Box(-1.0, 1.0, ((2 * _VIEW + 1) ** 2,)),
             action_space=spaces.Discrete(5),
         )
+        if not isinstance(size, str):
+            raise ConfigError(f"Pacmen: size names a map, got {size!r}")
         self.map = pacmen_map(size)
         if num_agents > len(self.map.centre):
             raise ConfigError(

@@ -173,7 +173,10 @@ def collect(
         result = read_result(folder)
         lines = sections.setdefault(_section_key(result, suites or {}), {})
         proved = proved_as(folder, result, proofs or {})
-        for row in read_scores(folder):
+        rows = read_scores(folder)
+        if not rows:
+            raise ResultError(f"{folder}: scores.json holds no row; export the result again")
+        for row in rows:
             _add(lines, result, folder, row, proved)
     return [
         _section(key, list(lines.values()), suites or {}) for key, lines in sorted(sections.items())
