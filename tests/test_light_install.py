@@ -132,3 +132,19 @@ def test_help_lists_and_typing_mistakes_load_nothing_slow(
     assert result.stdout.splitlines()[-1].strip() == "loaded:"
     assert says in result.stderr
     assert "training" not in result.stderr  # announced only when it is known to be possible
+
+
+def test_a_run_begins_without_what_it_does_not_use() -> None:
+    pytest.importorskip("torch")
+    result = _run_without(
+        set(),
+        """
+        import sys
+        import mirrorenv.rllib.in_process, mirrorenv.rllib.run
+
+        unused = {"ray", "pandas", "matplotlib", "pytest", "pygame", "sympy", "transformers"}
+        unused |= {"pettingzoo.test", "scipy.optimize", "torch._dynamo"}
+        print("loaded:", *sorted(unused & set(sys.modules)))
+        """,
+    )
+    assert result.stdout.strip() == "loaded:", result.stdout + result.stderr

@@ -43,13 +43,17 @@ class _Moments:
 
 
 class Adam:
-    """Adam without weight decay, with eps = 1e-5.
+    """Adam without weight decay.
 
     Args:
         groups: parameters and the step size of each group of them.
+        eps: what the square root of the second moment is increased by.
     """
 
-    def __init__(self, groups: Sequence[tuple[Iterable[Tensor], float]]) -> None:
+    def __init__(
+        self, groups: Sequence[tuple[Iterable[Tensor], float]], *, eps: float = _EPS
+    ) -> None:
+        self._eps = eps
         self._groups = [(list(parameters), rate) for parameters, rate in groups]
         self._kept: dict[Tensor, _Moments] = {}
 
@@ -85,7 +89,7 @@ class Adam:
         first = 0
         for parameters, rate in self._groups:
             numbers = list(range(first, first + len(parameters)))
-            groups.append({"lr": rate, **_OTHERS, "params": numbers})
+            groups.append({"lr": rate, **_OTHERS, "eps": self._eps, "params": numbers})
             first += len(parameters)
         return {"state": state, "param_groups": groups}
 
@@ -122,7 +126,7 @@ class Adam:
         torch._foreach_addcmul_(squares, gradients, gradients, 1 - second)
         scales = torch._foreach_sqrt(squares)
         torch._foreach_div_(scales, (1 - second**steps) ** 0.5)
-        torch._foreach_add_(scales, _EPS)
+        torch._foreach_add_(scales, self._eps)
         torch._foreach_addcdiv_(parameters, means, scales, -(rate / (1 - first**steps)))
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.population.actions import ActionLayout
-from mirrorenv.population.flat_adam import FlatAdam
+from mirrorenv.population.adam import Adam
 from mirrorenv.population.layers import StackedLinear, StackedMLP
 from mirrorenv.population.observers.baselines.base import Baseline, Evidence
 from mirrorenv.population.observers.registry import register_baseline
@@ -188,7 +188,9 @@ class Learner:
     ) -> None:
         self._layers = (first, second, last)
         weights = [parameter for layer in self._layers for parameter in layer.parameters()]
-        self.adam = FlatAdam(weights, rate)
+        for weight in weights:
+            weight.grad = torch.empty_like(weight)
+        self._adam = Adam([(weights, rate)], eps=1e-8)
         self._inputs: list[Tensor] = []  # of each layer
 
     @torch.no_grad()
@@ -205,13 +207,13 @@ class Learner:
         """One step of Adam, from the loss's slope (R, N) at the logits."""
         slope = slope.unsqueeze(0)
         for index in (2, 1, 0):
-            weight, bias = self.adam.gradients[2 * index : 2 * index + 2]
-            torch.bmm(self._inputs[index].transpose(1, 2), slope, out=weight)
-            torch.sum(slope, 1, keepdim=True, out=bias)
+            layer = self._layers[index]
+            torch.bmm(self._inputs[index].transpose(1, 2), slope, out=layer.weight.grad)
+            torch.sum(slope, 1, keepdim=True, out=layer.bias.grad)
             if index:
-                slope = torch.bmm(slope, self._layers[index].weight.transpose(1, 2))
+                slope = torch.bmm(slope, layer.weight.transpose(1, 2))
                 slope = torch.ops.aten.tanh_backward(slope, self._inputs[index])
-        self.adam.step()
+        self._adam.step()
 
 
 def _flat(episodes: EpisodeBatch) -> NDArray[np.float32]:
