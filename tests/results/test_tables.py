@@ -127,7 +127,7 @@ def test_without_pyarrow_tables_are_npz_and_parquet_asks_for_the_extra(tmp_path,
     monkeypatch.setattr(tables, "find_spec", lambda name: None)
     monkeypatch.setattr("mirrorenv.errors.import_module", _missing("pyarrow"))
     assert write_table(tmp_path, "two", {"a": np.zeros(1)}).suffix == ".npz"
-    with pytest.raises(MissingExtraError, match=r"mirrorenv\[data\]"):
+    with pytest.raises(MissingExtraError, match=r"\[data\]"):
         read_table(path)
 
 
