@@ -21,7 +21,7 @@ from mirrorenv.cli._common import (
 )
 from mirrorenv.cli.scores import TRAINING, print_scores, summary
 from mirrorenv.cli.waiting import Waiting
-from mirrorenv.errors import ConfigError
+from mirrorenv.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
     from mirrorenv.envs.base import ArrayWorld
@@ -61,7 +61,10 @@ def evaluate(
     check_fits(population, world, folder)
     _check_room(world)
     world_spec = spec(id, **options)
-    mirror = MirrorSettings(**about["mirror"])
+    learns = about.get("mirror")
+    if not isinstance(learns, dict):
+        raise CheckpointError(f"{folder} is damaged: it does not say what was paid (run.mirror)")
+    mirror = MirrorSettings.checked(learns, "run.mirror")
     with Waiting(f"playing and reading {episodes:,} episodes", quiet):
         row = measure(
             population, world, world_spec=world_spec, seed=seed, mirror=mirror, baselines=True

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -352,27 +352,39 @@ def open_tournament(folder: str | Path) -> tuple[Tournament, RunFolder]:
         topics = config["topics"]
         writer = config["paraphraser"]
         found = Tournament(
-            name=config["name"],
+            name=_typed(config["name"], str),
             seed=int(run.info["seed"]),
-            games=config["games"],
-            games_at_once=config["games_at_once"],
+            games=_typed(config["games"], int),
+            games_at_once=_typed(config["games_at_once"], int),
             settings=DebateSettings.model_validate_json(json.dumps(config["settings"])),
             topics=TopicPack(
-                topics["name"], topics["title"], topics["about"], tuple(topics["topics"])
+                _typed(topics["name"], str),
+                _typed(topics["title"], str),
+                _typed(topics["about"], str),
+                tuple(_typed(one, str) for one in topics["topics"]),
             ),
             cards=tuple(_card(card) for card in config["cards"]),
             judge=_card(config["judge"]),
             paraphraser=None if writer is None else _card(writer),
-            fake=config["fake"],
+            fake=_typed(config["fake"], bool),
             refusals=config.get("refusals", Tournament.refusals),
-            edition=config.get("texts", 1),
+            edition=_typed(config.get("texts", 1), int),
         )
-    except (KeyError, TypeError, ValidationError) as error:
+    except (KeyError, TypeError, ValueError) as error:  # ValidationError among them
         raise RunFolderError(
             f"{folder}: its config.json does not fit this version ({error}); play it again in a "
             "new folder"
         ) from error
     return found, run
+
+
+T = TypeVar("T")
+
+
+def _typed(value: Any, kind: type[T]) -> T:
+    if type(value) is not kind:
+        raise TypeError(f"{value!r:.80} where {kind.__name__} belongs")
+    return value
 
 
 def _card(data: Any) -> AgentCard:

@@ -107,7 +107,13 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
             f"the checkpoint {folder} is damaged: {error}; take an older one beside it, or train "
             "again"
         ) from error
-    return population.eval(), config["run"]
+    about = config.get("run")
+    if not isinstance(about, dict):
+        raise CheckpointError(
+            f"the checkpoint {folder} is damaged: it does not say the run; take an older one "
+            "beside it"
+        )
+    return population.eval(), about
 
 
 def _refuse_unnamed_code(config: Mapping[str, Any]) -> None:

@@ -92,3 +92,35 @@ def test_a_call_of_a_wrong_type_is_named_by_its_line(tmp_path: Path) -> None:
     (tmp_path / "calls.jsonl").write_text(json.dumps({**row, "reply": reply}) + "\n")
     with pytest.raises(RunFolderError, match="line 1: damaged"):
         CallLog(tmp_path / "calls.jsonl")
+
+
+def test_an_evaluation_without_its_steps_makes_no_table(tmp_path: Path) -> None:
+    from mirrorenv.results.stats.marl_eval import marl_eval_of_runs
+    from tests.results.synthetic import make_run
+
+    run = make_run(tmp_path / "run", count=2).path
+    file = run / "evaluations.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    del rows[0]["env_steps"]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(RunFolderError, match="after how many steps"):
+        marl_eval_of_runs([run])
+
+
+@pytest.mark.parametrize("run", [[], "x", {"mirror": []}, {"mirror": {"weight": "x"}}])
+def test_a_checkpoint_that_does_not_say_its_run_is_refused(run: object, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from mirrorenv.cli.evaluate import evaluate
+    from mirrorenv.results.runs.manifest import write_manifest
+    from tests.fuzz.folders import checkpoint
+
+    folder = checkpoint(tmp_path / "c")
+    config = json.loads((folder / "config.json").read_text())
+    config["run"] = {**config["run"], **run} if isinstance(run, dict) else run
+    config["run"] = (
+        {**config["run"], "world": "mirrorenv/conformity-v0"} if isinstance(run, dict) else run
+    )
+    (folder / "config.json").write_text(json.dumps(config))
+    write_manifest(folder, ["population.safetensors", "config.json"])
+    with pytest.raises(MirrorError):
+        evaluate(folder, episodes=8)

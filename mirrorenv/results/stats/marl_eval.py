@@ -61,7 +61,10 @@ def marl_eval_of_runs(folders: Iterable[Path]) -> dict[str, Any]:
                 f"{result.path} is seed {result.seed} of {condition} once more; a seed counts once"
             )
         rows = RunFolder.open(result.path).evaluations()
-        seeds[result.seed] = [_figures(Evaluation.from_dict(row)) for row in rows]
+        figures = [_figures(Evaluation.from_dict(row)) for row in rows]
+        if any(one["env_steps"] is None for one in figures):
+            raise RunFolderError(f"{result.path}: an evaluation does not say after how many steps")
+        seeds[result.seed] = figures
     _check_balance(scores)
     return marl_eval_json(_same_figures(scores))
 
