@@ -370,7 +370,11 @@ def open_tournament(folder: str | Path) -> tuple[Tournament, RunFolder]:
             refusals=config.get("refusals", Tournament.refusals),
             edition=_typed(config.get("texts", 1), int),
         )
-    except (KeyError, TypeError, ValueError) as error:  # ValidationError among them
+        if not found.topics.topics or len(found.cards) < found.settings.num_players:
+            raise ValueError("it has no topic, or too few players")
+        if not 1 <= found.games <= _MOST_GAMES:
+            raise ValueError(f"{found.games} games")
+    except (LookupError, TypeError, ValueError) as error:  # ValidationError among them
         raise RunFolderError(
             f"{folder}: its config.json does not fit this version ({error}); play it again in a "
             "new folder"
@@ -378,6 +382,7 @@ def open_tournament(folder: str | Path) -> tuple[Tournament, RunFolder]:
     return found, run
 
 
+_MOST_GAMES = 1_000_000
 T = TypeVar("T")
 
 
