@@ -105,7 +105,7 @@ def test_a_setting_given_by_its_option_and_by_set_is_refused(
 
 
 def test_options_are_settings() -> None:
-    from mirrorenv.cli.chosen import chosen
+    from mirrorenv.cli.setting_options import chosen
 
     given = chosen({"--weight": ("mirror.weight", 0.5), "--seed": ("seed", None)}, ["seed=3"])
     assert given == {"mirror": {"weight": 0.5}}

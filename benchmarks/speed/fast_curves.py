@@ -29,7 +29,7 @@ from scipy.stats import ttest_ind
 
 from benchmarks.shared.runner import Progress, Script, load_recipe, machine
 from mirrorenv.envs import make_batch
-from mirrorenv.population.memory_kept import keep_memory
+from mirrorenv.population.allocator import keep_memory
 from mirrorenv.population.settings import LearningSettings
 
 MARGIN = 0.1

@@ -22,7 +22,7 @@ Work = Callable[[], int]
 def as_in_a_run() -> None:
     """Keep memory, if this tree's runs do."""
     with suppress(ImportError):
-        from mirrorenv.population.memory_kept import keep_memory
+        from mirrorenv.population.allocator import keep_memory
 
         keep_memory()
 

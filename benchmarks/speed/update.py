@@ -19,9 +19,9 @@ import torch
 from benchmarks.shared.runner import Script, machine
 from mirrorenv.envs import make_batch
 from mirrorenv.population import Population, population_shape
+from mirrorenv.population.allocator import keep_memory
 from mirrorenv.population.experience import world_seeds
 from mirrorenv.population.learning import set_objectives
-from mirrorenv.population.memory_kept import keep_memory
 from mirrorenv.population.minibatches import minibatches
 from mirrorenv.population.objectives.recognition import observer_loss, read_minibatch
 from mirrorenv.population.objectives.updates import clip_gradients, optimiser_of

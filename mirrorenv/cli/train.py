@@ -19,8 +19,8 @@ from mirrorenv.cli._common import (
     require_all,
     say,
 )
-from mirrorenv.cli.chosen import chosen
 from mirrorenv.cli.scores import TRAINING, print_scores, reads_worse, summary
+from mirrorenv.cli.setting_options import chosen
 
 if TYPE_CHECKING:
     from mirrorenv.rllib.settings import RunSettings

@@ -34,7 +34,7 @@ import numpy.typing as npt
 from mirrorenv.debate.texts import EDITION
 from mirrorenv.debate.verdict_objects import Rows, Unclear, object_readings
 from mirrorenv.debate.verdict_words import word_readings
-from mirrorenv.debate.verdicts_first import first_edition
+from mirrorenv.debate.verdicts_legacy import first_edition
 from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.recognition import EVIDENCE_BOUND
 

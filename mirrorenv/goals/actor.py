@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mirrorenv.errors import ConfigError
-from mirrorenv.goals.ways import FAR, Ways, paths_of
+from mirrorenv.goals.distances import FAR, Ways, paths_of
 from mirrorenv.population.actors.base import Actor, ActorOutput, register_actor
 from mirrorenv.population.distributions import ActionDistribution
 from mirrorenv.population.layers import StackedLinear

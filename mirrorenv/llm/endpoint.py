@@ -1,9 +1,9 @@
 """A client for any OpenAI-compatible server that keeps every failed try. Needs the extra ``llm``.
 
 There is one retry policy, made of tenacity's parts, so that each try, wait and refusal can be
-logged. How many requests are in flight is the business of the :class:`~mirrorenv.llm.gate.Gate`,
-which all clients of one address share. The key is taken out of everything that is returned or
-raised.
+logged. How many requests are in flight is the business of the
+:class:`~mirrorenv.llm.rate_limit.Gate`, which all clients of one address share. The key is taken
+out of everything that is returned or raised.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tenacity import (
 
 from mirrorenv.llm.asking import CallFailed, FailedTry
 from mirrorenv.llm.failures import Failure, broken_answer, refusal, server_words
-from mirrorenv.llm.gate import Gate
+from mirrorenv.llm.rate_limit import Gate
 from mirrorenv.llm.secrets import Scrubber
 from mirrorenv.llm.streams import whole_answer
 from mirrorenv.llm.transport import client_for, connection_failure

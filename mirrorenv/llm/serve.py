@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from mirrorenv.errors import ConfigError, MirrorError
 from mirrorenv.llm.asking import Generated, Request
 from mirrorenv.llm.constrained import constrained_answer
-from mirrorenv.llm.door import Door, Visitor, error_body
 from mirrorenv.llm.engine import Engine
+from mirrorenv.llm.request_checks import Door, Visitor, error_body
 from mirrorenv.results.runs.files import parse_json
 
 if TYPE_CHECKING:

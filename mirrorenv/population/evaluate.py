@@ -18,7 +18,7 @@ from mirrorenv.mirror import (
     most_probable_permutation,
     t_interval,
 )
-from mirrorenv.population.measured import Measured, measure, score
+from mirrorenv.population.held_out import Measured, measure, score
 from mirrorenv.population.neighbourhood import check_lineup_size
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import (

@@ -20,7 +20,7 @@ from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.mirror.score import Score
 from mirrorenv.population.checkpoint import check_fits, load_population, world_of
 from mirrorenv.population.experience import to_world, world_seeds
-from mirrorenv.population.measured import Measured, measure
+from mirrorenv.population.held_out import Measured, measure
 from mirrorenv.population.population import Population
 from mirrorenv.population.weight_file import this_machine, weight_bytes, weights_of
 from mirrorenv.results.folders.neighbours import LIMIT, POLICIES

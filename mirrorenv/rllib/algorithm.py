@@ -21,11 +21,11 @@ from mirrorenv.population.checkpoint import save_population
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
 from mirrorenv.population.train_batch import Columns, learner_columns
+from mirrorenv.rllib.checked_settings import Settled, settle
 from mirrorenv.rllib.env_runner import PopulationEnvRunner
 from mirrorenv.rllib.guards import until_sampled
 from mirrorenv.rllib.learner import OBJECTIVE_METRICS, PopulationLearner
 from mirrorenv.rllib.module import MODULE_ID, PopulationModule
-from mirrorenv.rllib.settled import Settled, settle
 from mirrorenv.rllib.worlds import environment_name, make_world
 
 __all__ = ["MirrorPPO", "MirrorPPOConfig"]

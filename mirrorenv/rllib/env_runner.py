@@ -14,8 +14,8 @@ from ray.rllib.utils.checkpoints import Checkpointable
 from mirrorenv.envs.checks.watch import WatchedWorld
 from mirrorenv.errors import MirrorError, TrainingError
 from mirrorenv.mirror.arrays import Ints64
+from mirrorenv.population.allocator import keep_memory
 from mirrorenv.population.episodes import sample_episodes
-from mirrorenv.population.memory_kept import keep_memory
 from mirrorenv.population.train_batch import Columns
 from mirrorenv.rllib.module import MODULE_ID, PopulationModule
 from mirrorenv.rllib.worlds import make_world, world_name

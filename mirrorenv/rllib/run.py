@@ -21,9 +21,9 @@ from mirrorenv.envs.checks.watch import WatchedWorld
 from mirrorenv.errors import ConfigError, Interrupted, MirrorError, RunFolderError, TrainingError
 from mirrorenv.mirror import Estimate
 from mirrorenv.mirror.ideal import NOT_EXCHANGEABLE
+from mirrorenv.population.allocator import memory_kept
 from mirrorenv.population.checkpoint import clone
 from mirrorenv.population.evaluate import evaluate
-from mirrorenv.population.memory_kept import memory_kept
 from mirrorenv.population.neighbourhood import check_lineup_size
 from mirrorenv.population.objectives.updates import in_order
 from mirrorenv.population.population import Population
@@ -35,10 +35,10 @@ from mirrorenv.results.runs.evaluation import NOT_GIVEN, Evaluation
 from mirrorenv.results.runs.lock import only_writer
 from mirrorenv.results.runs.run_folder import IfExists, RunFolder
 from mirrorenv.results.runs.signals import terminable
+from mirrorenv.rllib.checked_settings import settle
 from mirrorenv.rllib.resume import resume_run, save_checkpoint
 from mirrorenv.rllib.schedule import schedule
 from mirrorenv.rllib.settings import RunSettings, config_of, config_today
-from mirrorenv.rllib.settled import settle
 from mirrorenv.rllib.shown_episodes import keep_episodes
 from mirrorenv.rllib.trainer import AGAIN, Trainer
 

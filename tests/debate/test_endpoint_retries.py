@@ -48,7 +48,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now, self.real, self.slept = 0.0, asyncio.sleep, []
-        monkeypatch.setattr("mirrorenv.llm.gate.time", self)
+        monkeypatch.setattr("mirrorenv.llm.rate_limit.time", self)
         monkeypatch.setattr(asyncio, "sleep", self.sleep)
 
     def monotonic(self):

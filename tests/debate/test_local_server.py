@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from mirrorenv.llm import door, serve
-from mirrorenv.llm.door import Door
+from mirrorenv.llm import request_checks, serve
+from mirrorenv.llm.request_checks import Door
 
 BODY = json.dumps({"messages": [{"role": "user", "content": "hello"}]})
 
@@ -27,8 +27,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
         return {"asked": len(asked)}
 
     monkeypatch.setattr(serve, "answer", answer)
-    monkeypatch.setattr(door, "SECONDS", 0.6)
-    monkeypatch.setattr(door.Visitor, "timeout", 0.6)
+    monkeypatch.setattr(request_checks, "SECONDS", 0.6)
+    monkeypatch.setattr(request_checks.Visitor, "timeout", 0.6)
     made = serve.server_of(None, "small")  # type: ignore[arg-type]
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -182,10 +182,10 @@ def test_a_byte_now_and_then_does_not_hold_a_connection(server: Door) -> None:
 
 def test_connections_and_threads_are_bounded(server: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     before = threading.active_count()
-    held = [reach(server) for _ in range(door.MOST + 40)]
+    held = [reach(server) for _ in range(request_checks.MOST + 40)]
     try:
         time.sleep(0.3)
-        assert threading.active_count() <= before + door.MOST
+        assert threading.active_count() <= before + request_checks.MOST
         heard = [line.recv(400) for line in held]
         assert any(b"503" in one for one in heard)
     finally:

@@ -12,7 +12,7 @@ ROOM = Path(__file__).resolve().parents[2] / "mirrorenv" / "debate"
 # From the ground up. A name is a module or a folder; modules of one folder may import each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("settings", "texts", "topic_files", "log", "verdict_objects"),
-    ("verdict_words", "verdicts_first"),
+    ("verdict_words", "verdicts_legacy"),
     ("verdicts",),
     ("views", "cards"),
     ("rules", "prompts", "identity"),

@@ -198,9 +198,9 @@ def typed_settings(place: Path, draw: Draw) -> object:
 
 @door("settings of a training that is about to begin")
 def settled(place: Path, draw: Draw) -> object:
+    from mirrorenv.rllib.checked_settings import settle
     from mirrorenv.rllib.run import make_worlds
     from mirrorenv.rllib.settings import RunSettings
-    from mirrorenv.rllib.settled import settle
 
     base = {
         "world": "mirrorenv/ants-v0",

@@ -110,7 +110,7 @@ def server_answer(place: Path, draw: Draw) -> object:
     import httpx2
 
     from mirrorenv.llm.endpoint import Connection, EndpointClient
-    from mirrorenv.llm.gate import Gate
+    from mirrorenv.llm.rate_limit import Gate
 
     choice = {"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}
     base = {

@@ -8,7 +8,7 @@ import torch
 
 import mirrorenv
 from mirrorenv.errors import ConfigError
-from mirrorenv.goals.ways import FAR, Paths, Ways
+from mirrorenv.goals.distances import FAR, Paths, Ways
 from mirrorenv.population import Population, play, population_shape
 from mirrorenv.population.learning import set_objectives
 from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings

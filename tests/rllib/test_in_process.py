@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from mirrorenv.results.report.report import write_report
+from mirrorenv.rllib.checked_settings import settle
 from mirrorenv.rllib.in_process import InProcess
 from mirrorenv.rllib.on_ray import OnRay
 from mirrorenv.rllib.run import make_worlds, train
 from mirrorenv.rllib.settings import RunSettings, load_settings
-from mirrorenv.rllib.settled import settle
 from mirrorenv.rllib.state import load_state, save_state
 from mirrorenv.rllib.trainer import Trainer
 

@@ -12,7 +12,7 @@ from mirrorenv.envs import make_batch
 from mirrorenv.errors import ConfigError
 from mirrorenv.rllib import MirrorPPOConfig, load_settings, train
 from mirrorenv.rllib import algorithm as algorithm_module
-from mirrorenv.rllib.settled import settle
+from mirrorenv.rllib.checked_settings import settle
 
 HERE = "tests.population.outside"
 SMALL = {"episodes_per_iteration": 8, "minibatch_episodes": 4, "epochs": 2}

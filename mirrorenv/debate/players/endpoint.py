@@ -18,8 +18,8 @@ from mirrorenv.debate.verdicts import verdict_schema
 from mirrorenv.debate.views import View
 from mirrorenv.errors import ConfigError, require
 from mirrorenv.llm.answers import Answer, read_answer
-from mirrorenv.llm.gate import Gate
 from mirrorenv.llm.profiles import Profile, profile
+from mirrorenv.llm.rate_limit import Gate
 from mirrorenv.llm.secrets import key_from
 from mirrorenv.llm.usage import usage_of, usage_of_tries
 from mirrorenv.llm.wire import PATHS, to_responses
