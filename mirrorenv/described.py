@@ -1,6 +1,6 @@
 """Settings models as rows for people: name, kind of value, range, default, meaning.
 
-What is printed by ``mirrorenv settings`` and stands on the page of settings comes from here, and so
+What is printed by `mirrorenv settings` and stands on the page of settings comes from here, and so
 from the models' own docstrings.
 """
 
@@ -25,10 +25,10 @@ class Setting:
     """One setting.
 
     Attributes:
-        name: dotted, as it is typed after ``--set``.
+        name: dotted, as it is typed after `--set`.
         type: what kind of value it takes, in words; choices stand in quotes.
         range: bounds of the value or of its length; empty for none.
-        default: as it would be typed, ``required``, or ``not set``.
+        default: as it would be typed, `required`, or `not set`.
         meaning: one paragraph.
     """
 
@@ -67,7 +67,7 @@ def described(model: type[BaseModel], name: str = "") -> list[Section]:
 
     Returns:
         the model's own settings first, then one section for each model inside it; that of a list
-        ends in ``[]``.
+        ends in `[]`.
     """
     prefix = f"{name}." if name else ""
     rows: list[Setting] = []
@@ -101,7 +101,9 @@ def find(sections: Iterable[Section], wanted: str) -> list[Section]:
 
 
 def close_settings(wanted: str, names: Iterable[str]) -> str:
-    """`` Did you mean a or b?``, by whole names and by their last parts; empty where none is close.
+    """A space and "Did you mean a or b?", by whole names and by their last parts.
+
+    Nothing where none is close.
 
     Args:
         wanted: as it was typed.

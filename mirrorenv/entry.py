@@ -81,11 +81,11 @@ def run_command(
 ) -> None:
     """Run a command line; an error that the package means to say is one message and no traceback.
 
-    With ``--json`` the last line of standard output is an object with ``error``, ``kind`` and
-    ``exit_code`` as well.
+    With `--json` the last line of standard output is an object with `error`, `kind` and
+    `exit_code` as well.
 
     Args:
-        app: the commands; takes its words from ``sys.argv``.
+        app: the commands; takes its words from `sys.argv`.
         console: for messages, usually standard error.
         before: called first; its errors are said likewise.
     """

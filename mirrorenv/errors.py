@@ -86,7 +86,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError
     """The error for an unknown registry name, with the closest known names.
 
     Args:
-        kind: what was looked up, e.g. ``"world"``.
+        kind: what was looked up, e.g. `"world"`.
         name: the name that is not known.
         known: every name the registry holds.
     """
@@ -137,8 +137,8 @@ def require(module: str, extra: str) -> ModuleType:
     """Import an optional dependency or say which pip line brings it.
 
     Args:
-        module: import name, e.g. ``"torch"``.
-        extra: the extra of this package that contains it, e.g. ``"train"``.
+        module: import name, e.g. `"torch"`.
+        extra: the extra of this package that contains it, e.g. `"train"`.
 
     Raises:
         MissingExtraError: if the module is not installed.

@@ -1,7 +1,7 @@
 """Facades: packages whose public names are listed once, in a typed stub, and imported when asked
 for.
 
-The stub ``__init__.pyi`` beside a package's ``__init__.py`` is what type checkers read. The same
+The stub `__init__.pyi` beside a package's `__init__.py` is what type checkers read. The same
 file says at run time which module holds which name, so that neither list can drift from the other.
 """
 
@@ -17,7 +17,7 @@ from mirrorenv.errors import require
 __all__ = ["facade", "read_stub"]
 
 Facade = tuple[Callable[[str], object], Callable[[], list[str]], list[str]]
-"""``__getattr__``, ``__dir__`` and ``__all__`` of a package."""
+"""`__getattr__`, `__dir__` and `__all__` of a package."""
 
 
 def facade(
@@ -32,15 +32,15 @@ def facade(
     """What a package needs to import its public names when they are first asked for.
 
     Args:
-        package: its ``__name__``.
-        file: its ``__file__``; the stub lies beside it.
+        package: its `__name__`.
+        file: its `__file__`; the stub lies beside it.
         needs: import name of what must be installed -> the extra that brings it.
         light: modules of the package that need none of that.
         spared: what must be installed for the others -> modules of the package that do without it.
         renamed: names that the package had once -> what to write now.
 
     Returns:
-        ``__getattr__``, ``__dir__`` and ``__all__``. The first raises AttributeError for a name the
+        `__getattr__`, `__dir__` and `__all__`. The first raises AttributeError for a name the
         package does not have, and MissingExtraError where an extra is missing.
     """
     homes = read_stub(Path(file).with_suffix(".pyi"))
@@ -71,11 +71,11 @@ def facade(
 
 
 def read_stub(stub: Path) -> dict[str, str]:
-    """Public name -> module it is imported from, in a stub of ``from module import name as name``
+    """Public name -> module it is imported from, in a stub of `from module import name as name`
     lines.
 
     Args:
-        stub: a file ``__init__.pyi``; other statements in it are passed over.
+        stub: a file `__init__.pyi`; other statements in it are passed over.
     """
     return {
         alias.name: node.module

@@ -1,12 +1,12 @@
 """Code that the user has named: the only code that may come from the working folder, or be imported
 because a file of somebody else names it.
 
-A name has the form ``package.module:Name``. What stands on the command line or in a settings file
+A name has the form `package.module:Name`. What stands on the command line or in a settings file
 that a person wrote is named by the user. What stands in a checkpoint, a run folder or a result is
 not: it may come from anybody.
 
-The working folder is never on ``sys.path``: libraries look for optional modules, and would take
-them from any folder somebody has sent. A finder at the end of ``sys.meta_path`` looks there for the
+The working folder is never on `sys.path`: libraries look for optional modules, and would take
+them from any folder somebody has sent. A finder at the end of `sys.meta_path` looks there for the
 modules that were named, and for what these import themselves.
 """
 
@@ -29,24 +29,24 @@ _SCRIPT = "<run_path>"  # what a file of the user's is called that `runpy` runs
 
 
 def name_code(text: str) -> None:
-    """Note every ``package.module:Name`` in a text as named by the user.
+    """Note every `package.module:Name` in a text as named by the user.
 
     Args:
-        text: as it was typed, e.g. ``"worlds.lamps:Lamps"`` or ``"world=lamps:Lamps"``.
+        text: as it was typed, e.g. `"worlds.lamps:Lamps"` or `"world=lamps:Lamps"`.
     """
     _NAMED.update(_CODE.findall(text))
     _NAMED.update(one for one in (text, text.partition("=")[2]) if ":" in one)
 
 
 def is_named(name: str) -> bool:
-    """Whether the user has named this very ``package.module:Name``."""
+    """Whether the user has named this very `package.module:Name`."""
     return name in _NAMED
 
 
 def code_in(value: Any) -> list[str]:
-    """Every text of the form ``package.module:Name`` in nested lists and mappings, in order.
+    """Every text of the form `package.module:Name` in nested lists and mappings, in order.
 
-    Whatever has a colon counts: a module may have any name, ``x-y:z`` imports a file ``x-y.py``.
+    Whatever has a colon counts: a module may have any name, `x-y:z` imports a file `x-y.py`.
 
     Args:
         value: anything that JSON can hold.

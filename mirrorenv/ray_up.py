@@ -28,7 +28,7 @@ def bring_ray_up(
         processes: how many will run beside this one.
         show_workers: whether what they print is printed here.
         scripts: a folder that travels to every node, whose tasks import from it under its own
-            name; its folder ``results`` stays here.
+            name; its folder `results` stays here.
 
     Raises:
         TrainingError: if Ray does not start.

@@ -49,7 +49,7 @@ class StrictModel(BaseModel):
     )
 
     otherwise: ClassVar[str] = ""
-    """What an unknown ``{name}`` among the outermost settings may be meant for, for messages."""
+    """What an unknown `{name}` among the outermost settings may be meant for, for messages."""
 
     @classmethod
     def checked(cls, values: Mapping[str, Any], place: str = "") -> Self:
@@ -110,12 +110,12 @@ def gather(
     example: str,
     as_read: Callable[[Path, dict[str, Any]], dict[str, Any]] = lambda path, values: values,
 ) -> dict[str, Any]:
-    """One nested mapping: files in order, then what is given, then ``a.b=c`` overrides; what comes
+    """One nested mapping: files in order, then what is given, then `a.b=c` overrides; what comes
     later wins.
 
     Args:
         files: TOML, YAML or JSON files.
-        overrides: strings such as ``"mirror.weight=0.5"``; values are read as YAML.
+        overrides: strings such as `"mirror.weight=0.5"`; values are read as YAML.
         given: nested values, from Python or from other options.
         example: an override that works, for messages.
         as_read: what to make of a file's values, given its path; for files that older versions
@@ -146,15 +146,15 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_override(text: str, form: str, example: str) -> tuple[str, Any]:
-    """Name and value of an option such as ``--set mirror.weight=0.5``; values are read as YAML.
+    """Name and value of an option such as `--set mirror.weight=0.5`; values are read as YAML.
 
     Args:
-        text: what was typed after ``--set``.
+        text: what was typed after `--set`.
         form: what it should look like, for messages.
         example: one that works, for messages.
 
     Raises:
-        ConfigError: if it has no ``=`` or no name, or its value is not valid YAML.
+        ConfigError: if it has no `=` or no name, or its value is not valid YAML.
     """
     name, equals, written = text.partition("=")
     if not equals or not name:

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "mirrorenv"
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 PRIVATE_WORDS = re.compile(r"\b(nobody|whom|anew)\b", re.IGNORECASE)
 FEWEST_PARAMETERS = 3
-"""Of a public function whose docstring must have a section ``Args``; below it a sentence does."""
+"""Of a public function whose docstring must have a section `Args`; below it a sentence does."""
 
 Place = tuple[ast.AST, str]
 
@@ -24,7 +24,7 @@ def unrelated_assignments(tree: ast.Module) -> Iterator[Place]:
     """Assignments of a written tuple to a written tuple that could be two lines.
 
     Allowed are those that must happen at once: a swap, and an update that reads what it replaces
-    (``a, b = b, a + b``).
+    (`a, b = b, a + b`).
     """
     for node in ast.walk(tree):
         if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Tuple):
@@ -60,8 +60,17 @@ def private_words(tree: ast.Module) -> Iterator[Place]:
                 yield node, word
 
 
+def doubled_backticks(tree: ast.Module) -> Iterator[Place]:
+    """Docstrings in the other dialect: code stands between single backticks, which the pages show
+    as code (`default_role` in docs/conf.py)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            for quoted in re.findall(r"``[^`]+``", str(node.value.value)):
+                yield node, quoted
+
+
 def unexplained_parameters(tree: ast.Module) -> Iterator[Place]:
-    """Public functions and methods of several parameters whose docstring has no ``Args``.
+    """Public functions and methods of several parameters whose docstring has no `Args`.
 
     A method that fills in a protocol says where that is documented (``See `Objective.loss` ``).
     """
@@ -91,12 +100,13 @@ MEASURES: dict[str, Callable[[ast.Module], Iterator[Place]]] = {
     "unrelated assignments": unrelated_assignments,
     "nested comprehensions": nested_comprehensions,
     "private words": private_words,
+    "doubled backticks": doubled_backticks,
     "unexplained parameters": unexplained_parameters,
 }
 
 
 def found(measure: str) -> dict[str, list[str]]:
-    """By room, each place as ``file:line what``."""
+    """By room, each place as `file:line what`."""
     places: dict[str, list[str]] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).parts
@@ -110,7 +120,7 @@ def found(measure: str) -> dict[str, list[str]]:
 
 
 def _is_exempt(measure: str, parts: tuple[str, ...]) -> bool:
-    """Whether a file holds commands, whose options carry their explanation as ``help``, or what
+    """Whether a file holds commands, whose options carry their explanation as `help`, or what
     the scripted personas of a debate say, which is data."""
     if measure == "unexplained parameters":
         return parts[0] == "cli" or parts == ("rllib", "command", "main.py")

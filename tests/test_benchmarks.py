@@ -1,4 +1,4 @@
-"""The scripts of ``benchmarks/``: each says what it does, and all share one runner."""
+"""The scripts of `benchmarks/`: each says what it does, and all share one runner."""
 
 from __future__ import annotations
 

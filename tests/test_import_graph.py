@@ -1,7 +1,7 @@
 """No circle among the modules of the package, and no arrow up between the floors of a room.
 
 Every import counts, inside functions too: an import that is delayed to avoid a circle hides the
-circle and does not open it. Only imports for type checkers (``if TYPE_CHECKING``) are left out.
+circle and does not open it. Only imports for type checkers (`if TYPE_CHECKING`) are left out.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Graph = Mapping[str, set[str]]
 
 
 def module_names(package: Path) -> dict[str, Path]:
-    """Every module below ``package``, a folder, by its full name."""
+    """Every module below `package`, a folder, by its full name."""
     names = {}
     for path in sorted(package.rglob("*.py")):
         parts = path.relative_to(package.parent).with_suffix("").parts
@@ -76,7 +76,7 @@ def import_graph(package: Path) -> dict[str, set[str]]:
 
 
 def reached_from(start: str, graph: Graph) -> set[str]:
-    """All modules that importing ``start`` leads to; ``start`` itself only by a circle."""
+    """All modules that importing `start` leads to; `start` itself only by a circle."""
     reached: set[str] = set()
     waiting = list(graph[start])
     while waiting:
@@ -142,7 +142,7 @@ def test_every_part_of_envs_has_its_floor() -> None:
 
 
 def write(folder: Path, **files: str) -> Path:
-    """A package ``toy`` with these modules."""
+    """A package `toy` with these modules."""
     package = folder / "toy"
     package.mkdir()
     (package / "__init__.py").touch()

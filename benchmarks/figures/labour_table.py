@@ -5,8 +5,8 @@ who looked at what.
     python benchmarks/figures/labour_table.py [--results benchmarks/results]
 
 Three rounds of the same settings, none with a seed of another: seeds 10 to 19 (`pacmen_labour.py`,
-whose result made the claim), 0 to 4 (suite ``worlds``; on seed 3 of them it was decided what
-observers read) and 20 to 29 (suite ``labour``, begun when the claim stood). Specialist fraction,
+whose result made the claim), 0 to 4 (suite `worlds`; on seed 3 of them it was decided what
+observers read) and 20 to 29 (suite `labour`, begun when the claim stood). Specialist fraction,
 and the probability that a run with the mirror beats one of the row; of each round and of all
 together.
 """

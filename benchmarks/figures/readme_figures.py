@@ -1,11 +1,11 @@
 """The three figures of the README, drawn from recorded results; nothing is run.
 
-* ``chain-divided.svg``: in chain-v0, divided fraction of every seed, by condition
-  (``hard_roles.json``);
-* ``ants-information.svg``: in ants-v0, what learned observers know, beside the exact limit
-  (``ants_recognition.json``);
-* ``voices-bounds.svg``: recognition of tuned voices over perplexity, held-out topics, and whether
-  all bounds on usefulness held (``voices.json``).
+* `chain-divided.svg`: in chain-v0, divided fraction of every seed, by condition
+  (`hard_roles.json`);
+* `ants-information.svg`: in ants-v0, what learned observers know, beside the exact limit
+  (`ants_recognition.json`);
+* `voices-bounds.svg`: recognition of tuned voices over perplexity, held-out topics, and whether
+  all bounds on usefulness held (`voices.json`).
 
 Means stand with Student's t interval over seeds. Every figure brings its own white ground, for dark
 pages.
@@ -133,7 +133,7 @@ def bounds_held(held_out: Row) -> bool:
 
 
 def voices(runs: Sequence[Row]) -> Figure:
-    """Where each run of ``main`` and ``same_prompt`` ended; hollow where a bound was broken."""
+    """Where each run of `main` and `same_prompt` ended; hollow where a bound was broken."""
     figure, axes = _canvas("perplexity, multiple of first texts'")
     axes.axhline(ENOUGH, color=LIGHT.level, linestyle=DOTTED, linewidth=1.3, label="target")
     axes.axhline(0.5, color=LIGHT.level, linestyle=DASHED, linewidth=1.1, label="chance")

@@ -1,4 +1,4 @@
-"""What the suite ``worlds`` says beyond its board: who beats whom, and what the mirror reward costs
+"""What the suite `worlds` says beyond its board: who beats whom, and what the mirror reward costs
 where it must.
 
     python benchmarks/suites/suite.py worlds --out benchmarks/results/worlds \\

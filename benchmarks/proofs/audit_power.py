@@ -31,7 +31,7 @@ WITHOUT_A_LEAK: dict[str, dict[str, Any]] = {
 
 
 class Shifted(ClockedWorld):
-    """Two agents see ten normal numbers, once; the first is larger for one of them by ``shift``."""
+    """Two agents see ten normal numbers, once; the first is larger for one of them by `shift`."""
 
     def __init__(self, *, num_envs: int = 1, shift: float = 0.0) -> None:
         super().__init__(

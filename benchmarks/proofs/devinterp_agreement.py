@@ -1,8 +1,8 @@
 """Does devinterp 1.3.2 agree with our local learning coefficient, and both with what is exact?
 
 The same quadratic with ten weights, the same temperature, pull, step and length; devinterp runs its
-chains one after the other, so there are few of them. It is no dependency of this package: ``pip
-install devinterp==1.3.2`` first. (Newer versions are rewritten for language models and average
+chains one after the other, so there are few of them. It is no dependency of this package: `pip
+install devinterp==1.3.2` first. (Newer versions are rewritten for language models and average
 burn-in, too.)
 
     python benchmarks/proofs/devinterp_agreement.py

@@ -2,8 +2,8 @@
 
     python benchmarks/proofs/endpoint_faults.py
 
-``right``: the words it should read, and nothing to say. ``said``: the call fails with a message, or
-the answer carries a reason to stop, a failed try or an estimate. ``silent``: anything else.
+`right`: the words it should read, and nothing to say. `said`: the call fails with a message, or
+the answer carries a reason to stop, a failed try or an estimate. `silent`: anything else.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class GridScript(Script):
     Args:
         about: the script's docstring.
         seeds: how many of every condition if nothing is said.
-        out: folder under ``runs``.
+        out: folder under `runs`.
     """
 
     def __init__(self, about: str | None, *, seeds: int, out: str) -> None:

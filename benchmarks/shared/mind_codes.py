@@ -53,7 +53,7 @@ class Mind:
     """A codebook, a linear predictor of the next place's code, and what both did.
 
     Args:
-        policy: a name in `REFITS`; ``ema`` also follows every batch.
+        policy: a name in `REFITS`; `ema` also follows every batch.
         codes: K.
         width: H.
         draws: source of everything drawn.

@@ -73,7 +73,7 @@ def record_episodes(
         population: who acts.
         case: where.
         seed: of the population.
-        part: ``"pilot"``, ``"past"`` or ``"test"``.
+        part: `"pilot"`, `"past"` or `"test"`.
         episodes: B.
     """
     number = ("pilot", "past", "test").index(part)

@@ -97,8 +97,8 @@ Trunk = Literal["separate", "stopped", "shared"]
 class Reader:
     """A head, and what it reads with: weights of its own, or its own agent's trunk.
 
-    The agents are recorded, so nothing here changes a policy: ``stopped`` reads with the trunks as
-    they are, ``shared`` with a copy of them that the head trains further.
+    The agents are recorded, so nothing here changes a policy: `stopped` reads with the trunks as
+    they are, `shared` with a copy of them that the head trains further.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What every script of ``benchmarks/`` needs besides its measurement.
+"""What every script of `benchmarks/` needs besides its measurement.
 
 A script says what it is in its docstring, names its options, and leaves the rest to `Script`: help,
 seeds, a smoke run, one thread, where the result goes, and how much time is left.
@@ -11,8 +11,8 @@ seeds, a smoke run, one thread, where the result goes, and how much time is left
         print(f"{row['value']:.2f}")
         script.save({"benchmark": "mine", **machine(), "row": row})
 
-What is printed is for people. ``--json`` alone puts one JSON object on stdout, and the printed
-lines on stderr; ``--json FILE`` writes the object to a file, whole or not at all.
+What is printed is for people. `--json` alone puts one JSON object on stdout, and the printed
+lines on stderr; `--json FILE` writes the object to a file, whole or not at all.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class Script(argparse.ArgumentParser):
     """The options of a script, and what it does with its result.
 
     Args:
-        about: the script's docstring; ``--help`` prints it as it stands.
-        json: adds ``--json [FILE]`` for `save`.
-        seed: adds ``--seed`` with this default.
-        seeds: adds ``--seeds``, how many, with this default.
-        smoke: adds ``--smoke``, which sets these options. An empty mapping adds the switch alone.
-        minutes: adds ``--minutes``; ``options.until`` is then the moment (`time.monotonic`) after
+        about: the script's docstring; `--help` prints it as it stands.
+        json: adds `--json [FILE]` for `save`.
+        seed: adds `--seed` with this default.
+        seeds: adds `--seeds`, how many, with this default.
+        smoke: adds `--smoke`, which sets these options. An empty mapping adds the switch alone.
+        minutes: adds `--minutes`; `options.until` is then the moment (`time.monotonic`) after
             which nothing new begins.
         threads: of torch, where the script has imported it: small tensors are faster on one, and
             numbers are the same on every machine. None leaves torch alone.
@@ -115,7 +115,7 @@ class Script(argparse.ArgumentParser):
         return options
 
     def save(self, content: Any, *, so_far: bool = False) -> None:
-        """Put the result where ``--json`` says; without it, nowhere.
+        """Put the result where `--json` says; without it, nowhere.
 
         Args:
             content: what `json.dumps` takes.
@@ -164,10 +164,10 @@ def machine() -> dict[str, str]:
 
 
 def load_recipe(name: str) -> ModuleType:
-    """A script of ``training/``, which holds no package, as a module.
+    """A script of `training/`, which holds no package, as a module.
 
     Args:
-        name: of the file, without ``.py``.
+        name: of the file, without `.py`.
     """
     path = ROOT / "training" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(name, path)

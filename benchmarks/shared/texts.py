@@ -103,7 +103,7 @@ def build(name: str, length: int, seed: int) -> Model:
     """A small GPT on bytes, or a local model.
 
     Args:
-        name: ``small``; ``smollm2``, a folder that transformers can load, or a GGUF file.
+        name: `small`; `smollm2`, a folder that transformers can load, or a GGUF file.
         length: T, places that are needed.
         seed: of the small model's weights.
 

@@ -1,8 +1,8 @@
 """Puts the project's root on the path: the one import that a script makes for its own sake.
 
-``python benchmarks/studies/x.py`` lets Python look in the script's own shelf and nowhere else, and
-nothing under ``benchmarks`` is installed. With the root on the path a script says where a shared
-piece lives (``from benchmarks.shared.runner import ...``, ``from tests.faults import ...``). Every
+`python benchmarks/studies/x.py` lets Python look in the script's own shelf and nowhere else, and
+nothing under `benchmarks` is installed. With the root on the path a script says where a shared
+piece lives (`from benchmarks.shared.runner import ...`, `from tests.faults import ...`). Every
 shelf has this very file; a test compares them.
 """
 

@@ -191,7 +191,7 @@ class Table:
     # -- benchmarks beside this one --------------------------------------------------------------
 
     def _said(self, script: str, *words: str, **variables: str) -> dict[str, Any]:
-        """What a script writes with ``--json``, run once."""
+        """What a script writes with `--json`, run once."""
 
         def run() -> dict[str, Any]:
             with tempfile.TemporaryDirectory() as place:

@@ -3,7 +3,7 @@
 Not a benchmark itself. The process loads everything once, then answers each line of its input, the
 name of a workload, with its rate since: units of work for each second of processor time. It uses
 nothing but what both trees have had for long: `make`, `make_batch`, a random policy,
-`MirrorPPOConfig` and the recipe ``training/bare_loop.py``.
+`MirrorPPOConfig` and the recipe `training/bare_loop.py`.
 """
 
 from __future__ import annotations

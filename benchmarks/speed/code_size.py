@@ -3,10 +3,10 @@
     python benchmarks/speed/code_size.py --against PATH [--without ROOM ...] [--json]
 
 A line counts if it holds code: blank lines, comments and docstrings do not. Both trees are copied
-and formatted alike first (ruff, 100 columns, commas that force a split ignored, ``# fmt: skip``
-taken out), so that neither wide lines nor squeezed ones count for less. Stubs (``.pyi``) are
+and formatted alike first (ruff, 100 columns, commas that force a split ignored, `# fmt: skip`
+taken out), so that neither wide lines nor squeezed ones count for less. Stubs (`.pyi`) are
 counted by themselves. Rooms of features that the other tree lacks are left out of the sum where
-``--without`` names them.
+`--without` names them.
 """
 
 from __future__ import annotations

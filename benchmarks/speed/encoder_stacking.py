@@ -2,7 +2,7 @@
 
     python benchmarks/speed/encoder_stacking.py [--agents 4] [--repeats 5] [--json] [--smoke]
 
-The same network is written twice: as the package's stacked layers, and as an ordinary ``nn.Module``
+The same network is written twice: as the package's stacked layers, and as an ordinary `nn.Module`
 of which N are stacked by `StackedEncoder`. Timed are one step of acting and one pass over whole
 episodes with its gradient. The two take turns; each pair gives one ratio, and the median is printed
 with the smallest and the largest. CPU time; start it with OMP_NUM_THREADS=1.

@@ -4,7 +4,7 @@
         [--iterations 20] [--json FILE] [--smoke]
 
 Each seed is trained twice by `training/bare_loop.py` with default settings, once with
-``learning.update = "plain"`` and once with ``"fast"``. Both play other episodes, since fast
+`learning.update = "plain"` and once with `"fast"`. Both play other episodes, since fast
 rollouts draw from another stream, so they can agree in distribution only. Compared are means over
 seeds of two figures, each over the whole curve and over its last quarter: the environment's return,
 and what the mirror paid.

@@ -10,7 +10,7 @@ slots of each lineup, four passes of four minibatches, both gradients clipped ap
 pay and update are one jitted function (the style of PureJaxRL, Lu et al. 2022); products are laid
 out for the CPU: one plain product for each agent, since XLA's batched ones are slower there.
 
-Ours is a whole iteration as `mirrorenv train` computes it with ``learning.update = "fast"``, in a
+Ours is a whole iteration as `mirrorenv train` computes it with `learning.update = "fast"`, in a
 process of its own; the two take turns. Rates are environment steps for each second of processor
 time, compiling apart. One thread each.
 """

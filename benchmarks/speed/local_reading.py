@@ -5,7 +5,7 @@
 
 Reading is what a debate's likelihood readers do: a context once, then every text after it, side by
 side. bfloat16 is how the recorded reading of docs/figures.md was made; `auto` is what a card with
-``dtype: auto`` takes on this machine. CPU seconds, in turns, the middle of the rounds. To see a
+`dtype: auto` takes on this machine. CPU seconds, in turns, the middle of the rounds. To see a
 processor without bfloat16 units on one that has them, set ONEDNN_MAX_CPU_ISA=AVX2 and
 ATEN_CPU_CAPABILITY=avx2. Needs the weights: see docs/debate.md.
 """

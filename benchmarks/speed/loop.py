@@ -8,7 +8,7 @@ for each second of processor time: environment steps (ants, four agents, default
 iterations as `mirrorenv train` computes them, and of rollouts alone; agent-steps of pay ("pay N k
 m": N agents, k neighbours, 0 for everybody, m observers for each author, 0 for all) and of whole
 iterations ("whole N k") of 64 episodes with one minibatch and four passes. The other tree does it
-as it is; this one with ``learning.update = "fast"``.
+as it is; this one with `learning.update = "fast"`.
 
 Printed are medians, the median ratio with its smallest and largest, and what is aimed at. The load
 of the machine at the start and at the end is printed with them.

@@ -2,7 +2,7 @@
 itself.
 
 Each tree does the work as it would in a run of its own: the older one as it is, this one with
-``learning.update = "fast"`` and memory kept, where it has these.
+`learning.update = "fast"` and memory kept, where it has these.
 """
 
 from __future__ import annotations

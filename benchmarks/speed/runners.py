@@ -2,7 +2,7 @@
 
     python benchmarks/speed/runners.py [--rounds 5] [--runners 0 1 2] [--json FILE] [--smoke]
 
-Whole iterations of ants-v0 with default settings and ``learning.update = "fast"``, the learner in
+Whole iterations of ants-v0 with default settings and `learning.update = "fast"`, the learner in
 the driver's process. Runners play and pay in processes of their own, so the clock on the wall
 decides: environment steps a second, medians with smallest and largest. On two cores, two runners
 and a learner share them.

@@ -122,7 +122,7 @@ def batch_seconds(world: Any, seeds: list[int], actions: list[Any]) -> tuple[flo
 def measure(
     name: str, id: str | type, kwargs: dict[str, Any], num_envs: int, seconds: float, repeats: int
 ) -> Any:
-    """Pairs of turns until each has used ``seconds``; the row of the table."""
+    """Pairs of turns until each has used `seconds`; the row of the table."""
     world: Any = mirrorenv.make_batch(id, num_envs, **kwargs)
     bare_kwargs = {key: value for key, value in kwargs.items() if key != "pad"}
     bare = _factory(id)(**bare_kwargs)

@@ -57,7 +57,7 @@ class Way:
 
     Args:
         world_id: where it plays.
-        update: ``learning.update``.
+        update: `learning.update`.
         episodes: of an iteration.
     """
 

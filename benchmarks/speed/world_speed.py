@@ -26,7 +26,7 @@ _ROUNDS = 16  # joint actions drawn beforehand and used in turn
 
 
 def array_speed(id: str, num_envs: int, seconds: float) -> float:
-    """Agent-steps per CPU second of a batch of ``num_envs`` copies."""
+    """Agent-steps per CPU second of a batch of `num_envs` copies."""
     world = mirrorenv.make_batch(id, num_envs)
     seeds = np.arange(num_envs)
     policy = UniformPolicy(world)

@@ -2,10 +2,10 @@
 
     python benchmarks/studies/bytes_evenness.py [--seeds 3] [--only shaped] [--table] [--smoke]
 
-Agents of ``bytes-v0`` utter 64 bytes and are paid for the evenness of their calls, H / log 16, from
-a nearly uniform start, without a macro action and without the mirror. ``shaped`` is also paid for
-the bytes of a call and for the first eight calls; ``sparse`` is not; ``random search`` draws as
-many uniform programs as ``shaped`` was trained on, and keeps the best.
+Agents of `bytes-v0` utter 64 bytes and are paid for the evenness of their calls, H / log 16, from
+a nearly uniform start, without a macro action and without the mirror. `shaped` is also paid for
+the bytes of a call and for the first eight calls; `sparse` is not; `random search` draws as
+many uniform programs as `shaped` was trained on, and keeps the best.
 
 Printed: evenness of what the trained agents say, mean and best over programs, and how many reach a
 call at all, with 95 % intervals over seeds.

@@ -2,7 +2,7 @@
 
     python benchmarks/studies/bytes_pareto.py [--seeds 5] [--only entropy] [--table] [--smoke]
 
-Agents of ``bytes-v0`` utter 16 bytes in each of 4 steps; nothing is executed. The world pays the
+Agents of `bytes-v0` utter 16 bytes in each of 4 steps; nothing is executed. The world pays the
 entropy of the bytes with a weight, the mirror pays for being recognised with weight 1, and the
 policy gradient has no entropy bonus of its own. Uniform bytes are anonymous.
 

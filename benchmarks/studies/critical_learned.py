@@ -56,7 +56,7 @@ def learned(plan: Plan) -> list[Row]:
 
 
 def learned_case(plan: Plan, name: str) -> list[Row]:
-    """One start with every observer. ``seeds`` of a row are the crossings of single seeds, kept
+    """One start with every observer. `seeds` of a row are the crossings of single seeds, kept
     within the weights."""
     world, size, lead, formula, predicted, ends = CASES[name]
     game = read_game(world, *size)

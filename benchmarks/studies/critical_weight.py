@@ -13,31 +13,31 @@ four answers, and they differ.
 
 **Optimum.** Rewards are linear in each agent's policy and I is convex in it: some deterministic
 joint policy is best. identity-v0, N = 2: alike on action 0 is worth 2r, parted r + 2 w log 2.
-Parting is best above ``r / (2 log 2)``. conformity-v0: groups of size g give each member r (g - 1)
-/ (N - 1) + w log(N / g), convex in g, so g = N or g = 1 is best, with the switch at ``r / log N``.
+Parting is best above `r / (2 log 2)`. conformity-v0: groups of size g give each member r (g - 1)
+/ (N - 1) + w log(N / g), convex in g, so g = N or g = 1 is best, with the switch at `r / log N`.
 (Its potential, which selfish agents climb, switches at half of that.)
 
 **Leaving a crowd.** Alone on a new action an agent is recognised with certainty: it gains w log N
-and loses r. So a crowd on action 0 is an equilibrium, and a local optimum, up to ``r / log N`` (``r
-/ log 2`` for two) in both worlds.
+and loses r. So a crowd on action 0 is an equilibrium, and a local optimum, up to `r / log N` (`r
+/ log 2` for two) in both worlds.
 
 **Where gradients leave a crowd.** Near it let agent i play action a with a small probability e_i
 and let x_i be its share of all who do. To first order its logit moves at e_i (w log(N x_i) - r) in
 plain softmax gradients, and at w log(N x_i) - r in natural ones. Leaving needs one share near 1 and
 w log N > r. Do shares spread while all e_i shrink? From nearly equal ones the differences of log e
-grow at w in natural gradients and always get there, so these leave at ``r / log N``. In plain
+grow at w in natural gradients and always get there, so these leave at `r / log N`. In plain
 gradients the larger e_i also shrink faster, by r, and differences grow at w - r only: these leave
-at ``max(r, r / log N)``. For two agents this is r / log 2; from N = 3 on it is r, above the
+at `max(r, r / log N)`. For two agents this is r / log 2; from N = 3 on it is r, above the
 equilibrium's r / log N. (If the start already has one dominant deviant, r / log N holds for plain
 gradients too.)
 
 **Where gradients from a uniform start go.** identity-v0 pays for action 0, so all drift into the
-crowd while their differences grow: ``r / log 2``, if the start's differences are small. (Parted
+crowd while their differences grow: `r / log 2`, if the start's differences are small. (Parted
 policies are locally stable at every weight above 0, as the first share of imitation is punished
 without bound, or above r / 9.2 with beliefs floored at 1e-4. So large initial differences part
 earlier.) conformity-v0 does not say which action to agree on. The uniform policy is a saddle and
 two motions compete: all alike (the same difference between actions for all) grows at r / K, all
-different at w - r / (K (N - 1)), both over K. They tie at ``r N / (K (N - 1))``. The faster one
+different at w - r / (K (N - 1)), both over K. They tie at `r N / (K (N - 1))`. The faster one
 wins, the more surely the smaller the start: the error falls as 1 / log(1 / scale). The tie is below
 r / log N: a crowd that has formed is stable up to there, but none forms.
 
@@ -51,7 +51,7 @@ column "predicted" is the exact observer's theory for the same start, and the fi
 start separate what finite steps and samples cost from what the observer costs. Starts are uniform
 (scale 1e-2), or a crowd in which action 0 leads by 3 nats (4 for the orbits). Capacity: the most
 information that K actions allow. Escape: steps of plain gradient (rate 0.5, N = 4, K = 5, no
-reward) until parted, more for each tenfold smaller start: ``log 10 / log(1 + rate / K)``.
+reward) until parted, more for each tenfold smaller start: `log 10 / log(1 + rate / K)`.
 """
 
 from __future__ import annotations

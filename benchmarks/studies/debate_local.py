@@ -1,16 +1,16 @@
 """A recorded tournament of a small language model with itself, and how well each reader tells its
 personas apart.
 
-SmolLM2-135M-Instruct plays the preset ``local`` under four personas, three to a game. Then every
+SmolLM2-135M-Instruct plays the preset `local` under four personas, three to a game. Then every
 reader reads the same texts again in three arms, so that arms and readers are compared on the same
 games:
 
-* ``kept``: the reader may see which text is its own; only its peers' texts count;
-* ``withheld``: it may not; it says who of its peers wrote what, and "self" becomes a question;
-* ``fresh``: a copy of it without notes and without the revealed rounds reads.
+* `kept`: the reader may see which text is its own; only its peers' texts count;
+* `withheld`: it may not; it says who of its peers wrote what, and "self" becomes a question;
+* `fresh`: a copy of it without notes and without the revealed rounds reads.
 
-Readers: ``likelihood`` (each text in each player's context), ``labels`` (log-probability of "Text A
-was written by P2."), ``schema`` (JSON, held to its form), ``words`` (free text), and ``style``, a
+Readers: `likelihood` (each text in each player's context), `labels` (log-probability of "Text A
+was written by P2."), `schema` (JSON, held to its form), `words` (free text), and `style`, a
 classifier that is no model, trained on the revealed rounds of the same game. The limit knows the
 true prompts of all players.
 

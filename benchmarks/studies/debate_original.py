@@ -2,7 +2,7 @@
 answer.
 
 The original shuffled with one fixed seed, so that its eleven orders are the same in every run.
-Under them this plays the preset ``original`` with players that recognise nobody, and prints hits of
+Under them this plays the preset `original` with players that recognise nobody, and prints hits of
 44. Any claim of success must beat them.
 
     python benchmarks/studies/debate_original.py
@@ -33,7 +33,7 @@ ROUNDS = 11
 
 
 def original_orders() -> tuple[tuple[int, ...], ...]:
-    """The orders that ``random.seed(42)`` gives a fresh list of four in each of eleven rounds."""
+    """The orders that `random.seed(42)` gives a fresh list of four in each of eleven rounds."""
     source = random.Random(SEED)
     orders = []
     for _ in range(ROUNDS):

@@ -3,7 +3,7 @@ mirror and neither.
 
     python benchmarks/studies/diayn_point.py [--seed 0] [--skills 8] [--paid diayn] [--smoke]
 
-Every skill is an agent of ``point-v0``: 100 steps from the middle of a square, nothing is paid by
+Every skill is an agent of `point-v0`: 100 steps from the middle of a square, nothing is paid by
 the world. The policy is one network of two layers of 32 that is told the skill, as in DIAYN
 (Eysenbach et al., ICLR 2019); it learns by PPO, not by soft actor-critic, from 409,600 joint steps.
 Paid is
@@ -14,7 +14,7 @@ mirror   the mirror reward: what a step adds to the observers' belief in its aut
 nothing  the same training, weight 0
 
 The figure is the effective number of skills, exp I(Z; S), of places on a grid of 10 by 10, from
-fresh episodes, with the correction of Miller and Madow for small counts: at most N. ``fan`` is the
+fresh episodes, with the correction of Miller and Madow for small counts: at most N. `fan` is the
 scripted team that walks to N places.
 """
 
@@ -90,7 +90,7 @@ def _entropy(counts: NDArray[np.int64]) -> float:
 
 
 def measured(act: Any, skills: int, seed: int, episodes: int) -> dict[str, float]:
-    """Effective skills by last places (``final``) and by those of all steps (``every``)."""
+    """Effective skills by last places (`final`) and by those of all steps (`every`)."""
     world = make_batch(WORLD, episodes, num_agents=skills)
     record = play_episodes(
         world, act, world_seeds(seed, (1 << 31) + np.arange(episodes, dtype=np.int64))

@@ -111,7 +111,7 @@ def learn(
             0.05).
 
     Returns:
-        effective skills in the last states (``final``) and in all of them (``every``).
+        effective skills in the last states (`final`) and in all of them (`every`).
     """
     generator = torch.Generator().manual_seed(seed)
     leads_to = torch.from_numpy(four_rooms())

@@ -151,12 +151,12 @@ def measure(made: Floats, rng: np.random.Generator) -> dict[str, float]:
         rng: for as many draws from the mixture.
 
     Returns:
-        ``kl``: KL(made || real) over bins of 0.1 that hold real samples, in nats.
-        ``chi2``: sum of (made - real)**2 / real over these bins, divided by 1e5.
-        ``modes``: of five, those within whose three standard deviations lies at least a quarter of
+        `kl`: KL(made || real) over bins of 0.1 that hold real samples, in nats.
+        `chi2`: sum of (made - real)**2 / real over these bins, divided by 1e5.
+        `modes`: of five, those within whose three standard deviations lies at least a quarter of
             their due.
-        ``astray``: share of samples farther than four standard deviations from every mode.
-        ``effective``: exp of the mutual information of generator and bin of width 0.5.
+        `astray`: share of samples farther than four standard deviations from every mode.
+        `effective`: exp of the mutual information of generator and bin of width 0.5.
     """
     real, fake = (
         np.histogram(one, BINS)[0].astype(np.float64)

@@ -74,7 +74,7 @@ def favourites(record: Recording) -> list[int]:
 def play_marked(
     population: Population, case: Case, changes: list[Change], episodes: int, seed: int
 ) -> Recording:
-    """Play episodes in which agent ``b mod N`` of episode b acts by its changed policy."""
+    """Play episodes in which agent `b mod N` of episode b acts by its changed policy."""
     world = make_batch(case.world, num_envs=episodes, **case.options)
     rng = np.random.default_rng(seed)
     actor = population.actor

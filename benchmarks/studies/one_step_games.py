@@ -3,8 +3,8 @@ optima.
 
 Agents have tabular softmax policies. Agent i is paid R_i + weight * M_i with the world's own reward
 R_i and the mirror reward M_i = log N + log q(i | a_i), where q is the exact observer's belief, the
-posterior of the known policies. Its gradient takes the belief as given, as a learner does (``E grad
-log q`` vanishes for the exact belief).
+posterior of the known policies. Its gradient takes the belief as given, as a learner does (`E grad
+log q` vanishes for the exact belief).
 
 Every policy is kept as logarithms and time may be rescaled, so that the orbit of the gradient can
 be followed through probabilities far below what a fixed step could leave again.
@@ -153,11 +153,11 @@ def follow(
     """Follow the gradient's orbit to its end, in rescaled time: (..., N, K) logits to (..., N, K)
     log policies.
 
-    A step moves the fastest logit by ``step`` times min(1, the largest logit), the same dt for all
+    A step moves the fastest logit by `step` times min(1, the largest logit), the same dt for all
     agents of a game, so that the path is the gradient flow's own and only its clock differs: starts
     of any size grow by a share per step, and gradients that softmax has made vanish are waited for.
     Losers that nobody can see any more (below a millionth of their action's users, and falling) do
-    not slow the clock, and rest ``depth`` nats below the best action.
+    not slow the clock, and rest `depth` nats below the best action.
 
     Args:
         logits: (..., N, K) start.
@@ -190,7 +190,7 @@ def follow(
 def starts(
     seeds: Ints, num_agents: int, num_actions: int, scale: float, lead: float = 0.0
 ) -> Floats:
-    """(S, N, K) normal logits of one scale; ``lead`` nats more for action 0 make a crowd that has
+    """(S, N, K) normal logits of one scale; `lead` nats more for action 0 make a crowd that has
     settled on it."""
     logits = scale * BatchRandom(seeds, stream="critical weight start").normal(
         (num_agents, num_actions)
@@ -238,7 +238,7 @@ def joint_actions(game: Game) -> tuple[Ints, Floats, Floats]:
 
 
 def optimum_switch(game: Game, share: float = 1.0) -> float:
-    """The weight at which parting first beats being alike in ``share * sum R + weight * sum M``,
+    """The weight at which parting first beats being alike in `share * sum R + weight * sum M`,
     over all policies.
 
     Share 1 is the total payoff. The value is the smallest ratio of reward given up to information

@@ -20,8 +20,8 @@ third it costs 1/3 - poor a step.
     python benchmarks/studies/team_against.py [--json benchmarks/results/team_against.json]
     python benchmarks/studies/team_against.py --poor 0.33 --weight 1 --out runs/team_against_near
 
-With ``--seeds 5`` also ``--poor 0.5 --weight 1 --out runs/team_against_half`` and
-``--poor 0.2 --weight 1 --out runs/team_against_fifth``.
+With `--seeds 5` also `--poor 0.5 --weight 1 --out runs/team_against_half` and
+`--poor 0.2 --weight 1 --out runs/team_against_fifth`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Two teams harvest two fields, and a sign that only one's own team can read: the world of
 `team_against.py`.
 
-Importing this module registers the observer head ``own_sign``, which reads a lineup as anybody
+Importing this module registers the observer head `own_sign`, which reads a lineup as anybody
 does, but of the two teams' signs its own team's only. Nothing else tells what a team knows from
 what its opponents know.
 
@@ -48,14 +48,14 @@ class TwoTeams(ClockedWorld):
     | the second team's sign, for its members | 1 | float32 | -1 or 1; 0 for others | |
 
     ## Action
-    ``Discrete(2)``: 0 the rich field, 1 the poor one.
+    `Discrete(2)`: 0 the rich field, 1 the poor one.
 
     ## Reward
     What one's team harvests in the step minus what the other team does: the game is zero-sum.
 
     ## Arguments
-    ``horizon`` (8 steps), ``poor`` (0.5: harvest of the poor field; the rich one gives 1),
-    ``signs`` (True; False: every sign is 1 and tells nothing).
+    `horizon` (8 steps), `poor` (0.5: harvest of the poor field; the rich one gives 1),
+    `signs` (True; False: every sign is 1 and tells nothing).
 
     ## What carries identity, what leaks
     Which columns are not 0 says which team an agent is of, to everybody. Within a team all start

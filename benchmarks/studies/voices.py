@@ -15,21 +15,21 @@ which are not among those reported: without the early stop seed 0 lost its topic
 quarters of the step size seed 1 moved so little that 0.875 of held-out pairs were assigned.
 Conditions:
 
-* ``main``: own text preferred to another's;
-* ``same_prompt``: all players are told the same, only their draws differ;
-* ``shuffled_ownership``: training texts have random owners;
-* ``supervised``: the same number of steps on one's own text alone;
-* ``reversed``: the other's text is preferred.
+* `main`: own text preferred to another's;
+* `same_prompt`: all players are told the same, only their draws differ;
+* `shuffled_ownership`: training texts have random owners;
+* `supervised`: the same number of steps on one's own text alone;
+* `reversed`: the other's text is preferred.
 
-Every run is a folder of ``mirrorenv prefer train`` under ``--out``, with its page; the same command
+Every run is a folder of `mirrorenv prefer train` under `--out`, with its page; the same command
 goes on where it was stopped, and finished runs are not repeated. One run takes about ten minutes of
 one core. Figures are of the held-out topics, as means over seeds with Student's t interval over
-seeds: ``fresh`` are texts that the tuned voices write, told nothing, ``first`` those that the
+seeds: `fresh` are texts that the tuned voices write, told nothing, `first` those that the
 untouched model wrote under each persona. Usefulness is the worst player's: perplexity and topic
 relevance as multiples of those of its first texts, repetition as a rise above them; mean relevance
 is that of all players.
 
-``--instructions`` asks ten small instructions with checkable answers of every finished voice and of
+`--instructions` asks ten small instructions with checkable answers of every finished voice and of
 the untouched model, the likeliest token each time; half a minute a run. The answers are kept beside
 the run.
 

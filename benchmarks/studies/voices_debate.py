@@ -4,15 +4,15 @@ same personas.
     python benchmarks/studies/voices_debate.py --voices runs/voices/main/seed2/voices
         [--games 24] [--json FILE]
 
-Rules of the preset ``local``: three players, four rounds, on twelve questions that no voice was
+Rules of the preset `local`: three players, four rounds, on twelve questions that no voice was
 trained on; readers are given every text's likelihood in each player's context. Untuned players are
 SmolLM2-135M-Instruct under a persona. Tuned ones are the adapters of
 `benchmarks/studies/voices.py`, told nothing but the neutral sentence that they were trained under.
 Three arms, with the same topics and the same seed:
 
-* ``mixed``: all six, three to a game, drawn evenly;
-* ``untuned``: the three personas among themselves;
-* ``tuned``: the three voices among themselves.
+* `mixed`: all six, three to a game, drawn evenly;
+* `untuned`: the three personas among themselves;
+* `tuned`: the three voices among themselves.
 
 Hits are the credit for a peer's text (chance 1/2 where the own text is known), by kind of reader
 and of author; intervals are clustered by game. The rating is a crossed logistic model of who reads

@@ -1,4 +1,4 @@
-"""Runners of the suite ``observers`` for agents that are not as they were: strangers, and marks.
+"""Runners of the suite `observers` for agents that are not as they were: strangers, and marks.
 
 And what an agent that knows its own policy knows of itself.
 """

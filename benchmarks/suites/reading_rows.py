@@ -1,4 +1,4 @@
-"""What the rows of the suite ``observers`` share: what they ask for, and an observer's lines."""
+"""What the rows of the suite `observers` share: what they ask for, and an observer's lines."""
 
 from __future__ import annotations
 

@@ -3,13 +3,13 @@
     python benchmarks/suites/suite.py theory [--smoke] [--out benchmarks/results/theory]
         [--part 1/4] [--only orbit] [--cost]
 
-A suite is a file in ``benchmarks/suites``. Each of its rows is run with all of its seeds, in pieces
-that are result folders: ``OUT/<row>/all`` where one call makes all seeds, else ``OUT/<row>/seed0``
+A suite is a file in `benchmarks/suites`. Each of its rows is run with all of its seeds, in pieces
+that are result folders: `OUT/<row>/all` where one call makes all seeds, else `OUT/<row>/seed0`
 and so on. A piece whose result is there and of this very suite is not run again, so the same
 command goes on after anything that stopped it. A whole result of another version of the suite, or
-of a smoke run, is replaced only with ``--replace``. ``--part k/n`` splits the pieces over days or
-machines, and ``--ray-address`` over the cores of a Ray cluster. Afterwards: ``mirrorenv board check
-OUT`` and ``mirrorenv board build OUT``.
+of a smoke run, is replaced only with `--replace`. `--part k/n` splits the pieces over days or
+machines, and `--ray-address` over the cores of a Ray cluster. Afterwards: `mirrorenv board check
+OUT` and `mirrorenv board build OUT`.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def cost_table(suite: Suite, pieces: list[Piece], done: list[Piece]) -> str:
 
 
 def runner_of(suite: Suite, name: str) -> Runner:
-    """A function of ``benchmarks/suites/suite_<name>.py``, listed in its RUNNERS."""
+    """A function of `benchmarks/suites/suite_<name>.py`, listed in its RUNNERS."""
     found: dict[str, Runner] = importlib.import_module(
         f"benchmarks.suites.suite_{suite.name.replace('-', '_')}"
     ).RUNNERS

@@ -1,8 +1,8 @@
-"""Runner of the suite ``diversity``: policies whose distance is set (DiCo style), beside the mirror
+"""Runner of the suite `diversity`: policies whose distance is set (DiCo style), beside the mirror
 reward and neither.
 
 `benchmarks/suites/suite.py diversity` runs it. Rows are runs of the package, as those of the suite
-``worlds`` are.
+`worlds` are.
 """
 
 from __future__ import annotations

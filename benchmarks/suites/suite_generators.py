@@ -1,4 +1,4 @@
-"""Runners of the suite ``generators``: is it any use to pay for being identified?
+"""Runners of the suite `generators`: is it any use to pay for being identified?
 `benchmarks/suites/suite.py generators`.
 
 A mixture of five modes with MAD-GAN's generators (`mad_gan.py`), and skills in four rooms with

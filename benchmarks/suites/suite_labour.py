@@ -1,4 +1,4 @@
-"""Runners of the suite ``labour``: rows of the suite ``worlds`` on new seeds.
+"""Runners of the suite `labour`: rows of the suite `worlds` on new seeds.
 
 `benchmarks/suites/suite.py labour` runs them.
 """

@@ -1,4 +1,4 @@
-"""Runners of the suite ``observers``: everybody reads the same recorded populations.
+"""Runners of the suite `observers`: everybody reads the same recorded populations.
 `benchmarks/suites/suite.py observers`.
 
 The populations are those of `populations.py`: untrained actors whose exact limit is half of log N.

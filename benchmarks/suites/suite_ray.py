@@ -1,7 +1,7 @@
 """Pieces of a suite as tasks of Ray, one core each: `benchmarks/suites/suite.py NAME --ray-address
 ADDRESS`.
 
-Every node needs this package. The folder ``benchmarks`` without its results travels to the nodes
+Every node needs this package. The folder `benchmarks` without its results travels to the nodes
 and results travel back, so no disk is shared. Ray begins a piece again that a lost node took with
 it. A piece that fails keeps no other from ending.
 """
@@ -40,7 +40,7 @@ def spread(
         suite: whose they are.
         pieces: what to run.
         smoke: as little as shows that it works.
-        address: of a cluster, ``auto`` for the one of this machine, ``local`` for this machine's
+        address: of a cluster, `auto` for the one of this machine, `local` for this machine's
             own cores.
 
     Raises:

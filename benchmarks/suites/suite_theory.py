@@ -1,4 +1,4 @@
-"""Runners of the suite ``theory``: closed forms beside what is measured.
+"""Runners of the suite `theory`: closed forms beside what is measured.
 
 `benchmarks/suites/suite.py theory` runs them.
 
@@ -117,7 +117,7 @@ def orbits(plan: critical_exact.Plan, **size: int) -> list[critical_exact.Row]:
 
 
 def one_step(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path) -> None:
-    """Rows of `critical_weight.py`; the argument ``part`` names its function."""
+    """Rows of `critical_weight.py`; the argument `part` names its function."""
     plan = critical_exact.Plan(len(seeds), mark.smoke)
     arguments = dict(row.arguments)
     part = arguments.pop("part")

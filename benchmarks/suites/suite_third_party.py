@@ -1,4 +1,4 @@
-"""Runners of the suite ``third-party``: the mirror and the leak audit in worlds that nobody here
+"""Runners of the suite `third-party`: the mirror and the leak audit in worlds that nobody here
 wrote.
 
 `benchmarks/suites/suite.py third-party` runs them. A trained row is one of the suite `worlds` in
@@ -40,7 +40,7 @@ LEAK = (
 def audited(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path) -> None:
     """`mirrorenv audit`: a line for each policy and each part of what an observer could see.
 
-    Arguments of the row: ``episodes`` for each policy, and ``options`` of the world.
+    Arguments of the row: `episodes` for each policy, and `options` of the world.
     """
     options = row.arguments.get("options", {})
     episodes = 32 if mark.smoke else row.arguments["episodes"]

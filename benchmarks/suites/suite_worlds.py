@@ -1,4 +1,4 @@
-"""Runners of the suite ``worlds``: the same training in every world, paid in different ways.
+"""Runners of the suite `worlds`: the same training in every world, paid in different ways.
 
 `benchmarks/suites/suite.py worlds` runs them.
 
@@ -38,8 +38,8 @@ SMOKE_EPISODES = 8
 def trained(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path) -> None:
     """One run of `mirrorenv train`, and `mirrorenv results export` of its last checkpoint.
 
-    Arguments of the row: ``condition`` (its name on the board), ``settings`` (of the run, without
-    world and seed), ``episodes`` (of the result) and ``reference`` (a return to compare with, and
+    Arguments of the row: `condition` (its name on the board), `settings` (of the run, without
+    world and seed), `episodes` (of the result) and `reference` (a return to compare with, and
     its source).
     """
     arguments = row.arguments
@@ -87,7 +87,7 @@ def _references(arguments: dict[str, Any]) -> dict[str, Reference]:
 def scripted(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder: Path) -> None:
     """Uniformly random agents, and the world's own scripted teams from the weakest to the best.
 
-    Arguments of the row: ``episodes`` for each seed, and ``options`` of the world.
+    Arguments of the row: `episodes` for each seed, and `options` of the world.
     """
     options = row.arguments.get("options", {})
     episodes = SMOKE_EPISODES if mark.smoke else row.arguments["episodes"]
@@ -110,8 +110,8 @@ def outside_peer(row: SuiteRow, seeds: tuple[int, ...], mark: SuiteMark, folder:
     """PPO of Stable-Baselines3: one policy that is told who acts, the mirror reward paid by
     `mirrorenv.sb3`.
 
-    Arguments of the row: ``condition``, ``weight``, ``total_steps`` (joint steps), ``episodes`` and
-    ``options``.
+    Arguments of the row: `condition`, `weight`, `total_steps` (joint steps), `episodes` and
+    `options`.
     """
     import torch
     from stable_baselines3 import PPO

@@ -74,7 +74,7 @@ def byte_entropy(utterances: Bytes) -> Floats64:
 def decayed_counts(before: npt.ArrayLike, new: npt.ArrayLike, decay: float) -> Floats64:
     """Running counts: what was is worth `decay` of it, what is new counts fully.
 
-    The origin adds the third power of each new count and rounds ``count exp(-0.15)``: with powers
+    The origin adds the third power of each new count and rounds `count exp(-0.15)`: with powers
     the loudest byte decides, so here counts are counts.
 
     Args:

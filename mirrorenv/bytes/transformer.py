@@ -30,7 +30,7 @@ class ByteTransformer(Actor):
 
     Args:
         shape: what the world fixes; its action is an utterance.
-        settings: ``hidden`` is the width, ``weights`` whether there are N of them.
+        settings: `hidden` is the width, `weights` whether there are N of them.
         generator: source of the initial weights.
 
     Raises:

@@ -47,7 +47,7 @@ class ByteMeditation(ClockedWorld):
     differs, and what is missing, stands in the documentation of bytes.
 
     ## Agents
-    ``num_agents`` speakers, ``byte_0`` and so on, all acting in every step.
+    `num_agents` speakers, `byte_0` and so on, all acting in every step.
 
     ## Observation
     Each part can be switched off; bytes are divided by 255.
@@ -68,25 +68,25 @@ class ByteMeditation(ClockedWorld):
     | time left | 1 | float32 | 0 to 1 | share of the episode |
 
     ## Action
-    ``MultiDiscrete([256] * length)``: the utterance.
+    `MultiDiscrete([256] * length)`: the utterance.
 
     ## Reward
-    The weighted sum of the rewards named in ``rewards``, divided by the horizon:
-    ``mirrorenv.bytes.rewards.REWARDS`` lists them. Each is kept apart in ``components``.
+    The weighted sum of the rewards named in `rewards`, divided by the horizon:
+    `mirrorenv.bytes.rewards.REWARDS` lists them. Each is kept apart in `components`.
 
     ## Episode end
-    Truncated after ``horizon`` steps.
+    Truncated after `horizon` steps.
 
     ## Arguments
-    ``num_agents`` (4), ``length`` (64 bytes), ``horizon`` (8 steps), ``rewards`` (weights by name),
-    and the switches ``see_own``, ``memories``, ``memory_path``, ``embedding``, ``entropy_bytes``,
-    ``entropy_source`` (seeded or live), ``network_bytes``, ``network`` (exchange, or a pcap file),
-    ``see_peers``, ``execute``, ``instructions`` (256), ``decay`` (0.9).
+    `num_agents` (4), `length` (64 bytes), `horizon` (8 steps), `rewards` (weights by name),
+    and the switches `see_own`, `memories`, `memory_path`, `embedding`, `entropy_bytes`,
+    `entropy_source` (seeded or live), `network_bytes`, `network` (exchange, or a pcap file),
+    `see_peers`, `execute`, `instructions` (256), `decay` (0.9).
 
     ## What carries identity, what leaks
     Identity can only come from what an agent utters and from what that does: all start alike, with
-    a kernel of their own, and others are seen as one. No leak is known. With ``memory_path`` or
-    ``entropy_source="live"`` an episode is not decided by its seed.
+    a kernel of their own, and others are seen as one. No leak is known. With `memory_path` or
+    `entropy_source="live"` an episode is not decided by its seed.
 
     ## Version history
     v0: first version.
@@ -294,7 +294,7 @@ class ByteMeditation(ClockedWorld):
         return tables_of(self)
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
-        """Row ``index`` as an (H, W, 3) uint8 picture."""
+        """Row `index` as an (H, W, 3) uint8 picture."""
         from mirrorenv.bytes.drawing import draw_bytes
 
         spoken = np.zeros((0, self.num_agents, self.length), np.uint8)

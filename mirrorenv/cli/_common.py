@@ -47,7 +47,7 @@ _PREFIX = "world_options."
 console = PlainConsole(stderr=True)
 """For people: progress, tables, what to do next. Standard output is for results."""
 errors = PlainConsole(stderr=True)
-"""For what went wrong, which is said under ``--quiet`` as well."""
+"""For what went wrong, which is said under `--quiet` as well."""
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")
@@ -58,7 +58,7 @@ def hush(quiet: bool) -> bool:
     """Let the console say nothing but errors, or let it speak again.
 
     Args:
-        quiet: whether ``--quiet`` was given.
+        quiet: whether `--quiet` was given.
     """
     console.quiet = quiet
     return quiet
@@ -93,7 +93,7 @@ _A_WORLD = typer.Argument(
 WorldId = Annotated[str, _A_WORLD]
 MaybeWorldId = Annotated[str | None, _A_WORLD]
 Instead = Annotated[Path | None, typer.Argument(hidden=True)]
-"""Where ``--out`` once stood without its name."""
+"""Where `--out` once stood without its name."""
 WorldOptions = Annotated[
     list[str] | None,
     typer.Option(
@@ -126,7 +126,7 @@ def say(text: str, style: str | None = None) -> None:
 
 
 def complain(text: str) -> None:
-    """A line on what went wrong, as it is; said under ``--quiet`` as well."""
+    """A line on what went wrong, as it is; said under `--quiet` as well."""
     errors.print(text, style="bold red", soft_wrap=True)
 
 
@@ -140,21 +140,21 @@ def name_all(*typed: str | None, code: Iterable[str] | None = None) -> None:
 
     Args:
         *typed: worlds, None for one that was not given.
-        code: what ``--code`` was given.
+        code: what `--code` was given.
     """
     for name in (*typed, *(code or ())):
         name_code(name or "")
 
 
 def named_values(given: Iterable[str] | None, example: str) -> dict[str, Any]:
-    """``--set N=4`` as ``{"N": 4}``; values are read as YAML.
+    """`--set N=4` as `{"N": 4}`; values are read as YAML.
 
     Args:
         given: what was typed.
         example: one that works, for messages.
 
     Raises:
-        ConfigError: if one is not of the form ``name=value``, or its value cannot be read.
+        ConfigError: if one is not of the form `name=value`, or its value cannot be read.
     """
     found: dict[str, Any] = {}
     for text in given or ():
@@ -166,7 +166,7 @@ def named_values(given: Iterable[str] | None, example: str) -> dict[str, Any]:
 
 
 def world_arguments(given: Iterable[str] | None) -> dict[str, Any]:
-    """``--set world_options.N=4``, or ``--set N=4``, as ``{"N": 4}``.
+    """`--set world_options.N=4`, or `--set N=4`, as `{"N": 4}`.
 
     Args:
         given: what was typed.
@@ -194,7 +194,7 @@ def written_to(out: Path | None, instead: Path | None, default: Path) -> Path:
     """Where a command writes.
 
     Args:
-        out: what ``--out`` was given.
+        out: what `--out` was given.
         instead: the same as a bare word, its old spelling.
         default: if neither was given.
 

@@ -40,7 +40,7 @@ def read_tournament(
         path: the file.
         fake: scripted players in the place of all models.
         games: how many, if not what the file says.
-        overrides: as typed after ``--set``.
+        overrides: as typed after `--set`.
 
     Raises:
         BadParameter: for an override that cannot be read.

@@ -31,7 +31,7 @@ def provers_of(*, retrain: bool) -> tuple[Prover, ...]:
         retrain: whether to train again.
 
     Raises:
-        MissingExtraError: if training is asked for and the extra ``train`` is not installed.
+        MissingExtraError: if training is asked for and the extra `train` is not installed.
     """
     if retrain:
         require_all("train", "torch", "safetensors", "tensorboard")

@@ -31,7 +31,7 @@ class ExportOptions:
         over_time: keep the evidence after every step.
         form: of the tables.
         overwrite: replace a result that is already there.
-        world: the run's world, if it is ``package.module:Env``.
+        world: the run's world, if it is `package.module:Env`.
     """
 
     target: Path

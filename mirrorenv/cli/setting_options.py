@@ -1,4 +1,4 @@
-"""Options that stand for a setting: ``--weight 0.5`` is ``--set mirror.weight=0.5``."""
+"""Options that stand for a setting: `--weight 0.5` is `--set mirror.weight=0.5`."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def chosen(
     """The settings that were given by options of their own.
 
     Args:
-        options: dotted setting and value by option, e.g. ``{"--seed": ("seed", 3)}``; None for what
+        options: dotted setting and value by option, e.g. `{"--seed": ("seed", 3)}`; None for what
             was not given.
-        overrides: what ``--set`` was given.
+        overrides: what `--set` was given.
 
     Returns:
         nested values.
 
     Raises:
-        BadParameter: if ``--set`` gives one of them as well.
+        BadParameter: if `--set` gives one of them as well.
     """
     typed = {text.partition("=")[0].strip() for text in overrides or ()}
     found: dict[str, Any] = {}
@@ -45,7 +45,7 @@ def chosen(
 
 
 def _given_again(setting: str, typed: Iterable[str]) -> str | None:
-    """What ``--set`` was given for the same setting, or for the section that holds it."""
+    """What `--set` was given for the same setting, or for the section that holds it."""
     for name in typed:
         if setting == name or setting.startswith(f"{name}.") or name.startswith(f"{setting}."):
             return name

@@ -27,18 +27,18 @@ __all__ = [
 def quadratic_estimate(
     curvature: npt.ArrayLike, n_beta: float, gamma: float, step_size: float = 0.0
 ) -> float:
-    """What the estimator converges to for ``L(w) = 1/2 sum_i h_i w_i^2``, step size included.
+    """What the estimator converges to for `L(w) = 1/2 sum_i h_i w_i^2`, step size included.
 
-    The chain ``w <- w - eps/2 a w + sqrt(eps) xi`` with ``a_i = n_beta h_i + gamma`` has the
-    stationary variance ``1 / (a_i (1 - eps a_i / 4))``, so the estimate
-    ``n_beta E[L]`` is ``sum_i n_beta h_i / (2 a_i (1 - eps a_i / 4))``. With gamma = 0 and a step
+    The chain `w <- w - eps/2 a w + sqrt(eps) xi` with `a_i = n_beta h_i + gamma` has the
+    stationary variance `1 / (a_i (1 - eps a_i / 4))`, so the estimate
+    `n_beta E[L]` is `sum_i n_beta h_i / (2 a_i (1 - eps a_i / 4))`. With gamma = 0 and a step
     size towards 0 it is half the number of parameters that matter.
 
     Args:
         curvature: (P,) h_i, zero or greater.
         n_beta: number of samples times inverse temperature, above 0.
         gamma: strength of the pull towards the centre, zero or greater.
-        step_size: eps, zero or greater; every ``eps a_i`` must be below 4, or the chain diverges.
+        step_size: eps, zero or greater; every `eps a_i` must be below 4, or the chain diverges.
 
     Returns:
         the expected estimate.
@@ -59,7 +59,7 @@ def quadratic_estimate(
 
 
 def monomial_coefficient(powers: Sequence[int]) -> tuple[float, int]:
-    """``L(w) = prod_i w_i^(2 k_i)``: the coefficient is ``min_i 1 / (2 k_i)``.
+    """`L(w) = prod_i w_i^(2 k_i)`: the coefficient is `min_i 1 / (2 k_i)`.
 
     Args:
         powers: k_i, at least one of them above 0.
@@ -136,8 +136,8 @@ def deep_linear_coefficient(widths: Sequence[int], rank: int) -> tuple[float, in
 def _bottleneck(spare: Sequence[int]) -> list[int]:
     """The set S of the theorem: the narrowest layers that bound all others.
 
-    It is a run of the smallest values: ``max_S < min_not_S``, ``sum_S >= l max_S`` and
-    ``sum_S < l min_not_S`` with ``l = |S| - 1``.
+    It is a run of the smallest values: `max_S < min_not_S`, `sum_S >= l max_S` and
+    `sum_S < l min_not_S` with `l = |S| - 1`.
     """
     ordered = sorted(spare)
     for size in range(1, len(ordered) + 1):

@@ -1,13 +1,13 @@
 """The local learning coefficient: how singular a minimum is, from chains that sample around it.
 
-``lambda(w*) = n_beta (E[L(w)] - L(w*))`` with w from chains held near w* (Lau, Furman, Wang,
+`lambda(w*) = n_beta (E[L(w)] - L(w*))` with w from chains held near w* (Lau, Furman, Wang,
 Murfet, Wei, "The local learning coefficient: a singularity-aware complexity measure", AISTATS
 2025; the mean statistic is Watanabe's WBIC, JMLR 2013). It depends on gamma and on the temperature
-(``n_beta``): compare values of one setting only, and look at a sweep before believing one.
+(`n_beta`): compare values of one setting only, and look at a sweep before believing one.
 
 A value is no number where it is negative, where the gradient at w* is not small (w* is then no
 minimum, and the drift away from it is counted as if it were volume), or where the chains have not
-settled: there ``value`` is None and ``reason`` says why. What was measured stays in ``estimate``.
+settled: there `value` is None and `reason` says why. What was measured stays in `estimate`.
 
 Shape legend: M models, C chains of each, P parameters, T draws.
 """

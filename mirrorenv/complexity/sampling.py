@@ -1,11 +1,11 @@
 """Stochastic gradient Langevin dynamics for many chains of many models at once.
 
-The chains sample ``p(w) ~ exp(-n_beta L(w) - gamma / 2 |w - w*|^2)`` around a centre w* (Welling
+The chains sample `p(w) ~ exp(-n_beta L(w) - gamma / 2 |w - w*|^2)` around a centre w* (Welling
 and Teh 2011; localised as in Lau et al., "The local learning coefficient", AISTATS 2025)::
 
     w <- w - eps / 2 (n_beta grad L(w) + gamma (w - w*)) + sqrt(eps) xi
 
-With ``preconditioned`` every coordinate has a step of its own, eps / (delta + sqrt(v)), v the
+With `preconditioned` every coordinate has a step of its own, eps / (delta + sqrt(v)), v the
 running mean of squared drifts (RMSProp; Li et al., "Preconditioned stochastic gradient Langevin
 dynamics", AAAI 2016). Their v goes on moving while it is sampled, and without their correction term
 the chains then sample something else: on a quadratic with curvatures 0.01, 1 and 100 the estimate

@@ -169,10 +169,10 @@ def closest_field(problem: Mapping[str, Any]) -> str:
     """A hint for a key that no card has: the closest one there is, and the table it belongs to.
 
     Args:
-        problem: one entry of pydantic's ``ValidationError.errors()``.
+        problem: one entry of pydantic's `ValidationError.errors()`.
 
     Returns:
-        ``"; did you mean ...?"``, or an empty string.
+        `"; did you mean ...?"`, or an empty string.
     """
     if problem["type"] != "extra_forbidden":
         return ""

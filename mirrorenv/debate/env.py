@@ -45,7 +45,7 @@ Answer = tuple[
 
 def within_charset(text: str, longest: int) -> str:
     """The text in :data:`CHARSET`: dashes and quotes simplified, what has no place replaced by
-    ``?``, then cut."""
+    `?`, then cut."""
     text = unicodedata.normalize("NFC", text[:longest]).translate(_REPLACED)
     return "".join(mark if mark in CHARSET else "?" for mark in text)[:longest]
 
@@ -54,54 +54,54 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
     """Every player writes on a topic; the texts are shuffled; who wrote which, oneself included?
 
     ## Description
-    A round has the phases speak, recognise and (unless ``plan`` is off) plan. In the first
+    A round has the phases speak, recognise and (unless `plan` is off) plan. In the first
     every player writes a text on the topic. Then each player is shown all texts of the round in an
     order of its own, without names, and answers with evidence, which a proper score pays. Then the
     authors are revealed, and each player may write a note to itself, which is all that a note is:
-    it comes back in the history. The same rules are played by language models in ``mirrorenv debate
-    run``.
+    it comes back in the history. The same rules are played by language models in `mirrorenv debate
+    run`.
 
     ## Agents
-    ``num_players`` of them, ``P1``, ``P2``, .... All act in every step.
+    `num_players` of them, `P1`, `P2`, .... All act in every step.
 
     ## Observation
     | part | shape | dtype | range | unit |
     |---|---|---|---|---|
     | `phase` | Discrete(3) | int64 | 0 speak, 1 recognise, 2 plan | |
     | `topic` | Text | str | at most 400 characters | |
-    | `history` | Text | str | latest ``history_characters`` of what is known | |
+    | `history` | Text | str | latest `history_characters` of what is known | |
     | `lineup` | N x Text | tuple of str | shown texts by slot; empty in other phases | |
 
     ## Action
     | part | shape | dtype | range | unit |
     |---|---|---|---|---|
-    | `text` | Text | str | at most ``characters`` characters; ignored in the phase recognise | |
+    | `text` | Text | str | at most `characters` characters; ignored in the phase recognise | |
     | `evidence` | (N, N) | float32 | -10 to 10, slot by player; ignored in other phases | nats |
 
     Texts hold printable ASCII, line breaks and accented Latin letters; the environment replaces
-    anything else by ``?``. Any action of the space is legal in any phase.
+    anything else by `?`. Any action of the space is legal in any phase.
 
     ## Reward
-    In the phase recognise, player i receives ``weight`` times the mean worth of its evidence on the
-    texts of others, plus ``self_weight`` times the worth on its own, plus ``legibility`` times the
+    In the phase recognise, player i receives `weight` times the mean worth of its evidence on the
+    texts of others, plus `self_weight` times the worth on its own, plus `legibility` times the
     mean worth of the others' evidence on its text; see :func:`mirrorenv.mirror.recognition_worth`.
     Each is zero at chance, and with the log score lies in [log N + log floor, log N]. All other
     phases pay 0.
 
     ## Episode end
-    Terminated after ``rounds`` rounds.
+    Terminated after `rounds` rounds.
 
     ## Arguments
-    ``preset`` (``"default"``, ``"local"`` or ``"original"``) and any field of
-    :class:`mirrorenv.debate.DebateSettings` on top of it, e.g. ``num_players=3, rounds=2,
-    topics="preferences"``; ``weight`` (1), ``self_weight`` (0), ``legibility`` (0), ``score``
-    (``"log"`` or ``"brier"``), ``floor`` (1e-4), ``characters`` (600), ``history_characters``
-    (8000), ``run`` (0; lineups are shuffled from it and the episode's seed), ``render_mode``
-    (``"ansi"``). Judges, a paraphrasing writer, reading again and more than one planning step
+    `preset` (`"default"`, `"local"` or `"original"`) and any field of
+    :class:`mirrorenv.debate.DebateSettings` on top of it, e.g. `num_players=3, rounds=2,
+    topics="preferences"`; `weight` (1), `self_weight` (0), `legibility` (0), `score`
+    (`"log"` or `"brier"`), `floor` (1e-4), `characters` (600), `history_characters`
+    (8000), `run` (0; lineups are shuffled from it and the episode's seed), `render_mode`
+    (`"ansi"`). Judges, a paraphrasing writer, reading again and more than one planning step
     belong to the tournament and are left out here.
 
     ## What carries identity, what leaks
-    Only what is written. With ``own_text="kept"`` nothing prevents a player from remembering its
+    Only what is written. With `own_text="kept"` nothing prevents a player from remembering its
     own text, so its own item is string comparison; that is why it is weighted apart. Texts may name
     their authors: that is legal, and the tournament's audit says where it happens.
 
@@ -194,11 +194,11 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         }
 
     def observation_space(self, agent: str) -> spaces.Dict:
-        """What ``agent`` sees, in every phase."""
+        """What `agent` sees, in every phase."""
         return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> spaces.Dict:
-        """What ``agent`` may answer, in every phase."""
+        """What `agent` may answer, in every phase."""
         return self.action_spaces[agent]
 
     def reset(
@@ -207,7 +207,7 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         """Start a game.
 
         Args:
-            seed: lineups follow from it and ``run``; None draws one, which follows from the last
+            seed: lineups follow from it and `run`; None draws one, which follows from the last
                 seed given.
             options: none are known; accepted because PettingZoo passes them.
         """
@@ -222,7 +222,7 @@ class DebateEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
         """Take every player's answer to the current phase.
 
         Args:
-            actions: for every agent ``{"text": str, "evidence": (N, N)}``.
+            actions: for every agent `{"text": str, "evidence": (N, N)}`.
 
         Raises:
             WorldError: if the game is over, an agent's action is missing, or it lies outside of its

@@ -1,7 +1,7 @@
 """What a tournament is, and how it is run: the first never changes once a call was made.
 
 Settings say how patiently, how fast and at what price a model is asked. They may differ each time a
-tournament is gone on with; ``settings.jsonl`` says when. Everything else decides what was asked and
+tournament is gone on with; `settings.jsonl` says when. Everything else decides what was asked and
 who answered.
 """
 
@@ -44,7 +44,7 @@ def refuse_another(path: Path, recorded: Mapping[str, Any], wanted: Mapping[str,
 
     Args:
         path: of the run folder.
-        recorded: its ``config.json``.
+        recorded: its `config.json`.
         wanted: the same of what shall be played.
 
     Raises:
@@ -65,7 +65,7 @@ def log_changes(path: Path, recorded: Mapping[str, Any], wanted: Mapping[str, An
 
     Args:
         path: of the run folder.
-        recorded: its ``config.json``.
+        recorded: its `config.json`.
         wanted: the same of what is going to be played.
     """
     before = dict(_settings(recorded))

@@ -1,4 +1,4 @@
-"""One small call to the server of a card, and what came back: ``mirrorenv debate check --live``."""
+"""One small call to the server of a card, and what came back: `mirrorenv debate check --live`."""
 
 from __future__ import annotations
 

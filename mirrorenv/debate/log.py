@@ -1,15 +1,15 @@
 """The one log of a tournament: record, cache and source of resume.
 
-Every finished call is a line of ``calls.jsonl``, written and synced before its answer is used.
+Every finished call is a line of `calls.jsonl`, written and synced before its answer is used.
 Nothing else is needed to go on after a crash: games are played again from the beginning, and calls
 that the log holds are answered from it.
 
 | kind of row | keys |
 |---|---|
-| ``call`` | ``key``, ``sample``, ``game``, ``agent``, ``digest`` of what was shown, ``seconds``,
-``cost``, ``reply`` |
-| ``failure`` | ``key``, ``sample``, ``game``, ``agent``, ``error``, ``attempts``, ``usage``,
-``cost``: a call that got no answer |
+| `call` | `key`, `sample`, `game`, `agent`, `digest` of what was shown, `seconds`,
+`cost`, `reply` |
+| `failure` | `key`, `sample`, `game`, `agent`, `error`, `attempts`, `usage`,
+`cost`: a call that got no answer |
 
 Memory: eight bytes a call for its place in the file, and the rows of the games that are being
 played.
@@ -234,7 +234,7 @@ class CallLog:
     """The log of one run folder.
 
     Args:
-        path: ``calls.jsonl``; need not exist.
+        path: `calls.jsonl`; need not exist.
 
     Raises:
         RunFolderError: if a line other than an unfinished last one is damaged, or a call is in it

@@ -89,7 +89,7 @@ class Debate:
     Args:
         settings: the rules.
         topics: what it is about.
-        run: name or seed of the tournament; orders and scripted chance follow from it and ``game``.
+        run: name or seed of the tournament; orders and scripted chance follow from it and `game`.
         game: number of the game.
         edition: of the rules by which texts are cleaned.
     """
@@ -130,7 +130,7 @@ class Debate:
 
     @property
     def participants(self) -> range:
-        """Who is asked in this phase: players, where texts are read also judges, in ``paraphrase``
+        """Who is asked in this phase: players, where texts are read also judges, in `paraphrase`
         texts."""
         return range(self.settings.num_readers if self._reading else self.settings.num_players)
 

@@ -24,7 +24,7 @@ Memory = Literal["full", "notes", "window", "none"]
 
 
 class DebateSettings(ExactModel):
-    """The rules of one game. Every field is one flag; the defaults are the preset ``default``."""
+    """The rules of one game. Every field is one flag; the defaults are the preset `default`."""
 
     num_players: int = Field(default=4, ge=2, le=10, description="Players in a game, N.")
     rounds: int = Field(
@@ -129,7 +129,7 @@ class DebateSettings(ExactModel):
 @cache
 def presets() -> dict[str, dict[str, Any]]:
     """The settings of each preset that differ from the defaults, by name; kept in
-    ``presets.toml``."""
+    `presets.toml`."""
     text = package_files("mirrorenv.debate").joinpath("presets.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
@@ -138,7 +138,7 @@ def preset(name: str = "default", overrides: Mapping[str, Any] | None = None) ->
     """The settings of a preset.
 
     Args:
-        name: ``local``, ``original`` or ``default``.
+        name: `local`, `original` or `default`.
         overrides: single settings to change; lists count as tuples.
 
     Raises:

@@ -53,7 +53,7 @@ player = "{kind}"
 
 
 def write_starter(folder: Path, preset_name: str) -> Path:
-    """Write ``tournament.toml`` and cards, enough for the preset: of a local model for ``local``,
+    """Write `tournament.toml` and cards, enough for the preset: of a local model for `local`,
     else scripted ones.
 
     Returns:
@@ -88,7 +88,7 @@ def write_starter(folder: Path, preset_name: str) -> Path:
 
 
 def _scripted_cards(folder: Path, count: int) -> list[str]:
-    """Cards of scripted players, enough for games of ``count``; their names."""
+    """Cards of scripted players, enough for games of `count`; their names."""
     cards = {
         voice: f'\n[options]\nvoice = "{voice}"\n' for voice in list(VOICES)[: max(2, count - 1)]
     }

@@ -24,7 +24,7 @@ class TopicPack:
         name: the file's name without its ending.
         title: for headings.
         about: what the pack is for.
-        topics: at least one, each of 1 to 400 characters, the pack's ``request`` at its end if
+        topics: at least one, each of 1 to 400 characters, the pack's `request` at its end if
             there is one.
     """
 

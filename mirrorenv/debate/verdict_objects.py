@@ -45,7 +45,7 @@ def player_of(text: str, count: int) -> int | None:
 
 
 def text_of(key: str, count: int, numbered: bool = True) -> int | None:
-    """The text that a name means, from 0: ``A``, ``Text B``, ``text_c``, ``2``; None otherwise.
+    """The text that a name means, from 0: `A`, `Text B`, `text_c`, `2`; None otherwise.
 
     Args:
         key: the name.
@@ -117,7 +117,7 @@ def _values(reply: str) -> Iterator[Any]:
 
 
 def _closing(reply: str, start: int) -> int:
-    """Behind the bracket that closes the one at ``start``; -1 if none does, or it is deep."""
+    """Behind the bracket that closes the one at `start`; -1 if none does, or it is deep."""
     depth = 0
     for place in range(start, min(len(reply), start + 20_000)):
         if reply[place] in "{[":

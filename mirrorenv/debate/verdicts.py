@@ -7,9 +7,9 @@ forms are asked for:
 ====================  ==============================================================================
 answer format         the reply
 ====================  ==============================================================================
-``matrix``            ``{"A": {"P1": 0.7, "P2": 0.2, "P3": 0.1}, "B": ...}``; rows need not sum to 1
-``labels``            ``{"A": "P2", "B": "P1", ...}``; a player may be named twice
-``order``             ``2, 1, 3``: the player of each text in turn, numbers or names
+`matrix`            `{"A": {"P1": 0.7, "P2": 0.2, "P3": 0.1}, "B": ...}`; rows need not sum to 1
+`labels`            `{"A": "P2", "B": "P1", ...}`; a player may be named twice
+`order`             `2, 1, 3`: the player of each text in turn, numbers or names
 ====================  ==============================================================================
 
 A named player without a probability counts as one held with probability 0.9: what that costs when
@@ -121,7 +121,7 @@ def read_verdict(
     Args:
         reply: the reader's words.
         num_players: N, also the number of texts.
-        answer_format: ``matrix``, ``labels`` or ``order``. Another form than the asked one is
+        answer_format: `matrix`, `labels` or `order`. Another form than the asked one is
             understood, too: the form is not what is tested.
         edition: of the grammar; logs are read by the one they were written under.
 

@@ -24,7 +24,7 @@ def first_edition(reply: str, num_players: int, answer_format: str) -> list[list
     Args:
         reply: the reader's words.
         num_players: N.
-        answer_format: ``matrix``, ``labels`` or ``order``.
+        answer_format: `matrix`, `labels` or `order`.
 
     Returns:
         weights, K texts by N players; or what is wrong.

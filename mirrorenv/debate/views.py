@@ -13,7 +13,7 @@ from mirrorenv.debate.settings import DebateSettings, Memory, PlanStep
 __all__ = ["PastRound", "Phase", "View", "recall"]
 
 Phase = Literal["speak", "paraphrase", "recognise", "reread", "plan", "over"]
-"""What is asked next. ``reread`` is ``recognise`` once more in another order; nothing was revealed
+"""What is asked next. `reread` is `recognise` once more in another order; nothing was revealed
 in between."""
 
 
@@ -24,7 +24,7 @@ class PastRound:
     Attributes:
         number: of the round, from 0.
         topic: of the round.
-        texts: in author order if ``authors`` are known, else in the order this reader saw.
+        texts: in author order if `authors` are known, else in the order this reader saw.
         authors: the player of each text, or None if they were not revealed.
         own_text: what the participant wrote, None for a judge.
         own_hits: how many texts it attributed rightly, or None if it was not told.
@@ -47,7 +47,7 @@ class View:
     """All that one participant is given for one answer.
 
     Attributes:
-        key: name of the call, ``game/round/phase/participant``.
+        key: name of the call, `game/round/phase/participant`.
         seed: what a scripted player's chance follows from, besides the key.
         settings: of the game.
         phase: speak, paraphrase, recognise or plan.
@@ -93,9 +93,9 @@ def recall(
 
     Args:
         record: all rounds that are over, oldest first.
-        memory: what is kept of them; ``notes`` and ``none`` keep the last round while planning,
+        memory: what is kept of them; `notes` and `none` keep the last round while planning,
             because notes are written about it, and nothing otherwise.
-        window: rounds kept by the memory ``window``.
+        window: rounds kept by the memory `window`.
         phase: what the participant is asked.
     """
     if memory == "full":

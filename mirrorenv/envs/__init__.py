@@ -1,4 +1,4 @@
-"""The worlds, and what one does to a world. Each is one file in ``worlds/``."""
+"""The worlds, and what one does to a world. Each is one file in `worlds/`."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def about(world: ArrayWorld, spec: WorldSpec) -> str:
 
 def facts(world: ArrayWorld) -> tuple[str, ...]:
     """What else a reader needs to follow an episode: how many act, for how long, by which actions
-    and for what pay. The last two are the paragraphs under ``## Action`` and ``## Reward`` of the
+    and for what pay. The last two are the paragraphs under `## Action` and `## Reward` of the
     docstring, where it has them."""
     steps = f"{world.horizon} steps" if world.horizon != 1 else "one step"
     agents = f"{world.num_agents} agents" if world.num_agents != 1 else "One agent"

@@ -1,6 +1,6 @@
 """What a world can tell of the episodes that were just played, for the report of a run.
 
-A world that has more to say than its picture offers a method ``account()`` that returns tables; a
+A world that has more to say than its picture offers a method `account()` that returns tables; a
 training run writes them beside its last evaluation, and the report shows them.
 """
 

@@ -65,7 +65,7 @@ class ActionColumns:
         Args:
             actions: (*batch, *shape) of any integer or real dtype.
             batch: leading axes, such as (B, N).
-            where: what an error calls the place, such as ``ants-v0, step 3``.
+            where: what an error calls the place, such as `ants-v0, step 3`.
 
         Returns:
             (*batch, *shape) of `dtype`.

@@ -1,4 +1,4 @@
-"""Worlds that are not registered: ``"package.module:Env"``, a class, or any function that makes an
+"""Worlds that are not registered: `"package.module:Env"`, a class, or any function that makes an
 environment."""
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ PADDED = "observations of different sizes are padded with zeros, and the padding
 
 
 def is_adhoc(id: Source) -> bool:
-    """Whether ``id`` says itself how to make the world.
+    """Whether `id` says itself how to make the world.
 
     Args:
-        id: a registered id, ``"package.module:Env"``, or what makes an environment.
+        id: a registered id, `"package.module:Env"`, or what makes an environment.
     """
     return not isinstance(id, str) or ":" in id
 
 
 def adhoc_spec(id: Source, options: Mapping[str, Any]) -> WorldSpec:
-    """What is known of an unregistered world: nothing, unless ``options`` say
-    ``slot_exchangeable=True``.
+    """What is known of an unregistered world: nothing, unless `options` say
+    `slot_exchangeable=True`.
 
     Args:
-        id: ``"package.module:Env"``, or what makes an environment.
+        id: `"package.module:Env"`, or what makes an environment.
         options: the arguments of the world.
 
     Raises:
@@ -67,12 +67,12 @@ def adhoc_batch(id: Source, num_envs: int, options: Mapping[str, Any]) -> ArrayW
     """A batch of an unregistered world.
 
     Args:
-        id: ``"package.module:Env"`` or what makes an environment: a ``ParallelEnv`` class, a
+        id: `"package.module:Env"` or what makes an environment: a `ParallelEnv` class, a
             function, or a class of our own :class:`~mirrorenv.envs.base.ArrayWorld`.
         num_envs: B, the number of copies.
         options: arguments of the environment, and those of
-            :class:`~mirrorenv.envs.adapters.third_party.ThirdPartyWorld`; ``horizon`` reaches the
-            environment as well if it takes it by that name. ``env_kwargs`` holds arguments of the
+            :class:`~mirrorenv.envs.adapters.third_party.ThirdPartyWorld`; `horizon` reaches the
+            environment as well if it takes it by that name. `env_kwargs` holds arguments of the
             environment that have the name of one of ours.
 
     Raises:
@@ -97,7 +97,7 @@ def mirror_test_of(id: Source, options: Mapping[str, Any]) -> MirrorTest | None:
     is.
 
     Args:
-        id: ``"package.module:Env"``, or what makes an environment.
+        id: `"package.module:Env"`, or what makes an environment.
         options: its arguments.
     """
     if not is_adhoc(id):

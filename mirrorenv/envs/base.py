@@ -45,17 +45,17 @@ class Step(NamedTuple):
 class ArrayWorld(ABC):
     """A batch of B independent copies of one world with N agents that act simultaneously.
 
-    Row b depends on ``seeds[b]`` and on its own actions only, whatever B is. A finished row is
+    Row b depends on `seeds[b]` and on its own actions only, whatever B is. A finished row is
     frozen: it earns nothing, repeats its last observation and keeps its flags until the next
-    ``reset``; its actions are ignored.
+    `reset`; its actions are ignored.
 
     Attributes:
-        agents: N names such as ``"ant_0"``. No observation holds them or their order.
+        agents: N names such as `"ant_0"`. No observation holds them or their order.
         num_envs: B.
         horizon: the number of steps at most.
         observation_space: what one agent sees.
-        action_space: what one agent may do: ``Discrete``, ``Box``, or several of them as
-            ``MultiDiscrete``, ``Tuple`` or ``Dict`` (:mod:`mirrorenv.envs.actions`).
+        action_space: what one agent may do: `Discrete`, `Box`, or several of them as
+            `MultiDiscrete`, `Tuple` or `Dict` (:mod:`mirrorenv.envs.actions`).
         place_columns: which numbers of the flattened observation say where an agent is, so that
             observers may be shown an agent's neighbours only; empty if none does.
         spec: what it was made from, where :func:`mirrorenv.make_batch` made it; else None.
@@ -99,7 +99,7 @@ class ArrayWorld(ABC):
         Box."""
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
-        """Row ``index`` as an (H, W, 3) uint8 picture; worlds without space have none.
+        """Row `index` as an (H, W, 3) uint8 picture; worlds without space have none.
 
         Raises:
             WorldError: if the world cannot be drawn.
@@ -114,7 +114,7 @@ class ArrayWorld(ABC):
         observers.
 
         Raises:
-            NotImplementedError: if the world offers none, as PettingZoo's ``state`` does.
+            NotImplementedError: if the world offers none, as PettingZoo's `state` does.
         """
         raise NotImplementedError(f"{type(self).__name__} offers no global state")
 
@@ -129,7 +129,7 @@ def check_actions(
     """Joint actions checked against the space of one agent.
 
     Args:
-        actions: ``batch + space.shape`` numbers, integers for a Discrete space; rows of numbers
+        actions: `batch + space.shape` numbers, integers for a Discrete space; rows of numbers
             for spaces with several parts (:mod:`mirrorenv.envs.actions`).
         space: the action space of one agent.
         batch: the leading shape, (B, N).
@@ -137,7 +137,7 @@ def check_actions(
         step: the number of steps done, for the message.
 
     Returns:
-        int64 actions of shape ``batch``, or float32 actions of shape ``batch + (A,)``.
+        int64 actions of shape `batch`, or float32 actions of shape `batch + (A,)`.
 
     Raises:
         ShapeError: if shape or dtype is wrong.
@@ -180,10 +180,10 @@ class ClockedWorld(ArrayWorld):
     """What the worlds of this package share: checks, the clock, random numbers and the freezing of
     finished rows.
 
-    A subclass fills in ``_start``, ``_advance`` and ``_observe``. It finds ``self.random`` (a
-    :class:`~mirrorenv.envs.random.BatchRandom` made from the seeds), ``self.clock`` (B,) int64
-    steps done, and ``self.finished`` (B,) bool. Where it is written against ``self.xp`` alone, by
-    the names of the array API standard, with tables through ``xp.asarray`` and types said wherever
+    A subclass fills in `_start`, `_advance` and `_observe`. It finds `self.random` (a
+    :class:`~mirrorenv.envs.random.BatchRandom` made from the seeds), `self.clock` (B,) int64
+    steps done, and `self.finished` (B,) bool. Where it is written against `self.xp` alone, by
+    the names of the array API standard, with tables through `xp.asarray` and types said wherever
     whole numbers meet fractions, the same code runs on a GPU (`mirrorenv.population.device`).
 
     Args:
@@ -239,7 +239,7 @@ class ClockedWorld(ArrayWorld):
 
     @abstractmethod
     def _start(self) -> None:
-        """Set up the state of all rows, drawing from ``self.random``."""
+        """Set up the state of all rows, drawing from `self.random`."""
 
     @abstractmethod
     def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
@@ -262,7 +262,7 @@ class ClockedWorld(ArrayWorld):
         """Start all rows.
 
         Args:
-            seeds: (B,) integers, zero or greater; row b depends on ``seeds[b]`` only.
+            seeds: (B,) integers, zero or greater; row b depends on `seeds[b]` only.
 
         Returns:
             (B, N, *obs) float32 observations.
@@ -286,7 +286,7 @@ class ClockedWorld(ArrayWorld):
             actions: (B, N) integers for a Discrete space, (B, N, A) floats for a Box.
 
         Raises:
-            WorldError: before the first ``reset``, or if an action lies outside the space.
+            WorldError: before the first `reset`, or if an action lies outside the space.
             ShapeError: if the actions have the wrong shape or dtype.
         """
         if self._last is None:

@@ -1,17 +1,17 @@
 """Finds the files that register worlds: those of this package, and those of installed packages.
 
-This room's worlds are the modules of ``envs/worlds/``. Another room of this package that brings
-worlds says so in a module ``registered_worlds``. All of them are imported, in the order of their
+This room's worlds are the modules of `envs/worlds/`. Another room of this package that brings
+worlds says so in a module `registered_worlds`. All of them are imported, in the order of their
 names, when a world is first asked for by its id. The rooms are found by looking at the folders and
-are named nowhere, so this room knows no room above it: ``debate-v0`` comes in as the world of
+are named nowhere, so this room knows no room above it: `debate-v0` comes in as the world of
 an installed package does, and a later room with a world of its own needs no line here. Such a
-module registers by ``"package.module:Class"`` where its world is costly to import.
+module registers by `"package.module:Class"` where its world is costly to import.
 
 (An entry point of our own in the group below would do the same, but only once the package is
-installed: a checkout on ``PYTHONPATH`` would lack the world.)
+installed: a checkout on `PYTHONPATH` would lack the world.)
 
 A package of its own adds worlds without touching this one: it declares a Python entry point in the
-group ``mirrorenv.envs`` that names a module (whose import calls
+group `mirrorenv.envs` that names a module (whose import calls
 :func:`~mirrorenv.envs.world_spec.register`) or a function (which is called).
 """
 
@@ -55,7 +55,7 @@ def modules_of_rooms(name: str) -> Iterator[str]:
     find them.
 
     Args:
-        name: of a module, such as ``registered_worlds``.
+        name: of a module, such as `registered_worlds`.
     """
     package = import_module(_PACKAGE)  # by name: this room imports no room above it
     for room in sorted(found.name for found in iter_modules(package.__path__) if found.ispkg):

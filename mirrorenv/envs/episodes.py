@@ -2,8 +2,8 @@
 
 One loop plays array worlds: :func:`moments`. Whoever wants to keep, draw or learn from an episode
 consumes what it yields. Two others step by themselves, each because it cannot do so: the checks of
-``envs/checks``, which take wrong steps on purpose, and
-``mirrorenv.population.mirror_test.play_mirror_test``, whose game is a PettingZoo environment that
+`envs/checks`, which take wrong steps on purpose, and
+`mirrorenv.population.mirror_test.play_mirror_test`, whose game is a PettingZoo environment that
 asks for another kind of answer in its last step. The wrapper of that game,
 :class:`~mirrorenv.envs.adapters.mirror_test.MirrorTest`, plays nothing: its user steps it.
 
@@ -128,11 +128,11 @@ def play_episodes(world: ArrayWorld, policy: Policy, seeds: Seeds) -> EpisodeBat
         world: a batch of B copies. More seeds than B are played in turns of B; in the last turn the
             copies left over replay its first seed and are dropped from the record.
         policy: gives the joint action; see :data:`Policy`.
-        seeds: (E,) integers, zero or greater; episode e depends on ``seeds[e]`` and on the policy.
+        seeds: (E,) integers, zero or greater; episode e depends on `seeds[e]` and on the policy.
 
     Returns:
-        The record of E episodes, T = ``world.horizon`` steps each; where an agent had finished
-        ``mask`` is False and the numbers are 0.
+        The record of E episodes, T = `world.horizon` steps each; where an agent had finished
+        `mask` is False and the numbers are 0.
 
     Raises:
         ShapeError: if there is no seed.

@@ -20,7 +20,7 @@ __all__ = ["AlikePlayers", "DifferentPlayers", "UniformPolicy"]
 class UniformPolicy:
     """Every agent draws its actions independently and uniformly from the action space.
 
-    Row b's draws depend on ``seed + b`` only, so that a batch plays what single copies with those
+    Row b's draws depend on `seed + b` only, so that a batch plays what single copies with those
     seeds play.
 
     Args:

@@ -47,7 +47,7 @@ def check_seeds(seeds: Seeds, count: int | None = None) -> npt.NDArray[np.uint64
         count: the number of seeds wanted, or None for any.
 
     Raises:
-        ShapeError: if the seeds are not a flat row of non-negative integers, or not ``count`` of
+        ShapeError: if the seeds are not a flat row of non-negative integers, or not `count` of
             them.
     """
     try:
@@ -83,12 +83,12 @@ def row_keys(seeds: Seeds, stream: str) -> npt.NDArray[np.uint64]:
 
 
 class BatchRandom:
-    """Random numbers for B rows; row b depends on ``seeds[b]``, on the stream's name and on its own
+    """Random numbers for B rows; row b depends on `seeds[b]`, on the stream's name and on its own
     earlier draws only.
 
-    Every method takes ``rows``: the rows that draw (an index array), or None for all. Rows that do
+    Every method takes `rows`: the rows that draw (an index array), or None for all. Rows that do
     not draw do not advance, so a world may draw for the rows that need it and stay independent of
-    its neighbours. `integers` and `permutation` take ``where`` instead, (B,) bool, and then give
+    its neighbours. `integers` and `permutation` take `where` instead, (B,) bool, and then give
     (B, ...), of which the rows that do not draw mean nothing: so it can be done on a device, too.
 
     Args:

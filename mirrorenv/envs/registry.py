@@ -33,7 +33,7 @@ def registry() -> dict[str, WorldSpec]:
 
 
 def full_id(id: str) -> str:
-    """What is meant on a command line: ``ants-v0`` is short for ``mirrorenv/ants-v0``, anything
+    """What is meant on a command line: `ants-v0` is short for `mirrorenv/ants-v0`, anything
     else is itself.
 
     Args:
@@ -55,15 +55,15 @@ def spec(id: str | Callable[..., Any], **kwargs: Any) -> WorldSpec:
     """The specification of one world.
 
     Args:
-        id: a registered id; or ``"package.module:Env"`` or what makes an environment: nothing is
+        id: a registered id; or `"package.module:Env"` or what makes an environment: nothing is
             known of these, and their specification claims nothing.
         **kwargs: the arguments it will be made with. Of an unregistered world,
-            ``slot_exchangeable=True`` says that nothing but the policies tells its agents apart; a
+            `slot_exchangeable=True` says that nothing but the policies tells its agents apart; a
             registered world has said so itself.
 
     Raises:
         UnknownNameError: if no world has this id; the message proposes close ones.
-        ConfigError: if an unregistered world is not named as ``"package.module:Env"``.
+        ConfigError: if an unregistered world is not named as `"package.module:Env"`.
     """
     if not isinstance(id, str) or is_adhoc(id):
         return adhoc_spec(id, kwargs)
@@ -128,19 +128,19 @@ def _check_kind(world: str, name: str, value: Any, annotation: Any) -> None:
 def make_batch(id: str | Callable[..., Any], num_envs: int, **kwargs: Any) -> ArrayWorld:
     """A batch of B independent copies of a world.
 
-    The name is not Gymnasium's ``make_vec``, because what comes back is no vector environment: it
+    The name is not Gymnasium's `make_vec`, because what comes back is no vector environment: it
     has an axis of agents behind that of copies, arrays in place of infos, one seed for each row and
     no reset of its own at the end of an episode (a finished row is frozen).
 
     Args:
-        id: a registered id, e.g. ``"mirrorenv/ants-v0"``; or any PettingZoo environment, as
-            ``"package.module:Env"`` or as what makes one, e.g. ``lambda: Env()``.
+        id: a registered id, e.g. `"mirrorenv/ants-v0"`; or any PettingZoo environment, as
+            `"package.module:Env"` or as what makes one, e.g. `lambda: Env()`.
         num_envs: B, the number of copies.
         **kwargs: the world's own arguments; for a PettingZoo environment also those of
-            :class:`~mirrorenv.envs.adapters.third_party.ThirdPartyWorld`, such as ``horizon``.
+            :class:`~mirrorenv.envs.adapters.third_party.ThirdPartyWorld`, such as `horizon`.
 
     Returns:
-        the world; its ``spec`` is what it was made from.
+        the world; its `spec` is what it was made from.
 
     Raises:
         UnknownNameError: if no world has this id.
@@ -171,16 +171,16 @@ def _made_with(known: WorldSpec, kwargs: dict[str, Any]) -> WorldSpec:
 def make(
     id: str | Callable[..., Any], *, render_mode: str | None = None, **kwargs: Any
 ) -> PettingZooFace:
-    """One copy of a world as a PettingZoo ``ParallelEnv``: the same code as :func:`make_batch` with
+    """One copy of a world as a PettingZoo `ParallelEnv`: the same code as :func:`make_batch` with
     B = 1.
 
     Args:
         id: a registered id, or any PettingZoo environment, as in :func:`make_batch`.
-        render_mode: ``"rgb_array"``, ``"human"`` (a window; needs pygame) or None.
+        render_mode: `"rgb_array"`, `"human"` (a window; needs pygame) or None.
         **kwargs: the world's own arguments.
 
     Returns:
-        the environment; its ``spec`` is what it was made from.
+        the environment; its `spec` is what it was made from.
 
     Raises:
         UnknownNameError: if no world has this id.

@@ -22,7 +22,7 @@ def refuse_file(typed: str) -> None:
     """Answer a file that was typed as a world with the words to type.
 
     Args:
-        typed: as it was typed, ``lamps.py`` or ``lamps``.
+        typed: as it was typed, `lamps.py` or `lamps`.
 
     Raises:
         ConfigError: if there is such a file.
@@ -45,7 +45,7 @@ def refuse_file(typed: str) -> None:
 
 
 def meant_by(code: str) -> str:
-    """What ``package.module:Name`` may have been meant for; empty where nothing is close.
+    """What `package.module:Name` may have been meant for; empty where nothing is close.
 
     Args:
         code: a name whose module or attribute does not exist.
@@ -88,7 +88,7 @@ def _is_dotted(module: str) -> bool:
 
 def _environments(path: Path) -> list[str]:
     """Classes of a file that look like environments, and functions that are called like makers of
-    one; ``Env`` if there are none."""
+    one; `Env` if there are none."""
     try:
         if path.stat().st_size > _LONGEST:
             return ["Env"]

@@ -25,14 +25,14 @@ _ID = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+-v[0-9]+")
 class WorldSpec:
     """What the registry knows of a world without making it.
 
-    A made world carries its specification as ``spec``, with the arguments it was made with as
-    ``kwargs``: ``make(env.spec.id, **env.spec.kwargs)`` makes the same world again.
+    A made world carries its specification as `spec`, with the arguments it was made with as
+    `kwargs`: `make(env.spec.id, **env.spec.kwargs)` makes the same world again.
 
     Attributes:
-        id: ``"namespace/name-v0"``; the version rises when a result would change.
-        entry_point: ``"package.module:Class"``, imported when the world is first made.
+        id: `"namespace/name-v0"`; the version rises when a result would change.
+        entry_point: `"package.module:Class"`, imported when the world is first made.
         kwargs: arguments of the entry point that differ from its defaults.
-        kind: ``"array"`` worlds follow :class:`~mirrorenv.envs.base.ArrayWorld`; ``"text"`` worlds
+        kind: `"array"` worlds follow :class:`~mirrorenv.envs.base.ArrayWorld`; `"text"` worlds
             speak.
         simultaneous: all agents act in every step.
         team_reward: by default every agent receives the same reward.
@@ -42,7 +42,7 @@ class WorldSpec:
         leaks: why an observer could tell agents apart that run one identical policy, or None if
             nothing is known to.
         description: one line.
-        players: ``"package.module:PLAYERS"``, a mapping from the names of scripted teams to what
+        players: `"package.module:PLAYERS"`, a mapping from the names of scripted teams to what
             makes one from a world (a policy in the sense of
             :data:`~mirrorenv.envs.episodes.Policy`), from the weakest to the best; or None.
         training: settings that a training run in this world begins with; files and options change
@@ -115,8 +115,8 @@ def register(
     """Add a world. Registering the same specification twice is harmless.
 
     Args:
-        id: ``"namespace/name-v0"``.
-        entry_point: the world's class, or ``"package.module:Class"`` to import it late.
+        id: `"namespace/name-v0"`.
+        entry_point: the world's class, or `"package.module:Class"` to import it late.
         kwargs: as the other arguments, an attribute of :class:`WorldSpec`.
 
     Returns:
@@ -157,7 +157,7 @@ def entry_point_of(id: str, source: str | type[Any]) -> str:
 
     Args:
         id: the world, for the message.
-        source: ``"package.module:Class"``, or the class.
+        source: `"package.module:Class"`, or the class.
 
     Raises:
         ConfigError: if the text is malformed, or other processes could not import the class.

@@ -1,4 +1,4 @@
-"""``python -m mirrorenv.goals RUN``: what the goal agents of a training run plan, as a page."""
+"""`python -m mirrorenv.goals RUN`: what the goal agents of a training run plan, as a page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mirrorenv.goals.plans_page import write_plans
 
 
 def main() -> int:
-    """Write ``plans.html`` into a run folder, and say where it is."""
+    """Write `plans.html` into a run folder, and say where it is."""
     words = argparse.ArgumentParser(prog="python -m mirrorenv.goals", description=__doc__)
     words.add_argument("run", type=Path, help="run folder of mirrorenv train, or a checkpoint")
     words.add_argument("--episodes", type=int, default=256, help="held-out episodes")

@@ -16,7 +16,7 @@ __all__ = ["write_plans"]
 
 
 def write_plans(run: Path, *, episodes: int = 256, seed: int = 0) -> Path:
-    """Write ``plans.html``.
+    """Write `plans.html`.
 
     Args:
         run: a run folder with goal agents in graph-v0, or a checkpoint.

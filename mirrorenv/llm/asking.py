@@ -12,7 +12,7 @@ from mirrorenv.llm.usage import Usage
 __all__ = ["CallFailed", "FailedTry", "Generated", "Request"]
 
 FailedTry = Mapping[str, Any]
-"""One try that failed, as it is logged: ``error``, and of a server ``status`` and ``wait`` (s)."""
+"""One try that failed, as it is logged: `error`, and of a server `status` and `wait` (s)."""
 
 
 class CallFailed(MirrorError):

@@ -1,4 +1,4 @@
-"""A client for any OpenAI-compatible server that keeps every failed try. Needs the extra ``llm``.
+"""A client for any OpenAI-compatible server that keeps every failed try. Needs the extra `llm`.
 
 There is one retry policy, made of tenacity's parts, so that each try, wait and refusal can be
 logged. How many requests are in flight is the business of the
@@ -57,7 +57,7 @@ class Connection:
 
     Attributes:
         who: on whose behalf, for messages.
-        base_url: address of the API, up to and with ``/v1``.
+        base_url: address of the API, up to and with `/v1`.
         key: sent as the bearer token; empty for none.
         key_name: the environment variable it came from; empty for none.
         model: the server's name of the model.

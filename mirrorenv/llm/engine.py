@@ -122,7 +122,7 @@ def engine_of(name: str, dtype: str = "float32", adapter: str = "") -> Engine:
 
     Args:
         name: of a built-in model, on the hub, or a folder.
-        dtype: of its weights, ``float32``, ``bfloat16``, or ``auto`` for the faster one.
+        dtype: of its weights, `float32`, `bfloat16`, or `auto` for the faster one.
         adapter: folder of a LoRA adapter; empty for none.
 
     Raises:

@@ -2,10 +2,10 @@
 
 | scope | what is not asked any more |
 |---|---|
-| ``call`` | this request |
-| ``card`` | this model at this address |
-| ``key`` | this address with this key |
-| ``address`` | this address |
+| `call` | this request |
+| `card` | this model at this address |
+| `key` | this address with this key |
+| `address` | this address |
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ TRANSFORMERS = Capabilities(json_schema=True, grammar=False, logprobs=True, sequ
 
 
 class LocalOptions(ExactModel):
-    """The table ``[options]`` of a card with ``player = "local"``."""
+    """The table `[options]` of a card with `player = "local"`."""
 
     model: str = Field(
         default=BUILT_IN,

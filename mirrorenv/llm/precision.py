@@ -20,13 +20,13 @@ TRIES = 9
 
 
 def resolved_dtype(name: str) -> str:
-    """``float32`` or ``bfloat16`` as they are, and for ``auto`` the one that is faster here."""
+    """`float32` or `bfloat16` as they are, and for `auto` the one that is faster here."""
     return fastest_dtype() if name == "auto" else name
 
 
 @lru_cache
 def fastest_dtype() -> str:
-    """``bfloat16`` where it multiplies at least a quarter faster than ``float32``, on the threads
+    """`bfloat16` where it multiplies at least a quarter faster than `float32`, on the threads
     that PyTorch has; measured once for each process, in some hundredths of a second."""
     return "bfloat16" if _seconds("float32") > GAIN * _seconds("bfloat16") else "float32"
 

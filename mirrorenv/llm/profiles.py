@@ -19,23 +19,23 @@ class Profile:
     """One kind of OpenAI-compatible server.
 
     Attributes:
-        roles: who may speak. ``system``: a system message, then user and assistant in turn.
-            ``developer``: the same with the role that reasoning models want. ``alternating``: no
+        roles: who may speak. `system`: a system message, then user and assistant in turn.
+            `developer`: the same with the role that reasoning models want. `alternating`: no
             system role at all; templates that insist on user and assistant in strict turn get
             everything as one.
         limit_field: the request's field for the most tokens of an answer.
         temperature: whether a temperature may be sent.
-        schema_field: ``json_schema`` or ``json_object`` in ``response_format``; None where neither
+        schema_field: `json_schema` or `json_object` in `response_format`; None where neither
             may be sent.
         enforces_schema: whether an answer is known to follow the schema. It is parsed tolerantly
             either way.
-        grammar: whether an answer can be held to a grammar of one's own (``extra_body`` of a card).
+        grammar: whether an answer can be held to a grammar of one's own (`extra_body` of a card).
         logprobs: whether it tells the log-probabilities of the tokens it writes. None of these
             servers tells those of a text that it did not write in a chat, which the readers
-            ``labels`` and ``likelihood`` need.
+            `labels` and `likelihood` need.
         thought_tags: tags between which its models think aloud inside their content; what stands
             between them is kept apart from the answer. Fields of their own are always kept apart.
-        api: ``chat`` for Chat Completions, ``responses`` for the Responses API.
+        api: `chat` for Chat Completions, `responses` for the Responses API.
     """
 
     roles: Literal["system", "developer", "alternating"] = "system"

@@ -16,7 +16,7 @@ __all__ = ["Scrubber", "key_from"]
 
 HIDDEN = "***"
 _SHORTEST = 8
-"""Characters below which a key is a placeholder (``none``, ``x``): local servers ask for any."""
+"""Characters below which a key is a placeholder (`none`, `x`): local servers ask for any."""
 
 
 def key_from(variable: str | None, who: str) -> str:

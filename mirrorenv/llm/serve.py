@@ -1,12 +1,12 @@
 """A local model as an OpenAI-compatible endpoint on loopback, so that any client can play with a
 real model.
 
-``GET /v1/models`` names the one model. ``POST /v1/chat/completions`` takes ``messages``,
-``max_tokens`` or ``max_completion_tokens``, ``temperature``, ``seed``, ``logprobs`` with
-``top_logprobs``, and as ``response_format`` a JSON schema of one object whose properties are
+`GET /v1/models` names the one model. `POST /v1/chat/completions` takes `messages`,
+`max_tokens` or `max_completion_tokens`, `temperature`, `seed`, `logprobs` with
+`top_logprobs`, and as `response_format` a JSON schema of one object whose properties are
 enumerations.
 
-What is asked beyond that and would change the answer (streams, tools, several choices, ``top_p``
+What is asked beyond that and would change the answer (streams, tools, several choices, `top_p`
 below 1, penalties, other schemas) is refused with status 400 instead of ignored. Requests that come
 together are written in one batch.
 """
@@ -53,12 +53,12 @@ class _Refused(ConfigError):
 
 
 def server_of(engine: Engine, name: str, port: int = 0) -> Door:
-    """A server bound to 127.0.0.1; ``serve_forever()`` runs it.
+    """A server bound to 127.0.0.1; `serve_forever()` runs it.
 
     Args:
         engine: of the model.
         name: the model's, in answers.
-        port: 0 for a free one, which is then ``server.server_port``.
+        port: 0 for a free one, which is then `server.server_port`.
 
     Raises:
         ConfigError: if the port is taken.
@@ -106,7 +106,7 @@ def answer(engine: Engine, name: str, body: Mapping[str, Any]) -> dict[str, Any]
     Args:
         engine: that computes it.
         name: the model's name, repeated in the answer.
-        body: of the request, in the form of OpenAI's ``/v1/chat/completions``.
+        body: of the request, in the form of OpenAI's `/v1/chat/completions`.
 
     Returns:
         body of the response, ready for JSON.

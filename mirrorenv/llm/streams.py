@@ -13,7 +13,7 @@ def whole_answer(text: str) -> Any:
     """The one answer that a stream of Chat Completions or Responses events amounts to.
 
     Args:
-        text: the body; lines of ``data: {...}``.
+        text: the body; lines of `data: {...}`.
 
     Returns:
         JSON as a server that does not stream would have sent it; the error of the stream, if it

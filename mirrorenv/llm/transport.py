@@ -103,7 +103,7 @@ def connection_failure(error: BaseException) -> Failure:
     """What an error of the client means.
 
     Args:
-        error: an ``httpx2`` error, or one of the operating system.
+        error: an `httpx2` error, or one of the operating system.
     """
     causes = list(_causes(error))
     said = next((str(one) for one in reversed(causes) if str(one)), type(error).__name__)

@@ -47,10 +47,10 @@ def guessed(letters: int) -> int:
 def usage_of(counted: Any, letters_read: int, letters_written: int) -> Usage:
     """What one answer took.
 
-    Thoughts that a server puts only into ``total_tokens`` count as written.
+    Thoughts that a server puts only into `total_tokens` count as written.
 
     Args:
-        counted: the server's ``usage``, whatever it is.
+        counted: the server's `usage`, whatever it is.
         letters_read: characters of the request.
         letters_written: characters of the answer, thoughts included.
     """
@@ -73,7 +73,7 @@ def usage_of(counted: Any, letters_read: int, letters_written: int) -> Usage:
 
 
 def usage_of_tries(tries: Iterable[Mapping[str, Any]], letters_read: int) -> Usage:
-    """What failed tries took that may be on the bill: those that hold a ``usage``.
+    """What failed tries took that may be on the bill: those that hold a `usage`.
 
     Args:
         tries: as they are logged.

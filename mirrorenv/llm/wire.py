@@ -2,7 +2,7 @@
 some do.
 
 A body is put together for Chat Completions; :func:`to_responses` says the same in the other form.
-Nothing is kept on the server: ``store`` is false, and each call brings its whole context.
+Nothing is kept on the server: `store` is false, and each call brings its whole context.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Sums over all permutations by dynamic programming over subsets of columns: the inner loops.
 
-``forward[k][S]`` sums over the ways the first k rows can fill the column set S (k elements),
-``backward[k][S]`` over the ways the remaining rows can fill the other columns. A permutation's
-weight is the product of its entries, so the permanent is ``forward[N][all]`` and the weight of all
-permutations that send row k to column n is ``M[k, n] * sum over S without n of forward[k][S] *
-backward[k + 1][S + n]`` (Bellman 1962 and Held & Karp 1962 for the recursion; Ryser 1963 for
+`forward[k][S]` sums over the ways the first k rows can fill the column set S (k elements),
+`backward[k][S]` over the ways the remaining rows can fill the other columns. A permutation's
+weight is the product of its entries, so the permanent is `forward[N][all]` and the weight of all
+permutations that send row k to column n is `M[k, n] * sum over S without n of forward[k][S] *
+backward[k + 1][S + n]` (Bellman 1962 and Held & Karp 1962 for the recursion; Ryser 1963 for
 permanents). N * 2**(N-1) terms a pass instead of N!.
 
 Everything is level by level and vectorised over the batch, which is the last and contiguous axis.
@@ -76,7 +76,7 @@ def _products(first: Floats64, second: Floats64) -> Floats64:
 
 
 def forward_sums(weights: Floats64) -> list[Floats64]:
-    """``forward[k]`` (C, B) for k = 0..N, from weights (N, N, B)."""
+    """`forward[k]` (C, B) for k = 0..N, from weights (N, N, B)."""
     n, _, batch = weights.shape
     sums = [np.ones((1, batch))]
     for row, level in enumerate(_levels(n)[1:]):

@@ -88,7 +88,7 @@ class Belief:
         """(..., K, N) log probabilities, each row summing to 1 after exp.
 
         Args:
-            decode: ``independent`` is the softmax of each row, ``marginals`` the exact permutation
+            decode: `independent` is the softmax of each row, `marginals` the exact permutation
                 marginals (K = N <= 16). A decoded belief returns what it holds, whichever is asked
                 for.
 

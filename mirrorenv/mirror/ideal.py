@@ -3,7 +3,7 @@
 Known policies. With the whole lineup shown, the world's own dynamics cancel whenever the slots are
 exchangeable, and
 
-    ``p(sigma | lineup) = prod_k prod_t pi_sigma(k)(a[t, k] | h[t, k]) / normaliser``
+    `p(sigma | lineup) = prod_k prod_t pi_sigma(k)(a[t, k] | h[t, k]) / normaliser`
 
 where every policy n is evaluated on slot k's own history h, with n's own hidden state replayed on
 it. The evidence is the (K, N) sum of log probabilities; its exact permutation marginals are the
@@ -59,7 +59,7 @@ class Limit:
     """The exact limit of a batch of lineups, and whether it may be called one.
 
     Args:
-        belief: evidence (B, K, N); ``belief.marginals()`` is the limit, ``belief.independent()``
+        belief: evidence (B, K, N); `belief.marginals()` is the limit, `belief.independent()`
             the weaker observer that judges each trajectory alone.
         valid: False where slot exchangeability is missing and the caller asked for the number
             anyway.
@@ -82,7 +82,7 @@ def exact_limit(
     """The posterior over who made what, from every policy's probability of every action taken.
 
     Args:
-        log_probabilities: (B, T, K, N) ``log pi_n(a[t, k] | h[t, k])``, policy n evaluated on slot
+        log_probabilities: (B, T, K, N) `log pi_n(a[t, k] | h[t, k])`, policy n evaluated on slot
             k's history with its own hidden state replayed. Densities may exceed 0; -inf for actions
             n never takes.
         mask: (B, T, K) bool, the steps that happened in slot k.
@@ -90,13 +90,13 @@ def exact_limit(
             apart.
         start_log_probability: (B, K, N) log probability of slot k's start for agent n; where the
             start is all that breaks exchangeability, this known term restores the limit.
-        on_invalid: ``raise``, or ``mark`` to receive the number labelled as not valid.
+        on_invalid: `raise`, or `mark` to receive the number labelled as not valid.
 
     Raises:
-        WorldError: if the slots are not exchangeable, no start term is given, and ``on_invalid`` is
-            ``raise``.
+        WorldError: if the slots are not exchangeable, no start term is given, and `on_invalid` is
+            `raise`.
         ShapeError: if shapes disagree or a live log probability is NaN or +inf.
-        ConfigError: for another ``on_invalid``.
+        ConfigError: for another `on_invalid`.
     """
     if on_invalid not in ("raise", "mark"):
         raise ConfigError(f"exact_limit: on_invalid must be 'raise' or 'mark', got {on_invalid!r}")
@@ -129,7 +129,7 @@ def cumulative_evidence(log_probabilities: npt.ArrayLike, mask: npt.ArrayLike) -
     """(B, T, K, N) evidence after each step, held after a slot's last one; arguments as
     :func:`exact_limit`.
 
-    ``Belief(cumulative_evidence(...)).marginals()`` is the limit as it builds up over the episode.
+    `Belief(cumulative_evidence(...)).marginals()` is the limit as it builds up over the episode.
     """
     evidence: Floats64 = _live(log_probabilities, mask).cumsum(axis=1)
     return evidence
@@ -200,9 +200,9 @@ def few_shot_limit(counts: npt.ArrayLike, past_counts: npt.ArrayLike, alpha: flo
     posterior.
 
     Given agent n's past counts m, the action law in state s is Dirichlet(alpha + m[n, s]), and a
-    trajectory with counts c has probability ``prod_s B(alpha + m[n, s] + c[s]) / B(alpha + m[n,
-    s])`` with the multivariate beta B. ``independent()`` of the result judges each trajectory
-    alone; ``marginals()`` is the joint posterior: every agent made one trajectory, so each
+    trajectory with counts c has probability `prod_s B(alpha + m[n, s] + c[s]) / B(alpha + m[n,
+    s])` with the multivariate beta B. `independent()` of the result judges each trajectory
+    alone; `marginals()` is the joint posterior: every agent made one trajectory, so each
     trajectory's counts are charged to one agent and each agent to one trajectory.
 
     Args:
@@ -216,7 +216,7 @@ def few_shot_limit(counts: npt.ArrayLike, past_counts: npt.ArrayLike, alpha: flo
 
     Raises:
         ShapeError: if the state and action axes differ or a count is negative.
-        ConfigError: if ``alpha`` is not above 0.
+        ConfigError: if `alpha` is not above 0.
     """
     now = float_array("counts", counts, min_ndim=3)
     past = float_array("past_counts", past_counts, min_ndim=3)

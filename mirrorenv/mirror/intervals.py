@@ -39,8 +39,8 @@ class TextStyle:
 
     Args:
         number: writes the value.
-        end: writes an end of the interval; ``number`` if it is not given.
-        interval: what follows the value, with ``{low}`` and ``{high}`` where the ends belong.
+        end: writes an end of the interval; `number` if it is not given.
+        interval: what follows the value, with `{low}` and `{high}` where the ends belong.
         unknown: what follows the value where an end is unknown.
         least: clusters below which the interval is left out, for styles that print no interval
             of a single cluster. An estimate whose clusters are not said counts as enough.
@@ -54,7 +54,7 @@ class TextStyle:
 
 
 PLAIN = TextStyle()
-"""``0.950 [0.931, 0.969]``, or the value alone where the interval is unknown."""
+"""`0.950 [0.931, 0.969]`, or the value alone where the interval is unknown."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Estimate:
         """What :meth:`to_dict` wrote, or a bare number, from a file that may hold anything.
 
         Args:
-            recorded: a number, or an object with ``value``, ``low`` and ``high``.
+            recorded: a number, or an object with `value`, `low` and `high`.
 
         Returns:
             the estimate, its clusters unknown; without an interval unless both ends are finite
@@ -102,7 +102,7 @@ class Estimate:
         return math.isfinite(self.low) and math.isfinite(self.high)
 
     def to_dict(self) -> dict[str, float | None]:
-        """``{"value", "low", "high"}`` for JSON; what is not finite becomes None."""
+        """`{"value", "low", "high"}` for JSON; what is not finite becomes None."""
         pairs = {"value": self.value, "low": self.low, "high": self.high}
         return {name: number if math.isfinite(number) else None for name, number in pairs.items()}
 
@@ -200,7 +200,7 @@ def rate_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
 def jackknife_interval(value: float, left_out: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
     """Interval of any smooth statistic from its leave-one-cluster-out values.
 
-    ``se**2 = (n - 1) / n * sum (theta_i - mean theta)**2`` (Efron and Stein 1981), with Student's t
+    `se**2 = (n - 1) / n * sum (theta_i - mean theta)**2` (Efron and Stein 1981), with Student's t
     at n - 1.
 
     Args:

@@ -2,8 +2,8 @@
 checkpoint.
 
 If the limit p is the truth, then given everything shown, the true author of a slot is distributed
-as p, and for any belief q chosen beforehand ``E[q(true) / p(true)] = sum over n with p(n) > 0 of
-q(n) <= 1``. So the ratio is an e-value, its mean over the slots and observers of an episode is one,
+as p, and for any belief q chosen beforehand `E[q(true) / p(true)] = sum over n with p(n) > 0 of
+q(n) <= 1`. So the ratio is an e-value, its mean over the slots and observers of an episode is one,
 and the product over independent episodes is a test martingale: by Ville's inequality it ever
 exceeds 1/alpha with probability at most alpha (Ville 1939; Shafer 2021, "Testing by betting", JRSS
 A 184; Grunwald, de Heide and Koolen 2024, "Safe testing", JRSS B 86). A learned belief reliably
@@ -40,8 +40,8 @@ def likelihood_ratio_e_value(
             same shape.
 
     Returns:
-        the log e-value in nats; reject the limit where it reaches :func:`log_e_threshold`. ``-inf``
-        if an episode's learned beliefs in the true authors are all zero, ``inf`` if the limit
+        the log e-value in nats; reject the limit where it reaches :func:`log_e_threshold`. `-inf`
+        if an episode's learned beliefs in the true authors are all zero, `inf` if the limit
         itself ruled out a true author.
 
     Raises:
@@ -68,14 +68,14 @@ def likelihood_ratio_e_value(
 
 
 def log_e_threshold(alpha: float, tests: int = 1) -> float:
-    """The log e-value at which ``tests`` tests together raise a false alarm with probability at
+    """The log e-value at which `tests` tests together raise a false alarm with probability at
     most alpha.
 
-    ``log(tests / alpha)``: Bonferroni, for example over the checkpoints of a run. Within one test
+    `log(tests / alpha)`: Bonferroni, for example over the checkpoints of a run. Within one test
     the threshold holds at every stopping time, however often the e-value is looked at.
 
     Raises:
-        ConfigError: if alpha is not in (0, 1) or ``tests`` is below 1.
+        ConfigError: if alpha is not in (0, 1) or `tests` is below 1.
     """
     if not 0.0 < alpha < 1.0 or tests < 1:
         raise ConfigError(

@@ -52,7 +52,7 @@ class Reveal:
     """Who made what: kept by the experimenter until the beliefs are in.
 
     Args:
-        permutation: (K,) int64, slot k holds the trajectory of agent ``permutation[k]``.
+        permutation: (K,) int64, slot k holds the trajectory of agent `permutation[k]`.
     """
 
     permutation: Ints64  # (K,)
@@ -78,7 +78,7 @@ def lineup_permutations(
 ) -> Ints64:
     """The order of the lineups of many episodes, for one observer.
 
-    Slot k of episode b holds agent ``permutation[b, k]``. Each permutation sorts 64-bit keys drawn
+    Slot k of episode b holds agent `permutation[b, k]`. Each permutation sorts 64-bit keys drawn
     from blake2b(key = run; episode, observer, block): uniform over all orders up to ties of
     probability 2**-64.
 
@@ -92,7 +92,7 @@ def lineup_permutations(
         (B, K) int64.
 
     Raises:
-        ShapeError: if ``episodes`` is not a 1-D array of integers or ``num_agents`` is below 1.
+        ShapeError: if `episodes` is not a 1-D array of integers or `num_agents` is below 1.
     """
     ids = np.asarray(episodes)
     if ids.ndim != 1 or not (np.issubdtype(ids.dtype, np.integer) or ids.size == 0):

@@ -7,8 +7,8 @@ loses a share of its probability, at most all of it.
 
 Whoever is asked gives each of its episodes a score, higher for "that was not me". What the scores
 are worth is the area under the curve of hits against false alarms (ROC). No reader can do better
-than the likelihood ratio of the marked against the unmarked policy, ``sum_t log pi'(a_t | h_t) -
-log pi(a_t | h_t)``, since everything else that happened has the same probability under both (Neyman
+than the likelihood ratio of the marked against the unmarked policy, `sum_t log pi'(a_t | h_t) -
+log pi(a_t | h_t)`, since everything else that happened has the same probability under both (Neyman
 and Pearson 1933): a score that is reliably above it has found a leak.
 
 Shape legend: ... any leading axes (episodes, time), A actions.

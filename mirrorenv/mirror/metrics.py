@@ -1,10 +1,10 @@
 """What a belief is worth once the names are revealed: each figure, its formula and its source.
 
-Every function takes one number (or count) per episode and returns an ``Estimate`` whose interval is
+Every function takes one number (or count) per episode and returns an `Estimate` whose interval is
 clustered by episode: Student's t on episode means for means, the jackknife over episodes for
 everything else.
 
-Shape legend: B batch (episodes), T time, J observers, K slots, N agents. ``author_order`` arrays
+Shape legend: B batch (episodes), T time, J observers, K slots, N agents. `author_order` arrays
 have row n for the trajectory of agent n.
 """
 
@@ -79,7 +79,7 @@ def exponential(nats: Estimate) -> Estimate:
 
 
 def brier_score(belief: Floats64, truth: Floats64, confidence: float) -> Estimate:
-    """``mean sum_n (q(n) - [n is the author])**2``: 0 at best, 1 - 1/N at chance, 2 at worst (Brier
+    """`mean sum_n (q(n) - [n is the author])**2`: 0 at best, 1 - 1/N at chance, 2 at worst (Brier
     1950).
 
     Args:
@@ -95,7 +95,7 @@ def brier_score(belief: Floats64, truth: Floats64, confidence: float) -> Estimat
 def self_detection(verdicts: Floats64, confidence: float) -> tuple[Estimate, Estimate]:
     """Sensitivity d' and criterion c of saying "mine", averaged over agents.
 
-    ``d' = z(H) - z(F)``, ``c = -(z(H) + z(F)) / 2`` with z the normal quantile, H the share of an
+    `d' = z(H) - z(F)`, `c = -(z(H) + z(F)) / 2` with z the normal quantile, H the share of an
     agent's own trajectories it calls its own and F the share of others' it calls its own, each with
     the log-linear correction (count + 0.5) / (trials + 1) (Green and Swets 1966; Hautus 1995;
     Stanislaw and Todorov 1999). Chance: d' = 0; c > 0 is reluctance to say "mine", as a share of
@@ -144,7 +144,7 @@ def self_advantage(verdicts: Floats64, confidence: float) -> Estimate:
 def calibration_error(belief: Floats64, credit: Floats64, confidence: float) -> Estimate:
     """Expected calibration error of the verdicts in 15 bins of equal mass.
 
-    ``sum over bins of |sum of confidence - sum of right| / number`` with confidence the largest
+    `sum over bins of |sum of confidence - sum of right| / number` with confidence the largest
     probability of the row (Naeini et al. 2015 and Guo et al. 2017 for the error, Nguyen and
     O'Connor 2015 for equal mass). Equal confidences share a bin. Biased upwards by chance in small
     samples.

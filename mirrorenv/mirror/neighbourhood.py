@@ -57,7 +57,7 @@ class Neighbourhood:
         candidates: (B, J, K) int64, ascending: itself and its nearest; (B, 1, N) where all
             observers are shown all agents.
         permutation: (B, J, K) int64, slot k of observer j shows its candidate number
-            ``permutation[b, j, k]``; (B, 1, K) where all observers read one order.
+            `permutation[b, j, k]`; (B, 1, K) where all observers read one order.
         distance: (B, N, N) float64 by which the candidates were chosen; None where no agent was
             left out.
     """
@@ -179,8 +179,8 @@ def neighbourhood_permutations(
         episodes: (B,) integer ids.
 
     Returns:
-        (B, J, K) int64, the reveal: slot k of observer j shows its candidate number ``[b, j, k]``,
-        that is agent ``candidates[b, j, permutation[b, j, k]]``.
+        (B, J, K) int64, the reveal: slot k of observer j shows its candidate number `[b, j, k]`,
+        that is agent `candidates[b, j, permutation[b, j, k]]`.
     """
     chosen = _candidates(candidates)
     parts = [
@@ -272,7 +272,7 @@ def neighbourhood_limit(
     and distances.
 
     Args:
-        log_probabilities: (B, T, N, N) ``log pi_n(a[t, m] | h[t, m])``, trajectories m in agent
+        log_probabilities: (B, T, N, N) `log pi_n(a[t, m] | h[t, m])`, trajectories m in agent
             order.
         mask: (B, T, N) bool.
         distance: (B, N, N), made from the trajectories alone: relabelled agents keep their
@@ -283,7 +283,7 @@ def neighbourhood_limit(
 
     Returns:
         the limit, belief (B, J, K, K) in the order of :func:`neighbourhood_evidence`.
-        ``belief.marginals()`` is exact up to K = 16, whatever N.
+        `belief.marginals()` is exact up to K = 16, whatever N.
     """
     chosen = _candidates(candidates)
     # (B, J, K, K)

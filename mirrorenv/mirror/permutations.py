@@ -2,7 +2,7 @@
 up to 16 agents.
 
 Each agent made exactly one of the K = N trajectories, so the belief over whole lineups is
-``p(sigma) = exp(sum_k L[k, sigma(k)]) / perm(exp L)``: a posterior over the N! permutations whose
+`p(sigma) = exp(sum_k L[k, sigma(k)]) / perm(exp L)`: a posterior over the N! permutations whose
 normaliser is a permanent. Both are computed exactly by dynamic programming over subsets
 (:mod:`mirrorenv.mirror._subsets`), in the linear domain: the matrix is first shifted by the dual
 potentials of the assignment problem, so that no entry is above zero and the best permutation weighs
@@ -139,7 +139,7 @@ def log_permutation_posterior(
 
     Args:
         log_likelihood: (..., N, N) evidence in nats, N <= 16.
-        permutation: (..., N) int64, ``permutation[..., k]`` is the agent proposed for slot k.
+        permutation: (..., N) int64, `permutation[..., k]` is the agent proposed for slot k.
 
     Returns:
         (...) float64, at most 0; -inf for a permutation the evidence rules out.
@@ -285,8 +285,8 @@ def dual_shift(flat: Floats64) -> tuple[Floats64, Ints64, Floats64]:
         flat: (B, N, N) evidence that admits a permutation.
 
     Returns:
-        shifted (N, N, B); columns (B, N) with ``shifted[k, j, b]`` belonging to agent ``columns[b,
-        j]``; the evidence (B,) of the best permutation, which was taken off.
+        shifted (N, N, B); columns (B, N) with `shifted[k, j, b]` belonging to agent `columns[b,
+        j]`; the evidence (B,) of the best permutation, which was taken off.
     """
     columns = _assign(flat)
     # (B, N, N), best on the diagonal

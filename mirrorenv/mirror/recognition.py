@@ -8,10 +8,10 @@ chance, so that a coin earns nothing.
 ====================  ==============================================================================
 score                 worth of belief q in a slot whose author is n
 ====================  ==============================================================================
-``log``               log N + max(log q(n), log floor): nats, at most log N, at least log N + log
+`log`               log N + max(log q(n), log floor): nats, at most log N, at least log N + log
                       floor. The floor bounds what a single confident mistake costs; below it the
                       score no longer tells beliefs apart
-``brier``             (1 - 1/N) - sum over m of (q(m) - [m = n])^2: at most 1 - 1/N, at least -(1 +
+`brier`             (1 - 1/N) - sum over m of (q(m) - [m = n])^2: at most 1 - 1/N, at least -(1 +
                       1/N), no floor needed (Brier 1950)
 ====================  ==============================================================================
 
@@ -83,7 +83,7 @@ def check_recognition_score(score: str, floor: float, num_agents: int) -> None:
         num_agents: N.
 
     Raises:
-        ConfigError: unless ``score`` is known and ``floor`` lies in (0, 1/N].
+        ConfigError: unless `score` is known and `floor` lies in (0, 1/N].
     """
     if score not in get_args(RecognitionScore):
         raise ConfigError(
@@ -104,16 +104,16 @@ def recognition_worth(
     """What each observer's belief about each agent's trajectory is worth once the names are known.
 
     The mean over authors (last axis) is what an observer earns for recognising, the mean over
-    observers what an author earns for being recognised: the credits ``observer`` and ``author`` of
+    observers what an author earns for being recognised: the credits `observer` and `author` of
     :mod:`mirrorenv.mirror.reward`.
 
     Args:
         evidence: (..., J, K, N) nats, each row up to a constant of its own; K = N.
         permutations: (..., J, K) ints, slot k of observer j's lineup was made by agent
-            ``permutations[..., j, k]``.
+            `permutations[..., j, k]`.
         score: see the module.
-        floor: smallest belief that still counts for ``log``, in (0, 1/N].
-        decode: ``independent`` reads each slot alone, ``marginals`` knows that each name occurs
+        floor: smallest belief that still counts for `log`, in (0, 1/N].
+        decode: `independent` reads each slot alone, `marginals` knows that each name occurs
             once (N <= 16).
 
     Returns:

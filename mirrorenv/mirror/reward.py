@@ -1,28 +1,28 @@
 """The mirror reward: log N + log belief in the true author. Zero at chance, at most log N.
 
-``V[t, j, n] = log N + max(log q_j(n | tau_n up to t), log floor)`` is what observer j's belief in
+`V[t, j, n] = log N + max(log q_j(n | tau_n up to t), log floor)` is what observer j's belief in
 the true author of agent n's trajectory is worth after step t, and 0 before the first step. All
 credits are means of V, all timings are ways to pay V out:
 
 ====================  ==============================================================================
 credit                agent i is paid for
 ====================  ==============================================================================
-``author``            being recognised: mean over all observers j (itself included) of V[j, i]
-``team``              everyone being recognised: mean over agents of the author credits, the same
+`author`            being recognised: mean over all observers j (itself included) of V[j, i]
+`team`              everyone being recognised: mean over agents of the author credits, the same
                       for all
-``observer``          recognising: agent i's own mean over all authors k of V[i, k] (its classifier
+`observer`          recognising: agent i's own mean over all authors k of V[i, k] (its classifier
                       loss, sign reversed)
-``self``              recognising itself: V[i, i]
-``adversarial``       being recognised by its team and not by others: mean over team-mates (itself
+`self`              recognising itself: V[i, i]
+`adversarial`       being recognised by its team and not by others: mean over team-mates (itself
                       included) of V[j, i] minus mean over opponents of V[j, i]
 ====================  ==============================================================================
 
 ====================  ==============================================================================
 timing                when
 ====================  ==============================================================================
-``dense``             V[t] - V[t-1] at step t. Undiscounted, the sum is exactly the terminal payment
-``terminal``          V at the end, at each agent's last live step
-``window``            the dense increments of steps start <= t < stop only, against handshakes in
+`dense`             V[t] - V[t-1] at step t. Undiscounted, the sum is exactly the terminal payment
+`terminal`          V at the end, at each agent's last live step
+`window`            the dense increments of steps start <= t < stop only, against handshakes in
                       the first steps
 ====================  ==============================================================================
 
@@ -70,7 +70,7 @@ def mirror_reward(
     """What each agent is paid at each step for being recognised, in nats.
 
     Args:
-        log_belief: (B, T, J, N) ``log q_j(n | tau_n up to and including step t)``, observer j's log
+        log_belief: (B, T, J, N) `log q_j(n | tau_n up to and including step t)`, observer j's log
             belief in the true author of agent n's trajectory; at most 0, -inf allowed, ignored
             where the mask is False.
         mask: (B, T, N) bool, True for the steps that happened; a prefix of the episode for every
@@ -79,11 +79,11 @@ def mirror_reward(
         timing: when it is paid, see the module.
         floor: smallest belief that still counts, in (0, 1/N]; bounds the reward below by log N +
             log floor.
-        teams: (N,) ints, the team of each agent; needed by (and only by) ``adversarial``.
-        window: (B, 2) ints, [start, stop) of each episode; needed by (and only by) ``window``.
+        teams: (N,) ints, the team of each agent; needed by (and only by) `adversarial`.
+        window: (B, 2) ints, [start, stop) of each episode; needed by (and only by) `window`.
         seen: (B, J, N) bool, which agents observer j was shown (:func:`mirrorenv.mirror.seen_by`);
             all if not given. Chance is then one over the number it was shown, and the credits
-            ``author`` and ``team`` are means over the observers that saw the author. Beliefs about
+            `author` and `team` are means over the observers that saw the author. Beliefs about
             others are ignored. Every agent must be seen by somebody.
 
     Returns:
@@ -127,7 +127,7 @@ def mirror_reward(
 
 
 def random_windows(rng: np.random.Generator, lengths: npt.ArrayLike, size: int) -> Ints64:
-    """One uniformly placed window of ``size`` steps per episode.
+    """One uniformly placed window of `size` steps per episode.
 
     Args:
         rng: source of randomness.
@@ -138,7 +138,7 @@ def random_windows(rng: np.random.Generator, lengths: npt.ArrayLike, size: int) 
         (B, 2) int64, [start, stop).
 
     Raises:
-        ConfigError: if ``size`` or a length is below 1.
+        ConfigError: if `size` or a length is below 1.
     """
     steps = np.asarray(lengths, dtype=np.int64)
     if size < 1 or (steps < 1).any():

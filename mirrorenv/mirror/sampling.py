@@ -51,7 +51,7 @@ def sampled_marginals(
         called certain.
 
     Raises:
-        ConfigError: if ``samples`` is below 16.
+        ConfigError: if `samples` is below 16.
         ShapeError: if the matrix is not square, holds NaN or +inf, or admits no permutation.
     """
     logs = log_likelihood_array("log_likelihood", log_likelihood)

@@ -40,7 +40,7 @@ _CERTAIN = 1e3
 
 @dataclass(frozen=True)
 class Score:
-    """What a belief is worth. A figure that is undefined is None, and ``undefined`` says why.
+    """What a belief is worth. A figure that is undefined is None, and `undefined` says why.
 
     Args:
         top1: share of trajectories whose most believed agent is the author; chance 1/N.
@@ -82,7 +82,7 @@ class Score:
     undefined: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, dict[str, float | None] | None]:
-        """``{name: {"value", "low", "high"}}``, None for what is undefined; ready for JSON."""
+        """`{name: {"value", "low", "high"}}`, None for what is undefined; ready for JSON."""
         names = [item.name for item in fields(self) if item.name != "undefined"]
         estimates: dict[str, Estimate | None] = {name: getattr(self, name) for name in names}
         return {
@@ -106,9 +106,9 @@ def score_belief(
         belief: evidence (B, J, K, N) with K = N; J = N, observer j being agent j, gives the figures
             about the self.
         permutations: (B, J, K) ints, the reveal: slot k of the lineup shown to observer j was agent
-            ``permutations[b, j, k]``. Slots in author order (every row 0..N-1) are fine: ties earn
+            `permutations[b, j, k]`. Slots in author order (every row 0..N-1) are fine: ties earn
             no credit by index.
-        decode: ``independent`` or ``marginals``.
+        decode: `independent` or `marginals`.
         limit_information: (B,) nats per trajectory of the exact limit on the same episodes
             (:func:`episode_information`), for the efficiency.
         evidence_over_time: (B, T, J, K, N) evidence after each step, held after a slot's last, for

@@ -1,7 +1,7 @@
 """What agents did: one agent's trajectory, and a batch of whole episodes in author order.
 
-An ``EpisodeBatch`` is the record of the experimenter. It is ordered by author and is never shown to
-an observer; observers see a ``Lineup`` (see :mod:`mirrorenv.mirror.lineup`).
+An `EpisodeBatch` is the record of the experimenter. It is ordered by author and is never shown to
+an observer; observers see a `Lineup` (see :mod:`mirrorenv.mirror.lineup`).
 
 Shape legend: B batch (episodes), T time, N agents, A action dimensions.
 """
@@ -29,12 +29,12 @@ class Trajectory:
     """What one agent saw and did in one episode.
 
     Args:
-        observations: (T, ...) any fixed-size dtype: numbers, bytes (``S``) or texts (``U``).
+        observations: (T, ...) any fixed-size dtype: numbers, bytes (`S`) or texts (`U`).
         actions: (T,) or (T, A), any fixed-size dtype.
 
     Raises:
         ShapeError: if the lengths differ, or an array holds Python objects (their addresses and
-            types could tell trajectories apart; texts belong into fixed-width ``U`` arrays).
+            types could tell trajectories apart; texts belong into fixed-width `U` arrays).
     """
 
     observations: AnyArray  # (T, ...)

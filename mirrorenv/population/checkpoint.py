@@ -117,7 +117,7 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
 
 
 def _refuse_unnamed_code(config: Mapping[str, Any]) -> None:
-    """A checkpoint is data: an actor, an observer or an objective at ``package.module:Name`` is
+    """A checkpoint is data: an actor, an observer or an objective at `package.module:Name` is
     taken only if the user has named it, or from a module that this process has imported for another
     reason.
 
@@ -138,7 +138,7 @@ def _refuse_unnamed_code(config: Mapping[str, Any]) -> None:
 def world_of(about: dict[str, Any], named: str | None = None) -> tuple[str, dict[str, Any]]:
     """The world that a checkpoint names, and its options.
 
-    A checkpoint is data, but ``package.module:Env`` is code, and any function could stand there. So
+    A checkpoint is data, but `package.module:Env` is code, and any function could stand there. So
     it is imported only if the caller names the same world; and what the options name, only if the
     user has named that as well.
 

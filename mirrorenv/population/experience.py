@@ -43,7 +43,7 @@ class Experience(EpisodeBatch):
     """Episodes that a population played: the record, and in columns what its policies thought.
 
     Observations are flattened, (B, T, N, D) float32; actions as the policies chose them, (B, T, N)
-    int64 or (B, T, N, A) float32 in (-1, 1). Besides the columns below there is ``fed``, (B, T, N,
+    int64 or (B, T, N, A) float32 in (-1, 1). Besides the columns below there is `fed`, (B, T, N,
     F), what an auxiliary fed agents beside their observations, if one did.
     """
 

@@ -76,7 +76,7 @@ def export_run(
         references: figure -> what it is compared with.
         suite: which row of a suite this is.
         over_time: also keep the learned evidence after every step; the time figures need it.
-        world: the run's world, if that is ``package.module:Env``: code is run only if it is named.
+        world: the run's world, if that is `package.module:Env`: code is run only if it is named.
         form: of the tables.
         overwrite: replace a result in `out`.
 

@@ -7,7 +7,7 @@ reference (`tests/population/test_fused.py` compares both). What is gained on a 
 
 - hidden units stand in rows, (R, H), what comes out of them in columns, (A, R): a product with a
   side of 3 to 6 runs up to nine times as fast in one order as in the other;
-- ``tanh x = 2 sigmoid(2 x) - 1``: PyTorch's sigmoid takes a fifth of the time of its tanh;
+- `tanh x = 2 sigmoid(2 x) - 1`: PyTorch's sigmoid takes a fifth of the time of its tanh;
 - policy and critics are one product; biases' gradients are sums of what is in the caches already.
 
 Shapes: S stack, R rows of one network, F inputs, H hidden, O outputs, J observers, N agents, T

@@ -141,7 +141,7 @@ class StackedGRU(nn.Module):
     """S independent gated recurrent networks behind a ReLU input layer (Cho et al. 2014, reset gate
     after the product).
 
-    ``torch.nn.GRU`` runs one network at a time; S small ones in a row are half as fast on a CPU as
+    `torch.nn.GRU` runs one network at a time; S small ones in a row are half as fast on a CPU as
     this stack with its hand-written backward pass, which also defers all weight gradients to one
     product over time.
     """

@@ -1,6 +1,6 @@
 """What older versions have written, read as today's: settings, shapes and names of weights.
 
-This is the one place that knows old names. Whatever is recorded carries a ``version``; what has
+This is the one place that knows old names. Whatever is recorded carries a `version`; what has
 none is of version 1. A step for each version turns it into the next one's, and leaves alone what is
 that way already. What a user types is never migrated: an old name there is refused with the new one
 named (`StrictModel.renamed`).
@@ -11,13 +11,13 @@ here that says what its absence meant; and a configuration that names no kind of
 plain path (proximal policy optimisation by Adam over whole episodes, nothing recompiled, no other
 arithmetic), for ever: recorded runs retrain to the same bytes.
 
-Version 2 calls ``population.trunk`` ``population.actor``, the weights ``planner.`` and ``head.``
-``actor.`` and ``observers.``, and the optimiser ``planner`` ``actor``. With `diversity`, the
-networks of each agent's own are in ``actor.own.``. A shape says ``actions`` where it said
-``num_actions`` or ``action_size``.
+Version 2 calls `population.trunk` `population.actor`, the weights `planner.` and `head.`
+`actor.` and `observers.`, and the optimiser `planner` `actor`. With `diversity`, the
+networks of each agent's own are in `actor.own.`. A shape says `actions` where it said
+`num_actions` or `action_size`.
 
 Version 3 evaluates fewer episodes before the last evaluation than in it; what is older and does not
-name ``evaluation.episodes_before_last`` means 0, as many.
+name `evaluation.episodes_before_last` means 0, as many.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ Weight = TypeVar("Weight")
 
 
 def read_run(recorded: Mapping[str, Any]) -> Plain:
-    """The settings of a run (``config.json`` of its folder, or a row of a suite) by today's names.
+    """The settings of a run (`config.json` of its folder, or a row of a suite) by today's names.
 
     Args:
-        recorded: what was written, with its ``version`` if it has one.
+        recorded: what was written, with its `version` if it has one.
 
     Raises:
         ConfigError: if a later version wrote it.
@@ -93,7 +93,7 @@ def present_state(state: Any) -> Any:
 
 def is_recorded(path: Path, values: Mapping[str, Any]) -> bool:
     """Whether a file of settings was written by a run and not by a person: it says its version, or
-    is the ``config.json`` of a run folder."""
+    is the `config.json` of a run folder."""
     return "version" in values or (
         path.name == "config.json" and path.with_name("run.json").is_file()
     )

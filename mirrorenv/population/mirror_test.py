@@ -30,7 +30,7 @@ __all__ = ["MirrorTestRecord", "play_mirror_test"]
 
 
 class MirrorTestRecord(NamedTuple):
-    """What a population earned in whole episodes; columns in the order of ``possible_agents``."""
+    """What a population earned in whole episodes; columns in the order of `possible_agents`."""
 
     returns: NDArray[np.float64]
     """(E, N), everything paid, the environment's reward included."""

@@ -1,6 +1,6 @@
 """The posterior over permutations as a torch loss.
 
-``p(sigma) = exp(sum_k L[k, sigma(k)]) / Z`` with log Z the log permanent of exp(L), by dynamic
+`p(sigma) = exp(sum_k L[k, sigma(k)]) / Z` with log Z the log permanent of exp(L), by dynamic
 programming over sets of columns, level by level as in :mod:`mirrorenv.mirror.permutations`, and in
 logarithms throughout. Its gradient, by plain backpropagation, is the matrix of permutation
 marginals.
@@ -78,7 +78,7 @@ def log_permutation_sum(evidence: Tensor) -> Tensor:
 def permutation_loss(evidence: Tensor, authors: Tensor) -> Tensor:
     """Negative log-likelihood of the true permutation, in nats for each trajectory.
 
-    For N <= 8 this is ``(log Z - sum_k L[k, sigma(k)]) / N``. Above, the mean of two
+    For N <= 8 this is `(log Z - sum_k L[k, sigma(k)]) / N`. Above, the mean of two
     cross-entropies is taken: each slot over the agents, and each agent over the slots. It rewards
     the same evidence, but is no likelihood.
 

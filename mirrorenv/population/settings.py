@@ -48,7 +48,7 @@ class ObserverSettings(StrictModel):
 
     head: str = "additive"
     """How a lineup is read: the name of a head (mirrorenv.population.observers; a wrong name is
-    answered with the list), or ``package.module:Class`` of your own."""
+    answered with the list), or `package.module:Class` of your own."""
     trunk: Literal["separate", "shared", "stopped"] = "separate"
     """Whether the head reads with its own weights, with its agent's policy trunk, or with that
     trunk detached."""

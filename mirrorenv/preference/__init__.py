@@ -3,7 +3,7 @@ stay useful.
 
 Each player of a population prefers its own text to the texts of the others (DPO, Rafailov et al.
 2023, with authorship in the place of a preference). Settings, topics, pair files and reports need
-no torch; training needs the extra ``trl``.
+no torch; training needs the extra `trl`.
 """
 
 from mirrorenv.lazy import facade

@@ -12,7 +12,7 @@ StageCallback = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
 
 EvaluationRow = dict[str, Any]
-"""A row of ``evaluations.jsonl``: nested figures, ready for JSON."""
+"""A row of `evaluations.jsonl`: nested figures, ready for JSON."""
 
 
 def no_progress(what: str, done: int, total: int) -> None:
@@ -25,7 +25,7 @@ class RunCallbacks:
 
     Attributes:
         stage: progress of the current stage.
-        evaluation: each new row of ``evaluations.jsonl``.
+        evaluation: each new row of `evaluations.jsonl`.
         note: something that a person should know, such as a rollback.
     """
 

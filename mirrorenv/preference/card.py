@@ -39,7 +39,7 @@ def data_card(context: RunContext, texts: Sequence[Text]) -> dict[str, Any]:
     Returns:
         players, a hash of all prompts, topics by split, what cleaning drops of the training texts,
         and by player: texts, lengths in tokens, and typicality: nats per token under the untouched
-        model. ``style`` is the accuracy of a classifier of style that learned from all other
+        model. `style` is the accuracy of a classifier of style that learned from all other
         topics, with chance beside it; None without a lineup.
     """
     settings = context.settings

@@ -22,7 +22,7 @@ class RunContext:
     Attributes:
         settings: of the run; they do not change.
         voices: the population that is tuned, and the untouched model.
-        classifiers: one on each voice; used by the method ``grpo``.
+        classifiers: one on each voice; used by the method `grpo`.
         topics: by split.
         state: how far the run is; changed in place.
         workers: this process among those that train together.

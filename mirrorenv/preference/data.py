@@ -28,17 +28,17 @@ def generate_pairs(
     progress: StageCallback = no_progress,
     device: str = "auto",
 ) -> dict[str, Any]:
-    """Write ``pairs.jsonl`` and ``data_card.json``; texts that are in ``texts.jsonl`` already are
+    """Write `pairs.jsonl` and `data_card.json`; texts that are in `texts.jsonl` already are
     not written again.
 
     Args:
         settings: model, players, topics, samples and seed of it count here.
         folder: new, empty, or one in which the same generation was cut short.
         progress: called with (what, texts done, texts to do).
-        device: ``cpu``, ``cuda`` or ``auto``.
+        device: `cpu`, `cuda` or `auto`.
 
     Returns:
-        ``path`` of the pairs, ``rows`` by split, and the ``card``.
+        `path` of the pairs, `rows` by split, and the `card`.
 
     Raises:
         ConfigError: if the folder holds texts of other settings.

@@ -157,7 +157,7 @@ def _links(run: Path, out: Path) -> dict[str, str]:
 
 
 def _tables(lineups: TextLineups, scored: Scored, settings: PreferenceSettings) -> dict[str, Table]:
-    """``steps``, ``trials``, ``beliefs`` and ``labels``; a trajectory is one text."""
+    """`steps`, `trials`, `beliefs` and `labels`; a trajectory is one text."""
     batch = len(lineups)
     size = len(settings.names)
     key = blake2b(digest_size=32)

@@ -38,7 +38,7 @@ def measure_texts(context: RunContext, texts: Sequence[Text], run: str) -> dict[
         run: names the shuffles.
 
     Returns:
-        ``recognition`` under the voices, ``before`` under untouched voices, and ``useful`` by
+        `recognition` under the voices, `before` under untouched voices, and `useful` by
         player.
     """
     names = context.settings.names

@@ -125,7 +125,7 @@ class GRPO:
         return figures
 
     def columns(self, context: RunContext, fresh: Sequence[Text], run: str) -> dict[str, Column]:
-        """See `TuningMethod.columns`: ``head``, what the classifiers are worth."""
+        """See `TuningMethod.columns`: `head`, what the classifiers are worth."""
         return {"head": lambda: classifier_figures(context, fresh, f"{run}/head")}
 
     def rank(self, row: EvaluationRow) -> list[float]:

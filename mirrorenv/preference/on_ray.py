@@ -1,4 +1,4 @@
-"""The same run by workers that Ray Train places. Needs the extras ``trl`` and ``train``.
+"""The same run by workers that Ray Train places. Needs the extras `trl` and `train`.
 
 Ray starts the processes and joins them; what they do together is what processes of any launcher do
 (:mod:`mirrorenv.preference.workers`). The run folder must lie where every node sees it.

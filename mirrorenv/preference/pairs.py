@@ -1,7 +1,7 @@
 """Texts and their owners, and pair files in the conversational form that TRL loads.
 
-A row of a pair file is ``{"prompt": [{"role", "content"}, ...], "chosen": [...], "rejected":
-[...]}``; ours also say ``author``, ``peer`` and ``split``. What is kept of a file is who wrote what
+A row of a pair file is `{"prompt": [{"role", "content"}, ...], "chosen": [...], "rejected":
+[...]}`; ours also say `author`, `peer` and `split`. What is kept of a file is who wrote what
 on which topic: pairs are made from that.
 """
 
@@ -118,7 +118,7 @@ def kept_texts(texts: Iterable[Text], truncated: str = "drop") -> tuple[list[Tex
 
     Args:
         texts: in any order.
-        truncated: what did not end by itself: ``drop`` it, ``keep`` it as it is, or ``trim`` it to
+        truncated: what did not end by itself: `drop` it, `keep` it as it is, or `trim` it to
             its last whole sentence, and drop it if there is none.
 
     Returns:

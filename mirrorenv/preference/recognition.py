@@ -89,10 +89,10 @@ def recognition(
         run: names the shuffle.
 
     Returns:
-        by way of comparing (``sum``, ``per_token``, ``pmi``): ``joint`` accuracy with its interval
-        over lineups, that of each player, margins; ``assigned`` as in :func:`assigned`; ``lineup``
-        and ``limit``, as
-        :class:`~mirrorenv.mirror.Score`; ``self_advantage`` in nats per token: how much better
+        by way of comparing (`sum`, `per_token`, `pmi`): `joint` accuracy with its interval
+        over lineups, that of each player, margins; `assigned` as in :func:`assigned`; `lineup`
+        and `limit`, as
+        :class:`~mirrorenv.mirror.Score`; `self_advantage` in nats per token: how much better
         authors predict their own texts than the others do.
     """
     ways = {

@@ -1,7 +1,7 @@
 """Settings under the names that they once had: read from recorded runs, refused where they are
 typed.
 
-Version 1 is everything without a ``version`` in its ``config.json``. It differs from version 2 in
+Version 1 is everything without a `version` in its `config.json`. It differs from version 2 in
 names only, so a recorded run can be read, exported and resumed; its folder is not rewritten.
 """
 

@@ -43,7 +43,7 @@ def summary(rows: Sequence[EvaluationRow]) -> dict[str, Any]:
         rows: all evaluations of the run.
 
     Returns:
-        ready for JSON; the keys are those of ``mirrorenv prefer train --json``.
+        ready for JSON; the keys are those of `mirrorenv prefer train --json`.
 
     Raises:
         RunFolderError: if the run has not come to its end.
@@ -79,10 +79,10 @@ def _held_out(rows: Sequence[EvaluationRow]) -> EvaluationRow | None:
 
 
 def write_report(run_path: str | os.PathLike[str]) -> Path:
-    """Write ``report.html`` and ``plots/*.png``.
+    """Write `report.html` and `plots/*.png`.
 
     Args:
-        run_path: a run folder of ``mirrorenv prefer train``.
+        run_path: a run folder of `mirrorenv prefer train`.
 
     Returns:
         the page's path.

@@ -12,7 +12,7 @@ from mirrorenv.results.report.page import escape, table
 __all__ = ["recognition_table", "rounds_table", "share", "useful_table"]
 
 Recorded = Mapping[str, Any]
-"""An estimate as a run records it: ``value``, ``low`` and ``high``, each a number or None."""
+"""An estimate as a run records it: `value`, `low` and `high`, each a number or None."""
 
 # the ways of comparing two texts, as rows are called
 _WAYS = {"sum": "whole text", "per_token": "per token", "pmi": "against the untouched model"}
@@ -119,7 +119,7 @@ def _round_row(row: EvaluationRow) -> list[str]:
 
 
 SHARE = TextStyle(lambda value: f"{100 * value:.0f} %", end=lambda value: f"{100 * value:.0f}")
-"""``95 % [93, 97]``"""
+"""`95 % [93, 97]`"""
 
 
 def share(recorded: Recorded | None) -> str:

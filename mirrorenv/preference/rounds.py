@@ -1,4 +1,4 @@
-"""The rounds of a run: write, pair, a few steps, measure, and again. Needs the extra ``trl``.
+"""The rounds of a run: write, pair, a few steps, measure, and again. Needs the extra `trl`.
 
 A round is whole or not at all: texts are kept as they are written, and everything else at the end
 of the round, so that a killed run repeats the round it was in and comes to the same numbers. Any

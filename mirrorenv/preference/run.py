@@ -1,5 +1,5 @@
 """A run: its folder, its population and how it may end; resumed by the same call. Needs the extra
-``trl``."""
+`trl`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def device_for(name: str = "auto") -> str:
     """Where a process computes: its own GPU if it has one, else the CPU.
 
     Args:
-        name: ``cpu``, ``cuda`` or ``auto``.
+        name: `cpu`, `cuda` or `auto`.
 
     Raises:
         ConfigError: for another name, or if a GPU is asked for and there is none.
@@ -66,7 +66,7 @@ def voices_for(settings: PreferenceSettings, device: str = "auto") -> Iterator[V
 
     Args:
         settings: of the run.
-        device: ``cpu``, ``cuda`` or ``auto``.
+        device: `cpu`, `cuda` or `auto`.
     """
     base = load_model(settings.model, settings.dtype)
     before = base.model.device
@@ -105,7 +105,7 @@ def train(
             persona.
         if_exists: what to do with a run that is there.
         callbacks: what the run reports to.
-        device: ``cpu``, ``cuda`` or ``auto``.
+        device: `cpu`, `cuda` or `auto`.
         workers: this process among those that train together, see
             :func:`~mirrorenv.preference.workers.join_workers`. All call this with the same
             arguments.

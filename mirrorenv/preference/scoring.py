@@ -209,7 +209,7 @@ def prompt_of(model: LanguageModel, topic: str, settings: PreferenceSettings) ->
     Args:
         model: whose chat template and tokens.
         topic: the question.
-        settings: ``data.neutral`` is the system message.
+        settings: `data.neutral` is the system message.
 
     Returns:
         token ids.

@@ -230,11 +230,11 @@ def load_settings(
     overrides: Iterable[str] = (),
     given: Mapping[str, Any] | None = None,
 ) -> PreferenceSettings:
-    """Defaults, then files in order, then what is given, then ``a.b=c`` overrides.
+    """Defaults, then files in order, then what is given, then `a.b=c` overrides.
 
     Args:
         files: TOML, YAML or JSON files with any part of the settings.
-        overrides: strings such as ``"learning.rounds=2"``; values are read as YAML.
+        overrides: strings such as `"learning.rounds=2"`; values are read as YAML.
         given: nested values.
 
     Raises:

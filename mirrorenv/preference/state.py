@@ -92,7 +92,7 @@ def save_round(
 
 
 def _by_player(tensors: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """Names ``player/name``, as one flat mapping."""
+    """Names `player/name`, as one flat mapping."""
     return {
         f"{player}/{name}": tensor.contiguous()
         for player, own in enumerate(tensors)
@@ -161,7 +161,7 @@ def _split_by_player(tensors: Mapping[str, torch.Tensor], players: int) -> list[
 
 
 def _optimiser(moments: Mapping[str, torch.Tensor]) -> OptimiserState | None:
-    """From names ``index/name``; None for a player that has made no step."""
+    """From names `index/name`; None for a player that has made no step."""
     found: OptimiserState = {}
     for key, tensor in moments.items():
         index, _, name = key.partition("/")

@@ -122,7 +122,7 @@ def join_workers(device: str = "auto") -> Workers:
     """Join the processes that a launcher has started; one process alone is :data:`ALONE`.
 
     Args:
-        device: ``cpu`` has them talk through gloo even where there are GPUs.
+        device: `cpu` has them talk through gloo even where there are GPUs.
 
     Raises:
         ConfigError: if the launcher was told to cut the model into shards: voices are copied in and

@@ -113,8 +113,8 @@ class MirrorPPOConfig(PPOConfig):
         """RLlib's own; the entries `mirror`, `population` and `learning` go to the methods of these
         names.
 
-        So a search space may vary them: ``{**config.to_dict(), "mirror": {"weight":
-        tune.grid_search([0.0, 1.0])}}``.
+        So a search space may vary them: `{**config.to_dict(), "mirror": {"weight":
+        tune.grid_search([0.0, 1.0])}}`.
         """
         ours = {
             name: config_dict[name]

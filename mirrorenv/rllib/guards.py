@@ -31,7 +31,7 @@ def until_sampled(
     """Ask for samples until there are some, waiting for failed env runners to come back in between.
 
     Args:
-        algorithm: an RLlib ``Algorithm``.
+        algorithm: an RLlib `Algorithm`.
         sample: one attempt; None says that nothing arrived.
         wait: seconds to wait for a healthy runner after an attempt.
 

@@ -1,6 +1,6 @@
-"""Any PettingZoo ``ParallelEnv`` as RLlib's ``MultiAgentEnv``, for the algorithms that Ray ships.
+"""Any PettingZoo `ParallelEnv` as RLlib's `MultiAgentEnv`, for the algorithms that Ray ships.
 
-RLlib's own ``ParallelPettingZooEnv`` sets ``__all__`` only when all agents end in the same way. An
+RLlib's own `ParallelPettingZooEnv` sets `__all__` only when all agents end in the same way. An
 episode in which one agent terminates and another is cut off in the same step then continues with no
 agent alive. And an episode whose agents are all cut off is stored as terminated (RLlib 2.60 does so
 whenever every agent carries a flag of its own), so that the value of the last state is taken for
@@ -28,10 +28,10 @@ _MAX_SEED = 2**31  # many environments hand their seed to a generator that takes
 
 
 def make_multi_agent_env(id: str, env_config: Mapping[str, Any]) -> PettingZooMultiAgentEnv:
-    """One copy of a world, as ``tune.register_env`` wants it made.
+    """One copy of a world, as `tune.register_env` wants it made.
 
     Args:
-        id: a registered id, or ``"package.module:Env"``.
+        id: a registered id, or `"package.module:Env"`.
         env_config: arguments of the world. What makes a :class:`~mirrorenv.MirrorTest` is played
             with its recognition phase.
     """
@@ -40,10 +40,10 @@ def make_multi_agent_env(id: str, env_config: Mapping[str, Any]) -> PettingZooMu
 
 
 class PettingZooMultiAgentEnv(MultiAgentEnv):
-    """A PettingZoo ``ParallelEnv`` as RLlib steps it.
+    """A PettingZoo `ParallelEnv` as RLlib steps it.
 
     Agents keep the environment's order. Observations that are neither vector nor image become one
-    vector; actions keep the form of a Dict or Tuple, with a vector for every Box in it. A ``reset``
+    vector; actions keep the form of a Dict or Tuple, with a vector for every Box in it. A `reset`
     without a seed draws the next one from a generator that the last seed started, so that a seeded
     runner plays the same episodes again (RLlib seeds the first reset only).
 
@@ -99,8 +99,8 @@ class PettingZooMultiAgentEnv(MultiAgentEnv):
 
         Returns:
             observations, rewards, terminateds, truncateds and infos by agent. When no one is left,
-            ``__all__`` is True in ``terminateds`` if all ended by themselves, else in
-            ``truncateds``; then the agents that were cut off carry no flag of their own, because
+            `__all__` is True in `terminateds` if all ended by themselves, else in
+            `truncateds`; then the agents that were cut off carry no flag of their own, because
             RLlib would read a full set of flags as termination.
 
         Raises:

@@ -45,7 +45,7 @@ class PlainSight:
             self.space = self._reader.space
 
     def read(self, value: Any) -> Any:
-        """The observation, in ``space``.
+        """The observation, in `space`.
 
         Raises:
             ValueError: if it does not fit the environment's space.

@@ -18,7 +18,7 @@ def register_worlds(*more: str) -> list[str]:
     """Make worlds known to Ray Tune and RLlib by their ids, and `MirrorPPO` by its name.
 
     Args:
-        *more: ids of worlds that are not registered, as ``"package.module:Env"``.
+        *more: ids of worlds that are not registered, as `"package.module:Env"`.
 
     Returns:
         the ids: every registered array world, and those in `more`.

@@ -53,7 +53,7 @@ class Progress:
 
     Attributes:
         started: once, when nothing of what was asked for has been found wrong.
-        iteration: with a row of ``metrics.jsonl``.
+        iteration: with a row of `metrics.jsonl`.
         evaluation: with every evaluation.
     """
 

@@ -110,7 +110,7 @@ def load_settings(
     Args:
         world: id of the world; may be missing if a file names it.
         files: TOML, YAML or JSON files with any part of `RunSettings`.
-        overrides: strings such as ``"mirror.weight=0.5"``; values are read as YAML.
+        overrides: strings such as `"mirror.weight=0.5"`; values are read as YAML.
         given: nested values.
 
     Raises:
@@ -149,7 +149,7 @@ def default_run_path(settings: RunSettings) -> Path:
 
 
 def config_of(settings: RunSettings) -> dict[str, Any]:
-    """What ``config.json`` of a run folder holds."""
+    """What `config.json` of a run folder holds."""
     return {"version": VERSION, **settings.model_dump(mode="json")}
 
 
@@ -157,7 +157,7 @@ def config_today(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """A recorded configuration as today's run would write it; what is none stays as it is.
 
     Args:
-        recorded: from ``config.json`` of a run folder, of any version.
+        recorded: from `config.json` of a run folder, of any version.
     """
     try:
         return config_of(RunSettings.checked(read_run(recorded)))

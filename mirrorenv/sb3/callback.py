@@ -59,19 +59,19 @@ class MirrorCallback(BaseCallback):
 
     Stable-Baselines3 has one critic with one discount factor, where MirrorPPO has a critic of its
     own for the mirror reward that does not discount. With gamma below 1 evidence is worth more the
-    earlier it comes, which buys handshakes: set ``gamma=1`` where the world pays nothing, or as
+    earlier it comes, which buys handshakes: set `gamma=1` where the world pays nothing, or as
     near as it allows.
 
-    Logged: ``mirror/return`` (nats for each whole episode, unweighted), ``mirror/weight``,
-    ``mirror/observer_loss``, ``mirror/observer_accuracy``.
+    Logged: `mirror/return` (nats for each whole episode, unweighted), `mirror/weight`,
+    `mirror/observer_loss`, `mirror/observer_accuracy`.
 
     Args:
-        observer: how lineups are read; a head with weights of its own (``trunk="separate"``).
+        observer: how lineups are read; a head with weights of its own (`trunk="separate"`).
         epochs: passes of the observers over each rollout.
         minibatch_episodes: episodes in a minibatch.
         seed: of the observers' weights and choices.
-        auxiliaries: further objectives of the policy, as in ``population.auxiliaries``; they read
-            its layer ``policy``. What has weight 0 is a probe and leaves the policy as it is.
+        auxiliaries: further objectives of the policy, as in `population.auxiliaries`; they read
+            its layer `policy`. What has weight 0 is a probe and leaves the policy as it is.
         verbose: as in Stable-Baselines3.
 
     Attributes:
@@ -80,7 +80,7 @@ class MirrorCallback(BaseCallback):
     Raises:
         ConfigError: when training starts, if the algorithm keeps no rollout buffer, the environment
             is not from
-            :func:`~mirrorenv.sb3.vec_env` with ``mirror=...``, or a setting needs the policies of
+            :func:`~mirrorenv.sb3.vec_env` with `mirror=...`, or a setting needs the policies of
             MirrorPPO.
     """
 
@@ -185,8 +185,8 @@ class MirrorCallback(BaseCallback):
     # -- paying and learning -----------------------------------------------------------------------
 
     def mirror_weight(self) -> float:
-        """The weight of the mirror reward now; it moves to ``final_weight`` over the steps asked of
-        ``learn``."""
+        """The weight of the mirror reward now; it moves to `final_weight` over the steps asked of
+        `learn`."""
         if self.mirror.final_weight is None:
             return self.mirror.weight
         share = 1.0 - float(self.model._current_progress_remaining)

@@ -1,4 +1,4 @@
-"""``vec_env``: worlds, PettingZoo environments and mirror tests as a VecEnv."""
+"""`vec_env`: worlds, PettingZoo environments and mirror tests as a VecEnv."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def vec_env(
     bootstrap: bool | None = None,
     **options: Any,
 ) -> SharedPolicyVecEnv:
-    """``num_envs`` copies of a world as ``num_envs * N`` sub-environments of Stable-Baselines3 that
+    """`num_envs` copies of a world as `num_envs * N` sub-environments of Stable-Baselines3 that
     share one policy.
 
     Args:
@@ -46,12 +46,12 @@ def vec_env(
             unless the world itself tells them apart.
         seed: of the run.
         bootstrap: let the critic's value stand for what the clock cut off. By default only without
-            ``mirror``: a lineup is read up to the end of the episode, so there is nothing to be
+            `mirror`: a lineup is read up to the end of the episode, so there is nothing to be
             recognised by after it.
         **options: arguments of the world.
 
     Raises:
-        ConfigError: if an argument is wrong; or ``mirror`` is given together with a mirror test,
+        ConfigError: if an argument is wrong; or `mirror` is given together with a mirror test,
             which pays itself.
         UnknownNameError: if no world has this id.
         WorldError: if the world cannot become arrays.

@@ -62,8 +62,8 @@ class WorldRow:
     Args:
         world: one copy.
         agent_id: tell the policy, which all agents share, who is acting: N numbers, one-hot, after
-            the observation; or, if that is no vector, a dictionary with ``observation`` and
-            ``agent``.
+            the observation; or, if that is no vector, a dictionary with `observation` and
+            `agent`.
     """
 
     def __init__(self, world: ArrayWorld, agent_id: bool) -> None:
@@ -130,7 +130,7 @@ class GameRow:
 
     Args:
         env: the game; all agents have the same spaces.
-        agent_id: add ``agent`` to the observations, one-hot.
+        agent_id: add `agent` to the observations, one-hot.
 
     Raises:
         ConfigError: if agents have different spaces: they cannot share a policy.

@@ -26,7 +26,7 @@ __all__ = ["SharedPolicyVecEnv"]
 
 
 class SharedPolicyVecEnv(VecEnv):
-    """R rows of N agents as R * N sub-environments; sub-environment ``row * N + agent``.
+    """R rows of N agents as R * N sub-environments; sub-environment `row * N + agent`.
 
     A row begins its next episode as soon as its last one is over for everybody. An agent that is
     out earlier goes on as a sub-environment that sees its last observation and earns nothing, so
@@ -35,8 +35,8 @@ class SharedPolicyVecEnv(VecEnv):
 
     Args:
         rows: what is played.
-        seed: of the run; ``seed()`` sets another, from the next ``reset`` on.
-        bootstrap: say ``TimeLimit.truncated`` where the clock ended an episode, so that
+        seed: of the run; `seed()` sets another, from the next `reset` on.
+        bootstrap: say `TimeLimit.truncated` where the clock ended an episode, so that
             Stable-Baselines3 adds the critic's value of what might have followed.
         mirror: settings of the mirror reward that :class:`~mirrorenv.sb3.MirrorCallback` is to pay.
         log: where trajectories are written down for observers, if there are any.

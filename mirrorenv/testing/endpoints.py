@@ -159,7 +159,7 @@ class FaultyEndpoint:
     """A server at work.
 
     Attributes:
-        url: its address, up to and with ``/v1``.
+        url: its address, up to and with `/v1`.
         bodies: what it was asked, as JSON.
     """
 

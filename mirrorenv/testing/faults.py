@@ -1,7 +1,7 @@
-"""Environments that are broken on purpose, one fault each: ``FAULTS`` lists them.
+"""Environments that are broken on purpose, one fault each: `FAULTS` lists them.
 
 Each bears the name of the check in :mod:`mirrorenv.envs.checks` that finds it; its docstring says
-what is wrong. The files ``faults_of_*.py`` of this folder are found by themselves.
+what is wrong. The files `faults_of_*.py` of this folder are found by themselves.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 None where a person would have to ask. Three players, texts A, B, C.
 
 They were collected before the grammar was written, and split by hash: the grammar was made looking
-at the first half only (``SEEN``); the second (``HELD_OUT``) says how it does on what it was not
+at the first half only (`SEEN`); the second (`HELD_OUT`) says how it does on what it was not
 made for.
 """
 

@@ -81,7 +81,7 @@ def best_self(true: Simulated) -> npt.NDArray[np.float64]:
 
 
 def simulate(rng: np.random.Generator, players: int, games: int, *, null: bool) -> Simulated:
-    """Games of four out of ``players``, eight rounds each, and every game harder or easier by 0.3
+    """Games of four out of `players`, eight rounds each, and every game harder or easier by 0.3
     logits (sd).
 
     Args:

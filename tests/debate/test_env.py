@@ -51,7 +51,7 @@ def test_it_turns_into_an_aec_environment_and_back_to_its_end():
 
 
 def play(env, evidence, text="hello"):
-    """Total rewards of a game in which everybody answers by ``evidence(agent, permutation)``."""
+    """Total rewards of a game in which everybody answers by `evidence(agent, permutation)`."""
     from mirrorenv.debate.rules import Debate
 
     total = dict.fromkeys(env.possible_agents, 0.0)

@@ -28,7 +28,7 @@ WORDS = [
 
 
 def sheets(answer, games=6, texts=WORDS, **settings):
-    """Games in which every reader answers ``answer(reader, permutation, rng)``."""
+    """Games in which every reader answers `answer(reader, permutation, rng)`."""
     rules = preset("default", {"rounds": 3, "judges": 1, "plan": (), "memory": "none", **settings})
     cards = tuple(AgentCard(name=f"c{k}", player="random") for k in range(4))
     judge = AgentCard(name="judge", player="random")

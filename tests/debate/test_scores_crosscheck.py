@@ -85,7 +85,7 @@ def argmax(row):
 
 
 def best_assignment(table, authors):
-    """{author of the text: player named}, each player of ``authors`` once."""
+    """{author of the text: player named}, each player of `authors` once."""
     worth = {
         named: sum(math.log(table[n][m]) for n, m in zip(authors, named, strict=True))
         for named in itertools.permutations(authors)

@@ -132,7 +132,7 @@ class Turns(AECEnv):
 
 
 class Broken(Stranger):
-    """Does one thing wrong in step 2 (or at reset), named by ``fault``."""
+    """Does one thing wrong in step 2 (or at reset), named by `fault`."""
 
     def __init__(self, fault: str) -> None:
         super().__init__(3, 6)

@@ -199,7 +199,7 @@ def _world_of(acts: Any) -> Any:
 
 
 def _given(acts: Any, ours: Any) -> Any:
-    """What an environment with action space ``acts`` receives for one action of ours."""
+    """What an environment with action space `acts` receives for one action of ours."""
     received: list[Any] = []
 
     class Listening(Stranger):

@@ -61,7 +61,7 @@ def has_chance(case: Case) -> bool:
 
 
 def permute_agents(world: ArrayWorld, order: npt.NDArray[np.int64]) -> None:
-    """Let agent i stand where agent ``order[i]`` stands; the world has been reset."""
+    """Let agent i stand where agent `order[i]` stands; the world has been reset."""
     for name in world.agent_state or ():
         setattr(world, name, getattr(world, name)[:, order].copy())
 

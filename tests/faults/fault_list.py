@@ -18,7 +18,7 @@ class FaultList(list[RunFault]):
     def add(
         self, name: str, where: str, wanted: Outcome, *says: str, slow: bool = False
     ) -> Callable[[Happen], Happen]:
-        """Add a function that injects a fault; the arguments are those of ``RunFault``."""
+        """Add a function that injects a fault; the arguments are those of `RunFault`."""
 
         def added(happen: Happen) -> Happen:
             self.append(RunFault(name, where, wanted, says, happen, slow))

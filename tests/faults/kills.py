@@ -43,7 +43,7 @@ def train_command(
 
     Args:
         path: its run folder.
-        changes: further settings, ``a.b=c``.
+        changes: further settings, `a.b=c`.
         iterations: of 16 episodes of 8 steps.
         checkpoints: spread over the run.
     """
@@ -119,7 +119,7 @@ def prove(
             start each run as a fork of a process that has done the imports. Then a start takes a
             fraction, and more of the moments lie in the training. The run itself is the same
             command.
-        **size: ``iterations`` and ``checkpoints`` of :func:`train_command`.
+        **size: `iterations` and `checkpoints` of :func:`train_command`.
     """
     rng, proof = random.Random(seed), Proof()
     environment = {
@@ -255,7 +255,7 @@ def _fork(command: list[str], log: Path) -> Process:
 
 
 def _command_line(command: list[str], log: Path) -> None:
-    """``python -m mirrorenv ...`` in this process."""
+    """`python -m mirrorenv ...` in this process."""
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.dup2(output, 1)
     os.dup2(output, 2)

@@ -46,7 +46,7 @@ def _hear_interrupts() -> None:
 
 
 def start(settings: Any, path: Path) -> subprocess.Popen[str]:
-    """``mirrorenv train`` as a user types it."""
+    """`mirrorenv train` as a user types it."""
     file = path.with_suffix(".json")
     file.write_text(settings.model_dump_json(), "utf-8")
     command = [

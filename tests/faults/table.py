@@ -1,4 +1,4 @@
-"""Every fault of a run that we know how to inject: the lists of all files ``of_*.py``, found by
+"""Every fault of a run that we know how to inject: the lists of all files `of_*.py`, found by
 themselves."""
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class Trouble(Flawless):
 
     Args:
         what: a key of :data:`TROUBLES`.
-        step: the step of an episode in which it comes; 0 for ``reset``.
+        step: the step of an episode in which it comes; 0 for `reset`.
         episode: the first episode of a copy in which it comes; the first is 1.
         once: a file that remembers that it came, so that it never comes again; by default it comes
             in every episode.
@@ -154,5 +154,5 @@ TROUBLES: dict[str, Callable[[Answer], None]] = {
     "never returns, holding the interpreter": _wait_alone,
     "ends its process": _exit,
 }
-"""What may happen, by name: each is handed the answer of ``step`` (of ``reset``, with three empty
+"""What may happen, by name: each is handed the answer of `step` (of `reset`, with three empty
 parts) to change."""

@@ -23,7 +23,7 @@ def chromium() -> str | None:
 
 
 def axe_source() -> str | None:
-    """The text of axe-core's ``axe.min.js``; the variable AXE_CORE names the file or the package's
+    """The text of axe-core's `axe.min.js`; the variable AXE_CORE names the file or the package's
     folder."""
     named = os.environ.get("AXE_CORE")
     path = (

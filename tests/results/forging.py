@@ -68,7 +68,7 @@ def copied(row: Path, place: Path) -> Path:
 
 
 def authors(tables: Tables) -> np.ndarray[Any, Any]:
-    """Who stands in each slot, (B, K), in the order of ``trials``."""
+    """Who stands in each slot, (B, K), in the order of `trials`."""
     labels = tables["labels"]
     who = dict(zip(labels["trajectory"], labels["agent"], strict=True))
     shown = np.asarray(tables["trials"]["trajectories"])

@@ -2,7 +2,7 @@
 
 A child that dies, hangs or grows is killed and replaced. What it was working on is then tried
 program by program, and the one that does it again is void: it counts for nothing, and that is said
-(``Machine.lost``).
+(`Machine.lost`).
 """
 
 from __future__ import annotations

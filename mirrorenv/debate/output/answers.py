@@ -1,4 +1,4 @@
-"""How the answers of each model ended: on the screen, on the page and in ``scores.json``."""
+"""How the answers of each model ended: on the screen, on the page and in `scores.json`."""
 
 from __future__ import annotations
 

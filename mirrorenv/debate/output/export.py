@@ -17,7 +17,7 @@ __all__ = ["pairs_of", "write_pairs"]
 
 
 def pairs_of(results: Results, held_out: float = 0.25) -> Iterator[dict[str, Any]]:
-    """Rows ``{prompt, chosen, rejected, split, author, peer, game, round}`` in the conversational
+    """Rows `{prompt, chosen, rejected, split, author, peer, game, round}` in the conversational
     form that TRL loads.
 
     Topics are held out whole, by hash: a topic is either trained on or tested on. Texts that are
@@ -25,7 +25,7 @@ def pairs_of(results: Results, held_out: float = 0.25) -> Iterator[dict[str, Any
 
     Args:
         results: of a tournament.
-        held_out: share of topics whose split is ``test``, in expectation.
+        held_out: share of topics whose split is `test`, in expectation.
     """
     for debate in results.games():
         seats = results.tournament.seats(debate.game)
@@ -33,7 +33,7 @@ def pairs_of(results: Results, held_out: float = 0.25) -> Iterator[dict[str, Any
 
 
 def _pairs(debate: Debate, cards: list[str], held_out: float) -> Iterator[dict[str, Any]]:
-    """The rows of one game; ``cards`` are the names of its seats."""
+    """The rows of one game; `cards` are the names of its seats."""
     for number, one in enumerate(debate.rounds):
         group = {n: g for g, members in enumerate(exchangeable(one.texts)) for n in members}
         split = "test" if _share(one.topic) < held_out else "train"
@@ -63,7 +63,7 @@ def write_pairs(results: Results, path: Path, held_out: float = 0.25) -> dict[st
     Args:
         results: of a tournament whose games are finished.
         path: file to write; it appears whole or not at all.
-        held_out: share of topics, in [0, 1], whose pairs become the split ``test``.
+        held_out: share of topics, in [0, 1], whose pairs become the split `test`.
 
     Returns:
         rows by split.

@@ -3,7 +3,7 @@ and reader.
 
 Every reader is a line of the leaderboard. Its row of a game is what `score_readers` says of that
 game alone, so the mean over games is the tournament's score. Two columns are recomputed by whoever
-verifies the folder, from lineups, verdicts and labels: ``hits`` and ``nats``, of all texts
+verifies the folder, from lineups, verdicts and labels: `hits` and `nats`, of all texts
 including one's own.
 
 Games are read one at a time. The tables are held whole until they are written: texts, evidence and
@@ -177,7 +177,7 @@ class _Columns:
             self.figures[self.place[score.name], debate.game] = [*found, score.nats.value]
 
     def tables(self) -> dict[str, Table]:
-        """``steps``, ``trials``, ``beliefs`` and ``labels``."""
+        """`steps`, `trials`, `beliefs` and `labels`."""
         self.texts.sort()
         ids, words, seats, game, rounds = (list(column) for column in zip(*self.texts, strict=True))
         entry, episode, observer = (np.array(column) for column in zip(*self.readers, strict=True))
@@ -205,7 +205,7 @@ class _Columns:
         }
 
     def episodes(self, tables: dict[str, Table]) -> Table:
-        """``episodes``: what a game says of each of its readers."""
+        """`episodes`: what a game says of each of its readers."""
         rows = reading_rows(tables, self.tournament.seed)
         pairs = zip(rows["entry"].tolist(), rows["episode"].tolist(), strict=True)  # type: ignore[union-attr]
         found = np.array([self.figures[pair] for pair in pairs])  # (rows, figures)

@@ -1,4 +1,4 @@
-"""``scores.json``: the leaderboard of a tournament as data."""
+"""`scores.json`: the leaderboard of a tournament as data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCORES = "scores.json"
 
 
 def write_scores(results: Results) -> dict[str, Any]:
-    """Compute the leaderboard and write ``scores.json`` into the run folder.
+    """Compute the leaderboard and write `scores.json` into the run folder.
 
     The file has the same bytes for the same games, however they came about.
 
@@ -22,8 +22,8 @@ def write_scores(results: Results) -> dict[str, Any]:
         results: of the tournament.
 
     Returns:
-        what was written: the tournament's name and seed, ``readers`` (best first, each with its
-        group and figures), and ``conduct`` and ``limit`` where they are known.
+        what was written: the tournament's name and seed, `readers` (best first, each with its
+        group and figures), and `conduct` and `limit` where they are known.
 
     Raises:
         RunFolderError: if the file cannot be written.

@@ -54,7 +54,7 @@ _WRAP = "white-space: pre-wrap; overflow-wrap: anywhere"
 
 
 def write_pages(results: Results) -> Path:
-    """Write ``index.html`` and ``games/game-NNNNN.html`` into the run folder; one game is held at a
+    """Write `index.html` and `games/game-NNNNN.html` into the run folder; one game is held at a
     time.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Players. One file and one ``register(...)`` each; a file is imported when its player is first
+"""Players. One file and one `register(...)` each; a file is imported when its player is first
 made."""
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class PlayerKind:
 
     Attributes:
         name: what a card says.
-        entry_point: ``"package.module:Class"``; called with the card.
+        entry_point: `"package.module:Class"`; called with the card.
         is_model: whether it asks a language model.
         description: one line.
     """
@@ -51,8 +51,8 @@ def register(name: str, entry_point: str, description: str, *, is_model: bool = 
     """Add a kind of player.
 
     Args:
-        name: what an agent card writes as ``player``.
-        entry_point: ``package.module:Class`` of a `Player`, imported when it first plays.
+        name: what an agent card writes as `player`.
+        entry_point: `package.module:Class` of a `Player`, imported when it first plays.
         description: one line, for lists and for the error that an unknown name meets.
         is_model: whether a language model answers, so that cards need a model or an address.
 

@@ -79,17 +79,17 @@ class Player(Protocol):
     calls."""
 
     async def speak(self, view: View) -> Reply:
-        """A text on ``view.topic``; in the phase ``paraphrase``, ``view.lineup[0]`` in other
+        """A text on `view.topic`; in the phase `paraphrase`, `view.lineup[0]` in other
         words."""
         ...
 
     async def recognise(self, view: View) -> Reply:
-        """A verdict on ``view.lineup``, in words of ``view.settings.answer_format`` or as
+        """A verdict on `view.lineup`, in words of `view.settings.answer_format` or as
         evidence."""
         ...
 
     async def plan(self, view: View) -> Reply:
-        """A text for oneself after a round, as ``view.step`` asks."""
+        """A text for oneself after a round, as `view.step` asks."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with an agent card, found before anything is sent: ``mirrorenv debate check``."""
+"""What is wrong with an agent card, found before anything is sent: `mirrorenv debate check`."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class Constant(Scripted):
     """Says one sentence and names the players in one order, whatever it is shown.
 
     Args:
-        card: options ``text``, what it says; ``order``, the players by number from 1 (default 1, 2,
+        card: options `text`, what it says; `order`, the players by number from 1 (default 1, 2,
             3, ...).
 
     Raises:

@@ -36,7 +36,7 @@ def messages_of(prompt: Prompt, roles: str) -> list[dict[str, str]]:
 
     Args:
         prompt: what is sent.
-        roles: of the profile; ``alternating`` puts the instructions into the first turn.
+        roles: of the profile; `alternating` puts the instructions into the first turn.
     """
     turns = list(prompt.turns)
     first: list[dict[str, str]] = []
@@ -104,7 +104,7 @@ class EndpointPlayer:
         return await self._ask(view, view.settings.notes_tokens)
 
     async def recognise(self, view: View) -> Reply:
-        """A verdict, as its card's ``reader`` says."""
+        """A verdict, as its card's `reader` says."""
         form: dict[str, Any] = {}
         if self.card.reader == "schema" and view.settings.answer_format != "order":
             form = self._schema(

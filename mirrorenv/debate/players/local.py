@@ -73,7 +73,7 @@ class LocalPlayer:
         return await self._write(view, view.settings.notes_tokens)
 
     async def recognise(self, view: View) -> Reply:
-        """A verdict, in the way that the card's ``reader`` says."""
+        """A verdict, in the way that the card's `reader` says."""
         if self.card.reader == "words":
             return await self._write(view, view.settings.verdict_tokens)
         if self.card.reader == "schema":

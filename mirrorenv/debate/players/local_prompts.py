@@ -1,4 +1,4 @@
-"""What a small model is told: a few lines. What endpoints are told (``prompt = "full"`` in the
+"""What a small model is told: a few lines. What endpoints are told (`prompt = "full"` in the
 card) is also there.
 
 A model of some hundred million weights follows a persona and a question; it does not follow a page
@@ -68,7 +68,7 @@ def messages_for(view: View, card: AgentCard, form: str) -> Messages:
     Args:
         view: what the participant is given.
         card: whose persona it has.
-        form: ``short`` or ``full``.
+        form: `short` or `full`.
     """
     if form == "full":
         prompt = prompt_for(view, card)
@@ -157,7 +157,7 @@ def imitation(view: View, player: int | None, form: str, window: int) -> Message
         view: of the reader.
         player: whose answers; None for no answers at all, which is also what comes out where
             nothing was revealed.
-        form: ``short`` or ``full``: how questions are put.
+        form: `short` or `full`: how questions are put.
         window: rounds that are used, the latest.
     """
     without_persona = AgentCard(name="reader", player="local")

@@ -4,11 +4,11 @@ belief.
 ==============  ====================================================================================
 reader          evidence
 ==============  ====================================================================================
-``schema``      none of its own: the answer in words, held to the JSON form by choosing the
+`schema`      none of its own: the answer in words, held to the JSON form by choosing the
                 likeliest allowed one
-``labels``      log-probability of the sentence "Text A was written by P2.", for each text and
+`labels`      log-probability of the sentence "Text A was written by P2.", for each text and
                 player
-``likelihood``  log-probability of the text itself in the context of each player: what it answered
+`likelihood`  log-probability of the text itself in the context of each player: what it answered
                 in revealed rounds
 ==============  ====================================================================================
 
@@ -21,7 +21,7 @@ term that depends on the text alone, such as its likelihood in a neutral context
 belief.
 
 A context that only imitates a player makes sums over tokens far too sure of themselves, so a text
-counts for ``equivalent`` tokens at most: its log-likelihoods are divided by its length and
+counts for `equivalent` tokens at most: its log-likelihoods are divided by its length and
 multiplied by that number.
 
 Shape legend: K lineup slots, N players.
@@ -60,7 +60,7 @@ def constrained_verdict(
         model: that reads.
         view: of the reader: the lineup, and what was revealed of earlier rounds.
         card: whose persona the reader has.
-        options: of the model; ``prompt`` says how the question is put.
+        options: of the model; `prompt` says how the question is put.
 
     Returns:
         JSON that names one player for each text.
@@ -80,7 +80,7 @@ def label_evidence(
         model: that reads.
         view: of the reader: the lineup, and what was revealed of earlier rounds.
         card: whose persona the reader has.
-        options: of the model; ``prompt`` says how the question is put.
+        options: of the model; `prompt` says how the question is put.
 
     Returns:
         (K, N) float64 nats.
@@ -105,8 +105,8 @@ def likelihood_evidence(
         model: that reads.
         view: of the reader: the lineup, and what was revealed of earlier rounds.
         card: whose persona the reader has.
-        options: of the model; ``equivalent`` bounds how many tokens a text counts for,
-            ``temperature`` is that of sampling.
+        options: of the model; `equivalent` bounds how many tokens a text counts for,
+            `temperature` is that of sampling.
 
     Returns:
         (K, N) float64 nats.
@@ -146,6 +146,6 @@ def tokens_read(model: LanguageModel, view: View, card: AgentCard, options: Loca
         model: that reads.
         view: of the reader: the lineup, and what was revealed of earlier rounds.
         card: whose persona the reader has.
-        options: of the model; ``prompt`` says how the question is put.
+        options: of the model; `prompt` says how the question is put.
     """
     return len(model.chat(messages_for(view, card, options.prompt)))

@@ -90,7 +90,7 @@ class Persona(Stylometric):
     """Speaks in one voice and attributes by style.
 
     Args:
-        card: option ``voice``, one of :data:`VOICES`.
+        card: option `voice`, one of :data:`VOICES`.
 
     Raises:
         ConfigError: for an unknown voice.

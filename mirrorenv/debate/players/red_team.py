@@ -32,7 +32,7 @@ class RedTeam(Stylometric):
     =========  =====================================================================================
 
     Args:
-        card: option ``tactics``, a list of the names above.
+        card: option `tactics`, a list of the names above.
 
     Raises:
         ConfigError: for an unknown tactic or an empty list.

@@ -69,7 +69,7 @@ class Scripted:
     """A player with a plain voice that guesses blindly; the base of the others.
 
     Args:
-        card: its options are those named in ``OPTIONS``.
+        card: its options are those named in `OPTIONS`.
 
     Raises:
         ConfigError: for an unknown option.

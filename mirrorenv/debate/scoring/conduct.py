@@ -15,7 +15,7 @@ from mirrorenv.mirror.intervals import TextStyle
 __all__ = ["SEVERAL_GAMES", "Conduct", "ConductTally"]
 
 SEVERAL_GAMES = TextStyle(least=2)
-"""``0.750 [0.610, 0.890]``; of a single game the value alone."""
+"""`0.750 [0.610, 0.890]`; of a single game the value alone."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ The limit takes every seat in turn: it knows the own item of that seat, as a rea
 compare strings, and is scored on its peers by the same code as the readers. In arms that withhold
 the own text it is an upper line still.
 
-``limit.jsonl`` holds one row a game, ``{"game", "evidence": R x N x N nats, text by author}``; it
+`limit.jsonl` holds one row a game, `{"game", "evidence": R x N x N nats, text by author}`; it
 is computed after the games by :mod:`mirrorenv.debate.scoring.ideal_evidence`, and read without a
 model.
 
@@ -58,7 +58,7 @@ _NEVER = 1e4  # nats: what a greedy player would not have written
 
 
 def known_limits(folder: Path) -> dict[int, int]:
-    """The games whose limit was computed, and where each row begins in ``limit.jsonl``.
+    """The games whose limit was computed, and where each row begins in `limit.jsonl`.
 
     Raises:
         RunFolderError: if the file is damaged elsewhere than in an unfinished last line.
@@ -74,7 +74,7 @@ def read_limit(folder: Path, place: int) -> Evidence:
 
     Args:
         folder: the run folder.
-        place: where its row begins in ``limit.jsonl``, from :func:`known_limits`.
+        place: where its row begins in `limit.jsonl`, from :func:`known_limits`.
 
     Returns:
         (R, N, N) nats, text by author.

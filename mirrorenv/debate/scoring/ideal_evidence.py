@@ -65,7 +65,7 @@ def add_limits(
     engine: Engine | None = None,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> int:
-    """Compute the limit of every finished game that lacks it, one row of ``limit.jsonl`` each.
+    """Compute the limit of every finished game that lacks it, one row of `limit.jsonl` each.
 
     Args:
         results: of a tournament; no call is made.

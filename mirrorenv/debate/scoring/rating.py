@@ -1,6 +1,6 @@
 """Who reads well, who is read easily, who knows itself: a crossed logistic model.
 
-``P(reader i names author j) = c + (1 - c) logistic(base + r_i + l_j + s_i [i = j])`` with c = 1/N,
+`P(reader i names author j) = c + (1 - c) logistic(base + r_i + l_j + s_i [i = j])` with c = 1/N,
 what guessing gives, and ridge penalties, fitted by Fisher scoring on credits by reader and author.
 It is the Rasch model (Rasch 1960) with Birnbaum's guessing floor (1968) and a term for the self.
 Without the floor, guessers in the field bend the scale, and good readers of marked authors look as

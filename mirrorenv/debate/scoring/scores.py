@@ -1,16 +1,16 @@
 """What a tournament's games are worth: every figure per reader, peers and self apart, clustered by
 game.
 
-``peer hits`` is the headline: the share of texts of others whose author a reader names. Its floor
+`peer hits` is the headline: the share of texts of others whose author a reader names. Its floor
 is 1/(N - 1) where the reader can find its own text by comparing strings, and also where it cannot,
 because its belief is then renormalised over its peers; a judge, who has no own text, has the floor
-1/N. ``kappa`` is (hits - floor) / (1 - floor). Renormalised are all figures on peers' texts: hits,
+1/N. `kappa` is (hits - floor) / (1 - floor). Renormalised are all figures on peers' texts: hits,
 the best assignment (of peers' texts to peers), nats (then at most log(N - 1)) and calibration. What
 a reader said of its own text is scored as it was said.
 
 Texts too alike to tell apart are exchangeable: a credit for one of them is the mean over the group.
-An unreadable verdict is counted apart; its items are worth the floor in ``peer_hits`` and nothing
-in ``peer_hits_strict``.
+An unreadable verdict is counted apart; its items are worth the floor in `peer_hits` and nothing
+in `peer_hits_strict`.
 
 Games are added one at a time. What stays of a game is a number for each figure and two for each
 item of a reader, for the intervals and the calibration: for four players and a judge some 2 kB in
@@ -71,7 +71,7 @@ class ReaderScore:
         invalid: share of verdicts that could not be read at the last try.
         repaired: share that could be read at the second try only.
         inverse: share of verdicts that fit the inverse convention better than ours.
-        curve: peer hits by round, an unreadable verdict at the floor as in ``peer_hits``.
+        curve: peer hits by round, an unreadable verdict at the floor as in `peer_hits`.
         nats_curve: log score on peers' texts by round.
         by_slot: hits by place in the lineup.
         labels: how often each player name was given.
@@ -217,7 +217,7 @@ class _Reader:
     """What is kept of all games of one reader.
 
     Attributes:
-        values: a number for each game by figure, or for each item by ``stated`` and ``credit``.
+        values: a number for each game by figure, or for each item by `stated` and `credit`.
         sums: arrays summed over games.
         counts: verdicts by what is counted.
         items: (R, N or N - 1) rounds and peers' texts of one game.
@@ -345,7 +345,7 @@ def above_floor(hits: Estimate, floor: float) -> Estimate:
 
 
 def _exact(joint: Floats64, valid: Bools) -> float:
-    """Share of rounds whose whole lineup is right; ``joint`` (R, N, N), ``valid`` (R, 1)."""
+    """Share of rounds whose whole lineup is right; `joint` (R, N, N), `valid` (R, 1)."""
     right = np.einsum("rnn->rn", joint)
     return float((np.where(valid, right, 0.0) >= 1.0 - 1e-9).all(axis=1).mean())
 

@@ -140,7 +140,7 @@ def _steadiness(one: Round, count: int, readers: int) -> Floats64:
 
 
 def _mixing(texts: list[str]) -> Floats64:
-    """(N, N) the matrix ``alike`` of one round."""
+    """(N, N) the matrix `alike` of one round."""
     mix = np.zeros((len(texts), len(texts)))
     for group in exchangeable(texts):
         mix[np.ix_(group, group)] = 1.0 / len(group)

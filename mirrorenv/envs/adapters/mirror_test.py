@@ -47,64 +47,64 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
     ================================  ===================  =========================================
     observation                       shape, dtype         what
     ================================  ===================  =========================================
-    ``observation``                   the environment's    what the agent sees; a Box as it is,
+    `observation`                   the environment's    what the agent sees; a Box as it is,
                                                            anything else flattened to float32; zeros
                                                            (clipped into the space) when not acting
-    ``phase``                         Discrete(3)          0 acting, 1 waiting (out of the game), 2
+    `phase`                         Discrete(3)          0 acting, 1 waiting (out of the game), 2
                                                            recognising
-    ``lineup_observations``           (K, T, D) float32    zeros until the recognition phase
-    ``lineup_actions``                (K, T, A) float32    the same; choices one-hot
-    ``lineup_mask``                   (K, T) float32       1 for the steps that slot's author was
+    `lineup_observations`           (K, T, D) float32    zeros until the recognition phase
+    `lineup_actions`                (K, T, A) float32    the same; choices one-hot
+    `lineup_mask`                   (K, T) float32       1 for the steps that slot's author was
                                                            alive
     ================================  ===================  =========================================
 
     ================================  ===================  =========================================
     action                            shape, dtype         what
     ================================  ===================  =========================================
-    ``act``                           the environment's    ignored unless acting
-    ``evidence``                      (K, N) float32       -10 to 10 nats, slot by agent (in the
-                                                           order of ``possible_agents``), each row
+    `act`                           the environment's    ignored unless acting
+    `evidence`                      (K, N) float32       -10 to 10 nats, slot by agent (in the
+                                                           order of `possible_agents`), each row
                                                            up to a constant; ignored unless
                                                            recognising
     ================================  ===================  =========================================
 
     The dictionaries are flat on purpose: Stable-Baselines3 refuses nested ones.
 
-    The last step pays agent i ``weight`` times the mean worth of its own beliefs (the credit
-    ``observer``), plus ``legibility`` times the mean worth of all beliefs about it (the
-    credit ``author``); see
+    The last step pays agent i `weight` times the mean worth of its own beliefs (the credit
+    `observer`), plus `legibility` times the mean worth of all beliefs about it (the
+    credit `author`); see
     :func:`mirrorenv.mirror.recognition_worth`. Both are zero at chance. Only the first depends on
-    the agent's own evidence, so legibility does not bend the proper score. ``infos`` of the last
+    the agent's own evidence, so legibility does not bend the proper score. `infos` of the last
     step hold the reveal.
 
     An agent that dies stays and waits: it sees nothing, its actions are ignored, it earns nothing,
     and it recognises with the others. PettingZoo forbids that an agent comes back, and without the
     dead the lineup would have no reader for some columns and RLlib and Stable-Baselines3 agents
     whose episodes end at different steps. So all agents end together, terminated, one step after
-    the environment; ``infos[agent]["ended"]`` says how it ended for each agent.
+    the environment; `infos[agent]["ended"]` says how it ended for each agent.
 
-    Lineups are shuffled by :func:`mirrorenv.mirror.lineup_permutations` from (``run``, seed of the
-    episode, observer). ``reset(seed)`` plays the environment's episode of that seed; without one, a
+    Lineups are shuffled by :func:`mirrorenv.mirror.lineup_permutations` from (`run`, seed of the
+    episode, observer). `reset(seed)` plays the environment's episode of that seed; without one, a
     seed is drawn from the last given.
 
     Args:
-        env: a ``ParallelEnv``, or an ``AECEnv`` that says it is parallelizable (:meth:`aec` turns
+        env: a `ParallelEnv`, or an `AECEnv` that says it is parallelizable (:meth:`aec` turns
             the result back).
         weight: of one's own recognition, 0 or more.
         legibility: weight of being recognised by all, oneself included.
-        score: ``log`` or ``brier``.
-        floor: smallest belief that still counts for ``log``, in (0, 1/N].
-        decode: how evidence is read: ``independent`` (softmax of each row) or ``marginals`` (each
+        score: `log` or `brier`.
+        floor: smallest belief that still counts for `log`, in (0, 1/N].
+        decode: how evidence is read: `independent` (softmax of each row) or `marginals` (each
             name occurs once).
-        horizon: steps at most, T; by default what the environment says (``max_cycles`` and the
+        horizon: steps at most, T; by default what the environment says (`max_cycles` and the
             like). An episode that is still going on then is cut off.
-        show: what lineups show: ``both``, ``observations`` or ``actions``.
+        show: what lineups show: `both`, `observations` or `actions`.
         pad: accept agents whose spaces differ in size; the zeros at the end then name them.
         run: name or seed of the run, from which lineups are shuffled.
 
     Raises:
         ConfigError: if an argument is out of range, no horizon is known, or agents differ in size
-            without ``pad``.
+            without `pad`.
         WorldError: if it is no PettingZoo environment, or a space has no fixed size.
     """
 
@@ -172,11 +172,11 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
     # -- PettingZoo --------------------------------------------------------------------------------
 
     def observation_space(self, agent: AgentId) -> spaces.Dict:
-        """What ``agent`` sees, in every step."""
+        """What `agent` sees, in every step."""
         return self.observation_spaces[agent]
 
     def action_space(self, agent: AgentId) -> spaces.Dict:
-        """What ``agent`` answers, in every step."""
+        """What `agent` answers, in every step."""
         return self.action_spaces[agent]
 
     def reset(
@@ -213,7 +213,7 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         """Let the living act; or, in the recognition phase, let all agents answer and pay.
 
         Args:
-            actions: for every agent ``{"act": ..., "evidence": (K, N)}``.
+            actions: for every agent `{"act": ..., "evidence": (K, N)}`.
 
         Raises:
             WorldError: if the episode is over, an agent's action is missing or malformed, an

@@ -36,15 +36,15 @@ class Reveal:
 
 @dataclass(frozen=True)
 class Payment:
-    """How recognition is paid: ``weight`` times the worth of one's own beliefs, ``legibility``
+    """How recognition is paid: `weight` times the worth of one's own beliefs, `legibility`
     times the worth of all beliefs about oneself.
 
     Attributes:
         weight: of one's own recognition, 0 or more.
         legibility: weight of being recognised by all, oneself included.
-        score: ``log`` or ``brier``.
-        floor: smallest belief that still counts for ``log``, in (0, 1/N].
-        decode: how evidence is read, ``independent`` or ``marginals``.
+        score: `log` or `brier`.
+        floor: smallest belief that still counts for `log`, in (0, 1/N].
+        decode: how evidence is read, `independent` or `marginals`.
     """
 
     weight: float

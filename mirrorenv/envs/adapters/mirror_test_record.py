@@ -40,12 +40,12 @@ class EpisodeRecord:
         name: environment, for messages.
 
     Attributes:
-        spaces: what a lineup looks like: ``lineup_observations`` (K, T, D) and ``lineup_actions``
-            (K, T, A), as far as they are shown, and ``lineup_mask`` (K, T), 1 for the steps that
+        spaces: what a lineup looks like: `lineup_observations` (K, T, D) and `lineup_actions`
+            (K, T, A), as far as they are shown, and `lineup_mask` (K, T), 1 for the steps that
             happened; all Box float32.
 
     Raises:
-        ConfigError: if sizes differ without ``pad``, ``show`` is unknown, or a lineup would be too
+        ConfigError: if sizes differ without `pad`, `show` is unknown, or a lineup would be too
             large.
         WorldError: if a space has no fixed size.
     """
@@ -112,8 +112,8 @@ class EpisodeRecord:
         self._mask[agent, step] = 1.0
 
     def lineup(self, permutation: Ints64) -> dict[str, Floats32]:
-        """Fresh copies in slot order: slot k shows agent ``permutation[k]``. Keys and shapes as
-        ``spaces``.
+        """Fresh copies in slot order: slot k shows agent `permutation[k]`. Keys and shapes as
+        `spaces`.
 
         Args:
             permutation: (K,) the agent that slot k shows.

@@ -38,8 +38,8 @@ class AgentView:
         where: environment and agent, for messages.
 
     Attributes:
-        observation_space: ``observation``, ``phase`` and the parts of a lineup.
-        action_space: ``act`` and ``evidence`` (K, N).
+        observation_space: `observation`, `phase` and the parts of a lineup.
+        action_space: `act` and `evidence` (K, N).
 
     Raises:
         WorldError: if the observation space has no fixed size.

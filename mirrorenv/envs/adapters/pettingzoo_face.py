@@ -22,15 +22,15 @@ __all__ = ["PettingZooFace"]
 
 
 class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no types
-    """One copy of an array world as a PettingZoo ``ParallelEnv``.
+    """One copy of an array world as a PettingZoo `ParallelEnv`.
 
-    ``reset(seed)`` starts the episode that the array face plays for the same seed; without a seed
-    it draws a new one from the operating system and reports it as ``infos[agent]["seed"]``. The
+    `reset(seed)` starts the episode that the array face plays for the same seed; without a seed
+    it draws a new one from the operating system and reports it as `infos[agent]["seed"]`. The
     global random state is never touched.
 
     Args:
         world: an array world with B = 1.
-        render_mode: ``"rgb_array"``, ``"human"`` (a window that follows every step; needs pygame)
+        render_mode: `"rgb_array"`, `"human"` (a window that follows every step; needs pygame)
             or None.
         name: the registered id, for messages.
 
@@ -77,11 +77,11 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
         return self.world.spec
 
     def observation_space(self, agent: str) -> Space:
-        """What ``agent`` sees: the same space for all."""
+        """What `agent` sees: the same space for all."""
         return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> Space:
-        """What ``agent`` may do: the same space for all."""
+        """What `agent` may do: the same space for all."""
         return self.action_spaces[agent]
 
     def reset(
@@ -120,7 +120,7 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
 
         Raises:
             WorldError: if an agent's action is missing, belongs to no live agent, or lies outside
-                the space; also once the episode is over or before the first ``reset``.
+                the space; also once the episode is over or before the first `reset`.
         """
         if not self.agents:
             raise WorldError(f"{self.name}: no agent is alive, call reset() before step()")

@@ -29,20 +29,20 @@ _MAX_SEED = 2**31  # many environments hand their seed to a generator that takes
 
 
 class ThirdPartyWorld(ArrayWorld):
-    """A batch made from any PettingZoo ``ParallelEnv``.
+    """A batch made from any PettingZoo `ParallelEnv`.
 
     An agent that dies early keeps its flags, earns 0, shows its last observation again and is given
-    no action; the others go on. At ``horizon`` steps whoever is still alive is truncated. Seeds
-    below 2**31 reach ``reset(seed=...)`` as they are, larger ones as a 31-bit hash. Observations
+    no action; the others go on. At `horizon` steps whoever is still alive is truncated. Seeds
+    below 2**31 reach `reset(seed=...)` as they are, larger ones as a 31-bit hash. Observations
     and actions are translated as
-    :class:`~mirrorenv.envs.adapters.third_party_spaces.ObservationReader` and ``ActionWriter`` say.
+    :class:`~mirrorenv.envs.adapters.third_party_spaces.ObservationReader` and `ActionWriter` say.
 
     Args:
-        factory: makes one environment; called B times, with ``env_kwargs``.
+        factory: makes one environment; called B times, with `env_kwargs`.
         num_envs: B, at least 1.
-        horizon: steps at most; by default what the environment says (``max_cycles`` and the like).
-        agents: names of the agents to teach, by default all; the others act by ``others``.
-        others: ``"random"``, or a function ``(agent, observation, generator) -> action``, or where
+        horizon: steps at most; by default what the environment says (`max_cycles` and the like).
+        agents: names of the agents to teach, by default all; the others act by `others`.
+        others: `"random"`, or a function `(agent, observation, generator) -> action`, or where
             to import one from.
         pad: accept agents whose observations differ in size: flattened, and filled up with zeros to
             the largest. Who has zeros at the end is then visible to every observer.
@@ -51,7 +51,7 @@ class ThirdPartyWorld(ArrayWorld):
 
     Attributes:
         could_render: the environment says that it draws itself, if it is made with
-            ``render_mode="rgb_array"``.
+            `render_mode="rgb_array"`.
 
     Raises:
         ConfigError: if an argument is wrong, no horizon is known, or the agents' spaces differ.
@@ -116,7 +116,7 @@ class ThirdPartyWorld(ArrayWorld):
         """Start all rows again.
 
         Args:
-            seeds: (B,) integers, zero or greater; row b depends on ``seeds[b]`` only if the
+            seeds: (B,) integers, zero or greater; row b depends on `seeds[b]` only if the
                 environment obeys seeds.
 
         Returns:
@@ -145,7 +145,7 @@ class ThirdPartyWorld(ArrayWorld):
                 agents are ignored.
 
         Raises:
-            WorldError: before the first ``reset``, if an action lies outside the space, or if the
+            WorldError: before the first `reset`, if an action lies outside the space, or if the
                 environment breaks its contract; it names environment, row, seed, step and agent.
             ShapeError: if the actions have the wrong shape or dtype.
         """
@@ -175,10 +175,10 @@ class ThirdPartyWorld(ArrayWorld):
         return Step(self._now.copy(), rewards, self._terminated.copy(), self._truncated.copy())
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
-        """The picture that copy ``index`` draws of itself, (H, W, 3) uint8.
+        """The picture that copy `index` draws of itself, (H, W, 3) uint8.
 
         Raises:
-            WorldError: if the environment was not made with ``render_mode="rgb_array"``, or draws
+            WorldError: if the environment was not made with `render_mode="rgb_array"`, or draws
                 nothing.
         """
         picture = self._copies[index].env.render() if self.render_modes else None
@@ -228,7 +228,7 @@ OPTIONS = tuple(
     for name in inspect.signature(ThirdPartyWorld).parameters
     if name not in ("factory", "num_envs", "name")
 )
-"""Arguments of ``make_batch`` that are ours and not the environment's."""
+"""Arguments of `make_batch` that are ours and not the environment's."""
 
 
 def _small_seed(seed: int) -> int:

@@ -31,7 +31,7 @@ def other_policy(policy: str | OtherPolicy) -> OtherPolicy | None:
     """What the agents do that are not taught: a function, or None for uniformly random actions.
 
     Args:
-        policy: ``"random"``, a function, or ``"package.module:function"``.
+        policy: `"random"`, a function, or `"package.module:function"`.
 
     Raises:
         ConfigError: if it is none of these.
@@ -61,7 +61,7 @@ class EnvironmentCopy:
     flag or comes back.
 
     Args:
-        env: a PettingZoo ``ParallelEnv``.
+        env: a PettingZoo `ParallelEnv`.
         agents: names of the agents that are taught, as the environment spells them.
         readers: how each of them sees.
         writers: how each of them acts.

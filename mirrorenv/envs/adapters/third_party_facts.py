@@ -103,7 +103,7 @@ def horizon(env: Any, arguments: Mapping[str, Any], given: int | None, name: str
 
     Args:
         env: a ParallelEnv.
-        arguments: it was made with; ``max_cycles`` and its like are looked for here first.
+        arguments: it was made with; `max_cycles` and its like are looked for here first.
         given: by the user, at least 1; None to look for it.
         name: what errors call the environment.
 

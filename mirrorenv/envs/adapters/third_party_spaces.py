@@ -34,7 +34,7 @@ def _leaves(space: Space) -> Iterator[Space]:
 
 
 def _compose(space: Space, take: Callable[[Space], Any]) -> Any:
-    """A value of ``space``, whose leaves ``take`` gives one after the other."""
+    """A value of `space`, whose leaves `take` gives one after the other."""
     if isinstance(space, spaces.Dict):
         return {name: _compose(part, take) for name, part in space.spaces.items()}
     if isinstance(space, spaces.Tuple):
@@ -48,7 +48,7 @@ def column_names(native: Space, prefix: str = "") -> list[str]:
 
     Args:
         native: a space that :class:`ObservationReader` accepts.
-        prefix: what stands before; a bare array is called ``observation``.
+        prefix: what stands before; a bare array is called `observation`.
     """
     if isinstance(native, _NESTED):
         named = (
@@ -163,7 +163,7 @@ class ObservationReader:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """A name for each number of ``space``, in C order."""
+        """A name for each number of `space`, in C order."""
         names = column_names(self.native)
         return (
             *names,
@@ -171,7 +171,7 @@ class ObservationReader:
         )
 
     def read(self, value: Any, out: npt.NDArray[np.float32]) -> None:
-        """Write one observation into ``out``, of the presented shape.
+        """Write one observation into `out`, of the presented shape.
 
         Raises:
             ValueError: if it does not have the shape of the space.

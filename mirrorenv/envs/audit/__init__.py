@@ -1,7 +1,7 @@
 """Does a world tell its agents apart? All agents run one identical policy; an
 agent that can still be named leaks.
 
-The method, its formulas and its limits are on the page ``docs/auditing.md``.
+The method, its formulas and its limits are on the page `docs/auditing.md`.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ def audit(
     probes of both policies (Holm).
 
     Args:
-        world: as for :func:`mirrorenv.make_batch`: an id, ``"package.module:Env"``, or what makes
+        world: as for :func:`mirrorenv.make_batch`: an id, `"package.module:Env"`, or what makes
             an environment.
         episodes: E for each policy, at least 32.
         seed: of the first episode.
         alpha: probability of a false alarm anywhere in the audit, at most.
-        max_draws: permutations the untrained probes draw at most; ``1 / max_draws`` should lie well
-            below ``alpha / 32``, or they cannot reach the level.
+        max_draws: permutations the untrained probes draw at most; `1 / max_draws` should lie well
+            below `alpha / 32`, or they cannot reach the level.
         progress: called with what is being done, in words.
         **arguments: the world's own arguments.
 

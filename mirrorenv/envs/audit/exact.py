@@ -105,7 +105,7 @@ def rank_p_value(ranks: Ints64, size: int) -> float:
     below 1e-12.
 
     Args:
-        ranks: (E,) from 1 to ``size``, 1 the best.
+        ranks: (E,) from 1 to `size`, 1 the best.
         size: R, how many assignments are compared.
     """
     return _lower_tail(np.full(size, 1.0 / size), ranks - 1)
@@ -117,9 +117,9 @@ def verdicts(
     """A name for each slot, in each episode: the best assignment, ties by lot.
 
     Args:
-        scores: (E, R) of the assignments ``names``.
+        scores: (E, R) of the assignments `names`.
         names: (E or 1, R, N). If these are all there are, the best of them is taken; otherwise the
-            best assignment of ``slots`` is, or without it the best of those drawn (the true one is
+            best assignment of `slots` is, or without it the best of those drawn (the true one is
             not among them: a verdict may not know the truth).
         slots: (E, N, N) evidence, slot by name, or None.
         rng: draws the lots.
@@ -210,8 +210,8 @@ def column_test(values: Floats64, rng: np.random.Generator, max_draws: int) -> C
 
 
 def _squared_sums(flat: Floats32, order: npt.NDArray[np.integer[Any]]) -> Floats64:
-    """(D, F) summed squares of the agents' sums, when slot k of an episode is called ``order[d, e,
-    k]``."""
+    """(D, F) summed squares of the agents' sums, when slot k of an episode is called `order[d, e,
+    k]`."""
     draws, episodes, agents = order.shape
     # (D, E, N slots, N names)
     called = (order[:, :, :, None] == np.arange(agents)).astype(np.float32)
@@ -237,7 +237,7 @@ def smallest_visible(
 
     Normal approximation of the sum of ranks, whose mean share has variance (R + 1) / (12 (R - 1))
     for one lineup. The accuracy is that of Gaussian evidence which outscores wrong lineups as
-    often: slot k is worth ``shift`` more under its own name, plus standard noise for each slot and
+    often: slot k is worth `shift` more under its own name, plus standard noise for each slot and
     name.
 
     Args:

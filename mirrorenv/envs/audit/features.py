@@ -158,7 +158,7 @@ def _rewards(record: AuditRecord) -> _Table:
 
 
 def _responses(effect: _Table, actions: _Table) -> _Table:
-    """What follows each action: every column of ``effect`` times every column of ``actions``."""
+    """What follows each action: every column of `effect` times every column of `actions`."""
     if len(effect.names) * len(actions.names) > _MANY_RESPONSES:
         return _Table(effect.values[..., :0], effect.mask, ())
     product = effect.values[..., :, None] * actions.values[..., None, :]

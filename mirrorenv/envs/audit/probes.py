@@ -71,7 +71,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Discriminant:
-    """Evidence for class p: ``weights[p] @ (values[chosen] / scale) - offset[p]``."""
+    """Evidence for class p: `weights[p] @ (values[chosen] / scale) - offset[p]`."""
 
     chosen: npt.NDArray[np.intp]  # (K,)
     weights: Floats64  # (P, K)

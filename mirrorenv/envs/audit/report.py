@@ -20,9 +20,9 @@ class ProbeResult:
     """One probe on one input.
 
     Attributes:
-        policy: what all agents ran, ``"uniform"`` or ``"reactive"``.
+        policy: what all agents ran, `"uniform"` or `"reactive"`.
         input: what the probe was shown.
-        probe: ``"trained"`` or ``"untrained"``.
+        probe: `"trained"` or `"untrained"`.
         accuracy: share of slots named right; None for the untrained probe, which assigns no names.
         outscores: how often the true lineup outscores a wrong one, chance 0.5; None likewise.
         p_value: exact; None where the slots of a lineup never differ, so that there is nothing to
@@ -44,7 +44,7 @@ class ProbeResult:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ProbeResult:
-        """The result that ``data`` was written from."""
+        """The result that `data` was written from."""
         carriers = tuple(Carrier(**carrier) for carrier in data["carriers"])
         return cls(**{**data, "carriers": carriers})
 
@@ -64,7 +64,7 @@ class AuditReport:
         columns: how many numbers an observation has.
         columns_read: how many of them were read.
         smallest_outscores: the smallest leak that is seen with probability 0.9, as in
-            ``ProbeResult.outscores``.
+            `ProbeResult.outscores`.
         smallest_accuracy: about the same leak, as accuracy.
         results: one for each policy, input and probe.
     """
@@ -113,7 +113,7 @@ class AuditReport:
         return ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data, for ``json.dumps``."""
+        """Plain data, for `json.dumps`."""
         return {**asdict(self), "leaks": self.leaks, "chance": self.chance}
 
     @classmethod

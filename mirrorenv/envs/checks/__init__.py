@@ -1,6 +1,6 @@
 """A strict multi-agent checker for any PettingZoo environment and for every registered world.
 
-One function for each check, in the files ``checks_*.py``. Importing this package registers them, in
+One function for each check, in the files `checks_*.py`. Importing this package registers them, in
 the order below.
 """
 

@@ -72,7 +72,7 @@ class Evidence:
                 return
 
     def session(self, env: Any = None, **how: bool) -> Session:
-        """A player of ``env``, or of a fresh copy."""
+        """A player of `env`, or of a fresh copy."""
         return Session(
             self.subject.make() if env is None else env, self.action_spaces, self.patience, **how
         )
@@ -153,7 +153,7 @@ def _is_mixed(endings: Endings) -> bool:
 
 
 def first_difference(one: list[Turn], other: list[Turn], start: int = 0) -> Seen | None:
-    """Where two episodes part, from turn ``start`` on; infos are not compared, they may hold the
+    """Where two episodes part, from turn `start` on; infos are not compared, they may hold the
     time of day.
 
     Args:

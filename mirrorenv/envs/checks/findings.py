@@ -19,7 +19,7 @@ class Seen(NamedTuple):
     Attributes:
         what: in words.
         agent: the agent it concerns, or None.
-        step: the number of steps done, 0 for ``reset``, or None.
+        step: the number of steps done, 0 for `reset`, or None.
         seed: the seed of the episode, or None.
     """
 
@@ -39,7 +39,7 @@ class Finding:
         seen: what was seen.
         remedy: what to do.
         agent: who it concerns, or None.
-        step: the number of steps done, 0 for ``reset``, or None.
+        step: the number of steps done, 0 for `reset`, or None.
         seed: the seed of the episode, or None.
         times: how often it was seen; the place is the first.
     """
@@ -137,5 +137,5 @@ class Report:
         return not self.of("error")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for ``json.dumps``."""
+        """Plain values for `json.dumps`."""
         return {**asdict(self), "passed": self.passed}

@@ -61,7 +61,7 @@ def check(
         the decorator; the docstring of the decorated function is the rule.
 
     Raises:
-        ConfigError: if the name is taken, or ``after`` names a check that does not exist yet.
+        ConfigError: if the name is taken, or `after` names a check that does not exist yet.
     """
 
     def add(look: _Look) -> _Look:

@@ -32,11 +32,11 @@ def check_environment(
 
     Episodes are played with random legal actions, recorded whole, and looked at by every check of
     :data:`~mirrorenv.envs.checks.registry.CHECKS`; some checks play more. All follows from
-    ``seed``, but for the time of a step.
+    `seed`, but for the time of a step.
 
     Args:
-        source: a registered id, ``"package.module:Env"``, or what makes a PettingZoo
-            ``ParallelEnv``; AEC environments are converted if they say that they may be.
+        source: a registered id, `"package.module:Env"`, or what makes a PettingZoo
+            `ParallelEnv`; AEC environments are converted if they say that they may be.
         seed: of the first recorded episode; the next ones follow.
         episodes: how many are recorded, at least 1.
         patience: how long to be patient.

@@ -1,7 +1,7 @@
 """PettingZoo's own tests, asked for a second opinion.
 
-They are weaker: as of 1.27 ``parallel_api_test`` accepts NaN rewards and observations outside their
-space, and ``parallel_seed_test`` plays one step. What they say is reported and decides nothing.
+They are weaker: as of 1.27 `parallel_api_test` accepts NaN rewards and observations outside their
+space, and `parallel_seed_test` plays one step. What they say is reported and decides nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A careful player: it acts by the declared spaces and writes down all that an environment answers.
 
-A turn is one call: number 0 is ``reset``, number t the t-th ``step``.
+A turn is one call: number 0 is `reset`, number t the t-th `step`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mirrorenv.envs.checks.findings import Seen
 __all__ = ["PARTS", "Hang", "Patience", "Session", "Turn", "global_random_state", "time_limit"]
 
 PARTS = ("observations", "rewards", "terminations", "truncations", "infos")
-"""What ``step`` answers, in order; each a dictionary by agent."""
+"""What `step` answers, in order; each a dictionary by agent."""
 _WHOLE_TURNS = 3  # of an episode, whose pictures are kept as they are
 
 
@@ -98,17 +98,17 @@ class Turn:
     """One call and what came of it.
 
     Attributes:
-        number: 0 for ``reset``, else the number of the step.
+        number: 0 for `reset`, else the number of the step.
         seed: of the episode.
-        before: ``env.agents`` before the call; for ``reset`` empty.
-        live: who should be alive before the call, by the flags so far; for ``reset`` those in
-            ``env.agents`` after it.
+        before: `env.agents` before the call; for `reset` empty.
+        live: who should be alive before the call, by the flags so far; for `reset` those in
+            `env.agents` after it.
         actions: the actions, copied before the call.
         handed: the very dictionary that was handed over.
         raw: the very answer; None where it is too large to keep.
         form: what is wrong with the form of the answer, or nothing.
-        after: ``env.agents`` after the call.
-        possible: ``env.possible_agents`` after the call.
+        after: `env.agents` after the call.
+        possible: `env.possible_agents` after the call.
         parts: copies of the answer's dictionaries by name, made at once; after the first turns,
             large arrays are
             :class:`~mirrorenv.envs.checks.compare.Summary`.
@@ -158,7 +158,7 @@ class Session:
     seed.
 
     Args:
-        env: a PettingZoo ``ParallelEnv``.
+        env: a PettingZoo `ParallelEnv`.
         action_spaces: by agent.
         patience: when to stop.
         watch: also look at the global random state around every call.
@@ -166,7 +166,7 @@ class Session:
         keep: keep all turns, not only the last.
 
     Attributes:
-        turns: what happened since ``reset``.
+        turns: what happened since `reset`.
         over: whether the episode has ended, or cannot continue.
     """
 
@@ -193,7 +193,7 @@ class Session:
         self._finished: set[AgentId] = set()
 
     def play(self, seed: int, max_steps: int | None = None) -> list[Turn]:
-        """A whole episode; at most ``max_steps`` steps of it.
+        """A whole episode; at most `max_steps` steps of it.
 
         Args:
             seed: of the episode.
@@ -204,7 +204,7 @@ class Session:
         return self.turns
 
     def play_on(self, max_steps: int | None = None) -> None:
-        """Step until the episode is over, or until step ``max_steps``.
+        """Step until the episode is over, or until step `max_steps`.
 
         Args:
             max_steps: the number of the last step; None for what the checker is willing to play.
@@ -214,7 +214,7 @@ class Session:
             self.step()
 
     def fork(self, env: Any) -> Session:
-        """Another session that stands where this one stands, in ``env``.
+        """Another session that stands where this one stands, in `env`.
 
         Args:
             env: another copy of the environment, in the same state.
@@ -240,7 +240,7 @@ class Session:
         self.over = turn.error is not None or turn.hung or not self._acting()
 
     def step(self) -> None:
-        """Let all agents in ``env.agents`` act once."""
+        """Let all agents in `env.agents` act once."""
         last = self.turns[-1]
         actions = {agent: self._sample(agent, last) for agent in self._acting()}
         turn = Turn(last.number + 1, last.seed, before=list(self.env.agents), live=set(self._live))

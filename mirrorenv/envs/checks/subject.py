@@ -23,7 +23,7 @@ class Subject:
 
     Attributes:
         name: what messages call it.
-        make: makes one copy, a PettingZoo ``ParallelEnv``; takes further arguments of the
+        make: makes one copy, a PettingZoo `ParallelEnv`; takes further arguments of the
             environment.
         batch: makes a batch of B copies as arrays.
         is_array: whether it is written as a batch, so that its PettingZoo face is derived from it.
@@ -38,11 +38,11 @@ class Subject:
 
 
 def subject(source: str | Callable[..., Any], options: Mapping[str, Any]) -> Subject:
-    """An environment by id, by ``"package.module:Env"``, or by what makes it.
+    """An environment by id, by `"package.module:Env"`, or by what makes it.
 
     Args:
         source: as for :func:`mirrorenv.make_batch`.
-        options: its arguments, and the batch's own (``horizon``, ``agents``, ...), which concern
+        options: its arguments, and the batch's own (`horizon`, `agents`, ...), which concern
             training only.
 
     Raises:

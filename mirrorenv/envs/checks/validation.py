@@ -46,7 +46,7 @@ class Guard:
         name: what messages call it.
 
     Attributes:
-        steps: how many steps have been looked at since ``reset``.
+        steps: how many steps have been looked at since `reset`.
     """
 
     def __init__(self, world: ArrayWorld, name: str) -> None:
@@ -168,13 +168,13 @@ class ValidatedWorld(WorldWrapper):
         self.guard = Guard(world, name)
 
     def reset(self, seeds: Seeds) -> Observations:
-        """The world's ``reset``; raises WorldError if its answer is wrong."""
+        """The world's `reset`; raises WorldError if its answer is wrong."""
         observations = self.world.reset(seeds)
         self.guard.reset(observations, seeds)
         return observations
 
     def step(self, actions: Actions) -> Step:
-        """The world's ``step``; raises WorldError if its answer is wrong."""
+        """The world's `step`; raises WorldError if its answer is wrong."""
         step = self.world.step(actions)
         self.guard.step(step)
         return step

@@ -32,7 +32,7 @@ _LAST = 4  # timeouts until the last resort
 class WatchedWorld(WorldWrapper):
     """A world whose every call is timed.
 
-    A call that takes longer than ``seconds`` is interrupted and raises WorldError. Python code,
+    A call that takes longer than `seconds` is interrupted and raises WorldError. Python code,
     sleeping and waiting can be interrupted; native code that never returns to Python cannot, and
     nor can a thread that is not the main one: then the process ends itself with exit code 1, after
     the message and the stack are on standard error.
@@ -40,7 +40,7 @@ class WatchedWorld(WorldWrapper):
     Args:
         world: the world.
         name: what messages call it.
-        seconds: for one ``reset`` or ``step`` of the whole batch; 0 waits for ever.
+        seconds: for one `reset` or `step` of the whole batch; 0 waits for ever.
     """
 
     def __init__(self, world: ArrayWorld, name: str, seconds: float) -> None:
@@ -51,7 +51,7 @@ class WatchedWorld(WorldWrapper):
         self._seeds: AnyArray = np.zeros(0, np.uint64)
 
     def reset(self, seeds: Seeds) -> Observations:
-        """The world's ``reset``.
+        """The world's `reset`.
 
         Raises:
             WorldError: if it raises anything, or takes too long.
@@ -62,7 +62,7 @@ class WatchedWorld(WorldWrapper):
             return self.world.reset(seeds)
 
     def step(self, actions: Actions) -> Step:
-        """The world's ``step``.
+        """The world's `step`.
 
         Raises:
             WorldError: if it raises anything, or takes too long.

@@ -44,7 +44,7 @@ _COLOURS: tuple[Colour, ...] = (
 
 
 def agent_colour(index: int) -> Colour:
-    """The colour of agent ``index``: eight chosen ones, then steps of the golden angle around the
+    """The colour of agent `index`: eight chosen ones, then steps of the golden angle around the
     colour circle."""
     if index < len(_COLOURS):
         return _COLOURS[index]
@@ -95,7 +95,7 @@ class Canvas:
         colour: Colour,
         opacity: float,
     ) -> None:
-        """Blend a colour in where the signed distance ``outside(x, y)`` to a shape is negative,
+        """Blend a colour in where the signed distance `outside(x, y)` to a shape is negative,
         softly at its edge."""
         height, width, _ = self._picture.shape
         left = max(int(box[0]) - 2, 0)
@@ -125,7 +125,7 @@ class Canvas:
     def ring(
         self, x: float, y: float, radius: float, stroke: float, colour: Colour, opacity: float = 1.0
     ) -> None:
-        """A circle's outline, ``stroke`` pixels thick around ``radius``.
+        """A circle's outline, `stroke` pixels thick around `radius`.
 
         Args:
             x: of the centre.
@@ -216,7 +216,7 @@ class Canvas:
     def wedge(
         self, x: float, y: float, radius: float, facing: float, gape: float, colour: Colour
     ) -> None:
-        """A disc with a mouth: a sector of half-angle ``gape`` cut out towards ``facing`` (radians,
+        """A disc with a mouth: a sector of half-angle `gape` cut out towards `facing` (radians,
         y downwards).
 
         Args:

@@ -74,7 +74,7 @@ def gif(pictures: Sequence[Picture], fps: float = 8.0) -> bytes:
 
     Raises:
         ShapeError: if there is no picture, or they differ in size.
-        ConfigError: if ``fps`` is out of range.
+        ConfigError: if `fps` is out of range.
     """
     if not len(pictures):
         raise ShapeError("a GIF needs at least one picture")

@@ -31,35 +31,35 @@ class Ants(ClockedWorld):
     at a glance.
 
     ## Agents
-    ``num_agents`` ants, ``ant_0`` and so on, all acting in every step.
+    `num_agents` ants, `ant_0` and so on, all acting in every step.
 
     ## Observation
     | part | shape | dtype | range | unit |
     |---|---|---|---|---|
     | own cell | 1 | float32 | -1 (left end) to 1 (right end) | half lines |
     | time left | 1 | float32 | 0 to 1 | share of the episode |
-    | the others, ``see_others`` | N - 1 | float32 | -1 to 1, ascending | lines, relative |
-    | food, ``food`` | F | float32 | -1 to 1, ascending | lines, relative to oneself |
+    | the others, `see_others` | N - 1 | float32 | -1 to 1, ascending | lines, relative |
+    | food, `food` | F | float32 | -1 to 1, ascending | lines, relative to oneself |
 
     ## Action
-    ``Discrete(3)``: 0 left, 1 stay, 2 right.
+    `Discrete(3)`: 0 left, 1 stay, 2 right.
 
     ## Reward
     Always 0 without food. With food: an item that k ants step on in the same step gives each of
     them 1 / k, and comes back at once in a uniformly drawn cell. Range 0 to F for each step.
 
     ## Episode end
-    Truncated after ``horizon`` steps.
+    Truncated after `horizon` steps.
 
     ## Arguments
-    ``num_agents`` (4), ``length`` (15 cells), ``horizon`` (32 steps), ``start`` (``"middle"``: all
-    in the middle cell; ``"random"``: cells drawn independently and uniformly), ``see_others``
-    (False), ``food`` (False), ``food_items`` (1).
+    `num_agents` (4), `length` (15 cells), `horizon` (32 steps), `start` (`"middle"`: all
+    in the middle cell; `"random"`: cells drawn independently and uniformly), `see_others`
+    (False), `food` (False), `food_items` (1).
 
     ## What carries identity, what leaks
     Identity can only come from behaviour: all ants start alike, or at places drawn independently of
     who they are, and the others are listed by place, never by name. No leak is known. With
-    ``see_others`` a trajectory also tells what the others did, so the limit of a single trajectory
+    `see_others` a trajectory also tells what the others did, so the limit of a single trajectory
     is not the limit of the lineup.
 
     ## Version history
@@ -174,7 +174,7 @@ class Ants(ClockedWorld):
         return whole
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
-        """Row ``index`` as an (H, W, 3) uint8 picture."""
+        """Row `index` as an (H, W, 3) uint8 picture."""
         from mirrorenv.envs.worlds.ants_drawing import draw_ants
 
         done = self.clock[index] / self.horizon

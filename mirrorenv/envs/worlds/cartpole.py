@@ -41,10 +41,10 @@ class CartPole(ClockedWorld):
     all poles start alike. There are many ways to balance: upright in the middle, in a corner, with
     a slow or a fast hand.
 
-    The optimum is known: ``horizon`` steps upright.
+    The optimum is known: `horizon` steps upright.
 
     ## Agents
-    ``num_agents`` poles, ``pole_0`` and so on. A pole that falls, or whose cart leaves the track,
+    `num_agents` poles, `pole_0` and so on. A pole that falls, or whose cart leaves the track,
     is out; the others go on.
 
     ## Observation
@@ -56,18 +56,18 @@ class CartPole(ClockedWorld):
     | pole's angular velocity | 1 | float32 | -10 to 10 | 5 radians a second |
 
     ## Action
-    ``Discrete(2)``: 0 push left, 1 push right, with a force of 10 newtons.
+    `Discrete(2)`: 0 push left, 1 push right, with a force of 10 newtons.
 
     ## Reward
-    ``1 / horizon`` for each step that began upright: at most 1 in an episode.
+    `1 / horizon` for each step that began upright: at most 1 in an episode.
 
     ## Episode end
     For an agent, when its pole leans more than 12 degrees or its cart leaves the track
-    (terminated). All others are cut off after ``horizon`` steps (truncated).
+    (terminated). All others are cut off after `horizon` steps (truncated).
 
     ## Arguments
-    ``num_agents`` (4), ``horizon`` (500 steps), ``start`` (``"shared"``: all poles start alike;
-    ``"own"``: each draws its own).
+    `num_agents` (4), `horizon` (500 steps), `start` (`"shared"`: all poles start alike;
+    `"own"`: each draws its own).
 
     ## What carries identity, what leaks
     How a pole is balanced, and how long. With shared starts nothing leaks: all are alike until they

@@ -32,7 +32,7 @@ class Chain(ClockedWorld):
     Agents that differ do every job.
 
     ## Agents
-    ``num_agents`` hands, at least two, ``hand_0`` and so on, all acting in every step.
+    `num_agents` hands, at least two, `hand_0` and so on, all acting in every step.
 
     ## Observation
     | part | shape | dtype | range | unit |
@@ -43,28 +43,28 @@ class Chain(ClockedWorld):
     Others are not seen.
 
     ## Action
-    ``Discrete(num_jobs)``: the job to do; 0 is gleaning.
+    `Discrete(num_jobs)`: the job to do; 0 is gleaning.
 
     ## Reward
-    An agent's own part of a step is ``glean`` for gleaning, and ``harvest`` besides, whatever its
-    job, if every job is done. With ``"team"`` every agent receives the mean over all agents, with
-    ``"agent"`` its own part. The mean over agents of an episode is ``glean * horizon`` if all glean
-    (:attr:`crowd_return`), at best ``(harvest + glean * (N - J + 1) / N) * horizon``, with one
+    An agent's own part of a step is `glean` for gleaning, and `harvest` besides, whatever its
+    job, if every job is done. With `"team"` every agent receives the mean over all agents, with
+    `"agent"` its own part. The mean over agents of an episode is `glean * horizon` if all glean
+    (:attr:`crowd_return`), at best `(harvest + glean * (N - J + 1) / N) * horizon`, with one
     agent on each of the other jobs (:attr:`divided_return`), and in between by chance
     (:attr:`chance_return`).
 
     With mirror weight w, an exact observer and each agent paid for being recognised itself, an
     agent that alone leaves a crowd of gleaners for the whole episode gains w log N and gives up
-    ``glean * horizon`` ("agent") or one N-th of that ("team"): above the ratio of the two
+    `glean * horizon` ("agent") or one N-th of that ("team"): above the ratio of the two
     (:attr:`critical_weight`) a crowd does not last. As in conformity-v0, deviating in one step only
     is cheaper.
 
     ## Episode end
-    Terminated after ``horizon`` steps.
+    Terminated after `horizon` steps.
 
     ## Arguments
-    ``num_agents`` (6), ``num_jobs`` (None: N; 2 to N otherwise), ``horizon`` (16 steps), ``glean``
-    (0.2; 0 or more), ``harvest`` (1.0; above ``glean``), ``reward`` (``"team"``, or ``"agent"``).
+    `num_agents` (6), `num_jobs` (None: N; 2 to N otherwise), `horizon` (16 steps), `glean`
+    (0.2; 0 or more), `harvest` (1.0; above `glean`), `reward` (`"team"`, or `"agent"`).
 
     ## What carries identity, what leaks
     The jobs, and nothing else. No leak is possible: all see the same.

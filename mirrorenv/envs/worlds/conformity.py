@@ -29,7 +29,7 @@ class Conformity(ClockedWorld):
     with a strong one.
 
     ## Agents
-    ``num_agents`` agents, at least two, ``agent_0`` and so on.
+    `num_agents` agents, at least two, `agent_0` and so on.
 
     ## Observation
     | part | shape | dtype | range | unit |
@@ -37,26 +37,26 @@ class Conformity(ClockedWorld):
     | time left | 1 | float32 | 0 to 1 | share of the episode |
 
     ## Action
-    ``Discrete(num_actions)``; by default as many actions as agents, so that all can differ.
+    `Discrete(num_actions)`; by default as many actions as agents, so that all can differ.
 
     ## Reward
-    ``reward / horizon * (number of the others with my action) / (N - 1)`` for each agent and step.
-    The return of an episode is ``reward`` if all are alike throughout, and 0 if all differ
+    `reward / horizon * (number of the others with my action) / (N - 1)` for each agent and step.
+    The return of an episode is `reward` if all are alike throughout, and 0 if all differ
     throughout.
 
-    With mirror weight w and an exact observer, all alike is worth ``reward`` and all different w
+    With mirror weight w and an exact observer, all alike is worth `reward` and all different w
     log N, and an agent that alone leaves the crowd trades the one for the other: the critical
-    weight is ``reward / log(N)`` (:attr:`critical_weight`). This holds for a choice that is kept
-    for the whole episode, as with ``horizon = 1``. In a longer episode agents can buy recognition
+    weight is `reward / log(N)` (:attr:`critical_weight`). This holds for a choice that is kept
+    for the whole episode, as with `horizon = 1`. In a longer episode agents can buy recognition
     with one deviating step and conform in the rest (a handshake), which is cheaper; such episodes
     are there to study that.
 
     ## Episode end
-    Terminated after ``horizon`` steps.
+    Terminated after `horizon` steps.
 
     ## Arguments
-    ``num_agents`` (4), ``num_actions`` (None: N; at least N otherwise), ``horizon`` (1 step),
-    ``reward`` (1.0).
+    `num_agents` (4), `num_actions` (None: N; at least N otherwise), `horizon` (1 step),
+    `reward` (1.0).
 
     ## What carries identity, what leaks
     The actions, and nothing else. No leak is possible: the observation holds only the time.
@@ -97,7 +97,7 @@ class Conformity(ClockedWorld):
 
     @property
     def critical_weight(self) -> float:
-        """``reward / log(N)``: the mirror weight at which all different is worth as much as all
+        """`reward / log(N)`: the mirror weight at which all different is worth as much as all
         alike."""
         return self.reward / math.log(self.num_agents)
 

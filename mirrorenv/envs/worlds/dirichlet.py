@@ -30,7 +30,7 @@ class Dirichlet(ClockedWorld):
     of logarithms: a learned observer has to stay below it.
 
     ## Agents
-    ``num_agents`` agents, ``agent_0`` and so on.
+    `num_agents` agents, `agent_0` and so on.
 
     ## Observation
     | part | shape | dtype | range | unit |
@@ -38,16 +38,16 @@ class Dirichlet(ClockedWorld):
     | state, one of S | S | float32 | 0 or 1 | one-hot |
 
     ## Action
-    ``Discrete(num_actions)``.
+    `Discrete(num_actions)`.
 
     ## Reward
     Always 0.
 
     ## Episode end
-    Terminated after ``horizon`` steps.
+    Terminated after `horizon` steps.
 
     ## Arguments
-    ``num_agents`` (4), ``num_states`` (9), ``num_actions`` (5), ``horizon`` (20 steps).
+    `num_agents` (4), `num_states` (9), `num_actions` (5), `horizon` (20 steps).
 
     ## What carries identity, what leaks
     Only the actions given the states. No leak is possible: states are drawn independently of agents
@@ -149,7 +149,7 @@ class DirichletAgents:
             actions: (B, T, K) the answers.
 
         Returns:
-            (B, K, N) float64, ``sum_t log pi_n(action | state)``.
+            (B, K, N) float64, `sum_t log pi_n(action | state)`.
         """
         states = observations.argmax(axis=3)  # (B, T, K)
         rows = np.arange(len(states))[:, None, None]

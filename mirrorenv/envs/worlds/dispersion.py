@@ -31,12 +31,12 @@ class Dispersion(ClockedWorld):
     All agents start in the origin of the square [-1, 1] x [-1, 1]. N goals lie around it, at
     distances drawn uniformly from 0.5 to 1 and at angles drawn so that any two neighbours are at
     least half a sector (pi / N) apart, in a random order. A goal counts once, when the first agent
-    comes within ``goal_radius``. One deterministic policy for all keeps all agents in one place and
+    comes within `goal_radius`. One deterministic policy for all keeps all agents in one place and
     visits the goals one by one; agents that differ reach them all at once. After the dispersion
     task of VMAS and of Bettini et al. (DiCo, ICML 2024), rebuilt from its description.
 
     ## Agents
-    ``num_agents`` points, ``point_0`` and so on, all acting in every step.
+    `num_agents` points, `point_0` and so on, all acting in every step.
 
     ## Observation
     | part | shape | dtype | range | unit |
@@ -50,21 +50,21 @@ class Dispersion(ClockedWorld):
     are not seen.
 
     ## Action
-    ``Box(-1, 1, (2,))``: the move in x and y in units of ``speed``; the square's border stops it.
+    `Box(-1, 1, (2,))`: the move in x and y in units of `speed`; the square's border stops it.
 
     ## Reward
     Own reward of an agent: 1 / k for each goal that it reaches together with k - 1 others in this
-    step and that was not reached before, minus ``time_penalty``. With ``"team"`` every agent
-    receives the sum over all agents, with ``"agent"`` its own part. The team's return lies in -N
-    ``time_penalty`` ``horizon`` to N.
+    step and that was not reached before, minus `time_penalty`. With `"team"` every agent
+    receives the sum over all agents, with `"agent"` its own part. The team's return lies in -N
+    `time_penalty` `horizon` to N.
 
     ## Episode end
-    Terminated when all goals are reached, truncated after ``horizon`` steps.
+    Terminated when all goals are reached, truncated after `horizon` steps.
 
     ## Arguments
-    ``num_agents`` (4), ``horizon`` (32 steps), ``speed`` (0.1 half sides for each step),
-    ``goal_radius`` (0.1 half sides; below 0.5), ``reward`` (``"team"``, or ``"agent"``),
-    ``time_penalty`` (0.0).
+    `num_agents` (4), `horizon` (32 steps), `speed` (0.1 half sides for each step),
+    `goal_radius` (0.1 half sides; below 0.5), `reward` (`"team"`, or `"agent"`),
+    `time_penalty` (0.0).
 
     ## What carries identity, what leaks
     Identity comes from where an agent goes. No leak is known: all start in one place and see the
@@ -166,7 +166,7 @@ class Dispersion(ClockedWorld):
         return whole
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
-        """Row ``index`` as an (H, W, 3) uint8 picture."""
+        """Row `index` as an (H, W, 3) uint8 picture."""
         from mirrorenv.envs.worlds.dispersion_drawing import draw_dispersion
 
         done = float(self.clock[index] / self.horizon)

@@ -58,7 +58,7 @@ class Graph(ClockedWorld):
     until every node can be reached from every other.
 
     ## Agents
-    ``num_agents`` walkers, ``walker_0`` and so on. Several may stand on one node. A walker that has
+    `num_agents` walkers, `walker_0` and so on. Several may stand on one node. A walker that has
     reached its last goal leaves; the others go on.
 
     ## Observation
@@ -72,21 +72,21 @@ class Graph(ClockedWorld):
     Others are not seen.
 
     ## Action
-    ``Discrete(num_nodes)``: the node to go to. Where no edge leads there, the step is a stay.
+    `Discrete(num_nodes)`: the node to go to. Where no edge leads there, the step is a stay.
 
     ## Reward
-    ``1 / num_goals`` for each goal reached, minus ``step_cost`` for each step: at most 1 in an
+    `1 / num_goals` for each goal reached, minus `step_cost` for each step: at most 1 in an
     episode.
 
     ## Episode end
     For an agent, when it reaches its last goal (terminated). All others are cut off after
-    ``horizon`` steps (truncated).
+    `horizon` steps (truncated).
 
     ## Arguments
-    ``num_agents`` (4), ``num_nodes`` (32), ``edge_probability`` (0.2), ``num_goals`` (8),
-    ``horizon`` (None: four steps for each goal and eight more), ``step_cost`` (0.0; 0 or more),
-    ``tasks`` (``"shared"``: all have the same start and goals; ``"own"``: each draws its own),
-    ``graph_seed`` (0: of the graph).
+    `num_agents` (4), `num_nodes` (32), `edge_probability` (0.2), `num_goals` (8),
+    `horizon` (None: four steps for each goal and eight more), `step_cost` (0.0; 0 or more),
+    `tasks` (`"shared"`: all have the same start and goals; `"own"`: each draws its own),
+    `graph_seed` (0: of the graph).
 
     ## What carries identity, what leaks
     The ways that are chosen, and how many wrong steps are made. With shared tasks nothing leaks:
@@ -239,7 +239,7 @@ class ShortestPlayers:
 
     Args:
         world: the world to act in.
-        tie: which of several equally good nodes is taken: ``"first"`` by all, or ``"own"``: agent i
+        tie: which of several equally good nodes is taken: `"first"` by all, or `"own"`: agent i
             takes the one that comes first from node i V / N on.
     """
 

@@ -29,7 +29,7 @@ class Identity(ClockedWorld):
     diversity appears.
 
     ## Agents
-    ``num_agents`` agents, ``agent_0`` and so on.
+    `num_agents` agents, `agent_0` and so on.
 
     ## Observation
     | part | shape | dtype | range | unit |
@@ -37,22 +37,22 @@ class Identity(ClockedWorld):
     | nothing | 1 | float32 | 0 | none |
 
     ## Action
-    ``Discrete(num_actions)``.
+    `Discrete(num_actions)`.
 
     ## Reward
-    ``reward`` for action 0, otherwise 0; each agent earns its own. Range 0 to ``reward``.
+    `reward` for action 0, otherwise 0; each agent earns its own. Range 0 to `reward`.
 
     With mirror weight w, an exact observer and each agent paid for being recognised itself, an
-    agent that alone leaves a crowd on action 0 gives up ``reward`` and gains w log N. The same
+    agent that alone leaves a crowd on action 0 gives up `reward` and gains w log N. The same
     holds for the advantage that learning sees at its first step away. So diversity appears at the
-    critical weight ``reward / log(N)``, which is ``reward / log 2`` = 1.443 ``reward`` for two
+    critical weight `reward / log(N)`, which is `reward / log 2` = 1.443 `reward` for two
     agents (:attr:`critical_weight`).
 
     ## Episode end
     Terminated after one step.
 
     ## Arguments
-    ``num_agents`` (2), ``num_actions`` (2), ``reward`` (1.0).
+    `num_agents` (2), `num_actions` (2), `reward` (1.0).
 
     ## What carries identity, what leaks
     The action, and nothing else. No leak is possible: the observation is constant.
@@ -81,7 +81,7 @@ class Identity(ClockedWorld):
 
     @property
     def critical_weight(self) -> float:
-        """``reward / log(N)``: the mirror weight above which one agent gains by leaving the
+        """`reward / log(N)`: the mirror weight above which one agent gains by leaving the
         crowd."""
         return self.reward / math.log(self.num_agents) if self.num_agents > 1 else math.inf
 

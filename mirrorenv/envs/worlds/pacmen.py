@@ -36,11 +36,11 @@ class Pacmen(ClockedWorld):
     holds three dots, drawn without replacement from its outermost 4 x 3 cells; all twelve come back
     only when all twelve are eaten, in that same step. Agents that all chase the nearest dot spend
     the episode in corridors; one agent for each room does not. The corridors (up, down, left,
-    right) are 3, 1, 2, 2 cells long in ``tini`` (21 x 21) and 6, 2, 4, 4 in ``small`` (25 x 25).
+    right) are 3, 1, 2, 2 cells long in `tini` (21 x 21) and 6, 2, 4, 4 in `small` (25 x 25).
     The world is the Pac-Men variant of CDS (Li et al., NeurIPS 2021), rebuilt from its description.
 
     ## Agents
-    ``num_agents`` eaters, ``pacman_0`` and so on, all acting in every step. They start in distinct
+    `num_agents` eaters, `pacman_0` and so on, all acting in every step. They start in distinct
     cells of the centre, drawn uniformly, and may later share a cell.
 
     ## Observation
@@ -51,19 +51,19 @@ class Pacmen(ClockedWorld):
     Another agent hides the dot it stands on. One does not see oneself, nor place, time or name.
 
     ## Action
-    ``Discrete(5)``: 0 up, 1 down, 2 right, 3 left, 4 eat. A move into a wall is a stay.
+    `Discrete(5)`: 0 up, 1 down, 2 right, 3 left, 4 eat. A move into a wall is a stay.
 
     ## Reward
     Own reward of an agent: 1 / k if it eats a dot that k agents eat in this step, otherwise -0.025.
-    With ``"team"`` every agent receives the sum over all agents, with ``"agent"`` its own part;
-    both times ``reward_scale``. The team's sum lies in -0.025 N to N for each step.
+    With `"team"` every agent receives the sum over all agents, with `"agent"` its own part;
+    both times `reward_scale`. The team's sum lies in -0.025 N to N for each step.
 
     ## Episode end
-    Truncated after ``horizon`` steps.
+    Truncated after `horizon` steps.
 
     ## Arguments
-    ``size`` (``"tini"``, or ``"small"``), ``num_agents`` (4; 1 to 9), ``horizon`` (100 steps),
-    ``reward`` (``"team"``, or ``"agent"``), ``reward_scale`` (1.0).
+    `size` (`"tini"`, or `"small"`), `num_agents` (4; 1 to 9), `horizon` (100 steps),
+    `reward` (`"team"`, or `"agent"`), `reward_scale` (1.0).
 
     ## What carries identity, what leaks
     Identity comes from where an agent goes and how it moves. No leak is known: start cells are
@@ -218,7 +218,7 @@ class Pacmen(ClockedWorld):
         return whole
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
-        """Row ``index`` as an (H, W, 3) uint8 picture."""
+        """Row `index` as an (H, W, 3) uint8 picture."""
         from mirrorenv.envs.worlds.pacmen_drawing import draw_pacmen
 
         rows, columns = np.divmod(self.positions[index], self.map.width)

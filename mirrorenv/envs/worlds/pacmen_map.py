@@ -51,7 +51,7 @@ class PacmenMap:
 
 @cache
 def pacmen_map(size: str) -> PacmenMap:
-    """The map called ``size``, ``"tini"`` or ``"small"``; its arrays are shared and must not be
+    """The map called `size`, `"tini"` or `"small"`; its arrays are shared and must not be
     written.
 
     Raises:

@@ -4,7 +4,7 @@ labour are worth.
 They read the world's state, not the observations, and serve as anchors: a learned population's
 return is reported as the share of the way from :class:`~mirrorenv.envs.policies.UniformPolicy` to
 the specialists. Where the description of the anchors leaves a choice open, the one that reproduces
-the reference returns was taken (``benchmarks/studies/pacmen_anchors.py``): of equally near dots the
+the reference returns was taken (`benchmarks/studies/pacmen_anchors.py`): of equally near dots the
 first in reading order (row by row) is chosen; in the coordinated team agents choose in the order of
 their names and an agent that finds no dot left waits; an idle specialist waits where it is.
 

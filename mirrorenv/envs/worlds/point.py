@@ -31,7 +31,7 @@ class Point(ClockedWorld):
     description: there one agent learns many skills, here every skill is an agent.
 
     ## Agents
-    ``num_agents`` points, ``point_0`` and so on, all acting in every step.
+    `num_agents` points, `point_0` and so on, all acting in every step.
 
     ## Observation
     | part | shape | dtype | range | unit |
@@ -40,16 +40,16 @@ class Point(ClockedWorld):
     | time left | 1 | float32 | 0 to 1 | share of the episode |
 
     ## Action
-    ``Box(-1, 1, (2,))``: the move in x and y in units of ``speed``; the square's border stops it.
+    `Box(-1, 1, (2,))`: the move in x and y in units of `speed`; the square's border stops it.
 
     ## Reward
     Always 0.
 
     ## Episode end
-    Truncated after ``horizon`` steps.
+    Truncated after `horizon` steps.
 
     ## Arguments
-    ``num_agents`` (8), ``horizon`` (100 steps), ``speed`` (0.2 half sides for each step, a tenth of
+    `num_agents` (8), `horizon` (100 steps), `speed` (0.2 half sides for each step, a tenth of
     a side).
 
     ## What carries identity, what leaks
@@ -104,7 +104,7 @@ class Point(ClockedWorld):
         return np.concatenate([flat, self._time_left()[:, 0]], axis=1)
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
-        """Row ``index`` as an (H, W, 3) uint8 picture."""
+        """Row `index` as an (H, W, 3) uint8 picture."""
         from mirrorenv.envs.worlds.dispersion_drawing import draw_dispersion
 
         none = np.zeros((0, 2))

@@ -62,7 +62,7 @@ class Rooms(ClockedWorld):
     The optimum is known: :meth:`shortest` is the fewest steps by breadth first.
 
     ## Agents
-    ``num_agents`` walkers, ``walker_0`` and so on. Several may stand in one cell. A walker that has
+    `num_agents` walkers, `walker_0` and so on. Several may stand in one cell. A walker that has
     reached its goal leaves; the others go on.
 
     ## Observation
@@ -76,18 +76,18 @@ class Rooms(ClockedWorld):
     Others are not seen.
 
     ## Action
-    ``Discrete(5)``: 0 stay, 1 up, 2 right, 3 down, 4 left. A step into a wall is a stay.
+    `Discrete(5)`: 0 stay, 1 up, 2 right, 3 down, 4 left. A step into a wall is a stay.
 
     ## Reward
-    1 for reaching the goal, minus ``step_cost`` for each step.
+    1 for reaching the goal, minus `step_cost` for each step.
 
     ## Episode end
-    For an agent, when it reaches the goal (terminated). All others are cut off after ``horizon``
+    For an agent, when it reaches the goal (terminated). All others are cut off after `horizon`
     steps (truncated).
 
     ## Arguments
-    ``num_agents`` (4), ``side`` (11 cells inside the outer wall; odd, at least 5), ``horizon``
-    (64), ``step_cost`` (0.0; 0 or more).
+    `num_agents` (4), `side` (11 cells inside the outer wall; odd, at least 5), `horizon`
+    (64), `step_cost` (0.0; 0 or more).
 
     ## What carries identity, what leaks
     The ways that are chosen, and how many wrong steps are made. Nothing leaks: all see the same
@@ -228,7 +228,7 @@ class KeyDoor(Rooms):
     The optimum is known: :meth:`shortest` is the fewest steps over the key to the door.
 
     ## Agents
-    ``num_agents`` walkers, ``walker_0`` and so on. A walker that has opened the door leaves.
+    `num_agents` walkers, `walker_0` and so on. A walker that has opened the door leaves.
 
     ## Observation
     | part | shape | dtype | range | unit |
@@ -241,18 +241,18 @@ class KeyDoor(Rooms):
     | time left | 1 | float32 | 0 to 1 | share of the episode |
 
     ## Action
-    ``Discrete(5)``: 0 stay, 1 up, 2 right, 3 down, 4 left. A step into a wall is a stay.
+    `Discrete(5)`: 0 stay, 1 up, 2 right, 3 down, 4 left. A step into a wall is a stay.
 
     ## Reward
-    1 for standing at the door with the key, minus ``step_cost`` for each step.
+    1 for standing at the door with the key, minus `step_cost` for each step.
 
     ## Episode end
-    For an agent, when it opens the door (terminated). All others are cut off after ``horizon``
+    For an agent, when it opens the door (terminated). All others are cut off after `horizon`
     steps (truncated).
 
     ## Arguments
-    ``num_agents`` (4), ``side`` (7 cells inside the outer wall; odd, at least 5), ``horizon``
-    (64), ``step_cost`` (0.0; 0 or more).
+    `num_agents` (4), `side` (7 cells inside the outer wall; odd, at least 5), `horizon`
+    (64), `step_cost` (0.0; 0 or more).
 
     ## What carries identity, what leaks
     The ways that are chosen. Nothing leaks: all see the same until they choose.

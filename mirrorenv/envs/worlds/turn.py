@@ -30,14 +30,14 @@ class Turn(ClockedWorld):
     something to find.
 
     ## Description
-    A square of ``size`` x ``size`` cells holds two agents and a key. Only the agent whose turn it
+    A square of `size` x `size` cells holds two agents and a key. Only the agent whose turn it
     is can move and eat. When it eats on the key's cell, the key comes back in a uniformly drawn
     cell and the turn passes. An agent that acts out of turn is fined. The world is the "Turn" task
     of CIA (Liu et al., AAAI 2023), rebuilt from a description; where that is silent, agent 0 has
     the first turn, and the key may lie under an agent.
 
     ## Agents
-    Two, ``agent_0`` and ``agent_1``, both asked in every step.
+    Two, `agent_0` and `agent_1`, both asked in every step.
 
     ## Observation
     | part | shape | dtype | range | unit |
@@ -50,26 +50,26 @@ class Turn(ClockedWorld):
     is nothing to see.
 
     ## Action
-    ``Discrete(6)``: 0 up, 1 down, 2 left, 3 right, 4 eat, 5 stay.
+    `Discrete(6)`: 0 up, 1 down, 2 left, 3 right, 4 eat, 5 stay.
 
     ## Reward
     10 for eating the key; -1 for a step over the edge, which is a stay; -1 for anything but stay
-    out of turn. With ``"team"`` both receive the sum, -2 to 10 for each step; with ``"agent"`` each
+    out of turn. With `"team"` both receive the sum, -2 to 10 for each step; with `"agent"` each
     its own part, -1 to 10.
 
     ## Episode end
-    Truncated after ``horizon`` steps.
+    Truncated after `horizon` steps.
 
     ## Arguments
-    ``size`` (5 cells; at least 2), ``horizon`` (100 steps), ``reward`` (``"team"``, or
-    ``"agent"``), ``start`` (``"corners"``; or ``"random"``: distinct cells and the first turn drawn
+    `size` (5 cells; at least 2), `horizon` (100 steps), `reward` (`"team"`, or
+    `"agent"`), `start` (`"corners"`; or `"random"`: distinct cells and the first turn drawn
     by chance, the world without the leak).
 
     ## What carries identity, what leaks
     Everything leaks: agent 0 starts in the first corner and has the first turn, agent 1 starts in
     the last. Since rows wrap on one side only, the first observation shows agent 0 the other agent
     and shows agent 1 nothing. Recognition in this world says nothing about behaviour. With
-    ``start="random"`` no leak is known.
+    `start="random"` no leak is known.
 
     ## Version history
     v0: first version.
@@ -178,7 +178,7 @@ class Turn(ClockedWorld):
         return whole
 
     def render(self, index: int = 0) -> npt.NDArray[np.uint8]:
-        """Row ``index`` as an (H, W, 3) uint8 picture."""
+        """Row `index` as an (H, W, 3) uint8 picture."""
         from mirrorenv.envs.worlds.turn_drawing import draw_turn
 
         done = float(self.clock[index] / self.horizon)

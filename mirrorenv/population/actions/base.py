@@ -21,7 +21,7 @@ __all__ = ["ActionLayout"]
 
 
 class ActionLayout(StrictModel):
-    """What every layout is; ``...`` stands for any leading axes, such as (B, T, N)."""
+    """What every layout is; `...` stands for any leading axes, such as (B, T, N)."""
 
     kind: str
     """The form's name, under which plain data finds it."""

@@ -2,7 +2,7 @@
 
 A file of this folder that decorates its class is found by itself. A form of your own is registered
 the same way where its world is, before that is made or a checkpoint of it is opened; an installed
-package does so in the module of its entry point ``mirrorenv.envs``.
+package does so in the module of its entry point `mirrorenv.envs`.
 """
 
 from __future__ import annotations

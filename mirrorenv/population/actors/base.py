@@ -2,7 +2,7 @@
 
 An actor keeps no hidden memory: what it remembers is handed in and handed back as a state, so that
 episodes can be replayed, cut and compared at will. One file and one `@register_actor(...)` make a
-kind of agent available under ``population.actor = name``.
+kind of agent available under `population.actor = name`.
 
 Shapes: B batch, T time, N agents, K slots, D observation, H hidden.
 """
@@ -150,9 +150,9 @@ class Actor(nn.Module):
     def mirror_entries(self) -> list[tuple[nn.Parameter, Any]]:
         """The entries of parameters that belong to the mirror critic alone, as (parameter, index).
 
-        ``parameter.grad[index]`` is what its error does. Whoever clips gradients takes these apart
+        `parameter.grad[index]` is what its error does. Whoever clips gradients takes these apart
         where the mirror is not paid. An actor with a critic in parameters of its own returns them
-        with the index ``...``.
+        with the index `...`.
         """
         return []
 

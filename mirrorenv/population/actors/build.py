@@ -28,7 +28,7 @@ _BY_WEIGHTS = {"separate": SeparateActor, "shared": shared_actor}
 
 def known_actors() -> dict[str, ActorFactory]:
     """Every kind of agent by name: of the files of this folder, of the rooms that have a module
-    ``registered_actors``, and those that were registered otherwise."""
+    `registered_actors`, and those that were registered otherwise."""
     package = import_module("mirrorenv.population.actors")
     for module in iter_modules(package.__path__):
         import_module(f"{package.__name__}.{module.name}")
@@ -43,8 +43,8 @@ def build_actor(
     """The kind of agent that `population.actor` names.
 
     That is a registered actor, of this room or of another; a registered encoder, or an
-    ``nn.Module`` class at ``package.module:Encoder``, inside a network actor; or an `Actor`
-    class at ``package.module:Actor``.
+    `nn.Module` class at `package.module:Encoder`, inside a network actor; or an `Actor`
+    class at `package.module:Actor`.
 
     Args:
         shape: what the world fixes.
@@ -93,7 +93,7 @@ def network_actor(
 
     Args:
         shape: of the world.
-        settings: ``weights`` and ``diversity`` say who shares what.
+        settings: `weights` and `diversity` say who shares what.
         generator: source of the initial weights.
         encoder: makes a trunk.
     """

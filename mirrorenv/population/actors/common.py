@@ -6,7 +6,7 @@ as asked::
 
     f_i(h) = reach tanh(common(h) / reach) + (desired / estimate) (own_i(h) - mean_j own_j(h))
 
-``estimate`` is the system neural diversity (SND; Bettini, Shankar, Prorok 2023) of the own parts:
+`estimate` is the system neural diversity (SND; Bettini, Shankar, Prorok 2023) of the own parts:
 the distance between two agents' outputs after one history, mean over pairs and over the histories
 of a minibatch, followed slowly. No reward and no loss asks for diversity. Gradients go through the
 estimate as if it were the minibatch's own, so no one gains by a deviation that shrinks or grows.

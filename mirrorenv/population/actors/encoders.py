@@ -1,7 +1,7 @@
 """What network actors see with: stacks of S networks from observations to hidden states.
 
-An encoder is named by ``population.actor``: one registered here, or ``package.module:Encoder``,
-your own ``nn.Module``, of which N are made and run as one (:class:`StackedEncoder`).
+An encoder is named by `population.actor`: one registered here, or `package.module:Encoder`,
+your own `nn.Module`, of which N are made and run as one (:class:`StackedEncoder`).
 
 Shapes: S stack (N separate networks, or 1 shared), R rows of one network, T time, F input features,
 H hidden, M memory.
@@ -97,10 +97,10 @@ def register_encoder(name: str) -> Callable[[EncoderFactory], EncoderFactory]:
 
 
 def load_code(path: str) -> type[nn.Module]:
-    """The class that ``package.module:Name`` names.
+    """The class that `package.module:Name` names.
 
     Raises:
-        ConfigError: if it cannot be imported or is no ``nn.Module`` class.
+        ConfigError: if it cannot be imported or is no `nn.Module` class.
     """
     module, _, name = path.partition(":")
     try:
@@ -124,8 +124,8 @@ def stacked(made: type[nn.Module]) -> EncoderFactory:
 class StackedEncoder(nn.Module):
     """S modules of somebody else's class as one: `torch.func.stack_module_state` and `vmap`.
 
-    The class is made as ``Encoder(features, hidden)``. Its ``forward`` takes rows (R, F) and gives
-    (R, H). If the module has an attribute ``state_size`` above 0 it remembers: ``forward`` takes
+    The class is made as `Encoder(features, hidden)`. Its `forward` takes rows (R, F) and gives
+    (R, H). If the module has an attribute `state_size` above 0 it remembers: `forward` takes
     rows (R, F) and state (R, M), zeros at first, and gives hidden (R, H) and the next state. There
     it must neither draw random numbers nor change buffers.
 

@@ -144,7 +144,7 @@ class NetworkActor(Actor):
 
     def acting_weights(self) -> tuple[Tensor, ...]:
         """Weights and biases of the same networks with sigmoids in the place of tanh, since
-        ``tanh x = 2 sigmoid(2 x) - 1``: hidden layers (S, F, H), (S, 1, H), (S, H, H), (S, 1, H),
+        `tanh x = 2 sigmoid(2 x) - 1`: hidden layers (S, F, H), (S, 1, H), (S, H, H), (S, 1, H),
         then policy and critics side by side, transposed, (S, O, H) and (S, O, 1)."""
         first = self.trunk.first
         second = self.trunk.second

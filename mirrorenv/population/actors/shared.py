@@ -128,7 +128,7 @@ def shared_actor(
 
     Args:
         shape: of the world.
-        settings: the observers' ``trunk`` says whether they read the actor's.
+        settings: the observers' `trunk` says whether they read the actor's.
         generator: source of the initial weights.
         encoder: makes the trunk.
     """

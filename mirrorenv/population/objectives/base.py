@@ -1,9 +1,9 @@
 """What everything a population learns from is: an objective, and how one is found by name.
 
 PPO, recognition, the rewards that a population pays itself and the auxiliaries in
-``population.auxiliaries`` are objectives alike. One file with one `@register_objective(...)` in
-this folder, in an installed package (entry point group ``mirrorenv.objectives``) or named as
-``package.module:Class`` makes one available; nothing else has to know of it. Its metrics and
+`population.auxiliaries` are objectives alike. One file with one `@register_objective(...)` in
+this folder, in an installed package (entry point group `mirrorenv.objectives`) or named as
+`package.module:Class` makes one available; nothing else has to know of it. Its metrics and
 columns travel by name.
 
 An objective needs no population: what it is told about its host (`Host`) are widths of layers, and
@@ -113,7 +113,7 @@ class Host:
 
 
 class ObjectiveSettings(StrictModel):
-    """What every entry of ``population.auxiliaries`` has; an objective adds settings of its own."""
+    """What every entry of `population.auxiliaries` has; an objective adds settings of its own."""
 
     name: str
     """A registered objective, or package.module:Class."""
@@ -297,7 +297,7 @@ def objective_class(name: str, *, paying: bool = False) -> type[Objective]:
     """The class behind a name.
 
     Args:
-        name: registered, or ``package.module:Class``, which is imported: name only code you trust.
+        name: registered, or `package.module:Class`, which is imported: name only code you trust.
         paying: whether it has to pay.
 
     Raises:

@@ -15,7 +15,7 @@ paid the first part only.
 Style, because it is not the paper's algorithm: no Q-learning and no mixer, so the action's part is
 the logarithm at the action taken, which a policy gradient needs, and not a divergence of softened
 values; each agent is paid for itself, not the team's mean; both parts have weight 1, while the
-released program has 0.5 on ``log q`` alone and so pays for bad predictions, too; predictions are
+released program has 0.5 on `log q` alone and so pays for bad predictions, too; predictions are
 from single observations; and there is no L1 cost on what agents do not share.
 
 Shapes: B episodes, T time, N agents, D observation, A action.

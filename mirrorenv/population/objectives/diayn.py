@@ -1,7 +1,7 @@
 """The reward of DIAYN (Eysenbach et al., "Diversity is all you need", ICLR 2019, arXiv 1802.06070),
 agents as skills.
 
-``r_t = (log q(i | o_t) - log p(i)) / T`` with p uniform: what the discriminator makes of a single
+`r_t = (log q(i | o_t) - log p(i)) / T` with p uniform: what the discriminator makes of a single
 observation, in nats. What is not kept of the paper: soft actor-critic; the entropy of the policies
 is that of `learning.entropy`.
 """

@@ -1,7 +1,7 @@
 """EOI (Jiang and Lu, "The emergence of individuality", ICML 2021, arXiv 2006.05842) on the policy
 gradient.
 
-``r_t = p(i | o_t) / T``: the probability, not its logarithm, that a classifier of single
+`r_t = p(i | o_t) / T`: the probability, not its logarithm, that a classifier of single
 observations gives to the author. What is kept of the paper: the classifier, its loss with the
 coefficients of the released program EOI_on_SMAC (`mirrorenv.population.observers.baselines.eoi`),
 the probability as reward, and a critic of its own with a discount. What is not: the off-policy

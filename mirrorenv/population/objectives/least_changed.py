@@ -66,7 +66,7 @@ def relative_change(now: Tensor, before: Tensor, most: float) -> Tensor:
 class LeastChanged(Objective):
     """Pays every agent for change in its smallest gradients.
 
-    List it in ``population.auxiliaries`` as well, so that what it has seen travels with checkpoints
+    List it in `population.auxiliaries` as well, so that what it has seen travels with checkpoints
     and to whoever plays; its weight there changes nothing.
 
     Args:

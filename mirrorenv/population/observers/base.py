@@ -152,7 +152,7 @@ class Head(nn.Module):
     def forward(
         self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None
     ) -> Tensor:
-        """See `evidence`, of which this is the name that ``nn.Module`` calls."""
+        """See `evidence`, of which this is the name that `nn.Module` calls."""
         return self.evidence(lineup, hidden, own)
 
     def evidence_of(

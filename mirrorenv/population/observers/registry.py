@@ -1,7 +1,7 @@
-"""Observers by name: trained heads under ``population.observer.head``, baselines in evaluations.
+"""Observers by name: trained heads under `population.observer.head`, baselines in evaluations.
 
 A file of this folder that decorates its class is found by itself. A head of your own is registered
-the same way before it is named, or named as ``package.module:Class``.
+the same way before it is named, or named as `package.module:Class`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def find_head(name: str) -> HeadClass:
     """The class behind `population.observer.head`.
 
     Args:
-        name: registered, or ``package.module:Class``, which is imported: name only code you trust.
+        name: registered, or `package.module:Class`, which is imported: name only code you trust.
 
     Raises:
         UnknownNameError: if no head of that name is registered.

@@ -2,8 +2,8 @@
 says and holds, so that nothing else stands on the board under the row's name.
 
 Of every row: kind, readers, figures with titles and directions, conditions, kinds of agents and
-what is exact, pinned in ``row_pins.json``. Of a trained row besides: the settings, those that the
-row leaves out at the defaults in ``run_defaults.json`` (``benchmarks/suites/pins.py`` writes both);
+what is exact, pinned in `row_pins.json`. Of a trained row besides: the settings, those that the
+row leaves out at the defaults in `run_defaults.json` (`benchmarks/suites/pins.py` writes both);
 the number of episodes, the world seeds that follow from (seed, episode), all observers, equal
 evidence for equal trajectories, and different steps or evidence for different seeds.
 """

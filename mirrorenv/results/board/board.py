@@ -343,7 +343,7 @@ def _value(held: Any) -> float | None:
 
 
 def _within_run(held: Mapping[str, Any]) -> Estimate:
-    """A figure of ``scores.json``; an end that is null is unknown."""
+    """A figure of `scores.json`; an end that is null is unknown."""
     low = number(held.get("low"))
     high = number(held.get("high"))
     return Estimate(

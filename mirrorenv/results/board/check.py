@@ -1,6 +1,6 @@
 """Is a submission fit for the board? One line says what is wrong with it.
 
-A submission is a folder under ``benchmarks/results/``: one result folder, or one folder that holds
+A submission is a folder under `benchmarks/results/`: one result folder, or one folder that holds
 all of a suite's.
 """
 

@@ -149,10 +149,10 @@ def load_suite(path: Path) -> Suite:
 
 
 def find_suites(near: Path) -> dict[str, Suite]:
-    """Suites by name from the folder ``suites`` beside `near` or beside one of the folders above
+    """Suites by name from the folder `suites` beside `near` or beside one of the folders above
     it.
 
-    Results lie in ``benchmarks/results`` and suites in ``benchmarks/suites``, so a result finds its
+    Results lie in `benchmarks/results` and suites in `benchmarks/suites`, so a result finds its
     suite.
 
     Raises:

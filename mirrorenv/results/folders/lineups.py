@@ -1,6 +1,6 @@
 """Who stood where in the lineups of a population result, from its tables.
 
-All observers are shown everybody, unless there is a table ``shown``: then each was shown some
+All observers are shown everybody, unless there is a table `shown`: then each was shown some
 agents of its episode only, and the columns of its evidence stand for these.
 
 Shape legend: B episodes, T time, N agents, J observers (1 where all are shown the same), K slots.
@@ -39,7 +39,7 @@ class Lineups(NamedTuple):
     Attributes:
         trials: (B,) ids, rising.
         truth: (B, N) the author of each trajectory.
-        place: (B, N) row of each trajectory in ``steps``.
+        place: (B, N) row of each trajectory in `steps`.
     """
 
     trials: npt.NDArray[np.int64]
@@ -53,7 +53,7 @@ class Shown(NamedTuple):
     Attributes:
         candidates: (B, J, K) the agents that the columns of evidence stand for, ascending.
         truth: (B, J, K) the column of each slot's author.
-        place: (B, J, K) row of each slot's trajectory in ``steps``.
+        place: (B, J, K) row of each slot's trajectory in `steps`.
     """
 
     candidates: npt.NDArray[np.int64]
@@ -93,7 +93,7 @@ def table_of(tables: Tables, stem: str) -> Table:
 
 
 def lineups(tables: Tables) -> Lineups:
-    """Who stood where, from ``trials``, ``labels`` and ``steps``.
+    """Who stood where, from `trials`, `labels` and `steps`.
 
     Raises:
         ResultError: if an id is missing or there twice, or a lineup does not show every agent of
@@ -152,7 +152,7 @@ def find_rows(
 
 
 def shown_lineups(tables: Tables, seen: Lineups) -> Shown:
-    """What each observer was shown: everybody, or what the table ``shown`` says.
+    """What each observer was shown: everybody, or what the table `shown` says.
 
     Raises:
         ResultError: if an observer of an episode is missing or there twice, it is shown a

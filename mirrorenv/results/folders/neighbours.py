@@ -34,7 +34,7 @@ def check_neighbours(result: Result, tables: Tables) -> tuple[str, ...]:
     """Choose the agents shown again, and compute the limit again from the policies' evidence.
 
     Args:
-        result: content of ``result.json``.
+        result: content of `result.json`.
         tables: of a population result.
 
     Returns:

@@ -3,21 +3,21 @@ same computation.
 
 | table | a row is | columns |
 |---|---|---|
-| ``steps`` | a trajectory | ``trajectory`` (id), ``length``, ``observations`` (T, D), ``actions``,
-``rewards`` (T,) |
-| ``trials`` | a lineup | ``trial``, ``trajectories`` (K,) ids in the order shown |
-| ``shown`` | what one observer was shown, if not everybody | ``trial``, ``observer``,
-``trajectories`` (K,) ids in the order shown, ``agents`` (K,) for which the columns of its evidence
+| `steps` | a trajectory | `trajectory` (id), `length`, `observations` (T, D), `actions`,
+`rewards` (T,) |
+| `trials` | a lineup | `trial`, `trajectories` (K,) ids in the order shown |
+| `shown` | what one observer was shown, if not everybody | `trial`, `observer`,
+`trajectories` (K,) ids in the order shown, `agents` (K,) for which the columns of its evidence
 stand |
-| ``beliefs`` | what one observer made of a lineup | ``trial``, ``stream``, ``observer``,
-``evidence`` (K, N) |
-| ``evidence`` | the same after every step | ``trial``, ``stream``, ``observer``, ``evidence`` (T,
+| `beliefs` | what one observer made of a lineup | `trial`, `stream`, `observer`,
+`evidence` (K, N) |
+| `evidence` | the same after every step | `trial`, `stream`, `observer`, `evidence` (T,
 K, N) |
-| ``labels`` | a trajectory | ``trajectory``, ``agent``, ``trial``, ``world_seed`` |
-| ``episodes`` | one draw of the figures | ``entry``, ``seed``, ``episode`` and a column for each
+| `labels` | a trajectory | `trajectory`, `agent`, `trial`, `world_seed` |
+| `episodes` | one draw of the figures | `entry`, `seed`, `episode` and a column for each
 figure |
 
-``labels`` is a file of its own so that trajectories and lineups can be shared without it.
+`labels` is a file of its own so that trajectories and lineups can be shared without it.
 
 Shape legend: B episodes (one lineup each, or one for each observer), T time, N agents, K slots (K =
 N where everybody is shown), J observers.
@@ -127,7 +127,7 @@ def _truth(shown: Shown, belief: Belief) -> npt.NDArray[np.int64]:
 
 
 def episode_rows(result: Result, tables: Tables) -> Table:
-    """``episodes`` of a population result: the return, and nats and top-1 of each reader, one row
+    """`episodes` of a population result: the return, and nats and top-1 of each reader, one row
     an episode."""
     seen = lineups(tables)
     shown = shown_lineups(tables, seen)
@@ -235,7 +235,7 @@ def _score(
 
 
 def scores_to_json(result: Result, scores: Scores) -> dict[str, Any]:
-    """The object that is written to ``scores.json``; what is undefined or infinite becomes null."""
+    """The object that is written to `scores.json`; what is undefined or infinite becomes null."""
     return {
         "interval": "95 %, over the episodes of one seed: it says nothing about another seed",
         "scores": [
@@ -268,8 +268,8 @@ def reading_rows(tables: Tables, seed: int, decode: Decode = "independent") -> T
         decode: how evidence becomes a belief.
 
     Returns:
-        ``entry``, ``seed`` and ``episode``; ``hits``, the share of slots given to their author
-        (ties shared); ``nats``, log N + mean log belief in the author. Both over all rounds, one's
+        `entry`, `seed` and `episode`; `hits`, the share of slots given to their author
+        (ties shared); `nats`, log N + mean log belief in the author. Both over all rounds, one's
         own text included.
 
     Raises:

@@ -29,7 +29,7 @@ _MOST = 100_000  # no world of a result has an argument above this
 def unreplayable(result: Result, named: str | None = None) -> str | None:
     """Why the world of a result is not played again; None if it is.
 
-    A result is data, but ``package.module:Env`` is code, so it runs only if the user has named it.
+    A result is data, but `package.module:Env` is code, so it runs only if the user has named it.
 
     Args:
         result: of kind population.

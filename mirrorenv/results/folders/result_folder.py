@@ -39,7 +39,7 @@ class ResultFolder:
 
     Attributes:
         path: the folder.
-        result: content of ``result.json``.
+        result: content of `result.json`.
     """
 
     path: Path
@@ -47,7 +47,7 @@ class ResultFolder:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> ResultFolder:
-        """Read ``result.json``; tables are read when they are asked for.
+        """Read `result.json`; tables are read when they are asked for.
 
         Raises:
             ResultError: if it is no result folder.
@@ -64,12 +64,12 @@ class ResultFolder:
         return {stem: read_table(path) for stem, path in found.items() if path is not None}
 
     def scores(self) -> list[dict[str, Any]]:
-        """The rows of ``scores.json``: condition, agents, seed and figures."""
+        """The rows of `scores.json`: condition, agents, seed and figures."""
         return read_scores(self.path)
 
 
 def read_scores(folder: Path) -> list[dict[str, Any]]:
-    """The rows of ``scores.json``.
+    """The rows of `scores.json`.
 
     Raises:
         ResultError: if they are missing or malformed.
@@ -98,8 +98,8 @@ def write_result(
 
     Args:
         path: the folder; made with its parents.
-        result: what goes into ``result.json``.
-        tables: by name, one of `TABLES`; ``episodes`` of a population result is computed.
+        result: what goes into `result.json`.
+        tables: by name, one of `TABLES`; `episodes` of a population result is computed.
         form: of the tables.
         overwrite: replace a result that is already there.
         files: further files by name, see `WEIGHTS`.

@@ -1,9 +1,9 @@
-"""What ``result.json`` says: the small schema that all result folders share, whoever acted.
+"""What `result.json` says: the small schema that all result folders share, whoever acted.
 
-Four kinds. A ``population`` result holds trajectories, lineups and evidence, and every score is
-recomputed from them. A ``debate`` result holds texts, lineups and beliefs, and a row of figures for
-each game and reader; a ``preference`` result the same for tuned voices and their likelihoods. A
-``table`` result holds rows of figures only: one for each draw of a simulation.
+Four kinds. A `population` result holds trajectories, lineups and evidence, and every score is
+recomputed from them. A `debate` result holds texts, lineups and beliefs, and a row of figures for
+each game and reader; a `preference` result the same for tuned voices and their likelihoods. A
+`table` result holds rows of figures only: one for each draw of a simulation.
 
 Version 2 says besides on what it was computed (`machine`) and what the policies' weights are
 (`weights`). A result of version 1 says neither, stays valid, and is unproved.
@@ -53,16 +53,16 @@ class Reference(_Strict):
 
     value: float
     source: str = Field(max_length=300)
-    """Where it comes from: ``"closed form r/log 2"``, ``"scripted specialists"``, a publication."""
+    """Where it comes from: `"closed form r/log 2"`, `"scripted specialists"`, a publication."""
 
 
 class Entry(_Strict):
     """One line of a leaderboard: a condition, over one or more seeds."""
 
     condition: str = Name
-    """What was done: ``"author, dense"``, ``"weight 0"``, the name of an agent card."""
+    """What was done: `"author, dense"`, `"weight 0"`, the name of an agent card."""
     agents: str = Name
-    """Kind of agent: ``"trained"``, ``"scripted"``, ``"language model"``, ``"exact"``."""
+    """Kind of agent: `"trained"`, `"scripted"`, `"language model"`, `"exact"`."""
     exact: bool = False
     """Computed without chance, so that there is nothing to put an interval around."""
     references: dict[str, Reference] = {}
@@ -73,7 +73,7 @@ class Figure(_Strict):
     """A number that is measured once for each seed."""
 
     name: str = Name
-    """Also the column of ``episodes`` that it is computed from, unless it is of a belief."""
+    """Also the column of `episodes` that it is computed from, unless it is of a belief."""
     title: str = Name
     """For the head of a column."""
     about: str = Field(default="", max_length=400)
@@ -81,7 +81,7 @@ class Figure(_Strict):
     """A share in [0, 1], with the interval of shares."""
     better: Better = "neither"
     of: Literal["rows", "belief"] = "rows"
-    """Mean over the rows of ``episodes``, or a score of the belief that the part before the last
+    """Mean over the rows of `episodes`, or a score of the belief that the part before the last
     dot names."""
     over_seeds: Literal["mean", "median", "interquartile mean"] = "mean"
     """How seeds are put together on a leaderboard."""
@@ -132,11 +132,11 @@ class Machine(_Strict):
     """What decides the last bit of a sum, beside the numbers."""
 
     processor: str = Name
-    """What PyTorch uses of it, as `torch.backends.cpu.get_cpu_capability` says: ``"AVX512"``."""
+    """What PyTorch uses of it, as `torch.backends.cpu.get_cpu_capability` says: `"AVX512"`."""
     architecture: str = Name
-    """As `platform.machine` says: ``"x86_64"``."""
+    """As `platform.machine` says: `"x86_64"`."""
     torch: str = Name
-    """Version and build: ``"2.13.0+cpu"``."""
+    """Version and build: `"2.13.0+cpu"`."""
     threads: int = Field(ge=1, le=4096)
     """Within one operation."""
 
@@ -152,7 +152,7 @@ class Weights(_Strict):
 
 
 class Result(_Strict):
-    """The content of ``result.json``."""
+    """The content of `result.json`."""
 
     schema_name: Literal["mirrorenv-result"] = SCHEMA
     version: Literal[1, 2] = 1
@@ -165,10 +165,10 @@ class Result(_Strict):
     figures: tuple[Figure, ...] = Field(min_length=1, max_length=200)
     seeds: tuple[int, ...] = Field(min_length=1, max_length=10_000)
     streams: tuple[str, ...] = ()
-    """Names of the evidence in ``beliefs``, by index."""
+    """Names of the evidence in `beliefs`, by index."""
     readers: tuple[Reader, ...] = ()
     neighbours: Neighbours | None = None
-    """By what observers were shown some agents only, in the table ``shown``; None where all were
+    """By what observers were shown some agents only, in the table `shown`; None where all were
     shown everybody."""
     suite: SuiteMark | None = None
     config: dict[str, Any] = {}
@@ -236,7 +236,7 @@ class Result(_Strict):
 
 
 def result_json(result: Result) -> dict[str, Any]:
-    """The object that is written to ``result.json``."""
+    """The object that is written to `result.json`."""
     # what a result does not have is left out, so that older ones are written as they were
     left_out = {
         name for name in ("neighbours", "machine", "weights") if getattr(result, name) is None
@@ -246,7 +246,7 @@ def result_json(result: Result) -> dict[str, Any]:
 
 
 def read_result(folder: Path) -> Result:
-    """Read and check ``result.json``.
+    """Read and check `result.json`.
 
     Raises:
         ResultError: if it is missing, of a later version, or not of this schema; the message names

@@ -30,7 +30,7 @@ _HIDDEN = ("rewards",)
 
 
 def share_unlabelled(folder: Path, out: Path, form: Form = "auto") -> Path:
-    """Write ``steps``, ``trials``, ``lineups.json`` and a manifest.
+    """Write `steps`, `trials`, `lineups.json` and a manifest.
 
     Args:
         folder: a result folder with trajectories.

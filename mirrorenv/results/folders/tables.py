@@ -3,7 +3,7 @@ where it is not.
 
 A table is a dictionary of columns that share their first axis. A column is a NumPy array of numbers
 or booleans with any further axes, or a list of texts. Both forms hold the same table, and neither
-can hold a pickle: npz files are read with ``allow_pickle=False``, and texts are stored as UTF-8
+can hold a pickle: npz files are read with `allow_pickle=False`, and texts are stored as UTF-8
 bytes with offsets.
 
 Shape legend: R rows.
@@ -89,13 +89,13 @@ def table_file(folder: Path, stem: str) -> Path | None:
 
 
 def write_table(folder: Path, stem: str, table: Mapping[str, Column], form: Form = "auto") -> Path:
-    """Write a table under ``<stem>.parquet`` or ``<stem>.npz``, whole or not at all.
+    """Write a table under `<stem>.parquet` or `<stem>.npz`, whole or not at all.
 
     Args:
         folder: an existing folder.
         stem: name of the file without its ending.
         table: columns of one length; arrays of numbers or booleans, or lists of texts.
-        form: ``"auto"`` is Parquet if pyarrow is installed.
+        form: `"auto"` is Parquet if pyarrow is installed.
 
     Raises:
         ResultError: if a column is of another kind or the lengths differ.

@@ -53,8 +53,8 @@ def population_tables(
     *,
     shown: Neighbourhood | None = None,
 ) -> dict[str, Table]:
-    """``steps``, ``trials``, ``beliefs``, ``labels`` and, if there is any, ``evidence`` and
-    ``shown``.
+    """`steps`, `trials`, `beliefs`, `labels` and, if there is any, `evidence` and
+    `shown`.
 
     Args:
         record: the episodes, in author order, with actions as the world took them.

@@ -261,7 +261,7 @@ def _plain_file(path: str) -> None:
 
 
 def _files_below(folder: str) -> dict[str, str]:
-    """Name with ``/`` -> path of everything that is no folder; a link to a folder counts as a
+    """Name with `/` -> path of everything that is no folder; a link to a folder counts as a
     file."""
     found = {}
     for place, folders, names in os.walk(folder):

@@ -1,4 +1,4 @@
-"""What the tables of a ``preference`` result say of each lineup: voices that read by their
+"""What the tables of a `preference` result say of each lineup: voices that read by their
 likelihood, and the limit.
 
 Two entries. The readers of the first are the voices, each of which knows its own likelihood and
@@ -29,12 +29,12 @@ def voice_rows(tables: Mapping[str, Table], seed: int) -> Table:
     """One row for each entry and lineup, sorted.
 
     Args:
-        tables: ``steps``, ``trials``, ``beliefs`` and ``labels`` of the result.
+        tables: `steps`, `trials`, `beliefs` and `labels` of the result.
         seed: of the run.
 
     Returns:
-        ``entry``, ``seed``, ``episode``, ``hits`` and ``nats`` as `reading_rows` computes them,
-        each author being there once; ``own``, for the voices, the share of the others' texts that a
+        `entry`, `seed`, `episode`, `hits` and `nats` as `reading_rows` computes them,
+        each author being there once; `own`, for the voices, the share of the others' texts that a
         voice finds less likely than its own on the same topic, ties half, by the likelihoods in the
         limit's evidence; NaN for the limit.
 

@@ -1,4 +1,4 @@
-"""The part of a report that a world wrote itself: tables in ``account.json``."""
+"""The part of a report that a world wrote itself: tables in `account.json`."""
 
 from __future__ import annotations
 

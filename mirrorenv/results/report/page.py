@@ -48,8 +48,8 @@ NOTHING = ("", "\N{EN DASH}")
 
 
 def script_data(value: Any) -> str:
-    """JSON that is safe inside a ``<script type="application/json">``: it holds no ``<`` and no
-    ``&``."""
+    """JSON that is safe inside a `<script type="application/json">`: it holds no `<` and no
+    `&`."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -97,7 +97,7 @@ def _filled(name: str, **data: object) -> str:
 
 
 def data_uri(kind: str, content: bytes) -> Html:
-    """A picture inside the page, e.g. of kind ``png``."""
+    """A picture inside the page, e.g. of kind `png`."""
     return Html(f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}")
 
 

@@ -1,4 +1,4 @@
-"""The report of a run: pictures in ``plots/`` and one page that holds everything.
+"""The report of a run: pictures in `plots/` and one page that holds everything.
 
 The page is made from whatever the run folder holds. What is missing is left out and named; what is
 damaged is an error, because a report of half-read numbers would be worse than none.
@@ -59,7 +59,7 @@ LEADS = {
 def write_report(
     run_path: str | os.PathLike[str], weight0: str | os.PathLike[str] | None = None
 ) -> Path:
-    """Write ``report.html`` and ``plots/*.png`` into a run folder.
+    """Write `report.html` and `plots/*.png` into a run folder.
 
     Args:
         run_path: the run folder.

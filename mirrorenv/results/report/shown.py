@@ -1,6 +1,6 @@
 """What a run keeps of a few episodes, so that its report can show the agents at work.
 
-The folder ``episodes`` of a run holds, before training and at its end, one JSON file with what the
+The folder `episodes` of a run holds, before training and at its end, one JSON file with what the
 agents did, and where the world draws itself an animation and a strip of still pictures. A run
 folder may come from a stranger: files are bounded, and arrays are what they should be or the file
 is refused.

@@ -1,6 +1,6 @@
 """Templates of pages: HTML with places for data, in which whatever is put is escaped.
 
-A template lies in the folder ``templates`` of the package whose page it is part of. What comes in
+A template lies in the folder `templates` of the package whose page it is part of. What comes in
 passes through :func:`~mirrorenv.results.report.visible.visible`, so that invisible marks are shown
 by their code, and is then escaped; only what a template of ours made itself (:class:`Html`) is
 taken as HTML. No template switches that off, which a test holds.
@@ -30,8 +30,8 @@ def render(package: str, name: str, /, **data: object) -> Html:
     """Fill in a template.
 
     Args:
-        package: whose page it is, e.g. ``"mirrorenv.results.report"``.
-        name: of the file in the package's folder ``templates``.
+        package: whose page it is, e.g. `"mirrorenv.results.report"`.
+        name: of the file in the package's folder `templates`.
         **data: what the template names; text is escaped.
     """
     return Markup(_environment().get_template(f"{package}/{name}").render(data))

@@ -134,7 +134,7 @@ def plain(value: float, digits: int = 2) -> str:
 
 
 def counted(count: int, word: str) -> str:
-    """``1 result``, ``2,000 results``."""
+    """`1 result`, `2,000 results`."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
@@ -157,14 +157,14 @@ def _hundredths(value: float) -> str:
 
 
 NUMBER = TextStyle(plain, interval=" ({low} to {high})")
-"""``0.95 (0.93 to 0.97)``"""
+"""`0.95 (0.93 to 0.97)`"""
 
 SHARE = TextStyle(
     percent,
     end=_hundredths,
     interval=f" ({{low}} to {{high}}{PERCENT})",
 )
-"""``95 % (93 to 97 %)``"""
+"""`95 % (93 to 97 %)`"""
 
 
 def style_of(share: bool) -> TextStyle:
@@ -173,7 +173,7 @@ def style_of(share: bool) -> TextStyle:
 
 
 def interval(found: Estimate, share: bool) -> str:
-    """The interval alone, e.g. ``"91 to 95 %"``; empty if there is none."""
+    """The interval alone, e.g. `"91 to 95 %"`; empty if there is none."""
     return found.interval_text(style_of(share)).removeprefix(" (").removesuffix(")")
 
 

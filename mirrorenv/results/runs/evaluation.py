@@ -1,4 +1,4 @@
-"""One row of ``evaluations.jsonl``: what a population was measured to be worth.
+"""One row of `evaluations.jsonl`: what a population was measured to be worth.
 
 :func:`mirrorenv.population.evaluate` makes it, :meth:`Evaluation.to_dict` is what a run folder
 holds, and :meth:`Evaluation.from_dict` is the one place where a recorded row is read. Recorded
@@ -69,7 +69,7 @@ class RecordedScore:
         return {name: getattr(self, name) for name in _FIGURES} | dict(self.others)
 
     def to_dict(self) -> dict[str, dict[str, float | None] | None]:
-        """``{name: {"value", "low", "high"}}``, None for what is undefined; ready for JSON."""
+        """`{name: {"value", "low", "high"}}`, None for what is undefined; ready for JSON."""
         return {name: _recorded(one) for name, one in self.figures().items()}
 
 
@@ -121,7 +121,7 @@ class Evaluation:
         limit_valid: whether the limit is the exact one in this world.
         limit_reason: why it is not; empty if it is.
         baselines: simple readers by name.
-        environment_return: of an agent and episode (``return`` in the file).
+        environment_return: of an agent and episode (`return` in the file).
         mirror_return: what recognition pays in an episode, before its weight, in nats.
         per_agent_return: (N,) environment return by agent.
         recognition_matrix: (J, N) mean belief of observer j in the true author n; NaN for what
@@ -175,7 +175,7 @@ class Evaluation:
         return 1.0 / shown if shown else None
 
     def figure(self, key: str) -> Estimate | None:
-        """A figure by the dotted name that a user types, e.g. ``"learned.top1"``.
+        """A figure by the dotted name that a user types, e.g. `"learned.top1"`.
 
         Returns:
             the figure, without an interval if it is a bare number; None if it is missing or null.
@@ -221,7 +221,7 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """The row as a run folder holds it, in its order.
 
-        ``iteration``, ``env_steps`` and ``seconds`` are left out outside of a run.
+        `iteration`, `env_steps` and `seconds` are left out outside of a run.
         """
         place = {"iteration": self.iteration, "env_steps": self.env_steps, "seconds": self.seconds}
         return {

@@ -4,7 +4,7 @@ Tested by killing a writer, cutting a file or filling a disk. Everything that go
 disk is a `RunFolderError` that names the file. Rows are appended in
 :mod:`mirrorenv.results.runs.json_lines`, checksums are in :mod:`mirrorenv.results.runs.manifest`.
 
-**Numbers that JSON does not have.** NaN and both infinities are written as ``null``: an undefined
+**Numbers that JSON does not have.** NaN and both infinities are written as `null`: an undefined
 figure is a missing figure, and every reader of a run folder must cope with missing ones. Reading
 never brings them back.
 """
@@ -169,7 +169,7 @@ def atomic_write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
 
     A temporary file in the same folder is written and synced, then renamed over `path`, then the
     folder is synced. A reader never sees the temporary file under the name `path`; a killed writer
-    may leave ``.<name>.<hex>.tmp``.
+    may leave `.<name>.<hex>.tmp`.
 
     Raises:
         RunFolderError: if the disk is full or the folder cannot be written; the old file is then

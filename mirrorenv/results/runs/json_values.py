@@ -71,7 +71,7 @@ def first_difference(
         prefix: dotted place of both objects.
 
     Returns:
-        (dotted key, old value, new value), ``"(absent)"`` standing for a missing one; None if they
+        (dotted key, old value, new value), `"(absent)"` standing for a missing one; None if they
         agree.
     """
     ignored = frozenset(ignore)

@@ -5,7 +5,7 @@ it takes, by settings of a giant network. Sizes are looked at before anything is
 that misses the kernel holds a limit: `confined` works in a child with a budget of memory and time,
 `at_most` lends this process a budget for a moment.
 
-The limit is on private memory beyond what the process holds already (``RLIMIT_DATA``), which only
+The limit is on private memory beyond what the process holds already (`RLIMIT_DATA`), which only
 Linux counts. Elsewhere `confined` works in this process, and the looking is all there is.
 """
 
@@ -55,7 +55,7 @@ def confined(
 ) -> None:
     """Work in a child that has so much memory and time; its output is this process's.
 
-    ``MIRRORENV_READ_MEGABYTES`` and ``MIRRORENV_READ_SECONDS`` replace the limits for folders of
+    `MIRRORENV_READ_MEGABYTES` and `MIRRORENV_READ_SECONDS` replace the limits for folders of
     one's own that need more.
 
     Args:

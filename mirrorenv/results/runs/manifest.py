@@ -31,11 +31,11 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
 
 
 def write_manifest(folder: str | os.PathLike[str], names: Iterable[str] | None = None) -> Path:
-    """Write ``manifest.json``: length and SHA-256 of files in `folder`.
+    """Write `manifest.json`: length and SHA-256 of files in `folder`.
 
     Args:
         folder: an existing folder.
-        names: files relative to it, with ``/``; by default every file below it except the manifest
+        names: files relative to it, with `/`; by default every file below it except the manifest
             itself.
 
     Returns:
@@ -90,7 +90,7 @@ def verify_manifest(
     """Check every file that the manifest of `folder` names.
 
     Args:
-        folder: a folder with a ``manifest.json``.
+        folder: a folder with a `manifest.json`.
         error: the class to raise.
 
     Returns:

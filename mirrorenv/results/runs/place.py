@@ -15,7 +15,7 @@ def run_at(path: Path) -> RunFolder | None:
     """The run that lives in a folder; None where one could begin.
 
     Args:
-        path: as given by ``--run``.
+        path: as given by `--run`.
 
     Raises:
         RunFolderError: if it is a file, lies where nothing may be written, or is a damaged run.

@@ -35,10 +35,10 @@ class RunRecord:
     """The evaluations and metrics of one run, ordered by environment steps.
 
     Attributes:
-        evaluations: rows with a usable ``env_steps``.
-        metrics: rows with a usable ``env_steps``.
+        evaluations: rows with a usable `env_steps`.
+        metrics: rows with a usable `env_steps`.
         name: what to call this run in a legend.
-        dropped: rows left out because they have no ``env_steps``.
+        dropped: rows left out because they have no `env_steps`.
     """
 
     evaluations: list[Evaluation]
@@ -53,8 +53,8 @@ class RunRecord:
         """Sort rows and leave out those that cannot be placed.
 
         Args:
-            evaluations: rows of ``evaluations.jsonl``, from a file that may hold anything.
-            metrics: rows of ``metrics.jsonl``, likewise.
+            evaluations: rows of `evaluations.jsonl`, from a file that may hold anything.
+            metrics: rows of `metrics.jsonl`, likewise.
             name: what to call this run in a legend.
         """
         placed = [Evaluation.from_dict(row) for row in _placed(evaluations)]
@@ -138,7 +138,7 @@ class RunRecord:
         """A training metric over the iterations that hold it; None if none does.
 
         Args:
-            key: its name in ``metrics.jsonl``.
+            key: its name in `metrics.jsonl`.
         """
         return _series((row["env_steps"], Estimate.from_dict(row.get(key))) for row in self.metrics)
 

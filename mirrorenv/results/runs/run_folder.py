@@ -2,13 +2,13 @@
 
 | name | content |
 |---|---|
-| ``config.json`` | the resolved configuration |
-| ``run.json`` | seed, versions, git commit, device, when, status |
-| ``metrics.jsonl`` | one flat row an iteration |
-| ``evaluations.jsonl`` | one row an evaluation; iteration 0 is before training |
-| ``checkpoints/<env steps>/`` | weights as safetensors, a configuration, a sha256 manifest |
-| ``episodes/`` | a few episodes before and after training, and pictures of them |
-| ``tensorboard/``, ``plots/``, ``report.html`` | for eyes |
+| `config.json` | the resolved configuration |
+| `run.json` | seed, versions, git commit, device, when, status |
+| `metrics.jsonl` | one flat row an iteration |
+| `evaluations.jsonl` | one row an evaluation; iteration 0 is before training |
+| `checkpoints/<env steps>/` | weights as safetensors, a configuration, a sha256 manifest |
+| `episodes/` | a few episodes before and after training, and pictures of them |
+| `tensorboard/`, `plots/`, `report.html` | for eyes |
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class RunFolder:
     Attributes:
         path: the folder.
         config: the resolved configuration, as read back from JSON.
-        info: what ``run.json`` holds: format, seed, versions, git, device, created, ended, status,
+        info: what `run.json` holds: format, seed, versions, git, device, created, ended, status,
             reason.
         notes: what a reader should know about this folder, e.g. that an unfinished last line was
             left out.
@@ -91,12 +91,12 @@ class RunFolder:
             path: the folder; made with its parents. An existing empty folder is fine.
             config: the resolved configuration; anything `to_json` takes.
             seed: the run's seed.
-            device: where the training runs, in words, e.g. ``"cpu, 2 threads"``.
-            if_exists: when the folder already holds a run: ``"refuse"``; ``"resume"`` keeps
-                everything and asks for the same configuration and seed; ``"overwrite"`` deletes the
+            device: where the training runs, in words, e.g. `"cpu, 2 threads"`.
+            if_exists: when the folder already holds a run: `"refuse"`; `"resume"` keeps
+                everything and asks for the same configuration and seed; `"overwrite"` deletes the
                 old run's files (and no others).
             may_differ: dotted configuration keys that a resumed run may change, e.g.
-                ``"total_steps"``.
+                `"total_steps"`.
             present: what a recorded configuration is called today, where an older version wrote it;
                 applied before it is compared.
 
@@ -205,7 +205,7 @@ class RunFolder:
 
     @property
     def status(self) -> str:
-        """``"running"``, ``"finished"`` or ``"failed"``. A killed run still says ``"running"``."""
+        """`"running"`, `"finished"` or `"failed"`. A killed run still says `"running"`."""
         return str(self.info.get("status", "unknown"))
 
     @property
@@ -224,7 +224,7 @@ class RunFolder:
         return self.path / PLOTS
 
     def log_metrics(self, row: Mapping[str, Any]) -> None:
-        """Append one flat row of scalars; ``iteration`` and ``env_steps`` must be among them.
+        """Append one flat row of scalars; `iteration` and `env_steps` must be among them.
 
         Raises:
             RunFolderError: for a missing key, a nested value or a full disk.
@@ -238,9 +238,9 @@ class RunFolder:
         append_jsonl(self.path / METRICS, plain)
 
     def log_evaluation(self, row: Mapping[str, Any]) -> None:
-        """Append one evaluation; ``iteration`` and ``env_steps`` must be among its keys.
+        """Append one evaluation; `iteration` and `env_steps` must be among its keys.
 
-        An infinite ``log_e_value`` is kept as +-1e9: as the null that other infinities become, the
+        An infinite `log_e_value` is kept as +-1e9: as the null that other infinities become, the
         strongest sign of a leak would read as a figure no one measured.
 
         Raises:

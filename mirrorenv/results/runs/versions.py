@@ -53,8 +53,8 @@ def _git(*arguments: str) -> str | None:
 
 
 def git_state() -> dict[str, Any] | None:
-    """Commit of the package's source and whether it was changed since: ``{"commit": str, "dirty":
-    bool}``.
+    """Commit of the package's source and whether it was changed since: `{"commit": str, "dirty":
+    bool}`.
 
     None outside a git checkout, and for a package installed inside somebody else's checkout, whose
     commit would say nothing about this source.

@@ -80,8 +80,8 @@ def over_seeds(
 
     Args:
         values: figure by seed, at least one; infinite ones only for a median.
-        how: a name of `POOLINGS`: ``"mean"`` with Student's t interval, ``"median"`` with order
-            statistics, or ``"interquartile mean"``.
+        how: a name of `POOLINGS`: `"mean"` with Student's t interval, `"median"` with order
+            statistics, or `"interquartile mean"`.
         share: the figure lies in [0, 1], and so do the ends of its interval.
         missing: seeds without the figure.
 

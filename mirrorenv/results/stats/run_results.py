@@ -49,7 +49,7 @@ class RunResult:
         """A figure without its interval.
 
         Args:
-            key: dotted name in the evaluation, e.g. ``"learned.top1"``.
+            key: dotted name in the evaluation, e.g. `"learned.top1"`.
 
         Returns:
             the figure; None if it is missing or null.

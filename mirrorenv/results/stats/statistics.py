@@ -36,12 +36,12 @@ _TRIM = 0.25
 
 
 def interquartile_mean(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
-    """Mean of the middle half of the runs: the lowest and the highest ``floor(S / 4)`` are left
+    """Mean of the middle half of the runs: the lowest and the highest `floor(S / 4)` are left
     out.
 
     The interval is Tukey and McLaughlin's (Sankhya A 1963): Student's t with the winsorised
-    standard deviation over ``(1 - 2 g / S) sqrt(S)``, g runs trimmed at each end, and ``S - 2 g -
-    1`` degrees of freedom.
+    standard deviation over `(1 - 2 g / S) sqrt(S)`, g runs trimmed at each end, and `S - 2 g -
+    1` degrees of freedom.
 
     Args:
         values: (S,) one finite number for each run.
@@ -77,7 +77,7 @@ def median(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
     """The median of the runs, with the distribution-free interval between two order statistics.
 
     The ends are the k-th lowest and k-th highest run, k the largest number that fewer than k runs
-    lie below the median with probability at most ``(1 - confidence) / 2`` (David and Nagaraja,
+    lie below the median with probability at most `(1 - confidence) / 2` (David and Nagaraja,
     "Order Statistics", 2003, section 7.1; `scipy.stats.quantile_test`). Below six runs no two of
     them enclose 95 %, and the interval has no ends.
 
@@ -116,7 +116,7 @@ def probability_of_improvement(
 
     The interval is Brunner and Munzel's (Biometrical Journal 2000), Student's t with
     Satterthwaite's degrees of freedom on the placements. Where every run of one condition beats
-    every run of the other that interval has no width, and the exact one on ``min(S, R)``
+    every run of the other that interval has no width, and the exact one on `min(S, R)`
     independent pairs is given (Clopper and Pearson 1934), which is too wide, not too narrow.
 
     Args:
@@ -224,11 +224,11 @@ def marl_eval_json(
 
     Args:
         scores: task (a world's id) -> condition -> seed -> evaluations in order, each with
-            ``env_steps`` and any further finite numbers.
+            `env_steps` and any further finite numbers.
 
     Returns:
-        nested dictionaries for `json.dumps`: under each seed ``step_0``, ``step_1``, ... with
-        ``step_count`` and a list of values for each metric, and ``absolute_metrics`` from the last
+        nested dictionaries for `json.dumps`: under each seed `step_0`, `step_1`, ... with
+        `step_count` and a list of values for each metric, and `absolute_metrics` from the last
         evaluation.
 
     Raises:

@@ -201,7 +201,7 @@ def algorithm_config(
 
     Args:
         algorithm: "MirrorPPO" or "PPO".
-        env: a registered id, or ``"package.module:Env"``.
+        env: a registered id, or `"package.module:Env"`.
         env_config: arguments of the world.
         config: today's keys, without search spaces.
 

@@ -35,7 +35,7 @@ def read_experiments(
     `config`.
 
     Args:
-        path: a ``.yaml``, ``.yml`` or ``.py`` file. A Python file is run: it is the user's own.
+        path: a `.yaml`, `.yml` or `.py` file. A Python file is run: it is the user's own.
         notice: told about renamed keys.
         env: replaces the file's environment.
         **defaults: fields of :class:`Experiment` for what the file does not say.

@@ -69,9 +69,9 @@ class Experiment:
         Args:
             notice: called with each thing a person should know, such as a setting under an old
                 name.
-            config: settings of the algorithm; ``env`` and ``env_config`` may stand among them.
-            env: name of a world or ``package.module:Env``; None where `config` has it.
-            rest: further attributes; ``algorithm`` must be among them, ``stop`` may be.
+            config: settings of the algorithm; `env` and `env_config` may stand among them.
+            env: name of a world or `package.module:Env`; None where `config` has it.
+            rest: further attributes; `algorithm` must be among them, `stop` may be.
 
         Raises:
             ConfigError: if something is missing, means nothing any more, or cannot be built.

@@ -245,7 +245,7 @@ class TrainOptions:
 
 
 def with_shared(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose parameter ``shared`` is spread out: every field is an option of its own.
+    """A command whose parameter `shared` is spread out: every field is an option of its own.
 
     Typer reads a command's options off its signature, so this is where they are joined.
     """

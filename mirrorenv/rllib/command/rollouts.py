@@ -68,7 +68,7 @@ class Rollouts:
         agents: N names.
         episodes: for each episode a dictionary by agent of observations (T + 1, *obs), or (T, *obs)
             from a population; actions (T,) or (T, A), as the policy chose them, or a column
-            ``actions.KEY`` for each part of a Dict; rewards (T,); terminated and truncated.
+            `actions.KEY` for each part of a Dict; rewards (T,); terminated and truncated.
         recognition: top-1 and information of the learned observers, or None if there are none.
     """
 
@@ -321,7 +321,7 @@ def _columns(episode: Any) -> dict[str, NDArray[Any]]:
 
 
 def _leaves(name: str, value: Any) -> dict[str, NDArray[Any]]:
-    """One column, or one for each part of a Dict or Tuple: ``actions.act``."""
+    """One column, or one for each part of a Dict or Tuple: `actions.act`."""
     if not isinstance(value, Mapping | tuple):
         return {name: np.asarray(value)}
     parts = value.items() if isinstance(value, Mapping) else enumerate(value)
@@ -349,8 +349,8 @@ def check_output(path: Path) -> None:
 def write_rollouts(rollouts: Rollouts, path: Path) -> None:
     """Write every episode.
 
-    An ``.npz`` holds an array ``episode/agent/column`` for each, and ``summary``, a JSON string;
-    ``numpy.load`` reads it with its defaults, which allow no pickle. A ``.json`` holds the same as
+    An `.npz` holds an array `episode/agent/column` for each, and `summary`, a JSON string;
+    `numpy.load` reads it with its defaults, which allow no pickle. A `.json` holds the same as
     nested lists.
 
     Raises:

@@ -102,12 +102,12 @@ def stock_config(
     """The configuration of RLlib's PPO in a world.
 
     Args:
-        env: a registered id, or ``"package.module:Env"``.
+        env: a registered id, or `"package.module:Env"`.
         env_config: arguments of the world.
         policies: one name (all agents share that policy), or the names of all agents (each has its
-            own). By default one, called ``"shared"``.
-        model_config: RLlib's ``DefaultModelConfig``, as a dictionary.
-        settings: attributes of ``PPOConfig`` by name.
+            own). By default one, called `"shared"`.
+        model_config: RLlib's `DefaultModelConfig`, as a dictionary.
+        settings: attributes of `PPOConfig` by name.
 
     Raises:
         UnknownNameError: if there is no such world.
@@ -174,12 +174,12 @@ def load_stock(
     Args:
         checkpoint: the checkpoint's folder. Only safetensors and JSON are read.
         env: another world than the checkpoint's, with the same spaces; or the same, which must be
-            named here if it is ``package.module:Env``: a checkpoint alone runs no code.
+            named here if it is `package.module:Env`: a checkpoint alone runs no code.
         env_config: arguments of the world that replace the checkpoint's.
         seed: of worlds and choices.
 
     Returns:
-        RLlib's ``MultiAgentEnvRunner`` with one copy of the world, and what was saved beside the
+        RLlib's `MultiAgentEnvRunner` with one copy of the world, and what was saved beside the
         weights.
 
     Raises:

@@ -20,7 +20,7 @@ class Toy(ClockedWorld):
     """Agents see three numbers by chance, a number of their own and those of the others, ascending;
     all are paid alike.
 
-    ``leak`` names what gives them away, ``size`` how much.
+    `leak` names what gives them away, `size` how much.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ def eoi_loss(
 ) -> Tensor:
     """EOI's classifier loss in nats, mean over rows.
 
-    ``CE(onehot(i) + beta_1 p(. | o_near), p(. | o)) + beta_2 CE(p(. | o), p(. | o))`` with CE(y, p)
+    `CE(onehot(i) + beta_1 p(. | o_near), p(. | o)) + beta_2 CE(p(. | o), p(. | o))` with CE(y, p)
     = -sum y log p: the supervised term; the positive distance to a nearby observation of the same
     agent, which is a fixed target; and the conditional entropy, through which the gradient passes
     on both sides.
@@ -93,7 +93,7 @@ class ObservationClassifier(Baseline):
     properties of the original.
 
     Coefficients, width (64, 64) and Adam's step size are those of the authors' released program,
-    EOI_on_SMAC (``model.py`` and ``config.py``); its layers are ReLU, ours tanh as everywhere in
+    EOI_on_SMAC (`model.py` and `config.py`); its layers are ReLU, ours tanh as everywhere in
     this package. Their second program, eoi_pymarl, has 0.1 in place of 0.2.
 
     Args:
