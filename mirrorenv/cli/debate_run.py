@@ -125,10 +125,12 @@ def _said_when_broken_off(folder: RunFolder, was_finished: bool, again: str) -> 
         yield
     except BaseException as error:
         interrupted = isinstance(error, KeyboardInterrupt)
-        reason = "interrupted" if interrupted else str(error) or type(error).__name__
         if not was_finished:
             with suppress(Exception):  # the disk may be the reason
-                folder.fail(reason)
+                if interrupted:
+                    folder.interrupt()
+                else:
+                    folder.fail(str(error) or type(error).__name__)
         if interrupted:
             message = f"interrupted; nothing is lost, the same command goes on: {again}"
             raise Interrupted(message) from None

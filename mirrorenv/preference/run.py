@@ -191,11 +191,10 @@ def _log_failure(folder: RunFolder, workers: Workers) -> Iterator[None]:
         interrupted = isinstance(error, KeyboardInterrupt)
         if workers.is_main:
             with suppress(MirrorError):  # where nothing can be written, the reason itself says so
-                folder.fail(
-                    "interrupted from the keyboard"
-                    if interrupted
-                    else f"{type(error).__name__}: {error}"
-                )
+                if interrupted:
+                    folder.interrupt()
+                else:
+                    folder.fail(f"{type(error).__name__}: {error}")
         if interrupted:
             raise Interrupted(f"interrupted. {_RESUME}") from None
         raise

@@ -178,11 +178,10 @@ def _reasons(folder: RunFolder) -> Iterator[None]:
         if interrupted:
             mirrored = Interrupted(f"interrupted. {AGAIN}")
         with suppress(MirrorError):  # where nothing can be written, the reason itself says so
-            folder.fail(
-                "interrupted from the keyboard"
-                if interrupted
-                else f"{type(mirrored).__name__}: {mirrored}"
-            )
+            if interrupted:
+                folder.interrupt()
+            else:
+                folder.fail(f"{type(mirrored).__name__}: {mirrored}")
         if mirrored is error:
             raise
         raise mirrored from error

@@ -42,6 +42,16 @@ def test_what_was_created_is_what_is_opened(run: RunFolder) -> None:
     assert again.info["versions"]["python"] == sys.version.split()[0]
 
 
+def test_an_interrupted_run_says_so_and_a_finished_one_stays_finished(run: RunFolder) -> None:
+    run.interrupt()
+    assert RunFolder.open(run.path).status == "interrupted"
+    resumed = RunFolder.create(run.path, CONFIG, 3, if_exists="resume")
+    assert (resumed.status, resumed.info["reason"]) == ("running", None)
+    resumed.finish()
+    resumed.interrupt()
+    assert RunFolder.open(run.path).status == "finished"
+
+
 def test_status_moves_with_the_run(run: RunFolder) -> None:
     run.fail("no sample arrived for 10 iterations")
     failed = RunFolder.open(run.path)

@@ -248,7 +248,7 @@ def test_a_run_that_was_cut_short_ends_as_if_it_had_not_been(tmp_path: Path, rew
         train(settings, tmp_path / "cut", progress=Progress(iteration=cut))
     interrupted = RunFolder.open(tmp_path / "cut")
     assert (interrupted.status, interrupted.info["reason"]) == (
-        "failed",
+        "interrupted",
         "interrupted from the keyboard",
     )
     resumed = train(settings, tmp_path / "cut")

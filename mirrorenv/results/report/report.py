@@ -35,7 +35,7 @@ from mirrorenv.results.report.words import headline, plain, steps
 from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text
 from mirrorenv.results.runs.json_values import flatten, number
 from mirrorenv.results.runs.record import RunRecord
-from mirrorenv.results.runs.run_folder import RunFolder
+from mirrorenv.results.runs.run_folder import STATUSES, RunFolder
 
 __all__ = ["write_report"]
 
@@ -120,7 +120,7 @@ def _header(run: RunFolder, record: RunRecord, other: RunRecord | None) -> str:
     if record.episodes:
         facts.append(f"{steps(record.episodes)} evaluation episodes{_before_last(record)}")
     first, *rest = headline(record, other)
-    status = run.status if run.status in ("running", "finished", "failed") else "unknown"
+    status = run.status if run.status in STATUSES else "unknown"
     return render(
         "mirrorenv.results.report",
         "header.html",
@@ -146,7 +146,9 @@ def _footer(run: RunFolder) -> str:
 def _shortcomings(run: RunFolder, record: RunRecord) -> list[str]:
     """What a reader must know before believing the page."""
     said = list(run.notes)
-    if run.status == "failed":
+    if run.status == "interrupted":
+        said.append("Training was interrupted; the figures are of the latest evaluation.")
+    elif run.status == "failed":
         said.append(f"Training failed: {run.info.get('reason') or 'no reason was written down'}.")
     elif run.status != "finished":
         said.append(

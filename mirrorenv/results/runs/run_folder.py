@@ -32,7 +32,10 @@ from mirrorenv.results.runs.manifest import MANIFEST, whole_folder
 from mirrorenv.results.runs.same_run import Identity
 from mirrorenv.results.runs.versions import git_state, installed_versions
 
-__all__ = ["IfExists", "RunFolder", "checkpoint_folder"]
+__all__ = ["STATUSES", "IfExists", "RunFolder", "checkpoint_folder"]
+
+STATUSES = ("running", "finished", "failed", "interrupted")
+"""What `RunFolder.status` may say."""
 
 FORMAT = 1
 BEYOND = 1e9  # nats; past any threshold
@@ -203,9 +206,16 @@ class RunFolder:
             return
         self._update(status="failed", reason=str(reason), ended=_now())
 
+    def interrupt(self) -> None:
+        """Mark the run as interrupted from the keyboard; a finished run stays finished."""
+        if self.status == "finished":
+            return
+        self._update(status="interrupted", reason="interrupted from the keyboard", ended=_now())
+
     @property
     def status(self) -> str:
-        """`"running"`, `"finished"` or `"failed"`. A killed run still says `"running"`."""
+        """`"running"`, `"finished"`, `"failed"` or `"interrupted"`. A killed run still says
+        `"running"`."""
         return str(self.info.get("status", "unknown"))
 
     @property
