@@ -6,9 +6,12 @@ one process too: two Rays that start at once, on a machine with few cores, time 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from mirrorenv import named_code
 
 TESTS = Path(__file__).resolve().parent
 # Besides the room of RLlib and what is marked: these train by a command, or play a suite on Ray.
@@ -34,6 +37,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.xdist_group(_group(item)))
     places = {group: place for place, group in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(_group(item), len(places)))
+
+
+@pytest.fixture(autouse=True)
+def code_named_by_one_test_is_not_named_for_the_next() -> Iterator[None]:
+    """What a command line names stays named as long as its process lives; here many share one."""
+    before = set(named_code._NAMED)
+    yield
+    named_code._NAMED.intersection_update(before)
 
 
 def _group(item: pytest.Item) -> str:

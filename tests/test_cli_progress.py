@@ -86,9 +86,9 @@ def test_a_baseline_that_reads_better_is_named() -> None:
 def test_a_share_without_spread_says_how_its_interval_was_made(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mirrorenv.cli.scores import print_scores
+    from mirrorenv.cli.scores import console, print_scores
 
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr(console, "_width", 160)
     perfect = {"value": 1.0, "low": 0.89, "high": 1.0}
     spread = {"value": 0.99, "low": 0.97, "high": 1.0}
     scores = {"learned": {"top1": spread}, "limit": {"top1": perfect}}
