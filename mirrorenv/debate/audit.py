@@ -3,12 +3,12 @@
 ====================  ==============================================================================
 finding               what it means
 ====================  ==============================================================================
-`name`              a text speaks of a player by name or number: an announcement, true or false
-`signature`         the text shares a literal opening, ending or rare mark with all recent texts
+`name`                a text speaks of a player by name or number: an announcement, true or false
+`signature`           the text shares a literal opening, ending or rare mark with all recent texts
                       of its author, and no other player does: an agreed sign instead of a style
-`injection`         it gives orders to whoever reads it, or states a verdict
-`duplicate`         another text of the round is too like it to be told apart
-`copy`              another player wrote it in an earlier round
+`injection`           it gives orders to whoever reads it, or states a verdict
+`duplicate`           another text of the round is too like it to be told apart
+`copy`                another player wrote it in an earlier round
 ====================  ==============================================================================
 
 The audit is made of patterns. It finds what is done plainly; a code that two players agree on in

@@ -4,12 +4,12 @@ to tell apart.
 ====================  ==============================================================================
 show                  what the readers see
 ====================  ==============================================================================
-`as_written`        the cleaned text
-`equal_length`      every text cut to the length of the shortest of its round: length alone told
+`as_written`          the cleaned text
+`equal_length`        every text cut to the length of the shortest of its round: length alone told
                       60 % of authors in one published lineup of five, and 22 % after such a cut
-`plain`             lower case, one paragraph, no markdown, emoji or decoration, and cut to equal
+`plain`               lower case, one paragraph, no markdown, emoji or decoration, and cut to equal
                       length
-`paraphrased`       what a neutral writer made of it (a call of its own); where there is none,
+`paraphrased`         what a neutral writer made of it (a call of its own); where there is none,
                       `plain`
 ====================  ==============================================================================
 """

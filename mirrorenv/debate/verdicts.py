@@ -7,9 +7,9 @@ forms are asked for:
 ====================  ==============================================================================
 answer format         the reply
 ====================  ==============================================================================
-`matrix`            `{"A": {"P1": 0.7, "P2": 0.2, "P3": 0.1}, "B": ...}`; rows need not sum to 1
-`labels`            `{"A": "P2", "B": "P1", ...}`; a player may be named twice
-`order`             `2, 1, 3`: the player of each text in turn, numbers or names
+`matrix`              `{"A": {"P1": 0.7, "P2": 0.2, "P3": 0.1}, "B": ...}`; rows need not sum to 1
+`labels`              `{"A": "P2", "B": "P1", ...}`; a player may be named twice
+`order`               `2, 1, 3`: the player of each text in turn, numbers or names
 ====================  ==============================================================================
 
 A named player without a probability counts as one held with probability 0.9: what that costs when

@@ -8,10 +8,10 @@ chance, so that a coin earns nothing.
 ====================  ==============================================================================
 score                 worth of belief q in a slot whose author is n
 ====================  ==============================================================================
-`log`               log N + max(log q(n), log floor): nats, at most log N, at least log N + log
+`log`                 log N + max(log q(n), log floor): nats, at most log N, at least log N + log
                       floor. The floor bounds what a single confident mistake costs; below it the
                       score no longer tells beliefs apart
-`brier`             (1 - 1/N) - sum over m of (q(m) - [m = n])^2: at most 1 - 1/N, at least -(1 +
+`brier`               (1 - 1/N) - sum over m of (q(m) - [m = n])^2: at most 1 - 1/N, at least -(1 +
                       1/N), no floor needed (Brier 1950)
 ====================  ==============================================================================
 

@@ -7,22 +7,22 @@ credits are means of V, all timings are ways to pay V out:
 ====================  ==============================================================================
 credit                agent i is paid for
 ====================  ==============================================================================
-`author`            being recognised: mean over all observers j (itself included) of V[j, i]
-`team`              everyone being recognised: mean over agents of the author credits, the same
+`author`              being recognised: mean over all observers j (itself included) of V[j, i]
+`team`                everyone being recognised: mean over agents of the author credits, the same
                       for all
-`observer`          recognising: agent i's own mean over all authors k of V[i, k] (its classifier
+`observer`            recognising: agent i's own mean over all authors k of V[i, k] (its classifier
                       loss, sign reversed)
-`self`              recognising itself: V[i, i]
-`adversarial`       being recognised by its team and not by others: mean over team-mates (itself
+`self`                recognising itself: V[i, i]
+`adversarial`         being recognised by its team and not by others: mean over team-mates (itself
                       included) of V[j, i] minus mean over opponents of V[j, i]
 ====================  ==============================================================================
 
 ====================  ==============================================================================
 timing                when
 ====================  ==============================================================================
-`dense`             V[t] - V[t-1] at step t. Undiscounted, the sum is exactly the terminal payment
-`terminal`          V at the end, at each agent's last live step
-`window`            the dense increments of steps start <= t < stop only, against handshakes in
+`dense`               V[t] - V[t-1] at step t. Undiscounted, the sum is exactly the terminal payment
+`terminal`            V at the end, at each agent's last live step
+`window`              the dense increments of steps start <= t < stop only, against handshakes in
                       the first steps
 ====================  ==============================================================================
 

@@ -4,11 +4,11 @@ belief.
 ==============  ====================================================================================
 reader          evidence
 ==============  ====================================================================================
-`schema`      none of its own: the answer in words, held to the JSON form by choosing the
+`schema`        none of its own: the answer in words, held to the JSON form by choosing the
                 likeliest allowed one
-`labels`      log-probability of the sentence "Text A was written by P2.", for each text and
+`labels`        log-probability of the sentence "Text A was written by P2.", for each text and
                 player
-`likelihood`  log-probability of the text itself in the context of each player: what it answered
+`likelihood`    log-probability of the text itself in the context of each player: what it answered
                 in revealed rounds
 ==============  ====================================================================================
 

@@ -47,22 +47,22 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
     ================================  ===================  =========================================
     observation                       shape, dtype         what
     ================================  ===================  =========================================
-    `observation`                   the environment's    what the agent sees; a Box as it is,
+    `observation`                     the environment's    what the agent sees; a Box as it is,
                                                            anything else flattened to float32; zeros
                                                            (clipped into the space) when not acting
-    `phase`                         Discrete(3)          0 acting, 1 waiting (out of the game), 2
+    `phase`                           Discrete(3)          0 acting, 1 waiting (out of the game), 2
                                                            recognising
-    `lineup_observations`           (K, T, D) float32    zeros until the recognition phase
-    `lineup_actions`                (K, T, A) float32    the same; choices one-hot
-    `lineup_mask`                   (K, T) float32       1 for the steps that slot's author was
+    `lineup_observations`             (K, T, D) float32    zeros until the recognition phase
+    `lineup_actions`                  (K, T, A) float32    the same; choices one-hot
+    `lineup_mask`                     (K, T) float32       1 for the steps that slot's author was
                                                            alive
     ================================  ===================  =========================================
 
     ================================  ===================  =========================================
     action                            shape, dtype         what
     ================================  ===================  =========================================
-    `act`                           the environment's    ignored unless acting
-    `evidence`                      (K, N) float32       -10 to 10 nats, slot by agent (in the
+    `act`                             the environment's    ignored unless acting
+    `evidence`                        (K, N) float32       -10 to 10 nats, slot by agent (in the
                                                            order of `possible_agents`), each row
                                                            up to a constant; ignored unless
                                                            recognising
