@@ -327,11 +327,12 @@ class ClockedWorld(ArrayWorld):
             self._ended |= ended
         if self.clock_end == "terminated":
             self._ended |= over[:, None]
-        if over.all():  # the common end: all rows share the clock
+        some_over = bool(over.any())
+        if some_over and over.all():  # the common end: all rows share the clock
             self._some_are_done = True
             self.finished = over
             return
-        self._some_are_done = bool(over.any()) or self._some_are_done
+        self._some_are_done = some_over or self._some_are_done
         if ended is not None and not self._some_are_done:
             self._some_are_done = bool(self._ended.any())
         self.finished = self._ended.all(axis=1) | over if self._some_are_done else over
