@@ -28,6 +28,7 @@ from mirrorenv.cli.provers import Proofs, provers_of
 from mirrorenv.cli.run_kinds import ExportOptions, kind_of
 from mirrorenv.cli.waiting import Waiting
 from mirrorenv.entry import add_commands
+from mirrorenv.errors import ResultError
 from mirrorenv.plain_text import one_line, plain
 from mirrorenv.results.runs.limits import confined, received
 
@@ -82,12 +83,17 @@ def _verify(
     say(f"  proved       {found.proved.words}")
     if proofs is not None:
         record_proofs(proofs, {folder: found.proved}, of_their_rows=False)
-    if not retrain and any("--retrain" in line for line in found.unchecked):
+    is_code = any("name it to run it" in line for line in found.unchecked)
+    if not retrain and not is_code and any("--retrain" in line for line in found.unchecked):
         further = f"{next_steps.verify(folder, world or '')} --retrain"
         next_steps.print_next(console, further)
     if as_json:
         said = {"folder": str(folder), "checks": found.checks, "unchecked": found.unchecked}
         print_json({**said, "proved": found.proved.name.lower()})
+    trained = any("trained again" in line for line in (*found.checks, *found.unchecked))
+    refused = any(line.startswith("not trained again") for line in found.unchecked)
+    if retrain and (refused or not trained):
+        raise ResultError(f"{folder} was not trained again; the lines above say why")
 
 
 def export(
@@ -117,10 +123,10 @@ def export(
     """Make a result folder from a run: trajectories, lineups, evidence, scores, checksums. Anyone
     can verify it."""
     from mirrorenv.results.folders.result_folder import refuse_existing
-    from mirrorenv.results.runs.run_folder import RunFolder
+    from mirrorenv.results.runs.run_folder import EXPORTED, RunFolder
 
     name_all(world, code=code)
-    target = out or run / "result"
+    target = out or run / EXPORTED
     options = ExportOptions(
         target=target,
         episodes=episodes,

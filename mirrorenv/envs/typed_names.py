@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mirrorenv.errors import ConfigError
 
-__all__ = ["meant_by", "refuse_file"]
+__all__ = ["is_module", "meant_by", "refuse_file"]
 
 _LONGEST = 1 << 20  # bytes of a file that is looked into
 _METHODS = {"reset", "step"}
@@ -35,7 +35,7 @@ def refuse_file(typed: str) -> None:
     if not found:
         return
     module = ".".join(path.with_suffix("").parts)
-    if path.is_absolute() or ".." in path.parts or not _is_dotted(module):
+    if path.is_absolute() or ".." in path.parts or not is_module(module):
         raise ConfigError(
             f"{typed} is a file, and a world is named as package.module:Env: go to its folder and "
             f"type {path.stem}:{_environments(path)[0]}"
@@ -51,6 +51,13 @@ def meant_by(code: str) -> str:
         code: a name whose module or attribute does not exist.
     """
     module, _, attribute = code.partition(":")
+    if not is_module(module):
+        here = Path(module).stem
+        return (
+            f". A module is a name and no path: go to its folder and type {here}:{attribute}"
+            if here.isidentifier()
+            else ". A module is a name and no path"
+        )
     loaded = sys.modules.get(module)
     if loaded is not None:  # it is the attribute that is missing
         names = [name for name in vars(loaded) if not name.startswith("_")]
@@ -82,7 +89,8 @@ def _modules_of(package: str) -> list[str]:
     return [] if places is None else [one.name for one in pkgutil.iter_modules(places)]
 
 
-def _is_dotted(module: str) -> bool:
+def is_module(module: str) -> bool:
+    """Whether it may be a module's name: `package.module`."""
     return all(part.isidentifier() for part in module.split("."))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
-from mirrorenv.envs.typed_names import meant_by
+from mirrorenv.envs.typed_names import is_module, meant_by
 from mirrorenv.errors import ConfigError, WorldError
 
 __all__ = ["WORLDS", "WorldSpec", "entry_point_of", "register"]
@@ -86,7 +86,9 @@ class WorldSpec:
         module, _, attribute = name.partition(":")
         try:
             return getattr(import_module(module), attribute)
-        except (ModuleNotFoundError, AttributeError) as error:
+        except (ModuleNotFoundError, AttributeError, TypeError, ValueError) as error:
+            if isinstance(error, TypeError | ValueError) and is_module(module):
+                raise  # the module's own mistake
             hint = meant_by(name) if self.id == name else ""  # typed by somebody
             raise WorldError(
                 f"world '{self.id}': cannot load its {what} '{name}': {error}{hint}"

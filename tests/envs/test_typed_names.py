@@ -78,3 +78,9 @@ def test_the_name_of_a_class_that_is_nearly_right_is_answered_with_the_right_one
 def test_a_module_beside_the_one_that_was_meant_is_found() -> None:
     assert "mirrorenv.envs" in sys.modules
     assert "mirrorenv.envs.registry:x" in meant_by("mirrorenv.envs.registri:x")
+
+
+@pytest.mark.parametrize("typed", ["./lamps.py:Lamps", "../lamps:Lamps", "/tmp/lamps:Lamps"])
+def test_a_path_in_the_place_of_a_module_is_answered(typed: str) -> None:
+    with pytest.raises(WorldError, match="go to its folder and type lamps:Lamps"):
+        spec(typed).load()

@@ -200,9 +200,14 @@ def test_a_damaged_run_gives_an_error_and_no_page(tmp_path: Path) -> None:
 
 def test_a_run_that_is_no_fair_comparison_is_named(tmp_path: Path) -> None:
     run = _run(tmp_path / "run", [{"iteration": 0, "env_steps": 0}])
-    other = _run(tmp_path / "other", [], mirror={"weight": 0.5}, total_steps=7)
+    paid = _run(tmp_path / "paid", [], mirror={"weight": 0.5})
+    with pytest.raises(RunFolderError, match=r"paid has mirror weight 0\.50"):
+        write_report(run.path, paid.path)
+    elsewhere = _run(tmp_path / "elsewhere", [], mirror={"weight": 0.0}, world="lamps:Lamps")
+    with pytest.raises(RunFolderError, match=r"another world \(lamps:Lamps\)"):
+        write_report(run.path, elsewhere.path)
+    other = _run(tmp_path / "other", [], mirror={"weight": 0.0}, total_steps=7)
     text = _page(write_report(run.path, other.path)).text
-    assert "The run drawn as mirror weight 0 has mirror weight 0.50." in text
     assert (
         "differs from this one in more than the weight: mirror.credit, mirror.timing, total_steps."
         in text

@@ -233,3 +233,10 @@ def test_a_config_of_somebody_else_is_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="not a run folder"):
         RunFolder.create(tmp_path, CONFIG, 3, if_exists="resume")
     assert (tmp_path / "config.json").read_text() == theirs
+
+
+def test_what_was_exported_from_a_run_goes_with_it(run: RunFolder) -> None:
+    (run.path / "result").mkdir()
+    (run.path / "result" / "scores.json").write_text("{}")
+    RunFolder.create(run.path, CONFIG, 4, if_exists="overwrite")
+    assert not (run.path / "result").exists()

@@ -57,7 +57,8 @@ def _commands(run: RunFolder) -> list[dict[str, str]]:
             ("Watch more episodes:", ["play", world, "--policy", path, "--gif", "episode.gif"]),
             ("Measure on fresh episodes:", ["evaluate", path]),
         ]
-    found.append(("Make a result that others can check:", ["results", "export", path]))
+    code = [] if known else ["--world", "YOUR.MODULE:ENV"]
+    found.append(("Make a result that others can check:", ["results", "export", path, *code]))
     return [
         {"words": words, "line": shlex.join(["mirrorenv", *parts])}
         for words, parts in found

@@ -69,7 +69,8 @@ def write_report(
         Path of the page.
 
     Raises:
-        RunFolderError: if a folder is missing or damaged, or the page cannot be written.
+        RunFolderError: if a folder is missing or damaged, `weight0` has another mirror weight or
+            world, or the page cannot be written.
     """
     run = RunFolder.open(run_path)
     record = RunRecord.of(run.evaluations(), run.metrics())
@@ -207,9 +208,17 @@ def _differences(run: RunFolder, other: RunFolder) -> list[str]:
     if weight is None:
         said.append("The run drawn as mirror weight 0 does not say its mirror weight.")
     elif weight != 0:
-        said.append(f"The run drawn as mirror weight 0 has mirror weight {plain(weight)}.")
+        raise RunFolderError(
+            f"{other.path} has mirror weight {plain(weight)}: name a run that was trained with "
+            "mirror weight 0, or leave it out"
+        )
     mine = dict(flatten(run.config))
     its = dict(flatten(other.config))
+    if mine.get("world") != its.get("world"):
+        raise RunFolderError(
+            f"{other.path} is of another world ({its.get('world')}) than {run.path} "
+            f"({mine.get('world')}): name the same training at mirror weight 0"
+        )
     keys = sorted(key for key in {*mine, *its} - {"mirror.weight"} if mine.get(key) != its.get(key))
     if keys:
         shown = ", ".join(keys[:8]) + (f" and {len(keys) - 8} more" if len(keys) > 8 else "")

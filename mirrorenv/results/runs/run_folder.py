@@ -49,7 +49,11 @@ PLOTS = "plots"
 EPISODES = "episodes"
 REPORT = "report.html"
 PLANS = "plans.html"
-OWN = (CONFIG, RUN, METRICS, EVALUATIONS, CHECKPOINTS, TENSORBOARD, PLOTS, EPISODES, PLANS, REPORT)
+EXPORTED = "result"  # what was made of this run for others
+OWN = (
+    *(CONFIG, RUN, METRICS, EVALUATIONS, CHECKPOINTS, TENSORBOARD),
+    *(PLOTS, EPISODES, PLANS, REPORT, EXPORTED),
+)
 
 IfExists = Literal["refuse", "resume", "overwrite"]
 
