@@ -70,6 +70,20 @@ def _interrupted(error: KeyboardInterrupt) -> int:
     return 130
 
 
+def _ignore_matplotlibrc() -> None:
+    """Load matplotlib from elsewhere where the working folder has a `matplotlibrc`: it would be
+    obeyed, TeX and all, and the folder may be anybody's. Without such a file nothing is loaded."""
+    if not os.path.lexists("matplotlibrc"):
+        return
+    here = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(os.path.abspath(os.sep))
+        import matplotlib  # noqa: F401
+    finally:
+        os.fchdir(here)
+        os.close(here)
+
+
 def help_of(command: Callable[..., object]) -> str:
     """The docstring of a command, each paragraph in one line, so that a terminal wraps it."""
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
@@ -94,6 +108,7 @@ def run_command(
     tolerant_streams()
     plain_logs()
     open_working_folder(sys.argv[1:])
+    _ignore_matplotlibrc()
     try:
         before()
         code = app(standalone_mode=False)

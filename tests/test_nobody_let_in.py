@@ -226,3 +226,14 @@ def test_nothing_in_a_checkpoint_is_imported_unless_it_is_named(
     with pytest.raises(CheckpointError, match="--code foreign_trap:act"):
         world_of(nested, "mirrorenv/ants-v0")
     assert "foreign_trap" not in sys.modules
+
+
+def test_a_matplotlibrc_of_the_folder_is_not_obeyed(tmp_path: Path) -> None:
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
+    line = (
+        "from mirrorenv.entry import _ignore_matplotlibrc as ignore; ignore(); import matplotlib; "
+        "print(matplotlib.rcParams['text.usetex'])"
+    )
+    command = [sys.executable, "-P", "-c", line]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -90,7 +90,9 @@ def _world(option: str, world: str) -> list[str]:
 
 def control(run: Path, world: str) -> list[str]:
     """The same run without the mirror, and the report that shows both."""
-    without = run.with_name(f"{run.name}-weight0")
+    without = run.parent / f"{run.name or run.resolve().name}-weight0"
+    if not run.name:  # the folder that one stands in
+        without = Path("..", without.name)
     again = [
         "--config",
         str(run / "config.json"),

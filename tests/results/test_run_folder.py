@@ -235,6 +235,15 @@ def test_a_config_of_somebody_else_is_not_written_over(tmp_path: Path) -> None:
     assert (tmp_path / "config.json").read_text() == theirs
 
 
+def test_a_folder_that_leads_elsewhere_is_refused(run: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (run.path / "plots").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunFolderError, match="plots is a link"):
+        RunFolder.open(run.path)
+    with pytest.raises(RunFolderError, match="plots is a link"):
+        RunFolder.create(run.path, CONFIG, 3, if_exists="resume")
+
+
 def test_what_was_exported_from_a_run_goes_with_it(run: RunFolder) -> None:
     (run.path / "result").mkdir()
     (run.path / "result" / "scores.json").write_text("{}")

@@ -156,6 +156,12 @@ class RunFolder:
             raise RunFolderError(
                 f"{path} is not a run folder (no {RUN}); give the folder that a training run wrote"
             )
+        linked = [entry.name for entry in path.iterdir() if entry.is_symlink()]
+        if linked:
+            raise RunFolderError(
+                f"{path / min(linked)} is a link: what is written for this run would land "
+                "elsewhere. Put the files themselves there, or move the whole folder"
+            )
         info = read_json(path / RUN)
         config = read_json(path / CONFIG)
         if not isinstance(info.get("format"), int) or info["format"] > FORMAT:
