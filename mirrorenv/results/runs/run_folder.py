@@ -50,10 +50,8 @@ EPISODES = "episodes"
 REPORT = "report.html"
 PLANS = "plans.html"
 EXPORTED = "result"  # what was made of this run for others
-OWN = (
-    *(CONFIG, RUN, METRICS, EVALUATIONS, CHECKPOINTS, TENSORBOARD),
-    *(PLOTS, EPISODES, PLANS, REPORT, EXPORTED),
-)
+_KEPT = (METRICS, EVALUATIONS, CHECKPOINTS, TENSORBOARD, PLOTS, EPISODES, PLANS, REPORT)
+OWN = (CONFIG, RUN, *_KEPT, EXPORTED)
 
 IfExists = Literal["refuse", "resume", "overwrite"]
 
