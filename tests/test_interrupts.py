@@ -55,7 +55,11 @@ def test_a_tournament_that_is_interrupted_says_so_in_its_folder(tmp_path: Path) 
     assert len(error.splitlines()) == 1 and error.startswith("interrupted; nothing is lost")
     assert f"--run {run}" in error
     assert json.loads(out.splitlines()[-1])["exit_code"] == 130
-    assert RunFolder.open(run).info["reason"] == "interrupted"
+    folder = RunFolder.open(run)
+    assert (folder.status, folder.info["reason"]) == (
+        "interrupted",
+        "interrupted from the keyboard",
+    )
 
 
 @pytest.mark.ray

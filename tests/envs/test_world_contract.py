@@ -287,4 +287,4 @@ def test_the_docstring_is_the_page_of_the_world(case):
     assert -1 not in places and places == sorted(places)
     arguments = page[places[6] : places[7]]
     for name in inspect.signature(type(world)).parameters:
-        assert name == "num_envs" or f"``{name}``" in arguments
+        assert name == "num_envs" or f"`{name}`" in arguments
