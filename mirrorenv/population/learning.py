@@ -5,6 +5,8 @@ Called once by whoever trains: the RLlib module, the bare loop, the Stable-Basel
 
 from __future__ import annotations
 
+import logging
+
 import torch
 
 from mirrorenv.population.objectives.base import Objective, build_objective
@@ -14,6 +16,8 @@ from mirrorenv.population.population import Population
 from mirrorenv.population.settings import LearningSettings, MirrorSettings
 
 __all__ = ["set_objectives"]
+
+logger = logging.getLogger(__name__)
 
 
 def set_objectives(
@@ -44,6 +48,8 @@ def set_objectives(
     population.actor.mirror_paid = paid
     population.fast = learning.update == "fast"
     population.actor.fast = population.observers.fast = population.fast
+    if population.fast:
+        _name_what_stays_plain(population, acts)
     population.paying = ""
     population.observers_paid = False
     objectives: dict[str, Objective] = {"ppo": PPO(population, learning)} if acts else {}
@@ -78,3 +84,16 @@ def _reward(
     made.prefix = ""
     made.grad_norm = learning.grad_norm
     return made
+
+
+def _name_what_stays_plain(population: Population, acts: bool) -> None:
+    settings = population.settings
+    plain = [f"actor {settings.actor}"] if acts and not population.actor.fusable else []
+    if not population.observers.fusable:
+        plain.append(f"head {settings.observer.head}")
+    if plain:
+        logger.warning(
+            "learning.update = fast: no fast arithmetic is known for %s here, which is computed "
+            "as in plain",
+            " and ".join(plain),
+        )

@@ -90,7 +90,12 @@ def test_agents_learn_to_be_recognised() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mirror", "says"), [({"credit": "team"}, "credit author"), ({"reward": "eoi"}, "CPU only")]
+    ("mirror", "says"),
+    [
+        ({"credit": "team"}, "credit author"),
+        ({"reward": "eoi"}, "CPU only"),
+        ({"final_weight": 0.5}, "one mirror weight"),
+    ],
 )
 def test_what_it_cannot_pay_is_refused(mirror: dict[str, Any], says: str) -> None:
     world = mirrorenv.make_batch("mirrorenv/ants-v0", 2)

@@ -192,3 +192,24 @@ def test_sums_over_time_and_their_gradients() -> None:
     mask = (torch.arange(6)[:, None] < torch.tensor([6, 1, 3, 0])).double()
     assert torch.autograd.gradcheck(lambda x: summed_over_time(x, mask), steps)
     torch.testing.assert_close(summed_over_time(steps, mask), (steps * mask).cumsum(2))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, None),
+        ({"actor": "gru"}, "actor gru"),
+        ({"observer": {"head": "gru"}}, "head gru"),
+        ({"observer": {"head": "joint"}}, "head joint"),
+        ({"observer": {"trunk": "shared"}}, "head additive"),
+        ({"actor": "gru", "observer": {"head": "gru"}}, "actor gru and head gru"),
+    ],
+)
+def test_what_has_no_fast_arithmetic_is_named(
+    settings: dict[str, Any], said: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = make_batch("mirrorenv/chain-v0", 4)
+    population = Population(population_shape(world), PopulationSettings.checked(settings))
+    set_objectives(population, MirrorSettings(), LearningSettings(update="fast"))
+    assert (said is None) == (not caplog.messages)
+    assert said is None or f"known for {said} here" in caplog.messages[0]

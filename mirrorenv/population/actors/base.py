@@ -77,6 +77,11 @@ class Actor(nn.Module):
     mirror_paid: bool = True
     fast: bool = False
 
+    @property
+    def fusable(self) -> bool:
+        """Whether there is another arithmetic for these networks, and `fast` asks for it."""
+        return False
+
     def initial_state(self, batch: int) -> State:
         """Empty memory for `batch` episodes, on the device of the parameters."""
         raise NotImplementedError

@@ -153,6 +153,11 @@ class DeviceLoop:
                 "training on a device pays the mirror's reward, credit author, at every step: "
                 f"reward, credit, timing, control = {', '.join(plain)} runs on the CPU only"
             )
+        if mirror.final_weight not in (None, mirror.weight) or self.population.settings.auxiliaries:
+            raise ConfigError(
+                "training on a device has one mirror weight and no auxiliaries: "
+                "mirror.final_weight and population.auxiliaries run on the CPU only"
+            )
         if self.population.settings.observer.neighbours or self.population.observers.joint:
             raise ConfigError(
                 "training on a device shows everybody, to heads that read row by row: neighbours "

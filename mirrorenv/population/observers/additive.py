@@ -44,6 +44,7 @@ class AdditiveHead(Head):
         )
         self.first = first
         self.rest = nn.ModuleList(rest)
+        self.fusable = not rest and not self.reads_hidden
         self.output = StackedLinear(heads, hidden, shape.num_agents, 0.01, generator)
 
     def evidence(
@@ -53,7 +54,7 @@ class AdditiveHead(Head):
         batch, time, slots = lineup.mask.shape[-3:]
         if lineup.candidates is not None:
             return self._of_candidates(lineup, lineup.candidates)
-        if self.fast and lineup.shared and hidden is None and not len(self.rest):
+        if self.fast and self.fusable and lineup.shared and hidden is None:
             return self._fused(lineup)
         steps = self.output.columns(self._encode(lineup, hidden))  # (J, N, T*B*K)
         return accumulate(

@@ -107,6 +107,8 @@ class Head(nn.Module):
     names_candidates = False
     stacked = False
     fast = False
+    fusable = False
+    """Whether the head has another arithmetic for `fast` at all."""
     identity: Tensor
     """(J, N) float32, who each observer is, one-hot."""
 

@@ -48,6 +48,7 @@ class JointHead(AdditiveHead):
         generator: torch.Generator,
     ) -> None:
         super().__init__(shape, settings, trunk_width, generator)
+        self.fusable = False  # its evidence is another one
         heads = shape.num_agents
         hidden = settings.hidden
         # above, marginals are not computed exactly: decoded row by row
