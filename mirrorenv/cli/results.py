@@ -103,10 +103,10 @@ def export(
     out: Annotated[Path | None, typer.Option(help="Where it goes (default: RUN/result).")] = None,
     episodes: Annotated[
         int, typer.Option(min=8, help="Fresh episodes of a trained population.")
-    ] = 256,
+    ] = ExportOptions.episodes,
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, help="Seed of these episodes.")
-    ] = 1_000_000,
+    ] = ExportOptions.seed,
     condition: Annotated[
         str | None, typer.Option(help="Name of its line on a leaderboard.")
     ] = None,

@@ -35,13 +35,28 @@ class ExportOptions:
     """
 
     target: Path
-    episodes: int
-    seed: int
-    condition: str | None
-    over_time: bool
-    form: Form
-    overwrite: bool
-    world: str | None
+    episodes: int = 256
+    seed: int = 1_000_000
+    condition: str | None = None
+    over_time: bool = True
+    form: Form = "auto"
+    overwrite: bool = False
+    world: str | None = None
+
+    def refuse(self, kind: str, *names: str) -> None:
+        """Refuse options that mean nothing to a kind of run.
+
+        Args:
+            kind: what the run is.
+            *names: attributes that must have their default values.
+
+        Raises:
+            ConfigError: if one has another.
+        """
+        for name in names:
+            if getattr(self, name) != getattr(type(self), name):
+                option = "small" if name == "over_time" else name
+                raise ConfigError(f"--{option} is for training runs, and this is {kind}")
 
 
 @dataclass(frozen=True)
@@ -89,6 +104,7 @@ def _export_preference(run: Path, options: ExportOptions) -> None:
     require_all("trl", "torch", "transformers", "peft", "trl", "safetensors")
     from mirrorenv.preference.export import export_preference
 
+    options.refuse("a run of self versus other", "episodes", "seed", "over_time", "world")
     export_preference(
         run,
         options.target,
@@ -113,6 +129,7 @@ def _export_debate(run: Path, options: ExportOptions) -> None:
     from mirrorenv.debate.output.result import export_tournament
     from mirrorenv.debate.scoring.results import open_results
 
+    options.refuse("a debate tournament", "episodes", "seed", "condition", "over_time", "world")
     export_tournament(
         open_results(run), options.target, form=options.form, overwrite=options.overwrite
     )

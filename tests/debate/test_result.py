@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from mirrorenv.cli.main import app
 from mirrorenv.debate.scoring.results import open_results
-from mirrorenv.errors import ResultError
+from mirrorenv.errors import ConfigError, ResultError
 from mirrorenv.results import ResultFolder, verify_result
 from mirrorenv.results.board.board import collect
 from mirrorenv.results.folders.sharing import share_unlabelled
@@ -93,3 +93,19 @@ def test_a_better_verdict_is_found(run, tmp_path):
     write_manifest(folder)
     with pytest.raises(ResultError, match="episodes: the column"):
         verify_result(folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["--episodes", "9"], "episodes"),
+        (["--seed", "3"], "seed"),
+        (["--condition", "mine"], "condition"),
+        (["--small"], "small"),
+    ],
+)
+def test_options_that_mean_nothing_to_a_tournament_are_refused(run, words, option):
+    path = str(run)
+    done = CliRunner().invoke(app, ["results", "export", path, "--out", f"{path}x", *words])
+    assert isinstance(done.exception, ConfigError)
+    assert f"--{option} is for training runs" in str(done.exception)
