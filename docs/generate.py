@@ -285,7 +285,7 @@ def command_page() -> str:
     """Every command with its arguments and options, as the parser knows them."""
     import typer
 
-    from mirrorenv.cli import main as cli
+    from mirrorenv.cli import app as cli
 
     root = typer.main.get_command(cli.app)
     lines = ["# Command line\n", f"{(root.help or '').strip()}\n", f"{_VOCABULARY}\n"]

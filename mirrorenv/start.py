@@ -19,7 +19,7 @@ def main() -> None:
     listens = signal.getsignal(signal.SIGINT) == signal.default_int_handler
     if listens:  # a shell that starts it in the background has it ignored
         signal.signal(signal.SIGINT, _leave)
-    from mirrorenv.cli.main import main as run
+    from mirrorenv.cli.app import main as run
     from mirrorenv.patient_imports import wait_for_imports
 
     if listens:

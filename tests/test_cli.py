@@ -14,7 +14,7 @@ import typer
 
 from mirrorenv import __version__
 from mirrorenv.cli import next_steps as cli_next
-from mirrorenv.cli.main import app, main
+from mirrorenv.cli.app import app, main
 from tests.results.synthetic import make_run
 
 
@@ -27,6 +27,17 @@ def test_version_and_worlds() -> None:
     assert run("version").stdout.strip() == __version__
     worlds = json.loads(run("worlds", "--json").stdout)
     assert "mirrorenv/ants-v0" in {world["id"] for world in worlds}
+
+
+def test_the_command_line_is_a_function_of_the_package(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mirrorenv.cli import main as command_line
+
+    monkeypatch.setattr(sys, "argv", ["mirrorenv", "version"])
+    with pytest.raises(SystemExit) as ended:
+        command_line()
+    assert (ended.value.code, capsys.readouterr().out.strip()) == (0, __version__)
 
 
 @pytest.mark.parametrize(

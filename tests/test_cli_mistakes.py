@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from mirrorenv.cli.main import main
+from mirrorenv.cli.app import main
 
 TRAIN = ("train", "mirrorenv/ants-v0")
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from mirrorenv.cli.main import app
+from mirrorenv.cli.app import app
 from mirrorenv.errors import ConfigError, MirrorError, UnknownNameError, WorldError
 
 run = CliRunner().invoke

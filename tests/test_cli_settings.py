@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mirrorenv.cli.main import main
+from mirrorenv.cli.app import main
 from mirrorenv.cli.settings import KINDS
 from mirrorenv.described import described, find
 from mirrorenv.results.runs.run_folder import RunFolder
@@ -115,7 +115,7 @@ def test_options_are_settings() -> None:
 
 _SAID_EARLY = """
 import sys
-from mirrorenv.cli.main import main
+from mirrorenv.cli.app import main
 sys.argv = ["mirrorenv", *sys.argv[1:]]
 try:
     main()

@@ -16,7 +16,7 @@ import pytest
 import typer
 
 from mirrorenv.cli._common import world_arguments
-from mirrorenv.cli.main import app, main
+from mirrorenv.cli.app import app, main
 
 # What these print is what they were asked for, and nothing else.
 PRINT_ONE_THING = {
@@ -179,7 +179,7 @@ def test_a_shell_completes_commands_and_worlds() -> None:
             "COMP_WORDS": typed_so_far,
             "COMP_CWORD": str(len(words) - 1),
         }
-        code = "import sys; sys.argv = ['mirrorenv']; from mirrorenv.cli.main import main; main()"
+        code = "import sys; sys.argv = ['mirrorenv']; from mirrorenv.cli.app import main; main()"
         done = subprocess.run(
             [sys.executable, "-c", code],
             env=surroundings,

@@ -114,7 +114,7 @@ def test_make_targets_on_the_pages_exist() -> None:
 def test_commands_on_the_pages_exist_with_their_options() -> None:
     import typer
 
-    from mirrorenv.cli.main import app
+    from mirrorenv.cli.app import app
 
     commands = getattr(typer.main.get_command(app), "commands", {})
     shown = _shown_commands("mirrorenv")

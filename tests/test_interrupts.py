@@ -96,7 +96,7 @@ def test_a_signal_before_the_command_line_is_read_is_answered(tmp_path: Path) ->
     import os, signal, sys
     class Impatient:
         def find_spec(self, name, path=None, target=None):
-            if name == "mirrorenv.cli.main":
+            if name == "mirrorenv.cli.app":
                 os.kill(os.getpid(), signal.SIGINT)
     sys.meta_path.insert(0, Impatient())
     sys.argv = ["mirrorenv", "worlds"]

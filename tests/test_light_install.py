@@ -121,7 +121,7 @@ def test_help_lists_and_typing_mistakes_load_nothing_slow(
     code = (
         "import sys\n"
         f"sys.argv = {['mirrorenv', *words]!r}\n"
-        "from mirrorenv.cli.main import main\n"
+        "from mirrorenv.cli.app import main\n"
         "try:\n"
         "    main()\n"
         "finally:\n"

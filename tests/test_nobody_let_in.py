@@ -67,7 +67,7 @@ def typed(folder: Path, *words: str) -> tuple[int, str, str]:
     mark = folder.with_name(f"{folder.name}.sprung")
     mark.unlink(missing_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TRAP_MARK": str(mark)}
-    begin = "import sys; sys.path.pop(0); from mirrorenv.cli.main import main; main()"
+    begin = "import sys; sys.path.pop(0); from mirrorenv.cli.app import main; main()"
     ran = subprocess.run(
         [sys.executable, "-c", begin, *words],
         cwd=folder,
@@ -127,7 +127,7 @@ def test_no_command_runs_a_file_of_the_folder_it_is_typed_in(name: str, tmp_path
 
 
 def test_every_command_is_walked() -> None:
-    from mirrorenv.cli.main import app
+    from mirrorenv.cli.app import app
 
     names = {str(one.callback.__name__) for one in app.registered_commands if one.callback}
     walked = {words[0] for words, _ in COMMANDS.values()}

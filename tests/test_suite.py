@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mirrorenv.cli.main import app
+from mirrorenv.cli.app import app
 from mirrorenv.errors import ConfigError, ResultError
 from mirrorenv.results.board.board import collect, result_folders
 from mirrorenv.results.board.check import check_submission

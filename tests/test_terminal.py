@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
-from mirrorenv.cli.main import main
+from mirrorenv.cli.app import main
 from mirrorenv.errors import MirrorError, disk_problem
 from mirrorenv.plain_text import one_line, plain
 from mirrorenv.terminal import PlainConsole
@@ -81,7 +81,7 @@ def test_a_line_break_in_an_error_looks_like_no_line_of_ours(
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_terminal_that_lacks_a_character_shows_its_code(encoding: str, tmp_path: Path) -> None:
-    script = "import sys; from mirrorenv.cli.main import main; main()"
+    script = "import sys; from mirrorenv.cli.app import main; main()"
     for words in (["worlds"], ["verify", str(tmp_path / "\u2713 none")], ["train", "-h"]):
         ran = subprocess.run(
             [sys.executable, "-c", script, *words],
@@ -164,7 +164,7 @@ def test_no_way_of_printing_obeys_a_name(what: str, tmp_path: Path) -> None:
     import pty
 
     begin = (
-        "import sys; from pathlib import Path; from mirrorenv.cli.main import main; "
+        "import sys; from pathlib import Path; from mirrorenv.cli.app import main; "
         "from mirrorenv.terminal import plain_logs; plain_logs(); "
         "name = 'x\x1b]0;mine\x07\x1b[2J\x9b1m'\n"
     )

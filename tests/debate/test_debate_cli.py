@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from typer.testing import CliRunner
 
-from mirrorenv.cli.main import app
+from mirrorenv.cli.app import app
 from mirrorenv.errors import MirrorError
 
 SMALL = ["--games", "2", "--set", "rounds=2"]

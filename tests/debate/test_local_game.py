@@ -14,7 +14,7 @@ pytest.importorskip("transformers")
 
 from typer.testing import CliRunner
 
-from mirrorenv.cli.main import app
+from mirrorenv.cli.app import app
 from mirrorenv.debate.cards import AgentCard, Endpoint
 from mirrorenv.debate.log import CALLS
 from mirrorenv.debate.players import make_player

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mirrorenv.cli.main import app
+from mirrorenv.cli.app import app
 from mirrorenv.debate.scoring.results import open_results
 from mirrorenv.errors import ConfigError, ResultError
 from mirrorenv.results import ResultFolder, verify_result

@@ -247,7 +247,7 @@ class _Fork:
 def _fork(command: list[str], log: Path) -> Process:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["mirrorenv.cli.main", "mirrorenv.rllib.run", "mirrorenv.results.report.report"]
+        ["mirrorenv.cli.app", "mirrorenv.rllib.run", "mirrorenv.results.report.report"]
     )
     process = context.Process(target=_command_line, args=(command, log))
     process.start()

@@ -91,7 +91,7 @@ def line(name: str) -> Door:
     def tried(place: Path, draw: Draw) -> object:
         from typer.testing import CliRunner
 
-        from mirrorenv.cli.main import app
+        from mirrorenv.cli.app import app
 
         words = LINES[name]
         if words[0] != name.split()[0]:

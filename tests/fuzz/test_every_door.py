@@ -109,7 +109,7 @@ def test_there_are_more_doors_than_were_asked_for() -> None:
 def test_every_command_is_a_door() -> None:
     from typer.main import get_command
 
-    from mirrorenv.cli.main import app
+    from mirrorenv.cli.app import app
 
     found = set()
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
@@ -130,7 +130,7 @@ def test_a_removed_working_folder_is_answered(words: list[str], tmp_path: Path) 
     begin = (
         f"import os, sys; os.mkdir({str(gone)!r}); os.chdir({str(gone)!r}); "
         f"os.rmdir({str(gone)!r}); sys.path[0] = {str(root)!r}; "
-        f"sys.argv = ['mirrorenv', *{words!r}]; from mirrorenv.cli.main import main; main()"
+        f"sys.argv = ['mirrorenv', *{words!r}]; from mirrorenv.cli.app import main; main()"
     )
     ran = subprocess.run([sys.executable, "-c", begin], capture_output=True, text=True, check=False)
     assert ran.returncode in (0, 1) and "Traceback" not in ran.stderr, ran.stderr

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from mirrorenv.cli.main import main
+from mirrorenv.cli.app import main
 from mirrorenv.envs import make_batch, spec
 from mirrorenv.mirror import t_interval
 from mirrorenv.population.checkpoint import clone, save_population

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from mirrorenv.cli.main import app
+from mirrorenv.cli.app import app
 from mirrorenv.envs import make_batch, spec
 from mirrorenv.errors import ConfigError
 from mirrorenv.population.checkpoint import save_population

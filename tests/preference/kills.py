@@ -19,7 +19,7 @@ import torch
 import trl  # noqa: F401  (imported here, so that no forked command has to)
 from trl import DPOTrainer  # noqa: F401
 
-from mirrorenv.cli.main import main
+from mirrorenv.cli.app import main
 from tests.preference.small import differing, small_settings
 
 _CHANGES = (

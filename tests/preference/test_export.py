@@ -13,7 +13,7 @@ pytest.importorskip("trl", reason="needs the extra trl")
 
 from typer.testing import CliRunner
 
-from mirrorenv.cli.main import app
+from mirrorenv.cli.app import app
 from mirrorenv.errors import ResultError
 from mirrorenv.preference.export import export_preference
 from mirrorenv.preference.run import train

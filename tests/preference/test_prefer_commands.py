@@ -11,7 +11,7 @@ pytest.importorskip("trl", reason="needs the extra trl")
 
 from typer.testing import CliRunner
 
-from mirrorenv.cli.main import app
+from mirrorenv.cli.app import app
 
 
 def _options(model: Path) -> list[str]:

@@ -11,7 +11,7 @@ pytest.importorskip("trl", reason="needs the extra trl")
 
 from typer.testing import CliRunner
 
-from mirrorenv.cli.main import app
+from mirrorenv.cli.app import app
 from mirrorenv.errors import MissingExtraError
 from mirrorenv.llm.options import BUILT_IN
 from mirrorenv.llm.weights import source_of

@@ -131,7 +131,7 @@ def test_a_debates_export_gets_its_tuning_topics_from_its_training_topics(tmp_pa
 def test_the_export_of_a_real_tournament_is_read(tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
-    from mirrorenv.cli.main import app
+    from mirrorenv.cli.app import app
 
     runner = CliRunner()
     for command in (

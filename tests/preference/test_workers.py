@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from mirrorenv.cli.main import app
+from mirrorenv.cli.app import app
 from mirrorenv.errors import ConfigError, TrainingError
 from mirrorenv.preference.context import RunContext
 from mirrorenv.preference.methods import fit_classifiers, tune_by_reward

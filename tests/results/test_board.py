@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mirrorenv.cli.main import app
+from mirrorenv.cli.app import app
 from mirrorenv.errors import ConfigError, MirrorError, ResultError
 from mirrorenv.results.board.board import collect, result_folders
 from mirrorenv.results.board.check import check_submission

@@ -9,7 +9,7 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from mirrorenv.cli.main import app
+from mirrorenv.cli.app import app
 from mirrorenv.errors import ConfigError, MirrorError, ResultError
 from mirrorenv.results.board.board import collect, result_folders
 from mirrorenv.results.board.check import check_submission

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from mirrorenv.cli.main import app
+from mirrorenv.cli.app import app
 from mirrorenv.errors import RunFolderError
 from mirrorenv.results.runs.run_folder import RunFolder
 from mirrorenv.results.stats.marl_eval import marl_eval_of_runs

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mirrorenv.cli.main import app
+from mirrorenv.cli.app import app
 from mirrorenv.errors import MirrorError, ResultError
 from mirrorenv.mirror import t_interval
 from mirrorenv.results.folders.result_folder import ResultFolder, write_result

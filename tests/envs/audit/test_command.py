@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from mirrorenv.cli.main import main
+from mirrorenv.cli.app import main
 
 
 @pytest.fixture

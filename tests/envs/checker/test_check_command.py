@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mirrorenv.cli.main import main
+from mirrorenv.cli.app import main
 
 FAULTY = "mirrorenv.testing.faults_of_values:SeesTooFar"
 
