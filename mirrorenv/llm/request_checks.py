@@ -141,6 +141,10 @@ class Visitor(BaseHTTPRequestHandler):
             self.server.answering(self.connection)
         return True
 
+    def place(self) -> str:
+        """The path that is asked for, without a query such as `?api-version=1`."""
+        return self.path.partition("?")[0].rstrip("/")
+
     def body(self) -> bytes | None:
         """What was posted; None if it was refused."""
         lengths = self.headers.get_all("content-length") or []

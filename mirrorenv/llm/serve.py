@@ -40,7 +40,7 @@ _FIXED: Mapping[str, tuple[Any, ...]] = {
     "stream": (False, None),
     "n": (1, None),
     "top_p": (1, 1.0, None),
-    "stop": (None,),
+    "stop": (None, []),
     "tools": (None, []),
     "frequency_penalty": (0, None),
     "presence_penalty": (0, None),
@@ -68,7 +68,7 @@ def server_of(engine: Engine, name: str, port: int = 0) -> Door:
         def do_GET(self) -> None:
             if not self.welcome():
                 return
-            if self.path.rstrip("/") == "/v1/models":
+            if self.place() == "/v1/models":
                 listed = {"id": name, "object": "model", "owned_by": "local"}
                 self.answer(200, {"object": "list", "data": [listed]})
             else:
@@ -77,7 +77,7 @@ def server_of(engine: Engine, name: str, port: int = 0) -> Door:
         def do_POST(self) -> None:
             if not self.welcome() or (data := self.body()) is None:
                 return
-            if self.path.rstrip("/") != "/v1/chat/completions":
+            if self.place() != "/v1/chat/completions":
                 self.answer(404, error_body(_UNKNOWN))
                 return
             try:
@@ -120,23 +120,18 @@ def answer(engine: Engine, name: str, body: Mapping[str, Any]) -> dict[str, Any]
         ):
             raise _Refused(f"'{field}' = {body[field]!r} is not offered here")
     messages = _messages(body.get("messages"))
-    tokens = _number(
-        body,
-        "max_completion_tokens",
-        _number(body, "max_tokens", _DEFAULT_TOKENS, 1, _MOST_TOKENS),
-        1,
-        _MOST_TOKENS,
-    )
+    most = _whole(body, "max_tokens", _DEFAULT_TOKENS, 1, _MOST_TOKENS)
+    tokens = _whole(body, "max_completion_tokens", most, 1, _MOST_TOKENS)
     temperature = _number(body, "temperature", 1.0, 0.0, 2.0)
-    seed = _number(body, "seed", secrets.randbits(62), -(1 << 63), (1 << 63) - 1)
-    top = int(_number(body, "top_logprobs", 0, 0, _MOST_TOP)) if body.get("logprobs") else 0
+    seed = _whole(body, "seed", secrets.randbits(62), -(1 << 63), (1 << 63) - 1)
+    top = _whole(body, "top_logprobs", 0, 0, _MOST_TOP) if body.get("logprobs") else 0
     template = _template(body.get("response_format"))
     if template is not None:
         text = engine.compute(lambda model: constrained_answer(model, messages, template)).result()
         read = len(engine.compute(lambda model: model.chat(messages)).result())
         return _completion(name, text, read, len(text) // 4 + 1, "stop", None)
     prompt = engine.compute(lambda model: model.chat(messages)).result()
-    asked = Request(prompt, int(tokens), float(temperature), int(seed) & ((1 << 63) - 1), top)
+    asked = Request(prompt, tokens, float(temperature), seed & ((1 << 63) - 1), top)
     written = engine.write(asked).result()
     told = (
         engine.compute(lambda model: _logprobs(model, written)).result()
@@ -153,11 +148,10 @@ def _messages(given: Any) -> list[tuple[str, str]]:
         raise _Refused("'messages' must be a list of at least one message")
     said: list[tuple[str, str]] = []
     for one in given:
-        role, content = (
-            (one.get("role"), one.get("content")) if isinstance(one, dict) else (None, None)
-        )
-        role = "system" if role == "developer" else role
-        if role not in ("system", "user", "assistant") or not isinstance(content, str):
+        one = one if isinstance(one, dict) else {}
+        role = "system" if one.get("role") == "developer" else one.get("role")
+        content = _content(one.get("content"))
+        if role not in ("system", "user", "assistant") or content is None:
             raise _Refused(
                 "each message needs a role (system, user, assistant) and a content of text"
             )
@@ -170,6 +164,26 @@ def _messages(given: Any) -> list[tuple[str, str]]:
     if said[-1][0] != "user" or any(role == "system" for role, _ in said[1:]):
         raise _Refused("one system message may come first, and a user message must come last")
     return said
+
+
+def _content(given: Any) -> str | None:
+    """The words of a message: text, or a list of parts of text; None if it holds anything else."""
+    if not isinstance(given, list):
+        return given if isinstance(given, str) else None
+    words: list[str] = []
+    for part in given:
+        text = part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None
+        if not isinstance(text, str):
+            return None
+        words.append(text)
+    return "".join(words)
+
+
+def _whole(body: Mapping[str, Any], field: str, default: int, least: int, most: int) -> int:
+    value = _number(body, field, default, least, most)
+    if value != int(value):
+        raise _Refused(f"'{field}' must be a whole number")
+    return int(value)
 
 
 def _number(

@@ -307,6 +307,14 @@ def test_a_schema_of_enumerations_is_held_to(client):
     assert found.keys() == {"A", "B"} and set(found.values()) <= {"P1", "P2"}
 
 
+def test_parts_of_text_are_joined_and_what_clients_send_by_default_is_taken(client):
+    parts = [{"type": "text", "text": "h"}, {"type": "text", "text": "i"}]
+    default = {"n": 1, "stream": False, "top_p": 1, "stop": [], "tools": [], "user": "u"}
+    said = ask(client, messages=[{"role": "user", "content": parts}], **default)
+    assert said.choices[0].message.content == ask(client).choices[0].message.content
+    assert ask(client, extra_query={"api-version": "1"}).choices
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -318,9 +326,10 @@ def test_a_schema_of_enumerations_is_held_to(client):
         ({"messages": []}, "at least one message"),
         ({"messages": [{"role": "assistant", "content": "x"}]}, "user message must come last"),
         (
-            {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]},
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]},
             "content of text",
         ),
+        ({"max_tokens": 4.7}, "whole number"),
         ({"response_format": {"type": "json_object"}}, "enumerations"),
         ({"messages": [{"role": "user", "content": "x" * 5000}]}, "memory"),
     ],
