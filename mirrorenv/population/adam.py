@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Adam"]
+__all__ = ["Adam", "FusedAdam"]
 
 _BETAS = (0.9, 0.999)
 _EPS = 1e-5
@@ -132,3 +132,55 @@ class Adam:
 
 def _copy(values: Any, like: Tensor) -> Tensor:
     return torch.as_tensor(values).to(like.device, like.dtype, copy=True)
+
+
+class FusedAdam:
+    """Adam for a device: a group's step is two kernels, which a graph can hold, and the host
+    knows nothing of it.
+
+    Args:
+        groups: parameters and the step size of each group of them.
+        eps: what the square root of the second moment is increased by.
+    """
+
+    def __init__(
+        self, groups: Sequence[tuple[Iterable[Tensor], float]], *, eps: float = _EPS
+    ) -> None:
+        self._eps = eps
+        self._groups = [(list(parameters), rate) for parameters, rate in groups]
+        self._kept = {
+            one: (torch.zeros_like(one), torch.zeros_like(one), one.new_zeros(()))
+            for parameters, _ in self._groups
+            for one in parameters
+        }
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self._kept:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move every parameter that has a gradient."""
+        first, second = _BETAS
+        for parameters, rate in self._groups:
+            moved = [one for one in parameters if one.grad is not None]
+            if not moved:
+                continue
+            means, squares, steps = zip(*(self._kept[one] for one in moved), strict=True)
+            torch._foreach_add_(steps, 1.0)
+            torch._fused_adam_(
+                moved,
+                [one.grad for one in moved if one.grad is not None],
+                list(means),
+                list(squares),
+                [],
+                list(steps),
+                lr=rate,
+                beta1=first,
+                beta2=second,
+                weight_decay=0.0,
+                eps=self._eps,
+                amsgrad=False,
+                maximize=False,
+            )

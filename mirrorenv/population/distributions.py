@@ -19,6 +19,7 @@ from torch import Tensor
 
 from mirrorenv.errors import ShapeError
 from mirrorenv.population.columns import split_columns
+from mirrorenv.population.fused_losses import chosen_of_columns
 
 __all__ = ["ActionDistribution", "Categorical", "Factored", "Joint", "SquashedGaussian"]
 
@@ -49,6 +50,10 @@ class ActionDistribution(ABC):
     @abstractmethod
     def entropy(self) -> Tensor:
         """Entropy in nats, shape (...); of vectors before squashing."""
+
+    def of_chosen(self, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """`log_probability` and `entropy`, for a distribution that can compute both at once."""
+        return self.log_probability(actions), self.entropy()
 
 
 class Categorical(ActionDistribution):
@@ -106,6 +111,18 @@ class Categorical(ActionDistribution):
             log_p = log_p.masked_fill(~self.allowed, 0.0)  # 0 log 0 = 0
         return -(p * log_p).sum(-1)
 
+    def of_chosen(self, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """See `ActionDistribution.of_chosen`."""
+        if not self._columns or self.allowed is not None:
+            return super().of_chosen(actions)
+        order = _order_of_memory(self.outputs)
+        place = order.index(len(order) - 1)
+        index = actions.unsqueeze(-1).permute(order)
+        found = chosen_of_columns(self.outputs.permute(order), index, place)
+        leading = [axis for axis in order if axis < len(order) - 1]
+        back = sorted(range(len(leading)), key=leading.__getitem__)
+        return found[0].permute(back), found[1].permute(back)
+
     @cached_property
     def _log_p(self) -> Tensor:
         """Log probabilities (..., A) of logits in columns, computed once."""
@@ -115,10 +132,15 @@ class Categorical(ActionDistribution):
 def _log_softmax_of_columns(logits: Tensor) -> Tensor:
     """log-softmax over the last axis (..., A) where that is no inner one in memory: PyTorch would
     first move it there, and then go through short rows."""
-    order = sorted(range(logits.dim()), key=logits.stride, reverse=True)
+    order = _order_of_memory(logits)
     place = order.index(logits.dim() - 1)
     back = sorted(range(logits.dim()), key=order.__getitem__)
     return logits.permute(order).log_softmax(place).permute(back)
+
+
+def _order_of_memory(tensor: Tensor) -> list[int]:
+    """Its axes, the outermost in memory first."""
+    return sorted(range(tensor.dim()), key=tensor.stride, reverse=True)
 
 
 class Factored(ActionDistribution):

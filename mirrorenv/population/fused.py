@@ -63,8 +63,8 @@ class _TanhNetwork(torch.autograd.Function):
         bias: Tensor,
         through: int,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        first = _tanh_of_half(torch.baddbmm(bias_1 * 2.0, rows, weight_1 * 2.0))  # (S, R, H)
-        second = _tanh_of_half(torch.baddbmm(bias_2 * 2.0, first, weight_2 * 2.0))
+        first = _tanh_layer(bias_1, rows, weight_1)  # (S, R, H)
+        second = _tanh_layer(bias_2, first, weight_2)
         # (S, O, R)
         outputs = torch.baddbmm(
             bias.transpose(1, 2), weight.transpose(1, 2), second.transpose(1, 2)
@@ -121,8 +121,11 @@ def _through_tanh(error: Tensor, layer: Tensor) -> Tensor:
     return place
 
 
-def _tanh_of_half(twice: Tensor) -> Tensor:
-    """tanh(x / 2), in place: 2 sigmoid(x) - 1."""
+def _tanh_layer(bias: Tensor, rows: Tensor, weight: Tensor) -> Tensor:
+    """tanh(rows @ weight + bias); on a CPU by the sigmoid."""
+    if rows.device.type != "cpu":
+        return torch.baddbmm(bias, rows, weight).tanh_()
+    twice = torch.baddbmm(bias * 2.0, rows, weight * 2.0)
     return twice.sigmoid_().mul_(2.0).sub_(1.0)
 
 

@@ -7,7 +7,7 @@ import sys
 
 import torch
 
-from mirrorenv.population.adam import Adam
+from mirrorenv.population.adam import Adam, FusedAdam
 
 SHAPES = ((3, 4), (5,), (2, 1, 6))
 
@@ -97,3 +97,19 @@ def test_the_first_step_of_a_process_loads_no_compiler() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["False"]
+
+
+def test_the_one_for_a_device_is_the_same_but_for_rounding() -> None:
+    here = weights()
+    there = weights()
+    fused = FusedAdam([(here[:2], 3e-3), (here[2:], 1e-2)])
+    other = theirs(there)
+    for turn in range(6):
+        give_gradients(here, turn)
+        give_gradients(there, turn)
+        fused.step()
+        other.step()
+        for one, two in zip(here, there, strict=True):
+            torch.testing.assert_close(one, two, rtol=1e-6, atol=1e-7)
+    fused.zero_grad()
+    assert all(parameter.grad is None for parameter in here)

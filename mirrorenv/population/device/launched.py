@@ -18,6 +18,8 @@ _WAITS = {
     "aten._unique2",
     "aten.unique_dim",
 }
+# what changes no more than a tensor's shape, though it does not say so
+_NOTHING = {"aten.detach", "aten._unsafe_view"}
 
 
 class Launched(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch's is untyped
@@ -45,5 +47,5 @@ class Launched(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch's
             self.waits.append(name)
         alias = [one.alias_info for one in func._schema.returns]
         view = any(one is not None and not one.is_write for one in alias)
-        self.kernels += not view and "empty" not in name and name != "aten.detach"
+        self.kernels += not (view or "empty" in name or name in _NOTHING)
         return func(*args, **(kwargs or {}))

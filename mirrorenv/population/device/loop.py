@@ -21,7 +21,7 @@ from torch import Tensor
 from mirrorenv.errors import ConfigError
 from mirrorenv.mirror import lineup_permutations
 from mirrorenv.population.actions import ActionLayout, Vector
-from mirrorenv.population.adam import Adam
+from mirrorenv.population.adam import FusedAdam
 from mirrorenv.population.device.world import DeviceWorld
 from mirrorenv.population.experience import world_seeds
 from mirrorenv.population.learning import set_objectives
@@ -29,7 +29,6 @@ from mirrorenv.population.objectives.updates import (
     check_gradients,
     clip_gradients,
     optimiser_groups,
-    optimiser_of,
 )
 from mirrorenv.population.observers import row_log_belief
 from mirrorenv.population.population import Population, lineup_tensors
@@ -113,15 +112,6 @@ def _to_world(actions: Tensor, layout: ActionLayout) -> Tensor:
     raise ConfigError(f"actions of the form {layout.kind} are for worlds on NumPy only")
 
 
-def _optimiser(population: Population, device: torch.device) -> Adam | torch.optim.Adam:
-    """Adam for every part; on a GPU one whose step is a kernel that a graph can hold."""
-    if device.type != "cuda":
-        return optimiser_of(population.objectives)
-    groups = optimiser_groups(population.objectives).values()
-    parts = [{"params": parameters, "lr": rate} for parameters, rate in groups]
-    return torch.optim.Adam(parts, eps=1e-5, fused=True, capturable=True)
-
-
 @dataclass
 class DeviceLoop:
     """Iterations of MirrorPPO with everything on one device.
@@ -164,7 +154,7 @@ class DeviceLoop:
                 "and the joint head run on the CPU only"
             )
         set_objectives(self.population, mirror, self.learning, seed=self.seed)
-        self._optimiser = _optimiser(self.population, self.world.device)
+        self._optimiser = FusedAdam(list(optimiser_groups(self.population.objectives).values()))
         self._generator: torch.Generator | None = None  # the meta device has none
         if self.world.device.type != "meta":
             self._generator = torch.Generator(self.world.device).manual_seed(self.seed)

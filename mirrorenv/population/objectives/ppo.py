@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mirrorenv.errors import ConfigError
 from mirrorenv.population.actors import ActorOutput
+from mirrorenv.population.fused_losses import Coefficients, clipped_loss
 from mirrorenv.population.objectives.base import (
     Batch,
     HiddenStates,
@@ -80,6 +81,8 @@ def ppo_loss(
     Returns:
         the loss, and detached metrics.
     """
+    if settings.update == "fast":
+        return _fused(output, batch, settings)
     mask = batch["mask"]
     count = mask.sum().clamp_min(1.0)
 
@@ -110,3 +113,18 @@ def ppo_loss(
         **output.metrics,
     }
     return loss, {name: value.detach() for name, value in metrics.items()}
+
+
+def _fused(
+    output: ActorOutput, batch: Mapping[str, Tensor], settings: LearningSettings
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """`ppo_loss` with values and gradients in one pass."""
+    log_probability, entropy = output.distribution.of_chosen(batch["actions"])
+    loss, metrics = clipped_loss(
+        log_probability,
+        entropy,
+        (output.environment_value, output.mirror_value),
+        batch,
+        Coefficients(settings.clip, settings.value_weight, settings.entropy),
+    )
+    return loss, {**metrics, **{name: one.detach() for name, one in output.metrics.items()}}

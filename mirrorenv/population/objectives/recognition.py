@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mirrorenv.mirror.arrays import Floats32
 from mirrorenv.population.experience import Experience
+from mirrorenv.population.fused_losses import name_loss
 from mirrorenv.population.objectives.base import (
     Batch,
     HiddenStates,
@@ -21,6 +22,7 @@ from mirrorenv.population.objectives.base import (
     Objective,
     ObjectiveSettings,
 )
+from mirrorenv.population.observers import Head
 from mirrorenv.population.population import Population, lineup_tensors
 from mirrorenv.population.settings import ObserverSettings
 from mirrorenv.population.train_batch import Lots, mirror_pay
@@ -134,7 +136,12 @@ def read_minibatch(
 
 def observer_loss(population: Population, reading: Reading) -> tuple[Tensor, dict[str, Tensor]]:
     """The observers' own loss in nats, and the share of slots named right over all prefixes."""
-    loss = population.observers.loss(*reading)
+    observers = population.observers
+    shared = reading.mask.shape[2] == 1
+    if population.fast and shared and type(observers).loss is Head.loss:
+        loss, accuracy = name_loss(*_by_trajectory(reading))
+        return loss, {"observer_loss": loss.detach(), "observer_accuracy": accuracy}
+    loss = observers.loss(*reading)
     with torch.no_grad():
         if population.fast:
             right = _is_best(reading.evidence, reading.target).float()
@@ -143,6 +150,13 @@ def observer_loss(population: Population, reading: Reading) -> tuple[Tensor, dic
         weight = reading.mask.expand_as(right)
         accuracy = (right * weight).sum() / weight.sum().clamp_min(1.0)
     return loss, {"observer_loss": loss.detach(), "observer_accuracy": accuracy}
+
+
+def _by_trajectory(reading: Reading) -> tuple[Tensor, Tensor, Tensor]:
+    """What all observers made of one lineup as `name_loss` takes it: (N, C, P, B*K'), (B*K',),
+    (P, B*K'), in the order of memory."""
+    evidence = reading.evidence.permute(2, 4, 1, 0, 3).flatten(3)
+    return evidence, reading.target.flatten(), reading.mask.transpose(0, 1).flatten(1)
 
 
 def _is_best(evidence: Tensor, target: Tensor) -> Tensor:

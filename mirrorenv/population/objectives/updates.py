@@ -6,7 +6,7 @@ The RLlib learner, the bare loop and the Stable-Baselines3 face call these funct
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -154,8 +154,11 @@ def clip_gradients(
         with torch.no_grad():
             for objective in curious:
                 objective.after_gradients(gradients)
-    together = getattr(host, "fast", False) and norms is None
-    clip = _clip_together if together else nn.utils.clip_grad_norm_
+    clip: Callable[[list[nn.Parameter], float], Tensor] = nn.utils.clip_grad_norm_
+    if norms is not None:
+        clip = _clip_unseen
+    elif getattr(host, "fast", False):
+        clip = _clip_together
     for objective in objectives.values():
         apart = [
             (one, index) for one, index in objective.separately_clipped() if one.grad is not None
@@ -199,6 +202,16 @@ def _clip_together(parameters: list[nn.Parameter], most: float) -> Tensor:
     norm: Tensor = torch.stack(torch._foreach_norm(gradients)).square().sum().sqrt()
     if float(norm) > most:
         torch._foreach_mul_(gradients, most / (float(norm) + 1e-6))
+    return norm
+
+
+def _clip_unseen(parameters: list[nn.Parameter], most: float) -> Tensor:
+    """`clip_grad_norm_` with one call for all tensors, none of which the host looks at."""
+    gradients = [one.grad for one in parameters if one.grad is not None]
+    if not gradients:
+        return torch.zeros((), device=parameters[0].device)
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    torch._foreach_mul_(gradients, (norm + 1e-6).reciprocal_().mul_(most).clamp_(max=1.0))
     return norm
 
 
