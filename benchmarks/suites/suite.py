@@ -8,8 +8,9 @@ that are result folders: `OUT/<row>/all` where one call makes all seeds, else `O
 and so on. A piece whose result is there and of this very suite is not run again, so the same
 command goes on after anything that stopped it. A whole result of another version of the suite, or
 of a smoke run, is replaced only with `--replace`. `--part k/n` splits the pieces over days or
-machines, and `--ray-address` over the cores of a Ray cluster. Afterwards: `mirrorenv board check
-OUT` and `mirrorenv board build OUT`.
+machines, and `--ray-address` over the cores of a Ray cluster. `--add-weights` trains pieces that
+were recorded without their weights again and adds these, see `add_weights.py`. Afterwards:
+`mirrorenv board check OUT` and `mirrorenv board build OUT`.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ import importlib
 import shlex
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import _root  # noqa: F401
 
 from benchmarks.shared.runner import Script
-from mirrorenv.errors import ConfigError, MirrorError
+from benchmarks.suites.add_weights import add_weights, lacks_weights
+from mirrorenv.errors import ConfigError, MirrorError, ResultError
 from mirrorenv.results.board.suite import Suite, SuiteRow, load_suite
 from mirrorenv.results.folders.schema import Result, SuiteMark, read_result
 from mirrorenv.results.folders.verify import check_files
@@ -147,6 +150,34 @@ def run(suite: Suite, options: Any) -> int:
     return len(left)
 
 
+def complete(suite: Suite, options: Any) -> int:
+    """Add the weights to recorded pieces that have none; returns how many were trained again."""
+    pieces = []
+    for piece in pieces_of(suite, options.out, options.only, options.part, smoke=False):
+        found = held(piece.folder)
+        if found is not None and found.suite == suite.mark(piece.row.row) and lacks_weights(found):
+            pieces.append(piece)
+    refused: list[Piece] = []
+    seconds = sum(piece.seconds for piece in pieces)
+    print(f"{len(pieces)} to train again, about {seconds / 60:.1f} minutes of one core", flush=True)
+    for number, piece in enumerate(pieces, start=1):
+        begun = time.process_time()
+        runner = runner_of(suite, piece.row.runner)
+        train = partial(runner, piece.row, piece.seeds, suite.mark(piece.row.row))
+        try:
+            weights = add_weights(piece.folder, train, options.proofs).weights
+        except ResultError as error:  # the others can still be proved
+            refused.append(piece)
+            print(f"{number}/{len(pieces)} refused: {error}", flush=True)
+            continue
+        kept = f"{weights.bytes:,} bytes, {'held' if weights.held else 'hash'}" if weights else ""
+        spent = time.process_time() - begun
+        print(f"{number}/{len(pieces)} {piece.folder}: {kept}, {spent:.1f} CPU s", flush=True)
+    if refused:
+        raise ResultError(f"{len(refused)} of {len(pieces)} came out otherwise; see above")
+    return len(pieces)
+
+
 def made(suite: Suite, pieces: list[Piece], options: Any) -> Iterator[tuple[Piece, float]]:
     """Run pieces, here or on Ray: each as it ends, and the seconds it took."""
     if options.ray_address and pieces:
@@ -216,13 +247,26 @@ def main() -> None:
         "local: these cores"
     )
     script.add_argument("--ray-address", type=_given, metavar="ADDRESS", help=ray)
+    script.add_argument(
+        "--add-weights",
+        action="store_true",
+        help="train recorded pieces without weights again and add these where all is the same",
+    )
+    script.add_argument(
+        "--proofs", type=_path, help="with --add-weights: note there what retraining proved"
+    )
     script.add_argument("--cost", action="store_true", help="print the cost and run nothing")
     options = script.parse()
     options.out = options.out or Path("runs/suites") / (
         options.suite + ("-smoke" if options.smoke else "")
     )
+    if options.add_weights and (options.smoke or options.cost or options.ray_address):
+        script.error("--add-weights goes with --out, --only, --part and --proofs")
+    if options.proofs and not options.add_weights:
+        script.error("--proofs goes with --add-weights")
     try:
-        run(load_suite(HERE / f"{options.suite}.toml"), options)
+        work = complete if options.add_weights else run
+        work(load_suite(HERE / f"{options.suite}.toml"), options)
     except MirrorError as error:
         raise SystemExit(f"error: {error}") from error
 
