@@ -10,6 +10,7 @@ import difflib
 import json
 import stat
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -38,6 +39,19 @@ _LONGEST = 16 << 20  # bytes of a file of settings
 _STREAMS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")  # what a shell hands over: --config <(...)
 _MOST_VALUES = 1_000_000
 _DEEPEST = 60  # lists and tables inside each other
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe, and a key that is there twice is an error: YAML's own loader takes the last."""
+
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        node = super().compose_mapping_node(anchor)
+        names = Counter((key.tag, key.value) for key, _ in node.value if key.id == "scalar")
+        names.pop(("tag:yaml.org,2002:merge", "<<"), None)
+        if twice := [name for (_, name), count in names.items() if count > 1]:
+            problem = f"the key {twice[0][:80]!a} is there twice"
+            raise yaml.composer.ComposerError(None, None, problem, node.start_mark)
+        return node
 
 
 class StrictModel(BaseModel):
@@ -236,7 +250,7 @@ def parse_yaml(text: str, place: str) -> Any:
         ConfigError: if it is none, for whatever reason the parser has.
     """
     try:
-        found = yaml.safe_load(text)
+        found = yaml.load(text, _Loader)
     except RecursionError:
         raise ConfigError(f"{place}: no valid YAML: nested too deeply") from None
     except yaml.YAMLError as error:

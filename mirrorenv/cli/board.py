@@ -10,6 +10,7 @@ import typer
 
 from mirrorenv.cli._common import Code, Json, Quiet, World, name_all, print_json, say
 from mirrorenv.cli.provers import Proofs, provers_of
+from mirrorenv.cli.recorded_config import check_config
 from mirrorenv.cli.waiting import Waiting
 from mirrorenv.entry import add_commands
 from mirrorenv.errors import ConfigError
@@ -102,7 +103,13 @@ def check(
     name_all(world, code=code)
     known = _suites(suites, [folder])
     with Waiting(f"checking {folder}"):
-        found = check_submission(folder, known, world=world, provers=provers_of(retrain=False))
+        found = check_submission(
+            folder,
+            known,
+            world=world,
+            provers=provers_of(retrain=False),
+            config_reader=check_config,
+        )
     names = f" of suite {', '.join(found.suites)}" if found.suites else ""
     many = len(found.folders)
     say(f"{folder}: {counted(many, 'result')}{names} {'are' if many > 1 else 'is'} fine")

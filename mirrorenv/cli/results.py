@@ -25,6 +25,7 @@ from mirrorenv.cli._common import (
     written_to,
 )
 from mirrorenv.cli.provers import Proofs, provers_of
+from mirrorenv.cli.recorded_config import check_config
 from mirrorenv.cli.run_kinds import ExportOptions, kind_of
 from mirrorenv.cli.waiting import Waiting
 from mirrorenv.entry import add_commands
@@ -74,7 +75,12 @@ def _verify(
     from mirrorenv.results.folders.verify import verify_result
 
     with Waiting(f"verifying {folder}"):
-        found = verify_result(folder, world=world, provers=provers_of(retrain=retrain))
+        found = verify_result(
+            folder,
+            world=world,
+            provers=provers_of(retrain=retrain),
+            config_reader=check_config,
+        )
     say(one_line(found.title))
     for line in found.checks:
         say(f"  true         {one_line(line)}")

@@ -349,11 +349,30 @@ def open_tournament(folder: str | Path) -> tuple[Tournament, RunFolder]:
             f"{folder} is no debate tournament; 'mirrorenv debate run TOURNAMENT.toml' makes one"
         )
     try:
+        return read_config(config, int(run.info["seed"])), run
+    except (TypeError, ValueError, ConfigError) as error:
+        raise RunFolderError(
+            f"{folder}: its config.json does not fit this version ({error}); play it again in a "
+            "new folder"
+        ) from error
+
+
+def read_config(config: Mapping[str, Any], seed: int) -> Tournament:
+    """The tournament that `Tournament.config` says.
+
+    Args:
+        config: of a run folder or a result, from anybody.
+        seed: of the tournament.
+
+    Raises:
+        ConfigError: if something is missing, of another type or out of range.
+    """
+    try:
         topics = config["topics"]
         writer = config["paraphraser"]
         found = Tournament(
             name=_typed(config["name"], str),
-            seed=int(run.info["seed"]),
+            seed=seed,
             games=_typed(config["games"], int),
             games_at_once=_typed(config["games_at_once"], int),
             settings=DebateSettings.model_validate_json(json.dumps(config["settings"])),
@@ -375,11 +394,8 @@ def open_tournament(folder: str | Path) -> tuple[Tournament, RunFolder]:
         if not 1 <= found.games <= _MOST_GAMES:
             raise ValueError(f"{found.games} games")
     except (LookupError, TypeError, ValueError) as error:  # ValidationError among them
-        raise RunFolderError(
-            f"{folder}: its config.json does not fit this version ({error}); play it again in a "
-            "new folder"
-        ) from error
-    return found, run
+        raise ConfigError(f"{type(error).__name__}: {error}") from error
+    return found
 
 
 _MOST_GAMES = 1_000_000

@@ -9,7 +9,6 @@ out of everything that is returned or raised.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 from collections.abc import Mapping
@@ -32,6 +31,7 @@ from mirrorenv.llm.secrets import Scrubber
 from mirrorenv.llm.streams import whole_answer
 from mirrorenv.llm.transport import client_for, connection_failure
 from mirrorenv.llm.wire import PATHS, Api
+from mirrorenv.results.runs.files import parse_json
 
 __all__ = ["LARGEST", "Connection", "EndpointAnswer", "EndpointClient"]
 
@@ -241,18 +241,20 @@ class EndpointClient:
         kind = answer.headers.get("content-type", "")
         try:
             streamed = "event-stream" in kind or text.startswith(("data:", "event:"))
-            found = whole_answer(text) if streamed else json.loads(text)
-        except (ValueError, RecursionError):
+            found = whole_answer(text) if streamed else parse_json(text, constants=True)
+        except ValueError as error:
             if answer.status_code == 200:
-                return self._no_json(kind, text)
+                return self._no_json(kind, text, str(error))
         found = self._scrub.json(found)
         if answer.status_code != 200:
             return refusal(answer.status_code, answer.headers, found)
         broken = broken_answer(found, self.connection.api, answer.headers)
         return broken if broken is not None else dict(found)
 
-    def _no_json(self, kind: str, text: str) -> Failure:
+    def _no_json(self, kind: str, text: str, why: str) -> Failure:
         words, _ = server_words(self._scrub.text(text[:20_000]))
+        if "there twice" in why:
+            return Failure(f"the answer is no JSON to rely on: {why}", _BROKEN_ANSWER)
         said = f"the answer is no JSON ({kind or 'of no kind'}): {words or 'empty'}"
         if words.startswith("a web page"):
             remedy = "that is a page for people: check base_url (up to and with /v1)"

@@ -27,6 +27,7 @@ SECONDS = 15.0
 MOST = 32
 """Connections at once."""
 _NAMES = ("127.0.0.1", "localhost", "[::1]")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)  # of a header, RFC 9110
 _LENGTH = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
@@ -124,6 +125,8 @@ class Visitor(BaseHTTPRequestHandler):
 
     def welcome(self) -> bool:
         """Whether it is asked by this machine's name and by no page; if not, that is answered."""
+        if not self._plain_heads():
+            return self.refuse(400, "a header is a name, a colon and a value in one line")
         port = self.server.server_port
         hosts = self.headers.get_all("host") or []
         known = {
@@ -144,6 +147,13 @@ class Visitor(BaseHTTPRequestHandler):
     def place(self) -> str:
         """The path that is asked for, without a query such as `?api-version=1`."""
         return self.path.partition("?")[0].rstrip("/")
+
+    def _plain_heads(self) -> bool:
+        """Whether no header hides from who looks for it: behind a blank before its colon, behind a
+        line that is none, or in the next line of another's value."""
+        names = all(map(_NAME.fullmatch, self.headers.keys()))
+        values = not any("\n" in value or "\r" in value for value in self.headers.values())
+        return names and values and not self.headers.defects and not self.headers.get_payload()
 
     def body(self) -> bytes | None:
         """What was posted; None if it was refused."""

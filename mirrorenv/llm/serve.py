@@ -13,6 +13,7 @@ together are written in one batch.
 
 from __future__ import annotations
 
+import json
 import math
 import secrets
 import time
@@ -84,6 +85,7 @@ def server_of(engine: Engine, name: str, port: int = 0) -> Door:
                 asked = parse_json(data.decode("utf-8"))
                 if not isinstance(asked, dict):
                     raise _Refused("the request must be a JSON object")
+                _refuse_half_characters(asked)
                 self.answer(200, answer(engine, name, asked))
             except (ValueError, RecursionError, MirrorError) as error:
                 self.answer(400, error_body(str(error)))
@@ -140,6 +142,17 @@ def answer(engine: Engine, name: str, body: Mapping[str, Any]) -> dict[str, Any]
     )
     finish = "stop" if written.finished else "length"
     return _completion(name, written.text, len(prompt), len(written.tokens), finish, told)
+
+
+def _refuse_half_characters(asked: Mapping[str, Any]) -> None:
+    """JSON can write half of a pair of surrogates, which no model has a token for."""
+    try:
+        json.dumps(asked, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise _Refused(
+            "a text holds half of a surrogate pair, which is no character; cut texts between "
+            "characters"
+        ) from error
 
 
 def _messages(given: Any) -> list[tuple[str, str]]:

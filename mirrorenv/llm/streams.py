@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from mirrorenv.results.runs.files import parse_json
 
 __all__ = ["whole_answer"]
 
@@ -49,7 +50,7 @@ def _events(text: str) -> Iterator[Any]:
         if line.startswith("data:"):
             data = line.removeprefix("data:").strip()
             if data and data != "[DONE]":
-                yield json.loads(data)
+                yield parse_json(data, constants=True)
 
 
 def _joined(whole: dict[str, Any] | None, event: Mapping[str, Any]) -> dict[str, Any]:

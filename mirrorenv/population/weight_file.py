@@ -64,6 +64,8 @@ def put_weights(population: Population, data: bytes, place: str) -> None:
                 f"{place}: '{strange[0]}' is {held.get(strange[0])} where the settings of the run "
                 f"make {wanted.get(strange[0])}"
             )
+        if save(weights) != data:  # notes in its header, or a name that is there twice
+            raise ResultError(f"{place} holds more than weights, or not as we write them")
         population.load_state_dict(weights)
     except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, ResultError):

@@ -14,15 +14,14 @@ from typing import Any
 from mirrorenv.errors import ResultError
 from mirrorenv.named_code import unnamed_code
 from mirrorenv.population.export import export_run
-from mirrorenv.population.migration import read_run
 from mirrorenv.population.proof import PLAYED, READ, unlike
 from mirrorenv.population.weight_file import this_machine
 from mirrorenv.results.folders.proof import Proof, Proved, difference
 from mirrorenv.results.folders.result_folder import ResultFolder
 from mirrorenv.results.folders.schema import Result
 from mirrorenv.results.folders.tables import Table, num_rows
+from mirrorenv.rllib.recorded import settings_of
 from mirrorenv.rllib.run import Progress, train
-from mirrorenv.rllib.settings import RunSettings
 
 __all__ = ["planned_steps", "retrain"]
 
@@ -51,7 +50,7 @@ def retrain(
     result = folder.result
     if (why := _not_repeatable(result)) is not None:
         return Proof(unchecked=(f"not trained again: {why}",))
-    settings = _settings(result)
+    settings = settings_of(result)
     say(f"training {settings.world} again for {settings.total_steps:,} steps")
     with tempfile.TemporaryDirectory(prefix="mirrorenv-retrain-") as place:
         train(settings, Path(place) / "run", if_exists="refuse", progress=progress)
@@ -81,7 +80,7 @@ def retrain(
 
 def planned_steps(result: Result) -> int:
     """How many steps `retrain` would train for; 0 if it would not."""
-    return 0 if _not_repeatable(result) is not None else _settings(result).total_steps
+    return 0 if _not_repeatable(result) is not None else settings_of(result).total_steps
 
 
 def _not_repeatable(result: Result) -> str | None:
@@ -100,13 +99,3 @@ def _not_repeatable(result: Result) -> str | None:
     if isinstance(seed, bool) or not isinstance(seed, int):
         return "config.seed does not say the seed of the episodes"
     return None
-
-
-def _settings(result: Result) -> RunSettings:
-    """The settings of the run; what the result says of world and seed must be theirs."""
-    settings = RunSettings.checked(read_run(result.config["run"]), "config.run")
-    if (settings.world, settings.world_options) != (result.world, result.world_options):
-        raise ResultError("config.run is of another world than the result")
-    if (settings.seed,) != result.seeds:
-        raise ResultError(f"config.run has seed {settings.seed}, and the result {result.seeds}")
-    return settings

@@ -38,7 +38,7 @@ def read_message(file: int) -> object | None:
         return None
     try:
         found: object = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found
 

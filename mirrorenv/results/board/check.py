@@ -7,7 +7,7 @@ all of a suite's.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +67,7 @@ def check_submission(
     *,
     world: str | None = None,
     provers: Sequence[Prover] = (),
+    config_reader: Callable[[Result], None] = lambda result: None,
 ) -> Submission:
     """Check every result folder at or below a path: schema, manifest, recomputed scores, suite
     hash, seeds.
@@ -76,6 +77,7 @@ def check_submission(
         suites: by name, from `find_suites`.
         world: name of a world that is code, see `verify_result`.
         provers: who looks further, see `verify_result`.
+        config_reader: reads configurations, see `verify_result`.
 
     Raises:
         ResultError: at the first thing that is wrong.
@@ -86,7 +88,7 @@ def check_submission(
     described: dict[tuple[str, ...], tuple[Path, Figure]] = {}
     digests: dict[tuple[str, str, str], Path] = {}
     for folder in folders:
-        verified = verify_result(folder, world=world, provers=provers)
+        verified = verify_result(folder, world=world, provers=provers, config_reader=config_reader)
         result = read_result(folder)
         if result.suite is None:
             found[str(folder)] = [(folder, verified.proved, verified.unchecked)]

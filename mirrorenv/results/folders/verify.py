@@ -13,7 +13,7 @@ import math
 import os
 import reprlib
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,11 @@ class Verification:
 
 
 def verify_result(
-    path: str | os.PathLike[str], *, world: str | None = None, provers: Sequence[Prover] = ()
+    path: str | os.PathLike[str],
+    *,
+    world: str | None = None,
+    provers: Sequence[Prover] = (),
+    config_reader: Callable[[Result], None] = lambda result: None,
 ) -> Verification:
     """Check a result folder from end to end.
 
@@ -79,6 +83,8 @@ def verify_result(
         world: the name of its world, if that is code the caller wants to run; see `unreplayable`.
         provers: who looks further than this room can, one after the other, at population results
             whose steps were played again.
+        config_reader: reads the configuration of a result, which this room does not know, and
+            raises a MirrorError where it holds what no version writes.
 
     Returns:
         What was checked and what was not.
@@ -88,7 +94,7 @@ def verify_result(
     """
     path = Path(path)
     try:
-        return _verified(path, world, provers)
+        return _verified(path, world, provers, config_reader)
     except MirrorError as error:
         raise ResultError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
     except DAMAGE as error:  # tables from anybody can fail to fit together in any way
@@ -98,10 +104,16 @@ def verify_result(
         ) from error
 
 
-def _verified(path: Path, world: str | None, provers: Sequence[Prover]) -> Verification:
+def _verified(
+    path: Path,
+    world: str | None,
+    provers: Sequence[Prover],
+    config_reader: Callable[[Result], None],
+) -> Verification:
     count = check_files(path)
     folder = ResultFolder.open(path)
     result = folder.result
+    config_reader(result)
     _weights_named(path, result)
     tables = folder.tables()
     checks = [f"{count} files match the manifest"]

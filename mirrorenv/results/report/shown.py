@@ -22,6 +22,7 @@ from mirrorenv.mirror.arrays import Floats64, Ints64
 from mirrorenv.results.runs.files import (
     atomic_write_bytes,
     atomic_write_text,
+    parse_json,
     read_bytes,
     to_json,
 )
@@ -133,7 +134,7 @@ def read_shown(run: Path, time: Time) -> Shown | None:
         return None
     raw = _bounded(path)
     try:
-        found = _checked(json.loads(raw))
+        found = _checked(parse_json(raw.decode("utf-8")))
         film = _film(run / EPISODES, time, found.pop("size"))
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise RunFolderError(

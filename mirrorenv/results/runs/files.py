@@ -113,9 +113,13 @@ def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return held
 
 
-def parse_json(text: str) -> Any:
+def parse_json(text: str, *, constants: bool = False) -> Any:
     """`json.loads` without NaN, infinities and keys that are there twice, and of bounded size:
     whatever is read that may come from anybody is read by this function.
+
+    Args:
+        text: a document.
+        constants: let NaN and infinities through, as servers of models write them.
 
     Raises:
         ValueError: for every kind of bad input.
@@ -124,7 +128,11 @@ def parse_json(text: str) -> Any:
     if parts > MAX_PARTS:
         raise ValueError(f"more than {MAX_PARTS:,} parts; no file of ours has so many")
     try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins)
+        return json.loads(
+            text,
+            parse_constant=None if constants else _refuse_constant,
+            object_pairs_hook=_refuse_twins,
+        )
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 

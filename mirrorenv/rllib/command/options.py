@@ -6,7 +6,6 @@ Those whose meaning is gone are still known, so that they can be refused with wh
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from inspect import Parameter, Signature, signature
@@ -16,6 +15,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from mirrorenv.errors import ConfigError
+from mirrorenv.results.runs.files import parse_json
 
 __all__ = ["GONE", "RayOptions", "TrainOptions", "json_option", "refuse_gone", "with_shared"]
 
@@ -155,8 +155,8 @@ def json_option(option: str, text: str) -> dict[str, Any]:
         ConfigError: if it is none.
     """
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = parse_json(text)
+    except ValueError as error:
         raise ConfigError(
             f"{option} is not valid JSON ({error}). Quote it: {option} '{{\"key\": 1}}'"
         ) from None
