@@ -89,9 +89,9 @@ def _played(
     from mirrorenv.debate.output.scores_file import write_scores
     from mirrorenv.debate.output.view import write_pages
     from mirrorenv.debate.playing import play_tournament
+    from mirrorenv.debate.recorded import open_tournament
     from mirrorenv.debate.scoring.ideal_evidence import add_limits
     from mirrorenv.debate.scoring.results import Results
-    from mirrorenv.debate.tournament import open_tournament
 
     folder = tournament.folder(path)
     was_finished = folder.status == "finished"

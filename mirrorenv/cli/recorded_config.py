@@ -39,7 +39,7 @@ def _training(result: Result) -> Collection[str]:
 
 
 def _tournament(result: Result) -> Collection[str]:
-    from mirrorenv.debate.tournament import read_config
+    from mirrorenv.debate.recorded import read_config
 
     return read_config(result.config, result.seeds[0]).config()
 

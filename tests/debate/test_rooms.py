@@ -18,7 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("rules", "prompts", "identity"),
     ("players", "audit", "env"),
     ("tournament", "starter", "registered_worlds", "calls"),
-    ("playing", "planning"),
+    ("recorded", "playing", "planning"),
     ("scoring", "live_check"),
     ("output",),
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mirrorenv.debate.log import CALLS, CallLog
 from mirrorenv.debate.playing import recorded_game
+from mirrorenv.debate.recorded import open_tournament
 from mirrorenv.debate.rules import Debate
 from mirrorenv.debate.scoring.conduct import Conduct, ConductTally
 from mirrorenv.debate.scoring.ideal import (
@@ -24,7 +25,7 @@ from mirrorenv.debate.scoring.ideal import (
 from mirrorenv.debate.scoring.rating import ItemCounts
 from mirrorenv.debate.scoring.scores import ReaderScore, ScoreTally
 from mirrorenv.debate.scoring.sheets import GameSheet, sheet_of
-from mirrorenv.debate.tournament import Tournament, open_tournament
+from mirrorenv.debate.tournament import Tournament
 from mirrorenv.errors import RunFolderError
 
 __all__ = ["Results", "open_results", "tied_groups"]
