@@ -250,7 +250,7 @@ def parse_yaml(text: str, place: str) -> Any:
         ConfigError: if it is none, for whatever reason the parser has.
     """
     try:
-        found = yaml.load(text, _Loader)
+        found = _Loader(text).get_single_data()
     except RecursionError:
         raise ConfigError(f"{place}: no valid YAML: nested too deeply") from None
     except yaml.YAMLError as error:
