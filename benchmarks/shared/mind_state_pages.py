@@ -10,8 +10,8 @@ import numpy as np
 
 from mirrorenv.mirror import t_interval
 from mirrorenv.mirror.intervals import TextStyle
-from mirrorenv.results.report import page, plots, themes
-from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text
+from mirrorenv.results.report import chart, page, plots, themes
+from mirrorenv.results.runs.files import atomic_write_text
 from mirrorenv.results.runs.record import Series
 
 __all__ = ["show", "write"]
@@ -178,27 +178,27 @@ def write(content: Row, folder: Path) -> Path:
     Returns:
         the page.
     """
-    light, dark = (plots.png(_curves(theme, content)) for theme in (themes.LIGHT, themes.DARK))
-    atomic_write_bytes(folder / "refits.png", light)
     caption = (
         "Loss of the predictor in each step, first seed, mean of 5 steps; codebooks are refitted "
         "at a third and two thirds of the run."
     )
-    shown = page.picture("Refits", caption, caption, light, dark)
-    parts = [f'<div class="pictures">{shown}</div>']
-    for (title, heads, rows), note in zip(_tables(content), NOTES, strict=True):
-        safe = [[page.escape(cell) for cell in row] for row in rows]
-        parts.append(page.section(title, page.table(heads, safe, note, "scores")))
+    drawn = chart.Chart("Refits", caption, caption, lambda theme: _curves(theme, content))
     settings = content["settings"]
-    lead = page.paragraph(
+    said = (
         f"{settings['model']}, {settings['steps']} steps on {settings['text']}, "
-        f"{len(content['seeds'])} seeds; means with 95 % t intervals over seeds.",
-        "headline",
+        f"{len(content['seeds'])} seeds; means with 95 % t intervals over seeds."
     )
-    header = f"<header><h1>Mind states of a language model</h1>{lead}</header>"
-    target = folder / "page.html"
-    atomic_write_text(target, page.document("Mind states", header + "".join(parts)))
-    return target
+    shown = zip(_tables(content), NOTES, strict=True)
+    made = page.document(
+        "Mind states",
+        page.header("Mind states of a language model", [said]),
+        page.pictures([page.figure(drawn, folder / "refits.png")]),
+        *(
+            page.section(title, page.table(heads, rows, note, "scores"))
+            for (title, heads, rows), note in shown
+        ),
+    )
+    return atomic_write_text(folder / "page.html", made)
 
 
 def _curves(theme: themes.Theme, content: Row) -> Any:

@@ -13,7 +13,9 @@ import numpy as np
 from mirrorenv.mirror import t_interval
 from mirrorenv.mirror.intervals import Estimate, TextStyle
 from mirrorenv.results.report import page, plots, themes
-from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text
+from mirrorenv.results.report.chart import Chart
+from mirrorenv.results.report.templates import Html
+from mirrorenv.results.runs.files import atomic_write_text
 from mirrorenv.results.runs.record import Series
 
 __all__ = ["coefficient_cell", "show", "write"]
@@ -41,6 +43,13 @@ COLUMNS: tuple[tuple[str, Callable[[Row], list[float]], int], ...] = (
     ("RMS x spread", lambda row: _trained(row, "scaled_spread"), 4),
     ("path norm", lambda row: _trained(row, "path_norm"), 2),
     ("effective rank", lambda row: _trained(row, "effective_rank"), 1),
+)
+SAID = (
+    "Classifiers that predict their own hidden layer, and every control.",
+    "All seeds of an arm begin with the same weights and see the same batches as those of every "
+    "other arm. The spread of one layer can be anything, because scale moves between layers: read "
+    "it beside RMS x spread. A local learning coefficient is flagged where it is no number of a "
+    "minimum.",
 )
 SETTINGS = ("paper", "n / log n", "n / log n, annealed")
 LABELS = {
@@ -161,40 +170,27 @@ def write(content: Row, folder: Path) -> Path:
     """
     sections = []
     for group in content["widths"]:
-        hidden = group["settings"]["hidden"]
-        pictures = _pictures(group)
-        for name, light, _, _ in pictures:
-            atomic_write_bytes(folder / f"hidden-{hidden}-{_file(name)}.png", light)
-        _tensorboard(group, folder / "tensorboard" / f"hidden-{hidden}")
-        sections.append(_section(group, pictures))
+        _tensorboard(group, folder / "tensorboard" / f"hidden-{group['settings']['hidden']}")
+        sections.append(_section(group, folder))
     title = f"Self-modelling: {content['data']['name']}"
-    lead = page.paragraph(
-        "Classifiers that predict their own hidden layer, and every control. All seeds of an arm "
-        "begin with the same weights and see the same batches as those of every other arm. The "
-        "spread of one layer can be anything, because scale moves between layers: read it beside "
-        "RMS x spread. A local learning coefficient is flagged where it is no number of a minimum.",
-        "headline",
-    )
-    body = f"<header><h1>{page.escape(title)}</h1>{lead}</header>" + "".join(sections)
-    target = folder / "page.html"
-    atomic_write_text(target, page.document(title, body))
-    return target
+    made = page.document(title, page.header(title, SAID), *sections)
+    return atomic_write_text(folder / "page.html", made)
 
 
 def _file(name: str) -> str:
     return name.lower().replace(" ", "-").replace(",", "")
 
 
-def _section(group: Row, pictures: Sequence[tuple[str, bytes, bytes, str]]) -> str:
+def _section(group: Row, folder: Path) -> Html:
     settings = group["settings"]
     rows = group["arms"]
-    shown = "".join(
-        page.picture(name, caption, f"{name}: {caption}", light, dark)
-        for name, light, dark, caption in pictures
+    shown = page.pictures(
+        page.figure(chart, folder / f"hidden-{settings['hidden']}-{_file(chart.title)}.png")
+        for chart in _charts(group)
     )
     measures = page.table(
         ["arm", *(label for label, _, _ in COLUMNS)],
-        [[page.escape(_name(row)), *(_cell(of(row), d) for _, of, d in COLUMNS)] for row in rows],
+        [[_name(row), *(_cell(of(row), d) for _, of, d in COLUMNS)] for row in rows],
         "Trained classifiers: mean and half of the 95 % t interval over seeds.",
         "scores",
     )
@@ -211,36 +207,29 @@ def _section(group: Row, pictures: Sequence[tuple[str, bytes, bytes, str]]) -> s
         f"{settings['seeds']} seeds. "
         f"Epochs on cross-entropy alone afterwards: {settings['anneal']}."
     )
-    return page.section(
-        heading,
-        f'<div class="pictures">{shown}</div>'
-        + measures
-        + coefficients
-        + _differences(rows)
-        + _paper_table(group),
-        lead,
-    )
+    parts = [shown, measures, coefficients, *_differences(rows), *_paper_table(group)]
+    return page.section(heading, *parts, lead=lead)
 
 
 def _coefficient_row(row: Row, settings: Row) -> list[str]:
     losses = [seed["chain_loss"] or np.nan for seed in row["coefficients"]["paper"]]
-    cells = [page.escape(coefficient_cell(row, name)) for name in SETTINGS]
+    cells = [coefficient_cell(row, name) for name in SETTINGS]
     chance = np.log(settings["classes"])
-    return [page.escape(_name(row)), *cells, f"{chance:.2f}", f"{np.nanmean(losses):.3f}"]
+    return [_name(row), *cells, f"{chance:.2f}", f"{np.nanmean(losses):.3f}"]
 
 
-def _differences(rows: Sequence[Row]) -> str:
+def _differences(rows: Sequence[Row]) -> list[Html]:
     """Paired differences with base, if it is among the arms."""
     others = [row for row in rows if _name(row) != "base"]
     if len(others) == len(rows):
-        return ""
-    return page.table(
-        ["arm", "spread, last layer", "RMS x spread", "LLC (n / log n)", "LLC after annealing"],
-        [_difference_row(rows, row) for row in others],
+        return []
+    heads = ["arm", "spread, last layer", "RMS x spread", "LLC (n / log n)", "LLC after annealing"]
+    caption = (
         "Paired difference with base, seed by seed, 95 % t interval; not corrected for the number "
-        "of arms.",
-        "scores",
+        "of arms."
     )
+    cells = [_difference_row(rows, row) for row in others]
+    return [page.table(heads, cells, caption, "scores")]
 
 
 def _difference_row(rows: Sequence[Row], row: Row) -> list[str]:
@@ -255,13 +244,13 @@ def _difference_row(rows: Sequence[Row], row: Row) -> list[str]:
         digits = 4 if name in ("spread", "scaled") else 2
         found = _against_base(rows, row, values)
         cells.append(found.text(TextStyle(f"{{:+.{digits}f}}".format)))
-    return [page.escape(_name(row)), *cells]
+    return [_name(row), *cells]
 
 
-def _paper_table(group: Row) -> str:
+def _paper_table(group: Row) -> list[Html]:
     hidden = group["settings"]["hidden"]
     if hidden not in PAPER_SPREADS:
-        return ""
+        return []
     ladder = _ladder(group)
     rows = [
         _paper_row("ours: spread", [_trained(row, "spread_last") for row in ladder], ladder),
@@ -271,14 +260,13 @@ def _paper_table(group: Row) -> str:
     for name, known in (("paper", PAPER_COEFFICIENTS), ("replication", REPLICATION_COEFFICIENTS)):
         if hidden in known:
             rows.append([f"{name}: LLC", *(f"{value:g}" for value in known[hidden])])
-    return page.table(
-        ["weight of the self-model", *map(str, PAPER_WEIGHTS)],
-        rows,
+    caption = (
         "Beside the paper's MNIST figures (arXiv 2407.10188, read off its plots; negative ones are "
         f"no coefficients). Ours is {group['settings']['name']}, which is another task unless it "
-        "is MNIST itself.",
-        "scores",
+        "is MNIST itself."
     )
+    heads = ["weight of the self-model", *map(str, PAPER_WEIGHTS)]
+    return [page.table(heads, rows, caption, "scores")]
 
 
 def _paper_row(name: str, values: Sequence[Sequence[float]], ladder: Sequence[Row]) -> list[str]:
@@ -289,8 +277,7 @@ def _paper_row(name: str, values: Sequence[Sequence[float]], ladder: Sequence[Ro
     return [name, *(by_weight.get(float(weight), "") for weight in PAPER_WEIGHTS)]
 
 
-def _pictures(group: Row) -> list[tuple[str, bytes, bytes, str]]:
-    """Name, light PNG, dark PNG, caption."""
+def _charts(group: Row) -> list[Chart]:
     rows = group["arms"]
     dots: list[tuple[str, Callable[[Row], list[float]], str]] = [
         ("Spread of the last layer", COLUMNS[1][1], "Standard deviation of its weights."),
@@ -307,15 +294,17 @@ def _pictures(group: Row) -> list[tuple[str, bytes, bytes, str]]:
             "After epochs on cross-entropy alone, so that every arm sits at a minimum of it.",
         ),
     ]
-    found = []
-    for name, values, caption in dots:
-        light, dark = (
-            plots.png(_dots(theme, rows, values, name)) for theme in (themes.LIGHT, themes.DARK)
-        )
-        found.append((name, light, dark, f"{caption} Mean and 95 % t interval over seeds."))
-    light, dark = (plots.png(_weights(theme, group)) for theme in (themes.LIGHT, themes.DARK))
+    found = [_dot_chart(rows, *one) for one in dots]
     caption = "Share of the last layer's weights in each of 40 bins, all seeds together."
-    return [*found, ("Weight distributions", light, dark, caption)]
+    found.append(Chart("Weight distributions", caption, caption, lambda t: _weights(t, group)))
+    return found
+
+
+def _dot_chart(
+    rows: Sequence[Row], name: str, values: Callable[[Row], list[float]], caption: str
+) -> Chart:
+    whole = f"{caption} Mean and 95 % t interval over seeds."
+    return Chart(name, whole, f"{name}: {whole}", lambda theme: _dots(theme, rows, values, name))
 
 
 def _dots(

@@ -103,7 +103,7 @@ def _live(path: Path) -> dict[str, Any]:
 
     from mirrorenv.debate.cards import load_card
     from mirrorenv.debate.live_check import live_check
-    from mirrorenv.results.report.page import visible
+    from mirrorenv.results.report.visible import visible
 
     card = load_card(path)
     if card.endpoint is None:

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mirrorenv.cli._common import say
-from mirrorenv.results.report.page import visible
+from mirrorenv.results.report.visible import visible
 from mirrorenv.terminal import PlainConsole
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from mirrorenv.mirror import Belief, score_belief
 from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import play_held_out, policy_log_probabilities
-from mirrorenv.results.report.page import document, escape, table
-from mirrorenv.results.report.templates import Html, render
+from mirrorenv.results.report.page import document, table
+from mirrorenv.results.report.templates import render
 from mirrorenv.results.report.words import counted, percent
 
 __all__ = ["Findings", "find", "page"]
@@ -174,7 +174,6 @@ def page(population: Population, world: Graph, seed: int) -> str:
         ("Ceiling on shortest paths", percent(found.ceiling)),
         ("Chance", percent(chance)),
     ]
-    cells = [[escape(name), escape(value)] for name, value in rows]
     caption = f"{world.num_envs} held-out episodes of one population; no interval over seeds."
     headline = (
         f"Agents reach all goals in {percent(found.success)} of episodes, and are recognised by "
@@ -187,7 +186,7 @@ def page(population: Population, world: Graph, seed: int) -> str:
         headline=headline,
         pictures=_pictures(population, world, seed),
         size=SIZE,
-        table=Html(table(["figure", "value"], cells, caption)),
+        table=table(["figure", "value"], rows, caption),
         words=WORDS,
     )
     return document("Plans: mirrorenv", body, style=STYLE)

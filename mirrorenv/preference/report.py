@@ -13,22 +13,19 @@ from mirrorenv.preference.callbacks import EvaluationRow
 from mirrorenv.preference.charts import run_charts
 from mirrorenv.preference.report_tables import recognition_table, rounds_table, share, useful_table
 from mirrorenv.preference.settings import NOTHING_KEPT
-from mirrorenv.results.report.chart import Chart
 from mirrorenv.results.report.glossary import how_to_read
 from mirrorenv.results.report.page import (
     details,
     document,
-    escape,
+    figure,
+    header,
     paragraph,
-    picture,
+    pictures,
     section,
     table,
-    visible,
 )
-from mirrorenv.results.report.plots import png
-from mirrorenv.results.report.templates import render
-from mirrorenv.results.report.themes import DARK, LIGHT
-from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text, read_json
+from mirrorenv.results.report.templates import Html, render, text
+from mirrorenv.results.runs.files import atomic_write_text, read_json
 from mirrorenv.results.runs.json_lines import read_jsonl
 from mirrorenv.results.runs.run_folder import RunFolder
 
@@ -102,21 +99,23 @@ def write_report(run_path: str | os.PathLike[str]) -> Path:
             f"{run.path}: nothing has been measured yet; the command that began it resumes it"
         )
     last = _held_out(rows)
-    pictures = _pictures(run, run_charts(run.config, tuning, last))
-    body = [
+    run.plots_path.mkdir(exist_ok=True)
+    charts = run_charts(run.config, tuning, last)
+    drawn = (figure(chart, run.plots_path / f"{name}.png") for name, chart in charts.items())
+    parts = [
         _header(run, tuning, last),
-        _notices(run, tuning, last),
+        *_notices(run, tuning, last),
         how_to_read(INTRODUCTION, WORDS),
-        section("Recognition and usefulness", pictures, _LEAD),
+        section("Recognition and usefulness", pictures(drawn), lead=_LEAD),
     ]
     if last is not None:
-        tables = recognition_table(last) + useful_table(last)
-        body.append(section("On held-out topics", tables, _HELD_OUT))
-    body += [section("What they say", _samples(run, last)), section("The first texts", _card(run))]
-    body.append(section("All rounds", rounds_table(tuning)))
-    return atomic_write_text(
-        run.report_path, document(f"{_name(run)}: mirrorenv preference report", "\n".join(body))
-    )
+        tables = recognition_table(last), useful_table(last)
+        parts.append(section("On held-out topics", *tables, lead=_HELD_OUT))
+    parts.append(section("What they say", *_samples(run, last)))
+    parts.append(section("The first texts", *_card(run)))
+    parts.append(section("All rounds", rounds_table(tuning)))
+    page = document(f"{_name(run)}: mirrorenv preference report", *parts)
+    return atomic_write_text(run.report_path, page)
 
 
 INTRODUCTION = (
@@ -169,7 +168,7 @@ def _name(run: RunFolder) -> str:
     return run.path.resolve().name
 
 
-def _header(run: RunFolder, tuning: Sequence[EvaluationRow], last: EvaluationRow | None) -> str:
+def _header(run: RunFolder, tuning: Sequence[EvaluationRow], last: EvaluationRow | None) -> Html:
     players = ", ".join(player["name"] for player in run.config["data"]["players"])
     row = last or tuning[-1]
     recognition = row["fresh"]["recognition"]
@@ -187,19 +186,12 @@ def _header(run: RunFolder, tuning: Sequence[EvaluationRow], last: EvaluationRow
         f"{run.config['model']}, players {players}, seed {run.info.get('seed')}, control "
         f"{run.config['control']}"
     )
-    return render(
-        "mirrorenv.results.report",
-        "header.html",
-        kicker=f"mirrorenv preference report, {facts}",
-        kind=visible(run.status),
-        status=visible(run.status),
-        title=visible(_name(run)),
-        first=headline,
-        rest=(),
-    )
+    return header(_name(run), [headline], f"mirrorenv preference report, {facts}", run.status)
 
 
-def _notices(run: RunFolder, tuning: Sequence[EvaluationRow], last: EvaluationRow | None) -> str:
+def _notices(
+    run: RunFolder, tuning: Sequence[EvaluationRow], last: EvaluationRow | None
+) -> list[Html]:
     said = list(run.notes)
     if run.status != "finished":
         said.append("The run had not finished when this page was written.")
@@ -213,21 +205,10 @@ def _notices(run: RunFolder, tuning: Sequence[EvaluationRow], last: EvaluationRo
         said.append(f"{NOTHING_KEPT[0].upper()}{NOTHING_KEPT[1:]}.")
     if run.config["control"] != "none":
         said.append(f"This run is a control: {run.config['control']}.")
-    return "".join(paragraph(one, "note") for one in said)
+    return [paragraph(one, "note") for one in said]
 
 
-def _pictures(run: RunFolder, charts: Mapping[str, Chart]) -> str:
-    run.plots_path.mkdir(exist_ok=True)
-    shown = []
-    for name, chart in charts.items():
-        light = png(chart.draw(LIGHT))
-        dark = png(chart.draw(DARK))
-        atomic_write_bytes(run.plots_path / f"{name}.png", light)
-        shown.append(picture(chart.title, chart.caption, chart.alt, light, dark))
-    return f'<div class="pictures">{"".join(shown)}</div>'
-
-
-def _samples(run: RunFolder, last: EvaluationRow | None) -> str:
+def _samples(run: RunFolder, last: EvaluationRow | None) -> list[Html]:
     """One fresh text of each player on two topics: numbers hide a model that repeats a word, a
     reader does not."""
     texts = read_jsonl(run.path / "texts.jsonl").rows
@@ -235,23 +216,19 @@ def _samples(run: RunFolder, last: EvaluationRow | None) -> str:
     some = [one for one in texts if one["split"] == split and one["round"] == version]
     shown = []
     for topic in list(dict.fromkeys(one["topic"] for one in some))[:2]:
-        rows = [
-            [escape(one["player"]), escape(one["text"], 600)]
-            for one in some
-            if one["topic"] == topic
-        ]
+        rows = [[one["player"], text(one["text"], 600)] for one in some if one["topic"] == topic]
         shown.append(table(["player", "text"], rows, topic, "pairs"))
-    return "".join(shown) or paragraph("Nothing yet.")
+    return shown or [paragraph("Nothing yet.")]
 
 
-def _card(run: RunFolder) -> str:
+def _card(run: RunFolder) -> list[Html]:
     path = run.path / "data_card.json"
     if not path.is_file():
-        return paragraph("There is no data card.")
+        return [paragraph("There is no data card.")]
     card = read_json(path)
     rows = [
         [
-            escape(name),
+            name,
             str(one["texts"]),
             str(one["unfinished"]),
             f"{one['length']['mean']:.1f}",
@@ -274,5 +251,5 @@ def _card(run: RunFolder) -> str:
         accuracy = share(card["style"]["accuracy"])
         chance = card["style"]["chance"]
         said += f" Style alone names the author in {accuracy}; chance is {chance:.0%}."
-    whole = details("Data card", f"<pre>{escape(card, 4000)}</pre>")
-    return paragraph(said) + table(heads, rows, "First texts") + whole
+    whole = details("Data card", render("mirrorenv.results.report", "pre.html", words=str(card)))
+    return [paragraph(said), table(heads, rows, "First texts"), whole]

@@ -1,4 +1,4 @@
-"""The tables of a run's page, as HTML; and how its figures are written in words. No torch."""
+"""The tables of a run's page, and how its figures are written in words. No torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from mirrorenv.mirror.intervals import Estimate, TextStyle
 from mirrorenv.preference.callbacks import EvaluationRow
-from mirrorenv.results.report.page import escape, table
+from mirrorenv.results.report.page import table
+from mirrorenv.results.report.templates import Html
 
 __all__ = ["recognition_table", "rounds_table", "share", "useful_table"]
 
@@ -18,7 +19,7 @@ Recorded = Mapping[str, Any]
 _WAYS = {"sum": "whole text", "per_token": "per token", "pmi": "against the untouched model"}
 
 
-def recognition_table(last: EvaluationRow) -> str:
+def recognition_table(last: EvaluationRow) -> Html:
     """Recognition under the tuned and the untouched voices, with the tuned players apart.
 
     Args:
@@ -56,7 +57,7 @@ def _recognition_rows(last: EvaluationRow, kind: str) -> list[list[str]]:
     return rows
 
 
-def useful_table(last: EvaluationRow) -> str:
+def useful_table(last: EvaluationRow) -> Html:
     """Usefulness of each player's first and fresh texts.
 
     Args:
@@ -80,7 +81,7 @@ def useful_table(last: EvaluationRow) -> str:
 def _useful_row(last: EvaluationRow, name: str) -> list[str]:
     first = last["first"]["useful"][name]
     now = last["fresh"]["useful"][name]
-    row = [escape(name), _change(first, now, "perplexity")]
+    row = [name, _change(first, now, "perplexity")]
     row += [f"{_value(first[key])} → {_value(now[key])}" for key in ("repetition", "relevance")]
     row += [_change(first, now, key) for key in ("length", "distinct2", "unfinished")]
     row.append(f"{now['kl']:.3g}")
@@ -93,7 +94,7 @@ def _change(first: Mapping[str, float], now: Mapping[str, float], key: str) -> s
     return f"{first[key]:.3g} → {now[key]:.3g}"
 
 
-def rounds_table(tuning: Sequence[EvaluationRow]) -> str:
+def rounds_table(tuning: Sequence[EvaluationRow]) -> Html:
     """One row for each evaluation on tuning topics."""
     heads = [
         "round",

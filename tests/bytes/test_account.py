@@ -66,20 +66,20 @@ def test_a_world_tells_of_every_utterance(tmp_path: Path) -> None:
     assert first.rows[1][1] == said[1, 0, 0].astype(np.uint8).tobytes().hex()
     assert len(second.rows) == 3
     write_account(tmp_path, [first, second])
-    page = account_sections(tmp_path)
+    page = "".join(account_sections(tmp_path))
     assert first.rows[0][1] in page and "identity bytes" in page
 
 
 def test_what_a_world_wrote_is_never_markup(tmp_path: Path) -> None:
     row = ("<script>alert(1)</script>", "fine")
     write_account(tmp_path, [AccountTable("<b>", "lead", ("a", "b"), (row,))])
-    page = account_sections(tmp_path)
+    page = "".join(account_sections(tmp_path))
     assert "<script>" not in page and "<b>" not in page
 
 
 @pytest.mark.parametrize("harm", ["", "[1]", '[{"title": 1}]', '{"a": 1}', "[" * 9000])
 def test_a_damaged_account_is_said(tmp_path: Path, harm: str) -> None:
-    assert account_sections(tmp_path) == ""
+    assert account_sections(tmp_path) == []
     (tmp_path / ACCOUNT).write_text(harm)
     with pytest.raises(RunFolderError, match="account"):
         account_sections(tmp_path)

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirrorenv.results.report import plots
-from mirrorenv.results.report.page import document, escape, picture, table
+from mirrorenv.results.report.page import document, paragraph, picture, table
 from mirrorenv.results.report.plots import short
 from mirrorenv.results.report.report import write_report
+from mirrorenv.results.report.templates import text as shown
 from mirrorenv.results.runs.run_folder import RunFolder
 from tests.results.synthetic import config, score
 from tests.results.test_report import OWN_FILES, Page
@@ -81,7 +82,7 @@ def test_hostile_strings_stay_text(
 
 
 def test_the_page_forbids_scripts_and_requests() -> None:
-    page = Page(document("title", "<p>body</p>"))
+    page = Page(document("title", paragraph("body")))
     policies = [
         attributes["content"] for tag, attributes in page.tags if "http-equiv" in attributes
     ]
@@ -93,15 +94,15 @@ def test_the_page_forbids_scripts_and_requests() -> None:
 @given(st.text(st.characters()), st.text(st.characters()))
 @settings(deadline=None)
 def test_any_text_is_harmless_everywhere(one: str, two: str) -> None:
-    body = picture(one, two, one, PNG, PNG) + table([one, two], [[escape(one), escape(two)]], two)
-    _assert_harmless(document(one, body))
+    drawn = picture(one, two, one, PNG, PNG)
+    _assert_harmless(document(one, drawn, two, table([one, two], [[one, (two, one)]], two, "wide")))
 
 
 @given(st.text(st.characters()))
 @settings(deadline=None)
 def test_escaping_keeps_ordinary_text(text: str) -> None:
     ordinary = "".join(mark for mark in text if mark.isprintable())
-    assert Page(f"<p>{escape(ordinary)}</p>").text == (
+    assert Page(f"<p>{shown(ordinary)}</p>").text == (
         ordinary if len(ordinary) <= 400 else ordinary[:399] + "…"
     )
 

@@ -23,7 +23,9 @@ PACKAGE = "mirrorenv.results.report"
 )
 def test_no_template_switches_escaping_off(path: Path) -> None:
     text = path.read_text("utf-8")
-    assert not re.search(r"\|\s*safe|autoescape|Markup|<script(?!>\{\{ script)", text)
+    text = text.replace("<script>{{ script }}", "")  # of ours: the policy names its hash
+    text = text.replace('<script type="application/json" id="data">{{ data | tojson }}', "")
+    assert not re.search(r"\|\s*safe|autoescape|Markup|<script", text)
     for attribute in re.findall(r"=\s*(\S*\{\{)", text):
         assert attribute.startswith('"'), "what is put into an attribute stands in quotes"
 
@@ -42,17 +44,17 @@ def test_every_template_is_used_and_in_the_wheel(path: Path) -> None:
 
 @given(st.text(st.characters()))
 def test_any_text_stays_text(text: str) -> None:
-    found = str(render(PACKAGE, "section.html", heading=text, lead=text, body=text))
+    found = str(render(PACKAGE, "section.html", heading=text, lead=text, parts=[text]))
     found = found.replace("<section><h2>", "").replace('</h2><p class="lead">', "")
     found = found.replace("</p>", "").replace("</h2>", "").replace("</section>", "")
     assert not re.search(r"[<>\"'\u202e\u200b\x00]", found)
 
 
 def test_html_of_ours_is_taken_as_it_is_and_text_is_not() -> None:
-    found = render(PACKAGE, "section.html", heading="<b>", lead="", body=Html("<b>x</b>"))
+    found = render(PACKAGE, "section.html", heading="<b>", lead="", parts=[Html("<b>x</b>")])
     assert found == "<section><h2>&lt;b&gt;</h2><b>x</b></section>"
 
 
 def test_a_name_that_was_forgotten_is_an_error() -> None:
-    with pytest.raises(UndefinedError, match="body"):
+    with pytest.raises(UndefinedError, match="parts"):
         render(PACKAGE, "section.html", heading="x", lead="")

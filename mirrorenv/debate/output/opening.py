@@ -9,16 +9,20 @@ from mirrorenv.debate.scoring.results import Results, tied_groups
 from mirrorenv.debate.scoring.scores import ReaderScore
 from mirrorenv.mirror import Estimate
 from mirrorenv.results.report.chart import DASH_DOT, DASHED, Chart
-from mirrorenv.results.report.glossary import SHARED
-from mirrorenv.results.report.page import picture
-from mirrorenv.results.report.plots import Dots, Level, Track, dot_plot, line_chart, png
-from mirrorenv.results.report.templates import Html, render
-from mirrorenv.results.report.themes import DARK, LIGHT
+from mirrorenv.results.report.glossary import SHARED, how_to_read
+from mirrorenv.results.report.page import figure, header, paragraph, pictures, section
+from mirrorenv.results.report.plots import Dots, Level, Track, dot_plot, line_chart
+from mirrorenv.results.report.templates import Html
 from mirrorenv.results.report.words import SHARE, counted, percent
 from mirrorenv.results.runs.record import Series
 
 __all__ = ["charts", "floor_explained", "headline", "opening"]
 
+INTRODUCTION = (
+    "Players answer a question. The answers are shuffled and lose their names, and every reader "
+    "says who wrote which. A player is to be recognised by what it writes, and recognises others "
+    "by what they wrote before."
+)
 WORDS = (
     *SHARED,
     ("Reader, author", "a player is both; a judge reads and writes nothing"),
@@ -53,8 +57,8 @@ _COLOURS = ("learned", "other", "level")
 _MOST_LINES = 8
 
 
-def opening(results: Results, games: int) -> str:
-    """The head of the page, HTML.
+def opening(results: Results, games: int) -> list[Html]:
+    """The head of the page.
 
     Args:
         results: of the tournament.
@@ -65,18 +69,19 @@ def opening(results: Results, games: int) -> str:
     scores = results.scores()
     limit = results.limit() if scores else None
     figures = charts(scores, limit) if scores else []
-    return render(
-        "mirrorenv.debate.output",
-        "opening.html",
-        facts=f"{games} of {tournament.games} games of {settings.num_players} players and "
-        f"{counted(settings.rounds, 'round')}, topics: {tournament.topics.title}",
-        name=tournament.name,
-        headline=headline(scores, games),
-        spent=_spent(results),
-        words=WORDS,
-        charts=[_drawn(one) for one in figures],
-        floor=floor_explained(scores, settings.num_players),
+    facts = (
+        f"{games} of {tournament.games} games of {settings.num_players} players and "
+        f"{counted(settings.rounds, 'round')}, topics: {tournament.topics.title}"
     )
+    said = headline(scores, games)
+    parts = [
+        header(tournament.name, said, f"mirrorenv debate, {facts}", lead=_spent(results)),
+        how_to_read([INTRODUCTION], WORDS),
+    ]
+    if figures:
+        floor = (paragraph(one, "note") for one in floor_explained(scores, settings.num_players))
+        parts.append(section("At a glance", pictures(map(figure, figures)), *floor))
+    return parts
 
 
 def _spent(results: Results) -> str:
@@ -230,12 +235,6 @@ def _track(name: str, curve: list[float], colour: str, style: object) -> Track:
     unknown = np.full(len(curve), np.nan)
     steps = np.arange(1, len(curve) + 1, dtype=np.float64)
     return Track(name, Series(steps, np.array(curve), unknown, unknown), colour, style)
-
-
-def _drawn(chart: Chart) -> Html:
-    light = png(chart.draw(LIGHT))
-    dark = png(chart.draw(DARK))
-    return Html(picture(chart.title, chart.caption, chart.alt, light, dark))
 
 
 def floor_explained(scores: list[ReaderScore], players: int) -> list[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mirrorenv.results.board.board import Cell, Line, Section
+from mirrorenv.results.board.board import Cell as BoardCell
+from mirrorenv.results.board.board import Line, Section
 from mirrorenv.results.board.summary import OURS, Recognised, chart, recognised
 from mirrorenv.results.board.text import READ, cell_text, count_text, markdown_row, markdown_text
 from mirrorenv.results.report.glossary import SHARED
-from mirrorenv.results.report.page import escape, picture, table, visible
-from mirrorenv.results.report.plots import png
+from mirrorenv.results.report.page import Cell, figure, table
 from mirrorenv.results.report.templates import Html, render
-from mirrorenv.results.report.themes import DARK, LIGHT
+from mirrorenv.results.report.visible import visible
 from mirrorenv.results.report.words import DASH, counted
 
 __all__ = ["opening", "opening_markdown"]
@@ -30,8 +30,8 @@ WORDS = (
 )
 
 
-def opening(sections: Sequence[Section], title: str) -> str:
-    """The head of the page, HTML.
+def opening(sections: Sequence[Section], title: str) -> Html:
+    """The head of the page.
 
     Args:
         sections: of the board.
@@ -40,19 +40,14 @@ def opening(sections: Sequence[Section], title: str) -> str:
     rows = recognised(sections)
     drawn = chart(rows)
     lines = sum(len(section.lines) for section in sections)
-    picture_of = ""
-    if drawn is not None:
-        light = png(drawn.draw(LIGHT))
-        picture_of = picture(drawn.title, drawn.caption, drawn.alt, light, png(drawn.draw(DARK)))
     caption = "Share given to the true author, with 95 % intervals."
     return render(
         "mirrorenv.results.board",
         "opening.html",
         facts=f"{counted(lines, 'line')} in {counted(len(sections), 'table')}",
         title=title,
-        rows=bool(rows),
-        chart=Html(picture_of),
-        table=Html(table(HEADS, [_cells(row) for row in rows], caption, "opened")),
+        chart=figure(drawn) if drawn is not None else "",
+        table=table(HEADS, [_cells(row) for row in rows], caption, "opened"),
         read=READ,
         words=WORDS,
     )
@@ -62,31 +57,28 @@ def _name(row: Recognised) -> str:
     return f"{row.world.removeprefix(OURS)}, {row.agents}"
 
 
-def _cells(row: Recognised) -> list[str]:
-    """A row of the table, HTML."""
+def _cells(row: Recognised) -> list[Cell]:
+    most = [_number(row.most_cell, row.most), _condition(row.most)]
+    least = [_number(row.least_cell, row.least), _condition(row.least)]
+    link = render("mirrorenv.results.board", "link.html", section=row.section)
     return [
-        escape(_name(row)),
-        _number(row.most_cell, row.most),
-        _condition(row.most),
-        _number(row.least_cell, row.least) if row.lines > 1 else DASH,
-        _condition(row.least) if row.lines > 1 else DASH,
+        _name(row),
+        *most,
+        *(least if row.lines > 1 else [DASH, DASH]),
         DASH if row.place is None else str(row.place),
-        escape(count_text(row.most)),
-        f'<a href="#title{row.section}">table {row.section + 1}</a>',
+        count_text(row.most),
+        link,
     ]
 
 
-def _number(cell: Cell, line: Line) -> str:
+def _number(cell: BoardCell, line: Line) -> Cell:
     text, _ = cell_text(cell, line.exact)
     value, _, around = text.partition(" ")
-    small = f"<small>{escape(around)}</small>" if around else ""
-    return escape(value) + small
+    return value, around
 
 
-def _condition(line: Line) -> str:
-    options = _options(line)
-    small = f"<small>{escape(options)}</small>" if options else ""
-    return f'<span class="condition">{escape(line.condition)}{small}</span>'
+def _condition(line: Line) -> Html:
+    return render("mirrorenv.results.board", "condition.html", line=line, options=_options(line))
 
 
 def _options(line: Line) -> str:

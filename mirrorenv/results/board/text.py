@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from mirrorenv.mirror.intervals import TextStyle
 from mirrorenv.results.board.board import Cell, Line, Section
-from mirrorenv.results.report.page import visible
+from mirrorenv.results.report.visible import visible
 from mirrorenv.results.stats.estimates import OverSeeds
 
 __all__ = [

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from mirrorenv.envs.account import AccountTable
 from mirrorenv.errors import RunFolderError
-from mirrorenv.results.report.page import escape, section, table
+from mirrorenv.results.report.page import section, table
+from mirrorenv.results.report.templates import Html, text
 from mirrorenv.results.runs.files import atomic_write_text, parse_json
 
 __all__ = ["ACCOUNT", "account_sections", "write_account"]
@@ -26,7 +27,7 @@ def write_account(folder: Path, tables: Sequence[AccountTable]) -> None:
     atomic_write_text(folder / ACCOUNT, json.dumps([asdict(one) for one in tables], indent=1))
 
 
-def account_sections(folder: Path) -> str:
+def account_sections(folder: Path) -> list[Html]:
     """The tables of a run folder as sections; nothing if there are none.
 
     Raises:
@@ -34,29 +35,28 @@ def account_sections(folder: Path) -> str:
     """
     path = folder / ACCOUNT
     if not path.is_file():
-        return ""
+        return []
     if path.stat().st_size > _LARGEST:
         raise RunFolderError(f"{path} is larger than {_LARGEST} bytes: delete it")
     try:
         found = parse_json(path.read_text(encoding="utf-8"))
-        shown = [_section(one) for one in found[:_MOST_TABLES]]
+        return [_section(one) for one in found[:_MOST_TABLES]]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise RunFolderError(
             f"{path} is damaged ({type(error).__name__}): delete it, and the report is written "
             "without"
         ) from error
-    return "".join(shown)
 
 
-def _section(one: dict[str, object]) -> str:
+def _section(one: dict[str, object]) -> Html:
     heads = one["heads"]
     rows = one["rows"]
     if not isinstance(heads, list) or not isinstance(rows, list):
         raise TypeError("no table")
     cells = [_cells(row[: len(heads)]) for row in rows[:_MOST_ROWS]]
     body = table([str(head) for head in heads], cells, f"{len(rows)} rows.", "account")
-    return section(str(one["title"]), body, str(one["lead"]))
+    return section(str(one["title"]), body, lead=str(one["lead"]))
 
 
-def _cells(row: Sequence[object]) -> list[str]:
-    return [escape(cell, _LONGEST) for cell in row]
+def _cells(row: Sequence[object]) -> list[Html]:
+    return [text(cell, _LONGEST) for cell in row]

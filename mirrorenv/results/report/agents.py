@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mirrorenv.envs import spec
 from mirrorenv.envs.adhoc import is_adhoc
 from mirrorenv.errors import MirrorError
-from mirrorenv.results.report.chart import Chart
 from mirrorenv.results.report.charts_agents import (
     MOST_SLOTS,
     colour_of,
@@ -17,7 +16,7 @@ from mirrorenv.results.report.charts_agents import (
     verdicts,
     whereabouts,
 )
-from mirrorenv.results.report.page import data_uri
+from mirrorenv.results.report.page import data_uri, figure
 from mirrorenv.results.report.shown import TIMES, Film, Shown, Time, read_shown
 from mirrorenv.results.report.templates import Html, render
 from mirrorenv.results.report.words import percent, steps
@@ -31,8 +30,6 @@ _WHEN: dict[Time, str] = {"before": "before training", "after": "at the end"}
 
 OF_AGENTS = ("agents_before", "agents_after", "lineup")
 """File names of its pictures."""
-Drawn = Callable[[str, Chart], Html]
-"""Draws a chart under a file name, and gives the figure for the page."""
 
 
 def shown_of(run: RunFolder) -> dict[Time, Shown]:
@@ -41,13 +38,12 @@ def shown_of(run: RunFolder) -> dict[Time, Shown]:
     return {time: shown for time, shown in found if shown is not None}
 
 
-def agents_section(run: RunFolder, shown: Mapping[Time, Shown], draw: Drawn) -> str:
+def agents_section(run: RunFolder, shown: Mapping[Time, Shown]) -> Html:
     """The world in a sentence, the agents at work, and one lineup as an observer saw it.
 
     Args:
-        run: the run.
+        run: the run; its charts are put among its pictures, too.
         shown: from :func:`shown_of`.
-        draw: see :data:`Drawn`.
     """
     if not shown:
         return _without(run)
@@ -61,8 +57,8 @@ def agents_section(run: RunFolder, shown: Mapping[Time, Shown], draw: Drawn) -> 
         for time, one in shown.items()
         if one.film is not None
     ]
-    charts = [draw(f"agents_{time}", whereabouts(one, _WHEN[time])) for time, one in shown.items()]
-    charts.append(draw("lineup", lineup(last)))
+    drawn = {f"agents_{time}": whereabouts(one, _WHEN[time]) for time, one in shown.items()}
+    drawn["lineup"] = lineup(last)
     return render(
         "mirrorenv.results.report",
         "agents.html",
@@ -71,13 +67,13 @@ def agents_section(run: RunFolder, shown: Mapping[Time, Shown], draw: Drawn) -> 
         agents=names,
         notes=[] if films or not last.no_film else [f"There is no animation: {last.no_film}."],
         films=films,
-        charts=charts,
+        charts=[figure(one, run.plots_path / f"{name}.png") for name, one in drawn.items()],
         observer=last.agents[last.observer],
         verdicts=_said(last),
     )
 
 
-def _without(run: RunFolder) -> str:
+def _without(run: RunFolder) -> Html:
     """What can be said where no episodes were kept."""
     return render(
         "mirrorenv.results.report",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mirrorenv.results.report.page import details, paragraph
-from mirrorenv.results.report.templates import render
+from mirrorenv.results.report.templates import Html, render
 
 __all__ = ["READERS", "SHARED", "TRAINING", "how_to_read", "words_list"]
 
@@ -88,17 +88,17 @@ READERS: dict[str, str] = {
 """The simple readers of the evaluation, by the name they are recorded under."""
 
 
-def how_to_read(introduction: Sequence[str], words: Words) -> str:
-    """What a newcomer unfolds, as HTML: paragraphs, and words with their meanings.
+def how_to_read(introduction: Sequence[str], words: Words) -> Html:
+    """What a newcomer unfolds: paragraphs, and words with their meanings.
 
     Args:
         introduction: plain text, one a paragraph.
         words: pairs of a word and its meaning.
     """
-    said = "".join(map(paragraph, introduction))
-    return details("New here? How to read this page", said + words_list(words))
+    said = map(paragraph, introduction)
+    return details("New here? How to read this page", *said, words_list(words))
 
 
-def words_list(words: Words) -> str:
-    """Words and meanings, as HTML."""
-    return str(render("mirrorenv.results.report", "words.html", words=words))
+def words_list(words: Words) -> Html:
+    """Words and meanings."""
+    return render("mirrorenv.results.report", "words.html", words=words)

@@ -1,38 +1,47 @@
-"""A self-contained HTML page: escaping, pictures inside, one style sheet, nothing fetched.
+"""A self-contained HTML page: pictures inside, one style sheet, nothing fetched.
 
 Text from a run folder is never trusted: it is escaped, and characters that are invisible or turn
 the reading direction are shown by their code instead of being obeyed. A content policy in the page
 forbids requests, and every script but the one whose hash it names, even if something slipped
 through.
+
+A part of a page is :class:`~mirrorenv.results.report.templates.Html`, which these functions and
+templates make; a plain string is text, wherever it is put.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import html
-import json
 from collections.abc import Iterable, Sequence
 from importlib.resources import files as package_files
+from pathlib import Path
 from struct import unpack
-from typing import Any
 
+from mirrorenv.results.report.chart import Chart
+from mirrorenv.results.report.plots import png
 from mirrorenv.results.report.templates import Html, render
-from mirrorenv.results.report.visible import LONGEST, visible
+from mirrorenv.results.report.themes import DARK, LIGHT
+from mirrorenv.results.runs.files import atomic_write_bytes
+from mirrorenv.results.runs.run_folder import STATUSES
 
 __all__ = [
+    "Cell",
     "data_uri",
     "details",
     "document",
-    "escape",
+    "figure",
+    "header",
+    "listed",
     "paragraph",
     "picture",
-    "script_data",
+    "pictures",
     "section",
     "table",
-    "visible",
 ]
 
+Cell = str | tuple[str, str]
+"""Of a table: text, or text and what stands below it in small print."""
 WIDE = 8
 """Columns beyond which a table is set closer."""
 NOTHING = ("", "\N{EN DASH}")
@@ -41,59 +50,59 @@ POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action "
     "'none'"
 )
-WIDE = 8
-"""Columns beyond which a table is set closer."""
-NOTHING = ("", "\N{EN DASH}")
-"""Cells that a narrow screen leaves out."""
 
 
-def script_data(value: Any) -> str:
-    """JSON that is safe inside a `<script type="application/json">`: it holds no `<` and no
-    `&`."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def _filled(name: str, **data: object) -> Html:
+    return render("mirrorenv.results.report", name, **data)
 
 
-def escape(value: object, longest: int = LONGEST) -> str:
-    """Text made safe for HTML content and quoted attributes.
+def header(
+    title: str, said: Sequence[str], kicker: str = "", status: str = "", lead: str = ""
+) -> Html:
+    """How a page opens.
 
     Args:
-        value: anything; its `str` is used.
-        longest: what is longer is cut, with a mark.
+        title: what it is about.
+        said: what was found, in sentences; the first is the news.
+        kicker: what kind of page this is, in small print above the title.
+        status: of the run.
+        lead: what stands below, in small print.
     """
-    return html.escape(visible(value, longest), quote=True)
+    kind = status if status in STATUSES else "unknown"
+    return _filled(
+        "header.html", title=title, said=said, kicker=kicker, status=status, kind=kind, lead=lead
+    )
 
 
-def paragraph(text: str, css: str = "") -> str:
-    """A paragraph of plain text."""
-    return f'<p class="{css}">{escape(text, 4000)}</p>' if css else f"<p>{escape(text, 4000)}</p>"
+def paragraph(words: str, css: str = "") -> Html:
+    """A paragraph."""
+    return _filled("paragraph.html", words=words, css=css)
 
 
-def section(heading: str, body: str, lead: str = "") -> str:
+def listed(items: Iterable[str]) -> Html:
+    """A list with bullets."""
+    return _filled("list.html", items=items)
+
+
+def section(heading: str, *parts: str, lead: str = "") -> Html:
     """A section.
 
     Args:
-        heading: plain text.
-        body: HTML.
-        lead: what stands below the heading, plain text.
+        heading: what stands above.
+        *parts: what is in it.
+        lead: what stands below the heading.
     """
-    return _filled("section.html", heading=visible(heading), lead=lead, body=Html(body))
+    return _filled("section.html", heading=heading, lead=lead, parts=parts)
 
 
-def details(summary: str, body: str, is_open: bool = False) -> str:
+def details(summary: str, *parts: str) -> Html:
     """Something to unfold.
 
     Args:
-        summary: what is seen at first, plain text.
-        body: HTML.
-        is_open: unfolded from the start.
+        summary: what is seen at first.
+        *parts: what is unfolded.
     """
-    return _filled("details.html", summary=visible(summary), body=Html(body), is_open=is_open)
-
-
-def _filled(name: str, **data: object) -> str:
-    """A template of this package, as plain text that other HTML may be put beside."""
-    return str(render("mirrorenv.results.report", name, **data))
+    return _filled("details.html", summary=summary, parts=parts)
 
 
 def data_uri(kind: str, content: bytes) -> Html:
@@ -101,12 +110,12 @@ def data_uri(kind: str, content: bytes) -> Html:
     return Html(f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}")
 
 
-def picture(title: str, caption: str, alt: str, light: bytes, dark: bytes) -> str:
+def picture(title: str, caption: str, alt: str, light: bytes, dark: bytes) -> Html:
     """A picture in two appearances.
 
     Args:
-        title: its heading, plain text.
-        caption: how to read it, plain text.
+        title: its heading.
+        caption: how to read it.
         alt: what it shows, for who cannot see it.
         light: PNG for a light page.
         dark: PNG of the same size for a dark page.
@@ -115,7 +124,7 @@ def picture(title: str, caption: str, alt: str, light: bytes, dark: bytes) -> st
     width, height = unpack(">II", light[16:24])
     return _filled(
         "picture.html",
-        title=visible(title),
+        title=title,
         caption=caption,
         alt=alt,
         light=data_uri("png", light),
@@ -125,32 +134,52 @@ def picture(title: str, caption: str, alt: str, light: bytes, dark: bytes) -> st
     )
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str, css: str = "") -> str:
+def figure(chart: Chart, beside: Path | None = None) -> Html:
+    """A chart, drawn for light and dark pages.
+
+    Args:
+        chart: what to draw.
+        beside: file for its light form.
+    """
+    light = png(chart.draw(LIGHT))
+    if beside is not None:
+        atomic_write_bytes(beside, light)
+    return picture(chart.title, chart.caption, chart.alt, light, png(chart.draw(DARK)))
+
+
+def pictures(figures: Iterable[Html]) -> Html:
+    """Figures side by side where there is room."""
+    return _filled("pictures.html", figures=figures)
+
+
+def table(
+    heads: Sequence[str], rows: Iterable[Sequence[Cell]], caption: str, css: str = ""
+) -> Html:
     """A table whose rows become cards on a narrow screen.
 
     Args:
-        heads: column headings, plain text.
-        rows: cells as HTML; the first of each row is its heading.
-        caption: what the table holds, plain text.
+        heads: column headings.
+        rows: the first cell of each is its heading.
+        caption: what the table holds.
         css: class of the table.
     """
     kinds = " ".join(["stacked", css, "wide" if len(heads) > WIDE else ""]).split()
     return _filled(
         "table.html",
-        heads=[visible(head) for head in heads],
-        rows=[list(map(Html, row)) for row in rows],
-        caption=visible(caption),
+        heads=heads,
+        rows=rows,
+        caption=caption,
         kinds=" ".join(kinds),
         nothing=NOTHING,
     )
 
 
-def document(title: str, body: str, *, style: str = "", script: str = "") -> str:
+def document(title: str, *parts: str, style: str = "", script: str = "") -> str:
     """The whole page.
 
     Args:
-        title: plain text.
-        body: HTML.
+        title: of the window.
+        *parts: what is in it.
         style: further rules of the package's own.
         script: a script of the package's own, the only one that the page may run.
     """
@@ -161,11 +190,13 @@ def document(title: str, body: str, *, style: str = "", script: str = "") -> str
     if script:
         digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
         policy += f"; script-src 'sha256-{digest}'"
-    return _filled(
-        "document.html",
-        policy=Html(policy),
-        title=visible(title),
-        style=Html(own + style),
-        body=Html(body),
-        script=Html(script),
+    return str(
+        _filled(
+            "document.html",
+            policy=Html(policy),
+            title=title,
+            style=Html(own + style),
+            parts=parts,
+            script=Html(script),
+        )
     )

@@ -17,8 +17,7 @@ from mirrorenv.results.report.chart import Chart
 from mirrorenv.results.report.charts import CHARTS
 from mirrorenv.results.report.charts_training import ALPHA
 from mirrorenv.results.report.next_steps import next_section
-from mirrorenv.results.report.page import document, escape, paragraph, picture, section, visible
-from mirrorenv.results.report.plots import png
+from mirrorenv.results.report.page import document, figure, header, paragraph, pictures, section
 from mirrorenv.results.report.sections import (
     configuration,
     introduction,
@@ -30,12 +29,11 @@ from mirrorenv.results.report.sections import (
     tiles,
 )
 from mirrorenv.results.report.templates import Html, render
-from mirrorenv.results.report.themes import DARK, LIGHT
 from mirrorenv.results.report.words import headline, plain, steps
-from mirrorenv.results.runs.files import atomic_write_bytes, atomic_write_text
+from mirrorenv.results.runs.files import atomic_write_text
 from mirrorenv.results.runs.json_values import flatten, number
 from mirrorenv.results.runs.record import RunRecord
-from mirrorenv.results.runs.run_folder import STATUSES, RunFolder
+from mirrorenv.results.runs.run_folder import RunFolder
 
 __all__ = ["write_report"]
 
@@ -86,15 +84,22 @@ def write_report(
     if absent:
         missing.append(f"This run does not hold {', '.join(absent)}; so those charts are left out.")
     _clear_plots(run)
-    body = [_header(run, record, other), notice(missing), tiles(record), introduction()]
-    body.append(agents_section(run, shown, lambda name, chart: _drawn(run, name, chart)))
-    body += [_chart_section(run, heading, made, record) for heading, made in charts.items()]
-    body.append(account_sections(run.path))
-    body.append(section("All figures", score_table(record) + row_by_row(record)))
-    body += [next_section(run, shown), limits_of_the_page(), configuration(run), _footer(run)]
-    return atomic_write_text(
-        run.report_path, document(f"{_world(run)}: mirrorenv report", "\n".join(body))
+    page = document(
+        f"{_world(run)}: mirrorenv report",
+        _header(run, record, other),
+        notice(missing),
+        tiles(record),
+        introduction(),
+        agents_section(run, shown),
+        *(_chart_section(run, heading, made, record) for heading, made in charts.items()),
+        *account_sections(run.path),
+        section("All figures", score_table(record), row_by_row(record)),
+        next_section(run, shown),
+        limits_of_the_page(),
+        configuration(run),
+        _footer(run),
     )
+    return atomic_write_text(run.report_path, page)
 
 
 def _world(run: RunFolder) -> str:
@@ -113,35 +118,23 @@ def _before_last(record: RunRecord) -> str:
     return f" in the last evaluation and {steps(fewest)} in those before it"
 
 
-def _header(run: RunFolder, record: RunRecord, other: RunRecord | None) -> str:
+def _header(run: RunFolder, record: RunRecord, other: RunRecord | None) -> Html:
     facts = [
         f"{record.num_agents} agents" if record.num_agents else "",
         f"seed {run.info.get('seed')}",
     ]
     if record.episodes:
         facts.append(f"{steps(record.episodes)} evaluation episodes{_before_last(record)}")
-    first, *rest = headline(record, other)
-    status = run.status if run.status in STATUSES else "unknown"
-    return render(
-        "mirrorenv.results.report",
-        "header.html",
-        kicker=f"mirrorenv report, {', '.join(fact for fact in facts if fact)}",
-        kind=status,
-        status=visible(run.status),
-        title=visible(_world(run)),
-        first=first,
-        rest=rest,
-    )
+    kicker = f"mirrorenv report, {', '.join(fact for fact in facts if fact)}"
+    return header(_world(run), headline(record, other), kicker, run.status)
 
 
-def _footer(run: RunFolder) -> str:
+def _footer(run: RunFolder) -> Html:
     versions = run.info.get("versions")
     made_with = versions.get("mirrorenv", "unknown") if isinstance(versions, dict) else "unknown"
-    folder = escape(run.path.resolve().name)
-    return (
-        f"<footer>Written by mirrorenv from {folder}; the run used mirrorenv "
-        f"{escape(made_with)}.</footer>"
-    )
+    folder = run.path.resolve().name
+    said = f"Written by mirrorenv from {folder}; the run used mirrorenv {made_with}."
+    return render("mirrorenv.results.report", "footer.html", words=said)
 
 
 def _shortcomings(run: RunFolder, record: RunRecord) -> list[str]:
@@ -261,28 +254,20 @@ def _clear_plots(run: RunFolder) -> None:
 
 def _chart_section(
     run: RunFolder, heading: str, made: list[tuple[str, Chart]], record: RunRecord
-) -> str:
-    shown = [_drawn(run, name, chart) for name, chart in made]
-    body = f'<div class="pictures">{"".join(shown)}</div>'
+) -> Html:
+    said = []
     if heading == "Can it be trusted?":
-        body = _e_value_sentence(record) + body
-    if heading == COSTS and record.pays is False:
-        body = paragraph(NO_PAY) + body
-    return section(heading, body, LEADS[heading])
+        said = _e_value_sentence(record)
+    elif heading == COSTS and record.pays is False:
+        said = [paragraph(NO_PAY)]
+    shown = pictures(figure(chart, run.plots_path / f"{name}.png") for name, chart in made)
+    return section(heading, *said, shown, lead=LEADS[heading])
 
 
-def _drawn(run: RunFolder, name: str, chart: Chart) -> Html:
-    """A chart as a figure of the page; its light form is also put beside the page."""
-    light = png(chart.draw(LIGHT))
-    dark = png(chart.draw(DARK))
-    atomic_write_bytes(run.plots_path / f"{name}.png", light)
-    return Html(picture(chart.title, chart.caption, chart.alt, light, dark))
-
-
-def _e_value_sentence(record: RunRecord) -> str:
+def _e_value_sentence(record: RunRecord) -> list[Html]:
     series = record.series(lambda one: one.log_e_value)
     if series is None:
-        return ""
+        return []
     count = len(series.value)
     most = float(series.value.max())
     threshold = log_e_threshold(ALPHA, count)
@@ -310,4 +295,4 @@ def _e_value_sentence(record: RunRecord) -> str:
             f"No evidence at any of {count} checkpoints that the learned observers are above the "
             f"limit ({tested})."
         )
-    return paragraph(text)
+    return [paragraph(text)]

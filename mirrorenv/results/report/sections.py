@@ -7,8 +7,8 @@ from typing import Any
 
 from mirrorenv.mirror.intervals import Estimate
 from mirrorenv.results.report.glossary import READERS, TRAINING, how_to_read, words_list
-from mirrorenv.results.report.page import details, escape, paragraph, section, table
-from mirrorenv.results.report.templates import render
+from mirrorenv.results.report.page import Cell, details, listed, paragraph, section, table
+from mirrorenv.results.report.templates import Html, render
 from mirrorenv.results.report.words import (
     DASH,
     SCORES,
@@ -51,14 +51,14 @@ MOST_READERS = 20
 MOST_FIGURES = 40  # under names that this version does not know
 
 
-def notice(missing: list[str]) -> str:
+def notice(missing: list[str]) -> Html:
     """What is missing or needs attention; nothing if all is there."""
     if not missing:
-        return ""
+        return Html()
     return render("mirrorenv.results.report", "notice.html", lines=missing)
 
 
-def tiles(record: RunRecord) -> str:
+def tiles(record: RunRecord) -> Html:
     """The handful of figures a visitor looks for, from the latest evaluation."""
     last = record.last
     limit = "Exact limit (top-1)" if record.limit_holds else "Limit, not exact (top-1)"
@@ -100,21 +100,17 @@ def _readers(record: RunRecord) -> list[tuple[str, RecordedScore]]:
     return [(name, score) for name, score in readers if score.given]
 
 
-def _cells(found: Iterable[tuple[Estimate | None, bool]]) -> list[str]:
-    """Values with their intervals below, as HTML."""
-    shown = []
+def _cells(found: Iterable[tuple[Estimate | None, bool]]) -> list[Cell]:
+    """Values with their intervals below."""
+    shown: list[Cell] = []
     for one, share in found:
         value, around = cell(one, share)
         same = SAME if one is not None and one.bounded and not around else around
-        shown.append(escape(value) + _small(same))
+        shown.append((value, same) if same else value)
     return shown
 
 
-def _small(text: str) -> str:
-    return f"<small>{escape(text)}</small>" if text else ""
-
-
-def score_table(record: RunRecord) -> str:
+def score_table(record: RunRecord) -> Html:
     """Every Score field of every reader at the latest evaluation."""
     readers = _readers(record)
     if not readers:
@@ -124,8 +120,8 @@ def score_table(record: RunRecord) -> str:
     rows = []
     for name in [*SCORES, *unknown[:MOST_FIGURES]]:
         words = field_words(name)
-        head = escape(words.name) + _small(words.meaning)
-        rows.append([head, *_cells((score.get(name), words.share) for score in scores)])
+        found = ((score.get(name), words.share) for score in scores)
+        rows.append([(words.name, words.meaning), *_cells(found)])
     when = steps(record.last.env_steps or 0.0)
     caption = (
         f"Values with 95 % intervals over episodes, after {when} environment steps. {DASH}: "
@@ -135,11 +131,11 @@ def score_table(record: RunRecord) -> str:
     return table(heads, rows, caption, "scores") + _about_readers(record)
 
 
-def _about_readers(record: RunRecord) -> str:
+def _about_readers(record: RunRecord) -> Html:
     """What the simple readers are, and which of them are too sure of themselves."""
     held = record.last.baselines
     known = [(name.replace("_", " "), READERS[name]) for name in READERS if name in held]
-    said = words_list(known) if known else ""
+    said = words_list(known) if known else Html()
     chance = record.last.chance
     sure = [
         name.replace("_", " ")
@@ -206,14 +202,14 @@ COLUMNS: tuple[Column, ...] = (
 """Of the table of evaluations: heading, what is read, whether it is a share."""
 
 
-def row_by_row(record: RunRecord) -> str:
+def row_by_row(record: RunRecord) -> Html:
     """The numbers behind the lines, as a table."""
     rows = []
     for evaluation in record.evaluations[-MOST_ROWS:]:
         found = ((_estimate(read(evaluation)), share) for _, read, share in COLUMNS)
         rows.append([steps(evaluation.env_steps or 0.0), *_cells(found)])
     if not rows:
-        return ""
+        return Html()
     heads = ["environment steps", *[name for name, _, _ in COLUMNS]]
     return details(
         "The numbers behind the lines", table(heads, rows, "One row an evaluation, latest last.")
@@ -224,15 +220,15 @@ def _estimate(found: Estimate | float | None) -> Estimate | None:
     return found if found is None or isinstance(found, Estimate) else Estimate(found)
 
 
-def _pairs(values: Any, caption: str) -> str:
+def _pairs(values: Any, caption: str) -> Html:
     pairs = list(flatten(values))
-    rows = [[escape(key), escape(value)] for key, value in pairs[:MOST_ROWS]]
+    rows = [[key, str(value)] for key, value in pairs[:MOST_ROWS]]
     if len(pairs) > MOST_ROWS:
-        rows.append(["…", escape(f"{len(pairs) - MOST_ROWS} more in the file")])
+        rows.append(["…", f"{len(pairs) - MOST_ROWS} more in the file"])
     return table(["key", "value"], rows, caption, "pairs")
 
 
-def configuration(run: RunFolder) -> str:
+def configuration(run: RunFolder) -> Html:
     """Seed, versions and the resolved configuration."""
     about = {
         "seed": run.info.get("seed"),
@@ -243,33 +239,31 @@ def configuration(run: RunFolder) -> str:
         "git": run.info.get("git") or "no commit known",
         "version": run.info.get("versions"),
     }
-    body = _pairs(about, "Where the numbers come from (run.json).")
-    body += details(
-        "Configuration", _pairs(run.config, "The resolved configuration (config.json).")
+    return section(
+        "The run",
+        _pairs(about, "Where the numbers come from (run.json)."),
+        details("Configuration", _pairs(run.config, "The resolved configuration (config.json).")),
     )
-    return section("The run", body)
 
 
-def introduction() -> str:
+def introduction() -> Html:
     """A short introduction for newcomers, folded."""
     return how_to_read(INTRODUCTION, TRAINING)
 
 
-def limits_of_the_page() -> str:
+CANNOT_SAY = (
+    "One run is one seed. Another seed may end elsewhere, and nothing here says how far: claims "
+    "need several runs.",
+    "The intervals are clustered by episode: they say how the figures vary with the episodes "
+    "played, with these agents as they are. They are not intervals over seeds.",
+    "The exact limit holds where agents are exchangeable in the world. Where a seat or a role "
+    "gives an agent away, the world leaks identity and the limit is not the limit.",
+    "The observers were trained together with these agents. How well they would know others is "
+    "not measured here.",
+    "Recognised means that trajectories are attributed to their authors, and nothing beyond that.",
+)
+
+
+def limits_of_the_page() -> Html:
     """What must not be read into the figures."""
-    items = (
-        "One run is one seed. Another seed may end elsewhere, and nothing here says how far: "
-        "claims need several runs.",
-        "The intervals are clustered by episode: they say how the figures vary with the episodes "
-        "played, with these "
-        "agents as they are. They are not intervals over seeds.",
-        "The exact limit holds where agents are exchangeable in the world. Where a seat or a role "
-        "gives an agent away, "
-        "the world leaks identity and the limit is not the limit.",
-        "The observers were trained together with these agents. How well they would know others is "
-        "not measured here.",
-        "Recognised means that trajectories are attributed to their authors, and nothing beyond "
-        "that.",
-    )
-    body = "<ul>" + "".join(f"<li>{escape(item, 2000)}</li>" for item in items) + "</ul>"
-    return section("What this page cannot say", body)
+    return section("What this page cannot say", listed(CANNOT_SAY))
