@@ -20,8 +20,15 @@ register(
         "population": {
             "actor": "byte_transformer",
             "hidden": 32,
+            # what is seen is chance and what others said: it only drowns what an agent said
+            "observer": {"reads": "actions"},
         },
-        "learning": {"episodes_per_iteration": 32, "minibatch_episodes": 16, "epochs": 2},
+        "learning": {
+            "episodes_per_iteration": 32,
+            "minibatch_episodes": 8,
+            "epochs": 2,
+            "learning_rate": 0.003,
+        },
         "evaluation": {"checkpoints": 4, "episodes": 64},
     },
 )

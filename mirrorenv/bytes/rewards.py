@@ -48,11 +48,13 @@ class Happened:
     """What executing them did."""
     most_instructions: int
     """Limit of instructions of a program."""
+    judged: Floats64 | None = None
+    """(B, N) the judge's values, where a judge is paid."""
 
 
 Reward = Callable[[Happened], Floats64]
 REWARDS: dict[str, Reward] = {}
-"""Every reward by name; each gives (B, N) between 0 and 1."""
+"""Every reward by name; each gives (B, N) between 0 and 1, that of a judge from -1 on."""
 
 DEFAULT_WEIGHTS: Mapping[str, float] = {
     "byte_entropy": 0.5,
@@ -161,3 +163,11 @@ def _instructions(happened: Happened) -> Floats64:
 def _register_entropy(happened: Happened) -> Floats64:
     """Entropy of the bytes in the registers at the end."""
     return register_entropy(happened.effects.registers)
+
+
+@register_reward("judge")
+def _judge(happened: Happened) -> Floats64:
+    """1 where the judge says good, 0 for bad, -1 for a reply that is neither."""
+    if happened.judged is None:
+        raise ConfigError("rewards names a judge: say who it is, such as judge=local")
+    return happened.judged

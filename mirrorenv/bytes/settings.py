@@ -41,6 +41,10 @@ class SightSettings(StrictModel):
     """What the agents sent each other, or the path of a pcap file."""
     see_peers: bool = True
     """Counts of the bytes that the others said last, taken together."""
+    exchange: str = ""
+    """Counts of agents in other processes: mqtt://HOST:PORT/RUN?me=a&all=a,b."""
+    judge: str = ""
+    """Who judges where `judge` is paid: recorded:FILE, local, or http://HOST/v1#MODEL."""
     execute: bool = True
     """Whether utterances are executed, and what they did is seen."""
     instructions: int = Field(default=256, ge=1, le=100_000)

@@ -21,6 +21,9 @@ from mirrorenv.bytes.effects import (
     nothing_happened,
 )
 from mirrorenv.bytes.entropy import byte_counts, decayed_counts
+from mirrorenv.bytes.exchange.base import open_exchange
+from mirrorenv.bytes.judges import open_judge
+from mirrorenv.bytes.judging import Judged, Reliability
 from mirrorenv.bytes.machine.execution import ENDINGS
 from mirrorenv.bytes.machine.kernel import CALLS, KernelState, fresh_state
 from mirrorenv.bytes.rewards import REWARDS, Happened, checked_weights
@@ -79,14 +82,14 @@ class ByteMeditation(ClockedWorld):
 
     ## Arguments
     `num_agents` (4), `length` (64 bytes), `horizon` (8 steps), `rewards` (weights by name),
-    and the switches `see_own`, `memories`, `memory_path`, `embedding`, `entropy_bytes`,
-    `entropy_source` (seeded or live), `network_bytes`, `network` (exchange, or a pcap file),
-    `see_peers`, `execute`, `instructions` (256), `decay` (0.9).
+    and the switches `exchange`, `judge`, `see_own`, `memories`, `memory_path`, `embedding`,
+    `entropy_bytes`, `entropy_source` (seeded or live), `network_bytes`, `network` (exchange, or a
+    pcap file), `see_peers`, `execute`, `instructions` (256), `decay` (0.9).
 
     ## What carries identity, what leaks
     Identity can only come from what an agent utters and from what that does: all start alike, with
-    a kernel of their own, and others are seen as one. No leak is known. With `memory_path` or
-    `entropy_source="live"` an episode is not decided by its seed.
+    a kernel of their own, and others are seen as one. No leak is known. With `memory_path`,
+    `exchange`, a judge or `entropy_source="live"` an episode is not decided by its seed.
 
     ## Version history
     v0: first version.
@@ -112,6 +115,8 @@ class ByteMeditation(ClockedWorld):
         network_bytes: int = 16,
         network: str = "exchange",
         see_peers: bool = True,
+        exchange: str = "",
+        judge: str = "",
         execute: bool = True,
         instructions: int = 256,
         decay: float = 0.9,
@@ -127,6 +132,8 @@ class ByteMeditation(ClockedWorld):
                 "network_bytes": network_bytes,
                 "network": network,
                 "see_peers": see_peers,
+                "exchange": exchange,
+                "judge": judge,
                 "execute": execute,
                 "instructions": instructions,
                 "decay": decay,
@@ -150,12 +157,17 @@ class ByteMeditation(ClockedWorld):
         self._memory = self.sight.recollection(length)
         self._chance = self.sight.chance()
         self._traffic = self.sight.traffic()
+        self._exchange = open_exchange(exchange)
+        self._judged = Judged(open_judge(judge)) if self.weights.get("judge") else None
         self._clear()
 
     def close(self) -> None:
         """Give the child process back, and close what is held open."""
         self.executor.close()
         self._memory.close()
+        self._exchange.close()
+        if self._judged is not None:
+            self._judged.close()
 
     # -- the world -------------------------------------------------------------------------------
 
@@ -166,6 +178,7 @@ class ByteMeditation(ClockedWorld):
         kept = self.sight.memories
         self.said = np.zeros((rows, agents, length), np.uint8)  # (B, N, L)
         self.counts = np.zeros((rows, agents, 256))  # (B, N, 256) decayed
+        self.heard = np.zeros((rows, 256))  # (B, 256) said last by agents of other processes
         self.effects = nothing_happened(rows, agents)
         self.kernels: list[list[KernelState]] = [_fresh_kernels(agents) for _ in range(rows)]
         self.recalled = np.zeros((rows, agents, kept, length), np.uint8)  # (B, N, k, L)
@@ -183,6 +196,7 @@ class ByteMeditation(ClockedWorld):
         step = int(self.clock.max()) - 1
         self.said[live] = actions[live].astype(np.uint8)
         self.spoken.append(self.said.copy())
+        self.heard = self._exchange.share(byte_counts(self.said).sum(1) * live[:, None])
         fresh = decayed_counts(self.counts[live], byte_counts(self.said[live]), self.sight.decay)
         self.counts[live] = fresh
         if self.sight.execute:
@@ -194,7 +208,8 @@ class ByteMeditation(ClockedWorld):
             )
             self._memory.add(self.said, step, live)
         self._draw()
-        happened = Happened(self.said, self.counts, self.effects, self.sight.instructions)
+        judged = None if self._judged is None else self._judged.values(self.said)
+        happened = Happened(self.said, self.counts, self.effects, self.sight.instructions, judged)
         self.components = {name: REWARDS[name](happened) for name in self.weights}
         paid = np.zeros((self.num_envs, self.num_agents))  # (B, N)
         for name, weight in self.weights.items():
@@ -278,14 +293,19 @@ class ByteMeditation(ClockedWorld):
         if not self.spoken:
             return np.zeros((self.num_envs, self.num_agents, 256), np.float32)
         counts = byte_counts(self.said)  # (B, N, 256)
-        others: Floats64 = counts.sum(axis=1, keepdims=True) - counts
-        return (others / (self.length * (self.num_agents - 1))).astype(np.float32)
+        others: Floats64 = (counts.sum(1) + self.heard)[:, None] - counts
+        return (others / np.maximum(others.sum(2, keepdims=True), 1.0)).astype(np.float32)
 
     def state(self) -> Floats32:
         """(B, N (L + 5) + 1) float32: utterances and kernels of all agents, time left."""
         said = self.said.reshape(self.num_envs, -1) / 255.0
         kernels = self.effects.kernels.reshape(self.num_envs, -1)
         return np.concatenate([said, kernels, self._time_left()[:, 0]], axis=1).astype(np.float32)
+
+    @property
+    def reliability(self) -> Reliability | None:
+        """How far the judge can be believed; None without one, and before it was asked."""
+        return None if self._judged is None else self._judged.reliability
 
     def account(self) -> list[AccountTable]:
         """What was said in the last episodes, as programs, and by which agent."""

@@ -159,16 +159,19 @@ def test_every_agent_has_a_kernel_of_its_own_so_agents_can_be_exchanged() -> Non
         np.testing.assert_array_equal(one[order], other)
 
 
-def test_rewards_are_the_weighted_sum_of_what_is_kept_apart() -> None:
+def test_rewards_are_the_weighted_sum_of_what_is_kept_apart(tmp_path: Path) -> None:
     weights = {name: 0.1 * (1 + place) for place, name in enumerate(REWARDS)}
-    world = small(rewards=weights)
+    replies = tmp_path / "replies.json"
+    replies.write_text("{}")
+    world = small(rewards=weights, judge=f"recorded:{replies}")
     world.reset([0, 1])
     paid = world.step(random_bytes(world, 1)[0]).rewards
     assert set(world.components) == set(REWARDS)
     total = sum(weights[name] * found for name, found in world.components.items())
     np.testing.assert_allclose(paid, total / world.horizon, rtol=1e-6)
     for name, found in world.components.items():
-        assert (found >= 0).all() and (found <= 1).all(), name
+        least = -1 if name == "judge" else 0
+        assert (found >= least).all() and (found <= 1).all(), name
         assert found.shape == (2, 3)
 
 

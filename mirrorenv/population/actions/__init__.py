@@ -10,7 +10,7 @@ which kind an action is. No torch is needed to read one.
 | `Choice` | (...) int64 | a logit for each | one-hot |
 | `Choices` | (..., L) int64 | a logit for each choice of each part | one-hot, part after part |
 | `Vector` | (..., A) float32 in (-1, 1) | a mean for each entry | itself |
-| `Bytes` | (..., L) int64 in 0..255 | 256 logits for each byte | the eight bits of each byte |
+| `Bytes` | (..., L) int64 in 0..255 | 256 logits for each byte | bits of each, counts of all |
 | `Mixed` | (..., W) float32, choices as whole numbers | those of its parts | so, too |
 
 A form is one class with `@register_layout`: in a file of this folder, or beside the world that

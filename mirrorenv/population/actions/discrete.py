@@ -205,21 +205,24 @@ class Bytes(_Several):
 
     @property
     def feature_width(self) -> int:
-        """See `ActionLayout.feature_width`: eight bits of each byte, not 256 choices."""
-        return 8 * self.length
+        """See `ActionLayout.feature_width`: eight bits of each byte, and counts of the bytes."""
+        return 8 * self.length + 256
 
     def features(self, actions: Tensor) -> Tensor:
-        """See `ActionLayout.features`: bits, the lowest first."""
+        """See `ActionLayout.features`: bits, the lowest first, then how often each byte occurs."""
         import torch
 
         places = torch.arange(8, device=actions.device)
-        return ((actions.unsqueeze(-1) >> places) & 1).to(torch.float32).flatten(-2)
+        bits = ((actions.unsqueeze(-1) >> places) & 1).to(torch.float32).flatten(-2)
+        counts = bits.new_zeros(*bits.shape[:-1], 256)
+        counts.scatter_add_(-1, actions.long(), torch.ones_like(actions, dtype=bits.dtype))
+        return torch.cat([bits, counts], -1)
 
     def from_features(self, features: Tensor) -> Tensor:
         """See `ActionLayout.from_features`."""
         import torch
 
         places = torch.arange(8, device=features.device)
-        bits = features.reshape(*features.shape[:-1], self.length, 8).round().long()
+        bits = features[..., :-256].reshape(*features.shape[:-1], self.length, 8).round().long()
         values: Tensor = (bits << places).sum(-1)
         return values

@@ -1,0 +1,1 @@
+"""Counts of bytes that processes tell each other, round by round."""
