@@ -31,7 +31,13 @@ class Told(NamedTuple):
 
 
 def to_message(number: int, counts: Floats64, *, asks: bool = False) -> bytes:
-    """Counts (B, 256) of a round, whole numbers below 2^32."""
+    """A message.
+
+    Args:
+        number: of the round.
+        counts: (B, 256), whole numbers below 2^32.
+        asks: whether the others are to say again what they said.
+    """
     return _HEAD.pack(_MARK, asks, number, len(counts)) + counts.astype("<u4").tobytes()
 
 
