@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from mirrorenv.errors import ConfigError
 from mirrorenv.population.objectives.codebook import Codebook
+from mirrorenv.population.objectives.mind_state import EASED
 
 __all__ = ["REFITS", "Mind", "perplexity"]
 
@@ -119,6 +120,8 @@ class Mind:
             rows = hidden.reshape(1, -1, hidden.shape[-1])
             self.book.follow(rows, code.view(1, -1), torch.ones(rows.shape[:2]), 0.99)
             self.book.revive(self.book.dead(0.1), rows, self.draws)
+        if self.policy == "warm":
+            self.book.ease(EASED)
         self.losses.append(float(loss.detach()))
         return self.losses[-1]
 

@@ -240,6 +240,11 @@ class Objective(nn.Module):
         step, (B, N, ...). The first step is fed zeros."""
         raise NotImplementedError
 
+    def feed_slope(self, output: HiddenStates) -> Tensor | None:
+        """What stands for `feed` where gradients are taken through it (straight-through), (B, T, N,
+        F), of whole episodes; only its gradient counts. None: what is fed has no gradient."""
+        return None
+
     def separately_clipped(self) -> list[tuple[nn.Parameter, Any]]:
         """Entries of its parameters, as (parameter, index), whose gradients are clipped apart from
         the rest."""

@@ -41,6 +41,7 @@ class FedActor(Actor):
         self.num_agents = inner.num_agents
         self.width = sum(width for _, width in feeders)
         self._feeders = tuple(one for one, _ in feeders)  # the population's, not a part of this
+        self._widths = tuple(width for _, width in feeders)
 
     @property
     def mirror_paid(self) -> bool:
@@ -72,7 +73,28 @@ class FedActor(Actor):
             observations: (B, T, N, D + F), what was seen and what was fed, as recorded.
             mask: (B, T, N).
         """
-        return self.inner.sequence(observations, mask)
+        first = self.inner.sequence(observations, mask)
+        slopes = self._slopes(first) if torch.is_grad_enabled() else None
+        if slopes is None:
+            return first
+        # The numbers stay those that were recorded; the gradient of a step reaches the step before
+        # it through what that fed, and no further: the episode is not unrolled.
+        later = torch.cat([torch.zeros_like(slopes[:, :1]), slopes[:, :-1]], 1)
+        seen = observations[..., : -self.width]
+        fed = observations[..., -self.width :] + (later - later.detach())
+        return self.inner.sequence(torch.cat([seen, fed], -1), mask)
+
+    def _slopes(self, output: ActorOutput) -> Tensor | None:
+        """(B, T, N, F), what gradients go through; None if there is nothing."""
+        each = [one.feed_slope(output) for one in self._feeders]
+        if all(one is None for one in each):
+            return None
+        lead = next(iter(output.hidden.values())).shape[:3]
+        parts = [
+            torch.zeros(*lead, width, device=next(self.parameters()).device) if one is None else one
+            for one, width in zip(each, self._widths, strict=True)
+        ]
+        return torch.cat(parts, -1)
 
     def replay(self, observations: Tensor) -> ActionDistribution:
         """See `Actor.replay`: step by step, every policy fed with what it makes of the trajectory

@@ -51,6 +51,8 @@ __all__ = ["MindState", "MindStateSettings"]
 
 FIT_ROWS = 2048
 """Most rows of an agent that a codebook is fitted on."""
+EASED = 0.03
+"""warm: share of the way to the means of the last refit that codes go in each update."""
 TRANSITIONS_KEPT = 0.95
 """Share of the counted transitions that stays in each update."""
 
@@ -66,8 +68,8 @@ class MindStateSettings(InwardSettings):
     """K; with refit = fsq, K is the product of `levels`."""
     refit: Literal["ema", "warm", "hungarian", "naive", "never", "fsq"] = "ema"
     """How codes follow hidden states: moving averages in every update, k-means from the present
-    codes, fresh k-means numbered alike, fresh k-means as it comes, not at all, or finite scalar
-    quantisation without a codebook."""
+    codes (its means are approached over some updates), fresh k-means numbered alike, fresh k-means
+    as it comes, not at all, or finite scalar quantisation without a codebook."""
     warm_up: int = Field(default=5, ge=0)
     """Updates before codes are first fitted, by k-means on the minibatch."""
     refit_every: int = Field(default=100, ge=1)
@@ -97,6 +99,9 @@ class MindStateSettings(InwardSettings):
     """What is fed beside the next observation: nothing, one code whatever happens, a pseudo-random
     function of the hidden state (so that replays agree), the code of this step, or the code that
     is predicted for the next."""
+    straight_through: bool = False
+    """fed = predicted: whether the next step's gradient goes through the fed code to what predicted
+    it (straight-through, Bengio et al. 2013: the code forwards, its probabilities backwards)."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -106,6 +111,10 @@ class MindStateSettings(InwardSettings):
             raise ValueError(
                 "attention reads earlier steps, which are gone when a prediction is "
                 "fed: set predictor to linear or mlp"
+            )
+        if self.straight_through and self.fed != "predicted":
+            raise ValueError(
+                "straight_through is for fed = predicted: no other code has a gradient"
             )
         if any(count < 2 for count in self.levels) or not self.levels:
             raise ValueError("levels are 2 or more for each coordinate")
@@ -284,6 +293,8 @@ class MindState(Inward):
                 self.revived += dead.float().sum()
         elif updates > self.own.warm_up and updates % self.own.refit_every == 0:
             self._refit(self._some(rows, live))
+        if policy == "warm" and updates > self.own.warm_up:
+            self.book.ease(EASED)
 
     def _refit(self, rows: Tensor) -> None:
         assert isinstance(self.book, Codebook)
@@ -335,6 +346,13 @@ class MindState(Inward):
         else:
             code = hidden.new_zeros(hidden.shape[:3], dtype=torch.int64)
         return nn.functional.one_hot(code.squeeze(1), self.book.size).to(hidden.dtype)
+
+    def feed_slope(self, output: HiddenStates) -> Tensor | None:
+        """See `Objective.feed_slope`: the probabilities of the predicted codes."""
+        if not self.own.straight_through:
+            return None
+        hidden = output.hidden[self.layer]
+        return of_agents(self.head(by_agent(hidden)), len(hidden)).softmax(-1)
 
 
 def _scrambled(hidden: Tensor, codes: int) -> Tensor:
