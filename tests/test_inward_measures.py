@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -48,7 +50,7 @@ def test_too_few_seeds_have_no_matched_difference() -> None:
 @pytest.mark.parametrize("fed", ["none", "predicted"])
 def test_untrained_agents_are_measured_with_and_without_a_fed_code(fed: str) -> None:
     world = make_batch("mirrorenv/chain-v0", 1)
-    mind = {"name": "mind_state", "codes": 4, "fed": fed}
+    mind: dict[str, Any] = {"name": "mind_state", "codes": 4, "fed": fed}
     settings = PopulationSettings(auxiliaries=(mind,))
     population = Population(population_shape(world), settings, 0)
     found = measured(population, "mirrorenv/chain-v0", {}, seed=0, copies=12)

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from gymnasium.spaces import Discrete
-from numpy.typing import NDArray
 from scipy import stats
 
 from mirrorenv.complexity.weights import effective_rank, root_mean_square
@@ -167,7 +167,9 @@ def _marks(
 
 
 @torch.no_grad()
-def _marked(population: Population, world: Any, seed: int) -> tuple[Experience, NDArray[np.int64]]:
+def _marked(
+    population: Population, world: Any, seed: int
+) -> tuple[Experience, npt.NDArray[np.int64]]:
     """Episodes in which agent b mod N of episode b acts at random now and then; and which (B,)."""
     rng = np.random.default_rng(seed)
     agents = population.shape.num_agents
@@ -202,9 +204,7 @@ def _marked(population: Population, world: Any, seed: int) -> tuple[Experience, 
 # -- differences at matched entropy and return -----------------------------------------------------
 
 
-def adjusted(
-    differences: Sequence[float], others: Sequence[Sequence[float]]
-) -> dict[str, Any] | None:
+def adjusted(differences: npt.ArrayLike, others: Sequence[npt.ArrayLike]) -> dict[str, Any] | None:
     """A paired difference at no difference in other figures: the intercept of a linear regression
     of differences by seed on theirs (analysis of covariance), with its 95 % t interval.
 

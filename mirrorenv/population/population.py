@@ -112,6 +112,26 @@ class Population(nn.Module):
             run=_run_copy,
         )
 
+    def observer_host(self) -> Host:
+        """What an objective is told of this population's observers; see `Head.states`.
+
+        Raises:
+            ConfigError: if the head shows no hidden layer.
+        """
+        head = self.settings.observer.head
+        if not self.observers.state_width:
+            raise ConfigError(
+                f"host = observers: head {head} has no `states`, the hidden layer to read"
+            )
+        return Host(
+            layers={"observer": self.observers.state_width},
+            num_agents=self.shape.num_agents,
+            observer=self.settings.observer,
+            inputs=self.shape.observation_size + self.shape.action_features,
+            module=self.observers,
+            states=_observer_states,
+        )
+
     def _fed_widths(self) -> list[int]:
         """How many numbers each auxiliary feeds back."""
         widths = []
@@ -130,7 +150,7 @@ class Population(nn.Module):
         of one name on."""
         if not self.settings.auxiliaries:
             return {}
-        host = self.host()
+        hosts = {"actors": self.host, "observers": self.observer_host}
         made: dict[str, Objective] = {}
         names: list[str] = []
         for number, given in enumerate(self.settings.auxiliaries):
@@ -139,6 +159,7 @@ class Population(nn.Module):
             twin = names.count(name)
             label = name if twin == 1 else f"{name}-{twin}"
             place = f"population.auxiliaries[{number}]"
+            host = hosts.get(str(given.get("host")), self.host)()
             made[label] = build_objective(given, host, seed=seed, label=label, place=place)
         return made
 
@@ -212,14 +233,18 @@ class Population(nn.Module):
     def _read(self, lineup: LineupTensors, observers: slice | Tensor) -> Tensor:
         """Evidence (B, T, J', K, N) of some observers about one lineup."""
         own = self._own_log_probability(lineup) if self.observers.needs_own else None
-        hidden = None
-        if self.observers.reads_hidden:
-            hidden = self.actor.read(lineup.observations)
-            if self.settings.observer.trunk == "stopped" or not self.observers_paid:
-                hidden = hidden.detach()
+        hidden = self.trunks(lineup)
         if isinstance(observers, slice) and observers == slice(None):
             return self.observers.evidence(lineup, hidden, own)
         return self.observers.evidence_of(observers, lineup, hidden, own)
+
+    def trunks(self, lineup: LineupTensors) -> Tensor | None:
+        """What the observers are given of the actors' trunks; None where they read observations."""
+        if not self.observers.reads_hidden:
+            return None
+        hidden = self.actor.read(lineup.observations)
+        stopped = self.settings.observer.trunk == "stopped" or not self.observers_paid
+        return hidden.detach() if stopped else hidden
 
     def hide_unread(self, lineup: LineupTensors) -> LineupTensors:
         """The lineup with zeros in the place of what observers do not read (`observer.reads`)."""
@@ -252,6 +277,34 @@ def _run_copy(module: nn.Module, batch: Batch) -> HiddenStates:
     """Hidden states of a copy of the actors."""
     assert isinstance(module, Actor)
     return module.sequence(_as_fed(batch), batch["mask"])
+
+
+def _observer_states(population: Population, batch: Batch) -> tuple[HiddenStates, Batch]:
+    """The observers' hidden layer on a minibatch's lineups, (B*K, T, J, H): each slot an episode.
+
+    Raises:
+        ConfigError: if each observer has a lineup of its own.
+    """
+    authors = batch["permutation"]  # (B, J, K)
+    if authors.shape[1] > 1:
+        raise ConfigError(
+            "host = observers: here every observer has a lineup of its own, and auxiliaries read "
+            "one that all observers see"
+        )
+    columns = (batch["observations"], batch["actions"], batch["mask"])
+    lineup = population.hide_unread(lineup_tensors(population, *columns, authors))
+    states = population.observers.states(lineup, population.trunks(lineup))  # (J, T, B*K, H)
+    observers = len(states)
+
+    def by_slot(x: Tensor) -> Tensor:
+        """(B, T, K, X) -> (B*K, T, J, X)."""
+        return x.transpose(1, 2).flatten(0, 1).unsqueeze(2).expand(-1, -1, observers, -1)
+
+    shown = {
+        "observations": by_slot(lineup.features()),
+        "mask": by_slot(lineup.mask.unsqueeze(-1)).squeeze(-1),
+    }
+    return Hidden({"observer": states.permute(2, 1, 0, 3)}), shown
 
 
 def lineup_tensors(

@@ -100,6 +100,9 @@ class Host:
     run: Callable[[nn.Module, Batch], HiddenStates] | None = None
     """(a copy of `module`, batch) -> its hidden states, for targets that follow slowly. None where
     there is no such way."""
+    states: Callable[[Population, Batch], tuple[HiddenStates, Batch]] | None = None
+    """(population, batch) -> the host's hidden states and the columns in their shape, where these
+    are not its actors' on the minibatch. None: they are."""
 
     def width(self, layer: str) -> int:
         """Width of a hidden layer.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -25,7 +25,7 @@ from mirrorenv.population.objectives.base import (
     Objective,
     ObjectiveSettings,
 )
-from mirrorenv.population.objectives.updates import all_reduced
+from mirrorenv.population.objectives.updates import all_reduced, detached
 from mirrorenv.population.population import Population
 
 __all__ = ["Inward", "InwardSettings", "by_agent", "felt", "live_pairs", "masked_mean", "of_agents"]
@@ -43,6 +43,9 @@ RANK_ROWS = 256
 class InwardSettings(ObjectiveSettings):
     """Of whatever predicts or restrains a layer of its host."""
 
+    host: Literal["actors", "observers"] = "actors"
+    """Whose hidden layer: the actors', or the observers' on the lineups that they are taught with.
+    There every slot is an episode of its own, and N observers stand in the agents' place."""
     layer: str = ""
     """Hidden layer that is read; empty: the last that the host lists."""
     share: float | None = Field(default=None, gt=0)
@@ -83,6 +86,11 @@ class Inward(Objective):
 
     def __init__(self, settings: InwardSettings, host: Host, generator: torch.Generator) -> None:
         super().__init__(settings, host, generator)
+        if (settings.host == "observers") != (host.states is not None):
+            raise ConfigError(
+                f"{settings.name}: host = {settings.host}, and what it is attached to here is "
+                "another host: observers are a host in population.auxiliaries itself"
+            )
         if not host.layers:
             raise ConfigError(f"{settings.name}: its host lists no hidden layer to read")
         self.inward = settings
@@ -92,6 +100,7 @@ class Inward(Objective):
         if settings.share is not None:
             self._check_share(settings, host)
         self._own_gradient: list[Tensor | None] | None = None
+        self._shown: tuple[HiddenStates, Batch] | None = None  # of a host that is not the actors
         starts_at = 1.0 if settings.share is None else UNMEASURED_SCALE
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self.register_buffer("scale", torch.tensor(starts_at))
@@ -139,6 +148,11 @@ class Inward(Objective):
         self, population: Population | None, output: HiddenStates, batch: Batch
     ) -> tuple[Tensor, Metrics]:
         """See `Objective.loss`."""
+        if self.host.states is not None:
+            assert population is not None
+            output, batch = self.host.states(population, batch)
+            self._shown = detached(output), batch
+            output = output if self.weight else self._shown[0]
         strength = 0.0 if self.stopped else float(self.scale)
         seen = Hidden({name: felt(one, strength) for name, one in output.hidden.items()})
         loss, metrics = self.inward_loss(population, seen, batch)
@@ -170,6 +184,9 @@ class Inward(Objective):
     @torch.no_grad()
     def after_update(self, output: HiddenStates, batch: Batch) -> None:
         """See `Objective.after_update`."""
+        if self._shown is not None:
+            output, batch = self._shown
+            self._shown = None
         self.after_inward(output, batch)
         if self._due():
             self._measure_activity(output.hidden[self.layer], batch["mask"])
@@ -268,8 +285,21 @@ def felt(hidden: Tensor, strength: float | Tensor) -> Tensor:
             return hidden
         if not strength:
             return hidden.detach()
-    still = hidden.detach()
-    return still + strength * (hidden - still)
+    scaled: Tensor = _Scaled.apply(hidden, strength)  # type: ignore[no-untyped-call]
+    return scaled
+
+
+class _Scaled(torch.autograd.Function):
+    """The same numbers; the gradient times a factor. No arithmetic forwards."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, strength: float | Tensor) -> Tensor:
+        ctx.strength = strength
+        return hidden.view_as(hidden)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
+        return slopes[0] * ctx.strength, None
 
 
 def by_agent(rows: Tensor) -> Tensor:

@@ -148,6 +148,10 @@ class MindState(Inward):
         self._newest: Tensor | None = None
         agents = host.num_agents
         size = settings.size
+        if settings.fed != "none" and settings.host != "actors":
+            raise ConfigError(
+                f"{settings.name}: fed = {settings.fed} is for actors; observers are fed nothing"
+            )
         if settings.action and not host.action_features:
             raise ConfigError(f"{settings.name}: action = true, and its host takes no actions")
         wanted = settings.fed != "predicted" if settings.action is None else settings.action

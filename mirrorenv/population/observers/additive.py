@@ -45,6 +45,7 @@ class AdditiveHead(Head):
         self.first = first
         self.rest = nn.ModuleList(rest)
         self.fusable = not rest and not self.reads_hidden
+        self.state_width = hidden
         self.output = StackedLinear(heads, hidden, shape.num_agents, 0.01, generator)
 
     def evidence(
@@ -60,6 +61,12 @@ class AdditiveHead(Head):
         return accumulate(
             steps.view(-1, self.num_agents, time, batch, slots).movedim(1, -1), lineup.mask
         )
+
+    def states(self, lineup: LineupTensors, hidden: Tensor | None = None) -> Tensor:
+        """See `Head.states`."""
+        columns = self._encode(lineup, hidden)  # (J, H, T*B*K)
+        time = lineup.mask.shape[1]
+        return columns.view(*columns.shape[:2], time, -1).permute(0, 2, 3, 1)
 
     def _of_candidates(self, lineup: LineupTensors, candidates: Tensor) -> Tensor:
         """Evidence (B, T, J, K, C) about the candidates alone, which are each observer's own."""

@@ -109,6 +109,8 @@ class Head(nn.Module):
     fast = False
     fusable = False
     """Whether the head has another arithmetic for `fast` at all."""
+    state_width = 0
+    """H of `states`; 0 where the head has none."""
     identity: Tensor
     """(J, N) float32, who each observer is, one-hot."""
 
@@ -185,6 +187,19 @@ class Head(nn.Module):
             own = own[:, :, observers]
         evidence: Tensor = functional_call(self, chosen, (lineup, hidden, own))
         return evidence
+
+    def states(self, lineup: LineupTensors, hidden: Tensor | None = None) -> Tensor:
+        """What every observer makes of every step before it names anybody: its last hidden layer,
+        which objectives can be attached to.
+
+        Args:
+            lineup: one that all observers read.
+            hidden: as for `evidence`.
+
+        Returns:
+            (J, T, B*K, H).
+        """
+        raise NotImplementedError
 
     def loss(self, evidence: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         """Cross-entropy in nats, mean over observers, slots and prefixes.

@@ -45,6 +45,7 @@ class GRUHead(Head):
             for _ in range(settings.layers - 1)
         )
         self.output = StackedLinear(heads, hidden, shape.num_agents, 0.01, generator)
+        self.state_width = hidden
 
     def evidence(
         self, lineup: LineupTensors, hidden: Tensor | None = None, own: Tensor | None = None
@@ -52,15 +53,21 @@ class GRUHead(Head):
         """See `Head.evidence`."""
         return accumulate(self._outputs(lineup, hidden), lineup.mask)
 
+    def states(self, lineup: LineupTensors, hidden: Tensor | None = None) -> Tensor:
+        """See `Head.states`."""
+        batch, time, slots = lineup.mask.shape[-3:]
+        rows = self._rows(lineup, hidden).view(-1, time, batch * slots, self.features)
+        # (J, T*B*K, H)
+        rows = self.memory.sequence(rows.expand(self.num_observers, -1, -1, -1)).flatten(1, 2)
+        for layer in self.rest:
+            rows = torch.relu(layer(rows))
+        return rows.view(len(rows), time, batch * slots, -1)
+
     def _outputs(self, lineup: LineupTensors, hidden: Tensor | None) -> Tensor:
         """(J, T, B, K, N), or (J, T, B, K, C) about the candidates where there are some."""
         batch, time, slots = lineup.mask.shape[-3:]
         observers = self.num_observers
-        rows = self._rows(lineup, hidden).view(-1, time, batch * slots, self.features)
-        # (J, T*B*K, H)
-        rows = self.memory.sequence(rows.expand(observers, -1, -1, -1)).flatten(1, 2)
-        for layer in self.rest:
-            rows = torch.relu(layer(rows))
+        rows = self.states(lineup, hidden).flatten(1, 2)  # (J, T*B*K, H)
         if lineup.candidates is not None:
             # (J, B, H, T*K)
             columns = rows.view(observers, time, batch, slots, -1).permute(0, 2, 4, 1, 3).flatten(3)

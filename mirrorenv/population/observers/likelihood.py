@@ -49,6 +49,7 @@ class LikelihoodHead(Head):
         self.output = StackedLinear(
             heads, hidden, heads * self.layout.policy_outputs, 0.01, generator
         )
+        self.state_width = hidden
         self.log_std: nn.Parameter | None = None
         if self.layout.spreads:
             self.log_std = nn.Parameter(
@@ -69,7 +70,7 @@ class LikelihoodHead(Head):
             )
         batch, time, slots = lineup.mask.shape
         observers = self.num_observers
-        rows = self.models.sequence(self._seen(lineup, hidden))  # (J, T, B*K, H)
+        rows = self.states(lineup, hidden)
         outputs = self.output.forward(rows.flatten(1, 2))
         outputs = outputs.view(observers, time, batch, slots, self.num_agents, -1)
         actions = self.layout.from_features(lineup.actions.transpose(0, 1))  # (T, B, K, ...)
@@ -79,6 +80,10 @@ class LikelihoodHead(Head):
         myself = self.identity.bool().view(observers, 1, 1, 1, self.num_agents)
         steps = torch.where(myself, own.permute(2, 1, 0, 3).unsqueeze(-1), steps)
         return accumulate(steps, lineup.mask)
+
+    def states(self, lineup: LineupTensors, hidden: Tensor | None = None) -> Tensor:
+        """See `Head.states`: of the models of the others."""
+        return self.models.sequence(self._seen(lineup, hidden))  # (J, T, B*K, H)
 
     def loss(self, evidence: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         """See `Head.loss`; here behaviour cloning: the negative log-likelihood of the others'
