@@ -18,7 +18,7 @@ from scipy import stats
 from mirrorenv.complexity.weights import effective_rank, root_mean_square
 from mirrorenv.envs import make_batch, spec
 from mirrorenv.mirror import area_under_roc, noisy_policy
-from mirrorenv.mirror.arrays import Floats64
+from mirrorenv.mirror.arrays import Floats64, Ints64
 from mirrorenv.population import Population
 from mirrorenv.population.actors.base import Actor
 from mirrorenv.population.experience import Experience
@@ -167,9 +167,7 @@ def _marks(
 
 
 @torch.no_grad()
-def _marked(
-    population: Population, world: Any, seed: int
-) -> tuple[Experience, npt.NDArray[np.int64]]:
+def _marked(population: Population, world: Any, seed: int) -> tuple[Experience, Ints64]:
     """Episodes in which agent b mod N of episode b acts at random now and then; and which (B,)."""
     rng = np.random.default_rng(seed)
     agents = population.shape.num_agents

@@ -24,7 +24,6 @@ from mirrorenv.population.actors.build import known_actors
 from mirrorenv.population.experience import play
 from mirrorenv.population.objectives import Hidden, Host, build_objective, optimiser_of
 from mirrorenv.population.objectives.inward import felt
-from mirrorenv.population.objectives.language_host import language_host, language_states
 from mirrorenv.population.objectives.updates import (
     after_update,
     clip_gradients,
@@ -298,32 +297,6 @@ def test_another_code_changes_the_next_action_and_no_earlier_one_and_a_constant_
     assert torch.equal(state[1], again[1])  # whatever is seen
 
 
-@pytest.mark.parametrize("through", [False, True])
-def test_a_gradient_goes_through_a_predicted_code_one_step_back_if_it_is_asked_for(through):
-    given = {"name": "mind_state", "codes": 4, "fed": "predicted", "straight_through": through}
-    population = made(given, initial_gain=1.0)
-    (head,) = (one.head for _, one in population.named_auxiliaries())
-    torch.nn.init.normal_(head.output.weight, generator=torch.Generator().manual_seed(0))
-    fed = torch.nn.functional.one_hot(torch.randint(4, (2, 5, 6)), 4).float()
-    seen = torch.randn(2, 5, 6, population.shape.observation_size, requires_grad=True)
-    batch = {"observations": seen, "mask": torch.ones(2, 5, 6), "fed": fed}
-    law = population.output(batch).distribution.outputs
-    with torch.no_grad():
-        assert torch.equal(law, population.output(batch).distribution.outputs)
-    slope = torch.autograd.grad(law[:, 3].square().sum(), seen)[0]
-    assert slope[:, 3].any() and not slope[:, 4].any() and not slope[:, :2].any()
-    assert slope[:, 2].any() == through
-
-
-def test_what_goes_straight_through_trains(bare_loop):
-    given = {"name": "mind_state", "codes": 4, "fed": "predicted"}
-    through = made({**given, "straight_through": True})
-    detached = made(given)
-    assert all(math.isfinite(v) for v in rows_of(bare_loop, through)[-1].values())
-    rows_of(bare_loop, detached)
-    assert not same_actor(through, detached)
-
-
 @pytest.mark.parametrize("kind", ["codes", "attention", "fsq"])
 def test_a_prediction_reads_no_later_step(kind):
     one = build_objective({**KINDS[kind], "ahead": 1}, Host({"h": 8}, num_agents=2))
@@ -364,35 +337,6 @@ def test_a_language_model_learns_its_own_next_states():
         after_update(objectives, output, batch)
     assert losses[-1] < losses[10] and metrics["0/codes_used"] == 4
     assert "1/gradient_cosine" in metrics
-
-
-@pytest.mark.parametrize("layer", ["embedding", "layer-1", "layer-2", ""])
-@pytest.mark.parametrize("weight", [0.0, 1.0])
-def test_any_layer_of_a_causal_language_model_is_read(layer, weight):
-    transformers = pytest.importorskip("transformers")
-    config = transformers.GPT2Config(
-        vocab_size=11, n_positions=16, n_embd=8, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = transformers.GPT2LMHeadModel(config).eval()
-    given = (
-        {"name": "mind_state", "codes": 4, "warm_up": 0, "layer": layer, "weight": weight},
-        {"name": "self_model", "ahead": 1, "layer": layer, "weight": weight},
-    )
-    objectives = {one["name"]: build_objective(one, language_host(model)) for one in given}
-    tokens = torch.randint(11, (3, 12), generator=torch.Generator().manual_seed(0))
-    batch = {"mask": torch.ones(3, 12, 1)}
-    out = model(input_ids=tokens, output_hidden_states=True)
-    states = language_states(out.hidden_states)
-    extra, metrics = sum_of_losses(objectives, None, states, batch)
-    extra.backward()
-    after_update(objectives, states, batch)
-    felt_by = {name for name, one in model.named_parameters() if one.grad is not None}
-    assert any(name.endswith("wte.weight") for name in felt_by) == bool(weight)
-    assert {"mind_state/over_entropy", "self_model/unexplained"} <= metrics.keys()
-    with pytest.raises(UnknownNameError, match="layer-2"):
-        build_objective({**given[0], "layer": "layer-22"}, language_host(model))
 
 
 # -- weights that are chosen -----------------------------------------------------------------------
