@@ -83,19 +83,32 @@ def test_a_baseline_that_reads_better_is_named() -> None:
     assert reads_worse(Evaluation.from_dict(EVALUATION)) is None
 
 
-def test_a_share_without_spread_says_how_its_interval_was_made(
+def test_shares_have_one_kind_of_interval(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mirrorenv.cli.scores import console, print_scores
 
     monkeypatch.setattr(console, "_width", 160)
-    perfect = {"value": 1.0, "low": 0.89, "high": 1.0}
-    spread = {"value": 0.99, "low": 0.97, "high": 1.0}
-    scores = {"learned": {"top1": spread}, "limit": {"top1": perfect}}
+    perfect = {"value": 1.0, "low": 0.8911, "high": 1.0}
+    spread = {"value": 0.992, "low": 0.976, "high": 1.0}
+    nats = {"value": 1.386, "low": 1.386, "high": 1.386}
+    scores = {"learned": {"top1": spread}, "limit": {"top1": perfect, "information": nats}}
     print_scores(Evaluation.from_dict({**EVALUATION, **scores, "episodes": 32}))
     said = capsys.readouterr().err
-    assert "1.000 [0.890, 1.000] *" in said
-    assert "0.990 [0.970, 1.000] *" not in said
-    assert "the same in each of 32 episodes" in " ".join(said.split())
-    print_scores(Evaluation.from_dict({**EVALUATION, "learned": {"top1": spread}}))
-    assert "*" not in capsys.readouterr().err
+    assert "1.000 [0.891, 1.000]" in said
+    assert "0.992 [0.882, 1.000]" in said
+    assert "1.386 (no spread)" in said
+
+
+def test_the_reader_that_is_not_calibrated_is_marked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mirrorenv.cli.scores import console, print_scores
+    from mirrorenv.results.report.sections import score_table
+    from mirrorenv.results.runs.record import RunRecord
+
+    monkeypatch.setattr(console, "_width", 160)
+    row = {**EVALUATION, "baselines": {"eoi": {"information": {"value": -37.9}}}}
+    print_scores(Evaluation.from_dict(row))
+    assert "eoi (not calibrated)" in capsys.readouterr().err
+    assert "eoi (not calibrated)" in score_table(RunRecord.of([row]))

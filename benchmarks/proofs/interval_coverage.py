@@ -7,6 +7,10 @@ covers. Run:
 
 The distributions: normal; log-normal (skewed); and "weak seeds", where 30 % of seeds fail at about
 0.2 while the others reach about 0.9, the shape that learning curves really have.
+
+Then shares in [0, 1], at the numbers of episodes and games that are evaluated: the interval that is
+printed of them (`mirrorenv.mirror.bounded`) beside the one that files hold (Student's t, and the
+exact binomial one where all are 0 or all are 1).
 """
 
 from __future__ import annotations
@@ -19,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.shared.runner import Script
-from mirrorenv.mirror.intervals import bootstrap_t_interval, t_interval
+from mirrorenv.mirror.bounded import bounded_mean
+from mirrorenv.mirror.intervals import bootstrap_t_interval, rate_interval, t_interval
 
 Draw = Callable[[np.random.Generator, int], npt.NDArray[np.float64]]
 SIZES = (5, 10)
@@ -37,6 +42,24 @@ DISTRIBUTIONS: dict[str, tuple[Draw, float]] = {
     "log-normal": (lambda rng, n: np.exp(rng.standard_normal(n)), math.exp(0.5)),
     "weak seeds": (weak_seeds, 0.7 * 0.9 + 0.3 * 0.2),
 }
+
+
+def judgements(rate: float, alike: float) -> Draw:
+    """Shares of 16 judgements in an episode, (n,): each episode has a rate of its own, the more
+    alike the larger `alike`."""
+    return lambda rng, n: rng.binomial(16, rng.beta(alike * rate, alike * (1 - rate), size=n)) / 16
+
+
+SHARES: dict[str, tuple[Draw, float]] = {
+    "hit or miss, half": (lambda rng, n: (rng.random(n) < 0.5).astype(np.float64), 0.5),
+    "hit or miss, .95": (lambda rng, n: (rng.random(n) < 0.95).astype(np.float64), 0.95),
+    "16 judgements, .3": (judgements(0.3, 10.0), 0.3),
+    "16 judgements, .95": (judgements(0.95, 10.0), 0.95),
+    "16 judgements, .99": (judgements(0.99, 50.0), 0.99),
+    "one in fifty is half": (lambda rng, n: np.where(rng.random(n) < 0.02, 0.5, 1.0), 0.99),
+    "weak seeds": (lambda rng, n: np.where(rng.random(n) < 0.3, 0.2, 0.9), 0.7 * 0.9 + 0.3 * 0.2),
+}
+SHARE_SIZES = (5, 8, 10, 16, 32, 256)
 
 
 def percentile_bootstrap(
@@ -70,13 +93,51 @@ def coverage(
     return result
 
 
+def share_coverage(draw: Draw, mean: float, n: int, trials: int, seed: int) -> dict[str, float]:
+    """Share of trials whose interval of a share holds the true mean, and the median width, for the
+    printed interval and the recorded one.
+
+    Args:
+        draw: n shares in [0, 1].
+        mean: their true mean.
+        n: shares in a trial.
+        trials: how often it is tried.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    samples = [draw(rng, n) for _ in range(trials)]
+    result = {}
+    for method, make in (("printed", bounded_mean), ("recorded", rate_interval)):
+        found = [make(values) for values in samples]
+        result[method] = float(np.mean([one.low <= mean <= one.high for one in found]))
+        result[f"{method} width"] = float(np.median([one.high - one.low for one in found]))
+    return result
+
+
+def print_shares(trials: int, seed: int) -> list[dict[str, float | str]]:
+    """The table of shares, and its rows."""
+    rows: list[dict[str, float | str]] = []
+    print("\n| shares | n | printed | recorded | median widths |")
+    print("|---|---:|---:|---:|---|")
+    for name, (draw, mean) in SHARES.items():
+        for n in SHARE_SIZES:
+            found = share_coverage(draw, mean, n, trials, seed)
+            rows.append({"distribution": name, "n": n, "trials": trials, **found})
+            widths = f"{found['printed width']:.3f}, {found['recorded width']:.3f}"
+            print(
+                f"| {name} | {n} | {found['printed']:.3f} | {found['recorded']:.3f} | {widths} |",
+                flush=True,
+            )
+    return rows
+
+
 def main() -> None:
-    """Run every distribution and size, print a table, write JSON if asked."""
+    """Run every distribution and size, print two tables, write JSON if asked."""
     script = Script(__doc__, json=True, seed=0)
     script.add_argument("--trials", type=int, default=2000)
     script.add_argument("--resamples", type=int, default=1000)
     options = script.parse()
-    rows = []
+    rows: list[dict[str, float | str]] = []
     print("| distribution | n | t | bootstrap-t | percentile bootstrap | median widths |")
     print("|---|---:|---:|---:|---:|---|")
     for name, (draw, mean) in DISTRIBUTIONS.items():
@@ -95,6 +156,7 @@ def main() -> None:
             shares = " | ".join(f"{found[method]:.3f}" for method in methods)
             widths = ", ".join(f"{found[f'{method} width']:.2f}" for method in methods)
             print(f"| {name} | {n} | {shares} | {widths} |", flush=True)
+    rows += print_shares(options.trials, options.seed)
     error = math.sqrt(0.95 * 0.05 / options.trials)
     print(
         f"{options.trials} trials each; simulation error of a coverage of .95: {error:.3f} (one "

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from mirrorenv.cli._common import Instead, Json, Quiet, print_json, say, written_to
-from mirrorenv.cli.debate_tables import narrow_table, print_scores
+from mirrorenv.cli.debate_tables import print_scores
+from mirrorenv.cli.tables import narrow_table
 from mirrorenv.errors import MirrorError
 from mirrorenv.results.runs.limits import received
 from mirrorenv.terminal import PlainConsole

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mirrorenv.cli._common import say
+from mirrorenv.cli.tables import narrow_table
 from mirrorenv.results.report.visible import visible
 from mirrorenv.terminal import PlainConsole
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mirrorenv.debate.scoring.results import Results
     from mirrorenv.mirror.intervals import TextStyle
 
-__all__ = ["cards_table", "narrow_table", "print_answers", "print_scores", "spent"]
+__all__ = ["cards_table", "print_answers", "print_scores", "spent"]
 
 
 def print_scores(results: Results) -> None:
@@ -86,14 +86,6 @@ def spent(totals: Totals) -> str:
     if totals.attempts:
         parts.append(f"{totals.attempts} failed tries")
     return ", ".join(parts)
-
-
-def narrow_table(*heads: str, **options: Any) -> Table:
-    """A table whose cells stay whole in a terminal of 80 columns."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 0), collapse_padding=True, pad_edge=False, **options)
-    for head in heads:
-        table.add_column(head, no_wrap=True)
-    return table
 
 
 def _style(figure: str) -> TextStyle:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
 from mirrorenv.cli._common import console
+from mirrorenv.cli.tables import narrow_table
 
 if TYPE_CHECKING:
     from mirrorenv.mirror.intervals import Estimate
@@ -21,7 +20,7 @@ TRAINING = ("train", "torch", "safetensors", "tensorboard")
 
 def summary(found: Evaluation, path: Path, report_path: Path | None) -> dict[str, Any]:
     """The figures of an evaluation that scripts ask for, and where things lie."""
-    row = found.to_dict()
+    row = found.shown().to_dict()
     return {
         "top1": row["learned"]["top1"],
         "information": row["learned"]["information"],
@@ -37,27 +36,26 @@ def summary(found: Evaluation, path: Path, report_path: Path | None) -> dict[str
     }
 
 
-def print_scores(found: Evaluation) -> None:
+def print_scores(evaluation: Evaluation) -> None:
     """Learned observers, the limit and the baselines side by side."""
-    table = Table(
-        "observer",
+    from mirrorenv.results.report.glossary import reader_title
+
+    found = evaluation.shown()
+    table = narrow_table(
         "top-1",
         "exact lineup",
         "information (nats)",
-        title=f"{found.episodes} held-out episodes",
+        first="reader",
+        title=f"{found.episodes} held-out episodes, 95 % intervals over them",
     )
     limit = "exact limit" if found.limit_valid else "limit, not exact"
     lines = {"learned": found.learned, "learned, joint": found.learned_joint, limit: found.limit}
-    lines |= {f"baseline: {name}": score for name, score in found.baselines.items()}
-    marked = False
+    lines |= {reader_title(name): score for name, score in found.baselines.items()}
     for name, score in lines.items():
         if score.given:
-            shares = [_share(figure) for figure in (score.top1, score.exact)]
-            marked = marked or any(text.endswith(_MARK) for text in shares)
-            table.add_row(name, *shares, _text(score.information))
-    notes = [_ALL_ALIKE.format(episodes=found.episodes)] if marked else []
-    notes += [_NOT_CALIBRATED] if "eoi" in found.baselines else []
-    table.caption = "\n".join(notes) or None
+            table.add_row(name, *map(_text, (score.top1, score.exact, score.information)))
+    if "eoi" in found.baselines:
+        table.caption = _NOT_CALIBRATED
     console.print(table)
     if not found.limit_valid:
         console.print(f"The limit is not exact in this world: {found.limit_reason}", soft_wrap=True)
@@ -67,16 +65,8 @@ def print_scores(found: Evaluation) -> None:
     )
 
 
-_MARK = " *"
-_ALL_ALIKE = (
-    "* the same in each of {episodes} episodes: there is no spread to measure, and the interval is "
-    "the exact binomial one (Clopper-Pearson), wider than those from the spread over episodes "
-    "(Student's t). To compare two such rows, play more episodes."
-)
-
-
 _NOT_CALIBRATED = (
-    "eoi adds up a classifier of single steps and is not calibrated: it may name many rightly and "
+    "eoi adds up a classifier of single steps, as the original does: it may name many rightly and "
     "still be far below 0 nats."
 )
 
@@ -89,14 +79,6 @@ def reads_worse(found: Evaluation) -> str | None:
     held = {name: one.top1.value for name, one in found.baselines.items() if one.top1 is not None}
     best = max(held, key=lambda name: held[name], default=None)
     return best if best is not None and held[best] > found.learned.top1.value else None
-
-
-def _share(estimate: Estimate | None) -> str:
-    """A share with its interval, and a mark where that was made in another way than the others."""
-    if estimate is None or not estimate.bounded:
-        return _text(estimate)
-    alike = estimate.value in (0.0, 1.0) and estimate.low < estimate.high
-    return _text(estimate) + (_MARK if alike else "")
 
 
 def _text(estimate: Estimate | None) -> str:

@@ -29,6 +29,7 @@ __all__ = [
     "finite_number",
     "jackknife_interval",
     "rate_interval",
+    "students_quantile",
     "t_interval",
 ]
 
@@ -42,6 +43,8 @@ class TextStyle:
         end: writes an end of the interval; `number` if it is not given.
         interval: what follows the value, with `{low}` and `{high}` where the ends belong.
         unknown: what follows the value where an end is unknown.
+        alike: what follows it where the interval has no width, as every cluster said the same: that
+            is no certainty.
         least: clusters below which the interval is left out, for styles that print no interval
             of a single cluster. An estimate whose clusters are not said counts as enough.
     """
@@ -50,6 +53,7 @@ class TextStyle:
     end: Callable[[float], str] | None = None
     interval: str = " [{low}, {high}]"
     unknown: str = ""
+    alike: str = " (no spread)"
     least: int = 1
 
 
@@ -120,6 +124,8 @@ class Estimate:
             return ""
         if not self.bounded:
             return style.unknown
+        if self.low == self.high and style.interval:
+            return style.alike
         write = style.end or style.number
         return style.interval.format(low=write(self.low), high=write(self.high))
 
@@ -157,13 +163,18 @@ def t_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
     n = len(sample)
     if n == 1:
         return _unknown(mean)
-    half = _student(confidence, n - 1) * float(sample.std(ddof=1)) / math.sqrt(n)
+    half = students_quantile(confidence, n - 1) * float(sample.std(ddof=1)) / math.sqrt(n)
     return Estimate(mean, mean - half, mean + half, n, f"t on {n} clusters")
 
 
-def _student(confidence: float, freedom: int) -> float:
+def students_quantile(confidence: float, freedom: int) -> float:
     """The two-sided quantile of Student's t, as `scipy.stats.t.ppf` gives it to the bit, without
-    the second that importing SciPy's statistics takes."""
+    the second that importing SciPy's statistics takes.
+
+    Args:
+        confidence: in (0, 1).
+        freedom: degrees of freedom, at least 1.
+    """
     return float(stdtrit(freedom, 0.5 + confidence / 2))
 
 
@@ -217,7 +228,7 @@ def jackknife_interval(value: float, left_out: npt.ArrayLike, confidence: float 
     sample, confidence = _sample(left_out, confidence)
     n = len(sample)
     error = math.sqrt((n - 1) * float(sample.var()))
-    half = _student(confidence, n - 1) * error
+    half = students_quantile(confidence, n - 1) * error
     return Estimate(value, value - half, value + half, n, f"jackknife over {n} clusters")
 
 

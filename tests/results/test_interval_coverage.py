@@ -22,9 +22,17 @@ def test_five_normal_seeds_are_covered_by_t_and_not_by_percentiles(benchmark: Mo
     assert found["percentile width"] < found["t width"]
 
 
+@pytest.mark.parametrize("n", [8, 32, 256])
+def test_the_printed_interval_of_shares_covers(benchmark: ModuleType, n: int) -> None:
+    for name, (draw, mean) in benchmark.SHARES.items():
+        found = benchmark.share_coverage(draw, mean, n, trials=400, seed=2)
+        assert found["printed"] > 0.93, name  # standard error 0.011
+    assert found["printed width"] < 2.5 * found["recorded width"]
+
+
 def test_the_stated_means_are_the_means(benchmark: ModuleType) -> None:
     import numpy as np
 
-    for draw, mean in benchmark.DISTRIBUTIONS.values():
+    for draw, mean in (*benchmark.DISTRIBUTIONS.values(), *benchmark.SHARES.values()):
         values = draw(np.random.default_rng(0), 400_000)
         assert abs(values.mean() - mean) < 5 * values.std() / 400_000**0.5

@@ -104,8 +104,8 @@ def test_a_whole_run_gives_a_whole_page(tmp_path: Path) -> None:
         "After 150,000 environment steps, an agent's trajectory is attributed to its author 95 % "
         "of the time" in page.text
     )
-    assert "(95 % interval 93 to 97 %; chance 25 %)" in page.text
-    assert "Without the mirror reward it is 42 % (40 to 44 %) after 150,000 steps." in page.text
+    assert "(95 % interval 92 to 97 %; chance 25 %)" in page.text
+    assert "Without the mirror reward it is 42 % (39 to 44 %) after 150,000 steps." in page.text
     assert len([tag for tag, _ in page.tags if tag == "h1"]) == 1
 
     pictures = [attributes for tag, attributes in page.tags if tag == "img"]

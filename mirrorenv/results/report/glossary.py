@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mirrorenv.results.report.page import details, paragraph
 from mirrorenv.results.report.templates import Html, render
 
-__all__ = ["READERS", "SHARED", "TRAINING", "how_to_read", "words_list"]
+__all__ = ["READERS", "SHARED", "TRAINING", "how_to_read", "reader_title", "words_list"]
 
 Words = Sequence[tuple[str, str]]
 
@@ -69,9 +69,10 @@ TRAINING: Words = (
     (
         "Interval",
         "where the true figure lies with 95 % confidence if other episodes of the same run had "
-        "been played: Student's t over episode means. Where every episode agrees on 0 or 100 % it "
-        "is the exact binomial interval on as many episodes (Clopper and Pearson), which is "
-        "wider: a perfect score may have a wider interval than one just below",
+        "been played. Shares have one rule: exact for counts, never without width, the same for a "
+        "perfect score as for one just below (moments of Gaffke's bound, a "
+        "Beta quantile); the files of the run hold Student's t interval. Other figures: Student's "
+        "t over episode means, or the jackknife",
     ),
 )
 
@@ -86,6 +87,20 @@ READERS: dict[str, str] = {
     "policies_without_places": "the exact limit of an observer that does not use who was shown",
 }
 """The simple readers of the evaluation, by the name they are recorded under."""
+
+
+NOT_CALIBRATED = frozenset({"eoi"})
+"""Readers whose nats may not be compared with those of others, by their own design."""
+
+
+def reader_title(name: str) -> str:
+    """A simple reader as tables call it, marked where its nats mean little.
+
+    Args:
+        name: that it is recorded under.
+    """
+    mark = " (not calibrated)" if name in NOT_CALIBRATED else ""
+    return name.replace("_", " ") + mark
 
 
 def how_to_read(introduction: Sequence[str], words: Words) -> Html:

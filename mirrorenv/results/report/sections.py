@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from mirrorenv.mirror.intervals import Estimate
-from mirrorenv.results.report.glossary import READERS, TRAINING, how_to_read, words_list
+from mirrorenv.results.report.glossary import (
+    READERS,
+    TRAINING,
+    how_to_read,
+    reader_title,
+    words_list,
+)
 from mirrorenv.results.report.page import Cell, details, listed, paragraph, section, table
 from mirrorenv.results.report.templates import Html, render
 from mirrorenv.results.report.words import (
@@ -88,8 +94,7 @@ def _readers(record: RunRecord) -> list[tuple[str, RecordedScore]]:
     """Readers of the score table, as far as the latest evaluation has them."""
     last = record.last
     baselines = [
-        (name.replace("_", " "), score)
-        for name, score in list(last.baselines.items())[:MOST_READERS]
+        (reader_title(name), score) for name, score in list(last.baselines.items())[:MOST_READERS]
     ]
     readers = [
         ("learned", last.learned),
@@ -134,7 +139,7 @@ def score_table(record: RunRecord) -> Html:
 def _about_readers(record: RunRecord) -> Html:
     """What the simple readers are, and which of them are too sure of themselves."""
     held = record.last.baselines
-    known = [(name.replace("_", " "), READERS[name]) for name in READERS if name in held]
+    known = [(reader_title(name), READERS[name]) for name in READERS if name in held]
     said = words_list(known) if known else Html()
     chance = record.last.chance
     sure = [

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from mirrorenv.mirror.arrays import Floats64
+from mirrorenv.mirror.bounded import rebounded
 from mirrorenv.mirror.intervals import Estimate, finite_number
 from mirrorenv.mirror.score import Score
 from mirrorenv.results.runs.json_values import curve, matrix, nulls
@@ -67,6 +68,21 @@ class RecordedScore:
     def figures(self) -> dict[str, Estimate | None]:
         """Every figure by name, those of this version first."""
         return {name: getattr(self, name) for name in _FIGURES} | dict(self.others)
+
+    def shown(self, episodes: int, slots: int) -> RecordedScore:
+        """The same with the interval that is printed of shares: one rule, see
+        :mod:`mirrorenv.mirror.bounded`.
+
+        Args:
+            episodes: that were played.
+            slots: trajectories in a lineup.
+        """
+        return replace(
+            self,
+            top1=rebounded(self.top1, episodes),
+            exact=rebounded(self.exact, episodes),
+            expected_right=rebounded(self.expected_right, episodes, float(slots)),
+        )
 
     def to_dict(self) -> dict[str, dict[str, float | None] | None]:
         """`{name: {"value", "low", "high"}}`, None for what is undefined; ready for JSON."""
@@ -167,6 +183,23 @@ class Evaluation:
             seconds: since the training began.
         """
         return replace(self, iteration=iteration, env_steps=env_steps, seconds=seconds)
+
+    def shown(self) -> Evaluation:
+        """The same with the intervals that are printed of shares; files keep what they hold. As it
+        is where the row does not say how many episodes were played or shown."""
+        slots = self.lineup_size or self.num_agents
+        if not self.episodes or not slots:
+            return self
+        return replace(
+            self,
+            learned=self.learned.shown(self.episodes, slots),
+            learned_joint=self.learned_joint.shown(self.episodes, slots),
+            limit=self.limit.shown(self.episodes, slots),
+            baselines={
+                name: score.shown(self.episodes, slots) for name, score in self.baselines.items()
+            },
+            lagged_top1=rebounded(self.lagged_top1, self.episodes),
+        )
 
     @property
     def chance(self) -> float | None:

@@ -50,14 +50,15 @@ class RunRecord:
     def of(
         cls, evaluations: Sequence[Any], metrics: Sequence[Any] = (), name: str = "this run"
     ) -> RunRecord:
-        """Sort rows and leave out those that cannot be placed.
+        """Sort rows and leave out those that cannot be placed; shares get the interval that is
+        printed of them.
 
         Args:
             evaluations: rows of `evaluations.jsonl`, from a file that may hold anything.
             metrics: rows of `metrics.jsonl`, likewise.
             name: what to call this run in a legend.
         """
-        placed = [Evaluation.from_dict(row) for row in _placed(evaluations)]
+        placed = [Evaluation.from_dict(row).shown() for row in _placed(evaluations)]
         measured = _placed(metrics)
         dropped = len(evaluations) + len(metrics) - len(placed) - len(measured)
         return cls(placed, measured, name, dropped)
