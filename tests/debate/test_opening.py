@@ -23,6 +23,7 @@ def _score(name: str, hits: float, half: float = 0.05, *, judge: bool = False) -
         peer_hits=about(hits),
         peer_hits_strict=about(hits),
         peer_hits_clean=None,
+        peer_hits_worded=None,
         peer_hits_joint=about(hits),
         kappa=about((hits - floor) / (1 - floor)),
         cohen_kappa=None,

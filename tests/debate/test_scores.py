@@ -146,6 +146,20 @@ def test_planted_texts_are_left_out_of_the_clean_figure():
     assert judge.peer_hits.value > 0.4 and judge.peer_hits_clean.value == pytest.approx(0.25)
 
 
+def test_texts_without_words_are_scored_apart():
+    def by_silence(reader, permutation, rng):
+        table = np.zeros((4, 4))
+        table[int(np.flatnonzero(permutation == 0)[0]), 0] = 1.0  # knows who said nothing only
+        return sure(table)
+
+    judge = next(
+        one for one in score_readers(sheets(by_silence, texts=["", *WORDS[1:]])) if one.judge
+    )
+    assert judge.peer_hits.value > 0.4 and judge.peer_hits_worded.value == pytest.approx(0.25)
+    silent = score_readers(sheets(blank, texts=["", "", "", ""]))
+    assert all(one.peer_hits_worded is None for one in silent)
+
+
 def test_readers_that_could_be_equal_share_a_group():
     def mixed(reader, permutation, rng):
         return (

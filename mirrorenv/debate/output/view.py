@@ -208,7 +208,7 @@ def _habits(scores: list[ReaderScore]) -> Html:
 
 def _conduct(results: Results, scores: list[ReaderScore]) -> Html:
     conduct = results.conduct()
-    shown = ("peer_hits", "peer_hits_clean")
+    shown = ("peer_hits", "peer_hits_clean", "peer_hits_worded")
     rows = [_figures(one, shown) for one in scores]
     lead = (
         f"The audit marked {conduct.flagged} of {conduct.texts} texts: "

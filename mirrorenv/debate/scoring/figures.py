@@ -97,6 +97,7 @@ FIGURES: dict[str, ReaderFigure] = {
         share=True,
     ),
     "peer_hits_clean": ReaderFigure("without marked texts"),
+    "peer_hits_worded": ReaderFigure("texts with words"),
     "nats": ReaderFigure(
         "nats", "Information (nats)", "log score on the texts of others", better="high"
     ),

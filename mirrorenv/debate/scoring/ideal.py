@@ -116,7 +116,7 @@ def limit_sheet(tournament: Tournament, debate: Debate, evidence: Evidence) -> G
     sheet = sheet_of(tournament, debate)
     arrays = {name: value for name, value in vars(sheet).items() if isinstance(value, np.ndarray)}
     players: dict[str, Any] = {
-        name: arrays[name][:, :count] for name in arrays.keys() - {"alike", "flagged"}
+        name: arrays[name][:, :count] for name in arrays.keys() - {"alike", "flagged", "worded"}
     }
     # judges are no part of the limit
     return replace(sheet, readers=(LIMIT_READER,) * count, knows_own=True, **players)

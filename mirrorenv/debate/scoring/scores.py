@@ -53,6 +53,7 @@ class ReaderScore:
         peer_hits: see the module; unreadable verdicts count the floor.
         peer_hits_strict: unreadable verdicts count nothing.
         peer_hits_clean: over texts in which the audit found nothing; None if there are none.
+        peer_hits_worded: over texts that have words; None if there are none.
         peer_hits_joint: by the best assignment of the whole lineup.
         kappa: peer hits above the floor.
         cohen_kappa: agreement with the truth above what its own and the true frequencies give by
@@ -84,6 +85,7 @@ class ReaderScore:
     peer_hits: Estimate
     peer_hits_strict: Estimate
     peer_hits_clean: Estimate | None
+    peer_hits_worded: Estimate | None
     peer_hits_joint: Estimate
     kappa: Estimate
     cohen_kappa: float | None
@@ -249,9 +251,10 @@ class _Reader:
         self._append("joint", np.where(valid, _peer(seat, joint), seat.floor).mean())
         self._append("exact", _exact(joint, valid))
         self._append("nats", worth.mean())
-        unflagged = ~sheet.flagged[:, seat.others]  # (R, N or N - 1)
-        if unflagged.any():
-            self._append("clean", loose[unflagged].mean())
+        parts = {"clean": ~sheet.flagged, "worded": sheet.worded}  # (R, N)
+        for part, texts in parts.items():
+            if (chosen := texts[:, seat.others]).any():  # (R, N or N - 1)
+                self._append(part, loose[chosen].mean())
         again = sheet.steady[:, place, seat.others]
         if not np.isnan(again).all():
             self._append("steady", np.nanmean(again))
@@ -297,6 +300,7 @@ class _Reader:
             peer_hits=hits,
             peer_hits_strict=share("strict"),
             peer_hits_clean=share("clean") if "clean" in self.values else None,
+            peer_hits_worded=share("worded") if "worded" in self.values else None,
             peer_hits_joint=share("joint"),
             kappa=above_floor(hits, floor),
             cohen_kappa=_cohen(self.sums["confusion"] / self.games),

@@ -48,6 +48,7 @@ class GameSheet:
         inverse: (R, J) share of slots right under the inverse convention.
         direct: (R, J) share of slots right under ours.
         flagged: (R, N) whether the audit found something in a text that is no writing style.
+        worded: (R, N) whether there is a text; a player that gave no words wrote none.
         captured: (orders given to readers by a text, orders that a reader then followed to the
             letter).
         findings: texts in which the audit found each thing.
@@ -72,6 +73,7 @@ class GameSheet:
     direct: Floats64
     alike: Floats64
     flagged: Bools
+    worded: Bools
     captured: tuple[int, int]
     findings: Mapping[str, int]
     steady: Floats64
@@ -112,6 +114,7 @@ def sheet_of(tournament: Tournament, debate: Debate) -> GameSheet:
         direct=(slot_named == truth).mean(axis=-1),
         alike=alike,
         flagged=np.array([list(map(bool, line)) for line in audit]),
+        worded=np.array([list(map(bool, one.texts)) for one in debate.rounds]),
         captured=captured_readers(debate),
         findings={name: flags[name] for name in FINDINGS},
         steady=np.array([_steadiness(one, count, settings.num_readers) for one in debate.rounds]),
