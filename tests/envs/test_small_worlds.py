@@ -34,6 +34,15 @@ def test_ants_start_in_the_middle_and_stop_at_the_ends():
     assert (step.rewards == 0).all()
 
 
+@pytest.mark.parametrize("horizon", [3, 20_000])
+def test_time_left_is_the_same_share_however_long_an_episode_is(horizon):
+    world = Conformity(num_envs=2, num_agents=3, horizon=horizon)
+    world.reset([0, 1])
+    for done in range(1, 4):
+        left = world.step(np.zeros((2, 3), np.int64)).observations
+        np.testing.assert_array_equal(left, np.full((2, 3, 1), 1.0 - done / horizon, np.float32))
+
+
 def test_ants_may_start_anywhere_whoever_they_are():
     world = Ants(num_envs=6000, start="random", length=6)
     world.reset(np.arange(6000))

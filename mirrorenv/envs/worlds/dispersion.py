@@ -130,15 +130,15 @@ class Dispersion(ClockedWorld):
 
     def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         xp = self.xp
-        moved = xp.clip(self.places + self.speed * xp.astype(actions, xp.float64), -1.0, 1.0)
+        moved = (self.places + self.speed * xp.astype(actions, xp.float64)).clip(-1.0, 1.0)
         self.places = xp.where(live[:, None, None], moved, self.places)
         gaps = self.places[:, :, None] - self.goals[:, None]  # (B, N agents, N goals, 2)
         close = (gaps**2).sum(axis=3) <= self.goal_radius**2  # (B, N agents, N goals)
         close &= ~self.reached[:, None] & live[:, None, None]
         together = close.sum(axis=1, keepdims=True)  # (B, 1, N goals) agents at each goal
         self.reached = self.reached | (together[:, 0] > 0)
-        shares = xp.astype(close, xp.float64) / xp.clip(together, 1, self.num_agents)
-        own = shares.sum(axis=2) - self.time_penalty  # (B, N)
+        sharing = xp.astype(together, xp.float64).clip(1.0)
+        own = (close / sharing).sum(axis=2) - self.time_penalty  # (B, N)
         if self.reward == "team":
             own = xp.repeat(own.sum(axis=1, keepdims=True), self.num_agents, axis=1)
         ended: Bools = xp.all(self.reached, axis=1)

@@ -120,6 +120,7 @@ class Pacmen(ClockedWorld):
         self._empty = np.where(self.map.free, EMPTY, WALL).astype(np.float32)  # (C,)
         # (N, N) whether agent m stands before agent n in the list of agents
         self._earlier = np.tri(num_agents, k=-1, dtype=bool)
+        self._another = ~np.eye(num_agents, dtype=bool)  # (N, N)
         # (B, 1) into the flattened grid
         self._row_start = np.arange(self.num_envs, dtype=np.int64)[:, None] * cells
         self._moves = np.array([-width, width, 1, -1, 0])  # by action
@@ -182,9 +183,10 @@ class Pacmen(ClockedWorld):
         here = spots[rows]
         # (R, N, N) whether agent m eats where agent n stands
         together = (here[:, :, None] == here[:, None, :]) & eats[:, None, :]
-        flat[here] = xp.where(together.any(axis=2), EMPTY, flat[here])
-        eaters = xp.clip(xp.astype(together.sum(axis=2), xp.float64), 1.0, None)
-        own[rows] = xp.where(eats, xp.astype(1.0 / eaters, xp.float32), own[rows])
+        eaters = together.sum(axis=2)
+        flat[here] = xp.where(eaters > 0, EMPTY, flat[here])
+        shares = 1.0 / xp.astype(eaters, xp.float64).clip(1.0)
+        own[rows] = xp.where(eats, xp.astype(shares, xp.float32), own[rows])
         first = eats & ~(together & xp.asarray(self._earlier)).any(axis=2)  # each dot once
         self.dots_left[rows] = self.dots_left[rows] - first.sum(axis=1)
         empty = self.dots_left == 0
@@ -200,8 +202,8 @@ class Pacmen(ClockedWorld):
         # (B, N, W)
         windows: Floats32 = xp.take(flat, spots[:, :, None] + xp.asarray(self._window))
         flat[spots] = under
-        # (B, N) another agent is here, too
-        shared = (spots[:, :, None] == spots[:, None, :]).sum(axis=2) > 1
+        same = spots[:, :, None] == spots[:, None, :]  # (B, N, N)
+        shared = (same & xp.asarray(self._another)).any(axis=2)  # (B, N) another is here, too
         windows[:, :, self._centre_of_window] = xp.where(shared, OTHER, under)
         return windows
 

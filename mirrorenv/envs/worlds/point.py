@@ -87,7 +87,7 @@ class Point(ClockedWorld):
 
     def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         xp = self.xp
-        moved = xp.clip(self.places + self.speed * xp.astype(actions, xp.float64), -1.0, 1.0)
+        moved = (self.places + self.speed * xp.astype(actions, xp.float64)).clip(-1.0, 1.0)
         self.places = xp.where(live[:, None, None], moved, self.places)
         return xp.zeros(self.places.shape[:2], dtype=xp.float32), None
 

@@ -108,6 +108,9 @@ class Turn(ClockedWorld):
         self.start = start
         self.places = np.zeros((self.num_envs, 2, 2), np.int64)  # (B, N, 2)
         self.key = np.zeros((self.num_envs, 2), np.int64)  # (B, 2)
+        around = np.arange(self.size)[:, None] + _REACH
+        # (size, 3) what is in view from each; the first row's upper neighbour is the last row
+        self._around = np.where(around < 0, self.size - 1, around)
         self._corners = np.array([[0, 0], [self.size - 1, self.size - 1]])
         self.turn = np.zeros(self.num_envs, np.int64)  # (B,) whose turn it is
 
@@ -137,7 +140,7 @@ class Turn(ClockedWorld):
     def _advance(self, actions: AnyArray, live: Bools) -> tuple[AnyArray, Bools | None]:
         xp = self.xp
         mine = (xp.arange(2) == self.turn[:, None]) & live[:, None]  # (B, N) may act
-        target = self.places + xp.asarray(_MOVES)[actions]  # (B, N, 2)
+        target = self.places + xp.take(xp.asarray(_MOVES), actions, axis=0)  # (B, N, 2)
         inside = ((target >= 0) & (target < self.size)).all(axis=2)  # (B, N)
         eats = mine & (actions == EAT) & (self.places == self.key[:, None]).all(axis=2)  # (B, N)
         fined = xp.where(mine, ~inside, actions != STAY) & ~eats  # (B, N)
@@ -155,9 +158,7 @@ class Turn(ClockedWorld):
     def _observe(self) -> Observations:
         xp = self.xp
         # (B, N, 2, 3) rows and columns in view
-        around = self.places[:, :, :, None] + xp.asarray(_REACH)
-        # the first row's upper neighbour is the last row
-        around = xp.where(around < 0, self.size - 1, around)
+        around = xp.take(xp.asarray(self._around), self.places, axis=0)
         maps = []
         for thing in (xp.flip(self.places, axis=1), self.key[:, None]):  # each (B, N or 1, 2)
             hit = around == thing[:, :, :, None]  # (B, N, 2, 3)

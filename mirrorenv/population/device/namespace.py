@@ -80,6 +80,12 @@ class TorchNamespace:
         """See the standard."""
         return torch.repeat_interleave(values, count, dim=axis)
 
+    def take(self, values: Tensor, index: Tensor, *, axis: int | None = None) -> Tensor:
+        """See the standard; as in NumPy an index may have several dimensions."""
+        if axis is None:
+            return torch.take(values, index)
+        return values[(slice(None),) * axis + (index,)]
+
     def take_along_axis(self, values: Tensor, index: Tensor, *, axis: int) -> Tensor:
         """See the standard."""
         return torch.take_along_dim(values, index, dim=axis)
