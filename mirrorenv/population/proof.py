@@ -22,22 +22,25 @@ from mirrorenv.population.export import read_episodes
 from mirrorenv.population.migration import read_run
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationSettings
-from mirrorenv.population.weight_file import LARGEST, put_weights, this_machine
+from mirrorenv.population.weight_file import LARGEST, put_weights, this_machine, weight_bytes
 from mirrorenv.results.folders.proof import Proof, Proved, difference
 from mirrorenv.results.folders.result_folder import WEIGHTS, ResultFolder
 from mirrorenv.results.folders.schema import Result, Weights
 from mirrorenv.results.folders.tables import Table, num_rows
 from mirrorenv.results.runs.files import read_bytes
+from mirrorenv.results.runs.limits import at_most
 
 __all__ = ["prove_from_weights", "unlike"]
 
 CLOSE = 1e-4
-"""Relative, in nats: what sums in another order may change."""
-_SPARE = 256  # megabytes for a network of less than 100 kB
+"""Relative, in nats: what sums in another order may change of a number."""
+LEAN = 1e-6
+"""The same of a whole column, on average: less than anybody's score could gain by."""
 PLAYED = ("steps", "trials", "labels", "shown")
 """Tables of what was done and shown."""
 READ = ("beliefs", "evidence")
 """Tables of what was made of it."""
+_MOST = 512  # megabytes for a network that is built
 
 
 def prove_from_weights(folder: ResultFolder, tables: Mapping[str, Table]) -> Proof:
@@ -57,13 +60,15 @@ def prove_from_weights(folder: ResultFolder, tables: Mapping[str, Table]) -> Pro
     result = folder.result
     if result.weights is None:
         return Proof()
-    if not result.weights.held:
-        size = f"{result.weights.bytes:,} bytes"
-        return Proof(unchecked=(f"the weights ({size}) are named by their hash only",))
     if unnamed := unnamed_code(result.config):
         named = f"its settings are code ({unnamed[0]}); name it to run it: --code {unnamed[0]}"
         return Proof(unchecked=(named,))
-    population = _population(folder, result.weights)
+    population = _network(result)
+    _refuse_other_size(population, result.weights)
+    if not result.weights.held:
+        size = f"{result.weights.bytes:,} bytes"
+        return Proof(unchecked=(f"the weights ({size}) are named by their hash only",))
+    _fill(population, folder, result.weights)
     with _threads(result):
         found = read_episodes(
             population,
@@ -118,11 +123,43 @@ def _alike(ours: np.ndarray[Any, Any], theirs: np.ndarray[Any, Any], close: floa
     if not close or ours.dtype.kind != "f":
         return bool(np.array_equal(ours, theirs, equal_nan=ours.dtype.kind == "f"))
     apart = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
-    return bool((apart <= close * np.abs(ours).clip(1.0)).all())
+    apart /= np.abs(ours).clip(1.0)
+    return bool((apart <= close).all() and apart.mean() <= LEAN)
 
 
-def _population(folder: ResultFolder, said: Weights) -> Population:
-    """The network of the run's settings with the weights of the folder."""
+def _network(result: Result) -> Population:
+    """The network of the run's settings."""
+    run = result.config.get("run")
+    if not isinstance(run, Mapping):
+        raise ResultError("config.run does not say the settings of the run")
+    settings = read_run(run).get("population", {})
+    if (wide := _largest(settings)) > LARGEST:
+        raise ResultError(f"config.run: no network of settings as large as {wide} is built here")
+    try:
+        shape = population_shape(make_batch(result.world, 1, **result.world_options))
+        with at_most(_MOST):
+            return Population(shape, PopulationSettings.checked(settings, "config.run.population"))
+    except (MirrorError, RuntimeError, MemoryError) as error:
+        raise ResultError(f"config.run: no population can be made of it: {error}") from error
+
+
+def _refuse_other_size(population: Population, said: Weights) -> None:
+    """What the settings make says how long the file is, and whether it belongs into the folder."""
+    size = len(weight_bytes(population))
+    if said.bytes != size:
+        raise ResultError(
+            f"the result says that its weights take {said.bytes:,} bytes, and the network of its "
+            f"settings takes {size:,}"
+        )
+    if not said.held and size < LARGEST:
+        raise ResultError(
+            f"weights of {size:,} bytes belong into the folder, and the result names their hash "
+            "only; export it again"
+        )
+
+
+def _fill(population: Population, folder: ResultFolder, said: Weights) -> None:
+    """Put the weights of the folder into the network."""
     place = folder.path / WEIGHTS
     if not place.is_file():
         raise ResultError(f"{place} is missing, and the result says that it holds its weights")
@@ -134,21 +171,8 @@ def _population(folder: ResultFolder, said: Weights) -> Population:
     data = read_bytes(place)
     if hashlib.sha256(data).hexdigest() != said.sha256:
         raise ResultError(f"{place} does not hold the weights that the result names")
-    run = folder.result.config.get("run")
-    if not isinstance(run, Mapping):
-        raise ResultError("config.run does not say the settings of the run")
-    settings = read_run(run).get("population", {})
-    if (wide := _largest(settings)) > LARGEST:
-        raise ResultError(f"{place}: a network of settings as large as {wide} is larger than that")
-    try:
-        shape = population_shape(make_batch(folder.result.world, 1, **folder.result.world_options))
-        population = Population(
-            shape, PopulationSettings.checked(settings, "config.run.population")
-        )
-    except (MirrorError, RuntimeError, MemoryError) as error:
-        raise ResultError(f"config.run: no population can be made of it: {error}") from error
     put_weights(population, data, str(place))
-    return population.eval()
+    population.eval()
 
 
 def _largest(value: Any) -> float:

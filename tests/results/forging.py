@@ -62,9 +62,19 @@ def put_in_place(folder: Path, other: Path, **said: Any) -> None:
     write_result(folder, Result(**words), tables, overwrite=True)
 
 
-def copied(row: Path, place: Path) -> Path:
-    """A row to change."""
-    return shutil.copytree(row, place)
+def copied(row: Path, place: Path, *, weights: bool = False) -> Path:
+    """A row, or one result, to change: without its weights, as it was before they were kept."""
+    shutil.copytree(row, place)
+    for folder in [] if weights else [one.parent for one in place.rglob("result.json")]:
+        (folder / WEIGHTS).unlink(missing_ok=True)
+        say(folder, _of_version_1)
+    return place
+
+
+def _of_version_1(result: dict[str, Any]) -> None:
+    for name in ("machine", "weights"):
+        result.pop(name, None)
+    result["version"] = 1
 
 
 def authors(tables: Tables) -> np.ndarray[Any, Any]:

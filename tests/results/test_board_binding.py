@@ -4,7 +4,6 @@ unproved."""
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from mirrorenv.results.folders.proof import Proved
 from mirrorenv.results.folders.schema import read_result
 from mirrorenv.results.folders.tables import read_table, table_file, write_table
 from mirrorenv.results.folders.verify import verify_result
+from tests.results.forging import copied
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ROOT / "benchmarks" / "results"
@@ -66,7 +66,7 @@ def test_a_recorded_result_without_weights_stays_true_and_is_unproved(copy: Path
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     pytest.importorskip("pyarrow")
-    return shutil.copytree(ROW / "seed0", tmp_path / "r")
+    return copied(ROW / "seed0", tmp_path / "r")
 
 
 def edit(folder: Path, how: Callable[[dict[str, Any]], object]) -> None:

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from mirrorenv.errors import MirrorError, ResultError
-from mirrorenv.results.board.check import check_submission
+from mirrorenv.results.board.check import Submission, check_submission
 from mirrorenv.results.board.suite import Suite, load_suite
 from mirrorenv.results.folders.proof import Proved
 from mirrorenv.results.folders.result_folder import ResultFolder, write_result
 from mirrorenv.results.folders.schema import read_result
+from mirrorenv.results.folders.verify import verify_result
 from tests.results.forgeries import REFUSED, UNPROVED, WORLDS
 from tests.results.forging import copied, put_in_place, say, seeds_of
+from tests.results.weight_forgeries import TRUE_TO_WEIGHTS, WITH_WEIGHTS
 
 pytest.importorskip("pyarrow")
 
@@ -69,6 +71,21 @@ def test_the_true_row_is_fine_and_says_what_is_unproved(suites: dict[str, Suite]
     assert sum(one.startswith("unproved") for one in checked.unchecked) == 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "what",
+    ["every seed under another's number", "weights of no reward", "the last bit of every weight"],
+)
+def test_training_again_tells(what: str, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    from mirrorenv.rllib.retrain import retrain
+
+    row = copied(ROW, tmp_path / "row", weights=True)
+    TRUE_TO_WEIGHTS[what][0](row)
+    with pytest.raises(ResultError, match="comes out otherwise"):
+        verify_result(seeds_of(row)[0], provers=[retrain])
+
+
 def test_invented_rows_of_a_simulation_are_named_as_unproved(
     tmp_path: Path, suites: dict[str, Suite]
 ) -> None:
@@ -82,6 +99,41 @@ def test_invented_rows_of_a_simulation_are_named_as_unproved(
 
 
 # -- rows with weights -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def proved(tmp_path: Path) -> Path:
+    return copied(ROW, tmp_path / "proved", weights=True)
+
+
+def checked(row: Path, suites: dict[str, Suite]) -> Submission:
+    from mirrorenv.cli.recorded_config import check_config
+    from mirrorenv.population.proof import prove_from_weights
+
+    return check_submission(row, suites, provers=[prove_from_weights], config_reader=check_config)
+
+
+@pytest.mark.parametrize("what", WITH_WEIGHTS)
+def test_what_its_weights_do_not_bear_out_is_refused(
+    what: str, proved: Path, suites: dict[str, Suite]
+) -> None:
+    pytest.importorskip("torch")
+    forge, said = WITH_WEIGHTS[what]
+    forge(proved)
+    with pytest.raises(ResultError, match=said):
+        checked(proved, suites)
+
+
+@pytest.mark.parametrize("what", TRUE_TO_WEIGHTS)
+def test_what_only_training_would_tell_is_named(
+    what: str, proved: Path, suites: dict[str, Suite]
+) -> None:
+    pytest.importorskip("torch")
+    forge, said = TRUE_TO_WEIGHTS[what]
+    forge(proved)
+    (row,) = checked(proved, suites).rows
+    assert row.proved < Proved.TRAINING
+    assert any(said in one for one in row.unchecked), row.unchecked
 
 
 def test_a_row_with_weights_is_proved_as_far_as_it_is(tmp_path: Path) -> None:
@@ -167,4 +219,4 @@ def test_a_suite_of_ones_own_is_named(row: Path, suites: dict[str, Suite]) -> No
 
 
 def test_there_are_as_many_ways_as_the_docs_say() -> None:
-    assert len(REFUSED) + len(UNPROVED) >= 40
+    assert len(REFUSED) + len(UNPROVED) + len(WITH_WEIGHTS) + len(TRUE_TO_WEIGHTS) >= 70

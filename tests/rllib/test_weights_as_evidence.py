@@ -154,9 +154,12 @@ def test_other_observers_do_not_give_the_evidence(copy: Path) -> None:
 def test_weights_that_do_not_fit_the_settings_are_refused(copy: Path) -> None:
     weights = load((copy / WEIGHTS).read_bytes())
     put(copy, save({name: one for name, one in weights.items() if "critics" not in name}))
+    with pytest.raises(ResultError, match="the network of its settings takes"):
+        by_weights(copy)
+    put(copy, save({f"x{name[1:]}": one for name, one in weights.items()}))
     with pytest.raises(ResultError, match="where the settings of the run make"):
         by_weights(copy)
-    put(copy, b"\x80\x04pickle")
+    put(copy, b"\x80\x04pickle".ljust(len(save(weights))))
     with pytest.raises(ResultError, match="holds no weights"):
         by_weights(copy)
 
@@ -175,7 +178,7 @@ def test_weights_under_another_hash_are_refused(copy: Path) -> None:
 
 def test_settings_of_a_giant_network_are_refused_before_it_is_built(copy: Path) -> None:
     sign(copy, lambda result: result["config"]["run"]["population"].update(hidden=10**9))
-    with pytest.raises(ResultError, match="larger than that"):
+    with pytest.raises(ResultError, match="no network of settings as large"):
         by_weights(copy)
 
 
@@ -183,12 +186,19 @@ def test_large_weights_are_named_by_their_hash(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(weight_file, "LARGEST", 1000)
+    monkeypatch.setattr(proof, "LARGEST", 1000)
     out = export_run(made.parent / "run", tmp_path / "result", episodes=16, seed=5, form="npz")
     said = ResultFolder.open(out).result.weights
     assert said is not None and not said.held and not (out / WEIGHTS).exists()
     found = by_weights(out)
     assert found.proved is Proved.STEPS
     assert any("named by their hash only" in one for one in found.unchecked)
+    monkeypatch.setattr(proof, "LARGEST", 100_000)  # who leaves small ones out has a reason
+    with pytest.raises(ResultError, match="belong into the folder"):
+        by_weights(out)
+    sign(out, lambda result: result["weights"].update(bytes=10**6))
+    with pytest.raises(ResultError, match="the network of its settings takes"):
+        by_weights(out)
 
 
 def test_a_result_says_on_what_it_was_computed(made: Path) -> None:
@@ -211,4 +221,9 @@ def test_the_first_difference_of_tables_is_named() -> None:
     near = {"steps": {"a": np.arange(3.0) + 1e-9}}
     assert proof.unlike(held, near, ("steps",)) == "steps: the column 'a' differs"
     assert proof.unlike(held, near, ("steps",), 1e-6) is None
+    many = {"steps": {"a": np.zeros(1000)}}
+    one_off = {"steps": {"a": np.eye(1, 1000)[0] * 9e-5}}
+    assert proof.unlike(many, one_off, ("steps",), 1e-4) is None
+    all_off = {"steps": {"a": np.full(1000, 9e-5)}}
+    assert proof.unlike(many, all_off, ("steps",), 1e-4) is not None
     assert proof.unlike(held, {}, ("steps",)) == "the table 'steps' is there only once"

@@ -36,7 +36,8 @@ SEED = 1_000_000
 """Of the fresh episodes of a trained row."""
 FREE = ("world", "seed", "validate_world", "evaluation.episodes_before_last", "resources.")
 """Settings, and beginnings of settings, that decide nothing, or that stand in the row itself."""
-ASIDE = "versions, commit, date and links are what the sender says"
+ASIDE = "versions, commit, date, links and device are what the sender says"
+_TABLES = {"beliefs", "episodes", "labels", "steps", "trials"}
 SPREAD = 1e-3
 """Nats by which the evidence of equal trajectories may differ: another batch's sums."""
 
@@ -100,6 +101,7 @@ def check_binding(folder: Path, result: Result, suite: Suite, row: SuiteRow) -> 
             f"{folder} is of kind '{result.kind}', and row '{row.row}' is a training: its result "
             "is of kind 'population'"
         )
+    _right_title(folder, result)
     told = _same_settings(folder, result, row)
     _right_episodes(folder, result, row, told)
     return [*unchecked, ASIDE]
@@ -160,6 +162,14 @@ def _filled(settings: dict[str, Any]) -> dict[str, Any]:
     return {**settings, "mirror": {**paid, "reward": "mirror", **settings.get("mirror", {})}}
 
 
+def _right_title(folder: Path, result: Result) -> None:
+    """A title says world, condition and seed, in these words."""
+    (seed,) = result.seeds
+    title = f"{result.world}, {result.entries[0].condition}, seed {seed}"
+    if result.title != title:
+        raise ResultError(f"{folder}: its title is {_short(result.title)}, and not {title!r}")
+
+
 def _right_episodes(folder: Path, result: Result, row: SuiteRow, told: Mapping[str, Any]) -> None:
     tables = ResultFolder.open(folder).tables()
     labels = table_of(tables, "labels")
@@ -178,6 +188,8 @@ def _right_episodes(folder: Path, result: Result, row: SuiteRow, told: Mapping[s
             "number of each episode"
         )
     neighbours = told.get("population.observer.neighbours") or 0
+    if strange := sorted(tables.keys() - _TABLES - ({"shown"} if neighbours else set())):
+        raise ResultError(f"{folder}: a row of a suite holds no table '{strange[0]}'")
     if (result.neighbours.count if result.neighbours else 0) != neighbours:
         raise ResultError(f"{folder}: observers were shown others than row '{row.row}' says")
     _possible_steps(folder, result, tables, told)
@@ -188,14 +200,20 @@ def _right_episodes(folder: Path, result: Result, row: SuiteRow, told: Mapping[s
 def _possible_steps(
     folder: Path, result: Result, tables: Mapping[str, Table], told: Mapping[str, Any]
 ) -> None:
-    """No training takes more steps than it was asked for, in whole iterations."""
+    """A training takes the steps that it was asked for, in whole iterations, and fewer only where
+    episodes end early."""
     horizon = numbers(table_of(tables, "steps"), "steps", "rewards", 2).shape[1]
+    early = (numbers(table_of(tables, "steps"), "steps", "length", 1) < horizon).any()
     iteration = told.get("learning.episodes_per_iteration", 1) * horizon
     most = max(1, -(-told.get("total_steps", 0) // iteration)) * iteration
     done = result.config.get("env_steps")
-    if isinstance(done, bool) or not isinstance(done, int) or not 0 < done <= most:
+    if (
+        isinstance(done, bool)
+        or not isinstance(done, int)
+        or not (1 if early else most) <= done <= most
+    ):
         raise ResultError(
-            f"{folder}: config.env_steps = {_short(done)}, and such a run takes {most} at most"
+            f"{folder}: config.env_steps = {_short(done)}, and such a run takes {most}"
         )
 
 

@@ -86,7 +86,7 @@ def check_submission(
     seeds: dict[tuple[str, str], dict[int, Path]] = {}
     found: dict[str, list[tuple[Path, Proved, tuple[str, ...]]]] = {}
     described: dict[tuple[str, ...], tuple[Path, Figure]] = {}
-    digests: dict[tuple[str, str, str], Path] = {}
+    digests: dict[str, Path] = {}
     for folder in folders:
         verified = verify_result(folder, world=world, provers=provers, config_reader=config_reader)
         result = read_result(folder)
@@ -100,7 +100,7 @@ def check_submission(
         found.setdefault(f"{result.suite.name}, {row.row}", []).append(
             (folder, verified.proved, (*verified.unchecked, *bound))
         )
-        _different(folder, (result.suite.name, row.row), digests)
+        _different(folder, result, digests)
         held = seeds.setdefault((result.suite.name, row.row), {})
         for seed in result.seeds:
             if seed in held:
@@ -215,19 +215,16 @@ def _figures_agree(
                     )
 
 
-def _different(
-    folder: Path, row: tuple[str, str], digests: dict[tuple[str, str, str], Path]
-) -> None:
-    """No two seeds of a row, trained apart, do and believe the very same."""
+def _different(folder: Path, result: Result, digests: dict[str, Path]) -> None:
+    """No two runs, trained apart, do and believe the very same, nor have the same weights."""
     digest = evidence_digest(folder)
-    if digest is None:
-        return
-    other = digests.setdefault((*row, digest), folder)
-    if other != folder:
-        raise ResultError(
-            f"{folder} and {other} hold the same steps and the same evidence under two seeds of "
-            f"row '{row[1]}'"
-        )
+    found = {} if digest is None else {digest: "the same steps and the same evidence"}
+    if result.weights is not None:
+        found[result.weights.sha256] = "the same weights"
+    for key, what in found.items():
+        other = digests.setdefault(key, folder)
+        if other != folder:
+            raise ResultError(f"{folder} and {other} hold {what}: two runs never do")
 
 
 def _all_seeds(path: Path, row: SuiteRow, held: Mapping[int, Path]) -> None:
