@@ -13,7 +13,7 @@ from mirrorenv.bytes.entropy import byte_entropy, spatial_entropy
 from mirrorenv.bytes.identity import byte_information_test, identity_bytes, source_test
 from mirrorenv.bytes.machine.execution import ENDINGS
 from mirrorenv.bytes.machine.kernel import CALLS
-from mirrorenv.envs.account import AccountTable
+from mirrorenv.envs.account import Account
 
 if TYPE_CHECKING:
     from mirrorenv.bytes.world import ByteMeditation
@@ -34,14 +34,14 @@ def disassembly(program: bytes, most: int = _SHOWN) -> str:
     return "; ".join(found) or "(no instruction)"
 
 
-def tables_of(world: ByteMeditation) -> list[AccountTable]:
+def tables_of(world: ByteMeditation) -> list[Account]:
     """What the last episodes of a world were."""
     if not world.spoken:
         return []
     return [_utterances(world), _agents(world)]
 
 
-def _utterances(world: ByteMeditation) -> AccountTable:
+def _utterances(world: ByteMeditation) -> Account:
     rows: list[tuple[str, ...]] = []
     for agent, name in enumerate(world.agents):
         for step, said in enumerate(world.spoken):
@@ -55,7 +55,7 @@ def _utterances(world: ByteMeditation) -> AccountTable:
                 calls = ", ".join(f"{n} x{c}" for n, c in zip(_NAMES, counts, strict=True) if c)
             shown = disassembly(program)
             rows.append((f"{name}, step {step + 1}", program.hex(), shown, calls or "none", ending))
-    return AccountTable(
+    return Account(
         "What was said",
         "One held-out episode: every utterance, its first instructions as x86-64, and what it did.",
         ("who, when", "bytes", "as a program", "calls", "ended"),
@@ -63,7 +63,7 @@ def _utterances(world: ByteMeditation) -> AccountTable:
     )
 
 
-def _agents(world: ByteMeditation) -> AccountTable:
+def _agents(world: ByteMeditation) -> Account:
     said = np.stack(world.spoken, axis=1)  # (B, T, N, L)
     rows, steps, agents, length = said.shape
     flat = said.reshape(rows * steps, agents, length)
@@ -94,7 +94,7 @@ def _agents(world: ByteMeditation) -> AccountTable:
         "gives, and nothing beyond that."
     )
     heads = ("agent", "entropy of bytes / neighbours", "identity bytes (log ratio)")
-    return AccountTable(
+    return Account(
         "Who says what",
         lead,
         (*heads, "different from chance", "repeats itself", "runs to the limit"),

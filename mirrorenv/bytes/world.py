@@ -28,7 +28,7 @@ from mirrorenv.bytes.machine.execution import ENDINGS
 from mirrorenv.bytes.machine.kernel import CALLS, KernelState, fresh_state
 from mirrorenv.bytes.rewards import REWARDS, Happened, checked_weights
 from mirrorenv.bytes.settings import SightSettings
-from mirrorenv.envs.account import AccountTable
+from mirrorenv.envs.account import Account
 from mirrorenv.envs.base import ClockedWorld, Observations
 from mirrorenv.errors import ConfigError
 from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, Floats64
@@ -307,7 +307,7 @@ class ByteMeditation(ClockedWorld):
         """How far the judge can be believed; None without one, and before it was asked."""
         return None if self._judged is None else self._judged.reliability
 
-    def account(self) -> list[AccountTable]:
+    def account(self) -> list[Account]:
         """What was said in the last episodes, as programs, and by which agent."""
         from mirrorenv.bytes.account import tables_of
 

@@ -5,7 +5,6 @@ A run folder says in its settings of which kind it is. A new kind is one entry o
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,18 +143,6 @@ def _training_page(run: Path, weight0: Path | None) -> Path:
     return write_report(run, weight0)
 
 
-def _plans(config: Mapping[str, Any]) -> bool:
-    population = config.get("population")
-    goals = isinstance(population, dict) and population.get("actor") == "goals"
-    return goals and config.get("world") == "mirrorenv/graph-v0"
-
-
-def _after_goals(run: Path, config: Mapping[str, Any], weight0: Path | None) -> list[str]:
-    """Plans are read from the weights, which a report does not load: a page of their own."""
-    plans = shlex.join(["python", "-m", "mirrorenv.goals", str(run)])
-    return [plans, *_after_training(run, config, weight0)]
-
-
 def _after_training(run: Path, config: Mapping[str, Any], weight0: Path | None) -> list[str]:
     world = str(config.get("world", ""))
     mirror = config.get("mirror")
@@ -198,13 +185,6 @@ KINDS = (
         write_page=_debate_page,
         following=_after_words,
         export=_export_debate,
-    ),
-    RunKind(
-        name="training of agents with goals",
-        holds=_plans,
-        write_page=_training_page,
-        following=_after_goals,
-        export=_export_training,
     ),
     RunKind(
         name="training",

@@ -1,37 +1,65 @@
-"""What a world can tell of the episodes that were just played, for the report of a run.
+"""What a world or its agents can tell of the episodes that were just played, for a run's report.
 
-A world that has more to say than its picture offers a method `account()` that returns tables; a
-training run writes them beside its last evaluation, and the report shows them.
+A world that has more to say than its picture offers a method `account()`; a kind of agent,
+:meth:`mirrorenv.population.actors.base.Actor.account`. A training run writes down what they tell at
+its last evaluation, and the report shows it: no kind of world or agent has a page of its own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
-__all__ = ["AccountTable", "GivesAccount"]
+__all__ = ["Account", "Dot", "Drawing", "GivesAccount"]
+
+Line = tuple[float, float, float, float]
+Dot = tuple[float, float, Literal["plain", "start", "goal"]]
 
 
 @dataclass(frozen=True)
-class AccountTable:
-    """A table of texts.
+class Drawing:
+    """Dots and lines, e.g. a way on a map.
+
+    Attributes:
+        title: a heading.
+        lines: from x, y to x, y, each from 0 to 1; y grows downwards.
+        dots: x, y and what is there.
+    """
+
+    title: str
+    lines: tuple[Line, ...]
+    dots: tuple[Dot, ...]
+
+
+@dataclass(frozen=True)
+class Account:
+    """A section of a report: drawings, and a table of texts.
 
     Attributes:
         title: a heading.
         lead: one or two sentences: what is shown.
         heads: of the columns; the first column names the row.
         rows: each as long as the heads.
+        drawings: side by side, above the table.
+
+    Raises:
+        ValueError: if a row is longer or shorter than the heads.
     """
 
     title: str
     lead: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    heads: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    drawings: tuple[Drawing, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.heads) for row in self.rows):
+            raise ValueError(f"a row of {self.title!r} has not {len(self.heads)} cells")
 
 
 @runtime_checkable
 class GivesAccount(Protocol):
     """A world that tells of its last episodes."""
 
-    def account(self) -> list[AccountTable]:
-        """Tables about the episodes that were just played."""
+    def account(self) -> list[Account]:
+        """Sections about the episodes that were just played."""

@@ -1,4 +1,5 @@
-"""What the agents of a run do on their graph: success, lengths, recognition, and their plans drawn.
+"""What the agents of a run do on their graph, for its report: success, lengths, recognition, and
+their plans drawn.
 
 Shapes: B episodes, N agents, V nodes.
 """
@@ -7,10 +8,12 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
+from mirrorenv.envs.account import Account, Drawing
+from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.worlds.graph import Graph
 from mirrorenv.errors import ConfigError
 from mirrorenv.goals.actor import GoalActor
@@ -19,34 +22,30 @@ from mirrorenv.mirror import Belief, score_belief
 from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import play_held_out, policy_log_probabilities
-from mirrorenv.results.report.page import document, table
-from mirrorenv.results.report.templates import render
 from mirrorenv.results.report.words import counted, percent
 
-__all__ = ["Findings", "find", "page"]
+__all__ = ["Findings", "accounts_of", "find"]
 
-SIZE = 300
-"""Of a picture, in its own units."""
-STYLE = """
-.plan { display: block; width: 100%; max-width: 420px; margin: 0 auto; }
-.plan line { stroke: var(--accent); stroke-width: 2; stroke-opacity: 0.7; }
-.plan .node { fill: var(--muted); fill-opacity: 0.6; }
-.plan .goal { fill: var(--limit); }
-.plan .start { fill: var(--good); }
-"""
-WORDS = (
-    ("Plan", "the subgoals that an agent sets itself before it takes a step, two steps apart"),
-    ("Path", "the steps it took"),
+FIGURES = (
+    ("Reached all goals", "share of agents that came to all their goals in time"),
+    ("Steps over the fewest", "1 is a shortest way; of those that reached all goals"),
     (
-        "Recognised",
-        "share of trajectories given to their author by the exact limit, which knows every "
-        "agent's policy: an observer that only watches reaches less",
+        "Recognised by its path",
+        "share of paths given to their author by the exact limit, which knows every agent's "
+        "policy: an observer that only watches reaches less",
     ),
+    (
+        "Recognised by its plan alone",
+        "the same for plans: the subgoals, two steps apart, that an agent sets itself before it "
+        "takes a step",
+    ),
+    ("Recognised by both", "the same for a plan and a path together"),
     (
         "Ceiling on shortest paths",
         "the most that any agents can be recognised that take shortest ways only",
     ),
 )
+"""Names and meanings, in the order of the table."""
 
 
 class Findings(NamedTuple):
@@ -117,16 +116,46 @@ def _top1(evidence: Floats64) -> float:
     return math.nan if found is None else float(found.value)
 
 
-def _pictures(population: Population, world: Graph, seed: int) -> list[dict[str, Any]]:
+def accounts_of(population: Population, world: ArrayWorld, seed: int) -> list[Account]:
+    """What a run's report tells of goal agents in graph-v0 with shared tasks; nothing elsewhere.
+
+    Args:
+        population: goal agents.
+        world: copies of the world, one for each episode measured.
+        seed: of the episodes.
+    """
+    graph = world.unwrapped
+    if not isinstance(graph, Graph) or graph.tasks != "shared":
+        return []
+    found = find(population, graph, seed)
+    lead = (
+        f"Agents reach all goals in {percent(found.success)} of {world.num_envs} held-out episodes "
+        f"and are recognised by their plans alone in {percent(found.plan)}, by their paths in "
+        f"{percent(found.path)} (chance {percent(1 / world.num_agents)}). Below, one episode's "
+        "plans, all on the same graph, before a step is taken. Green: the start. Orange: the goals."
+    )
+    values = (
+        percent(found.success),
+        f"{found.over_optimum:.3f}",
+        percent(found.path),
+        percent(found.plan),
+        percent(found.both),
+        percent(found.ceiling),
+    )
+    rows = tuple((name, value, is_) for (name, is_), value in zip(FIGURES, values, strict=True))
+    heads = ("figure", "value", "what it is")
+    return [Account("Goals and plans", lead, heads, rows, _plans(population, graph, seed))]
+
+
+def _plans(population: Population, world: Graph, seed: int) -> tuple[Drawing, ...]:
     """The graph once for each agent, and the way it plans over one episode's goals."""
     actor = _goal_actor(population)
     world.reset(np.full(world.num_envs, seed))
     laws = step_laws(actor)
     plans = think_plans(laws, world.starts(), world.goals, np.random.default_rng(seed), skip=1)
     turn = 2 * math.pi * np.arange(world.num_nodes) / world.num_nodes
-    radius = SIZE / 2 - 12
-    x = np.round(SIZE / 2 + radius * np.sin(turn), 1).tolist()
-    y = np.round(SIZE / 2 - radius * np.cos(turn), 1).tolist()
+    x = np.round(0.5 + 0.5 * np.sin(turn), 3).tolist()
+    y = np.round(0.5 - 0.5 * np.cos(turn), 3).tolist()
     drawn = []
     for agent, name in enumerate(world.agents):
         way = [int(plans.starts[0, agent])]
@@ -134,59 +163,13 @@ def _pictures(population: Population, world: Graph, seed: int) -> list[dict[str,
             way += leg
         steps = [pair for pair in pairwise(way) if pair[0] != pair[1]]
         goals = set(plans.goals[0, agent].tolist())
-        drawn.append(
-            {
-                "agent": name,
-                "steps": counted(len(steps), "step"),
-                "lines": [(x[a], y[a], x[b], y[b]) for a, b in steps],
-                "dots": [
-                    {"x": x[node], "y": y[node], "kind": _kind(node, way[0], goals)}
-                    for node in range(world.num_nodes)
-                ],
-            }
+        lines = tuple((x[a], y[a], x[b], y[b]) for a, b in steps)
+        dots = tuple(
+            (x[node], y[node], _kind(node, way[0], goals)) for node in range(world.num_nodes)
         )
-    return drawn
+        drawn.append(Drawing(f"{name} plans {counted(len(steps), 'step')}", lines, dots))
+    return tuple(drawn)
 
 
-def _kind(node: int, start: int, goals: set[int]) -> str:
-    return "start" if node == start else "goal" if node in goals else "node"
-
-
-def page(population: Population, world: Graph, seed: int) -> str:
-    """A page of its own: the figures and the pictures.
-
-    Args:
-        population: goal agents.
-        world: copies of the graph, one for each episode measured.
-        seed: of the episodes.
-
-    Raises:
-        ConfigError: for other agents.
-    """
-    found = find(population, world, seed)
-    chance = 1 / world.num_agents
-    rows = [
-        ("Reached all goals", percent(found.success)),
-        ("Steps over the fewest", f"{found.over_optimum:.3f}"),
-        ("Recognised by its path", percent(found.path)),
-        ("Recognised by its plan alone", percent(found.plan)),
-        ("Recognised by both", percent(found.both)),
-        ("Ceiling on shortest paths", percent(found.ceiling)),
-        ("Chance", percent(chance)),
-    ]
-    caption = f"{world.num_envs} held-out episodes of one population; no interval over seeds."
-    headline = (
-        f"Agents reach all goals in {percent(found.success)} of episodes, and are recognised by "
-        f"their plans alone in {percent(found.plan)}, by their paths in {percent(found.path)} "
-        f"(chance {percent(chance)})."
-    )
-    body = render(
-        "mirrorenv.goals",
-        "plans.html",
-        headline=headline,
-        pictures=_pictures(population, world, seed),
-        size=SIZE,
-        table=table(["figure", "value"], rows, caption),
-        words=WORDS,
-    )
-    return document("Plans: mirrorenv", body, style=STYLE)
+def _kind(node: int, start: int, goals: set[int]) -> Literal["plain", "start", "goal"]:
+    return "start" if node == start else "goal" if node in goals else "plain"

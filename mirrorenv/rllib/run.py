@@ -29,8 +29,8 @@ from mirrorenv.population.objectives.updates import in_order
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import play_held_out
 from mirrorenv.population.settings import PopulationShape
-from mirrorenv.results.report.account import write_account
 from mirrorenv.results.report.shown import Time
+from mirrorenv.results.runs.accounts import write_accounts
 from mirrorenv.results.runs.evaluation import NOT_GIVEN, Evaluation
 from mirrorenv.results.runs.lock import only_writer
 from mirrorenv.results.runs.run_folder import IfExists, RunFolder
@@ -319,11 +319,14 @@ class _Loop:
         self.progress.evaluation(found)
 
     def _write_account(self, population: Population) -> None:
-        """What the world tells of held-out episodes, where it tells anything."""
+        """What the world and its agents tell of held-out episodes, where they tell anything."""
+        told = population.actor.account(population, self.world, self.settings.seed)
         world = self.world.unwrapped
         if isinstance(world, GivesAccount):
             play_held_out(population, self.world, seed=self.settings.seed)
-            write_account(self.folder.path, world.account())
+            told += world.account()
+        if told:
+            write_accounts(self.folder.path, told)
 
     def _draw_evaluation(self, found: Evaluation) -> None:
         """The curves of TensorBoard."""

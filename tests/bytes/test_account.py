@@ -14,10 +14,14 @@ from mirrorenv.bytes.identity import (
     identity_bytes,
     source_test,
 )
-from mirrorenv.envs.account import AccountTable, GivesAccount
+from mirrorenv.envs.account import Account, GivesAccount
 from mirrorenv.errors import RunFolderError
-from mirrorenv.results.report.account import ACCOUNT, account_sections, write_account
+from mirrorenv.results.report.account import account_sections
+from mirrorenv.results.runs.accounts import write_accounts
+from mirrorenv.results.runs.run_folder import ACCOUNT
 from tests.bytes.test_world import random_bytes, small
+
+SHORT_ROW = '[{"title": "t", "lead": "l", "heads": ["a"], "rows": [[]]}]'
 
 
 def uniform(*shape: int, seed: int = 0) -> np.ndarray:
@@ -65,19 +69,19 @@ def test_a_world_tells_of_every_utterance(tmp_path: Path) -> None:
     assert len(first.rows) == 3 * 3
     assert first.rows[1][1] == said[1, 0, 0].astype(np.uint8).tobytes().hex()
     assert len(second.rows) == 3
-    write_account(tmp_path, [first, second])
+    write_accounts(tmp_path, [first, second])
     page = "".join(account_sections(tmp_path))
     assert first.rows[0][1] in page and "identity bytes" in page
 
 
 def test_what_a_world_wrote_is_never_markup(tmp_path: Path) -> None:
     row = ("<script>alert(1)</script>", "fine")
-    write_account(tmp_path, [AccountTable("<b>", "lead", ("a", "b"), (row,))])
+    write_accounts(tmp_path, [Account("<b>", "lead", ("a", "b"), (row,))])
     page = "".join(account_sections(tmp_path))
     assert "<script>" not in page and "<b>" not in page
 
 
-@pytest.mark.parametrize("harm", ["", "[1]", '[{"title": 1}]', '{"a": 1}', "[" * 9000])
+@pytest.mark.parametrize("harm", ["", "[1]", '[{"title": 1}]', '{"a": 1}', "[" * 9000, SHORT_ROW])
 def test_a_damaged_account_is_said(tmp_path: Path, harm: str) -> None:
     assert account_sections(tmp_path) == []
     (tmp_path / ACCOUNT).write_text(harm)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,7 +10,7 @@ import pytest
 import mirrorenv
 from mirrorenv.envs.worlds.graph import Graph
 from mirrorenv.errors import ConfigError
-from mirrorenv.goals.picture import find, page
+from mirrorenv.goals.picture import find
 from mirrorenv.goals.plans import ceiling, counted_ways, plan_evidence, step_laws, think_plans
 from mirrorenv.population import Population, population_shape
 from mirrorenv.population.settings import PopulationSettings
@@ -90,18 +88,15 @@ def test_agents_with_preferences_are_known_by_their_plans_before_a_step(walkers)
     assert found.path > 0.4 and 0.3 < found.plan <= found.both + 0.05
 
 
-def test_the_page_shows_every_agent_and_other_agents_are_refused(walkers):
-    shown = page(*walkers, seed=0)
-    assert all(name in shown for name in walkers[1].agents) and "Ceiling" in shown
+def test_the_account_draws_every_agent_and_is_silent_in_other_worlds(walkers):
+    population, world = walkers
+    (told,) = population.actor.account(population, world, 0)
+    assert [one.title.split(" ")[0] for one in told.drawings] == list(world.agents)
+    for one in told.drawings:
+        kinds = [kind for _, _, kind in one.dots]
+        assert kinds.count("start") == 1 and "goal" in kinds and one.lines
+    assert [row[0] for row in told.rows][-1] == "Ceiling on shortest paths"
+    ants = mirrorenv.make_batch("mirrorenv/ants-v0", 2)
+    assert population.actor.account(population, ants, 0) == []
     with pytest.raises(ConfigError, match="of the kind mlp"):
-        page(Population(population_shape(walkers[1]), PopulationSettings(), 0), walkers[1], 0)
-
-
-def test_the_command_names_what_is_no_run(tmp_path):
-    found = subprocess.run(
-        [sys.executable, "-m", "mirrorenv.goals", str(tmp_path / "nothing")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert found.returncode == 1 and "nothing" in found.stderr and "Traceback" not in found.stderr
+        find(Population(population_shape(world), PopulationSettings(), 0), world, 0)

@@ -22,7 +22,10 @@ from mirrorenv.population.settings import PopulationSettings, PopulationShape
 from mirrorenv.strict import StrictModel
 
 if TYPE_CHECKING:
+    from mirrorenv.envs.account import Account
+    from mirrorenv.envs.base import ArrayWorld
     from mirrorenv.population.objectives.base import Objective
+    from mirrorenv.population.population import Population
 
 __all__ = [
     "ACTORS",
@@ -151,6 +154,16 @@ class Actor(nn.Module):
         """Objectives that come with this kind of agent, by label: what it learns besides its policy
         gradient, without anybody asking for it in the settings."""
         return {}
+
+    def account(self, population: Population, world: ArrayWorld, seed: int) -> list[Account]:
+        """What a run's report tells of this kind of agent, besides what it tells of all.
+
+        Args:
+            population: whose actor this is.
+            world: of the run, to play held-out episodes in.
+            seed: of the run.
+        """
+        return []
 
     def mirror_entries(self) -> list[tuple[nn.Parameter, Any]]:
         """The entries of parameters that belong to the mirror critic alone, as (parameter, index).

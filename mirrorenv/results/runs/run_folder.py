@@ -48,9 +48,9 @@ TENSORBOARD = "tensorboard"
 PLOTS = "plots"
 EPISODES = "episodes"
 REPORT = "report.html"
-PLANS = "plans.html"
+ACCOUNT = "account.json"
 EXPORTED = "result"  # what was made of this run for others
-_KEPT = (METRICS, EVALUATIONS, CHECKPOINTS, TENSORBOARD, PLOTS, EPISODES, PLANS, REPORT)
+_KEPT = (METRICS, EVALUATIONS, CHECKPOINTS, TENSORBOARD, PLOTS, EPISODES, ACCOUNT, REPORT)
 OWN = (CONFIG, RUN, *_KEPT, EXPORTED)
 
 IfExists = Literal["refuse", "resume", "overwrite"]
