@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from mirrorenv.envs.account import Account
@@ -13,7 +14,8 @@ __all__ = ["account_sections"]
 
 _MOST_ROWS = 400
 _MOST_DRAWINGS = 64
-_LONGEST = 600  # characters of a cell
+_cut = partial(text, longest=600)
+"""A cell."""
 _SIZE = 300
 """Of a drawing, in its own units."""
 
@@ -37,6 +39,6 @@ def _section(one: Account) -> Html:
         )
     ]
     if one.heads:
-        cells = [[text(cell, _LONGEST) for cell in row] for row in one.rows[:_MOST_ROWS]]
+        cells = [list(map(_cut, row)) for row in one.rows[:_MOST_ROWS]]
         parts.append(table(one.heads, cells, f"{len(one.rows)} rows.", "account"))
     return section(one.title, *parts, lead=one.lead)
