@@ -10,7 +10,7 @@ Shapes: B batch, T time, N agents, K slots, D observation, V nodes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -31,11 +31,6 @@ from mirrorenv.population.objectives.base import (
 )
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 from mirrorenv.strict import StrictModel
-
-if TYPE_CHECKING:
-    from mirrorenv.envs.account import Account
-    from mirrorenv.envs.base import ArrayWorld
-    from mirrorenv.population.population import Population
 
 __all__ = ["GoalActor", "GoalSettings", "Wandering"]
 
@@ -148,13 +143,6 @@ class GoalActor(Actor):
             node = torch.where(node == goal, goal, policy.sample(generator))
             ways.append(node)
         return torch.stack(ways, -1)
-
-    def account(self, population: Population, world: ArrayWorld, seed: int) -> list[Account]:
-        """See `Actor.account`: success, lengths, recognition by plans, and plans drawn; in
-        `mirrorenv/graph-v0` only."""
-        from mirrorenv.goals.picture import accounts_of
-
-        return accounts_of(population, world, seed)
 
     def _read(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Own node and own goal, (...) each."""

@@ -20,6 +20,7 @@ from mirrorenv.goals.actor import GoalActor
 from mirrorenv.goals.plans import ceiling, counted_ways, plan_evidence, step_laws, think_plans
 from mirrorenv.mirror import Belief, score_belief
 from mirrorenv.mirror.arrays import Floats64
+from mirrorenv.population.actors.base import register_account
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import play_held_out, policy_log_probabilities
 from mirrorenv.results.report.words import counted, percent
@@ -116,6 +117,7 @@ def _top1(evidence: Floats64) -> float:
     return math.nan if found is None else float(found.value)
 
 
+@register_account("goals")
 def accounts_of(population: Population, world: ArrayWorld, seed: int) -> list[Account]:
     """What a run's report tells of goal agents in graph-v0 with shared tasks; nothing elsewhere.
 

@@ -21,6 +21,7 @@ from mirrorenv.envs.checks.watch import WatchedWorld
 from mirrorenv.errors import ConfigError, Interrupted, MirrorError, RunFolderError, TrainingError
 from mirrorenv.mirror import Estimate
 from mirrorenv.mirror.ideal import NOT_EXCHANGEABLE
+from mirrorenv.population.actors.base import ACCOUNTS
 from mirrorenv.population.allocator import memory_kept
 from mirrorenv.population.checkpoint import clone
 from mirrorenv.population.evaluate import evaluate
@@ -320,10 +321,12 @@ class _Loop:
 
     def _write_account(self, population: Population) -> None:
         """What the world and its agents tell of held-out episodes, where they tell anything."""
-        told = population.actor.account(population, self.world, self.settings.seed)
+        seed = self.settings.seed
+        teller = ACCOUNTS.get(self.settings.population.actor)
+        told = [] if teller is None else teller(population, self.world, seed)
         world = self.world.unwrapped
         if isinstance(world, GivesAccount):
-            play_held_out(population, self.world, seed=self.settings.seed)
+            play_held_out(population, self.world, seed=seed)
             told += world.account()
         if told:
             write_accounts(self.folder.path, told)

@@ -13,6 +13,7 @@ from mirrorenv.errors import ConfigError
 from mirrorenv.goals.picture import find
 from mirrorenv.goals.plans import ceiling, counted_ways, plan_evidence, step_laws, think_plans
 from mirrorenv.population import Population, population_shape
+from mirrorenv.population.actors.base import ACCOUNTS
 from mirrorenv.population.settings import PopulationSettings
 from tests.goals.test_goal_actor import population_in, wander
 
@@ -90,13 +91,13 @@ def test_agents_with_preferences_are_known_by_their_plans_before_a_step(walkers)
 
 def test_the_account_draws_every_agent_and_is_silent_in_other_worlds(walkers):
     population, world = walkers
-    (told,) = population.actor.account(population, world, 0)
+    (told,) = ACCOUNTS["goals"](population, world, 0)
     assert [one.title.split(" ")[0] for one in told.drawings] == list(world.agents)
     for one in told.drawings:
         kinds = [kind for _, _, kind in one.dots]
         assert kinds.count("start") == 1 and "goal" in kinds and one.lines
     assert [row[0] for row in told.rows][-1] == "Ceiling on shortest paths"
     ants = mirrorenv.make_batch("mirrorenv/ants-v0", 2)
-    assert population.actor.account(population, ants, 0) == []
+    assert ACCOUNTS["goals"](population, ants, 0) == []
     with pytest.raises(ConfigError, match="of the kind mlp"):
         find(Population(population_shape(world), PopulationSettings(), 0), world, 0)

@@ -1,6 +1,12 @@
 """Who acts: the modules that choose the agents' actions. One kind of agent is one file here."""
 
-from mirrorenv.population.actors.base import ACTORS, Actor, ActorOutput, register_actor
+from mirrorenv.population.actors.base import (
+    ACTORS,
+    Actor,
+    ActorOutput,
+    register_account,
+    register_actor,
+)
 from mirrorenv.population.actors.build import build_actor, network_actor
 from mirrorenv.population.actors.common import CommonActor
 from mirrorenv.population.actors.encoders import ENCODERS, StackedEncoder, register_encoder
@@ -21,6 +27,7 @@ __all__ = [
     "StackedEncoder",
     "build_actor",
     "network_actor",
+    "register_account",
     "register_actor",
     "register_encoder",
 ]

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     from mirrorenv.population.population import Population
 
 __all__ = [
+    "ACCOUNTS",
     "ACTORS",
     "Actor",
     "ActorFactory",
     "ActorOutput",
     "State",
+    "Teller",
+    "register_account",
     "register_actor",
 ]
 
@@ -155,16 +158,6 @@ class Actor(nn.Module):
         gradient, without anybody asking for it in the settings."""
         return {}
 
-    def account(self, population: Population, world: ArrayWorld, seed: int) -> list[Account]:
-        """What a run's report tells of this kind of agent, besides what it tells of all.
-
-        Args:
-            population: whose actor this is.
-            world: of the run, to play held-out episodes in.
-            seed: of the run.
-        """
-        return []
-
     def mirror_entries(self) -> list[tuple[nn.Parameter, Any]]:
         """The entries of parameters that belong to the mirror critic alone, as (parameter, index).
 
@@ -177,6 +170,8 @@ class Actor(nn.Module):
 
 ActorFactory = Callable[[PopulationShape, PopulationSettings, torch.Generator], Actor]
 ACTORS: dict[str, ActorFactory] = {}
+Teller = Callable[["Population", "ArrayWorld", int], "list[Account]"]
+ACCOUNTS: dict[str, Teller] = {}
 
 
 def register_actor(name: str) -> Callable[[ActorFactory], ActorFactory]:
@@ -189,5 +184,20 @@ def register_actor(name: str) -> Callable[[ActorFactory], ActorFactory]:
     def add(factory: ActorFactory) -> ActorFactory:
         ACTORS[name] = factory
         return factory
+
+    return add
+
+
+def register_account(name: str) -> Callable[[Teller], Teller]:
+    """Decorator: what a run's report tells of the agents `population.actor = name`, besides what it
+    tells of all.
+
+    What is registered is called at the last evaluation with the population, the world of the run
+    to play held-out episodes in, and the seed of the run.
+    """
+
+    def add(teller: Teller) -> Teller:
+        ACCOUNTS[name] = teller
+        return teller
 
     return add
