@@ -1,8 +1,9 @@
 """What a world or its agents can tell of the episodes that were just played, for a run's report.
 
 A world that has more to say than its picture offers a method `account()`; for a kind of agent, a
-function is registered (`mirrorenv.population.actors.base.register_account`). A training run writes down what they tell at
-its last evaluation, and the report shows it: no kind of world or agent has a page of its own.
+function is registered (`mirrorenv.population.actors.base.register_account`). A training run writes
+down what they tell at its last evaluation, and the report shows it: no kind of world or agent has a
+page of its own.
 """
 
 from __future__ import annotations

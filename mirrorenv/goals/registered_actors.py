@@ -1,4 +1,5 @@
-"""The kind of agent that this room brings, and what a report tells of it; found by :mod:`mirrorenv.population.actors.build`."""
+"""The kind of agent that this room brings, and what a report tells of it; found by
+:mod:`mirrorenv.population.actors.build`."""
 
 from __future__ import annotations
 
