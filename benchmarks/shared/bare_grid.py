@@ -27,7 +27,10 @@ __all__ = ["run_bare", "trained"]
 
 
 def run_bare(
-    conditions: Mapping[str, Sequence[str]], options: argparse.Namespace, smoke: Sequence[str]
+    conditions: Mapping[str, Sequence[str]],
+    options: argparse.Namespace,
+    smoke: Sequence[str],
+    earlier: Sequence[float] = (),
 ) -> dict[str, list[Path]]:
     """Train every condition with every seed.
 
@@ -35,6 +38,7 @@ def run_bare(
         conditions: name -> overrides of `mirrorenv train --set`, `world` among them.
         options: of a `GridScript`.
         smoke: further overrides of a smoke run.
+        earlier: shares of the run after which the population is kept, too: `RUN/after-0.25`.
 
     Returns:
         folders of finished runs by condition, in order of seeds.
@@ -52,7 +56,7 @@ def run_bare(
                 settings = load_settings(
                     overrides=[*sets, *(smoke if options.smoke else ()), f"seed={seed}"]
                 )
-                _train(path, settings)
+                _train(path, settings, earlier)
                 say(f"{name}, seed {seed}: {time.monotonic() - begun:.0f} s")
     found = {}
     for name in chosen:
@@ -71,7 +75,7 @@ def _finished(path: Path) -> bool:
     return (path / "manifest.json").is_file()  # written last
 
 
-def _train(path: Path, settings: RunSettings) -> None:
+def _train(path: Path, settings: RunSettings, earlier: Sequence[float]) -> None:
     bare_loop: Any = load_recipe("bare_loop")
     shape = population_shape(make_batch(settings.world, 1, **settings.world_options))
     population = Population(shape, settings.population, settings.seed)
@@ -84,5 +88,8 @@ def _train(path: Path, settings: RunSettings) -> None:
         world_options=settings.world_options,
         population=population,
     )
+    for share in sorted(earlier):
+        next(row for row in rows if row["env_steps"] >= share * settings.total_steps)
+        save_population(path / f"after-{share:g}", population, settings.model_dump(mode="json"))
     next(row for row in rows if row["env_steps"] >= settings.total_steps)
     save_population(path, population, settings.model_dump(mode="json"))

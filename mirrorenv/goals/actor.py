@@ -10,7 +10,7 @@ Shapes: B batch, T time, N agents, K slots, D observation, V nodes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -53,6 +53,10 @@ class GoalSettings(StrictModel):
     stitch: bool = True
     """Whether ways of different walks are joined (a temporal difference), or whole stretches of
     walks alone count."""
+    preference: Literal["mirror", "return"] = "mirror"
+    """What teaches a preference. mirror: what is paid beside the environment's reward, alone, since
+    among equally good steps the return cannot tell which is better. return: the environment's
+    advantages, too, whose noise makes agents drift apart without any mirror."""
 
 
 @register_actor("goals")
@@ -91,6 +95,7 @@ class GoalActor(Actor):
         self.num_nodes = nodes
         self.layout = shape.actions
         self.options = GoalSettings.checked(settings.actor_options, "population.actor_options")
+        self.environment_teaches = self.options.preference == "return"
         self.ways = Ways(nodes, self.options.stitch)
         gain = settings.initial_gain / _SCALE
         size = (shape.num_agents, nodes, nodes)

@@ -147,7 +147,7 @@ def train_batch(
         gamma=learning.gamma,
         lam=lam,
     )
-    if not scaled.any():
+    if not scaled.any() or not population.actor.environment_teaches:
         # Nothing was paid, so nothing is better than anything else. What is left is the critic's
         # own error, which standardising would blow up into a random walk of the policies: agents
         # would part without any reward.

@@ -72,6 +72,9 @@ class Actor(nn.Module):
         mirror_paid: whether anything is paid that the mirror critic predicts. If it is False,
             `mirror_value` must be computed from detached hidden states, so that its error trains
             nothing but the critic itself (`mirror_entries`); its parameters stay where they are.
+        environment_teaches: whether the environment's advantages teach what has a gradient. False
+            where it can make no difference to the return: what is left is the error of a critic,
+            and agents would part by that alone.
         fast: whether `step` and `sequence` may compute the same in other arithmetic
             (`learning.update`); an actor that has none takes no notice. What others measure,
             `replay` and `read`, is always plain.
@@ -81,6 +84,7 @@ class Actor(nn.Module):
     num_agents: int
     trunk_width: int = 0
     mirror_paid: bool = True
+    environment_teaches: bool = True
     fast: bool = False
 
     @property
