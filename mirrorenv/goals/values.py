@@ -139,7 +139,8 @@ class Outcomes:
         none did."""
         rows = nodes[:, None] * self.actions + np.arange(self.actions)  # (Q, A)
         column = np.maximum(goals, 0)[:, None]
-        share = np.asarray(self._leads[rows, np.broadcast_to(column, rows.shape)])
+        picked = self._leads[rows, np.broadcast_to(column, rows.shape)]
+        share = sparse.csr_matrix(picked).toarray()  # (Q, A)
         chosen: Ints64 = np.where((share > 0).any(axis=1) & (goals >= 0), share.argmax(axis=1), -1)
         return chosen
 
