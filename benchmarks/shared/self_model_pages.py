@@ -295,9 +295,46 @@ def _charts(group: Row) -> list[Chart]:
         ),
     ]
     found = [_dot_chart(rows, *one) for one in dots]
+    if len(_ladder(group)) > 1:
+        said = (
+            "Learning coefficient as published (n beta 82, gamma 100), mean over seeds and 95 % t "
+            "interval, valid or not, by the self-model's weight"
+        )
+        beside = " beside the paper's and a replication's on MNIST." * (
+            _width(group) in PAPER_COEFFICIENTS
+        )
+        found.append(
+            Chart("Coefficient against the weight", said + beside, said, lambda t: _line(t, group))
+        )
     caption = "Share of the last layer's weights in each of 40 bins, all seeds together."
     found.append(Chart("Weight distributions", caption, caption, lambda t: _weights(t, group)))
     return found
+
+
+def _width(group: Row) -> int:
+    return int(group["settings"]["hidden"])
+
+
+def _line(theme: themes.Theme, group: Row) -> Any:
+    ladder = _ladder(group)
+    found = [_interval(_estimates(row, "paper")) for row in ladder]
+    weights = np.array([float(row["arm"]["weight"]) for row in ladder])
+    low, high = (np.array([getattr(one, end) for one in found]) for end in ("low", "high"))
+    ours = Series(weights, np.array([one.value for one in found]), low, high)
+    tracks = [plots.Track("ours", ours, colour="learned")]
+    known = {
+        "paper": (PAPER_COEFFICIENTS, "limit"),
+        "replication": (REPLICATION_COEFFICIENTS, "other"),
+    }
+    for name, (table, colour) in known.items():
+        if _width(group) in table:
+            unknown = np.full(len(PAPER_WEIGHTS), np.nan)
+            values = np.asarray(table[_width(group)], np.float64)
+            series = Series(np.asarray(PAPER_WEIGHTS, np.float64), values, unknown, unknown)
+            tracks.append(plots.Track(f"{name}, MNIST", series, colour=colour))
+    return plots.line_chart(
+        theme, tracks, x_label="weight of the self-model", y_label="coefficient"
+    )
 
 
 def _dot_chart(

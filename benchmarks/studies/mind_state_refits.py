@@ -6,7 +6,7 @@ it. Codebooks are refitted at one third and two thirds of the steps. The jump of
 cross-entropy of the 5 steps after it, less that of the 20 before, in nats. "ema" has no such event,
 and "never" no refit at all; both are measured at the same steps.
 
-    python benchmarks/studies/mind_state_refits.py [--smoke] [--json FILE]
+    python benchmarks/studies/mind_state_refits.py [--smoke] [--policies warm ema] [--json FILE]
 """
 
 from __future__ import annotations
@@ -108,11 +108,12 @@ def main() -> None:
     """Every policy with every seed, and the table."""
     script = Script(__doc__, json=True, seeds=3, smoke={"steps": 90, "seeds": 1})
     script.add_argument("--steps", type=int, default=600, help="updates (default 600)")
+    script.add_argument("--policies", nargs="+", choices=POLICIES, default=POLICIES)
     options = script.parse()
-    progress = Progress(len(POLICIES) * options.seeds)
-    found: dict[str, list[dict[str, float]]] = {policy: [] for policy in POLICIES}
+    progress = Progress(len(options.policies) * options.seeds)
+    found: dict[str, list[dict[str, float]]] = {policy: [] for policy in options.policies}
     for seed in range(options.seeds):
-        for policy in POLICIES:
+        for policy in options.policies:
             found[policy].append(run(policy, seed, options.steps))
             progress.done(f"{policy}, seed {seed}")
     columns = ["jump_1", "jump_2", "cross_entropy", "lift_copy", "lift_markov"]

@@ -16,6 +16,7 @@ Every finished arm is a file under --out: a run that was interrupted goes on wit
     python benchmarks/studies/self_modelling.py                      # scikit-learn's digits
     python benchmarks/studies/self_modelling.py --task fashion       # after: make data-fashion
     python benchmarks/studies/self_modelling.py --data FOLDER        # MNIST, CIFAR-10 or aclImdb
+    python benchmarks/studies/self_modelling.py --task colours       # a stand-in; also: sentiment
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ from benchmarks.shared.self_models import (
     stream,
     train,
 )
+from benchmarks.shared.stand_ins import colours, sentiment
 from mirrorenv.complexity.learning_coefficient import LearningCoefficient, learning_coefficients
 from mirrorenv.complexity.sampling import ChainSettings
 from mirrorenv.errors import ConfigError
@@ -78,6 +80,8 @@ class Preset:
 PRESETS = {
     "digits": Preset(digits, ARMS, 0, 60, 64, 8, 40, 4, 150, 10, 30),
     "fashion": Preset(fashion, FEW_ARMS, 10_000, 30, 128, 10, 5, 3, 100, 4, 25),
+    "colours": Preset(colours, FEW_ARMS, 0, 30, 128, 5, 5, 3, 100, 4, 25),
+    "sentiment": Preset(sentiment, FEW_ARMS, 0, 15, 128, 5, 5, 3, 100, 4, 25),
 }
 OF_A_FOLDER = Preset(digits, FEW_ARMS, 10_000, 50, 128, 10, 10, 3, 150, 5, 40)
 SMOKE = {"seeds": 2, "epochs": 4, "anneal": 1, "images": 256, "draws": 4, "burn_in": 10}
