@@ -3,7 +3,8 @@
 Iterations of the bare loop alternate between a population without an auxiliary and one of each
 kind, so that whatever else the machine does meets all alike. Medians; the target is 1.3 at most.
 
-    python benchmarks/speed/auxiliary_cost.py [--world mirrorenv/ants-v0] [--json FILE]
+    python benchmarks/speed/auxiliary_cost.py [--world mirrorenv/ants-v0] [--update fast]
+    [--json FILE] [--smoke]
 """
 
 from __future__ import annotations
@@ -36,11 +37,14 @@ def main() -> None:
     script = Script(__doc__, json=True, smoke=smoke)
     script.add_argument("--world", default="mirrorenv/ants-v0", help="which world")
     script.add_argument("--actor", default="mlp", help="population.actor")
+    script.add_argument("--update", default="fast", help="learning.update (default fast)")
     script.add_argument("--iterations", type=int, default=12, help="of each kind (default 12)")
     script.add_argument("--episodes", type=int, default=256, help="of an iteration (default 256)")
     options = script.parse()
     bare_loop: Any = load_recipe("bare_loop")
-    learning = LearningSettings(episodes_per_iteration=options.episodes)
+    learning = LearningSettings(
+        episodes_per_iteration=options.episodes, update=options.update
+    )
     loops = {
         name: bare_loop.train(
             options.world,
