@@ -42,9 +42,7 @@ def main() -> None:
     script.add_argument("--episodes", type=int, default=256, help="of an iteration (default 256)")
     options = script.parse()
     bare_loop: Any = load_recipe("bare_loop")
-    learning = LearningSettings(
-        episodes_per_iteration=options.episodes, update=options.update
-    )
+    learning = LearningSettings(episodes_per_iteration=options.episodes, update=options.update)
     loops = {
         name: bare_loop.train(
             options.world,

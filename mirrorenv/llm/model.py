@@ -292,8 +292,10 @@ def _log_probability(logits: torch.Tensor, text: tuple[int, ...], temperature: f
     ids = torch.tensor(text)  # (L,)
     if temperature == 0.0:
         return 0.0 if bool((logits.argmax(dim=-1) == ids).all()) else -float("inf")
-    logs = torch.log_softmax(logits.double() / temperature, dim=-1)
-    return float(logs[torch.arange(len(text)), ids].sum())
+    # over V words in float32, an eighth of the time of float64; what is left, in float64
+    tempered = logits if temperature == 1.0 else logits / temperature
+    chosen = logits[torch.arange(len(text)), ids].double() / temperature
+    return float((chosen - tempered.logsumexp(dim=-1).double()).sum())
 
 
 class _Row:

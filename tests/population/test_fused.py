@@ -93,6 +93,16 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "gru": ("mirrorenv/ants-v0", {"actor": "gru", "observer": {"head": "gru"}}, {}),
     "joint": ("mirrorenv/ants-v0", {"observer": {"head": "joint"}}, {}),
     "an auxiliary": ("mirrorenv/ants-v0", {"auxiliaries": ({"name": "self_model"},)}, {}),
+    "an auxiliary ahead": (
+        "mirrorenv/ants-v0",
+        {"auxiliaries": ({"name": "self_model", "ahead": 2, "targets": ["first", "trunk"]},)},
+        {},
+    ),
+    "a slow target": (
+        "mirrorenv/chain-v0",
+        {"auxiliaries": ({"name": "self_model", "ahead": 1, "ema": 0.9, "head": "mlp"},)},
+        {},
+    ),
     "a probe": ("mirrorenv/ants-v0", {"auxiliaries": ({"name": "self_model", "weight": 0},)}, {}),
     "set diversity": ("mirrorenv/ants-v0", {"diversity": 1.0}, {}),
     "near": (

@@ -192,7 +192,7 @@ class FiniteScalars(nn.Module):
 def nearest(rows: Tensor, codes: Tensor) -> Tensor:
     """(N, R, H), (N, K, H) -> (N, R) int64."""
     size = 0.5 * codes.square().sum(-1).unsqueeze(1)  # (N, 1, K)
-    return torch.baddbmm(size, rows, codes.transpose(1, 2), alpha=-1.0).argmin(-1)
+    return torch.baddbmm(size, rows, codes.transpose(1, 2), alpha=-1.0).min(-1).indices
 
 
 def plus_plus(rows: Tensor, codes: int, draws: torch.Generator) -> Tensor:

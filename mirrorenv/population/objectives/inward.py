@@ -28,7 +28,16 @@ from mirrorenv.population.objectives.base import (
 from mirrorenv.population.objectives.updates import all_reduced, detached
 from mirrorenv.population.population import Population
 
-__all__ = ["Inward", "InwardSettings", "by_agent", "felt", "live_pairs", "masked_mean", "of_agents"]
+__all__ = [
+    "Inward",
+    "InwardSettings",
+    "by_agent",
+    "by_step",
+    "felt",
+    "live_pairs",
+    "masked_mean",
+    "of_agents",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -305,6 +314,12 @@ class _Scaled(torch.autograd.Function):
 def by_agent(rows: Tensor) -> Tensor:
     """(B, T, N, X) -> (N, B*T, X), as stacked layers read."""
     return rows.permute(2, 0, 1, 3).flatten(1, 2)
+
+
+def by_step(rows: Tensor) -> Tensor:
+    """(B, T, N, X) -> (N, T*B, X): for hand-shaped networks' layers, which stand like this in
+    memory, a view."""
+    return rows.permute(2, 1, 0, 3).flatten(1, 2)
 
 
 def of_agents(rows: Tensor, batch: int) -> Tensor:

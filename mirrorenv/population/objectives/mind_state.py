@@ -145,7 +145,7 @@ class MindState(Inward):
     def __init__(self, settings: MindStateSettings, host: Host, generator: torch.Generator) -> None:
         super().__init__(settings, host, generator)
         self.own = settings
-        self._newest: Tensor | None = None
+        self._newest: tuple[Tensor, Tensor] | None = None
         agents = host.num_agents
         size = settings.size
         if settings.fed != "none" and settings.host != "actors":
@@ -197,8 +197,9 @@ class MindState(Inward):
         ahead = self.own.ahead
         batch_size, time = hidden.shape[:2]
         self._check_size(batch_size, time)
-        codes = self.codes_of(hidden)
-        self._newest = codes  # of the same hidden states that come after the update
+        states = self.states(hidden)
+        codes = of_agents(self.book.assign(states).unsqueeze(-1), batch_size).squeeze(-1)
+        self._newest = states, codes  # of the same hidden states that come after the update
         live = live_pairs(batch["mask"], ahead)  # (B, T', N)
         target = self._target(codes, batch, live)
         reads = hidden if self.pool is None else self.pool(hidden)
@@ -251,7 +252,7 @@ class MindState(Inward):
         counts.scatter_add_(1, rows, weight)
         share = counts / counts.sum(1, keepdim=True).clamp_min(1.0)
         entropy = torch.special.entr(share).sum(1)  # (N,)
-        accuracy = masked_mean((log_p.argmax(-1) == target).float(), live)
+        accuracy = masked_mean((log_p.max(-1).indices == target).float(), live)
         copied = masked_mean((now == target).float(), live)
         chain = (self.transitions / self.transitions.sum(-1, keepdim=True)).log()
         agents = torch.arange(self.num_agents, device=target.device)
@@ -274,8 +275,7 @@ class MindState(Inward):
         """See `Inward.after_inward`: codes are fitted, refitted, or follow."""
         hidden = output.hidden[self.layer]
         live = by_agent(batch["mask"].unsqueeze(-1)).squeeze(-1).gt(0).float()  # (N, R)
-        rows = self.states(hidden)
-        found = self.codes_of(hidden) if self._newest is None else self._newest
+        rows, found = self._newest or (self.states(hidden), self.codes_of(hidden))
         self._newest = None
         codes = by_agent(found.unsqueeze(-1)).squeeze(-1)  # (N, R)
         self._count(found, batch)

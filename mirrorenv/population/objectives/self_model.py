@@ -20,6 +20,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from mirrorenv.errors import ConfigError
+from mirrorenv.population.fused_losses import squared_error
 from mirrorenv.population.objectives.base import (
     Batch,
     HiddenStates,
@@ -32,6 +33,7 @@ from mirrorenv.population.objectives.inward import (
     Inward,
     InwardSettings,
     by_agent,
+    by_step,
     live_pairs,
     masked_mean,
     of_agents,
@@ -175,7 +177,9 @@ class SelfModel(Inward):
                 f"{self.label}: ahead = {ahead}, and an episode has {time} steps: lower it"
             )
         live = live_pairs(batch["mask"], ahead)  # (B, T', N)
-        target = self._target(output, batch, live)[:, ahead:]
+        if population is not None and population.fast and kind == "layers":
+            return self._fused(output, batch, live)
+        target = self._target(output, batch)[:, ahead:]
         if kind == "shuffled":
             target = shuffled(target, live, self.draws)
         reads = hidden[:, : time - ahead]
@@ -187,6 +191,28 @@ class SelfModel(Inward):
         loss = masked_mean(error.mean(-1), live)
         unexplained = _unexplained(error.detach(), target.detach(), live)
         return loss, {"unexplained": unexplained, "error": loss.detach(), **self._spread()}
+
+    def _fused(self, output: HiddenStates, batch: Batch, live: Tensor) -> tuple[Tensor, Metrics]:
+        """`inward_loss` with the error and its gradient in one pass, rows as they are in memory."""
+        ahead = self.own.ahead
+        time = live.shape[1]
+        reads = by_step(output.hidden[self.layer][:, :time])  # (N, T'*B, H)
+        if self.reads_action:
+            done = by_step(action_features(self.host, batch)[:, :time])
+            reads = torch.cat([reads, done], -1)
+        parts = [by_step(part[:, ahead:]) for part in self._predicted_layers(output, batch)]
+        target = self._normalised(parts[0] if len(parts) == 1 else torch.cat(parts, -1))
+        weight = by_step(live.unsqueeze(-1)).squeeze(-1)  # (N, T'*B)
+        loss = squared_error(self.head(reads), target, weight)
+        error = loss.detach()
+        with torch.no_grad():
+            count = weight.sum(1).clamp_min(1.0)  # (N,)
+            sums = torch.bmm(weight.unsqueeze(1), target).squeeze(1)  # (N, F)
+            square = torch.dot((target * weight.unsqueeze(-1)).flatten(), target.flatten())
+            variance = square - (sums.square().sum(1) / count).sum()
+            left = error * weight.sum().clamp_min(1.0) * target.shape[-1]
+            unexplained = left / variance.clamp_min(1e-12)
+        return loss, {"unexplained": unexplained, "error": error, **self._spread()}
 
     @torch.no_grad()
     def after_inward(self, output: HiddenStates, batch: Batch) -> None:
@@ -200,20 +226,23 @@ class SelfModel(Inward):
             ratio = weights_spread(self._module()) / self.own.spread
             self.decay.mul_(ratio.clamp(0.5, 2.0) ** 0.5).clamp_(1e-6, 1e4)
 
-    def _target(self, output: HiddenStates, batch: Batch, live: Tensor) -> Tensor:
+    def _target(self, output: HiddenStates, batch: Batch) -> Tensor:
         """What is to be predicted, of every step: (B, T, N, F)."""
         if self.own.target == "random":
-            found = random_features(batch["observations"], self.projection)
-        else:
-            states = output
-            if self.twin is not None:
-                assert self.host.run is not None
-                with torch.no_grad():
-                    states = self.host.run(self.twin, batch)
-            parts = [states.hidden[name] for name in self.targets]
-            if self.own.stop_gradient:
-                parts = [part.detach() for part in parts]
-            found = torch.cat(parts, -1)
+            return self._normalised(random_features(batch["observations"], self.projection))
+        return self._normalised(torch.cat(self._predicted_layers(output, batch), -1))
+
+    def _predicted_layers(self, output: HiddenStates, batch: Batch) -> list[Tensor]:
+        """The hidden states that are to be predicted, (B, T, N, H) each."""
+        states = output
+        if self.twin is not None:
+            assert self.host.run is not None
+            with torch.no_grad():
+                states = self.host.run(self.twin, batch)
+        parts = [states.hidden[name] for name in self.targets]
+        return [part.detach() for part in parts] if self.own.stop_gradient else parts
+
+    def _normalised(self, found: Tensor) -> Tensor:
         if self.own.normalise:
             found = nn.functional.layer_norm(found, found.shape[-1:])
         return found
