@@ -13,6 +13,7 @@ from mirrorenv.bytes.entropy import byte_entropy, spatial_entropy
 from mirrorenv.bytes.identity import byte_information_test, identity_bytes, source_test
 from mirrorenv.bytes.machine.execution import ENDINGS
 from mirrorenv.bytes.machine.kernel import CALLS
+from mirrorenv.bytes.patterns import astray, loop_of, phases, unit_of
 from mirrorenv.envs.account import Account
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def tables_of(world: ByteMeditation) -> list[Account]:
     """What the last episodes of a world were."""
     if not world.spoken:
         return []
-    return [_utterances(world), _agents(world)]
+    tables = [_utterances(world), _agents(world), _found(world)]
+    return [*tables, _paid(world)] if world.weights else tables
 
 
 def _utterances(world: ByteMeditation) -> Account:
@@ -100,6 +102,72 @@ def _agents(world: ByteMeditation) -> Account:
         (*heads, "different from chance", "repeats itself", "runs to the limit"),
         tuple(made),
     )
+
+
+def _found(world: ByteMeditation) -> Account:
+    """Copies, loops and phases of going astray, with their first example."""
+    said = np.stack(world.spoken, axis=1)  # (B, T, N, L)
+    rows: list[tuple[str, ...]] = []
+    for agent, name in enumerate(world.agents):
+        own = said[:, :, agent]  # (B, T, L)
+        kinds = {
+            "one piece again and again": [
+                (row, step, unit_of(own[row, step].tobytes()).hex())
+                for row, step in np.ndindex(own.shape[:2])
+                if len(unit_of(own[row, step].tobytes())) < own.shape[2]
+            ],
+            "a loop without end": _loops(world, agent),
+            "haywire": [
+                (one.episode, one.first, f"until step {one.last + 1}")
+                for one in phases(astray(own))
+            ],
+        }
+        for kind, found in kinds.items():
+            if found:
+                row, step, what = found[0]
+                where = f"episode {row + 1}, step {step + 1}"
+                rows.append((name, kind, str(len(found)), where, what))
+    lead = (
+        f"Looked for in all {said.shape[0]} held-out episodes: utterances that repeat one piece, "
+        "programs that ran to the limit in a loop, and two or more utterances in a row that are "
+        "unlike everything else an agent said."
+    )
+    if not rows:
+        lead += " None of them was found."
+    return Account(
+        "Loops, copies, going haywire",
+        lead,
+        ("agent", "what", "how often", "first", "which"),
+        tuple(rows),
+    )
+
+
+def _loops(world: ByteMeditation, agent: int) -> list[tuple[int, int, str]]:
+    """Row, step and places of programs that ended at the limit, going round."""
+    limit = _ENDINGS.index("limit")
+    found: list[tuple[int, int, str]] = []
+    for step, done in enumerate(world.done):
+        for row in np.flatnonzero(done.endings[:, agent] == limit):
+            trace = done.traces[row, agent]
+            round_made = loop_of(trace[trace >= 0].tolist())
+            places = ", ".join(map(str, round_made)) or "a long one"
+            found.append((int(row), step, f"bytes {places}"))
+    return sorted(found)
+
+
+def _paid(world: ByteMeditation) -> Account:
+    """Each reward by name."""
+    rows: list[tuple[str, ...]] = []
+    for name, weight in world.weights.items():
+        each = [f"{value:.3f}" for value in world.earned[name].mean(0)]
+        rows.append((name, f"{weight:g}", *each))
+    lead = "Mean over held-out episodes and their steps, before the weight; from 0 to 1."
+    if (told := world.reliability) is not None:
+        lead += (
+            f" The judge was asked twice about {told.utterances} utterances first: kappa "
+            f"{told.kappa:.2f}, {told.invalid:.0%} of its replies neither good nor bad."
+        )
+    return Account("What was paid", lead, ("reward", "weight", *world.agents), tuple(rows))
 
 
 def _repeats(said: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> float:

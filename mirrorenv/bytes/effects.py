@@ -90,6 +90,8 @@ class Effects:
     """(B, N, R) at the end."""
     kernels: Floats32
     """(B, N, 5) :data:`KERNEL_PARTS`, 0 to 1."""
+    traces: npt.NDArray[np.int16]
+    """(B, N, 64) places of the first executed instructions in the utterance; -1 after the last."""
 
     def put(self, row: int, agent: int, execution: Execution, state: KernelState) -> None:
         """Note what became of one program.
@@ -108,6 +110,8 @@ class Effects:
         self.instructions[row, agent] = execution.instructions
         self.registers[row, agent] = execution.registers
         self.kernels[row, agent] = _summary(state)
+        self.traces[row, agent] = -1
+        self.traces[row, agent, : len(execution.trace)] = execution.trace
 
 
 def nothing_happened(rows: int, agents: int) -> Effects:
@@ -119,6 +123,7 @@ def nothing_happened(rows: int, agents: int) -> Effects:
         np.zeros((rows, agents), np.int64),
         np.zeros((rows, agents, 16), np.uint64),
         np.tile(np.asarray(none, np.float32), (rows, agents, 1)),
+        np.full((rows, agents, 64), -1, np.int16),
     )
 
 

@@ -184,6 +184,7 @@ class ByteMeditation(ClockedWorld):
         self.recalled = np.zeros((rows, agents, kept, length), np.uint8)  # (B, N, k, L)
         self.likeness = np.zeros((rows, agents, kept), np.float32)  # (B, N, k)
         self.components = {name: np.zeros((rows, agents)) for name in self.weights}  # (B, N) each
+        self.earned = {name: np.zeros((rows, agents)) for name in self.weights}  # mean so far
         self.spoken: list[npt.NDArray[np.uint8]] = []  # (B, N, L) of every step so far
         self.done: list[Effects] = []  # what executing them did
 
@@ -214,6 +215,7 @@ class ByteMeditation(ClockedWorld):
         paid = np.zeros((self.num_envs, self.num_agents))  # (B, N)
         for name, weight in self.weights.items():
             paid += weight * self.components[name]
+            self.earned[name] += (self.components[name] - self.earned[name]) / (step + 1)
         return paid / self.horizon, None
 
     def _execute(self, live: Bools) -> None:
