@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mirrorenv.bytes.conclusions import Conclusions
 from mirrorenv.bytes.set_points import SetPoints
 
-__all__ = ["SetPoints"]
+__all__ = ["Conclusions", "SetPoints"]

@@ -29,7 +29,9 @@ from mirrorenv.population.objectives.base import (
 )
 from mirrorenv.population.population import Population
 
-__all__ = ["SetPointSettings", "SetPoints"]
+__all__ = ["EditedUtterances", "Octets", "SetPointSettings", "SetPoints"]
+
+Octets = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
 class SetPointSettings(ObjectiveSettings):
@@ -41,20 +43,25 @@ class SetPointSettings(ObjectiveSettings):
     """Of all that an agent said in the minibatch; None leaves it alone."""
 
 
-@register_objective("set_points")
-class SetPoints(Objective):
-    """Cross-entropy to the utterances as they were edited.
+class EditedUtterances(Objective):
+    """Agents learn to say their utterances as somebody edited them, by cross-entropy.
 
     Raises:
         ConfigError: where the host does not speak.
     """
 
-    Settings = SetPointSettings
-    settings: SetPointSettings
-
     def parts(self) -> dict[str, tuple[nn.Module | Iterable[nn.Parameter], float]]:
         """See `Objective.parts`: the speakers are the actors, which have an optimiser."""
         return {}
+
+    def edited(self, said: Octets, rng: np.random.Generator) -> Octets:
+        """What is to be said instead.
+
+        Args:
+            said: (B, T, N, L), not changed.
+            rng: source of the edits.
+        """
+        raise NotImplementedError
 
     def loss(
         self, population: Population | None, output: HiddenStates, batch: Batch
@@ -62,19 +69,25 @@ class SetPoints(Objective):
         """See `Objective.loss`: nats for each byte."""
         actions = batch["actions"]  # (B, T, N, L)
         if not isinstance(output, ActorOutput) or actions.ndim != 4:
-            raise ConfigError("set_points edits utterances: it needs agents that speak")
-        wanted = self._edited(actions.cpu().numpy().astype(np.uint8))
+            raise ConfigError(f"{type(self).__name__} edits utterances: it needs agents that speak")
+        rng = np.random.default_rng(int(torch.randint(2**31, (), generator=self.draws)))
+        wanted = self.edited(actions.cpu().numpy().astype(np.uint8), rng).astype(np.int64)
         target = torch.from_numpy(wanted).to(actions)
         likely = output.distribution.log_probability(target)  # (B, T, N)
         mask = batch["mask"]
         loss = -(likely * mask).sum() / (mask.sum().clamp_min(1.0) * actions.shape[-1])
         return loss, {"nats_per_byte": loss.detach()}
 
-    def _edited(
-        self, said: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
-    ) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-        """(B, T, N, L) utterances, each edited once or twice."""
-        rng = np.random.default_rng(int(torch.randint(2**31, (), generator=self.draws)))
+
+@register_objective("set_points")
+class SetPoints(EditedUtterances):
+    """Cross-entropy to utterances that were edited towards a set-point."""
+
+    Settings = SetPointSettings
+    settings: SetPointSettings
+
+    def edited(self, said: Octets, rng: np.random.Generator) -> Octets:
+        """See `EditedUtterances.edited`: each once or twice."""
         edited = said.copy()
         for agent in range(said.shape[2]):
             counts = byte_counts(said[:, :, agent]).sum((0, 1))  # (256,)
@@ -83,4 +96,4 @@ class SetPoints(Objective):
                 if self.settings.whole is not None:
                     one = set_point_edit(one, self.settings.whole, counts, rng)
                 edited[(*place, agent)] = set_point_edit(one, self.settings.local, None, rng)
-        return edited.astype(np.int64)
+        return edited

@@ -11,6 +11,7 @@ Shape legend: S stack of networks, R rows, H width, L bytes, V symbols, h heads,
 from __future__ import annotations
 
 import math
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from torch.nn.functional import gelu, layer_norm, scaled_dot_product_attention
 from mirrorenv.population.distributions import ActionDistribution
 from mirrorenv.population.layers import StackedLinear
 
-__all__ = ["Cache", "Speech", "Utterances"]
+__all__ = ["Cache", "Speaks", "Speech", "Utterances"]
 
 LAYERS = 2
 _ROWS_AT_ONCE = 1024  # of all networks, where no gradient is asked for
@@ -152,16 +153,31 @@ class Speech(nn.Module):
         return self.say(flat).view(stack, rows, time, -1), kept
 
 
+class Speaks(Protocol):
+    """Says utterances symbol by symbol; what begins one, and what is cached, is its own affair."""
+
+    length: int
+
+    def logits(self, intent: Tensor, said: Tensor) -> Tensor:
+        """See `Speech.logits`."""
+
+    def first(self, intent: Tensor) -> tuple[Tensor, Any]:
+        """See `Speech.first`."""
+
+    def next(self, symbol: Tensor, place: int, cache: Any) -> tuple[Tensor, Any]:
+        """See `Speech.next`."""
+
+
 class Utterances(ActionDistribution):
     """What speakers say: byte after byte, each given those before it.
 
     Args:
         speech: who speaks.
-        intent: (S, R, H) what each utterance begins with.
+        intent: (S, R, ...) what each utterance begins with.
         lead: (..., N), the axes of what is told; N stands last.
     """
 
-    def __init__(self, speech: Speech, intent: Tensor, lead: tuple[int, ...]) -> None:
+    def __init__(self, speech: Speaks, intent: Tensor, lead: tuple[int, ...]) -> None:
         self.speech = speech
         self.intent = intent
         self.lead = tuple(lead)

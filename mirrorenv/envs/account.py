@@ -8,13 +8,17 @@ page of its own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-__all__ = ["Account", "Dot", "Drawing", "GivesAccount"]
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
 
-Line = tuple[float, float, float, float]
-Dot = tuple[float, float, Literal["plain", "start", "goal"]]
+from mirrorenv.mirror.arrays import Floats64
+
+__all__ = ["Account", "Dot", "Drawing", "GivesAccount", "PaysByName"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,15 @@ class Account:
     def __post_init__(self) -> None:
         if any(len(row) != len(self.heads) for row in self.rows):
             raise ValueError(f"a row of {self.title!r} has not {len(self.heads)} cells")
+
+
+@runtime_checkable
+class PaysByName(Protocol):
+    """A world whose reward is a sum of named ones."""
+
+    @property
+    def earned(self) -> Mapping[str, Floats64]:
+        """(B, N) each, before its weight: mean over the steps of the running episodes."""
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from mirrorenv.envs import make_batch, spec
-from mirrorenv.envs.account import GivesAccount
+from mirrorenv.envs.account import GivesAccount, PaysByName
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.checks.validation import validated
 from mirrorenv.envs.checks.watch import WatchedWorld
@@ -338,6 +338,10 @@ class _Loop:
                 value = _value(score.figures()[name])
                 if value is not None:
                     self.board.add_scalar(f"{kind}/{name}", value, self.steps)
+        world = self.world.unwrapped
+        if isinstance(world, PaysByName):
+            for name, earned in world.earned.items():
+                self.board.add_scalar(f"reward/{name}", float(earned.mean()), self.steps)
 
 
 def _value(found: Estimate | None) -> float | None:
