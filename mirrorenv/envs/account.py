@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
-
 from mirrorenv.mirror.arrays import Floats64
 
 __all__ = ["Account", "Dot", "Drawing", "GivesAccount", "PaysByName"]
+
+Line = tuple[float, float, float, float]
+Dot = tuple[float, float, Literal["plain", "start", "goal"]]
 
 
 @dataclass(frozen=True)
