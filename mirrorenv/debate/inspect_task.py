@@ -293,6 +293,9 @@ class _LocalModel(ModelAPI):
         written = await asyncio.wrap_future(engine.write(asked))
         stop = "stop" if written.finished else "max_tokens"
         output = ModelOutput.from_content(self.model_name, written.text, stop_reason=stop)
-        read, wrote = len(prompt), len(written.tokens)
-        output.usage = ModelUsage(input_tokens=read, output_tokens=wrote, total_tokens=read + wrote)
+        output.usage = ModelUsage(
+            input_tokens=len(prompt),
+            output_tokens=len(written.tokens),
+            total_tokens=len(prompt) + len(written.tokens),
+        )
         return output
