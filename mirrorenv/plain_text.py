@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["one_line", "plain", "visible_mark"]
+__all__ = ["in_one_line", "one_line", "plain", "visible_mark"]
 
 
 # What Unicode calls default ignorable and no category tells: fillers, a joiner, variation selectors
@@ -49,6 +49,11 @@ def plain(text: str) -> str:
 
 def _has_picture(mark: str) -> bool:
     return bool(mark) and (unicodedata.category(mark) in ("So", "Sm", "Po") or mark.isdigit())
+
+
+def in_one_line(text: object) -> str:
+    """A path, or a line to paste, as it is: a line break in it is shown by its code."""
+    return plain(str(text).replace("\n", "\\u{000a}").replace("\t", "\\u{0009}"))
 
 
 def one_line(text: object, longest: int = 400) -> str:

@@ -14,7 +14,7 @@ from mirrorenv.cli.recorded_config import check_config
 from mirrorenv.cli.waiting import Waiting
 from mirrorenv.entry import add_commands
 from mirrorenv.errors import ConfigError
-from mirrorenv.plain_text import one_line
+from mirrorenv.plain_text import in_one_line, one_line
 from mirrorenv.results.report.words import counted
 from mirrorenv.results.runs.limits import received
 
@@ -112,7 +112,9 @@ def check(
         )
     names = f" of suite {', '.join(found.suites)}" if found.suites else ""
     many = len(found.folders)
-    say(f"{folder}: {counted(many, 'result')}{names} {'are' if many > 1 else 'is'} fine")
+    say(
+        f"{in_one_line(folder)}: {counted(many, 'result')}{names} {'are' if many > 1 else 'is'} fine"
+    )
     number_of = {reason: str(number) for number, (reason, _) in enumerate(found.unchecked, start=1)}
     for reason, count in found.unchecked:
         say(f"  not checked  {one_line(reason)} ({counted(count, 'result')}) [{number_of[reason]}]")

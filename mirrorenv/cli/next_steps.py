@@ -11,6 +11,7 @@ from rich.console import Console
 
 from mirrorenv.cli._common import typed_arguments
 from mirrorenv.named_code import is_named
+from mirrorenv.plain_text import in_one_line
 
 __all__ = [
     "board",
@@ -32,7 +33,7 @@ def print_next(console: Console, *commands: str) -> None:
     """One line for each command, unbroken, so that it can be pasted."""
     for number, command in enumerate(commands):
         console.print(
-            f"{'' if number else 'next':<12}{command}",
+            f"{'' if number else 'next':<12}{in_one_line(command)}",
             markup=False,
             highlight=False,
             soft_wrap=True,

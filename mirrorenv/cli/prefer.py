@@ -24,7 +24,7 @@ from mirrorenv.cli._common import (
 from mirrorenv.cli.waiting import Waiting
 from mirrorenv.entry import add_commands
 from mirrorenv.errors import ConfigError, require
-from mirrorenv.plain_text import plain
+from mirrorenv.plain_text import in_one_line
 
 __all__ = ["prefer"]
 
@@ -305,7 +305,7 @@ def report(
     if as_json:
         print_json({"page": str(page)})
     else:
-        print(plain(str(page)))
+        print(in_one_line(page))
 
 
 add_commands(prefer, generate, train, demo, report, once={"demo": {"out": "run"}})

@@ -11,7 +11,7 @@ from mirrorenv.cli import next_steps
 from mirrorenv.cli._common import Json, Quiet, console, print_json, say
 from mirrorenv.cli.run_kinds import kind_of
 from mirrorenv.cli.waiting import Waiting
-from mirrorenv.plain_text import plain
+from mirrorenv.plain_text import in_one_line
 from mirrorenv.results.runs.limits import received
 
 __all__ = ["report"]
@@ -34,7 +34,7 @@ def report(
     with Waiting(f"writing the page of {run}"):
         page = kind.write_page(run, weight0)
     if not as_json:
-        print(plain(str(page)))
+        print(in_one_line(page))
     if folder.status != "finished":
         say(f"{run} is not finished: the command that began it goes on from its last checkpoint")
     next_steps.print_next(console, *kind.following(run, folder.config, weight0))

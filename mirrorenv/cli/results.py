@@ -30,7 +30,7 @@ from mirrorenv.cli.run_kinds import ExportOptions, kind_of
 from mirrorenv.cli.waiting import Waiting
 from mirrorenv.entry import add_commands
 from mirrorenv.errors import ResultError
-from mirrorenv.plain_text import one_line, plain
+from mirrorenv.plain_text import in_one_line, one_line
 from mirrorenv.results.runs.limits import confined, received
 
 __all__ = ["results", "verify"]
@@ -150,7 +150,7 @@ def export(
     if as_json:
         print_json({"result": str(target)})
     else:
-        print(plain(str(target)))
+        print(in_one_line(target))
     played = world or str(config.get("world", ""))
     next_steps.print_next(console, next_steps.verify(target, played), next_steps.board(target))
 
@@ -179,7 +179,7 @@ def share(
     if as_json:
         print_json({"folder": str(shared)})
     else:
-        print(plain(str(shared)))
+        print(in_one_line(shared))
     say("The labels stay in the folder it was made from; send the new one alone.")
 
 
@@ -198,7 +198,7 @@ def marl_eval(
     if as_json:
         print_json({"file": str(out)})
     else:
-        print(plain(str(out)))
+        print(in_one_line(out))
 
 
 add_commands(results, export, share, marl_eval)

@@ -12,6 +12,7 @@ from rich.status import Status
 from rich.text import Text
 
 from mirrorenv.cli._common import console
+from mirrorenv.plain_text import in_one_line
 
 __all__ = ["FIRST", "LONGEST", "Waiting"]
 
@@ -31,7 +32,7 @@ class Waiting:
     """
 
     def __init__(self, doing: str, quiet: bool = False, on: Console = console) -> None:
-        self.doing = doing
+        self.doing = in_one_line(doing)
         self._console = on
         self._silent = quiet or on.quiet
         self._began = time.monotonic()
@@ -40,9 +41,9 @@ class Waiting:
 
     def update(self, doing: str) -> None:
         """Say something else from now on."""
-        self.doing = doing
+        self.doing = in_one_line(doing)
         if self._spinner is not None:
-            self._spinner.update(Text(doing))
+            self._spinner.update(Text(self.doing))
 
     def line(self) -> str:
         """What is said where there is no terminal."""

@@ -13,6 +13,7 @@ from mirrorenv.llm.personas import PERSONAS
 from mirrorenv.llm.weights import PIP_LINE
 from mirrorenv.plain_text import one_line
 from mirrorenv.results.runs.files import atomic_write_text
+from mirrorenv.results.runs.lock import one_at_a_time
 
 __all__ = ["write_starter"]
 
@@ -60,11 +61,17 @@ def write_starter(folder: Path, preset_name: str) -> Path:
         path of the tournament.
 
     Raises:
-        ConfigError: if the folder is not empty.
+        ConfigError: if the folder is not empty, or somebody else is writing it.
     """
     count = preset(preset_name).num_players
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is not empty; choose a new folder, or delete what is in it")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(folder, ConfigError):
+        return _written(folder, preset_name, count)
+
+
+def _written(folder: Path, preset_name: str, count: int) -> Path:
     (folder / "agents").mkdir(parents=True, exist_ok=True)
     if preset_name == "local":
         names = list(PERSONAS)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mirrorenv.errors import ConfigError, RunFolderError
+from mirrorenv.errors import ConfigError
 from mirrorenv.preference.callbacks import RunCallbacks, StageCallback, no_progress
 from mirrorenv.preference.card import data_card
 from mirrorenv.preference.context import RunContext, topics_for
@@ -15,6 +15,7 @@ from mirrorenv.preference.run import CARD, TEXTS, voices_for
 from mirrorenv.preference.settings import PreferenceSettings
 from mirrorenv.preference.writing import TextStore, first_texts
 from mirrorenv.results.runs.files import atomic_write_json, read_json
+from mirrorenv.results.runs.lock import only_writer
 
 __all__ = ["PAIRS", "generate_pairs"]
 
@@ -42,15 +43,16 @@ def generate_pairs(
 
     Raises:
         ConfigError: if the folder holds texts of other settings.
-        RunFolderError: if it cannot be written to.
+        RunFolderError: if it cannot be written to, or somebody else is writing it.
     """
+    with only_writer(folder):
+        return _generated(settings, folder, progress, device)
+
+
+def _generated(
+    settings: PreferenceSettings, folder: Path, progress: StageCallback, device: str
+) -> dict[str, Any]:
     config = settings.model_dump(mode="json", include={"model", "dtype", "seed", "control", "data"})
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunFolderError(
-            f"cannot make {folder}: {error.strerror}; choose a folder you may write to"
-        ) from error
     if (folder / SETTINGS).exists() and read_json(folder / SETTINGS) != config:
         raise ConfigError(
             f"{folder} holds texts of other settings; choose another folder, or the old settings"

@@ -17,6 +17,7 @@ from mirrorenv.errors import ResultError
 from mirrorenv.results.folders.proof import Proved
 from mirrorenv.results.folders.schema import Result
 from mirrorenv.results.runs.files import atomic_write_json, read_json
+from mirrorenv.results.runs.lock import one_at_a_time
 from mirrorenv.results.runs.manifest import MANIFEST, sha256_of
 
 __all__ = ["Noted", "proof_key", "proved_as", "read_proofs", "record_proofs"]
@@ -90,13 +91,14 @@ def record_proofs(path: Path, found: Mapping[Path, Proved], *, of_their_rows: bo
         found: level by folder.
         of_their_rows: whether they were held to the rows that they name.
     """
-    held = read_proofs(path) if path.exists() else {}
-    for folder, level in found.items():
-        key = proof_key(folder)
-        before = held.get(key, Noted(level))
-        held[key] = Noted(max(level, before.level), of_their_rows or before.of_its_row)
-    noted = {
-        key: {"level": held[key].level.name.lower(), "of_its_row": held[key].of_its_row}
-        for key in sorted(held)
-    }
-    atomic_write_json(path, {"schema": _SCHEMA, "version": 1, "proved": noted})
+    with one_at_a_time(path, ResultError, seconds=30):
+        held = read_proofs(path) if path.exists() else {}
+        for folder, level in found.items():
+            key = proof_key(folder)
+            before = held.get(key, Noted(level))
+            held[key] = Noted(max(level, before.level), of_their_rows or before.of_its_row)
+        noted = {
+            key: {"level": held[key].level.name.lower(), "of_its_row": held[key].of_its_row}
+            for key in sorted(held)
+        }
+        atomic_write_json(path, {"schema": _SCHEMA, "version": 1, "proved": noted})

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from mirrorenv.errors import MirrorError, RunFolderError
 from mirrorenv.results.runs.files import read_json
 
-__all__ = ["HIDDEN", "only_writer"]
+__all__ = ["HIDDEN", "one_at_a_time", "only_writer"]
 
 LOCK = ".lock"
 HOLDER = ".writer"
@@ -69,6 +69,37 @@ def only_writer(folder: Path) -> Iterator[None]:
             with suppress(OSError):
                 (folder / LOCK).unlink(missing_ok=True)
                 folder.rmdir()  # only if it is empty
+        lock.release()
+
+
+@contextmanager
+def one_at_a_time(target: Path, error: type[MirrorError], seconds: float = 0) -> Iterator[None]:
+    """Hold a file or folder that is written whole and then takes its name, against another who
+    writes the same; of this machine, since nothing of a half-written one is kept anyway.
+
+    Args:
+        target: what is going to be written; its folder is there.
+        error: raised where somebody else is writing it.
+        seconds: to wait for whoever does.
+
+    Raises:
+        MirrorError: of the class given.
+    """
+    place = Path(os.path.abspath(target))
+    if not place.name:
+        raise error(f"{target} has no name to be written under; choose another place")
+    lock = FileLock(place.with_name(f".{place.name}{LOCK}"), timeout=seconds)
+    try:
+        lock.acquire()
+    except Timeout as held:
+        raise error(
+            f"{target} is being written by another process; wait for it, or choose another place"
+        ) from held
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            Path(lock.lock_file).unlink()  # while it is held: who comes next makes its own
         lock.release()
 
 

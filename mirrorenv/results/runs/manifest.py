@@ -15,6 +15,7 @@ from typing import Any
 
 from mirrorenv.errors import CheckpointError, MirrorError, RunFolderError
 from mirrorenv.results.runs.files import atomic_write_json, disk, read_json, refuse_device
+from mirrorenv.results.runs.lock import one_at_a_time
 
 __all__ = ["MANIFEST", "sha256_of", "verify_manifest", "whole_folder", "write_manifest"]
 
@@ -60,23 +61,26 @@ def whole_folder(target: Path, error: type[MirrorError], remedy: str) -> Iterato
 
     Args:
         target: the folder; its parents are made.
-        error: raised where the disk refuses.
+        error: raised where the disk refuses, or somebody else is writing it.
         remedy: how that message ends.
     """
     partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
     try:
-        partial.mkdir(parents=True)
-        yield partial
-        write_manifest(partial)
-        if target.exists():
-            shutil.rmtree(target)
-        partial.rename(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with one_at_a_time(target, error):
+            shutil.rmtree(partial, ignore_errors=True)  # of somebody who was killed
+            try:
+                partial.mkdir()
+                yield partial
+                write_manifest(partial)
+                if target.exists():
+                    shutil.rmtree(target)
+                partial.rename(target)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
     except OSError as refused:
         reason = refused.strerror or refused
         raise error(f"cannot write {target}: {reason}; {remedy}") from refused
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _entry(path: Path) -> dict[str, Any]:
