@@ -112,9 +112,8 @@ def check(
         )
     names = f" of suite {', '.join(found.suites)}" if found.suites else ""
     many = len(found.folders)
-    say(
-        f"{in_one_line(folder)}: {counted(many, 'result')}{names} {'are' if many > 1 else 'is'} fine"
-    )
+    fine = f"{'are' if many > 1 else 'is'} fine"
+    say(f"{in_one_line(folder)}: {counted(many, 'result')}{names} {fine}")
     number_of = {reason: str(number) for number, (reason, _) in enumerate(found.unchecked, start=1)}
     for reason, count in found.unchecked:
         say(f"  not checked  {one_line(reason)} ({counted(count, 'result')}) [{number_of[reason]}]")

@@ -36,7 +36,10 @@ def report(
     if not as_json:
         print(in_one_line(page))
     if folder.status != "finished":
-        say(f"{run} is not finished: the command that began it goes on from its last checkpoint")
+        say(
+            f"{in_one_line(run)} is not finished: the command that began it goes on from its last "
+            "checkpoint"
+        )
     next_steps.print_next(console, *kind.following(run, folder.config, weight0))
     if as_json:
         print_json({"page": str(page), "status": folder.status})
