@@ -19,6 +19,7 @@ import torch
 from mirrorenv import make_batch
 from mirrorenv.errors import ConfigError
 from mirrorenv.population import Population, population_shape
+from mirrorenv.population.columns import as_read
 from mirrorenv.population.experience import world_seeds
 from mirrorenv.population.learning import set_objectives
 from mirrorenv.population.neighbourhood import settle_neighbours
@@ -92,7 +93,7 @@ def train(
             for rows in torch.randperm(batch_size, generator=generator).split(
                 learning.minibatch_episodes
             ):
-                minibatch = {name: column[rows] for name, column in data.items()}
+                minibatch = as_read({name: column[rows] for name, column in data.items()})
                 output = population.output(minibatch)
                 loss, metrics = population.loss(minibatch, output)
                 optimiser.zero_grad()

@@ -287,7 +287,7 @@ class ByteMeditation(ClockedWorld):
             "time left": self._time_left(),
         }
         shown = [np.asarray(seen[part]) for part, width in self._widths.items() if width]
-        whole: Observations = np.concatenate(shown, axis=2).astype(np.float32)
+        whole: Floats32 = np.concatenate(shown, axis=2).astype(np.float32)
         return np.clip(whole, 0.0, 1.0)
 
     def _peers(self) -> Floats32:

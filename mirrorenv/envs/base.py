@@ -28,7 +28,7 @@ Space = spaces.Space[Any]
 """Any gymnasium space; what its values are, only the space itself knows."""
 ActionSpace = spaces.Space[Any]
 """What an agent of an array world may do."""
-Observations = Floats32  # (B, N, *obs)
+Observations = npt.NDArray[Any]  # (B, N, *obs) float32, or uint8 where the space says so
 Actions = AnyArray  # (B, N) integers or (B, N, A) float32
 _LONGEST_TABLE = 10_000  # steps; to look up what is left of the time is four times as fast
 
@@ -37,7 +37,7 @@ class Step(NamedTuple):
     """What a batch of worlds answers to one joint action. All arrays are fresh: the caller may keep
     or change them."""
 
-    observations: Observations  # (B, N, *obs) float32
+    observations: Observations  # (B, N, *obs) float32 or uint8
     rewards: Floats32  # (B, N)
     terminated: Bools  # (B, N) the episode reached an end of its own
     truncated: Bools  # (B, N) the clock ran out
@@ -54,7 +54,8 @@ class ArrayWorld(ABC):
         agents: N names such as `"ant_0"`. No observation holds them or their order.
         num_envs: B.
         horizon: the number of steps at most.
-        observation_space: what one agent sees.
+        observation_space: what one agent sees; observations are float32, images (a Box of uint8)
+            stay uint8 up to the minibatch that a network reads.
         action_space: what one agent may do: `Discrete`, `Box`, or several of them as
             `MultiDiscrete`, `Tuple` or `Dict` (:mod:`mirrorenv.envs.actions`).
         place_columns: which numbers of the flattened observation say where an agent is, so that
@@ -92,7 +93,7 @@ class ArrayWorld(ABC):
 
     @abstractmethod
     def reset(self, seeds: Seeds) -> Observations:
-        """Start all rows; (B,) seeds give (B, N, *obs) float32 observations."""
+        """Start all rows; (B,) seeds give (B, N, *obs) observations."""
 
     @abstractmethod
     def step(self, actions: Actions) -> Step:
@@ -262,7 +263,7 @@ class ClockedWorld(ArrayWorld):
 
     @abstractmethod
     def _observe(self) -> Observations:
-        """(B, N, *obs) float32, a fresh array."""
+        """(B, N, *obs) float32 or uint8 as the space says, a fresh array."""
 
     def reset(self, seeds: Seeds) -> Observations:
         """Start all rows.
@@ -271,7 +272,7 @@ class ClockedWorld(ArrayWorld):
             seeds: (B,) integers, zero or greater; row b depends on `seeds[b]` only.
 
         Returns:
-            (B, N, *obs) float32 observations.
+            (B, N, *obs) observations.
 
         Raises:
             ShapeError: if there are not B seeds, or one is negative.

@@ -22,7 +22,7 @@ from mirrorenv.envs.actions import action_columns
 from mirrorenv.envs.base import ArrayWorld, Step
 from mirrorenv.envs.random import Seeds, check_seeds
 from mirrorenv.errors import ShapeError
-from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32
+from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32, kept_dtype
 from mirrorenv.mirror.trajectory import EpisodeBatch
 
 __all__ = ["Moment", "Policy", "PurePolicy", "moments", "play_episodes", "pure"]
@@ -158,7 +158,7 @@ def _play(world: ArrayWorld, policy: Policy, seeds: npt.NDArray[np.uint64]) -> t
     start = world.reset(padded)  # (B, N, *obs)
     layout = action_columns(world.action_space)
     shape = (copies, world.horizon, world.num_agents)
-    observations = np.zeros((*shape, *start.shape[2:]), np.float32)
+    observations = np.zeros((*shape, *start.shape[2:]), kept_dtype(start.dtype))
     actions = np.zeros((*shape, *layout.shape), layout.dtype)
     rewards = np.zeros(shape, np.float32)
     mask = np.zeros(shape, bool)

@@ -38,7 +38,7 @@ class WorldWrapper(_Base):
         self.world = world
 
     def reset(self, seeds: Seeds) -> Observations:
-        """Start all rows; (B,) seeds give (B, N, *obs) float32 observations."""
+        """Start all rows; (B,) seeds give (B, N, *obs) observations."""
         return self.world.reset(seeds)
 
     def step(self, actions: Actions) -> Step:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["AnyArray", "Bools", "Floats32", "Floats64", "Ints64", "join_columns"]
+__all__ = ["AnyArray", "Bools", "Floats32", "Floats64", "Ints64", "join_columns", "kept_dtype"]
 
 Floats32 = npt.NDArray[np.float32]
 """Single precision: what worlds, networks and episodes hold."""
@@ -28,6 +28,13 @@ Bools = npt.NDArray[np.bool_]
 
 AnyArray = npt.NDArray[Any]
 """Any dtype; the docstring says which."""
+
+
+def kept_dtype(dtype: np.dtype[Any] | None) -> type[np.uint8 | np.float32]:
+    """How observations are held, from the world to the learner: images as the uint8 they are, a
+    quarter of the memory; all else as float32."""
+    return np.uint8 if dtype == np.uint8 else np.float32
+
 
 Part = TypeVar("Part")
 Whole = TypeVar("Whole")

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mirrorenv.mirror.arrays import AnyArray, Floats32
+from mirrorenv.mirror.arrays import AnyArray, kept_dtype
 from mirrorenv.population.actors.base import ActorOutput, State
+from mirrorenv.population.columns import as_floats
 from mirrorenv.population.population import Population
 
 __all__ = ["Acted", "PopulationPolicy"]
@@ -49,16 +50,21 @@ class PopulationPolicy:
 
     def rows(self, observations: AnyArray) -> Tensor:
         """(B, N, *obs) -> (B, N, D) float32, as actors see them."""
-        flat = np.ascontiguousarray(observations, np.float32)
+        return as_floats(torch.from_numpy(self.flat(observations)))
+
+    def flat(self, observations: AnyArray) -> AnyArray:
+        """(B, N, *obs) -> (B, N, D) as columns hold them: uint8 stays, all else is float32."""
+        dtype = kept_dtype(observations.dtype)
         size = self.population.shape.observation_size
-        return torch.from_numpy(flat.reshape(*observations.shape[:2], size))
+        whole = np.ascontiguousarray(observations, dtype)
+        return whole.reshape(*observations.shape[:2], size)
 
     @torch.no_grad()
-    def step(self, observations: Floats32, state: Acted, t: int) -> tuple[AnyArray, Acted]:
+    def step(self, observations: AnyArray, state: Acted, t: int) -> tuple[AnyArray, Acted]:
         """One joint action.
 
         Args:
-            observations: (B, N, *obs).
+            observations: (B, N, *obs) float32 or uint8.
             state: from `initial_state` or the step before.
             t: steps done; not read.
 

@@ -42,7 +42,8 @@ HELD_OUT_EPISODES = 1 << 31
 class Experience(EpisodeBatch):
     """Episodes that a population played: the record, and in columns what its policies thought.
 
-    Observations are flattened, (B, T, N, D) float32; actions as the policies chose them, (B, T, N)
+    Observations are flattened, (B, T, N, D) float32, or uint8 where the world
+    shows images; actions as the policies chose them, (B, T, N)
     int64 or (B, T, N, A) float32 in (-1, 1). Besides the columns below there is `fed`, (B, T, N,
     F), what an auxiliary fed agents beside their observations, if one did.
     """
@@ -160,7 +161,7 @@ def experience_of(
 
     Args:
         world: who showed and paid it, for the message.
-        observations: (B, T, N, D) float32.
+        observations: (B, T, N, D) float32 or uint8.
         actions: (B, T, N, ...) as the population's layout holds them.
         rewards: (B, T, N) float32.
         mask: (B, T, N) bool.
@@ -182,7 +183,7 @@ def _columns(policy: PopulationPolicy, moment: Moment) -> dict[str, NDArray[Any]
     output: ActorOutput = moment.state.output
     actions: torch.Tensor = moment.state.actions
     kept = {
-        "observations": policy.rows(moment.observations).numpy(),
+        "observations": policy.flat(moment.observations),
         "actions": actions.numpy(),
         "log_probability": output.distribution.log_probability(actions).numpy(),
         "environment_value": output.environment_value.numpy(),

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from mirrorenv.population.columns import as_read
 from mirrorenv.population.settings import LearningSettings
 
 __all__ = ["minibatches", "update_seed"]
@@ -31,7 +32,7 @@ def update_seed(run: int, iteration: int) -> int:
 def minibatches(
     columns: Mapping[str, Tensor], learning: LearningSettings, seed: int, *, shards: int = 1
 ) -> Iterator[dict[str, Tensor]]:
-    """Minibatches of whole episodes, each epoch in an order of its own.
+    """Minibatches of whole episodes, each epoch in an order of its own; images become float32 here.
 
     Args:
         columns: (B, ...) each.
@@ -46,4 +47,4 @@ def minibatches(
         order = torch.randperm(rows, generator=generator)
         for start in range(0, rows - size + 1, size):
             index = order[start : start + size].to(columns["mask"].device)
-            yield {name: column[index] for name, column in columns.items()}
+            yield as_read({name: column[index] for name, column in columns.items()})

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mirrorenv.errors import ConfigError, TrainingError
 from mirrorenv.population.actors import Actor, ActorOutput, build_actor
+from mirrorenv.population.columns import as_floats
 from mirrorenv.population.objectives.base import (
     Batch,
     Hidden,
@@ -319,7 +320,7 @@ def lineup_tensors(
 
     Args:
         population: knows how actions are encoded.
-        observations: (B, T, N, D) float32.
+        observations: (B, T, N, D) float32 or uint8.
         actions: (B, T, N, ...) as the population's layout holds them.
         mask: (B, T, N) bool or float32.
         authors: (B, J, K) int64, whose trajectory stands in each slot; J = 1 for one lineup that
@@ -342,4 +343,4 @@ def lineup_tensors(
 
     live = shuffle(mask.to(torch.float32).unsqueeze(-1)).squeeze(-1)
     features = population.action_features(actions)
-    return LineupTensors(shuffle(observations), shuffle(features), live, candidates)
+    return LineupTensors(as_floats(shuffle(observations)), shuffle(features), live, candidates)

@@ -15,6 +15,7 @@ from torch import Tensor
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.mirror import EpisodeBatch, Neighbourhood, log_permutation_marginals
 from mirrorenv.mirror.arrays import Floats32, Floats64, Ints64
+from mirrorenv.population.columns import as_floats
 from mirrorenv.population.experience import HELD_OUT_EPISODES, Experience, play, world_seeds
 from mirrorenv.population.observers import row_log_belief
 from mirrorenv.population.population import Population, lineup_tensors
@@ -121,7 +122,8 @@ def _read(
     slots as shuffled."""
     batch, time, agents = record.mask.shape
     asked = np.arange(agents) if observers is None else observers
-    each = time * lineups.size * max(lineups.size, population.settings.observer.hidden)
+    width = max(lineups.size, population.settings.observer.hidden, _image(record))
+    each = time * lineups.size * width
     own_orders = lineups.distance is None and lineups.permutation.shape[1] > 1
     together = 1 if own_orders else len(asked)  # own orders are read one after the other
     for rows in _chunks(batch, each * together):
@@ -138,6 +140,12 @@ def _read(
             whole = observers is None and len(asked[some]) == agents
             only = None if whole else torch.from_numpy(asked[some])
             yield rows, some, population.evidence(shown, only)
+
+
+def _image(record: EpisodeBatch) -> int:
+    """Numbers of an image that becomes floats in every piece, as against the narrow rest; else
+    0."""
+    return record.observations.shape[-1] if record.observations.dtype == np.uint8 else 0
 
 
 def _chunks(batch: int, floats: int) -> Iterator[slice]:
@@ -164,8 +172,10 @@ def policy_log_probabilities(population: Population, record: EpisodeBatch) -> Fl
     agents = population.shape.num_agents
     batch, time, _ = record.mask.shape
     parts = []
-    for rows in _chunks(batch, time * agents**2 * population.settings.hidden):
-        distribution = population.actor.replay(torch.from_numpy(record.observations[rows]))
+    each = time * agents * max(agents * population.settings.hidden, _image(record))
+    for rows in _chunks(batch, each):
+        seen = as_floats(torch.from_numpy(record.observations[rows]))
+        distribution = population.actor.replay(seen)
         actions = torch.from_numpy(record.actions[rows])
         actions = actions.unsqueeze(3).expand(*actions.shape[:3], agents, *actions.shape[3:])
         parts.append(distribution.log_probability(actions).double().numpy())

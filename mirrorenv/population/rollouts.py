@@ -20,12 +20,13 @@ from torch import Tensor
 
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.episodes import moments
-from mirrorenv.mirror.arrays import AnyArray, Floats32
+from mirrorenv.mirror.arrays import AnyArray, Floats32, kept_dtype
 from mirrorenv.population.actors.network import NetworkActor
+from mirrorenv.population.columns import as_floats
 from mirrorenv.population.experience import Experience, experience_of, play
 from mirrorenv.population.population import Population
 
-__all__ = ["rollout"]
+__all__ = ["LaidOut", "rollout"]
 
 
 @torch.no_grad()
@@ -46,7 +47,7 @@ def rollout(
     actor = population.actor
     if not (isinstance(actor, NetworkActor) and actor.fusable):
         return play(world, population, seeds, generator)
-    policy = _LaidOut(population, actor, world, generator)
+    policy = LaidOut(population, actor, world, generator)
     if policy.noise is None:  # a distribution that draws by itself
         return play(world, population, seeds, generator)
     lead = (len(seeds), world.horizon, population.shape.num_agents)
@@ -68,7 +69,7 @@ def rollout(
     return experience_of(world, policy.seen, policy.actions.numpy(), rewards, mask, columns)
 
 
-class _LaidOut:
+class LaidOut:
     """A population as a pure policy that keeps a whole batch of episodes in its own buffers.
 
     Args:
@@ -80,7 +81,7 @@ class _LaidOut:
     Attributes:
         noise: (T, B, N, ...) what chance adds to every choice; None if the distribution does not
             say.
-        seen: (B, T, N, D) float32, observations.
+        seen: (B, T, N, D) float32 or uint8, observations.
         actions: (B, T, N, ...) as the population's layout holds them.
     """
 
@@ -93,6 +94,7 @@ class _LaidOut:
     ) -> None:
         self.actor = actor
         self.layout = population.shape.actions
+        dtype = kept_dtype(world.observation_space.dtype)
         batch = world.num_envs
         time = world.horizon
         agents = population.shape.num_agents
@@ -105,14 +107,14 @@ class _LaidOut:
         self._outputs = torch.zeros(time, actor.stack, outputs, rows)
         nothing = torch.zeros(time, batch, agents, self.layout.policy_outputs)
         self.noise = actor.distribution(nothing).noise(generator)
-        self.seen = np.zeros((batch, time, agents, population.shape.observation_size), np.float32)
+        self.seen = np.zeros((batch, time, agents, population.shape.observation_size), dtype)
         whole = torch.int64 if self.layout.whole else torch.float32
         self.actions = torch.zeros(batch, time, agents, *self.layout.shape, dtype=whole)
 
     def initial_state(self, batch: int) -> None:
         """Nothing: what is kept is in the buffers."""
 
-    def step(self, observations: Floats32, state: None, t: int) -> tuple[AnyArray, None]:
+    def step(self, observations: AnyArray, state: None, t: int) -> tuple[AnyArray, None]:
         """One joint action; see `mirrorenv.envs.episodes.PurePolicy`."""
         assert self.noise is not None
         self.seen[:, t] = observations.reshape(self.seen[:, t].shape)
@@ -121,7 +123,7 @@ class _LaidOut:
         self.actions[:, t] = actions
         return self.layout.to_world(actions.numpy()), None
 
-    def values(self, observations: Floats32) -> Floats32:
+    def values(self, observations: AnyArray) -> Floats32:
         """(2, B, N), both critics on observations (B, N, *obs)."""
         seen = observations.reshape(self.seen[:, 0].shape)
         outputs = self._said(seen, torch.empty_like(self._outputs[0]))
@@ -142,11 +144,12 @@ class _LaidOut:
             column[:, played:] = 0.0
         return columns
 
-    def _said(self, seen: Floats32, place: Tensor) -> Tensor:
+    def _said(self, seen: AnyArray, place: Tensor) -> Tensor:
         """Outputs (B, N, O) of policies and critics on observations (B, N, D), written to `place`,
         (S, O, R)."""
         weight_1, bias_1, weight_2, bias_2, weight, bias = self._weights
-        rows = self.actor.fold(torch.from_numpy(seen).unsqueeze(1)).squeeze(1)  # (S, R, F)
+        shown = as_floats(torch.from_numpy(seen))
+        rows = self.actor.fold(shown.unsqueeze(1)).squeeze(1)  # (S, R, F)
         first = torch.baddbmm(bias_1, rows, weight_1, out=self._first).sigmoid_()
         second = torch.baddbmm(bias_2, first, weight_2, out=self._second).sigmoid_()
         torch.baddbmm(bias, weight, second.transpose(1, 2), out=place)

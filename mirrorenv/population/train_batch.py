@@ -22,6 +22,7 @@ from mirrorenv.mirror import (
 )
 from mirrorenv.mirror.arrays import Floats32
 from mirrorenv.population.advantages import advantages
+from mirrorenv.population.columns import as_floats
 from mirrorenv.population.experience import Experience
 from mirrorenv.population.neighbourhood import check_mirror, neighbourhoods_of
 from mirrorenv.population.objectives.base import objective_class
@@ -91,7 +92,7 @@ def check_reward(mirror: MirrorSettings, agents: int) -> None:
 def limit_author_log_belief(population: Population, record: EpisodeBatch) -> Floats32:
     """The exact limit in place of a learned belief: (B, T, 1, N) log marginal of the true author
     after every step."""
-    observations = torch.from_numpy(record.observations)
+    observations = as_floats(torch.from_numpy(record.observations))
     actions = torch.from_numpy(record.actions)
     log_p = population.actor.replay_log_probability(observations, actions)  # (B, T, K, N)
     log_p = log_p * torch.from_numpy(record.mask)[..., None]

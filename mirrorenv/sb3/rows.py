@@ -72,8 +72,10 @@ class WorldRow:
         self.render_mode = "rgb_array" if world.render_modes else None
         self.action_space: spaces.Space[Any] = world.action_space
         self._ids = np.eye(self.num_agents, dtype=np.float32)
-        sight = world.observation_space
-        assert isinstance(sight, spaces.Box)
+        seen = world.observation_space
+        assert isinstance(seen, spaces.Box)
+        # the policy's networks are Stable-Baselines3's: images reach them as the numbers they are
+        sight = spaces.Box(np.float32(seen.low), np.float32(seen.high), seen.shape, np.float32)
         names = spaces.Box(0.0, 1.0, (self.num_agents,), np.float32)
         self._as_vector = agent_id and len(sight.shape) == 1
         self._as_dict = agent_id and not self._as_vector
@@ -92,6 +94,7 @@ class WorldRow:
     def present(self, observations: Floats32) -> Shown:
         """(N, *obs) or (B, N, *obs) as the policy sees them, a row for each agent of each copy."""
         rows = observations.reshape(-1, *(self.world.observation_space.shape or ()))
+        rows = rows.astype(np.float32, copy=False)
         ids = np.tile(self._ids, (len(rows) // self.num_agents, 1))
         if self._as_vector:
             return np.concatenate([rows, ids], axis=1)

@@ -134,3 +134,14 @@ def test_floats_in_a_space_of_whole_numbers_are_refused_because_they_are_likely_
 
     with pytest.raises(WorldError, match="dtype float64 instead of uint8"):
         mirrorenv.make_batch(Scaled, 1).reset([1])
+
+
+def test_whole_numbers_that_an_image_cannot_hold_are_refused_and_do_not_wrap_around() -> None:
+    class Wide(Pictures):
+        def see(self, agent: str) -> Any:
+            return super().see(agent).astype(np.int64) + self.clock * 300
+
+    world = mirrorenv.make_batch(Wide, 1)
+    assert world.reset([1]).dtype == np.uint8
+    with pytest.raises(WorldError, match="outside 0 to 255"):
+        world.step(np.zeros((1, 3), int))

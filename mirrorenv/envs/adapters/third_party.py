@@ -84,7 +84,7 @@ class ThirdPartyWorld(ArrayWorld):
         readers, writers = translators(first, taught, pad, self.name)
         low = np.minimum.reduce([reader.space.low for reader in readers])
         high = np.maximum.reduce([reader.space.high for reader in readers])
-        self.observation_space = spaces.Box(low, high, low.shape, np.float32)
+        self.observation_space = spaces.Box(low, high, low.shape, low.dtype.type)
         self.action_space = writers[0].space
         self._widest = max(readers, key=lambda reader: flatdim(reader.native))  # others are padded
         policy = other_policy(others)
@@ -100,7 +100,7 @@ class ThirdPartyWorld(ArrayWorld):
         self.render_modes = ("rgb_array",) if drawn else ()  # type: ignore[misc]
         self.described = getattr(first, "unwrapped", first)  # whose docstring is about this world
         # what the rows show
-        self._now = np.zeros((self.num_envs, self.num_agents, *low.shape), np.float32)
+        self._now = np.zeros((self.num_envs, self.num_agents, *low.shape), low.dtype)
         self._terminated = np.zeros((self.num_envs, self.num_agents), bool)
         self._truncated = np.zeros((self.num_envs, self.num_agents), bool)
         self._clock = -1  # steps since reset; -1 before the first
@@ -120,7 +120,7 @@ class ThirdPartyWorld(ArrayWorld):
                 environment obeys seeds.
 
         Returns:
-            (B, N, *obs) float32 observations.
+            (B, N, *obs) observations: float32, or uint8 where all agents are shown images.
 
         Raises:
             ShapeError: if there are not B seeds, or one is negative.

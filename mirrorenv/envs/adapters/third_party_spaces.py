@@ -15,6 +15,7 @@ from gymnasium import spaces
 from gymnasium.spaces.utils import flatdim, flatten, flatten_space
 
 from mirrorenv.errors import WorldError
+from mirrorenv.mirror.arrays import kept_dtype
 
 __all__ = ["ActionWriter", "ObservationReader", "column_names"]
 
@@ -96,14 +97,21 @@ def _check_choices(space: Space, value: Any) -> None:
         raise ValueError(f"{value!r} does not belong to {space}")
 
 
-def _float32(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """float32, with limits of float64 turned into infinity."""
+def _cast(values: npt.ArrayLike, dtype: type[np.uint8 | np.float32]) -> npt.NDArray[Any]:
+    """As this dtype, with limits of float64 turned into infinity."""
     with np.errstate(over="ignore"):
-        return np.asarray(values).astype(np.float32)
+        return np.asarray(values).astype(dtype)
+
+
+def _wraps(array: npt.NDArray[Any]) -> bool:
+    """Whether whole numbers would become others as uint8."""
+    if array.dtype in (np.uint8, np.bool_) or not array.size:
+        return False
+    return bool(array.min() < 0 or array.max() > 255)
 
 
 class ObservationReader:
-    """Turns what one agent is shown into float32.
+    """Turns what one agent is shown into float32; an image stays uint8.
 
     A Box keeps its shape and its numbers: only the dtype changes, nothing is scaled, an image stays
     0 to 255. Discrete and MultiDiscrete become one-hot vectors; these, MultiBinary, Dict and Tuple
@@ -115,7 +123,7 @@ class ObservationReader:
         pad_to: flatten, and fill up with zeros to this many numbers.
 
     Attributes:
-        space: what is seen here, a Box of float32.
+        space: what is seen here, a Box of float32, or of uint8 where the environment's is.
         always_inside: no number can be missing or outside: whole numbers in the full range of their
             dtype (images).
 
@@ -145,15 +153,16 @@ class ObservationReader:
         self._flat = pad_to is not None or not isinstance(native, spaces.Box)
         plain = flatten_space(native) if self._flat else native
         assert isinstance(plain, spaces.Box)  # what gymnasium flattens our kinds to
-        low = _float32(plain.low)
-        high = _float32(plain.high)
+        dtype = np.float32 if self._flat else kept_dtype(plain.dtype)
+        low = _cast(plain.low, dtype)
+        high = _cast(plain.high, dtype)
         if pad_to is not None:
             missing = pad_to - len(low)
             low, high = (
                 np.concatenate([bound, np.zeros(missing, np.float32)]) for bound in (low, high)
             )
         self._filled = flatdim(native) if self._flat else 0
-        self.space = spaces.Box(low, high, low.shape, np.float32)
+        self.space = spaces.Box(low, high, low.shape, dtype)
         self._whole = (
             isinstance(native, spaces.Box)
             and native.dtype is not None
@@ -170,11 +179,11 @@ class ObservationReader:
             *(f"padding[{i}]" for i in range(int(np.prod(self.space.shape)) - len(names))),
         )
 
-    def read(self, value: Any, out: npt.NDArray[np.float32]) -> None:
-        """Write one observation into `out`, of the presented shape.
+    def read(self, value: Any, out: npt.NDArray[Any]) -> None:
+        """Write one observation into `out`, of the presented shape, float32 or as `space`.
 
         Raises:
-            ValueError: if it does not have the shape of the space.
+            ValueError: if it does not have the shape of the space, or not its whole numbers.
         """
         if not self._flat:
             array = np.asarray(value)
@@ -184,6 +193,8 @@ class ObservationReader:
                 raise ValueError(f"dtype {array.dtype} instead of numbers")
             if self._whole and array.dtype.kind == "f":
                 raise ValueError(f"dtype {array.dtype} instead of {self.native.dtype}")
+            if out.dtype == np.uint8 and _wraps(array):
+                raise ValueError(f"numbers outside 0 to 255 in a space of {self.native.dtype}")
             out[...] = array
             return
         try:

@@ -15,7 +15,7 @@ from mirrorenv.envs.base import Actions, ArrayWorld, Observations, Step
 from mirrorenv.envs.random import Seeds
 from mirrorenv.envs.wrapper import WorldWrapper
 from mirrorenv.errors import WorldError
-from mirrorenv.mirror.arrays import AnyArray, Bools
+from mirrorenv.mirror.arrays import AnyArray, Bools, kept_dtype
 
 __all__ = ["Guard", "ValidatedWorld", "validated"]
 
@@ -60,6 +60,7 @@ class Guard:
             np.clip(bound, -_LARGEST, _LARGEST).astype(np.float32) for bound in bounds
         )
         self._shape = (*self._joint, *(space.shape or ()))
+        self._dtype = kept_dtype(space.dtype)
         uniform = (
             self._low.size
             and (self._low == self._low.flat[0]).all()
@@ -112,7 +113,7 @@ class Guard:
         self._any_over = bool(np.count_nonzero(over))
 
     def _look_at_observations(self, seen: Observations) -> None:
-        self._check_form(seen, "observations", self._shape, np.float32)
+        self._check_form(seen, "observations", self._shape, self._dtype)
         if not seen.size:
             return
         if self._uniform is not None:

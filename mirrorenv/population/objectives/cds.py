@@ -30,6 +30,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mirrorenv.population.columns import as_floats
 from mirrorenv.population.experience import Experience
 from mirrorenv.population.objectives.base import (
     Batch,
@@ -70,7 +71,7 @@ class DivergenceReward(IntrinsicReward):
         own = np.diagonal(log_p, axis1=2, axis2=3)  # (B, T, N)
         anybody = np.logaddexp.reduce(log_p, axis=3) - math.log(self.num_agents)
         paid: NDArray[np.floating] = own - anybody
-        observations = torch.from_numpy(experience.observations)
+        observations = as_floats(torch.from_numpy(experience.observations))
         actions = torch.from_numpy(experience.actions)
         named, nameless = self._errors(population, observations, actions)
         paid[:, :-1] += np.where(experience.mask[:, 1:], (nameless - named).numpy(), 0.0)

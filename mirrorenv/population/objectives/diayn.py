@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mirrorenv.population.columns import as_floats
 from mirrorenv.population.experience import Experience
 from mirrorenv.population.objectives.base import (
     Batch,
@@ -54,6 +55,6 @@ class DiscriminatorReward(IntrinsicReward):
     def steps(self, population: Population, experience: Experience) -> NDArray[np.floating]:
         """See `IntrinsicReward.steps`."""
         own: NDArray[np.floating] = self.classifier.log_own(
-            torch.from_numpy(experience.observations)
+            as_floats(torch.from_numpy(experience.observations))
         ).numpy()
         return own + math.log(self.num_agents)

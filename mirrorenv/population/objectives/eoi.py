@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mirrorenv.population.columns import as_floats
 from mirrorenv.population.experience import Experience
 from mirrorenv.population.objectives.base import (
     Batch,
@@ -56,6 +57,8 @@ class IndividualityReward(IntrinsicReward):
     def steps(self, population: Population, experience: Experience) -> NDArray[np.floating]:
         """See `IntrinsicReward.steps`."""
         own: NDArray[np.floating] = (
-            self.classifier.log_own(torch.from_numpy(experience.observations)).exp().numpy()
+            self.classifier.log_own(as_floats(torch.from_numpy(experience.observations)))
+            .exp()
+            .numpy()
         )
         return own
