@@ -91,7 +91,3 @@ def main() -> None:
     before = peak()
     found = next(bare_loop(Path(tree)).train(Images, learning=learning, world_options=options))
     print(json.dumps({"bytes": peak() - before, "return": found["return"]}))
-
-
-if __name__ == "__main__":
-    main()

@@ -115,7 +115,13 @@ class LaidOut:
         """Nothing: what is kept is in the buffers."""
 
     def step(self, observations: AnyArray, state: None, t: int) -> tuple[AnyArray, None]:
-        """One joint action; see `mirrorenv.envs.episodes.PurePolicy`."""
+        """One joint action; see `mirrorenv.envs.episodes.PurePolicy`.
+
+        Args:
+            observations: (B, N, *obs) float32 or uint8.
+            state: nothing.
+            t: steps done.
+        """
         assert self.noise is not None
         self.seen[:, t] = observations.reshape(self.seen[:, t].shape)
         outputs = self._said(self.seen[:, t], self._outputs[t])  # (B, N, O)
