@@ -1,7 +1,7 @@
 """Do fast updates learn what plain ones learn? Learning curves of both, over seeds.
 
     python benchmarks/speed/fast_curves.py [--seeds 10] [--worlds ants conformity chain]
-        [--iterations 20] [--json FILE] [--smoke]
+        [--iterations 20] [--join FILE ...] [--json FILE] [--smoke]
 
 Each seed is trained twice by `training/bare_loop.py` with default settings, once with
 `learning.update = "plain"` and once with `"fast"`. Both play other episodes, since fast
@@ -12,13 +12,15 @@ and what the mirror paid.
 Declared before any run: the margin is a tenth of the largest mirror return, log N, and a tenth of
 the range that the plain path's mean return goes through. "equal" if the 95 % interval of the
 difference (Welch's t, over seeds) lies within the margin, "different" if it lies outside of it,
-else "open".
+else "open". `--join` adds the seeds of earlier results to these (`--seeds 0`: only those).
 """
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import _root  # noqa: F401
@@ -108,7 +110,9 @@ def main() -> None:
     script.add_argument("--iterations", type=int, default=20)
     script.add_argument("--episodes", type=int, default=256)
     script.add_argument("--first-seed", type=int, default=0)
+    script.add_argument("--join", type=Path, nargs="+", default=[], help="earlier results")
     options = script.parse()
+    earlier = [json.loads(file.read_text())["curves"] for file in options.join]
     torch.set_num_threads(1)
     keep_memory()
     progress = Progress(len(options.worlds) * options.seeds)
@@ -116,6 +120,9 @@ def main() -> None:
     every: dict[str, Any] = {}
     for world in options.worlds:
         found: dict[str, list[Curves]] = {way: [] for way in WAYS}
+        for curves_by_way in (one[world] for one in earlier if world in one):
+            for way in WAYS:
+                found[way] += [np.array(one) for one in curves_by_way[way]]
         for seed in range(options.first_seed, options.first_seed + options.seeds):
             for way in WAYS:
                 found[way].append(curve(world, seed, way, options.iterations, options.episodes))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -70,6 +71,17 @@ class InwardSettings(ObjectiveSettings):
     """Measurements in a row that have to find a collapse before the guard acts."""
 
 
+@dataclass
+class _Known:
+    """What the host has read of the buffers: they may stand on a device, where to look is to wait,
+    and change in measurements only, but for the number of updates."""
+
+    updates: int
+    strength: float
+    active: bool
+    compared: bool
+
+
 class Inward(Objective):
     """An objective on one hidden layer. A subclass gives `inward_loss`.
 
@@ -109,6 +121,7 @@ class Inward(Objective):
         if settings.share is not None:
             self._check_share(settings, host)
         self._own_gradient: list[Tensor | None] | None = None
+        self._read: _Known | None = None
         self._shown: tuple[HiddenStates, Batch] | None = None  # of a host that is not the actors
         starts_at = 1.0 if settings.share is None else UNMEASURED_SCALE
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
@@ -162,7 +175,7 @@ class Inward(Objective):
             output, batch = self.host.states(population, batch)
             self._shown = detached(output), batch
             output = output if self.weight else self._shown[0]
-        strength = 0.0 if self.stopped else float(self.scale)
+        strength = self._known().strength
         seen = Hidden({name: felt(one, strength) for name, one in output.hidden.items()})
         loss, metrics = self.inward_loss(population, seen, batch)
         if strength and self.weight and loss.requires_grad and self._due():
@@ -179,6 +192,7 @@ class Inward(Objective):
         own = self.weight * all_reduced(_flat(self._own_gradient, parameters)) / learners
         rest = _flat([one.grad for one in parameters], parameters) - own
         self._own_gradient = None
+        self._read = None
         norm = own.norm()
         others = rest.norm()
         if others <= 1e-6 * norm:  # nothing else has trained the host in this step
@@ -200,12 +214,30 @@ class Inward(Objective):
         if self._due():
             self._measure_activity(output.hidden[self.layer], batch["mask"])
             self._watch()
+            self._read = None
         self.updates += 1
+        if self._read is not None:
+            self._read.updates += 1
 
     # -- measuring ---------------------------------------------------------------------------------
 
     def _due(self) -> bool:
-        return int(self.updates) % self.inward.measure_every == 0
+        return self._known().updates % self.inward.measure_every == 0
+
+    def _known(self) -> _Known:
+        """What the buffers hold, read once between two measurements."""
+        if self._read is None:
+            self._read = _Known(
+                updates=int(self.updates),
+                strength=0.0 if self.stopped else float(self.scale),
+                active=not bool(self.activity.isnan().any()),
+                compared=not bool(self.gradients.isnan().any()),
+            )
+        return self._read
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        self._read = None
+        super()._load_from_state_dict(*args, **kwargs)
 
     def _measure_own(self, loss: Tensor) -> None:
         if self.host.module is None:
@@ -229,10 +261,10 @@ class Inward(Objective):
     def _measured(self) -> Metrics:
         """What has been measured so far; nothing before the first time."""
         found: Metrics = {}
-        if not self.activity.isnan().any():
+        if self._known().active:
             found |= {"activation_rms": self.activity[0], "effective_rank": self.activity[1]}
             found["stopped"] = self.stopped.float()
-        if not self.gradients.isnan().any():
+        if self._known().compared:
             own, others, cosine = self.gradients
             found |= {"gradient_cosine": cosine, "gradient_norm": own}
             found["policy_share"] = others / (own + others)

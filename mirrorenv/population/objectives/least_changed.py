@@ -115,15 +115,13 @@ class LeastChanged(Objective):
         agents = self.host.num_agents
         now = torch.stack([_sizes(gradients[name], agents) for name in names])  # (P, N)
         count = len(names)
-        if int(self.updates):
-            kept = self.settings.keep * self.average[:count]
-            self.average[:count] = kept + (1 - self.settings.keep) * now
-            least = max(1, round(self.settings.share * count))
-            places = self.average[:count].argsort(dim=0, stable=True)[:least]  # (P', N)
-            moved = relative_change(now, self.before[:count], self.settings.most)
-            self.change.copy_(moved.gather(0, places).mean(0))
-        else:
-            self.average[:count] = now  # nothing has changed yet
+        first = self.updates == 0  # nothing has changed yet; the host does not look
+        kept = self.settings.keep * self.average[:count] + (1 - self.settings.keep) * now
+        self.average[:count] = torch.where(first, now, kept)
+        least = max(1, round(self.settings.share * count))
+        places = self.average[:count].argsort(dim=0, stable=True)[:least]  # (P', N)
+        moved = relative_change(now, self.before[:count], self.settings.most)
+        self.change.copy_(torch.where(first, self.change, moved.gather(0, places).mean(0)))
         self.before[:count] = now
         self.updates += 1
 

@@ -280,10 +280,10 @@ class MindState(Inward):
         codes = by_agent(found.unsqueeze(-1)).squeeze(-1)  # (N, R)
         self._count(found, batch)
         if isinstance(self.book, FiniteScalars):
-            self.book.follow(rows, live, self.own.follow if self.updates else 0.0)
+            self.book.follow(rows, live, self.own.follow if self._known().updates else 0.0)
             return
         self.age += 1
-        updates = int(self.updates)
+        updates = self._known().updates
         policy = self.own.refit
         if updates == self.own.warm_up:
             self.book.fit(self._some(rows, live), self.draws)
@@ -291,9 +291,9 @@ class MindState(Inward):
         elif policy == "ema" and updates > self.own.warm_up:
             self.book.follow(rows, codes, live, self.own.follow)
             dead = self.book.dead(self.own.revive)
-            if dead.any():
+            if _unseen(dead) or dead.any():
                 self.book.revive(dead, self._some(rows, live), self.draws)
-                self.age[dead] = 0
+                self.age.masked_fill_(dead, 0)
                 self.revived += dead.float().sum()
         elif updates > self.own.warm_up and updates % self.own.refit_every == 0:
             self._refit(self._some(rows, live))
@@ -313,7 +313,8 @@ class MindState(Inward):
         """Rows to fit on: those that happened, drawn again where an agent has fewer, (N, R', H)."""
         order = (live <= 0).long().argsort(stable=True, dim=1)  # (N, R), what happened first
         happened = live.sum(1).long().clamp_min(1)  # (N,)
-        size = max(self.book.size, min(FIT_ROWS, int(happened.max())))
+        most = live.shape[1] if _unseen(live) else int(happened.max())
+        size = max(self.book.size, min(FIT_ROWS, most))
         spread = torch.arange(size, device=rows.device) * happened.unsqueeze(1) // size
         index = order.gather(1, spread)  # (N, R'), evenly over what happened
         return rows.gather(1, index.unsqueeze(-1).expand(-1, -1, rows.shape[-1]))
@@ -357,6 +358,11 @@ class MindState(Inward):
             return None
         hidden = output.hidden[self.layer]
         return of_agents(self.head(by_agent(hidden)), len(hidden)).softmax(-1)
+
+
+def _unseen(tensor: Tensor) -> bool:
+    """Whether the host would have to wait for a look at it."""
+    return tensor.device.type != "cpu"
 
 
 def _scrambled(hidden: Tensor, codes: int) -> Tensor:
