@@ -167,15 +167,21 @@ def expected(actor: GoalActor, seen: EpisodeBatch, watched: int) -> np.ndarray:
 
 
 def self_and_others(seen: np.ndarray) -> Row:
-    """How often an agent's own trajectory is given to it: by itself, and by each of the others.
+    """How well readers tell an agent's trajectories from others': the share of its own that is
+    given to it, minus the share of others' that is. Chance is 0; who takes everything for its own
+    has 0, too. By the agent itself, and by the others.
 
     Args:
         seen: (B, J, K, N) nats, slots in author order.
     """
-    right = seen.argmax(-1) == np.arange(seen.shape[-1])  # (B, J, K)
-    share = right.mean(0)  # (J, K)
-    own = np.eye(len(share), dtype=bool)
-    return {"self": float(share[own].mean()), "others": float(share[~own].mean())}
+    agents = seen.shape[-1]
+    given = seen.argmax(-1)[..., None] == np.arange(agents)  # (B, J, K, N)
+    share = given.mean(0)  # (J, K, N)
+    hits = np.einsum("jnn->jn", share)
+    false = (share.sum(1) - hits) / (agents - 1)
+    told = hits - false  # (J, N)
+    own = np.eye(agents, dtype=bool)
+    return {"self": float(told[own].mean()), "others": float(told[~own].mean())}
 
 
 def top1(evidence: np.ndarray, decode: str) -> float:

@@ -19,6 +19,23 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def lines_of(found: Done, indent: str = "") -> list[str]:
+    """A result as lines to read: lists item by item, below their names."""
+    lines = []
+    for name, value in found.items():
+        title = f"{indent}{name.replace('_', ' '):20}"
+        items = value if isinstance(value, list) else []
+        if not items:
+            lines.append(f"{title} {value}")
+            continue
+        lines.append(title.rstrip())
+        for item in items:
+            lines += (
+                lines_of(item, indent + "  ") if isinstance(item, dict) else [f"{indent}  {item}"]
+            )
+    return lines
+
+
 def poles(options: argparse.Namespace) -> Done:
     """Train goal agents on the cart pole; the same command goes on where it was interrupted."""
     from mirrorenv.goals.poles import PoleSettings, train_poles
@@ -36,6 +53,39 @@ def poles(options: argparse.Namespace) -> Done:
     }
 
 
+def prepare(options: argparse.Namespace) -> Done:
+    """Language, 1 of 4: let a language model read texts by topic."""
+    from mirrorenv.goals.language.commands import prepare_texts
+    from mirrorenv.llm.weights import load_model
+
+    model = load_model(options.model)
+    return prepare_texts(options.folder, options.text, model, options.windows, options.length, say)
+
+
+def train(options: argparse.Namespace) -> Done:
+    """Language, 2 of 4: fit codes of its hidden states, and guides to where texts went."""
+    from mirrorenv.goals.language.commands import train_guide
+
+    return train_guide(options.folder, options.levels, options.codes, options.seed, say)
+
+
+def generate(options: argparse.Namespace) -> Done:
+    """Language, 3 of 4: write texts that a guide steers to a topic."""
+    from mirrorenv.goals.language.commands import generate as written
+    from mirrorenv.goals.language.steering import Steering
+
+    steering = Steering(None, weight=options.weight, where=options.where)
+    how = {name: getattr(options, name) for name in ("count", "tokens", "seed")}
+    return written(options.folder, None, options.prompt, options.topic, steering, **how)
+
+
+def interpret(options: argparse.Namespace) -> Done:
+    """Language, 4 of 4: say what each code stands for."""
+    from mirrorenv.goals.language.commands import interpret as told
+
+    return told(options.folder, None)
+
+
 def _poles(words: argparse.ArgumentParser) -> None:
     words.add_argument("run", type=Path, help="folder for the curriculum, its own")
     words.add_argument("--steps", type=int, default=100_000, help="of single poles")
@@ -46,8 +96,44 @@ def _poles(words: argparse.ArgumentParser) -> None:
     words.add_argument("--episodes", type=int, default=100, help="held-out episodes")
 
 
+def _prepare(words: argparse.ArgumentParser) -> None:
+    _folder(words)
+    words.add_argument("--text", default="pydoc", help="pydoc, or a JSON file {topic: text}")
+    words.add_argument("--model", default="smollm2", help="as for mirrorenv debate")
+    words.add_argument("--windows", type=int, default=12, help="of every topic")
+    words.add_argument("--length", type=int, default=64, help="tokens of a window")
+
+
+def _train(words: argparse.ArgumentParser) -> None:
+    _folder(words)
+    words.add_argument("--levels", type=int, default=2, help="of the hierarchy")
+    words.add_argument("--codes", type=int, default=16, help="of each level")
+    words.add_argument("--seed", type=int, default=0, help="of codes and guides")
+
+
+def _generate(words: argparse.ArgumentParser) -> None:
+    _folder(words)
+    words.add_argument("--topic", required=True, help="the goal")
+    words.add_argument("--prompt", default="In this chapter we look at", help="how texts begin")
+    words.add_argument("--weight", type=float, default=0.3, help="of the guide's direction")
+    words.add_argument("--where", choices=("logits", "hidden"), default="logits")
+    words.add_argument("--count", type=int, default=4, help="texts")
+    words.add_argument("--tokens", type=int, default=40, help="of each text")
+    words.add_argument("--seed", type=int, default=0, help="of the draws")
+
+
+def _folder(words: argparse.ArgumentParser) -> None:
+    words.add_argument("folder", type=Path, help="of the guide")
+
+
 Command = tuple[Callable[[argparse.Namespace], Done], Callable[[argparse.ArgumentParser], None]]
-COMMANDS: dict[str, Command] = {"poles": (poles, _poles)}
+COMMANDS: dict[str, Command] = {
+    "poles": (poles, _poles),
+    "prepare": (prepare, _prepare),
+    "train": (train, _train),
+    "generate": (generate, _generate),
+    "interpret": (interpret, _folder),
+}
 
 
 def main() -> int:
@@ -72,7 +158,7 @@ def main() -> int:
     if options.json:
         print(json.dumps(found))
     else:
-        print("\n".join(f"{name.replace('_', ' '):16} {value}" for name, value in found.items()))
+        print("\n".join(lines_of(found)))
     return 0
 
 

@@ -1,0 +1,1 @@
+"""A hierarchy of guides over the hidden states of a language model."""
