@@ -170,14 +170,16 @@ class Guide(nn.Module):
         """
         learned = ~held_out(prepared)
         draws = torch.Generator().manual_seed(seed)
-        last, middle = torch.from_numpy(prepared.states), torch.from_numpy(prepared.middle)
+        last = torch.from_numpy(prepared.states)
+        middle = torch.from_numpy(prepared.middle)
         if last.shape[1] < 3 * SPAN ** (self.levels - 1):
             raise ConfigError(
                 f"{self.levels} levels: the highest has states of {SPAN**self.levels} tokens, and "
                 f"windows of {last.shape[1] * SPAN} hold fewer than three of them: take fewer "
                 "levels or longer windows"
             )
-        self.centre[0], self.centre[1] = last[learned].mean((0, 1)), middle[learned].mean((0, 1))
+        self.centre[0] = last[learned].mean((0, 1))
+        self.centre[1] = middle[learned].mean((0, 1))
         for topic in range(len(self.goals)):
             own = learned & (prepared.topics == topic)
             self.goals[topic] = last[own].mean((0, 1)) - self.centre[0]
@@ -204,7 +206,9 @@ class Guide(nn.Module):
             own = (named == code) & learned[:, None]
             self.codes_middle[level, code] = inner[own].mean(0) if own.any() else 0.0
         goal = states[:, -1:].expand_as(states)  # where the window came to
-        here, aim, following = states[:, :-2], goal[:, :-2], named[:, 1:-1]
+        here = states[:, :-2]
+        aim = goal[:, :-2]
+        following = named[:, 1:-1]
         read = self.reads[level]
         assert isinstance(read, nn.Linear)
         with torch.no_grad():
@@ -214,7 +218,8 @@ class Guide(nn.Module):
         fit(read, inputs(here, aim, scale)[learned], following[learned])
         alone = blank(read.in_features, count)
         fit(alone, inputs(here, torch.zeros_like(aim), scale)[learned], following[learned])
-        test, truth = ~learned, following[~learned].flatten()
+        test = ~learned
+        truth = following[test].flatten()
         with torch.no_grad():
             logits = read(inputs(here, aim, scale)[test]).flatten(0, 1)
             plain = alone(inputs(here, torch.zeros_like(aim), scale)[test]).flatten(0, 1)
@@ -282,7 +287,8 @@ def inputs(here: Tensor, aim: Tensor, scale: float) -> Tensor:
 def fit(read: nn.Linear, seen: Tensor, following: Tensor) -> None:
     """Softmax regression (W, S, 2 H) -> (W, S), whole batches."""
     optimiser = torch.optim.Adam(read.parameters(), lr=3e-3, weight_decay=_DECAY)
-    flat, truth = seen.flatten(0, 1), following.flatten()
+    flat = seen.flatten(0, 1)
+    truth = following.flatten()
     for _ in range(_STEPS):
         loss = nn.functional.cross_entropy(read(flat), truth)
         optimiser.zero_grad()

@@ -70,7 +70,8 @@ def topic_words(texts: Mapping[str, str], topic: str, count: int = 40) -> TopicW
         raise ConfigError(f"no topic {topic!r}; there are {', '.join(texts)}")
     own = Counter(words_of(texts[topic]))
     rest = Counter(word for name in texts if name != topic for word in words_of(texts[name]))
-    total, others = sum(own.values()), sum(rest.values())
+    total = sum(own.values())
+    others = sum(rest.values())
 
     def score(word: str) -> float:
         ratio = math.log((own[word] / total) / ((rest[word] + 0.5) / others))
