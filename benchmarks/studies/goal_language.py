@@ -2,9 +2,9 @@
 
 A guide is trained on windows of Python's own documentation by topic. Its next-code prediction
 stands beside a bigram's, on windows held out. Then texts are steered to each of some topics, the
-weight rising, and words of the topic that nobody was told are counted; beside it a plain bias on
+weight rising, and words of the topic that no bias knows are counted; beside it a plain bias on
 other words of the topic, at several strengths, and the same at equal perplexity (by interpolation,
-of the model that nobody steers). Intervals are over topics and seeds.
+of the model that is not steered). Intervals are over topics and seeds.
 
     python benchmarks/studies/goal_language.py [--model smollm2] [--json FILE]
 """

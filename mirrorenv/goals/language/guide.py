@@ -280,12 +280,27 @@ def blank(width: int, outputs: int) -> nn.Linear:
 
 
 def inputs(here: Tensor, aim: Tensor, scale: float) -> Tensor:
-    """(..., 2 H) a state and a goal, of about one in size."""
+    """What a guide reads.
+
+    Args:
+        here: (..., H) states.
+        aim: (..., H) goals.
+        scale: their usual size.
+
+    Returns:
+        (..., 2 H) a state and a goal, of about one in size.
+    """
     return torch.cat([here, aim], -1) / scale
 
 
 def fit(read: nn.Linear, seen: Tensor, following: Tensor) -> None:
-    """Softmax regression (W, S, 2 H) -> (W, S), whole batches."""
+    """Softmax regression, whole batches.
+
+    Args:
+        read: the layer that learns.
+        seen: (W, S, 2 H).
+        following: (W, S) codes.
+    """
     optimiser = torch.optim.Adam(read.parameters(), lr=3e-3, weight_decay=_DECAY)
     flat = seen.flatten(0, 1)
     truth = following.flatten()

@@ -39,7 +39,7 @@ class Steering(NamedTuple):
 
 
 class Written(NamedTuple):
-    """B texts, and what the model thinks of them that nobody steered."""
+    """B texts, and what the model thinks of them when it is not steered."""
 
     texts: tuple[str, ...]
     perplexity: tuple[float, ...]
@@ -154,7 +154,13 @@ def steered(model: LanguageModel, added: Added) -> Iterator[None]:
 
 
 def nats_of(model: LanguageModel, ids: Tensor, tokens: int) -> Tensor:
-    """(B,) mean nats of the last tokens of (B, T) ids, by the model as it is."""
+    """(B,) mean nats of the last tokens, by the model as it is.
+
+    Args:
+        model: that judges.
+        ids: (B, T).
+        tokens: how many of the last.
+    """
     logits = model.model(ids[:, :-1]).logits[:, -tokens:].float()  # (B, tokens, C)
     said: Tensor = logits.log_softmax(-1).gather(2, ids[:, -tokens:, None])[..., 0]
     return -said.mean(1)

@@ -24,7 +24,7 @@ class TopicWords(NamedTuple):
     shown: tuple[str, ...]
     """Those that a plain bias may know."""
     held_out: tuple[str, ...]
-    """Those that are counted, and that nobody was told."""
+    """Those that are counted, and that no bias knows."""
 
 
 def read_topics(source: str) -> dict[str, str]:
