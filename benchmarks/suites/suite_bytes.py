@@ -37,7 +37,11 @@ KNOWN = (
     TOP1,
     _share("limit.top1", "Limit, top-1", "of the exact limit"),
     Figure(name="limit.information", title="Limit (nats)", about="of the exact limit"),
-    Figure(name="closed_form", title="At most (nats)", about="min(log N, M (log 256 - H))"),
+    Figure(
+        name="closed_form",
+        title="One trajectory, at most",
+        about="nats, min(log N, M (log 256 - H)); the limit reads a whole lineup",
+    ),
 )
 PAST = (
     _share("past_top1", "Past self", "policies half way that today's policy finds its own"),

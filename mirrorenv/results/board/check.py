@@ -179,7 +179,9 @@ def _as_described(folder: Path, result: Result, row: SuiteRow) -> None:
     asked = row.arguments
     if "condition" not in asked:
         return
-    options = asked.get("options", asked.get("settings", {}).get("world_options", {}))
+    settings = asked.get("settings", {})  # of some rows: overrides in words
+    within = settings.get("world_options", {}) if isinstance(settings, Mapping) else {}
+    options = asked.get("options", within)
     references = {"return": dict(asked["reference"])} if "reference" in asked else {}
     for entry in result.entries:
         said = {name: one.model_dump() for name, one in entry.references.items()}
