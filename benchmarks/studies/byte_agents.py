@@ -1,8 +1,8 @@
 """What is measured of byte agents; `benchmarks/suites/suite.py bytes` runs it.
 
 The closed form of what it costs to be known: of an agent whose bytes have entropy H given what it
-saw and said before, the M bytes of one trajectory tell at most M (log 256 - H) nats about it, and no
-more than log N. The exact limit reads all trajectories of a lineup, and may know more than that.
+saw and said before, the M bytes of one trajectory tell at most M (log 256 - H) nats about it, and
+no more than log N. The exact limit reads all trajectories of a lineup, and may know more than that.
 
 Shapes: B episodes, T time, N agents, L bytes, C kinds of trace.
 """
