@@ -73,13 +73,17 @@ def test_quiet_is_quiet(terminal: bool) -> None:
 def test_a_baseline_that_reads_better_is_named() -> None:
     from mirrorenv.cli.scores import reads_worse
 
+    def about(value: float) -> dict[str, float]:
+        return {"value": value, "low": value - 0.05, "high": value + 0.05}
+
     def found(learned: float, histogram: float) -> Evaluation:
-        baselines = {"action_histogram": {"top1": {"value": histogram}}}
-        one = {**EVALUATION, "learned": {"top1": {"value": learned}}, "baselines": baselines}
+        baselines = {"action_histogram": {"top1": about(histogram)}}
+        one = {**EVALUATION, "learned": {"top1": about(learned)}, "baselines": baselines}
         return Evaluation.from_dict(one)
 
     assert reads_worse(found(0.3, 0.5)) == "action_histogram"
     assert reads_worse(found(0.5, 0.3)) is None
+    assert reads_worse(found(0.46, 0.5)) is None, "they may be equal"
     assert reads_worse(Evaluation.from_dict(EVALUATION)) is None
 
 

@@ -72,13 +72,13 @@ _NOT_CALIBRATED = (
 
 
 def reads_worse(found: Evaluation) -> str | None:
-    """The baseline that names more trajectories rightly than the learned observers; None if they
-    are ahead of all."""
-    if found.learned.top1 is None:
-        return None
-    held = {name: one.top1.value for name, one in found.baselines.items() if one.top1 is not None}
+    """The baseline that names more trajectories rightly than the learned observers, intervals
+    apart; None if none is ahead, or they may be equal."""
+    learned = found.learned.top1
+    held = {name: one.top1.low for name, one in found.baselines.items() if one.top1 is not None}
     best = max(held, key=lambda name: held[name], default=None)
-    return best if best is not None and held[best] > found.learned.top1.value else None
+    ahead = learned is not None and best is not None and held[best] > learned.high
+    return best if ahead else None
 
 
 def _text(estimate: Estimate | None) -> str:

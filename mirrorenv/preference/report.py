@@ -9,11 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from mirrorenv.errors import RunFolderError
+from mirrorenv.mirror import Estimate
 from mirrorenv.preference.callbacks import EvaluationRow
 from mirrorenv.preference.charts import run_charts
-from mirrorenv.preference.report_tables import recognition_table, rounds_table, share, useful_table
+from mirrorenv.preference.report_tables import (
+    recognition_table,
+    rounds_table,
+    said_share,
+    share,
+    useful_table,
+)
 from mirrorenv.preference.settings import NOTHING_KEPT
 from mirrorenv.results.report.glossary import how_to_read
+from mirrorenv.results.report.next_steps import Command, next_section
 from mirrorenv.results.report.page import (
     details,
     document,
@@ -114,10 +122,29 @@ def write_report(run_path: str | os.PathLike[str]) -> Path:
     parts.append(section("What they say", *_samples(run, last)))
     parts.append(section("The first texts", *_card(run)))
     parts.append(section("All rounds", rounds_table(tuning)))
+    parts.append(next_section(_commands(run), _FILES, _DOCS, run.path))
     page = document(f"{_name(run)}: mirrorenv preference report", *parts)
     return atomic_write_text(run.report_path, page)
 
 
+def _commands(run: RunFolder) -> list[Command]:
+    train = ["prefer", "train", "--set", "learning.rounds=8", "--run", f"{run.path}-longer"]
+    return [
+        ("Tune longer, in a folder of its own:", train),
+        ("Make a result that others can check:", ["results", "export", str(run.path)]),
+    ]
+
+
+_FILES = (
+    ("config.json", "every setting"),
+    ("texts.jsonl", "every text that was measured"),
+    ("evaluations.jsonl", "one row a round"),
+    ("plots/", "the charts as PNG"),
+)
+_DOCS = (
+    ("preference.md", "how voices are tuned and measured"),
+    ("results.md", "results that others can check"),
+)
 INTRODUCTION = (
     "One language model is tuned into several voices, each to be recognised as itself by what it "
     "writes. Texts that a voice wrote are set against texts of the others on the same topic. The "
@@ -172,21 +199,30 @@ def _header(run: RunFolder, tuning: Sequence[EvaluationRow], last: EvaluationRow
     players = ", ".join(player["name"] for player in run.config["data"]["players"])
     row = last or tuning[-1]
     recognition = row["fresh"]["recognition"]
-    now = share(recognition["sum"]["joint"])
-    together = share(recognition["assigned"])
-    on_first = share(row["first"]["recognition"]["sum"]["joint"])
-    before = share(row["first"]["before"]["sum"]["joint"])
+    now = said_share(recognition["sum"]["joint"])
+    on_first = said_share(row["first"]["recognition"]["sum"]["joint"])
+    before = said_share(row["first"]["before"]["sum"]["joint"])
     where = "held-out" if last else "tuning"
-    headline = (
-        f"On {where} topics two voices together give {together} of pairs of fresh texts to their "
-        f"authors; alone, a voice ranks its own above another's in {now}, on the first texts in "
-        f"{on_first}, and before training in {before}."
-    )
+    headline = [
+        f"On {where} topics, a voice ranks its own text above another's {now} of the time; before "
+        f"training it was {before}, and guessing gives 50 %.",
+        *_not_guessing(recognition["sum"]["joint"]),
+        "Two voices together give a pair of texts to its authors "
+        f"{said_share(recognition['assigned'])} of the time, which any two models do that differ "
+        f"enough. Of the first texts, which all wrote alike, a voice knows {on_first}.",
+    ]
     facts = (
         f"{run.config['model']}, players {players}, seed {run.info.get('seed')}, control "
         f"{run.config['control']}"
     )
-    return header(_name(run), [headline], f"mirrorenv preference report, {facts}", run.status)
+    return header(_name(run), headline, f"mirrorenv preference report, {facts}", run.status)
+
+
+def _not_guessing(recorded: Mapping[str, Any]) -> list[str]:
+    found = Estimate.from_dict(recorded)
+    if found is None or found.low > 0.5:
+        return []
+    return ["That is not shown to be better than guessing."]
 
 
 def _notices(
@@ -216,7 +252,11 @@ def _samples(run: RunFolder, last: EvaluationRow | None) -> list[Html]:
     some = [one for one in texts if one["split"] == split and one["round"] == version]
     shown = []
     for topic in list(dict.fromkeys(one["topic"] for one in some))[:2]:
-        rows = [[one["player"], text(one["text"], 600)] for one in some if one["topic"] == topic]
+        rows = [
+            [one["player"], text(one["text"] or "(no answer)", 600)]
+            for one in some
+            if one["topic"] == topic
+        ]
         shown.append(table(["player", "text"], rows, topic, "pairs"))
     return shown or [paragraph("Nothing yet.")]
 

@@ -9,8 +9,9 @@ from mirrorenv.mirror.intervals import Estimate, TextStyle
 from mirrorenv.preference.callbacks import EvaluationRow
 from mirrorenv.results.report.page import table
 from mirrorenv.results.report.templates import Html
+from mirrorenv.results.report.words import SHARE as WORDED
 
-__all__ = ["recognition_table", "rounds_table", "share", "useful_table"]
+__all__ = ["recognition_table", "rounds_table", "said_share", "share", "useful_table"]
 
 Recorded = Mapping[str, Any]
 """An estimate as a run records it: `value`, `low` and `high`, each a number or None."""
@@ -127,6 +128,12 @@ def share(recorded: Recorded | None) -> str:
     """A share in percent, with its interval where it has one."""
     found = Estimate.from_dict(recorded)
     return "undefined" if found is None else found.text(SHARE)
+
+
+def said_share(recorded: Recorded | None) -> str:
+    """`share` within a sentence."""
+    found = Estimate.from_dict(recorded)
+    return "undefined" if found is None else found.text(WORDED)
 
 
 def _number(recorded: Recorded | None) -> str:

@@ -61,7 +61,12 @@ def test_who_could_be_as_good_is_said() -> None:
 
 
 def test_guessing_is_called_guessing() -> None:
-    assert "not shown to be better than guessing" in _text([_score("ada", 0.35)])
+    alike = _score("ada", 0.8)
+    alike.peer_hits = Estimate(0.8, 0.8, 0.8, 3)  # three games that say the same are few
+    for one in (_score("ada", 0.35), alike):
+        text = _text([one])
+        assert "no reader is shown to recognise others better than guessing" in text
+        assert "recognises others best" not in text and "ada comes first" in text
 
 
 def test_without_a_game_nothing_is_claimed() -> None:

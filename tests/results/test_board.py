@@ -310,5 +310,7 @@ def test_every_number_on_the_page_has_its_interval(site):
     page = board_page(collect(result_folders([site / "results"])), Path("board.html"))
     body = re.search(r"<tbody.*?</tbody>", page, re.DOTALL)
     assert body is not None
-    cells = re.findall(r"<td>(\d*\.\d+) <span class=\"span\">(\[[^\]]+\])", body[0])
+    cells = re.findall(
+        r"<td data-head=\"[^\"]*\"><span>(\d*\.\d+) <span class=\"span\">(\[[^\]]+\])", body[0]
+    )
     assert [value for value, _ in cells] == ["1.100", "0.110"]

@@ -23,7 +23,7 @@ TAGS = set(
         r"\w+",
         "html head meta title style body main header p h1 h2 div label select option input button "
         "section table thead "
-        "tbody tr th td small span a wbr footer script details summary dl dt dd",
+        "tbody tr th td small span a pre code footer script details summary dl dt dd",
     )
 )
 MARKDOWN = {

@@ -50,7 +50,22 @@ WORDS = (
         "where the figure lies with 95 % confidence if other games of the same players had been "
         "played; a game counts once, however many texts it has",
     ),
+    ("No spread", "every game gave the same, too few to say where the figure lies"),
     ("Unreadable", "verdicts that name no player clearly; they count as guesses"),
+    ("Second try", "verdicts that were unreadable at first and asked for once more"),
+    ("Whole lineup", "share of verdicts with every text given to its author"),
+    (
+        "Fits inverse better",
+        "verdicts that make more sense if the reader had mixed up letters and names",
+    ),
+    ("Same in another order", "share of verdicts that stay when the texts are shuffled again"),
+    (
+        "Hits by slot, names given",
+        "share right at the first, second, ... place of the lineup; how often each name is said. "
+        "Where these differ much, a reader follows a place or a name and not the texts",
+    ),
+    ("Cohen's kappa", "agreement with the truth above that of a reader with the same habits"),
+    ("Calibration error", "gap between how sure a reader is and how often it is right; best 0"),
 )
 _STYLES = ("-", DASHED, DASH_DOT, (0, (1, 1.5)))
 _COLOURS = ("learned", "other", "level")
@@ -108,23 +123,23 @@ def headline(scores: list[ReaderScore], games: int) -> list[str]:
     if not scores:
         return ["No game is finished yet, so nothing is known about recognition."]
     best = scores[0]
-    said = [
-        f"Over {counted(games, 'game')}, {best.name} recognises others best: it gives "
-        f"{_with_interval(best.peer_hits)} of their texts to their true author; guessing gives "
-        f"{percent(best.floor)}."
-    ]
-    if best.peer_hits.low <= best.floor:
-        said.append("That is not shown to be better than guessing.")
+    over = f"Over {counted(games, 'game')}, "
+    gives = (
+        f"it gives {best.peer_hits.text(SHARE)} of their texts to their true author; guessing "
+        f"gives {percent(best.floor)}."
+    )
+    # games that all say the same tell nothing about the next one
+    if best.peer_hits.low <= best.floor or best.peer_hits.low == best.peer_hits.high:
+        said = [
+            f"{over}no reader is shown to recognise others better than guessing.",
+            f"{best.name} comes first: {gives}",
+        ]
     else:
-        said += _equals(scores)
+        said = [f"{over}{best.name} recognises others best: {gives}", *_equals(scores)]
     known = [one for one in scores if one.legibility is not None]
     if len(known) > 1:
         said.append(_legible(known))
     return said
-
-
-def _with_interval(found: Estimate) -> str:
-    return found.text(SHARE) if found.bounded else percent(found.value)
 
 
 def _equals(scores: list[ReaderScore]) -> list[str]:

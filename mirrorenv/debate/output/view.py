@@ -34,6 +34,7 @@ from mirrorenv.debate.verdicts import labels, names
 from mirrorenv.llm.answers import STOPS
 from mirrorenv.mirror import Belief, Estimate
 from mirrorenv.mirror.arrays import Floats64
+from mirrorenv.results.report.next_steps import next_section
 from mirrorenv.results.report.page import Cell, details, document, section, table
 from mirrorenv.results.report.templates import Html, render, text
 from mirrorenv.results.report.words import DASH
@@ -42,6 +43,15 @@ from mirrorenv.results.runs.files import atomic_write_text
 __all__ = ["game_page", "tournament_page", "write_pages"]
 
 _RESAMPLES = 200
+_FILES = (
+    ("config.json", "the rules, and who plays"),
+    ("calls.jsonl", "every question to a model, and its answer"),
+    ("scores.json", "the figures of this page"),
+)
+_DOCS = (
+    ("debate.md", "the game, its rules and scores"),
+    ("results.md", "results that others can check"),
+)
 _STYLE = """
 blockquote {
   margin: 0.3em 0; padding-left: 0.8em; border-left: 3px solid rgba(128, 128, 128, 0.4);
@@ -94,6 +104,12 @@ def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:
     rules = [[name, str(value)] for name, value in settings.model_dump(mode="json").items()]
     shown = table(["setting", "value"], rules, "Settings of the game")
     parts.append(section("Rules", details("All settings", shown)))
+    path = str(results.path)
+    commands = [
+        ("Compare skills of readers and authors:", ["debate", "rate", path]),
+        ("Make a result that others can check:", ["results", "export", path]),
+    ]
+    parts.append(next_section(commands, _FILES, _DOCS, results.path))
     return document(f"Debate: {tournament.name}", *parts, style=_STYLE)
 
 

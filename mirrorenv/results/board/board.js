@@ -2,7 +2,7 @@
 // Sorting, filtering and downloading. Text from results only ever becomes textContent.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const PAGE = 200;
+  const PAGE = matchMedia("(max-width: 760px)").matches ? 10 : 200;  // cards are long
   const world = document.getElementById("world");
   const agents = document.getElementById("agents");
   const search = document.getElementById("search");
@@ -18,23 +18,28 @@
     if (css) made.className = css;
     return made;
   };
-  const broken = (text) => {  // a narrow column breaks after a slash rather than within a word
-    const made = node("td", "", "world");
-    text.split("/").forEach((part, index) => {
-      if (index) made.append("/", document.createElement("wbr"));
-      made.append(part);
-    });
+  const named = (head, inside, css) => {  // on a narrow screen the head stands beside the cell
+    const made = node("td", "", css);
+    made.dataset.head = head;
+    made.append(inside);
     return made;
   };
-  const figure = (cell) => {
-    const made = node("td");
-    if (!cell) { made.textContent = "–"; return made; }
-    made.append(cell.text[0]);
-    if (cell.text[1]) made.append(" ", node("span", cell.text[1], "span"));
-    if (cell.note) made.append(node("small", cell.note));
-    return made;
+  const broken = (text) => {  // a narrow column breaks after a slash or a word rather than within a word
+    const inside = node("span");
+    for (const word of text.replaceAll("/", "/ ").split(" ")) {
+      inside.append(node("span", word, "whole"), word.endsWith("/") ? "" : " ");
+    }
+    return named("World", inside, "world");
   };
-  const row = (line) => {
+  const figure = (cell, head) => {
+    if (!cell) return named(head, node("span", "–"), "none");
+    const inside = node("span");
+    inside.append(cell.text[0]);
+    if (cell.text[1]) inside.append(" ", node("span", cell.text[1], "span"));
+    if (cell.note) inside.append(node("small", cell.note));
+    return named(head, inside);
+  };
+  const row = (section) => (line) => {
     const made = node("tr"), head = node("th", line.condition);
     head.scope = "row";
     for (const [words, address] of line.links) {
@@ -42,9 +47,10 @@
       link.href = address;
       head.append(link);
     }
-    made.append(head, broken(line.world), ...line.cells.map(figure),
-      node("td", line.group === null ? "–" : String(line.group)), node("td", line.count, "count"),
-      node("td", line.agents, "agents"), node("td", line.proved, "agents"));
+    made.append(head, broken(line.world), ...line.cells.map((cell, index) => figure(cell, section.figures[index])),
+      line.group === null ? named("Group", node("span", "–"), "none") : named("Group", node("span", String(line.group))),
+      named("Seeds", node("span", line.count), "count"), named("Agents", node("span", line.agents), "agents"),
+      named("Proved", node("span", line.proved), "agents"));
     return made;
   };
   const wanted = (section) => (line) => (!world.value || line.world === world.value) &&
@@ -56,7 +62,7 @@
   const show = (state) => {
     const lines = inOrder(state);
     state.body.closest("section").hidden = !lines.length;  // the heads of empty tables tell nothing
-    state.body.replaceChildren(...lines.slice(0, state.most).map(row));
+    state.body.replaceChildren(...lines.slice(0, state.most).map(row(state.section)));
     const rest = lines.length - state.most;
     state.more.hidden = rest <= 0;
     state.more.textContent = `Show ${Math.min(rest, PAGE)} more of ${rest}`;

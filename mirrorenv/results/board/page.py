@@ -15,6 +15,7 @@ from typing import Any
 from mirrorenv.results.board.board import Cell, Line, Section
 from mirrorenv.results.board.opening import opening
 from mirrorenv.results.board.text import cell_text, count_text, href
+from mirrorenv.results.report.next_steps import next_section
 from mirrorenv.results.report.page import document
 from mirrorenv.results.report.templates import Html, render
 from mirrorenv.results.report.visible import visible
@@ -26,6 +27,11 @@ NOTHING = "\N{EN DASH}"
 FIRST = (("Condition", "left"), ("World", "left"))
 LAST = (("Group", ""), ("Seeds", ""), ("Agents", "left"), ("Proved", "left"))
 """Columns before and after the figures: heading, and the class of the heading."""
+COMMANDS = (
+    ("Compute every number of a suite again:", ["board", "check", "FOLDER"]),
+    ("Make a result of a run of yours:", ["results", "export", "RUN"]),
+)
+DOCS = (("board.md", "how to read a board, and how to be on one"), ("results.md", "result folders"))
 FOOTER = (
     "The numbers are those of the result folders, whose files match their manifests; mirrorenv "
     "board check FOLDER computes every one again."
@@ -48,6 +54,7 @@ def board_page(sections: Sequence[Section], out: Path, title: str = "Leaderboard
         opening(sections, title),
         _controls(sections),
         *(_table(index, *pair) for index, pair in enumerate(zip(sections, held, strict=True))),
+        next_section(COMMANDS, (), DOCS),
         render("mirrorenv.results.report", "footer.html", words=FOOTER),
         _filled("data.html", data=data),
         style=_asset("board.css"),

@@ -100,7 +100,9 @@ def recognition_matrix(record: RunRecord, weight0: RunRecord | None) -> Chart | 
         "(column), in percent. "
         "The diagonal is self-recognition. Unknown where an observer was never shown an agent.",
         _matrix_alt("each observer's mean belief in each true author", values),
-        lambda theme: heat_map(theme, values, x_label="author (agent)", y_label="observer (agent)"),
+        lambda theme: heat_map(
+            theme, values, record.names(len(values)), x_label="author", y_label="observer"
+        ),
     )
 
 
@@ -116,7 +118,11 @@ def confusion(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
         "the mix-ups.",
         _matrix_alt("mean belief in each agent by true author", values),
         lambda theme: heat_map(
-            theme, values, x_label="believed author (agent)", y_label="true author (agent)"
+            theme,
+            values,
+            record.names(len(values)),
+            x_label="believed author",
+            y_label="true author",
         ),
     )
 

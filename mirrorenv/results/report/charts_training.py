@@ -80,19 +80,16 @@ def agent_returns(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     values = record.last.per_agent_return
     if values is None or len(values) > 64 or record.pays is False:
         return None
-    agents = len(values)
-    groups = two_times(record, lambda one: _agent_returns(one, agents))
-    last = ", ".join(
-        f"agent {i} {plain(float(value))}" for i, value in enumerate(values) if np.isfinite(value)
-    )
+    names = record.names(len(values))
+    groups = two_times(record, lambda one: _agent_returns(one, len(names)))
+    known = [pair for pair in zip(names, values.tolist(), strict=True) if np.isfinite(pair[1])]
+    last = ", ".join(f"{name} {plain(value)}" for name, value in known)
     return Chart(
         "Return of each agent",
         "Environment return by agent. Agents that earn very differently may be recognisable by "
         "their luck or role.",
         f"Dot plot of mean episode return at the latest evaluation: {last}.",
-        lambda theme: dot_plot(
-            theme, [f"agent {i}" for i in range(agents)], groups, x_label="return of an episode"
-        ),
+        lambda theme: dot_plot(theme, names, groups, x_label="return of an episode"),
     )
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mirrorenv.mirror.arrays import Floats64
-from mirrorenv.results.report.plots import SMALL, as_percent, canvas
+from mirrorenv.results.report.plots import SMALL, as_percent, as_text, canvas, short
 from mirrorenv.results.report.themes import Theme
 
 __all__ = ["heat_map"]
+
+LINE = 28
+"""Letters of names that fit below a picture."""
 
 
 def _ink_on(colour: tuple[float, ...]) -> str:
@@ -21,12 +26,15 @@ def _ink_on(colour: tuple[float, ...]) -> str:
     return "#111111" if luminance > 0.18 else "#ffffff"
 
 
-def heat_map(theme: Theme, values: Floats64, *, x_label: str, y_label: str) -> Figure:
+def heat_map(
+    theme: Theme, values: Floats64, names: Sequence[str], *, x_label: str, y_label: str
+) -> Figure:
     """A matrix of probabilities as colours, with the numbers in whole percent up to 16 columns.
 
     Args:
         theme: the appearance.
-        values: (rows, columns), each in 0..1, NaN where unknown.
+        values: (N, N), each in 0..1, NaN where unknown.
+        names: of the N agents, written out up to 16 of them.
         x_label: what a column is.
         y_label: what a row is.
     """
@@ -47,6 +55,12 @@ def heat_map(theme: Theme, values: Floats64, *, x_label: str, y_label: str) -> F
     axes.tick_params(which="minor", length=0)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=min(columns, 16), integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=min(rows, 16), integer=True))
+    if len(names) == rows == columns <= 16:
+        shown = [short(name, 12) for name in names]
+        slanted = {"rotation": 40, "ha": "right"} if sum(map(len, shown)) > LINE else {}
+        axes.set_xticks(range(columns), shown, **slanted)
+        axes.set_yticks(range(rows), shown)
+        as_text([*axes.get_xticklabels(), *axes.get_yticklabels()])
     axes.spines["bottom"].set_visible(False)
     axes.set_xlabel(x_label, color=theme.muted, fontsize=SMALL)
     axes.set_ylabel(y_label, color=theme.muted, fontsize=SMALL)

@@ -31,6 +31,7 @@ __all__ = [
     "Level",
     "Track",
     "as_percent",
+    "as_text",
     "canvas",
     "dot_plot",
     "grid",
@@ -101,7 +102,7 @@ def short(text: object, most: int = 26) -> str:
     return kept if len(kept) <= most else kept[: most - 1] + "…"
 
 
-def _plain(texts: Sequence[Any]) -> None:
+def as_text(texts: Sequence[Any]) -> None:
     """Names may hold dollar signs; matplotlib would read a formula in them and stop at a bad
     one."""
     for text in texts:
@@ -184,7 +185,7 @@ def legend_of(
             columnspacing=1.6,
             borderaxespad=0.2,
         )
-        _plain(legend.get_texts())
+        as_text(legend.get_texts())
 
 
 def _columns_that_fit(labels: Sequence[str], most: int) -> int:
@@ -358,7 +359,7 @@ def dot_plot(
             zorder=4 if group.filled else 5,
         )
     axes.set_yticks(rows, [short(name, longest) for name in names])
-    _plain(axes.get_yticklabels())
+    as_text(axes.get_yticklabels())
     axes.tick_params(axis="y", labelcolor=theme.ink)
     axes.set_ylim(-0.6, len(names) - 0.4)
     if percent:

@@ -7,6 +7,7 @@ damaged is an error, because a report of half-read numbers would be worse than n
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from mirrorenv.errors import RunFolderError
@@ -16,7 +17,7 @@ from mirrorenv.results.report.agents import OF_AGENTS, agents_section, shown_of
 from mirrorenv.results.report.chart import Chart
 from mirrorenv.results.report.charts import CHARTS
 from mirrorenv.results.report.charts_training import ALPHA
-from mirrorenv.results.report.next_steps import next_section
+from mirrorenv.results.report.next_steps import after_training
 from mirrorenv.results.report.page import document, figure, header, paragraph, pictures, section
 from mirrorenv.results.report.sections import (
     configuration,
@@ -79,8 +80,9 @@ def write_report(
     missing = _shortcomings(run, record)
     if other_run is not None:
         missing += _differences(run, other_run)
-    charts, absent = _charts(record, other)
     shown = shown_of(run)
+    record = replace(record, agents=next((one.agents for one in shown.values()), ()))
+    charts, absent = _charts(record, other)
     if absent:
         missing.append(f"This run does not hold {', '.join(absent)}; so those charts are left out.")
     _clear_plots(run)
@@ -94,7 +96,7 @@ def write_report(
         *(_chart_section(run, heading, made, record) for heading, made in charts.items()),
         *account_sections(run.path),
         section("All figures", score_table(record), row_by_row(record)),
-        next_section(run, shown),
+        after_training(run, shown),
         limits_of_the_page(),
         configuration(run),
         _footer(run),

@@ -253,8 +253,9 @@ def _before_training(before: Evaluation, limit_name: str) -> list[str]:
     limit = before.limit.top1
     if learned is None:
         return []
-    beside = "" if limit is None else f" ({limit_name} {percent(limit.value)})"
-    return [f"Before training it was {percent(learned.value)}{beside}."]
+    on = f" on {counted(before.episodes, 'episode')}" if before.episodes else ""
+    beside = "" if limit is None else f", where the {limit_name} was {percent(limit.value)}"
+    return [f"Before training it was {learned.text(SHARE)}{on}{beside}."]
 
 
 def _without_mirror(weight0: RunRecord) -> str:

@@ -39,12 +39,14 @@ class RunRecord:
         metrics: rows with a usable `env_steps`.
         name: what to call this run in a legend.
         dropped: rows left out because they have no `env_steps`.
+        agents: names of the N agents; empty if they are not known.
     """
 
     evaluations: list[Evaluation]
     metrics: list[MetricsRow] = field(default_factory=list)
     name: str = "this run"
     dropped: int = 0
+    agents: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -77,6 +79,12 @@ class RunRecord:
     def num_agents(self) -> int | None:
         """N, from the latest evaluation that says it."""
         return self._latest(lambda one: one.num_agents)
+
+    def names(self, count: int) -> list[str]:
+        """What to call `count` agents: by their names, or by their numbers."""
+        if len(self.agents) == count:
+            return list(self.agents)
+        return [f"agent {number}" for number in range(count)]
 
     @property
     def lineup_size(self) -> int | None:
