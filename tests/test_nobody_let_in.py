@@ -48,7 +48,53 @@ SHADOWS = [
     "matplotlib",
     "jinja2",
     "markupsafe",
+    "apsw",
+    "sqlite3",
+    "sqlite_vec",
+    "ray",
+    "safetensors",
+    "transformers",
+    "trl",
+    "peft",
+    "httpx2",
+    "encodings",
+    "readline",
+    "dotenv",
+    "zstandard",
+    "ipython_config",
+    "trap_of_a_file",
 ]
+PACKAGES = ["config", "numba", "cupy", "torch_xla", "tensorboard", "PIL", "importlib_metadata"]
+"""Folders that hold a trap as a package of that name."""
+OBEYED: dict[str, str] = {
+    "matplotlibrc": "backend: module://trap_of_a_file\ntext.usetex: True\n",
+    "mplstyle/trap.mplstyle": "backend: module://trap_of_a_file\n",
+    "pyproject.toml": "[tool.pytest.ini_options]\naddopts = '-p trap_of_a_file'\n",
+    "pytest.ini": "[pytest]\naddopts = -p trap_of_a_file\n",
+    "tox.ini": "[pytest]\naddopts = -p trap_of_a_file\n",
+    "setup.cfg": "[tool:pytest]\naddopts = -p trap_of_a_file\n",
+    ".coveragerc": "[run]\nplugins = trap_of_a_file\n",
+    "coverage.cfg": "[run]\nplugins = trap_of_a_file\n",
+    ".env": "PYTHONSTARTUP=trap_of_a_file.py\nPYTHONPATH=.\nMPLBACKEND=module://trap_of_a_file\n",
+    ".pythonrc": "import trap_of_a_file\n",
+    ".pdbrc": "import trap_of_a_file\n",
+    ".netrc": "default login trap password trap\n",
+    "pip.conf": "[global]\nindex-url = http://127.0.0.1:1/\n",
+    "pyvenv.cfg": "home = .\ninclude-system-site-packages = true\n",
+    "python311._pth": ".\nimport site\n",
+    "ray.yaml": "setup_commands: [python trap_of_a_file.py]\n",
+    ".ray/config.yaml": "runtime_env: {working_dir: .}\n",
+    ".config/matplotlib/matplotlibrc": "backend: module://trap_of_a_file\n",
+    "config.yaml": "a: !!python/object/apply:os.system ['python trap_of_a_file.py']\n",
+    "logging.conf": "[handlers]\nkeys=trap\n",
+    "gdbinit": "python import trap_of_a_file\n",
+    "entry_points.txt": "[mirrorenv.envs]\ntrap = trap_of_a_file\n",
+    "trap-1.0.dist-info/entry_points.txt": "[mirrorenv.envs]\ntrap = trap_of_a_file\n",
+    "trap-1.0.dist-info/METADATA": "Name: trap\nVersion: 1.0\n",
+    "vec0.so": "no library",
+    "libgomp.so.1": "no library",
+}
+"""Files that some tool would obey, with what would spring the trap."""
 TRAP = "import os\nopen(os.environ['TRAP_MARK'], 'a').write(__name__ + chr(10))\n"
 
 
@@ -57,9 +103,12 @@ def set_traps(folder: Path) -> None:
     for name in SHADOWS:
         (folder / f"{name}.py").write_text(TRAP)
         (folder / f"{name}.pth").write_text(f"import {name}\n")
-    (folder / "config").mkdir(exist_ok=True)
-    (folder / "config" / "__init__.py").write_text(TRAP)
-    (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    for name in PACKAGES:
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name / "__init__.py").write_text(TRAP)
+    for name, text in OBEYED.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
 
 
 def typed(folder: Path, *words: str) -> tuple[int, str, str]:
@@ -124,6 +173,10 @@ def test_no_command_runs_a_file_of_the_folder_it_is_typed_in(name: str, tmp_path
     assert sprung == "", said
     assert code is None or ended == code, said
     assert "Traceback" not in said
+
+
+def test_there_are_as_many_traps_as_the_docs_say() -> None:
+    assert 2 * len(SHADOWS) + len(PACKAGES) + len(OBEYED) >= 120
 
 
 def test_every_command_is_walked() -> None:

@@ -181,6 +181,17 @@ def test_a_child_says_what_its_work_says(monkeypatch: pytest.MonkeyPatch) -> Non
         confined(raises(RecursionError()))
 
 
+def test_where_there_is_no_limit_it_is_said_and_the_work_done(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[int] = []
+    monkeypatch.setattr(limits, "_armed", True)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    confined(lambda: done.append(os.getpid()))
+    assert done == [os.getpid()]  # in this process
+    assert "darwin lets no process be held" in caplog.text
+
+
 @linux
 def test_a_limit_is_lent_for_a_moment() -> None:
     with pytest.raises(MemoryError), at_most(64):

@@ -6,13 +6,14 @@ that misses the kernel holds a limit: `confined` works in a child with a budget 
 `at_most` lends this process a budget for a moment.
 
 The limit is on private memory beyond what the process holds already (`RLIMIT_DATA`), which only
-Linux counts. Elsewhere `confined` works in this process, and the looking is all there is.
+Linux counts. Elsewhere `confined` says so, works in this process, and the looking is all there is.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import logging
 import os
 import signal
 import sys
@@ -37,6 +38,7 @@ SECONDS = 1800.0
 _MEMORY = "MIRRORENV_READ_MEGABYTES"
 _TIME = "MIRRORENV_READ_SECONDS"
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_LOG = logging.getLogger(__name__)
 _armed = False
 
 
@@ -69,6 +71,12 @@ def confined(
     """
     megabytes = int(_given(_MEMORY, megabytes))
     seconds = _given(_TIME, seconds)
+    if _armed and sys.platform != "linux":
+        _LOG.warning(
+            "note: %s lets no process be held to an amount of memory; sizes are looked at before "
+            "anything is read, and that is all there is against a file that asks for gigabytes",
+            sys.platform,
+        )
     if not (_armed and sys.platform == "linux"):
         work()
         return
