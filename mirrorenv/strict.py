@@ -37,6 +37,7 @@ __all__ = [
 
 _LONGEST = 16 << 20  # bytes of a file of settings
 _STREAMS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")  # what a shell hands over: --config <(...)
+_LONGEST_YAML = 1 << 18  # letters: its parser takes some kilobyte for each value
 _MOST_VALUES = 1_000_000
 _DEEPEST = 60  # lists and tables inside each other
 
@@ -249,6 +250,11 @@ def parse_yaml(text: str, place: str) -> Any:
     Raises:
         ConfigError: if it is none, for whatever reason the parser has.
     """
+    if len(text) > _LONGEST_YAML:
+        raise ConfigError(
+            f"{place}: no valid YAML: {len(text):,} letters are more than any settings take; write "
+            "it as TOML"
+        )
     try:
         found = _Loader(text).get_single_data()
     except RecursionError:
