@@ -5,7 +5,8 @@
 Whole iterations of ants-v0 with default settings and `learning.update = "fast"`, the learner in
 the driver's process. Runners play and pay in processes of their own, so the clock on the wall
 decides: environment steps a second, medians with smallest and largest. On two cores, two runners
-and a learner share them.
+and a learner share them. Beside each: how much of an iteration is waiting for episodes, and how
+many times as fast it would be if episodes took no time at all: all that more runners can gain.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import logging
 import os
 import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 import _root  # noqa: F401
@@ -33,6 +35,22 @@ def algorithm(runners: int, episodes: int) -> Any:
         update="fast", episodes_per_iteration=episodes, minibatch_episodes=episodes // 4
     )
     return config.build_algo()
+
+
+class Timed:
+    """Calls a function, and adds up the seconds that it takes."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.function = function
+        self.seconds = 0.0
+
+    def __call__(self) -> Any:
+        """What the function answers."""
+        begun = time.perf_counter()
+        try:
+            return self.function()
+        finally:
+            self.seconds += time.perf_counter() - begun
 
 
 def main() -> None:
@@ -60,17 +78,23 @@ def main() -> None:
     trainers = {number: algorithm(number, options.episodes) for number in options.runners}
     for trainer in trainers.values():
         trainer.train()
+        trainer._sample = Timed(trainer._sample)
+    spent = dict.fromkeys(trainers, 0.0)
     rates: dict[int, list[float]] = {number: [] for number in trainers}
     print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")
     for _ in range(options.rounds):
         for number, trainer in trainers.items():
             begun = time.perf_counter()
             trainer.train()
-            rates[number].append(steps / (time.perf_counter() - begun))
+            seconds = time.perf_counter() - begun
+            spent[number] += seconds
+            rates[number].append(steps / seconds)
     for number, several in rates.items():
+        waiting = trainers[number]._sample.seconds
         print(
             f"{number} runners: {statistics.median(several):,.0f} environment steps a second "
-            f"[{min(several):,.0f}, {max(several):,.0f}]"
+            f"[{min(several):,.0f}, {max(several):,.0f}], {waiting / spent[number]:.0%} of it "
+            f"waiting for episodes: at most {spent[number] / (spent[number] - waiting):.2f} times"
         )
     ray.shutdown()
     script.save({"benchmark": "runners", **machine(), "rates": rates})
