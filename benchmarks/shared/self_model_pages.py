@@ -300,12 +300,10 @@ def _charts(group: Row) -> list[Chart]:
             "Learning coefficient as published (n beta 82, gamma 100), mean over seeds and 95 % t "
             "interval, valid or not, by the self-model's weight"
         )
-        beside = " beside the paper's and a replication's on MNIST." * (
-            _width(group) in PAPER_COEFFICIENTS
-        )
-        found.append(
-            Chart("Coefficient against the weight", said + beside, said, lambda t: _line(t, group))
-        )
+        if _width(group) in PAPER_COEFFICIENTS:
+            said += ", beside the paper's and a replication's on MNIST"
+        name = "Coefficient against the weight"
+        found.append(Chart(name, f"{said}.", f"{said}.", lambda theme: _line(theme, group)))
     caption = "Share of the last layer's weights in each of 40 bins, all seeds together."
     found.append(Chart("Weight distributions", caption, caption, lambda t: _weights(t, group)))
     return found
