@@ -102,9 +102,12 @@ def test_train_evaluate_report_from_the_shell(tmp_path: Path) -> None:
     assert (folder / "report.html").is_file()
     assert not trained.stderr.strip(), trained.stderr  # quiet means quiet
 
+    (folder / "report.html").write_text("with the run of weight 0")
     again = run("train", "ants-v0", "--run", str(folder), "--json", *options)
     assert again.returncode == 0
     assert "already finished" in again.stderr
+    assert (folder / "report.html").read_text() == "with the run of weight 0"
+    assert {"run", "page"} <= json.loads(again.stdout.splitlines()[-1]).keys()
     assert again.stderr.splitlines()[-1] == f"next        mirrorenv evaluate {folder}"
     changed = run("train", "ants-v0", "--run", str(folder), *options, "--set", "seed=1")
     assert changed.returncode == 1

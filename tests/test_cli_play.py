@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from mirrorenv.cli.app import app
-from mirrorenv.errors import ConfigError, MirrorError, UnknownNameError, WorldError
+from mirrorenv.errors import ConfigError, MirrorError, UnknownNameError
 
 run = CliRunner().invoke
 
@@ -52,7 +52,9 @@ def test_the_same_seed_plays_the_same_episode_and_another_one_another():
         (["play", "ants-v0", "--policy", "statoins"], UnknownNameError, "stations"),
         (["play", "ants-v0", "--policy", "runs/nowhere"], ConfigError, "no such file"),
         (["play", "dirichlet-v0", "--policy", "scripted"], ConfigError, "no scripted team"),
-        (["play", "conformity-v0", "--gif", "never.gif"], WorldError, "no picture"),
+        (["play", "conformity-v0", "--gif", "never.gif"], ConfigError, "draws nothing"),
+        (["play", "conformity-v0", "--human"], ConfigError, "leave out --human"),
+        (["play", "ants-v0", "--gif", "never.png"], ConfigError, "never.gif"),
         (["play", "ants-v0", "--gif", "never.gif", "--fps", "99"], ConfigError, "fps"),
     ],
 )

@@ -37,7 +37,7 @@ def shown(*, terminal: bool, silent: bool = False) -> str:
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=160, color_system=None)
     with TrainingDisplay(SETTINGS, console, quiet=not terminal, silent=silent) as display:
-        display.progress.started()
+        display.progress.started(1280)
         display.progress.evaluation(Evaluation.from_dict(EVALUATION))
         display.progress.iteration(ITERATION)
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
@@ -47,19 +47,22 @@ def test_the_bar_shows_recognition_beside_the_limit_both_returns_and_the_speed()
     text = shown(terminal=True)
     for part in (
         "mirrorenv/ants-v0",
-        "640/1000",
+        "640/1280",
         "top-1 0.75",
         "nats 0.90/1.20 (max 1.39)",
         "return 2.25",
         "mirror 0.80",
         "12,346 steps/s",
+        "at 500: top-1",
     ):
         assert part in text, text
 
 
 def test_without_a_terminal_each_evaluation_is_a_line() -> None:
     lines = shown(terminal=False).strip().splitlines()
-    assert lines[0] == "training mirrorenv/ants-v0 for 1,000 steps, in whole iterations"
+    assert lines[0] == (
+        "training mirrorenv/ants-v0: 1,280 steps (whole iterations of 256 episodes) for 1,000"
+    )
     assert (
         " ".join(lines[1].split()) == "500 steps top-1 0.75 nats 0.90/1.20 (max 1.39) return 3.50"
     )

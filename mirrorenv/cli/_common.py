@@ -12,6 +12,7 @@ import typer
 
 from mirrorenv.errors import ConfigError, require
 from mirrorenv.named_code import name_code
+from mirrorenv.plain_text import in_one_line
 from mirrorenv.strict import read_override
 from mirrorenv.terminal import PlainConsole
 
@@ -30,13 +31,16 @@ __all__ = [
     "complain",
     "completed_worlds",
     "console",
+    "ends_in",
     "errors",
     "hush",
     "name_all",
     "named_values",
     "print_json",
+    "print_path",
     "require_all",
     "say",
+    "say_places",
     "typed_arguments",
     "world_arguments",
     "written_to",
@@ -133,6 +137,37 @@ def complain(text: str) -> None:
 def print_json(value: Any) -> None:
     """One line of JSON on standard output."""
     print(json.dumps(value))
+
+
+def print_path(path: Path) -> None:
+    """A path that a command made, as the last line of standard output; `--json` has it as it is."""
+    print(in_one_line(path))
+
+
+def say_places(**places: Path) -> None:
+    """Where things lie, one a line.
+
+    Args:
+        **places: by what lies there, with `_` for blanks.
+    """
+    for name, place in places.items():
+        say(f"{name.replace('_', ' '):<12}{in_one_line(place)}")
+
+
+def ends_in(path: Path, ending: str, option: str) -> None:
+    """Refuse a file whose name says that it is of another kind than what is written to it.
+
+    Args:
+        path: of the file.
+        ending: with its dot.
+        option: that gave the path, for the message.
+
+    Raises:
+        ConfigError: if the name ends in another way.
+    """
+    if path.suffix.lower() != ending:
+        meant = in_one_line(path.with_suffix(ending)) if path.name else f"NAME{ending}"
+        raise ConfigError(f"{option} {in_one_line(path)}: its name must end in {ending}: {meant}")
 
 
 def name_all(*typed: str | None, code: Iterable[str] | None = None) -> None:

@@ -3,13 +3,14 @@ they are."""
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
 from rich.table import Table
 
+from mirrorenv.cli import next_steps
 from mirrorenv.cli._common import (
     Json,
     Quiet,
@@ -70,7 +71,8 @@ def audit(
     elif not quiet:
         out = PlainConsole()
         out.print(table(found))
-        for line in conclusion(found):
+        again = next_steps.typed_options(audit, episodes=episodes, seed=seed, alpha=alpha)
+        for line in conclusion(found, again):
             out.print(line, markup=False, highlight=False, soft_wrap=True)
     if found.leaks:
         raise typer.Exit(1)
@@ -97,14 +99,19 @@ def table(found: AuditReport) -> Table:
     return shown
 
 
-def conclusion(found: AuditReport) -> list[str]:
-    """What the table means, and what to do next."""
+def conclusion(found: AuditReport, options: Sequence[str] = ()) -> list[str]:
+    """What the table means, and what to do next.
+
+    Args:
+        found: by the audit.
+        options: that were typed, for the line that audits again.
+    """
     lines = [found.power()]
     if found.columns_read < found.columns:
         lines.append(
             f"Observations are large: {found.columns_read} of {found.columns:,} columns were read."
         )
-    again = _command("audit", found)
+    again = " ".join([_command("audit", found), *options])
     if not found.leaks:
         trusted = {"slot_exchangeable": True} if ":" in found.world else {}
         lines.append("No leak found.")
@@ -149,4 +156,4 @@ def _advice(found: AuditReport) -> list[str]:
 
 def _command(name: str, found: AuditReport, **more: Any) -> str:
     words = typed_arguments({**found.arguments, **more})
-    return shlex.join(["mirrorenv", name, found.world, *words])
+    return next_steps.pasted(["mirrorenv", name, found.world, *words])

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mirrorenv.cli._common import Code, Json, Quiet, World, name_all, print_json, say
+from mirrorenv.cli._common import (
+    Code,
+    Json,
+    Quiet,
+    World,
+    ends_in,
+    name_all,
+    print_json,
+    say,
+    say_places,
+)
 from mirrorenv.cli.provers import Proofs, provers_of
 from mirrorenv.cli.recorded_config import check_config
 from mirrorenv.cli.waiting import Waiting
@@ -63,8 +73,7 @@ def build(
     from mirrorenv.results.board.text import markdown
     from mirrorenv.results.runs.files import atomic_write_text
 
-    if out.suffix != ".html":
-        raise ConfigError(f"--out {out}: the page ends in .html; its Markdown is written beside it")
+    ends_in(out, ".html", "--out")
     found = result_folders(folders)
     known = None if proofs is None else read_proofs(proofs)
     text = out.with_suffix(".md")
@@ -78,7 +87,8 @@ def build(
     held = ", ".join(
         (counted(len(found), "result"), counted(lines, "line"), counted(len(sections), "table"))
     )
-    say(f"{held}; files match their manifests\npage        {out}\nMarkdown    {text}")
+    say(f"{held}; files match their manifests")
+    say_places(page=out, Markdown=text)
     if as_json:
         print_json({"results": len(found), "lines": lines, "page": str(out), "markdown": str(text)})
 
@@ -112,8 +122,8 @@ def check(
         )
     names = f" of suite {', '.join(found.suites)}" if found.suites else ""
     many = len(found.folders)
-    fine = f"{'are' if many > 1 else 'is'} fine"
-    say(f"{in_one_line(folder)}: {counted(many, 'result')}{names} {fine}")
+    fine = f"{counted(many, 'result')}{names} {'are' if many > 1 else 'is'} fine"
+    say(f"{in_one_line(folder)}: {fine}")
     number_of = {reason: str(number) for number, (reason, _) in enumerate(found.unchecked, start=1)}
     for reason, count in found.unchecked:
         say(f"  not checked  {one_line(reason)} ({counted(count, 'result')}) [{number_of[reason]}]")

@@ -4,13 +4,13 @@ it."""
 from __future__ import annotations
 
 import json
-import shlex
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from mirrorenv.cli import next_steps
 from mirrorenv.cli._common import (
     Json,
     MaybeWorldId,
@@ -69,9 +69,12 @@ def check(
             progress=lambda doing: status.update(f"checking {world}: {doing}"),
             **arguments,
         )
-    again = shlex.join([world, *typed_arguments(arguments)])
-    following = (
-        f"mirrorenv audit {again}" if report.passed else f"mirrorenv check {again} --seed {seed}"
+    words = [world, *typed_arguments(arguments)]
+    typed = next_steps.typed_options(
+        check, seed=seed, episodes=episodes, max_steps=max_steps, step_seconds=step_seconds
+    )
+    following = next_steps.pasted(
+        ["mirrorenv", "audit", *words] if report.passed else ["mirrorenv", "check", *words, *typed]
     )
     if as_json:
         print(json.dumps({**report.to_json(), "next": following}, default=str))
@@ -90,6 +93,12 @@ def _arguments(given: list[str] | None) -> dict[str, Any]:
                 f"--set {name}=...: pass the environment's {name} as env_kwargs={{{name}: ...}}"
             )
     return found
+
+
+_NO_EARLY_END = (
+    "not seen  an agent that ends before the others: what such an end must look like was not "
+    "checked. If there are some, play more: --episodes, --seed"
+)
 
 
 def _print_report(report: Any, following: str) -> None:
@@ -114,6 +123,8 @@ def _print_report(report: Any, following: str) -> None:
             f"{played.truncated} truncated, "
             f"{played.early} before the others, {played.mixed} mixed endings"
         )
+        if not played.early:
+            out.print(_NO_EARLY_END, soft_wrap=True)
     for opinion in report.opinions:
         verdict = {True: "passed", False: "failed", None: "not asked"}[opinion.passed]
         out.print(f"PettingZoo's {opinion.test}: {verdict}. {opinion.said}")

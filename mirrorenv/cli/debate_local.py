@@ -11,6 +11,7 @@ import typer
 
 from mirrorenv.cli._common import Json, Quiet, print_json, say
 from mirrorenv.cli.debate_run import run as play
+from mirrorenv.plain_text import in_one_line
 
 __all__ = ["demo", "serve"]
 
@@ -34,7 +35,7 @@ def demo(
     file = run / "start" / "tournament.toml"
     if not file.exists():
         write_starter(file.parent, "local")
-    say(f"file      {file}")
+    say(f"file      {in_one_line(file)}")
     if not is_unpacked(BUILT_IN):
         say("The model's weights are unpacked first, this once: about a minute.")
     play(file, run=run / "run", games=games, quiet=quiet, as_json=as_json)

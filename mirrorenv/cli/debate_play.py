@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from mirrorenv.cli import next_steps
 from mirrorenv.cli._common import Json, Quiet, console, named_values, print_json, say
 from mirrorenv.errors import ConfigError
+from mirrorenv.plain_text import in_one_line
 
 if TYPE_CHECKING:
     from mirrorenv.debate.tournament import Tournament
@@ -65,7 +67,8 @@ def init(
     from mirrorenv.debate.starter import write_starter
 
     file = write_starter(folder, preset)
-    say(f"wrote     {file}\nnext      mirrorenv debate plan {file}")
+    plan = next_steps.pasted(["mirrorenv", "debate", "plan", str(file)])
+    say(f"wrote     {in_one_line(file)}\nnext      {plan}")
     if as_json:
         print_json({"tournament": str(file)})
 
@@ -84,10 +87,10 @@ def check(
 
     problems = card_problems(card)
     for problem in problems:
-        say(f"{card}: {problem}", "bold red")
+        say(f"{in_one_line(card)}: {problem}", "bold red")
     answered: dict[str, Any] | None = None
     if not problems:
-        say(f"{card}: fine", "green")
+        say(f"{in_one_line(card)}: fine", "green")
         if live:
             answered = _live(card)
             problems += [answered["problem"]] if answered["problem"] else []

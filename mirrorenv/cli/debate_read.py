@@ -13,6 +13,7 @@ from mirrorenv.cli._common import Instead, Json, Quiet, print_json, say, written
 from mirrorenv.cli.debate_tables import print_scores
 from mirrorenv.cli.tables import narrow_table
 from mirrorenv.errors import MirrorError
+from mirrorenv.plain_text import in_one_line
 from mirrorenv.results.runs.limits import received
 from mirrorenv.terminal import PlainConsole
 
@@ -81,7 +82,7 @@ def view(run: Folder, quiet: Quiet = False, as_json: Json = False) -> None:
     from mirrorenv.debate.scoring.results import open_results
 
     page = write_pages(open_results(run))
-    say(f"page      {page}")
+    say(f"page      {in_one_line(page)}")
     if as_json:
         print_json({"page": str(page)})
 
@@ -123,6 +124,7 @@ def export(
 
     to = written_to(out, instead, run / "pairs.jsonl")
     counts = write_pairs(open_results(run), to, held_out)
-    say(f"wrote     {to}: {counts['train']} pairs to train on, {counts['test']} of held-out topics")
+    held = f"{counts['train']} pairs to train on, {counts['test']} of held-out topics"
+    say(f"wrote     {in_one_line(to)}: {held}")
     if as_json:
         print_json({"file": str(to), **counts})

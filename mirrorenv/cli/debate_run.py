@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mirrorenv.cli._common import Json, Quiet, complain, print_json, say
+from mirrorenv.cli import next_steps
+from mirrorenv.cli._common import Json, Quiet, complain, print_json, say, say_places
 from mirrorenv.cli.debate_live import live
 from mirrorenv.cli.debate_play import Fake, File, Games, Set, read_tournament
 from mirrorenv.cli.debate_tables import print_answers, print_scores, spent
@@ -64,7 +64,8 @@ def run(
     if not quiet:
         print_scores(results)
         print_answers(results)
-        say(f"spent     {spent(outcome.totals)}\nfolder    {path}\npage      {page}")
+        say(f"spent       {spent(outcome.totals)}")
+        say_places(run_folder=path, page=page)
     complete = outcome.finished == tournament.games
     if as_json:
         print_json(_as_json(path, page, outcome, complete, results))
@@ -143,7 +144,7 @@ def _as_json(
     from mirrorenv.debate.output.scores_file import scores_table
 
     return {
-        "folder": str(path),
+        "run": str(path),
         "page": str(page),
         "finished": outcome.finished,
         "complete": complete,
@@ -168,7 +169,7 @@ def _command(
         *(["--fake"] if fake else []),
     ]
     words += ["--games", str(games)] if games is not None else []
-    return shlex.join([*words, *(word for one in overrides or () for word in ("--set", one))])
+    return next_steps.pasted([*words, *next_steps.options(set=overrides)])
 
 
 def _why(outcome: TournamentOutcome) -> str:

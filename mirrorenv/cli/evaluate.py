@@ -22,6 +22,7 @@ from mirrorenv.cli._common import (
 from mirrorenv.cli.scores import TRAINING, print_scores, summary
 from mirrorenv.cli.waiting import Waiting
 from mirrorenv.errors import CheckpointError, ConfigError
+from mirrorenv.results.runs.limits import received
 
 if TYPE_CHECKING:
     from mirrorenv.envs.base import ArrayWorld
@@ -31,6 +32,7 @@ __all__ = ["evaluate"]
 LARGEST_RECORD = 1 << 29  # bytes
 
 
+@received
 def evaluate(
     run: Annotated[
         Path, typer.Argument(help="A run folder (its last checkpoint), or a checkpoint folder.")
@@ -65,16 +67,17 @@ def evaluate(
     if not isinstance(learns, dict):
         raise CheckpointError(f"{folder} is damaged: it does not say what was paid (run.mirror)")
     mirror = MirrorSettings.checked(learns, "run.mirror")
-    with Waiting(f"playing and reading {episodes:,} episodes", quiet):
+    with Waiting(f"playing and reading {episodes:,} episodes"):
         row = measure(
             population, world, world_spec=world_spec, seed=seed, mirror=mirror, baselines=True
         )
     if not quiet:
         print_scores(row)
         pictures = bool(world.render_modes) or getattr(world, "could_render", False)
-        next_steps.print_next(console, next_steps.play(run, id, pictures=pictures))
+        again = next_steps.play(run, id, pictures=pictures, code=code)
+        next_steps.print_next(console, again)
     if as_json:
-        print_json(summary(row, folder, None))
+        print_json(summary(row, checkpoint=folder))
 
 
 def _check_room(world: ArrayWorld) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,13 @@ __all__ = [
     "control",
     "evaluate",
     "export",
+    "options",
+    "pasted",
     "play",
     "print_next",
     "report",
     "train",
+    "typed_options",
     "verify",
 ]
 
@@ -40,6 +45,25 @@ def print_next(console: Console, *commands: str) -> None:
         )
 
 
+def pasted(words: Iterable[str]) -> str:
+    """Words as a line that a shell takes apart again; what a terminal would obey is written as
+    bash, zsh and ksh read it, `$'...'`."""
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    if in_one_line(word) == word:
+        return shlex.quote(word)
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{''.join(map(_escaped, escaped))}'"
+
+
+def _escaped(mark: str) -> str:
+    if in_one_line(mark) == mark:
+        return mark
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(mark))
+
+
 def train(world: str, arguments: Mapping[str, Any] | None = None) -> str:
     """Train in this world with the defaults.
 
@@ -47,38 +71,78 @@ def train(world: str, arguments: Mapping[str, Any] | None = None) -> str:
         world: its id.
         arguments: of the world.
     """
-    return shlex.join(["mirrorenv", "train", world, *typed_arguments(arguments or {})])
+    return pasted(["mirrorenv", "train", world, *typed_arguments(arguments or {})])
 
 
 def evaluate(run: Path, world: str) -> str:
     """Measure a run's last checkpoint; a world that is code is run only if it is named."""
-    return " ".join([shlex.join(["mirrorenv", "evaluate", str(run)]), *_world("--world", world)])
+    return " ".join([pasted(["mirrorenv", "evaluate", str(run)]), *_world("--world", world)])
 
 
-def play(run: Path, world: str, *, pictures: bool) -> str:
-    """Watch a run's agents; as numbers where the world draws nothing."""
-    gif = ["--gif", f"{run.name}.gif"] if pictures else []
-    return shlex.join(["mirrorenv", "play", world, "--policy", str(run), *gif])
+def options(**given: object) -> list[str]:
+    """Options that were typed, to be typed again.
+
+    Args:
+        **given: by name, with `_` for `-`; None for what was not given, a list for what may be
+            repeated.
+    """
+    words = []
+    for name, value in given.items():
+        for one in value if isinstance(value, list) else [value]:
+            words += [] if one is None else [f"--{name.replace('_', '-')}", str(one)]
+    return words
+
+
+def typed_options(command: Callable[..., object], **given: object) -> list[str]:
+    """Those options of a command that are not what they are by themselves, to be typed again.
+
+    Args:
+        command: whose parameters have the defaults.
+        **given: by name.
+    """
+    usual = inspect.signature(command).parameters
+    return options(**{name: one for name, one in given.items() if one != usual[name].default})
+
+
+def play(run: Path, world: str, *, pictures: bool, code: list[str] | None = None) -> str:
+    """Watch a run's agents.
+
+    Args:
+        run: a run folder or a checkpoint.
+        world: its world.
+        pictures: whether the world draws itself; as numbers where it does not.
+        code: what else was named.
+    """
+    gif = f"{run.resolve().name}.gif" if pictures else None
+    more = options(policy=run, gif=gif, code=code)
+    return pasted(["mirrorenv", "play", world, *more])
 
 
 def report(run: Path) -> str:
     """Write a run's page again."""
-    return shlex.join(["mirrorenv", "report", str(run)])
+    return pasted(["mirrorenv", "report", str(run)])
 
 
 def export(run: Path) -> str:
     """Make a result folder of a run."""
-    return shlex.join(["mirrorenv", "results", "export", str(run)])
+    return pasted(["mirrorenv", "results", "export", str(run)])
 
 
-def verify(result: Path, world: str) -> str:
-    """Check a result folder; a world that is code is run only if it is named."""
-    return " ".join([shlex.join(["mirrorenv", "verify", str(result)]), *_world("--world", world)])
+def verify(result: Path, world: str, **given: object) -> str:
+    """Check a result folder; a world that is code is run only if it is named.
+
+    Args:
+        result: its path.
+        world: its world, or nothing.
+        **given: further options.
+    """
+    words = pasted(["mirrorenv", "verify", str(result), *options(**given)])
+    return " ".join([words, *_world("--world", world)])
 
 
 def board(result: Path) -> str:
     """Put a result on a page of its own."""
-    return shlex.join(["mirrorenv", "board", "build", str(result), "--out", "board.html"])
+    return pasted(["mirrorenv", "board", "build", str(result), "--out", "board.html"])
 
 
 def _world(option: str, world: str) -> list[str]:
@@ -103,6 +167,6 @@ def control(run: Path, world: str) -> list[str]:
         str(without),
     ]
     return [
-        " ".join(["mirrorenv train", *_world("", world), shlex.join(again)]),
-        shlex.join(["mirrorenv", "report", str(run), "--weight0", str(without)]),
+        " ".join(["mirrorenv train", *_world("", world), pasted(again)]),
+        pasted(["mirrorenv", "report", str(run), "--weight0", str(without)]),
     ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.table import Table
 
 from mirrorenv.cli import next_steps
 from mirrorenv.cli._common import (
@@ -18,13 +19,17 @@ from mirrorenv.cli._common import (
     WorldId,
     WorldOptions,
     console,
+    ends_in,
     name_all,
     print_json,
     require_all,
+    say_places,
     world_arguments,
 )
 from mirrorenv.cli.waiting import Waiting
 from mirrorenv.errors import ConfigError, MirrorError, unknown_name
+from mirrorenv.plain_text import in_one_line
+from mirrorenv.results.runs.limits import confined
 from mirrorenv.terminal import PlainConsole
 
 __all__ = ["play"]
@@ -59,29 +64,65 @@ def play(
     as_json: Json = False,
 ) -> None:
     """Play episodes with random, scripted or trained agents and look at them."""
-    from mirrorenv.envs import full_id, make_batch
+    from mirrorenv.envs import full_id
 
+    if gif is not None:
+        ends_in(gif, ".gif", "--gif")
     world = full_id(world)
     name_all(world, code=code)
+    asked = _Asked(world, policy, gif, human, range(seed, seed + episodes), fps, overrides)
+    work = partial(_played, asked, code, quiet, as_json)
+    if Path(policy).exists():  # a checkpoint, which may come from anybody
+        confined(work)
+    else:
+        work()
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be played, and how it is to be seen."""
+
+    world: str
+    policy: str
+    gif: Path | None
+    human: bool
+    seeds: range
+    fps: float
+    overrides: list[str] | None
+
+
+def _played(asked: _Asked, code: list[str] | None, quiet: bool, as_json: bool) -> None:
+    from mirrorenv.envs import make_batch
+
+    world = asked.world
+    policy = asked.policy
+    gif = asked.gif
+    seeds = asked.seeds
     options, build = _policy(world, policy)
-    given = world_arguments(overrides)
+    given = world_arguments(asked.overrides)
     if options and given:
         raise ConfigError(f"{policy} brings the arguments of its world: leave --set out")
     options = options or given
-    if ":" in world and (gif or human):
+    if ":" in world and (gif or asked.human):
         options = {**options, "render_mode": "rgb_array"}
     played = make_batch(world, 1, **options)
-    seeds = range(seed, seed + episodes)
-    with Waiting(f"playing {world}", quiet or human):
-        returns = _play(played, build(played, seed), world, gif, human, seeds, fps)
+    if (gif or asked.human) and "rgb_array" not in played.render_modes:
+        raise ConfigError(
+            f"{world} draws nothing, so there is nothing to show: leave out "
+            f"{'--gif' if gif else '--human'}, and the returns are printed"
+        )
+    with Waiting(f"playing {world}", asked.human):
+        returns = _play(played, build(played, seeds.start), asked)
     if not as_json and not quiet:
-        PlainConsole().print(f"{world}, {policy}: return of each agent", soft_wrap=True)
-        table = Table("episode", *played.agents)
+        out = PlainConsole()
+        out.print(f"{world}, {in_one_line(policy)}: return of each agent", soft_wrap=True)
         for number, row in zip(seeds, returns, strict=False):
-            table.add_row(f"seed {number}", *(f"{value:.2f}" for value in row))
-        PlainConsole().print(table)
+            values = (
+                f"{agent} {value:.2f}" for agent, value in zip(played.agents, row, strict=True)
+            )
+            out.print(f"seed {number:<6} {'  '.join(values)}", soft_wrap=True)
         if gif:
-            console.print(f"animation   {gif}", soft_wrap=True)
+            say_places(animation=gif)
         is_run = (Path(policy) / "run.json").is_file()
         next_steps.print_next(
             console, next_steps.report(Path(policy)) if is_run else next_steps.train(world, given)
@@ -90,21 +131,20 @@ def play(
         print_json({"world": world, "policy": policy, "returns": returns, "gif": gif and str(gif)})
 
 
-def _play(
-    world: Any, policy: Any, name: str, path: Path | None, human: bool, seeds: range, fps: float
-) -> list[list[float]]:
+def _play(world: Any, policy: Any, asked: _Asked) -> list[list[float]]:
     """Returns (episodes, N); shows and keeps the pictures that are asked for."""
     from mirrorenv.envs.drawing.film import gif, watch
     from mirrorenv.envs.drawing.window import Window
     from mirrorenv.results.runs.files import atomic_write_bytes
 
-    if path is None and not human:
-        return [_returns(world, policy, seed) for seed in seeds]
-    window = Window(name, fps) if human else None
+    path = asked.gif
+    if path is None and not asked.human:
+        return [_returns(world, policy, seed) for seed in asked.seeds]
+    window = Window(asked.world, asked.fps) if asked.human else None
     pictures = []
     returns = []
     try:
-        for seed in seeds:
+        for seed in asked.seeds:
             open_still = True
             for frame in watch(world, policy, seed):
                 pictures += [frame.picture] if path else []
@@ -118,7 +158,7 @@ def _play(
         if window is not None:
             window.close()
     if path is not None:
-        animation = gif(pictures, fps)
+        animation = gif(pictures, asked.fps)
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write_bytes(path, animation)
     return returns

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mirrorenv.cli import next_steps
 from mirrorenv.cli._common import (
     ConfigFiles,
     Json,
@@ -18,8 +19,10 @@ from mirrorenv.cli._common import (
     Quiet,
     console,
     print_json,
+    print_path,
     require_all,
     say,
+    say_places,
 )
 from mirrorenv.cli.waiting import Waiting
 from mirrorenv.entry import add_commands
@@ -144,7 +147,7 @@ def generate(
         made = generate_pairs(settings, out, display.stage, device=device)
     if not quiet:
         say(
-            f"pairs     {made['path']}: "
+            f"pairs     {in_one_line(made['path'])}: "
             f"{', '.join(f'{count} {split}' for split, count in made['rows'].items())}"
         )
         dropped = dict(made["card"]["dropped"])
@@ -154,7 +157,8 @@ def generate(
             + ", ".join(f"{count} {why}" for why, count in dropped.items())
             + f" (training texts){cut}"
         )
-        say(f"next      mirrorenv prefer train --pairs {made['path']}")
+        again = ["mirrorenv", "prefer", "train", "--pairs", str(made["path"])]
+        say(f"next      {next_steps.pasted(again)}")
     if as_json:
         print_json(made)
 
@@ -212,7 +216,7 @@ def train(
     team = join_workers(device)
     quiet = quiet or not team.is_main
     if not (quiet or overwrite) and there is not None and there.status == "finished":
-        say(f"{run} is already finished; --overwrite trains it again")
+        say(f"{in_one_line(run)} is already finished; --overwrite trains it again")
     display = _Display(quiet)
     kept: dict[str, Any] = {
         "pairs": given,
@@ -241,9 +245,9 @@ def train(
     page = write_report(folder.path)
     found = summary(folder.evaluations())
     if not quiet:
-        say(f"run folder  {folder.path}\nreport      {page}")
+        say_places(run_folder=folder.path, page=page)
     if as_json:
-        print_json({**found, "path": str(folder.path), "report": str(page)})
+        print_json({**found, "run": str(folder.path), "page": str(page)})
 
 
 def demo(
@@ -305,7 +309,7 @@ def report(
     if as_json:
         print_json({"page": str(page)})
     else:
-        print(in_one_line(page))
+        print_path(page)
 
 
 add_commands(prefer, generate, train, demo, report, once={"demo": {"out": "run"}})

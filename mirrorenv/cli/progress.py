@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from mirrorenv.rllib.run import Progress as RunProgress
     from mirrorenv.rllib.settings import RunSettings
 
-__all__ = ["TrainingDisplay"]
+__all__ = ["TrainingDisplay", "whole_iterations"]
+
+
+def whole_iterations(settings: RunSettings) -> str:
+    """Why more steps are taken than were asked for."""
+    return f" (whole iterations of {settings.learning.episodes_per_iteration} episodes)"
 
 
 class TrainingDisplay:
@@ -53,7 +58,7 @@ class TrainingDisplay:
         )
         self.waiting = Waiting(f"training {settings.world}", silent, on=console)
         self.progress: RunProgress = RunProgress(self._started, self._iteration, self._evaluation)
-        self.recognition = ""
+        self.measured = ""  # at the last evaluation, which may be some iterations ago
         self.auxiliaries = ""
 
     def __enter__(self) -> Self:
@@ -68,11 +73,14 @@ class TrainingDisplay:
         self.waiting.__exit__(kind, error, trace)
         self.bar.stop()
 
-    def _started(self) -> None:
+    def _started(self, planned: int) -> None:
         """Nothing is announced before it is known to be possible."""
+        self.bar.update(self.task, total=planned)
         if self.bar.disable and not self.silent:
-            asked = f"{self.settings.total_steps:,} steps, in whole iterations"
-            self.console.print(f"training {self.settings.world} for {asked}")
+            asked = f"{planned:,} steps"
+            if planned > self.settings.total_steps:
+                asked += f"{whole_iterations(self.settings)} for {self.settings.total_steps:,}"
+            self.console.print(f"training {self.settings.world}: {asked}")
             self.waiting.__enter__()
         self.bar.start()
 
@@ -83,21 +91,22 @@ class TrainingDisplay:
             f"return {_short(row['return'])}  mirror {_short(row['mirror_return'])}  "
             f"{self.auxiliaries}{speed:,.0f} steps/s"
         )
-        done = min(row["env_steps"], self.settings.total_steps)
-        self.bar.update(self.task, completed=done, numbers=f"{self.recognition}{numbers}")
-        self.waiting.update(f"{done:>10,} steps  {self.recognition}{numbers}")
+        done = row["env_steps"]
+        self.bar.update(self.task, completed=done, numbers=f"{numbers}{self.measured}")
+        self.waiting.update(f"{done:>10,} steps  {numbers}{self.measured}")
 
     def _evaluation(self, found: Evaluation) -> None:
         learned = found.learned
         ceiling = math.log(found.lineup_size or 1)
-        self.recognition = (
+        recognition = (
             f"top-1 {_value(learned.top1)}  nats {_value(learned.information)}/"
             f"{_value(found.limit.information)} (max {ceiling:.2f})  "
         )
-        self.bar.update(self.task, numbers=self.recognition)
+        self.measured = f"  at {found.env_steps or 0:,}: {recognition.rstrip()}"
+        self.bar.update(self.task, numbers=recognition)
         if self.bar.disable and not self.silent:
             self.console.print(
-                f"{found.env_steps or 0:>10,} steps  {self.recognition}return "
+                f"{found.env_steps or 0:>10,} steps  {recognition}return "
                 f"{_value(found.environment_return)}  {self.auxiliaries}".rstrip(),
                 soft_wrap=True,
                 highlight=False,

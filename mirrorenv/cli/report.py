@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mirrorenv.cli import next_steps
-from mirrorenv.cli._common import Json, Quiet, console, print_json, say
+from mirrorenv.cli._common import Json, Quiet, console, print_json, print_path, say
 from mirrorenv.cli.run_kinds import kind_of
 from mirrorenv.cli.waiting import Waiting
 from mirrorenv.plain_text import in_one_line
@@ -34,12 +34,10 @@ def report(
     with Waiting(f"writing the page of {run}"):
         page = kind.write_page(run, weight0)
     if not as_json:
-        print(in_one_line(page))
+        print_path(page)
     if folder.status != "finished":
-        say(
-            f"{in_one_line(run)} is not finished: the command that began it goes on from its last "
-            "checkpoint"
-        )
+        unfinished = "is not finished: the command that began it goes on from its last checkpoint"
+        say(f"{in_one_line(run)} {unfinished}")
     next_steps.print_next(console, *kind.following(run, folder.config, weight0))
     if as_json:
         print_json({"page": str(page), "status": folder.status})

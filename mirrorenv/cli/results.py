@@ -19,8 +19,10 @@ from mirrorenv.cli._common import (
     Quiet,
     World,
     console,
+    ends_in,
     name_all,
     print_json,
+    print_path,
     say,
     written_to,
 )
@@ -30,7 +32,7 @@ from mirrorenv.cli.run_kinds import ExportOptions, kind_of
 from mirrorenv.cli.waiting import Waiting
 from mirrorenv.entry import add_commands
 from mirrorenv.errors import ResultError
-from mirrorenv.plain_text import in_one_line, one_line
+from mirrorenv.plain_text import one_line
 from mirrorenv.results.runs.limits import confined, received
 
 __all__ = ["results", "verify"]
@@ -61,7 +63,7 @@ def verify(
     Exit codes: 0 all true, 1 something is not (the message says what), 2 wrong usage.
     """
     name_all(world, code=code)
-    work = partial(_verify, folder, world, retrain, proofs, as_json)
+    work = partial(_verify, folder, world, code, retrain, proofs, as_json)
     if retrain:  # a training takes what it takes, and was asked for
         confined(work, megabytes=4096, seconds=0)
     else:
@@ -69,7 +71,12 @@ def verify(
 
 
 def _verify(
-    folder: Path, world: str | None, retrain: bool, proofs: Path | None, as_json: bool
+    folder: Path,
+    world: str | None,
+    code: list[str] | None,
+    retrain: bool,
+    proofs: Path | None,
+    as_json: bool,
 ) -> None:
     from mirrorenv.results.board.proofs import record_proofs
     from mirrorenv.results.folders.verify import verify_result
@@ -91,10 +98,10 @@ def _verify(
         record_proofs(proofs, {folder: found.proved}, of_their_rows=False)
     is_code = any("name it to run it" in line for line in found.unchecked)
     if not retrain and not is_code and any("--retrain" in line for line in found.unchecked):
-        further = f"{next_steps.verify(folder, world or '')} --retrain"
-        next_steps.print_next(console, further)
+        again = next_steps.verify(folder, world or "", code=code, proofs=proofs)
+        next_steps.print_next(console, f"{again} --retrain")
     if as_json:
-        said = {"folder": str(folder), "checks": found.checks, "unchecked": found.unchecked}
+        said = {"result": str(folder), "checks": found.checks, "unchecked": found.unchecked}
         print_json({**said, "proved": found.proved.name.lower()})
     trained = any("trained again" in line for line in (*found.checks, *found.unchecked))
     refused = any(line.startswith("not trained again") for line in found.unchecked)
@@ -150,9 +157,10 @@ def export(
     if as_json:
         print_json({"result": str(target)})
     else:
-        print(in_one_line(target))
+        print_path(target)
     played = world or str(config.get("world", ""))
-    next_steps.print_next(console, next_steps.verify(target, played), next_steps.board(target))
+    check = next_steps.verify(target, played, code=code)
+    next_steps.print_next(console, check, next_steps.board(target))
 
 
 @received
@@ -177,9 +185,9 @@ def share(
         check_files(folder)
         shared = share_unlabelled(folder, place, "npz" if npz else "auto")
     if as_json:
-        print_json({"folder": str(shared)})
+        print_json({"result": str(shared)})
     else:
-        print(in_one_line(shared))
+        print_path(shared)
     say("The labels stay in the folder it was made from; send the new one alone.")
 
 
@@ -194,11 +202,12 @@ def marl_eval(
     from mirrorenv.results.runs.files import atomic_write_json
     from mirrorenv.results.stats.marl_eval import marl_eval_of_runs
 
+    ends_in(out, ".json", "--out")
     atomic_write_json(out, marl_eval_of_runs(folders))
     if as_json:
         print_json({"file": str(out)})
     else:
-        print(in_one_line(out))
+        print_path(out)
 
 
 add_commands(results, export, share, marl_eval)

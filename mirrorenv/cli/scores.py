@@ -18,8 +18,13 @@ TRAINING = ("train", "torch", "safetensors", "tensorboard")
 """The extra that a population needs, and what must be installed."""
 
 
-def summary(found: Evaluation, path: Path, report_path: Path | None) -> dict[str, Any]:
-    """The figures of an evaluation that scripts ask for, and where things lie."""
+def summary(found: Evaluation, **places: Path) -> dict[str, Any]:
+    """The figures of an evaluation that scripts ask for, and where things lie.
+
+    Args:
+        found: the evaluation.
+        **places: under the names that all commands have for them: `run`, `page`, `checkpoint`.
+    """
     row = found.shown().to_dict()
     return {
         "top1": row["learned"]["top1"],
@@ -31,8 +36,7 @@ def summary(found: Evaluation, path: Path, report_path: Path | None) -> dict[str
         "num_agents": found.num_agents,
         "lineup_size": found.lineup_size or found.num_agents,
         "env_steps": found.env_steps,
-        "path": str(path),
-        "report": None if report_path is None else str(report_path),
+        **{name: str(place) for name, place in places.items()},
     }
 
 

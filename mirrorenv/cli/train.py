@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,9 +20,12 @@ from mirrorenv.cli._common import (
     print_json,
     require_all,
     say,
+    say_places,
 )
 from mirrorenv.cli.scores import TRAINING, print_scores, reads_worse, summary
 from mirrorenv.cli.setting_options import chosen
+from mirrorenv.errors import ConfigError, RunFolderError, WorldError
+from mirrorenv.plain_text import in_one_line
 
 if TYPE_CHECKING:
     from mirrorenv.rllib.settings import RunSettings
@@ -94,18 +99,29 @@ def train(
         overrides,
     )
     require_all(*TRAINING)
-    settings, path = _checked(world, config, overrides, given, run)
-    _check_folders(settings, path, weight0, overwrite=overwrite, quiet=quiet)
+    with _agents_are(agents):
+        settings, path = _checked(world, config, overrides, given, run)
+    try:
+        done = _check_folders(settings, path, weight0, overwrite=overwrite, quiet=quiet)
+    except RunFolderError:
+        if config or overrides or credit or actor:
+            from mirrorenv.rllib.run import settled_run
+
+            settled_run(settings)  # a name that was mistyped is said first
+        raise
 
     # whatever was mistyped has been said; from here on it is slow
-    from mirrorenv.cli.progress import TrainingDisplay
+    from mirrorenv.cli.progress import TrainingDisplay, whole_iterations
     from mirrorenv.results.report.report import write_report
     from mirrorenv.results.runs.evaluation import Evaluation
     from mirrorenv.rllib.run import train as run_training
 
-    with TrainingDisplay(
-        settings, console, quiet=quiet or not console.is_terminal, silent=quiet
-    ) as display:
+    with (
+        _agents_are(agents),
+        TrainingDisplay(
+            settings, console, quiet=quiet or not console.is_terminal, silent=quiet
+        ) as display,
+    ):
         folder = run_training(
             settings,
             path,
@@ -113,21 +129,42 @@ def train(
             progress=display.progress,
             show=True,
         )
-    report_path = write_report(folder.path, weight0)
+    # a page that was written once may show the run with weight 0, and goes on doing so
+    keep = done and weight0 is None and folder.report_path.is_file()
+    page = folder.report_path if keep else write_report(folder.path, weight0)
     final = Evaluation.from_dict(folder.evaluations()[-1])
     if not quiet:
         print_scores(final)
-        if (done := final.env_steps or 0) < settings.total_steps:
-            say(f"{done:,} of {settings.total_steps:,} steps: {_EARLY}")
+        taken = final.env_steps or 0
+        if taken < settings.total_steps:
+            say(f"{taken:,} of {settings.total_steps:,} steps: {_EARLY}")
+        elif taken > settings.total_steps:
+            why = whole_iterations(settings)
+            say(f"{taken:,} steps were taken for {settings.total_steps:,}{why}")
         if (baseline := reads_worse(final)) is not None:
             say(
                 f"The observers have learned for {len(folder.metrics())} iterations, and the "
                 f"baseline {baseline} still reads better: train longer (--steps)"
             )
-        say(f"run folder  {folder.path}\nreport      {report_path}")
+        say_places(run_folder=folder.path, page=page)
         next_steps.print_next(console, next_steps.evaluate(folder.path, settings.world))
     if as_json:
-        print_json(summary(final, folder.path, report_path))
+        print_json(summary(final, run=folder.path, page=page))
+
+
+@contextmanager
+def _agents_are(agents: int | None) -> Iterator[None]:
+    """A world without that argument is said to be without `--agents`, which was typed."""
+    try:
+        yield
+    except (ConfigError, WorldError) as error:
+        if agents is None or "'num_agents'" not in str(error):
+            raise
+        raise type(error)(
+            f"--agents {agents} is world_options.num_agents, and this world has no such argument: "
+            "its number of agents is its own, or has another name (--set "
+            f"world_options.NAME={agents}).\n{error}"
+        ) from error
 
 
 def _checked(
@@ -148,8 +185,8 @@ def _checked(
 
 def _check_folders(
     settings: RunSettings, path: Path, weight0: Path | None, *, overwrite: bool, quiet: bool
-) -> None:
-    """Whether the run can live there.
+) -> bool:
+    """Whether the run that lives there is finished already.
 
     Args:
         settings: what to train.
@@ -170,10 +207,12 @@ def _check_folders(
         RunFolder.open(weight0)
     there = run_at(path)
     if there is None or overwrite:
-        return
+        return False
     # what a population is completed by, its world knows: that difference is found by the run
     wanted = Identity(config_of(settings), settings.seed)
     known = Identity(config_today(there.config), there.info.get("seed"))
     known.refuse_other(path, wanted, may_differ=("population",))
-    if there.status == "finished" and not quiet:
-        say(f"{path} is already finished; --overwrite trains it again")
+    finished = there.status == "finished"
+    if finished and not quiet:
+        say(f"{in_one_line(path)} is already finished; --overwrite trains it again")
+    return finished

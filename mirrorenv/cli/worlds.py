@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mirrorenv.cli import next_steps
@@ -38,9 +39,13 @@ def worlds(
     if as_json:
         print_json(rows)
         return
-    table = Table("world", "kind", "what it is", "leaks identity")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("world", no_wrap=True)
+    table.add_column("kind", no_wrap=True)
+    table.add_column("what it is")
     for row in rows:
-        table.add_row(row["id"], row["kind"], row["description"], row["leaks"] or "not known to")
+        leaks = f" Leaks identity: {row['leaks']}." if row["leaks"] else ""
+        table.add_row(row["id"], row["kind"], f"{row['description']}{leaks}")
     PlainConsole().print(table)
 
 

@@ -43,7 +43,7 @@ from mirrorenv.rllib.settings import RunSettings, config_of, config_today
 from mirrorenv.rllib.shown_episodes import keep_episodes
 from mirrorenv.rllib.trainer import AGAIN, Trainer
 
-__all__ = ["Progress", "make_worlds", "train"]
+__all__ = ["Progress", "make_worlds", "settled_run", "train"]
 
 Row = dict[str, Any]
 
@@ -53,12 +53,13 @@ class Progress:
     """Called with what a progress bar shows. The default shows nothing.
 
     Attributes:
-        started: once, when nothing of what was asked for has been found wrong.
+        started: once, when nothing of what was asked for has been found wrong, with the steps that
+            whole iterations will take.
         iteration: with a row of `metrics.jsonl`.
         evaluation: with every evaluation.
     """
 
-    started: Callable[[], None] = lambda: None
+    started: Callable[[int], None] = lambda planned: None
     iteration: Callable[[Row], None] = lambda row: None
     evaluation: Callable[[Evaluation], None] = lambda found: None
 
@@ -91,15 +92,23 @@ def train(
     Raises:
         MirrorError: for whatever is wrong with the world, the settings or the folder.
     """
-    # What is wrong with the world, its options or the population is said before a folder is made.
-    settled = settle(make_worlds(settings, 1), settings.population, settings.mirror)
-    check_lineup_size(settled.shape.num_agents, settled.population.observer)
-    _check_control(settings)
-    settings = settings.model_copy(update={"population": settled.population})
+    settings, shape = settled_run(settings)  # before a folder is made
     torch.set_num_threads(1)
     progress = progress or Progress()
     with only_writer(path):
-        return _trained(settings, path, settled.shape, if_exists, progress, show)
+        return _trained(settings, path, shape, if_exists, progress, show)
+
+
+def settled_run(settings: RunSettings) -> tuple[RunSettings, PopulationShape]:
+    """The settings with a population that fits its world, and that population's shape.
+
+    Raises:
+        MirrorError: for whatever is wrong with the world, its options or the population.
+    """
+    settled = settle(make_worlds(settings, 1), settings.population, settings.mirror)
+    check_lineup_size(settled.shape.num_agents, settled.population.observer)
+    _check_control(settings)
+    return settings.model_copy(update={"population": settled.population}), settled.shape
 
 
 def _trained(
@@ -121,7 +130,9 @@ def _trained(
     )
     if folder.status == "finished":
         return folder
-    progress.started()
+    horizon = make_worlds(settings, 1).horizon
+    per_iteration = settings.learning.episodes_per_iteration * horizon
+    progress.started(schedule(settings, horizon).iterations * per_iteration)
     trainer: Trainer | None = None
     try:
         with _reasons(folder):

@@ -47,15 +47,15 @@ def _text(scores: list[ReaderScore]) -> str:
 
 
 def test_the_best_reader_is_named_with_interval_and_floor() -> None:
-    text = _text([_score("ada", 0.8), _score("bob", 0.5)])
-    assert text.startswith("Over 12 games, ada recognises others best: it gives 80 % (75 to 85 %)")
+    text = _text([_score("ada", 0.8), _score("bob", 0.25)])
+    assert text.startswith("Over 12 games, ada recognises others best: it gives 80 % (58 to 87 %)")
     assert "guessing gives 33 %" in text
     assert "No other reader's interval reaches it." in text
-    assert "Most easily known by others is bob (50 % of its texts), least ada (20 %)." in text
+    assert "Most easily known by others is bob (75 % of its texts), least ada (20 %)." in text
 
 
 def test_who_could_be_as_good_is_said() -> None:
-    text = _text([_score("ada", 0.8), _score("bob", 0.78), _score("eve", 0.4)])
+    text = _text([_score("ada", 0.8), _score("bob", 0.78), _score("eve", 0.25)])
     assert "bob could be as good: the intervals overlap." in text
     assert "eve could" not in text
 

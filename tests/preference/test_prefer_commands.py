@@ -59,10 +59,10 @@ def test_the_commands_generate_train_and_report(tiny_model: Path, tmp_path: Path
     done = runner.invoke(app, [*command, *_options(tiny_model), "--json", "--quiet"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout.strip().splitlines()[-1])
-    assert set(found["useful"]) == {"ann", "bob"} and Path(found["report"]).is_file()
+    assert set(found["useful"]) == {"ann", "bob"} and Path(found["page"]).is_file()
     for command in (["prefer", "report"], ["report"]):
         written = runner.invoke(app, [*command, str(tmp_path / "run")]).stdout
-        assert written.splitlines()[0] == found["report"]
+        assert written.splitlines()[0] == found["page"]
 
 
 def test_the_demo_tunes_three_voices_and_says_which_page_to_open(
@@ -84,7 +84,7 @@ def test_the_demo_tunes_three_voices_and_says_which_page_to_open(
     ]
     done = CliRunner().invoke(app, [*command, "--json"])
     assert done.exit_code == 0, done.output
-    page = Path(json.loads(done.stdout.strip().splitlines()[-1])["report"])
+    page = Path(json.loads(done.stdout.strip().splitlines()[-1])["page"])
     assert page.is_file() and page.resolve().as_uri() in done.output
     assert {"pirate", "professor", "teenager"} == {
         one.name for one in (tmp_path / "run" / "voices").iterdir()

@@ -8,6 +8,7 @@ from mirrorenv.debate.scoring.ideal import LIMIT_READER, LimitScore
 from mirrorenv.debate.scoring.results import Results, tied_groups
 from mirrorenv.debate.scoring.scores import ReaderScore
 from mirrorenv.mirror import Estimate
+from mirrorenv.mirror.bounded import rebounded
 from mirrorenv.results.report.chart import DASH_DOT, DASHED, Chart
 from mirrorenv.results.report.glossary import SHARED, how_to_read
 from mirrorenv.results.report.page import figure, header, paragraph, pictures, section
@@ -123,13 +124,13 @@ def headline(scores: list[ReaderScore], games: int) -> list[str]:
     if not scores:
         return ["No game is finished yet, so nothing is known about recognition."]
     best = scores[0]
+    hits = rebounded(best.peer_hits) or best.peer_hits
     over = f"Over {counted(games, 'game')}, "
     gives = (
-        f"it gives {best.peer_hits.text(SHARE)} of their texts to their true author; guessing "
+        f"it gives {hits.text(SHARE)} of their texts to their true author; guessing "
         f"gives {percent(best.floor)}."
     )
-    # games that all say the same tell nothing about the next one
-    if best.peer_hits.low <= best.floor or best.peer_hits.low == best.peer_hits.high:
+    if hits.low <= best.floor:
         said = [
             f"{over}no reader is shown to recognise others better than guessing.",
             f"{best.name} comes first: {gives}",

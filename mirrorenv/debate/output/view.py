@@ -201,6 +201,7 @@ def _cells(names: Sequence[str], values: Sequence[Value]) -> list[Cell]:
 
 def _cell(figure: ReaderFigure, value: Value) -> Cell:
     """A figure with its interval below, so that a row fits the width."""
+    value = figure.shown(value)
     if value is None:
         return DASH
     if not isinstance(value, Estimate):

@@ -14,6 +14,7 @@ from typing import Literal, cast
 from mirrorenv.debate.scoring.conduct import SEVERAL_GAMES
 from mirrorenv.debate.scoring.ideal import LIMIT_READER, LimitScore
 from mirrorenv.debate.scoring.scores import ReaderScore
+from mirrorenv.mirror.bounded import rebounded
 from mirrorenv.mirror.intervals import Estimate, TextStyle
 
 __all__ = [
@@ -52,8 +53,13 @@ class ReaderFigure:
     share: bool = False
     percent: bool = False
 
+    def shown(self, value: Value) -> Value:
+        """A share with the interval that is printed of shares; anything else as it is."""
+        return rebounded(value) if self.share and isinstance(value, Estimate) else value
+
     def text(self, value: Value, style: TextStyle = SEVERAL_GAMES) -> str:
         """The figure as a cell of a table; "-" where there is nothing to tell."""
+        value = self.shown(value)
         if value is None:
             return "-"
         if isinstance(value, Estimate):
@@ -76,7 +82,7 @@ FIGURES: dict[str, ReaderFigure] = {
     "kappa": ReaderFigure(
         "kappa", "Kappa", "peers recognised, above what guessing gives", better="high"
     ),
-    "peer_hits_joint": ReaderFigure("joint"),
+    "peer_hits_joint": ReaderFigure("joint", share=True),
     "self_hits": ReaderFigure(
         "self", "Own recognised", "its own text given to itself", better="high", share=True
     ),
@@ -96,15 +102,15 @@ FIGURES: dict[str, ReaderFigure] = {
         better="high",
         share=True,
     ),
-    "peer_hits_clean": ReaderFigure("without marked texts"),
-    "peer_hits_worded": ReaderFigure("texts with words"),
+    "peer_hits_clean": ReaderFigure("without marked texts", share=True),
+    "peer_hits_worded": ReaderFigure("texts with words", share=True),
     "nats": ReaderFigure(
         "nats", "Information (nats)", "log score on the texts of others", better="high"
     ),
     "calibration_error": ReaderFigure("calibration error"),
     "cohen_kappa": ReaderFigure("Cohen's kappa"),
-    "exact": ReaderFigure("whole lineup"),
-    "order_consistency": ReaderFigure("same in another order"),
+    "exact": ReaderFigure("whole lineup", share=True),
+    "order_consistency": ReaderFigure("same in another order", share=True),
     "invalid": ReaderFigure("unreadable", percent=True),
     "repaired": ReaderFigure("second try", percent=True),
     "inverse": ReaderFigure("fits inverse better", percent=True),

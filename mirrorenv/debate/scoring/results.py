@@ -23,10 +23,12 @@ from mirrorenv.debate.scoring.ideal import (
     read_limit,
 )
 from mirrorenv.debate.scoring.rating import ItemCounts
-from mirrorenv.debate.scoring.scores import ReaderScore, ScoreTally
+from mirrorenv.debate.scoring.scores import ReaderScore, ScoreTally, above_floor
 from mirrorenv.debate.scoring.sheets import GameSheet, sheet_of
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.errors import RunFolderError
+from mirrorenv.mirror import Estimate
+from mirrorenv.mirror.bounded import rebounded
 
 __all__ = ["Results", "open_results", "tied_groups"]
 
@@ -158,8 +160,8 @@ def open_results(folder: str | Path) -> Results:
 def tied_groups(scores: Sequence[ReaderScore]) -> list[int]:
     """The group of each reader, from 1: readers of one group could be equal.
 
-    A new group begins where a reader's interval lies wholly below that of the group's best, so that
-    no reader is ranked above another on a difference that could be chance.
+    A new group begins where a reader's interval, as it is printed, lies wholly below that of the
+    group's best, so that no reader is ranked above another on a difference that could be chance.
 
     Args:
         scores: the leaderboard, best first.
@@ -168,11 +170,13 @@ def tied_groups(scores: Sequence[ReaderScore]) -> list[int]:
         a group for each reader, in the same order.
     """
     groups: list[int] = []
-    best: ReaderScore | None = None
+    best: Estimate | None = None
     for score in scores:
-        if best is None or score.kappa.high < best.kappa.low:
+        hits = rebounded(score.peer_hits) or score.peer_hits
+        kappa = above_floor(hits, score.floor)
+        if best is None or kappa.high < best.low:
             groups.append(groups[-1] + 1 if groups else 1)
-            best = score
+            best = kappa
         else:
             groups.append(groups[-1])
     return groups

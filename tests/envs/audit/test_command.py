@@ -46,7 +46,7 @@ def test_a_leak_is_an_error_that_names_columns_and_remedy(run):
     assert (
         out.strip()
         .splitlines()[-1]
-        .endswith("mirrorenv audit mirrorenv/turn-v0 --set world_options.horizon=10")
+        .endswith("mirrorenv audit mirrorenv/turn-v0 --set world_options.horizon=10 --episodes 64")
     )
 
 
