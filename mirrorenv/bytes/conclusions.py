@@ -61,10 +61,10 @@ class Conclusions(EditedUtterances):
         def propose(text: bytes, most: int) -> list[bytes]:
             return [_changed(text, rng) for _ in range(most)]
 
-        def score(texts: Sequence[bytes]) -> Floats64:
+        def score(texts: Sequence[bytes]) -> list[float]:
             rows = np.stack([np.frombuffer(text, np.uint8) for text in texts])
-            found: Floats64 = -np.abs(_SCORES[chosen.scorer](rows) - chosen.toward)
-            return found
+            gaps: Floats64 = np.abs(_SCORES[chosen.scorer](rows) - chosen.toward)
+            return [-float(gap) for gap in gaps]
 
         shape = {"children": chosen.children, "beam": chosen.beam, "depth": chosen.depth}
         concluded = said.copy()

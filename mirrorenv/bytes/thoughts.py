@@ -121,10 +121,12 @@ def write_tree(tree: Tree, path: Path) -> Path:
     best = tree.best
     said = [
         f"{len(tree.thoughts)} thoughts; the best is worth {best.score:.3f}.",
-        " to ".join(_shown(one) for one in tree.way(best)),
+        "The way there: "
+        + ", then ".join(_shown(one) for one in tree.way(best)[1:] or [best])
+        + ".",
     ]
     nested = _unfolded(tree, 0)
-    lead = "Each line is a thought with its worth; those with a mark were followed."
+    lead = "Each line is a thought with its worth; those that were followed say so."
     page = document(
         "Tree of thought",
         header("Tree of thought", said, "mirrorenv bytes"),
@@ -136,9 +138,9 @@ def write_tree(tree: Tree, path: Path) -> Path:
 
 def _unfolded(tree: Tree, place: int) -> str:
     one = tree.thoughts[place]
-    mark = "\N{BLACK RIGHT-POINTING SMALL TRIANGLE} " if place in tree.followed else ""
+    followed = ", followed" if place in tree.followed else ""
     below = [_unfolded(tree, child) for child in tree.children(place)]
-    return details(f"{mark}{one.score:.3f}  {_shown(one)}", *below)
+    return details(f"{_shown(one)}: {one.score:.3f}{followed}", *below)
 
 
 def _shown(thought: Thought) -> str:

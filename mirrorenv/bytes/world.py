@@ -296,7 +296,8 @@ class ByteMeditation(ClockedWorld):
             return np.zeros((self.num_envs, self.num_agents, 256), np.float32)
         counts = byte_counts(self.said)  # (B, N, 256)
         others: Floats64 = (counts.sum(1) + self.heard)[:, None] - counts
-        return (others / np.maximum(others.sum(2, keepdims=True), 1.0)).astype(np.float32)
+        shares: Floats64 = others / np.maximum(others.sum(2, keepdims=True), 1.0)
+        return shares.astype(np.float32)
 
     def state(self) -> Floats32:
         """(B, N (L + 5) + 1) float32: utterances and kernels of all agents, time left."""
