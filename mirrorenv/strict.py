@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import difflib
 import json
+import re
 import stat
 import tomllib
 from collections import Counter
@@ -40,6 +41,7 @@ _STREAMS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")  # what a shell hands ov
 _LONGEST_YAML = 1 << 18  # letters: its parser takes some kilobyte for each value
 _MOST_VALUES = 1_000_000
 _DEEPEST = 60  # lists and tables inside each other
+_LONG_KEY = re.compile(rf"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){{{_DEEPEST},}}")
 
 
 class _Loader(yaml.SafeLoader):
@@ -232,6 +234,8 @@ def parse_toml(text: str, place: str) -> dict[str, Any]:
     Raises:
         ConfigError: if it is none, for whatever reason the parser has.
     """
+    if _LONG_KEY.search(text):  # the parser's time and memory grow with the square of its parts
+        raise ConfigError(f"{place}: no valid TOML: a key of more than {_DEEPEST} parts")
     try:
         return tomllib.loads(text)
     except RecursionError:
