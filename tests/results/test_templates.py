@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -58,3 +59,29 @@ def test_html_of_ours_is_taken_as_it_is_and_text_is_not() -> None:
 def test_a_name_that_was_forgotten_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="parts"):
         render(PACKAGE, "section.html", heading="x", lead="")
+
+
+PAGES = sorted(
+    path
+    for path in (ROOT / "mirrorenv").rglob("*.py")
+    if re.search(r"results\.report\.(page|templates) import", path.read_text("utf-8"))
+)
+MAKERS = {"page.py", "templates.py"}
+"""They alone take text as HTML: pictures, the style sheet and the script, which are ours."""
+
+
+def test_all_pages_are_looked_at() -> None:
+    rooms = {path.parent.relative_to(ROOT).as_posix() for path in PAGES}
+    expected = {"mirrorenv/results/report", "mirrorenv/results/board", "mirrorenv/preference"}
+    assert {*expected, "mirrorenv/debate/output"} <= rooms
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_no_page_takes_text_as_html_or_writes_tags_by_hand(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            by_hand = node.func.id in ("Html", "Markup") and node.args
+            assert not by_hand or path.name in MAKERS, f"line {node.lineno}: text taken as HTML"
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert not re.search(r"</?[a-z]+[0-9]?( [^>]*)?>", node.value), f"line {node.lineno}"
