@@ -90,7 +90,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError
         name: the name that is not known.
         known: every name the registry holds.
     """
-    names = sorted(known)
+    names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)  # the best first
     close = [one for one in close if _alike(name, one) > _alike(name, close[0]) - 0.1]
     hint = f"Did you mean {' or '.join(close)}?" if close else f"Known: {', '.join(names)}."

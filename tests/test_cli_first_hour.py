@@ -136,3 +136,24 @@ def test_no_id_is_cut_in_a_terminal_of_80_columns(
     said = capsys.readouterr().out
     assert all(id in said for id in registry()) and "…" not in said
     assert max(map(len, said.splitlines())) <= 80
+
+
+def test_a_world_of_ones_own_without_pictures_is_said_to_draw_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
+) -> None:
+    gif = tmp_path / "x.gif"
+    assert typed(monkeypatch, "play", "mirrorenv.testing:Flawless", "--gif", str(gif)) == 1
+    assert "draws nothing" in capsys.readouterr().err
+    assert not gif.exists()
+
+
+def test_an_audit_fits_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert typed(monkeypatch, "audit", "ants-v0", "--episodes", "32") == 0
+    head = capsys.readouterr().out.splitlines()[:4]
+    assert any("p untrained" in line for line in head) and "…" not in "".join(head)
+
+
+def test_a_near_name_is_offered_once(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    assert typed(monkeypatch, "play", "mirrorenv.testing:Flawless", "--set", "world_options.horizn=3") == 1
+    assert capsys.readouterr().err.count("horizon") == 1

@@ -86,9 +86,11 @@ def table(found: AuditReport) -> Table:
         *HEADER[1:],
         title=f"{found.world}: {len(found.agents)} agents, one policy for all",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=(0, 0),
+        pad_edge=False,
     )
-    shown.columns[0].no_wrap = shown.columns[-1].no_wrap = True
+    for column in shown.columns:
+        column.no_wrap = True
     last = ""
     for policy, *row in found.rows():
         if policy != last:

@@ -103,9 +103,9 @@ def _played(asked: _Asked, code: list[str] | None, quiet: bool, as_json: bool) -
     if options and given:
         raise ConfigError(f"{policy} brings the arguments of its world: leave --set out")
     options = options or given
-    if ":" in world and (gif or asked.human):
-        options = {**options, "render_mode": "rgb_array"}
     played = make_batch(world, 1, **options)
+    if (gif or asked.human) and getattr(played, "could_render", False):
+        played = make_batch(world, 1, **{**options, "render_mode": "rgb_array"})
     if (gif or asked.human) and "rgb_array" not in played.render_modes:
         raise ConfigError(
             f"{world} draws nothing, so there is nothing to show: leave out "

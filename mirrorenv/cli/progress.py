@@ -80,7 +80,7 @@ class TrainingDisplay:
             asked = f"{planned:,} steps"
             if planned > self.settings.total_steps:
                 asked += f"{whole_iterations(self.settings)} for {self.settings.total_steps:,}"
-            self.console.print(f"training {self.settings.world}: {asked}")
+            self.console.print(f"training {self.settings.world}: {asked}", soft_wrap=True)
             self.waiting.__enter__()
         self.bar.start()
 

@@ -113,6 +113,7 @@ def train(
     # whatever was mistyped has been said; from here on it is slow
     from mirrorenv.cli.progress import TrainingDisplay, whole_iterations
     from mirrorenv.results.report.report import write_report
+    from mirrorenv.results.report.words import counted
     from mirrorenv.results.runs.evaluation import Evaluation
     from mirrorenv.rllib.run import train as run_training
 
@@ -143,8 +144,8 @@ def train(
             say(f"{taken:,} steps were taken for {settings.total_steps:,}{why}")
         if (baseline := reads_worse(final)) is not None:
             say(
-                f"The observers have learned for {len(folder.metrics())} iterations, and the "
-                f"baseline {baseline} still reads better: train longer (--steps)"
+                f"The observers have learned for {counted(len(folder.metrics()), 'iteration')}, "
+                f"and the baseline {baseline} still reads better: train longer (--steps)"
             )
         say_places(run_folder=folder.path, page=page)
         next_steps.print_next(console, next_steps.evaluate(folder.path, settings.world))
