@@ -155,5 +155,6 @@ def test_an_audit_fits_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: Captu
 
 
 def test_a_near_name_is_offered_once(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    assert typed(monkeypatch, "play", "mirrorenv.testing:Flawless", "--set", "world_options.horizn=3") == 1
+    words = ("mirrorenv.testing:Flawless", "--set", "world_options.horizn=3")
+    assert typed(monkeypatch, "play", *words) == 1
     assert capsys.readouterr().err.count("horizon") == 1

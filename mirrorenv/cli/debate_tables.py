@@ -9,6 +9,7 @@ from rich.table import Table
 from mirrorenv.cli._common import say
 from mirrorenv.cli.tables import narrow_table
 from mirrorenv.results.report.visible import visible
+from mirrorenv.results.report.words import counted
 from mirrorenv.terminal import PlainConsole
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def print_scores(results: Results) -> None:
         "group",
         "reader",
         *heads(TERMINAL),
-        title=f"{results.finished} games",
+        title=counted(results.finished, "game"),
         caption="peer hits: texts of others named rightly; readers of one group could be equal; "
         "the page has more",
     )
