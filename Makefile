@@ -86,7 +86,7 @@ clean: ## remove caches and built pages (keeps .venv and runs/)
 $(READY): pyproject.toml $(CONSTRAINTS)
 	@$(call make_venv)
 	@echo "Installing mirrorenv with its training extras into $(VENV) (once; a few minutes and about 2 GB)..."
-	$(call pip_install,-e '.[train$(,)sb3$(,)llm$(,)trl$(,)bytes$(,)studies$(,)dev]')
+	$(call pip_install,-e '.[train$(,)sb3$(,)llm$(,)trl$(,)bytes$(,)studies$(,)optuna$(,)dev]')
 	@touch $@
 
 $(READY_DOCS): $(READY)
@@ -101,7 +101,7 @@ $(READY_LOCAL): $(READY)
 	@touch $@
 
 $(READY_INSPECT): pyproject.toml
-	@$(make_venv)
+	@$(call make_venv)
 	@$(BIN)/python -m venv $(VENV)-inspect
 	@$(VENV)-inspect/bin/python -m pip install --quiet -e '.[inspect]' pytest pytest-timeout
 	@touch $@

@@ -74,7 +74,8 @@ def test_the_base_install_asks_for_nothing_heavy() -> None:
 def test_the_extra_all_is_all_of_them() -> None:
     extras = _project()["project"]["optional-dependencies"]
     (whole,) = extras["all"]
-    assert Requirement(whole).extras == extras.keys() - {"all"}
+    apart = {"inspect"}  # its releases bound fsspec below the one that is pinned
+    assert Requirement(whole).extras == extras.keys() - {"all"} - apart
 
 
 def test_the_page_on_installing_names_every_extra() -> None:

@@ -19,7 +19,7 @@ from tests.fuzz.lines import LINES
 RUNS: dict[str, list[str]] = {
     "train": ["train", "ants-v0", "--run", "{}", "--set", "total_steps=8"],
     "debate run": ["debate", "run", "{start}", "--games", "1", "--run", "{}"],
-    "prefer train": ["prefer", "train", "--run", "{}"],
+    "prefer train": ["prefer", "train", "--run", "{}", "--set", "model={model}"],
     "prefer generate": ["prefer", "generate", "--out", "{}"],
 }
 """They hold a run folder as long as they write it."""
@@ -65,6 +65,8 @@ def refused(tmp_path: Path, words: list[str], held: AbstractContextManager[objec
 
         words = [word.replace("{start}", str(tmp_path / "start/tournament.toml")) for word in words]
         write_starter(tmp_path / "start", "default")
+    (tmp_path / "model").mkdir()  # it is refused before anything of a model is read
+    words = [word.replace("{model}", str(tmp_path / "model")) for word in words]
     for kind in ("tournament", "result"):
         if f"{{{kind}}}" in words:
             folders.MAKERS[kind](tmp_path / kind)
