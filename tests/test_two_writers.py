@@ -65,7 +65,8 @@ def refused(tmp_path: Path, words: list[str], held: AbstractContextManager[objec
 
         words = [word.replace("{start}", str(tmp_path / "start/tournament.toml")) for word in words]
         write_starter(tmp_path / "start", "default")
-    (tmp_path / "model").mkdir()  # it is refused before anything of a model is read
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/config.json").write_text("{}")  # a second writer is refused before a load
     words = [word.replace("{model}", str(tmp_path / "model")) for word in words]
     for kind in ("tournament", "result"):
         if f"{{{kind}}}" in words:
