@@ -65,9 +65,11 @@ def refused(tmp_path: Path, words: list[str], held: AbstractContextManager[objec
 
         words = [word.replace("{start}", str(tmp_path / "start/tournament.toml")) for word in words]
         write_starter(tmp_path / "start", "default")
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model/config.json").write_text("{}")  # a second writer is refused before a load
-    words = [word.replace("{model}", str(tmp_path / "model")) for word in words]
+    if "model={model}" in words:  # a folder that is new is made once the model is loaded
+        from tests.preference.tiny_model import make_tiny_model
+
+        model = make_tiny_model(tmp_path)
+        words = [word.replace("{model}", str(model)) for word in words]
     for kind in ("tournament", "result"):
         if f"{{{kind}}}" in words:
             folders.MAKERS[kind](tmp_path / kind)
