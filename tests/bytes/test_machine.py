@@ -170,6 +170,15 @@ def test_a_cached_result_is_the_same_and_costs_no_child() -> None:
         assert cached.started == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
+def test_it_comes_up_where_what_others_have_sent_is_read(machine: Machine) -> None:
+    from mirrorenv.results.runs import limits
+
+    programs = random_programs(4, 1)
+    with limits.at_most(limits.MEGABYTES), Machine(cache=0) as lent:
+        assert lent.run(programs) == machine.run(programs)
+
+
 def test_a_killed_child_is_replaced_and_nothing_is_lost() -> None:
     programs = enriched(50, 5)
     with Machine(cache=0) as made:

@@ -10,7 +10,7 @@ import ctypes
 import ctypes.util
 import resource
 
-__all__ = ["ALLOWED", "allow_only", "limit_resources"]
+__all__ = ["ALLOWED", "allow_only", "limit_memory", "limit_resources"]
 
 ALLOWED = (
     "read",
@@ -42,21 +42,27 @@ _ALLOW = 0x7FFF0000
 _KILL_PROCESS = 0x80000000
 
 
-def limit_resources(memory: int) -> None:
-    """No file grows, none more is opened, no process is made, no core is dumped.
+def limit_memory(memory: int) -> None:
+    """Replace what the parent may ask for, less than an emulator reserves where it reads what
+    others have sent, by a limit of the child's own. Before anything is emulated.
 
     Args:
-        memory: bytes of address space.
+        memory: bytes of address space, and of private memory.
     """
-    for what, value in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NPROC, 0),
-    ):
-        hard = resource.getrlimit(what)[1]
-        most = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(what, (most, most))
+    _limit(resource.RLIMIT_DATA, memory)
+    _limit(resource.RLIMIT_AS, memory)
+
+
+def limit_resources() -> None:
+    """No file grows, none more is opened, no process is made, no core is dumped."""
+    for what in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE, resource.RLIMIT_NPROC):
+        _limit(what, 0)
+
+
+def _limit(what: int, value: int) -> None:
+    hard = resource.getrlimit(what)[1]
+    most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(what, (most, most))
 
 
 def allow_only(names: tuple[str, ...] = ALLOWED) -> str:

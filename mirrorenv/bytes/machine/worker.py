@@ -10,7 +10,7 @@ import gc
 import json
 import sys
 
-from mirrorenv.bytes.machine.confine import allow_only, limit_resources
+from mirrorenv.bytes.machine.confine import allow_only, limit_memory, limit_resources
 from mirrorenv.bytes.machine.emulator import Emulator
 from mirrorenv.bytes.machine.execution import Limits
 from mirrorenv.bytes.machine.kernel import fresh_state
@@ -22,9 +22,10 @@ __all__ = ["main"]
 def main() -> None:
     """Serve until the pipe ends."""
     options = json.loads(sys.argv[1])
+    limit_memory(options["memory"])
     emulator = Emulator(Limits(**options["limits"]))
     emulator.run(b"\x90\x0f\x05", fresh_state())  # everything that is loaded late is loaded now
-    limit_resources(options["memory"])
+    limit_resources()
     missing = allow_only() if options["confine"] else "switched off"
     write_message(1, {"confined": missing == "", "why_not": missing})
     gc.freeze()
