@@ -17,6 +17,7 @@ from mirrorenv.strict import read_override
 from mirrorenv.terminal import PlainConsole
 
 __all__ = [
+    "EPISODE_SEED",
     "Code",
     "ConfigFiles",
     "Instead",
@@ -45,6 +46,12 @@ __all__ = [
     "world_arguments",
     "written_to",
 ]
+
+EPISODE_SEED = (
+    "Seed of the held-out worlds and lineups. What agents draw does not follow from it: a world "
+    "without chance of its own plays the same episodes under every seed."
+)
+"""The help of `--seed` where trained agents play."""
 
 _PREFIX = "world_options."
 

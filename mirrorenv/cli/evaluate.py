@@ -1,4 +1,4 @@
-"""`mirrorenv evaluate`: a saved population, measured again on fresh episodes."""
+"""`mirrorenv evaluate`: a saved population, measured again on held-out episodes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from mirrorenv.cli import next_steps
 from mirrorenv.cli._common import (
+    EPISODE_SEED,
     Code,
     Json,
     Quiet,
@@ -38,13 +39,19 @@ def evaluate(
         Path, typer.Argument(help="A run folder (its last checkpoint), or a checkpoint folder.")
     ],
     episodes: Annotated[int, typer.Option(min=8, help="Held-out episodes.")] = 256,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the held-out episodes.")] = 1_000_000,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help=EPISODE_SEED,
+        ),
+    ] = 1_000_000,
     world_name: World = None,
     code: Code = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Measure a saved population again, on fresh episodes, against the exact limit and the
+    """Measure a saved population again, on held-out episodes, against the exact limit and the
     baselines."""
     name_all(world_name, code=code)
     require_all(*TRAINING)

@@ -11,6 +11,7 @@ import typer
 
 from mirrorenv.cli import next_steps
 from mirrorenv.cli._common import (
+    EPISODE_SEED,
     Code,
     Instead,
     Json,
@@ -118,7 +119,12 @@ def export(
         int, typer.Option(min=8, help="Fresh episodes of a trained population.")
     ] = ExportOptions.episodes,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**31 - 1, help="Seed of these episodes.")
+        int,
+        typer.Option(
+            min=0,
+            max=2**31 - 1,
+            help=EPISODE_SEED,
+        ),
     ] = ExportOptions.seed,
     condition: Annotated[
         str | None, typer.Option(help="Name of its line on a leaderboard.")

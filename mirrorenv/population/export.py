@@ -218,7 +218,8 @@ def _as_taken(population: Population, record: EpisodeBatch) -> EpisodeBatch:
     """The episodes with actions as the world took them."""
     taken = to_world(torch.from_numpy(record.actions), population.shape)
     if taken.ndim == 4:
-        taken = np.where(record.mask[..., None], taken, 0.0).astype(np.float32)
+        kind = np.float32 if np.issubdtype(taken.dtype, np.floating) else np.int64
+        taken = np.where(record.mask[..., None], taken, 0).astype(kind)  # a vector, or choices
     return replace(record, actions=taken)
 
 

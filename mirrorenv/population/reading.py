@@ -39,7 +39,9 @@ def play_held_out(
     Args:
         population: who acts.
         world: B copies.
-        seed: of the run; the same seed and part give the same worlds at every checkpoint.
+        seed: of the run; the same seed and part give the same worlds at every checkpoint. What
+            agents draw follows from the part alone, PyTorch's generator being seeded by 32 bits:
+            runs are compared on common random numbers, and recorded ones stay what they are.
         part: different parts share no episode.
 
     Returns:

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mirrorenv.cli.app import app
-from mirrorenv.envs import make_batch, spec
+from mirrorenv.envs import make_batch, registry, spec
 from mirrorenv.errors import ConfigError
 from mirrorenv.population.checkpoint import save_population
 from mirrorenv.population.evaluate import evaluate
@@ -16,6 +16,8 @@ from mirrorenv.population.export import export_run
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import MirrorSettings, ObserverSettings, PopulationSettings
 from mirrorenv.results import ResultFolder, RunFolder, verify_result
+
+WORLDS = sorted(registry().keys() - {"mirrorenv/debate-v0"})  # which is no batch of arrays
 
 
 def run_folder(path, world, *, finish=True, **observer):
@@ -43,15 +45,24 @@ def run_folder(path, world, *, finish=True, **observer):
     return population
 
 
+@pytest.mark.parametrize("world", WORLDS)
+def test_every_world_plays_what_was_exported_again(tmp_path, world):
+    if world == "mirrorenv/bytes-v0":
+        pytest.importorskip("unicorn", reason="comes with the extra bytes")
+    run_folder(tmp_path / "run", world)
+    out = export_run(tmp_path / "run", tmp_path / "result", episodes=8, seed=5)
+    said = verify_result(out)
+    assert any("played again" in line for line in said.checks), said
+
+
+# where trajectories are equal, figures of the best assignment hang on the last digit
 @pytest.mark.parametrize(
     "world", ["mirrorenv/ants-v0", "mirrorenv/dispersion-v0", "mirrorenv/turn-v0"]
 )
-def test_scores_are_those_of_the_evaluation_and_the_world_plays_again(tmp_path, world):
+def test_scores_are_those_of_the_evaluation(tmp_path, world):
     population = run_folder(tmp_path / "run", world)
     out = export_run(tmp_path / "run", tmp_path / "result", episodes=16, seed=5)
     same_scores_as_evaluation(out, population, world)
-    said = verify_result(out)
-    assert any("played again" in line for line in said.checks), said
 
 
 def same_scores_as_evaluation(out, population, world):
