@@ -104,6 +104,7 @@ def test_a_run_without_episodes_still_says_what_world_it_is(tmp_path: Path) -> N
     assert spec("mirrorenv/ants-v0").description in text
     assert "This run kept no episodes" in text
     assert "mirrorenv play mirrorenv/ants-v0" in text
+    assert "--gif" not in text  # nothing was drawn: the world may draw nothing
 
 
 def test_a_page_never_offers_code_that_only_the_folder_names(tmp_path: Path) -> None:

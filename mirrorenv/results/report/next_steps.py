@@ -75,19 +75,20 @@ def after_training(run: RunFolder, shown: Mapping[Time, Shown]) -> Html:
         *_FILES,
         *((f"{EPISODES}/{time}.gif", f"animation, {time} training") for time in films),
     ]
-    return next_section(_commands(run), files, _DOCS, run.path)
+    return next_section(_commands(run, bool(films)), files, _DOCS, run.path)
 
 
-def _commands(run: RunFolder) -> list[Command]:
+def _commands(run: RunFolder, drawn: bool) -> list[Command]:
     """Lines to paste. A world that is code is never named by a page: a run folder may come from
     anybody."""
     path = str(run.path)
     world = run.config.get("world")
     world = world if isinstance(world, str) and _ID.fullmatch(world) else None
+    gif = ["--gif", "episode.gif"] if drawn else []
     found: list[Command] = []
     if world is not None:
         found += [
-            ("Watch more episodes:", ["play", world, "--policy", path, "--gif", "episode.gif"]),
+            ("Watch more episodes:", ["play", world, "--policy", path, *gif]),
             ("Measure on fresh episodes:", ["evaluate", path]),
         ]
     code = [] if world is not None else ["--world", "YOUR.MODULE:ENV"]
