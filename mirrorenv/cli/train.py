@@ -145,7 +145,8 @@ def train(
         if (baseline := reads_worse(final)) is not None:
             say(
                 f"The observers have learned for {counted(len(folder.metrics()), 'iteration')}, "
-                f"and the baseline {baseline} still reads better: train longer (--steps)"
+                f"and the baseline {baseline} still reads better: train longer "
+                "(--steps, and --run for a new folder)"
             )
         say_places(run_folder=folder.path, page=page)
         next_steps.print_next(console, next_steps.evaluate(folder.path, settings.world))

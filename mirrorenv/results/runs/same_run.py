@@ -34,6 +34,9 @@ class Identity:
             wanted: another run.
             may_differ: dotted keys of the configuration that are not compared.
         """
+        here, there = self.config.get("world"), wanted.config.get("world")
+        if here != there:  # whatever else differs follows from it
+            return "world", here, there
         if self.seed != wanted.seed:
             return "seed", self.seed, wanted.seed
         return first_difference(self.config, wanted.config, may_differ)
