@@ -119,7 +119,7 @@ def test_another_configuration_is_refused_by_its_first_differing_key(run: RunFol
         ):
             RunFolder.create(run.path, other, 3, if_exists=choice)  # type: ignore[arg-type]
     elsewhere = {**other, "a": 1, "world": "mirrorenv/turn-v0"}  # the rest follows from it
-    with pytest.raises(RunFolderError, match="with world = .*turn-v0"):
+    with pytest.raises(RunFolderError, match=r"with world = .*turn-v0"):
         RunFolder.create(run.path, elsewhere, 4, if_exists="resume")
     with pytest.raises(RunFolderError, match="seed"):
         RunFolder.create(run.path, CONFIG, 4, if_exists="resume")
