@@ -34,9 +34,11 @@ class Identity:
             wanted: another run.
             may_differ: dotted keys of the configuration that are not compared.
         """
-        here, there = self.config.get("world"), wanted.config.get("world")
-        if here != there:  # whatever else differs follows from it
-            return "world", here, there
+        world = first_difference(
+            {"world": self.config.get("world")}, {"world": wanted.config.get("world")}
+        )
+        if world is not None:  # whatever else differs follows from it
+            return world
         if self.seed != wanted.seed:
             return "seed", self.seed, wanted.seed
         return first_difference(self.config, wanted.config, may_differ)
