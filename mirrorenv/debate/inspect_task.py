@@ -66,6 +66,17 @@ _MESSAGES = {
     "assistant": ChatMessageAssistant,
 }
 _DEFAULT_TOKENS = 128
+_NOT_HEEDED = (
+    "top_p",
+    "top_k",
+    "stop_seqs",
+    "frequency_penalty",
+    "presence_penalty",
+    "logit_bias",
+    "num_choices",
+    "logprobs",
+    "response_schema",
+)
 
 
 class _RolePlayer:
@@ -110,6 +121,11 @@ class _RolePlayer:
 
 def _player(card: AgentCard, reasoning_tokens: int) -> Player:
     if card.player in ("endpoint", "local"):
+        if card.reader != "words":
+            raise ConfigError(
+                f"agent '{card.name}': reader '{card.reader}' is not offered under Inspect, where "
+                "models answer in words; take reader = 'words'"
+            )
         return _RolePlayer(card, reasoning_tokens)
     return make_player(card)
 
@@ -189,23 +205,25 @@ def recognition() -> Scorer:
 @task
 def debate(
     tournament: str | None = None,
-    rules: str = "local",
+    rules: str | None = None,
     players: int | None = None,
     rounds: int | None = None,
     games: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     reasoning_tokens: int = 0,
 ) -> Task:
     """Language models write, read each other's texts without names, and say who wrote which.
 
     Args:
         tournament: a tournament's TOML file; its model cards become model roles. None makes seats
-            `player1`, `player2`, ... without personas, and the other arguments count.
-        rules: name of a preset: `default`, `local` (short, for small models) or `original`.
+            `player1`, `player2`, ... without personas. Of a card's table `[endpoint]` nothing is
+            taken: temperature and the like are the evaluation's.
+        rules: name of a preset, where there is no file: `default`, `local` (short, for small
+            models, taken if none is named) or `original`.
         players: seats of a game.
         rounds: of a game.
         games: how many, 4 unless the file says.
-        seed: of seats and orders, where there is no file.
+        seed: of seats and orders, where there is no file; 0 if none is given.
         reasoning_tokens: that a model may think, on top of each limit.
 
     Returns:
@@ -217,9 +235,11 @@ def debate(
     ours = {"num_players": players, "rounds": rounds}
     overrides = {name: value for name, value in ours.items() if value is not None}
     if tournament is not None:
+        if rules is not None or seed is not None:
+            raise ConfigError(f"rules and seed are those of {tournament}: leave them out")
         played = load_tournament(Path(tournament), games=games, overrides=overrides)
     else:
-        played = _seats(rules, overrides, games or 4, seed)
+        played = _seats(rules or "local", overrides, games or 4, seed or 0)
     return Task(
         dataset=MemoryDataset(
             [_sample(played, game) for game in range(played.games)], name=played.name
@@ -271,16 +291,20 @@ class _LocalModel(ModelAPI):
             input: system first, then user and assistant in turn.
             tools: none are called.
             tool_choice: likewise.
-            config: `max_tokens`, `temperature` and `seed` are heeded.
+            config: `max_tokens`, `temperature` and `seed` are heeded, what else would change the
+                text is refused.
 
         Returns:
             the text, with counted tokens.
 
         Raises:
-            ConfigError: if tools are given, which a model of this size does not call.
+            ConfigError: if tools are given, which a model of this size does not call, or what it
+                would ignore.
         """
-        if tools:
-            raise ConfigError(f"mirrorenv/{self.model_name} calls no tools")
+        ignored = [name for name in _NOT_HEEDED if getattr(config, name, None) is not None]
+        if tools or ignored:
+            what = ", ".join(["tools"] * bool(tools) + ignored)
+            raise ConfigError(f"mirrorenv/{self.model_name} does not offer: {what}")
         engine = engine_of(self.model_name)
         chat = [(message.role, message.text) for message in input]
         prompt = await asyncio.wrap_future(engine.compute(lambda model: model.chat(chat)))

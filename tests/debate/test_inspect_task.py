@@ -113,6 +113,13 @@ def test_a_file_that_is_not_there_is_named() -> None:
         debate(tournament="nowhere.toml")
 
 
+@pytest.mark.parametrize("more", [{"rules": "default"}, {"seed": 3}])
+def test_what_a_file_says_is_not_said_twice(tmp_path: Path, more: dict[str, Any]) -> None:
+    file = write_starter(tmp_path / "t", "default")
+    with pytest.raises(ConfigError, match="leave them out"):
+        debate(tournament=str(file), **more)
+
+
 def test_a_model_in_this_process_plays(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     from tests.debate.tiny import tiny_model, tiny_tokenizer
