@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from mirrorenv.population.checkpoint import load_population, save_population
 from mirrorenv.population.migration import read_run
 from mirrorenv.rllib.settings import RunSettings, load_settings
 
-__all__ = ["run_bare", "trained"]
+__all__ = ["run_bare", "trained", "training"]
 
 
 def run_bare(
@@ -75,11 +75,10 @@ def _finished(path: Path) -> bool:
     return (path / "manifest.json").is_file()  # written last
 
 
-def _train(path: Path, settings: RunSettings, earlier: Sequence[float]) -> None:
+def training(settings: RunSettings, population: Population) -> Iterator[dict[str, Any]]:
+    """Train a population by the bare loop; a row after each iteration, with its `env_steps`."""
     bare_loop: Any = load_recipe("bare_loop")
-    shape = population_shape(make_batch(settings.world, 1, **settings.world_options))
-    population = Population(shape, settings.population, settings.seed)
-    rows = bare_loop.train(
+    rows: Iterator[dict[str, Any]] = bare_loop.train(
         settings.world,
         seed=settings.seed,
         mirror=settings.mirror,
@@ -88,6 +87,13 @@ def _train(path: Path, settings: RunSettings, earlier: Sequence[float]) -> None:
         world_options=settings.world_options,
         population=population,
     )
+    return rows
+
+
+def _train(path: Path, settings: RunSettings, earlier: Sequence[float]) -> None:
+    shape = population_shape(make_batch(settings.world, 1, **settings.world_options))
+    population = Population(shape, settings.population, settings.seed)
+    rows = training(settings, population)
     for share in sorted(earlier):
         next(row for row in rows if row["env_steps"] >= share * settings.total_steps)
         save_population(path / f"after-{share:g}", population, settings.model_dump(mode="json"))

@@ -12,13 +12,13 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import _root  # noqa: F401
 import numpy as np
 import torch
 
-from benchmarks.shared.runner import load_recipe
+from benchmarks.shared.bare_grid import training
 from mirrorenv.bytes.entropy import byte_counts
 from mirrorenv.bytes.identity import byte_information_test, source_test
 from mirrorenv.bytes.world import ByteMeditation
@@ -48,16 +48,7 @@ def learn(overrides: Sequence[str], seed: int) -> Trained:
     world = make_batch(settings.world, 1, **settings.world_options)
     population = Population(population_shape(world), settings.population, settings.seed)
     before = population
-    bare_loop: Any = load_recipe("bare_loop")
-    rows = bare_loop.train(
-        settings.world,
-        seed=settings.seed,
-        mirror=settings.mirror,
-        learning=settings.learning,
-        total_steps=settings.total_steps,
-        world_options=settings.world_options,
-        population=population,
-    )
+    rows = training(settings, population)
     for row in rows:
         if before is population and row["env_steps"] >= settings.total_steps / 2:
             before = copy.deepcopy(population)
