@@ -96,6 +96,8 @@ def _train(path: Path, args: Sequence[str]) -> None:
         *args,
         "--set",
         "evaluation.episodes_before_last=0",  # curves of studies rest on whole evaluations
+        "--set",
+        "evaluation.draws=common",  # as recorded, and conditions are compared on the same draws
         "--run",
         str(path),
         "--overwrite",

@@ -49,9 +49,15 @@ def measured(
     """
     batch = make_batch(world, copies, **options)
     known = spec(world, **options)
-    found = measure(population, batch, slot_exchangeable=known.slot_exchangeable, seed=seed)
-    held_out = play_held_out(population, batch, seed=seed, part=2)
-    fitted = play_held_out(population, batch, seed=seed, part=3)
+    found = measure(
+        population,
+        batch,
+        slot_exchangeable=known.slot_exchangeable,
+        seed=seed,
+        draws="common",  # as recorded
+    )
+    held_out = play_held_out(population, batch, seed=seed, part=2, draws="common")
+    fitted = play_held_out(population, batch, seed=seed, part=3, draws="common")
     output = population.output(_columns(held_out))
     mask = torch.from_numpy(held_out.mask)
     rows = output.hidden["trunk"][mask].detach()

@@ -74,8 +74,9 @@ def known(trained: Trained, episodes: int) -> Figures:
         world_spec=spec(settings.world, **settings.world_options),
         seed=settings.seed,
         mirror=settings.mirror,
+        draws="common",  # as recorded
     )
-    record = play_held_out(population, world, seed=settings.seed, part=1)
+    record = play_held_out(population, world, seed=settings.seed, part=1, draws="common")
     spoken = population.actor.sequence(torch.from_numpy(record.observations)).distribution
     spoken.log_probability(torch.from_numpy(record.actions))
     entropy = float(spoken.entropy().mean()) / world.length
@@ -99,7 +100,9 @@ def past_self(trained: Trained, episodes: int) -> Figures:
     population, before, settings = trained
     figures = {}
     for name, who in (("past", before), ("present", population)):
-        record = play_held_out(who, _world(settings, episodes), seed=settings.seed, part=2)
+        record = play_held_out(
+            who, _world(settings, episodes), seed=settings.seed, part=2, draws="common"
+        )
         likely = policy_log_probabilities(population, record).sum(1)  # (B, K, N)
         own = likely.argmax(-1) == np.arange(likely.shape[-1])
         figures[f"{name}_top1"] = float(own.mean())
@@ -109,7 +112,7 @@ def past_self(trained: Trained, episodes: int) -> Figures:
 def evenness_of(trained: Trained, episodes: int) -> Figures:
     """Evenness of the calls of held-out programs."""
     world = _world(trained.settings, episodes)
-    play_held_out(trained.population, world, seed=trained.settings.seed)
+    play_held_out(trained.population, world, seed=trained.settings.seed, draws="common")
     found = _calls(world)
     world.close()
     return found
@@ -154,7 +157,7 @@ def traces_of(trained: Trained, episodes: int) -> Figures:
     """
     population, _, settings = trained
     world = _world(settings, episodes)
-    play_held_out(population, world, seed=settings.seed, part=3)
+    play_held_out(population, world, seed=settings.seed, part=3, draws="common")
     kinds = _kinds(world)  # (B, T, N, F)
     said = np.stack(world.spoken, axis=1)  # (B, T, N, L)
     world.close()

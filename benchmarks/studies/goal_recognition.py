@@ -75,8 +75,8 @@ def measured(path: Path) -> Row:
     population, settings = trained(path)
     world = make_batch(settings.world, EPISODES, **settings.world_options)
     assert isinstance(world, Graph)
-    found = find(population, world, SEED)
-    learned = read(population, play_held_out(population, world, seed=SEED))
+    found = find(population, world, SEED, draws="common")  # as recorded
+    learned = read(population, play_held_out(population, world, seed=SEED, draws="common"))
     row = {
         "success": found.success,
         "over_optimum": found.over_optimum,
@@ -90,7 +90,7 @@ def measured(path: Path) -> Row:
     row |= own_plans(population, world)
     for share in EARLIER:
         earlier, _ = trained(path / f"after-{share:g}")
-        record = play_held_out(earlier, world, seed=SEED, part=1)
+        record = play_held_out(earlier, world, seed=SEED, part=1, draws="common")
         exact = (policy_log_probabilities(population, record) * record.mask[..., None]).sum(1)
         row[f"after_{share:g}"] = top1(read(population, record), "marginals")
         row[f"after_{share:g}_limit"] = top1(exact[:, None], "marginals")

@@ -55,7 +55,7 @@ def measured(path: Path) -> tuple[float, float]:
     """Divided fraction and top-1 of a run's last population, on held-out episodes."""
     population, settings = trained(path)
     world = make_batch(settings.world, EPISODES, **settings.world_options)
-    held_out = play_held_out(population, world, seed=SEED)
+    held_out = play_held_out(population, world, seed=SEED, draws="common")  # as recorded
     # (B, J, K, N), slots in author order
     lineups = neighbourhoods_of(population, held_out, run=SEED, episodes=held_out.episode)
     evidence = observer_evidence(population, held_out, lineups)[:, -1]

@@ -17,6 +17,7 @@ from mirrorenv.strict import read_override
 from mirrorenv.terminal import PlainConsole
 
 __all__ = [
+    "COMMON_DRAWS",
     "EPISODE_SEED",
     "Code",
     "ConfigFiles",
@@ -48,10 +49,15 @@ __all__ = [
 ]
 
 EPISODE_SEED = (
-    "Seed of the held-out worlds and lineups. What agents draw does not follow from it: a world "
-    "without chance of its own plays the same episodes under every seed."
+    "Seed of the held-out worlds and lineups, and of what agents draw, unless the run says "
+    "evaluation.draws = common."
 )
 """The help of `--seed` where trained agents play."""
+COMMON_DRAWS = (
+    "its run says evaluation.draws = common, or is older than that choice: agents draw the same "
+    "under every --seed, which decides worlds and lineups only"
+)
+"""What is said where a run's held-out draws do not follow from the seed."""
 
 _PREFIX = "world_options."
 

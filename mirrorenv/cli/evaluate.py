@@ -10,6 +10,7 @@ import typer
 
 from mirrorenv.cli import next_steps
 from mirrorenv.cli._common import (
+    COMMON_DRAWS,
     EPISODE_SEED,
     Code,
     Json,
@@ -19,6 +20,7 @@ from mirrorenv.cli._common import (
     name_all,
     print_json,
     require_all,
+    say,
 )
 from mirrorenv.cli.scores import TRAINING, print_scores, summary
 from mirrorenv.cli.waiting import Waiting
@@ -43,6 +45,7 @@ def evaluate(
         int,
         typer.Option(
             min=0,
+            max=2**31 - 1,
             help=EPISODE_SEED,
         ),
     ] = 1_000_000,
@@ -62,6 +65,7 @@ def evaluate(
     from mirrorenv.envs import make_batch, spec
     from mirrorenv.population.checkpoint import check_fits, load_population, world_of
     from mirrorenv.population.evaluate import evaluate as measure
+    from mirrorenv.population.migration import read_draws
     from mirrorenv.population.settings import MirrorSettings
 
     population, about = load_population(folder)
@@ -74,9 +78,18 @@ def evaluate(
     if not isinstance(learns, dict):
         raise CheckpointError(f"{folder} is damaged: it does not say what was paid (run.mirror)")
     mirror = MirrorSettings.checked(learns, "run.mirror")
+    draws = read_draws(about)
+    if draws == "common":
+        say(COMMON_DRAWS)
     with Waiting(f"playing and reading {episodes:,} episodes"):
         row = measure(
-            population, world, world_spec=world_spec, seed=seed, mirror=mirror, baselines=True
+            population,
+            world,
+            world_spec=world_spec,
+            seed=seed,
+            mirror=mirror,
+            baselines=True,
+            draws=draws,
         )
     if not quiet:
         print_scores(row)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mirrorenv.cli import next_steps
-from mirrorenv.cli._common import require_all
+from mirrorenv.cli._common import COMMON_DRAWS, require_all, say
 from mirrorenv.errors import ConfigError
 from mirrorenv.results.folders.tables import Form
 
@@ -153,7 +153,11 @@ def _after_training(run: Path, config: Mapping[str, Any], weight0: Path | None) 
 def _export_training(run: Path, options: ExportOptions) -> None:
     require_all("train", "torch", "safetensors")
     from mirrorenv.population.export import export_run
+    from mirrorenv.population.migration import read_draws
+    from mirrorenv.results.runs.run_folder import RunFolder
 
+    if read_draws(RunFolder.open(run).config) == "common":
+        say(COMMON_DRAWS)
     export_run(
         run,
         options.target,

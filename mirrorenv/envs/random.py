@@ -22,7 +22,7 @@ from scipy.special import gammaincinv, ndtri
 from mirrorenv.errors import ShapeError
 from mirrorenv.mirror.arrays import Bools, Floats64, Ints64
 
-__all__ = ["BatchRandom", "check_seeds", "fresh_seed", "row_keys"]
+__all__ = ["BatchRandom", "check_seeds", "fresh_seed", "row_keys", "small_seed"]
 
 Seeds = Sequence[int] | npt.NDArray[np.integer[Any]]
 
@@ -31,12 +31,26 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _S27, _S30, _S31, _S11 = (np.uint64(s) for s in (27, 30, 31, 11))
 _ONE = np.uint64(1)
+_MANY = 2**31
 
 
 def fresh_seed() -> int:
     """A seed in [0, 2**63) from the operating system's entropy; the global random state is not
     touched."""
     return int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> _ONE)
+
+
+def small_seed(seed: int) -> int:
+    """A seed for somebody else's generator, many of which take no more than 31 bits: below 2**31
+    the seed itself, else a hash of all of it.
+
+    Args:
+        seed: in [0, 2**64).
+    """
+    if seed < _MANY:
+        return seed
+    digest = hashlib.blake2b(seed.to_bytes(8, "big"), digest_size=4).digest()
+    return int.from_bytes(digest, "big") % _MANY
 
 
 def check_seeds(seeds: Seeds, count: int | None = None) -> npt.NDArray[np.uint64]:

@@ -23,6 +23,7 @@ from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.population.actors.base import register_account
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import play_held_out, policy_log_probabilities
+from mirrorenv.population.settings import Draws
 from mirrorenv.results.report.words import counted, percent
 
 __all__ = ["Findings", "accounts_of", "find"]
@@ -66,19 +67,20 @@ class Findings(NamedTuple):
     """The best top-1 of any agents that take shortest ways only."""
 
 
-def find(population: Population, world: Graph, seed: int) -> Findings:
+def find(population: Population, world: Graph, seed: int, draws: Draws = "own") -> Findings:
     """Measure on one held-out episode for each copy of the world.
 
     Args:
         population: of goal agents.
         world: graph-v0 with shared tasks.
         seed: of the episodes.
+        draws: of the agents, see `play_held_out`.
 
     Raises:
         ConfigError: for other agents.
     """
     actor = _goal_actor(population)
-    episodes = play_held_out(population, world, seed=seed)
+    episodes = play_held_out(population, world, seed=seed, draws=draws)
     log_p = policy_log_probabilities(population, episodes)
     paths = (log_p * episodes.mask[..., None]).sum(1)  # (B, K, N)
     done = episodes.rewards.sum(1) > 1 - 1e-6 - world.step_cost * episodes.mask.sum(1)

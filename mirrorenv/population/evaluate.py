@@ -26,7 +26,7 @@ from mirrorenv.population.reading import (
     play_held_out,
     policy_log_probabilities,
 )
-from mirrorenv.population.settings import MirrorSettings
+from mirrorenv.population.settings import Draws, MirrorSettings
 from mirrorenv.results.runs.evaluation import Evaluation, EvidenceOverTime, RecordedScore
 
 __all__ = ["evaluate"]
@@ -42,6 +42,7 @@ def evaluate(
     previous: Population | None = None,
     lagging: Population | None = None,
     baselines: bool = False,
+    draws: Draws = "own",
 ) -> Evaluation:
     """One row of evaluations.jsonl, measured on episodes that are not trained on.
 
@@ -55,14 +56,21 @@ def evaluate(
         lagging: the population one iteration ago, whose observers are the lagged classifier;
             `previous` if not given.
         baselines: also fit and score the baseline observers (on other episodes).
+        draws: of the agents, see `mirrorenv.population.reading.play_held_out`.
 
     Raises:
         ConfigError: if lineups are too large for the exact limit.
     """
     check_lineup_size(population.shape.num_agents, population.settings.observer)
-    found = measure(population, world, slot_exchangeable=world_spec.slot_exchangeable, seed=seed)
+    found = measure(
+        population,
+        world,
+        slot_exchangeable=world_spec.slot_exchangeable,
+        seed=seed,
+        draws=draws,
+    )
     returns = found.record.rewards.sum(1)  # (B, N)
-    readers = _baseline_scores(population, world, found, seed) if baselines else {}
+    readers = _baseline_scores(population, world, found, seed, draws) if baselines else {}
     if found.lineups.distance is not None:
         readers["policies_without_places"] = score(found.policies(), "marginals")
     earlier = lagging or previous
@@ -128,12 +136,12 @@ def _persistence(previous: Population, found: Measured) -> float:
 
 
 def _baseline_scores(
-    population: Population, world: ArrayWorld, found: Measured, seed: int
+    population: Population, world: ArrayWorld, found: Measured, seed: int, draws: Draws
 ) -> dict[str, RecordedScore]:
     """Baseline observers, fitted on as many other episodes of the same agents."""
     from mirrorenv.population.observers.baselines import BASELINES
 
-    past = play_held_out(population, world, seed=seed, part=1)
+    past = play_held_out(population, world, seed=seed, part=1, draws=draws)
     scores: dict[str, RecordedScore] = {}
     for name, make in BASELINES.items():
         observer = make()

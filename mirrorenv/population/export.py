@@ -21,7 +21,9 @@ from mirrorenv.mirror.score import Score
 from mirrorenv.population.checkpoint import check_fits, load_population, world_of
 from mirrorenv.population.experience import to_world, world_seeds
 from mirrorenv.population.held_out import Measured, measure
+from mirrorenv.population.migration import read_draws
 from mirrorenv.population.population import Population
+from mirrorenv.population.settings import Draws
 from mirrorenv.population.weight_file import this_machine, weight_bytes, weights_of
 from mirrorenv.results.folders.neighbours import LIMIT, POLICIES
 from mirrorenv.results.folders.result_folder import WEIGHTS, write_result
@@ -93,7 +95,15 @@ def export_run(
         )
     population, about = load_population(folder)
     id, options = world_of(about, world)
-    read = read_episodes(population, id, options, episodes=episodes, seed=seed, over_time=over_time)
+    read = read_episodes(
+        population,
+        id,
+        options,
+        episodes=episodes,
+        seed=seed,
+        over_time=over_time,
+        draws=read_draws(source.config),
+    )
     entry = Entry(
         condition=condition or _condition(source.config),
         agents="trained",
@@ -158,6 +168,7 @@ def read_episodes(
     episodes: int,
     seed: int,
     over_time: bool,
+    draws: Draws,
 ) -> ReadEpisodes:
     """Play fresh episodes and have everybody read them: what is written, and what a check of
     weights computes again.
@@ -169,11 +180,14 @@ def read_episodes(
         episodes: B.
         seed: of the episodes.
         over_time: also keep the learned evidence after every step.
+        draws: of the agents, as the run says; see `play_held_out`.
     """
     made = make_batch(world, episodes, **options)
     check_fits(population, made, "of this result")
     known = spec(world, **options)
-    found = measure(population, made, slot_exchangeable=known.slot_exchangeable, seed=seed)
+    found = measure(
+        population, made, slot_exchangeable=known.slot_exchangeable, seed=seed, draws=draws
+    )
     neighbours = _neighbours(population, found, seed)
     streams = {"learned": found.final.evidence, LIMIT: found.limit.belief.evidence}
     readers: tuple[Reader, ...] = _READERS

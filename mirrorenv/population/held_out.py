@@ -31,6 +31,7 @@ from mirrorenv.population.reading import (
     play_held_out,
     policy_log_probabilities,
 )
+from mirrorenv.population.settings import Draws
 from mirrorenv.results.runs.evaluation import RecordedScore
 
 __all__ = ["Measured", "in_author_order", "measure", "score"]
@@ -118,7 +119,12 @@ class Measured:
 
 
 def measure(
-    population: Population, world: ArrayWorld, *, slot_exchangeable: bool, seed: int
+    population: Population,
+    world: ArrayWorld,
+    *,
+    slot_exchangeable: bool,
+    seed: int,
+    draws: Draws = "own",
 ) -> Measured:
     """Play held-out episodes and have everybody read them.
 
@@ -127,8 +133,9 @@ def measure(
         world: as many copies as there are to be episodes.
         slot_exchangeable: whether the exact limit holds in this world.
         seed: of the run; the held-out episodes follow from it.
+        draws: of the agents, see `play_held_out`.
     """
-    record = play_held_out(population, world, seed=seed)
+    record = play_held_out(population, world, seed=seed, draws=draws)
     lineups = neighbourhoods_of(population, record, run=seed, episodes=record.episode)
     evidence = observer_evidence(population, record, lineups)
     log_p = policy_log_probabilities(population, record)

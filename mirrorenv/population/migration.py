@@ -16,6 +16,9 @@ Version 2 calls `population.trunk` `population.actor`, the weights `planner.` an
 networks of each agent's own are in `actor.own.`. A shape says `actions` where it said
 `num_actions` or `action_size`.
 
+Version 4 draws in held-out episodes what follows from the seed; what is older and does not name
+`evaluation.draws` means `common`, the same draws under every seed.
+
 Version 3 evaluates fewer episodes before the last evaluation than in it; what is older and does not
 name `evaluation.episodes_before_last` means 0, as many.
 """
@@ -24,22 +27,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast, get_args
 
 from mirrorenv.errors import ConfigError
+from mirrorenv.population.settings import Draws
 
 __all__ = [
     "VERSION",
     "is_recorded",
     "present_state",
     "present_weights",
+    "read_draws",
     "read_population",
     "read_run",
     "read_shape",
 ]
 
-VERSION = 3
+VERSION = 4
 """Of what is written today."""
+DRAWS: tuple[str, ...] = get_args(Draws)
 
 Plain = dict[str, Any]
 Weight = TypeVar("Weight")
@@ -59,6 +65,22 @@ def read_run(recorded: Mapping[str, Any]) -> Plain:
     if isinstance(settings.get("population"), Mapping):
         settings["population"] = _through(_POPULATION, settings["population"], version)
     return _through(_RUN, settings, version)
+
+
+def read_draws(recorded: Mapping[str, Any]) -> Draws:
+    """What agents draw in the held-out episodes of a recorded run.
+
+    Args:
+        recorded: settings of a run, or what a checkpoint says of it.
+
+    Raises:
+        ConfigError: for a value that no version writes.
+    """
+    evaluation = read_run(recorded).get("evaluation", {})
+    said = evaluation.get("draws", "own") if isinstance(evaluation, Mapping) else evaluation
+    if said not in DRAWS:
+        raise ConfigError(f"evaluation.draws is one of {', '.join(DRAWS)}, and not {said!r:.80}")
+    return cast(Draws, said)
 
 
 def read_population(recorded: Mapping[str, Any], version: Any = 1) -> Plain:
@@ -115,6 +137,13 @@ def _run_from_2(settings: Plain) -> Plain:
     return settings
 
 
+def _run_from_3(settings: Plain) -> Plain:
+    evaluation = settings.get("evaluation", {})
+    if isinstance(evaluation, Mapping):
+        settings["evaluation"] = {"draws": "common", **evaluation}
+    return settings
+
+
 def _shape_from_1(shape: Plain) -> Plain:
     if "actions" in shape:
         return shape
@@ -129,7 +158,7 @@ def _shape_from_1(shape: Plain) -> Plain:
 
 Step = Callable[[Plain], Plain]
 _POPULATION: dict[int, Step] = {1: _population_from_1}
-_RUN: dict[int, Step] = {2: _run_from_2}
+_RUN: dict[int, Step] = {2: _run_from_2, 3: _run_from_3}
 _SHAPE: dict[int, Step] = {1: _shape_from_1}
 
 

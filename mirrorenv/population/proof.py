@@ -19,7 +19,7 @@ from mirrorenv.errors import MirrorError, ResultError
 from mirrorenv.named_code import unnamed_code
 from mirrorenv.population.experience import population_shape
 from mirrorenv.population.export import read_episodes
-from mirrorenv.population.migration import read_run
+from mirrorenv.population.migration import read_draws, read_run
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationSettings
 from mirrorenv.population.weight_file import LARGEST, put_weights, this_machine, weight_bytes
@@ -77,6 +77,7 @@ def prove_from_weights(folder: ResultFolder, tables: Mapping[str, Table]) -> Pro
             episodes=num_rows(tables["trials"]),
             seed=_seed_of_episodes(result),
             over_time="evidence" in tables,
+            draws=read_draws(result.config["run"]),
         ).tables
     elsewhere = difference(result.machine, this_machine())
     for what, stems, close in (

@@ -19,6 +19,7 @@ from mirrorenv.population.columns import as_floats
 from mirrorenv.population.experience import HELD_OUT_EPISODES, Experience, play, world_seeds
 from mirrorenv.population.observers import row_log_belief
 from mirrorenv.population.population import Population, lineup_tensors
+from mirrorenv.population.settings import Draws
 
 __all__ = [
     "author_log_belief",
@@ -32,17 +33,23 @@ CHUNK = 1 << 19
 
 
 def play_held_out(
-    population: Population, world: ArrayWorld, *, seed: int, part: int = 0
+    population: Population,
+    world: ArrayWorld,
+    *,
+    seed: int,
+    part: int = 0,
+    draws: Draws = "own",
 ) -> Experience:
     """One episode in each of the world's copies, on which no one is trained.
 
     Args:
         population: who acts.
         world: B copies.
-        seed: of the run; the same seed and part give the same worlds at every checkpoint. What
-            agents draw follows from the part alone, PyTorch's generator being seeded by 32 bits:
-            runs are compared on common random numbers, and recorded ones stay what they are.
+        seed: of the run; the same seed and part give the same worlds and draws at every
+            checkpoint.
         part: different parts share no episode.
+        draws: whether what agents draw follows from seed and part, or from the part alone, as in
+            runs that do not say `evaluation.draws` (see `mirrorenv.population.migration`).
 
     Returns:
         B episodes with their ids, `episode`.
@@ -50,8 +57,17 @@ def play_held_out(
     batch = world.num_envs
     episodes = HELD_OUT_EPISODES + np.arange(batch, dtype=np.int64) + part * batch
     seeds = world_seeds(seed, episodes)
-    generator = torch.Generator().manual_seed(int(seeds[0]) % 2**63)
+    generator = _generator(seed, int(episodes[0]), int(seeds[0]), draws)
     return play(world, population, seeds, generator).with_columns(episode=episodes)
+
+
+def _generator(seed: int, first: int, world_seed: int, draws: Draws) -> torch.Generator:
+    """PyTorch's CPU generator takes 32 bits of a seed, so whatever decides has to be hashed into
+    them; unhashed, the seed of the first world leaves its episode alone."""
+    if draws == "common":
+        return torch.Generator().manual_seed(world_seed % 2**63)
+    hashed = np.random.SeedSequence([seed, first]).generate_state(1, np.uint32)
+    return torch.Generator().manual_seed(int(hashed[0]))
 
 
 @torch.no_grad()

@@ -15,12 +15,17 @@ from mirrorenv.population.actions import AnyLayout
 from mirrorenv.strict import RenamedModel, StrictModel
 
 __all__ = [
+    "Draws",
     "LearningSettings",
     "MirrorSettings",
     "ObserverSettings",
     "PopulationSettings",
     "PopulationShape",
 ]
+
+
+Draws = Literal["own", "common"]
+"""What agents draw in held-out episodes: draws of each seed's own, or the same under every seed."""
 
 
 class PopulationShape(RenamedModel):

@@ -26,6 +26,7 @@ from mirrorenv.mirror.arrays import AnyArray, Floats64, Ints64
 from mirrorenv.population.neighbourhood import neighbourhoods_of
 from mirrorenv.population.population import Population
 from mirrorenv.population.reading import observer_evidence, play_held_out
+from mirrorenv.population.settings import Draws
 from mirrorenv.results.report.shown import MOST_AGENTS, Film, Shown
 
 __all__ = ["show"]
@@ -45,6 +46,7 @@ def show(
     spec: WorldSpec,
     seed: int,
     env_steps: int,
+    draws: Draws = "own",
 ) -> Shown | None:
     """Play a few held-out episodes and keep what a page shows of them.
 
@@ -55,6 +57,7 @@ def show(
         spec: of the world.
         seed: of the run.
         env_steps: trained so far.
+        draws: of the agents, see `mirrorenv.population.reading.play_held_out`.
 
     Returns:
         the episodes; None for more agents than a page can show.
@@ -62,7 +65,7 @@ def show(
     if population.shape.num_agents > MOST_AGENTS:
         return None
     filmed = _Filmed(one)
-    record = play_held_out(population, filmed, seed=seed)
+    record = play_held_out(population, filmed, seed=seed, draws=draws)
     lineups = neighbourhoods_of(population, record, run=seed, episodes=record.episode)
     evidence = observer_evidence(population, record, lineups)[0]  # (T, J, K, K)
     observer = 0
@@ -70,7 +73,7 @@ def show(
     candidates = lineups.candidates[0, min(observer, lineups.candidates.shape[1] - 1)]  # (K,)
     # (T, K, K) slots as they were shuffled
     belief = Belief(evidence[:, observer].astype(np.float64)).independent()[:, order]
-    more = play_held_out(population, few, seed=seed)
+    more = play_held_out(population, few, seed=seed, draws=draws)
     columns = list(one.place_columns[:2])
     times = _times(one.horizon)
     return Shown(

@@ -346,6 +346,7 @@ class MirrorPPO(PPO):
             "seed": int(config.seed or 0),
             "env_steps": self._steps,
             "mirror": config.mirror_settings.model_dump(mode="json"),
+            "evaluation": {"draws": "own"},
         }
         save_population(Path(checkpoint_dir) / "population", self.population, about)
 

@@ -308,6 +308,7 @@ class _Loop:
             lagging=self.lagging,
             mirror=self.settings.mirror,
             baselines=last and self.settings.evaluation.baselines,
+            draws=self.settings.evaluation.draws,
         )
         seconds = time.perf_counter() - self.started
         found = measured.placed(iteration=iteration, env_steps=self.steps, seconds=seconds)
@@ -324,6 +325,7 @@ class _Loop:
             "seed": self.settings.seed,
             "env_steps": self.steps,
             "mirror": self.settings.mirror.model_dump(mode="json"),
+            "evaluation": {"draws": self.settings.evaluation.draws},
         }
         save_checkpoint(self.folder, self.trainer, about)
         self.previous = clone(population)
@@ -337,7 +339,8 @@ class _Loop:
         told = [] if teller is None else teller(population, self.world, seed)
         world = self.world.unwrapped
         if isinstance(world, GivesAccount):
-            play_held_out(population, self.world, seed=seed)
+            draws = self.settings.evaluation.draws
+            play_held_out(population, self.world, seed=seed, draws=draws)
             told += world.account()
         if told:
             write_accounts(self.folder.path, told)

@@ -14,7 +14,12 @@ from mirrorenv.envs.registry import make_batch, spec, training_settings
 from mirrorenv.errors import ConfigError
 from mirrorenv.named_code import code_in, name_code, unnamed_code
 from mirrorenv.population.migration import VERSION, is_recorded, read_run
-from mirrorenv.population.settings import LearningSettings, MirrorSettings, PopulationSettings
+from mirrorenv.population.settings import (
+    Draws,
+    LearningSettings,
+    MirrorSettings,
+    PopulationSettings,
+)
 from mirrorenv.strict import StrictModel, gather, merged
 
 __all__ = [
@@ -41,6 +46,11 @@ class EvaluationSettings(StrictModel):
     """Held-out episodes in every evaluation but the last, at most as many as in that; 0: as many.
     Without a number, a sixteenth of the episodes trained on since the evaluation before, at least
     16: a curve needs fewer than a result does, and measuring stays small beside training."""
+    draws: Draws = "own"
+    """What agents draw in held-out episodes: `own` follows from the seed; `common` is the same
+    under every seed, so that runs are compared on common random numbers, as in all runs recorded
+    before there was a choice. In a world without chance of its own, `common` plays the same
+    episodes whatever seed is given."""
     baselines: bool = True
     """Whether the last evaluation also runs the baseline observers."""
 
@@ -83,7 +93,7 @@ class RunSettings(StrictModel):
     PettingZoo environment."""
     world_options: dict[str, Any] = Field(default_factory=dict)
     """Arguments of the world."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
     """Seed of weights, worlds, choices and shuffles."""
     total_steps: int = Field(default=150_000, ge=1)
     """Environment steps to train for (joint steps, not agent steps), in whole iterations. These are

@@ -38,7 +38,15 @@ def keep_episodes(
         worlds += [_drawing(settings), make_batch(settings.world, _FEW, **settings.world_options)]
         one, few = worlds
         known = spec(settings.world, **settings.world_options)
-        shown = show(population, one, few, spec=known, seed=settings.seed, env_steps=env_steps)
+        shown = show(
+            population,
+            one,
+            few,
+            spec=known,
+            seed=settings.seed,
+            env_steps=env_steps,
+            draws=settings.evaluation.draws,
+        )
         if shown is not None:
             write_shown(run, time, shown)
     except Exception as error:  # a stranger's environment may raise anything

@@ -17,6 +17,7 @@ from mirrorenv.envs.actions import action_columns
 from mirrorenv.envs.adapters.mirror_test import EVIDENCE_BOUND, MirrorTest
 from mirrorenv.envs.adapters.third_party_spaces import ActionWriter
 from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.envs.random import small_seed
 from mirrorenv.errors import ConfigError
 from mirrorenv.mirror.arrays import Bools, Floats32, join_columns
 
@@ -166,7 +167,7 @@ class GameRow:
 
     def reset(self, seed: int) -> Shown:
         """See :class:`Row`."""
-        observations, _ = self.env.reset(seed=seed % 2**31)
+        observations, _ = self.env.reset(seed=small_seed(seed))
         return self._stack(observations)
 
     def step(self, actions: NDArray[Any]) -> RowStep:

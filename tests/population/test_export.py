@@ -13,6 +13,7 @@ from mirrorenv.population.checkpoint import save_population
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import population_shape
 from mirrorenv.population.export import export_run
+from mirrorenv.population.migration import VERSION
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import MirrorSettings, ObserverSettings, PopulationSettings
 from mirrorenv.results import ResultFolder, RunFolder, verify_result
@@ -35,9 +36,13 @@ def run_folder(path, world, *, finish=True, **observer):
         "mirror": MirrorSettings().model_dump(),
     }
     mirror = {"weight": 0.5, "credit": "author", "timing": "dense"}
-    run = RunFolder.create(
-        path, {"world": world, "mirror": mirror, "population": {"weights": "separate"}}, seed=3
-    )
+    config = {
+        "version": VERSION,
+        "world": world,
+        "mirror": mirror,
+        "population": {"weights": "separate"},
+    }
+    run = RunFolder.create(path, config, seed=3)
     with run.new_checkpoint(100) as folder:
         save_population(folder, population, about)
     if finish:

@@ -16,6 +16,7 @@ from mirrorenv.population.migration import (
     VERSION,
     present_state,
     present_weights,
+    read_draws,
     read_population,
     read_run,
     read_shape,
@@ -23,7 +24,7 @@ from mirrorenv.population.migration import (
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 from mirrorenv.results import RunFolder, write_manifest
 from mirrorenv.rllib.schedule import schedule
-from mirrorenv.rllib.settings import RunSettings
+from mirrorenv.rllib.settings import RunSettings, config_of
 from tests.population.small import DISCRETE, population, some_episodes
 
 VERSION_1: dict[str, Any] = {
@@ -64,9 +65,27 @@ def test_runs_from_before_the_schedule_evaluate_as_many_episodes_each_time(
         plan = schedule(read, horizon=32)
         assert plan.before_last == plan.episodes == read.evaluation.episodes
     named = read_run({**version, "evaluation": {"episodes_before_last": 9}})
-    assert named["evaluation"] == {"episodes_before_last": 9}
+    assert named["evaluation"] == {"episodes_before_last": 9, "draws": "common"}
     today = read_run({"version": VERSION, "evaluation": {"episodes": 32}})
     assert today["evaluation"] == {"episodes": 32}
+
+
+@pytest.mark.parametrize("version", [{}, {"version": 2}, {"version": 3}])
+def test_runs_from_before_the_choice_of_draws_go_on_drawing_the_same_under_every_seed(
+    version: dict[str, int],
+) -> None:
+    for said in ({}, {"evaluation": {"episodes": 32}}):
+        assert read_draws({**said, **version}) == "common"
+        assert read_run({**said, **version})["evaluation"]["draws"] == "common"
+    assert read_draws({**version, "evaluation": {"draws": "own"}}) == "own"
+    today = config_of(RunSettings(world="mirrorenv/ants-v0"))
+    assert read_draws(today) == today["evaluation"]["draws"] == "own"
+
+
+@pytest.mark.parametrize("said", ["shared", 2, None, ["own"]])
+def test_draws_that_no_version_writes_are_refused(said: Any) -> None:
+    with pytest.raises(ConfigError, match="one of own, common"):
+        read_draws({"version": VERSION, "evaluation": {"draws": said}})
 
 
 @pytest.mark.parametrize("version", [VERSION + 1, 0, "2", True])

@@ -96,6 +96,8 @@ SAID: dict[str, Callable[[dict[str, Any]], object]] = {
     "steps": lambda r: r["config"]["run"].update(total_steps=10**8),
     "weight": lambda r: r["config"]["run"]["mirror"].update(weight=99.0),
     "control": lambda r: r["config"]["run"]["mirror"].update(control="limit"),
+    "draws": lambda r: r["config"]["run"]["evaluation"].update(draws="own"),
+    "draws by a later version": lambda r: r["config"]["run"].update(version=4),
     "seed of the run": lambda r: r["config"]["run"].update(seed=3),
     "no settings": lambda r: r["config"].pop("run"),
     "episodes": lambda r: r["config"].update(episodes=8),

@@ -98,6 +98,26 @@ def test_the_training_follows_from_its_seed(made: Path) -> None:
     assert not any("unproved" in one for one in found.unchecked)
 
 
+def test_draws_of_a_result_are_those_that_it_names(copy: Path) -> None:
+    sign(copy, lambda result: result["config"]["run"]["evaluation"].update(draws="common"))
+    with pytest.raises(ResultError, match="not those that its weights play"):
+        by_weights(copy)
+
+
+def test_a_result_from_before_the_choice_of_draws_is_proved_as_it_was_made(tmp_path: Path) -> None:
+    settings = load_settings("mirrorenv/ants-v0", (), [*SMALL, "evaluation.draws=common"])
+    train(settings, tmp_path / "run")
+    old = export_run(tmp_path / "run", tmp_path / "old", episodes=16, seed=5, form="npz")
+
+    def as_version_3(result: dict[str, Any]) -> None:
+        result["config"]["run"]["version"] = 3
+        del result["config"]["run"]["evaluation"]["draws"]
+
+    sign(old, as_version_3)
+    found = verify_result(old, provers=[prove_from_weights, retrain])
+    assert found.proved is Proved.TRAINING
+
+
 def test_another_seed_trains_to_something_else(copy: Path) -> None:
     def other(result: dict[str, Any]) -> None:
         result["config"]["run"]["seed"] = 3

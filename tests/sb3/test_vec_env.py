@@ -189,6 +189,16 @@ def test_a_mirror_test_is_played_with_its_recognition_phase() -> None:
     assert {0, 1, 2} <= set(np.array(phases).ravel().tolist())
 
 
+def test_runs_with_other_seeds_play_other_games() -> None:
+    games = []
+    for run in (0, 1, 2**31 - 1):
+        env = vec_env(lambda: mirrorenv.MirrorTest(Stranger()), 4, seed=run)
+        env.reset()
+        games += [row.env._seed for row in env.rows]  # type: ignore[attr-defined]
+    assert len(set(games)) == 12 and max(games) < 2**31
+    assert games[:4] == [0, 1, 2, 3]  # of run 0, as ever
+
+
 def test_the_largest_number_is_the_choice_and_the_rest_is_the_evidence() -> None:
     env = vec_env(lambda: mirrorenv.MirrorTest(Stranger(2, 1)), 1, agent_id=False)
     env.reset()

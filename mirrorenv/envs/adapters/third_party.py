@@ -5,7 +5,6 @@ Shapes: B batch (copies), N agents, A action dimensions, obs the observation sha
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +19,10 @@ from mirrorenv.envs.adapters.third_party_copy import EnvironmentCopy, OtherPolic
 from mirrorenv.envs.adapters.third_party_facts import horizon as horizon_of
 from mirrorenv.envs.adapters.third_party_facts import members, one_copy, translators
 from mirrorenv.envs.base import Actions, ArrayWorld, Observations, Step, check_actions
-from mirrorenv.envs.random import Seeds, check_seeds
+from mirrorenv.envs.random import Seeds, check_seeds, small_seed
 from mirrorenv.errors import ConfigError, WorldError
 
 __all__ = ["OPTIONS", "ThirdPartyWorld"]
-
-_MAX_SEED = 2**31  # many environments hand their seed to a generator that takes no more
 
 
 class ThirdPartyWorld(ArrayWorld):
@@ -131,7 +128,7 @@ class ThirdPartyWorld(ArrayWorld):
         self._terminated[:] = False
         self._truncated[:] = False
         for row, copy in enumerate(self._copies):
-            copy.reset(_small_seed(int(chosen[row])), self._now[row])
+            copy.reset(small_seed(int(chosen[row])), self._now[row])
         if self._watch:
             self._check_numbers(self._now, "observation")
         self._warn_outside()
@@ -229,12 +226,3 @@ OPTIONS = tuple(
     if name not in ("factory", "num_envs", "name")
 )
 """Arguments of `make_batch` that are ours and not the environment's."""
-
-
-def _small_seed(seed: int) -> int:
-    if seed < _MAX_SEED:
-        return seed
-    return (
-        int.from_bytes(hashlib.blake2b(seed.to_bytes(8, "big"), digest_size=4).digest(), "big")
-        % _MAX_SEED
-    )

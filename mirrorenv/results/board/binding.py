@@ -130,7 +130,8 @@ def _same_settings(folder: Path, result: Result, row: SuiteRow) -> dict[str, Any
     run = result.config.get("run")
     if not isinstance(run, dict):
         raise ResultError(f"{folder}: config.run does not say the settings of the run")
-    wanted = {**row.arguments.get("settings", {}), "world": row.world, "seed": result.seeds[0]}
+    wanted = {"evaluation": {}, **row.arguments.get("settings", {})}
+    wanted |= {"world": row.world, "seed": result.seeds[0]}
     told = dict(leaves(present_settings(run)))
     asked = {**_defaults(), **dict(leaves(_filled(present_settings(wanted))))}
     for name, value in leaves(_filled(present_settings(wanted))):

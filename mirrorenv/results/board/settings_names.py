@@ -16,21 +16,33 @@ from mirrorenv.results.folders.schema import Result
 
 __all__ = ["comparable", "present_settings", "settings_key"]
 
+_SINCE_DRAWS = 4  # the first version that says what agents draw in held-out episodes
 _RENAMED = {"trunk": "actor"}  # in `population`
 # settings that came later, at what their absence meant
 _ABSENT: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
     (("population", "auxiliaries"), ([], None)),
     (("population", "actor_options"), ({}, None)),
     (("population", "diversity"), (None,)),
+    (("evaluation", "draws"), ("common",)),
 )
 
 
 def present_settings(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a run by today's names, without the version they were written by."""
+    """Settings of a run by today's names, without the version they were written by.
+
+    Args:
+        run: from the configuration of a result, or the settings of a row of a suite: a row names
+            no version, so that it asks for what its absence means for as long as it exists.
+    """
     settings = {name: value for name, value in run.items() if name != "version"}
     population = settings.get("population")
     if isinstance(population, Mapping):
         settings["population"] = {_RENAMED.get(name, name): one for name, one in population.items()}
+    evaluation = settings.get("evaluation")
+    if isinstance(evaluation, Mapping) and "draws" not in evaluation:
+        version = run.get("version", 1)
+        old = isinstance(version, int) and version < _SINCE_DRAWS
+        settings["evaluation"] = {**evaluation, "draws": "common" if old else "own"}
     return settings
 
 

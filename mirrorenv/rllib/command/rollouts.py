@@ -24,6 +24,7 @@ from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.population.checkpoint import load_population, world_of
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import play, population_shape, world_seeds
+from mirrorenv.population.migration import read_draws
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import MirrorSettings, PopulationSettings
 from mirrorenv.rllib.command.stock import load_stock, stock_runner
@@ -204,7 +205,12 @@ def _population_rollouts(
             "--config explore=false: a population always draws its actions, as it was trained to"
         )
     seed = int(options.get("seed", _DEFAULT_SEED))
-    about: dict[str, Any] = {"world": env, "world_options": {}, "mirror": {}}
+    about: dict[str, Any] = {
+        "world": env,
+        "world_options": {},
+        "mirror": {},
+        "evaluation": {"draws": "own"},
+    }
     population: Population | None = None
     if checkpoint is not None:
         population, about = load_population(_population_folder(checkpoint) or checkpoint)
@@ -231,7 +237,12 @@ def _population_rollouts(
     held_out = make_batch(id, max(_SMALLEST, min(count, 256)), **world_options)
     mirror = MirrorSettings(**about["mirror"])
     found = evaluate(
-        population, held_out, world_spec=spec(id, **world_options), seed=seed, mirror=mirror
+        population,
+        held_out,
+        world_spec=spec(id, **world_options),
+        seed=seed,
+        mirror=mirror,
+        draws=read_draws(about),
     )
     row = found.to_dict()
     result.recognition = {
