@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mirrorenv.errors import ConfigError
-from mirrorenv.population.objectives.codebook import Codebook
+from mirrorenv.population.objectives.codebook import Codebook, sums_by_code
 from mirrorenv.population.objectives.mind_state import EASED
 
 __all__ = ["REFITS", "Mind", "perplexity"]
@@ -118,8 +118,11 @@ class Mind:
         self.counts += torch.bincount(pairs, minlength=self.codes**2).view(self.codes, -1)
         if self.policy == "ema":
             rows = hidden.reshape(1, -1, hidden.shape[-1])
-            self.book.follow(rows, code.view(1, -1), torch.ones(rows.shape[:2]), 0.99)
-            self.book.revive(self.book.dead(0.1), rows, self.draws)
+            every = torch.ones(rows.shape[:2])
+            sums, counts = sums_by_code(rows, code.view(1, -1), every, self.codes)
+            self.book.follow(sums, counts, 0.99)
+            among = torch.arange(rows.shape[1]).unsqueeze(0)
+            self.book.revive(self.book.dead(0.1), rows, among, self.draws)
         if self.policy == "warm":
             self.book.ease(EASED)
         self.losses.append(float(loss.detach()))

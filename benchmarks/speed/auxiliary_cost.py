@@ -23,9 +23,11 @@ TARGET = 1.3
 KINDS: dict[str, list[dict[str, Any]]] = {
     "none": [],
     "self_model": [{"name": "self_model"}],
+    "self_model, half": [{"name": "self_model", "episodes": 0.5}],
     "self_model, next step": [{"name": "self_model", "ahead": 1}],
     "self_model, slow target": [{"name": "self_model", "ahead": 1, "ema": 0.99}],
     "mind_state": [{"name": "mind_state"}],
+    "mind_state, half": [{"name": "mind_state", "episodes": 0.5}],
     "mind_state, fed": [{"name": "mind_state", "fed": "true"}],
     "mind_state, attention": [{"name": "mind_state", "predictor": "attention"}],
 }

@@ -86,7 +86,7 @@ class _TanhNetwork(torch.autograd.Function):
             known = from_outputs[:, : ctx.through].transpose(1, 2)  # (S, R, through)
             error = torch.bmm(known, weight[..., : ctx.through].transpose(1, 2))  # (S, R, H)
             if from_second is not None:
-                error = error + from_second
+                error.add_(from_second)
         of_weight_2 = of_bias_2 = None
         if error is not None:
             error = _through_tanh(error, second)
@@ -94,7 +94,7 @@ class _TanhNetwork(torch.autograd.Function):
             of_bias_2 = error.sum(1, keepdim=True)
             error = torch.bmm(error, weight_2.transpose(1, 2))
             if from_first is not None:
-                error = error + from_first
+                error.add_(from_first)
         else:
             error = from_first
         if error is None:

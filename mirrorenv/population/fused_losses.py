@@ -5,8 +5,7 @@ A minibatch's tensors are small, so that the time of a loss is the number of its
 CPU as on a device: PPO's loss takes 27 here, both ways, and 76 as PyTorch's own operations. The
 plain losses beside it are the reference (`tests/population/test_fused_losses.py`).
 
-Shapes: B episodes, T time, N agents, A choices, J observers, K slots, M trajectories or rows, F
-features.
+Shapes: B episodes, T time, N agents, A choices, J observers, K slots, M trajectories.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Coefficients", "chosen_of_columns", "clipped_loss", "name_loss", "squared_error"]
+__all__ = ["Coefficients", "chosen_of_columns", "clipped_loss", "name_loss"]
 
 
 class Coefficients(NamedTuple):
@@ -174,31 +173,3 @@ class _NameLoss(torch.autograd.Function):
         scaled = weight * gradients[0]
         error = log_belief.exp().mul_(scaled)
         return error.scatter_add_(1, index, scaled.neg().expand(index.shape)), None, None
-
-
-def squared_error(predicted: Tensor, target: Tensor, live: Tensor) -> Tensor:
-    """Mean squared error over the rows that count, and over units.
-
-    Args:
-        predicted: (N, M, F).
-        target: (N, M, F); a gradient goes to it, if it asks for one.
-        live: (N, M) float32, 1 for the rows that count.
-    """
-    found: Tensor = _SquaredError.apply(predicted, target, live)  # type: ignore[no-untyped-call]
-    return found
-
-
-class _SquaredError(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, predicted: Tensor, target: Tensor, live: Tensor) -> Tensor:
-        weight = live / live.sum().clamp_min_(1.0).mul_(predicted.shape[-1])
-        error = predicted - target
-        weighed = error * weight.unsqueeze(-1)
-        ctx.save_for_backward(weighed)
-        return torch.dot(weighed.flatten(), error.flatten())
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
-        (weighed,) = ctx.saved_tensors
-        error = weighed * (2.0 * gradients[0])
-        return error, -error if ctx.needs_input_grad[1] else None, None

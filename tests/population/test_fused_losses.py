@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mirrorenv.population.actors import ActorOutput
 from mirrorenv.population.distributions import Categorical
-from mirrorenv.population.fused_losses import chosen_of_columns, name_loss, squared_error
+from mirrorenv.population.fused_losses import chosen_of_columns, name_loss
 from mirrorenv.population.objectives.ppo import ppo_loss
 from mirrorenv.population.observers import Head
 from mirrorenv.population.settings import LearningSettings
@@ -119,17 +119,3 @@ def test_the_names_loss_its_share_and_its_gradient(live: str) -> None:
     right = (evidence.argmax(-1) == target[:, None]).double()
     weight = mask.expand_as(right)
     torch.testing.assert_close(share, (right * weight).sum() / weight.sum().clamp_min(1.0))
-
-
-@pytest.mark.parametrize("live", ["some", "none"])
-def test_squared_errors_and_both_gradients(live: str) -> None:
-    predicted = drawn(3, 4, 5).requires_grad_()
-    target = drawn(3, 4, 5, seed=1).requires_grad_()
-    mask = torch.tensor([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]).double() * (live == "some")
-    error = ((predicted - target).square().mean(-1) * mask).sum() / mask.sum().clamp_min(1.0)
-    plain = [error, *torch.autograd.grad(1.7 * error, [predicted, target])]
-    loss = squared_error(predicted, target, mask)
-    for one, other in zip(
-        plain, [loss, *torch.autograd.grad(1.7 * loss, [predicted, target])], strict=True
-    ):
-        torch.testing.assert_close(one, other)

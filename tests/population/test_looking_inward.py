@@ -23,7 +23,7 @@ from mirrorenv.population.actors import ENCODERS
 from mirrorenv.population.actors.build import known_actors
 from mirrorenv.population.experience import play
 from mirrorenv.population.objectives import Hidden, Host, build_objective, optimiser_of
-from mirrorenv.population.objectives.inward import felt
+from mirrorenv.population.objectives.rows import felt
 from mirrorenv.population.objectives.updates import (
     after_update,
     clip_gradients,

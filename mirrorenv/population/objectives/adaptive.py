@@ -30,7 +30,8 @@ from mirrorenv.population.objectives.base import (
     objective_settings,
     register_objective,
 )
-from mirrorenv.population.objectives.inward import Inward, felt
+from mirrorenv.population.objectives.inward import Inward
+from mirrorenv.population.objectives.rows import felt
 from mirrorenv.population.objectives.updates import all_reduced
 from mirrorenv.population.population import Population
 from mirrorenv.population.settings import PopulationShape
@@ -117,6 +118,10 @@ class Adaptive(Objective):
             metrics[f"weight_{label}"] = mine.mean()
             metrics |= {f"{label}_{name}": value for name, value in found.items()}
         return total, metrics
+
+    def wants_gradients(self) -> bool:
+        """See `Objective.wants_gradients`."""
+        return any(one.wants_gradients() for _, one in self.named_inner())
 
     def after_gradients(self, gradients: Mapping[str, Tensor]) -> None:
         """See `Objective.after_gradients`."""

@@ -208,6 +208,10 @@ class Objective(nn.Module):
         """
         raise NotImplementedError
 
+    def wants_gradients(self) -> bool:
+        """Whether `after_gradients` is to be called in this update; asked before each."""
+        return True
+
     def after_gradients(self, gradients: Mapping[str, Tensor]) -> None:
         """Called after each backward pass, before gradients are clipped.
 

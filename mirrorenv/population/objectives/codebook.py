@@ -16,7 +16,15 @@ from torch import Tensor, nn
 
 from mirrorenv.population.objectives.updates import all_reduced
 
-__all__ = ["Codebook", "FiniteScalars", "cross_counts", "from_first_learner", "k_means"]
+__all__ = [
+    "Codebook",
+    "FiniteScalars",
+    "cross_counts",
+    "from_first_learner",
+    "k_means",
+    "nearest",
+    "sums_by_code",
+]
 
 ROUNDS = 10
 """Rounds of Lloyd's algorithm in a fit."""
@@ -90,20 +98,17 @@ class Codebook(nn.Module):
         self.sums.copy_(self.codes)
         self.counts.fill_(1.0)
 
-    def follow(self, rows: Tensor, codes: Tensor, live: Tensor, keep: float) -> None:
+    def follow(self, sums: Tensor, counts: Tensor, keep: float) -> None:
         """Move codes towards the means of what they stand for (van den Oord et al. 2017, appendix
         A.1: moving averages of sums and counts), over all learners.
 
         Args:
-            rows: (N, R, H).
-            codes: (N, R) int64, of the rows.
-            live: (N, R), the rows that count.
+            sums: (N, K, H) of the rows of each code; see `sums_by_code`.
+            counts: (N, K), how many there are.
             keep: share of sums and counts that stays.
         """
-        which = nn.functional.one_hot(codes, self.size).to(rows.dtype)  # (N, R, K)
-        which = which * live.unsqueeze(-1)
-        self.sums.lerp_(all_reduced(which.transpose(1, 2) @ rows), 1.0 - keep)
-        self.counts.lerp_(all_reduced(which.sum(1)), 1.0 - keep)
+        self.sums.lerp_(all_reduced(sums), 1.0 - keep)
+        self.counts.lerp_(all_reduced(counts), 1.0 - keep)
         used = self.counts > 1e-3
         means = self.sums / self.counts.clamp_min(1e-3).unsqueeze(-1)
         self.codes.copy_(torch.where(used.unsqueeze(-1), means, self.codes))
@@ -112,17 +117,18 @@ class Codebook(nn.Module):
         """Which codes stand for less than `below` of an even share: (N, K) bool."""
         return self.counts < below * self.counts.mean(1, keepdim=True)
 
-    def revive(self, dead: Tensor, rows: Tensor, draws: torch.Generator) -> None:
+    def revive(self, dead: Tensor, rows: Tensor, among: Tensor, draws: torch.Generator) -> None:
         """Put rows in the place of dead codes.
 
         Args:
             dead: (N, K) bool.
             rows: (N, R, H).
+            among: (N, R') int64, the rows that may be chosen.
             draws: source of the choice.
         """
-        chosen = torch.randint(rows.shape[1], (len(rows), self.size), generator=draws)
-        index = chosen.to(rows.device).unsqueeze(-1).expand(-1, -1, rows.shape[-1])
-        found = from_first_learner(rows.gather(1, index))  # (N, K, H)
+        chosen = torch.randint(among.shape[1], (len(rows), self.size), generator=draws)
+        index = among.gather(1, chosen.to(rows.device)).unsqueeze(-1)  # (N, K, 1)
+        found = from_first_learner(rows.gather(1, index.expand(-1, -1, rows.shape[-1])))
         mean = self.counts.mean(1, keepdim=True).expand_as(dead)
         self.codes.copy_(torch.where(dead.unsqueeze(-1), found, self.codes))
         self.counts.copy_(torch.where(dead, mean, self.counts))
@@ -187,6 +193,23 @@ class FiniteScalars(nn.Module):
         self.square.lerp_(
             all_reduced((seen.square() * weight).sum(1, keepdim=True)) / count, 1.0 - keep
         )
+
+
+def sums_by_code(rows: Tensor, codes: Tensor, live: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """What the rows of each code sum to, and how many there are.
+
+    Args:
+        rows: (N, R, H).
+        codes: (N, R) int64.
+        live: (N, R), the rows that count.
+        count: K.
+
+    Returns:
+        (N, K, H) and (N, K).
+    """
+    which = nn.functional.one_hot(codes, count).to(rows.dtype)  # (N, R, K)
+    which = which * live.unsqueeze(-1)
+    return which.transpose(1, 2) @ rows, which.sum(1)
 
 
 def nearest(rows: Tensor, codes: Tensor) -> Tensor:

@@ -44,6 +44,20 @@ class FedActor(Actor):
         self._widths = tuple(width for _, width in feeders)
 
     @property
+    def fast(self) -> bool:
+        """See `Actor.fast`."""
+        return self.inner.fast
+
+    @fast.setter
+    def fast(self, fast: bool) -> None:
+        self.inner.fast = fast
+
+    @property
+    def fusable(self) -> bool:
+        """See `Actor.fusable`."""
+        return self.inner.fusable
+
+    @property
     def mirror_paid(self) -> bool:
         """See `Actor.mirror_paid`."""
         return self.inner.mirror_paid

@@ -26,18 +26,15 @@ from mirrorenv.population.objectives.base import (
     Objective,
     ObjectiveSettings,
 )
+from mirrorenv.population.objectives.rows import felt, first_episodes
 from mirrorenv.population.objectives.updates import all_reduced, detached
 from mirrorenv.population.population import Population
 
 __all__ = [
     "Inward",
     "InwardSettings",
-    "by_agent",
-    "by_step",
-    "felt",
     "live_pairs",
     "masked_mean",
-    "of_agents",
 ]
 
 logger = logging.getLogger(__name__)
@@ -58,6 +55,9 @@ class InwardSettings(ObjectiveSettings):
     There every slot is an episode of its own, and N observers stand in the agents' place."""
     layer: str = ""
     """Hidden layer that is read; empty: the last that the host lists."""
+    episodes: float = Field(default=1.0, gt=0, le=1)
+    """Share of a minibatch's episodes that it reads, at least one. It costs that much less, and
+    learns from every episode in as many of its updates."""
     share: float | None = Field(default=None, gt=0)
     """If given, the loss is scaled so that its gradient is this share of the norm of everything
     else's, the policy's. Arms with one share are matched in gradient norm; `weight` is then 1, or
@@ -121,6 +121,7 @@ class Inward(Objective):
         if settings.share is not None:
             self._check_share(settings, host)
         self._own_gradient: list[Tensor | None] | None = None
+        self._learning: list[nn.Parameter] | None = None  # found once, asked for in every update
         self._read: _Known | None = None
         self._shown: tuple[HiddenStates, Batch] | None = None  # of a host that is not the actors
         starts_at = 1.0 if settings.share is None else UNMEASURED_SCALE
@@ -163,8 +164,9 @@ class Inward(Objective):
 
     def parts(self) -> dict[str, tuple[nn.Module | Iterable[nn.Parameter], float]]:
         """See `Objective.parts`: what learns; slow copies do not."""
-        learning = [one for one in self.parameters() if one.requires_grad]
-        return {self.label: (learning, self.settings.learning_rate)}
+        if self._learning is None:
+            self._learning = [one for one in self.parameters() if one.requires_grad]
+        return {self.label: (self._learning, self.settings.learning_rate)}
 
     def loss(
         self, population: Population | None, output: HiddenStates, batch: Batch
@@ -175,12 +177,17 @@ class Inward(Objective):
             output, batch = self.host.states(population, batch)
             self._shown = detached(output), batch
             output = output if self.weight else self._shown[0]
+        output, batch = self._few(output, batch)
         strength = self._known().strength
         seen = Hidden({name: felt(one, strength) for name, one in output.hidden.items()})
         loss, metrics = self.inward_loss(population, seen, batch)
         if strength and self.weight and loss.requires_grad and self._due():
             self._measure_own(loss)
         return loss, {**metrics, **self._measured()}
+
+    def wants_gradients(self) -> bool:
+        """See `Objective.wants_gradients`: in updates that measure."""
+        return self._own_gradient is not None
 
     def after_gradients(self, gradients: object) -> None:
         """See `Objective.after_gradients`: compare its own gradient with the rest's."""
@@ -210,6 +217,7 @@ class Inward(Objective):
         if self._shown is not None:
             output, batch = self._shown
             self._shown = None
+        output, batch = self._few(output, batch)
         self.after_inward(output, batch)
         if self._due():
             self._measure_activity(output.hidden[self.layer], batch["mask"])
@@ -218,6 +226,15 @@ class Inward(Objective):
         self.updates += 1
         if self._read is not None:
             self._read.updates += 1
+
+    def _few(self, output: HiddenStates, batch: Batch) -> tuple[HiddenStates, Batch]:
+        """The episodes that are read: the first, since minibatches are drawn in random order."""
+        if self.inward.episodes == 1.0:
+            return output, batch
+        size = len(batch["mask"])
+        few = max(1, round(self.inward.episodes * size))
+        hidden = {name: first_episodes(one, few) for name, one in output.hidden.items()}
+        return Hidden(hidden), {name: column[:few] for name, column in batch.items()}
 
     # -- measuring ---------------------------------------------------------------------------------
 
@@ -314,51 +331,6 @@ class Inward(Objective):
 # -- helpers ---------------------------------------------------------------------------------------
 
 
-def felt(hidden: Tensor, strength: float | Tensor) -> Tensor:
-    """The same numbers, whose gradient reaches the host times `strength`.
-
-    Args:
-        hidden: (B, T, N, H).
-        strength: of all, or (N, 1) of each agent.
-    """
-    if isinstance(strength, float):
-        if strength == 1.0 or not hidden.requires_grad:
-            return hidden
-        if not strength:
-            return hidden.detach()
-    scaled: Tensor = _Scaled.apply(hidden, strength)  # type: ignore[no-untyped-call]
-    return scaled
-
-
-class _Scaled(torch.autograd.Function):
-    """The same numbers; the gradient times a factor. No arithmetic forwards."""
-
-    @staticmethod
-    def forward(ctx: Any, hidden: Tensor, strength: float | Tensor) -> Tensor:
-        ctx.strength = strength
-        return hidden.view_as(hidden)
-
-    @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
-        return slopes[0] * ctx.strength, None
-
-
-def by_agent(rows: Tensor) -> Tensor:
-    """(B, T, N, X) -> (N, B*T, X), as stacked layers read."""
-    return rows.permute(2, 0, 1, 3).flatten(1, 2)
-
-
-def by_step(rows: Tensor) -> Tensor:
-    """(B, T, N, X) -> (N, T*B, X): for hand-shaped networks' layers, which stand like this in
-    memory, a view."""
-    return rows.permute(2, 1, 0, 3).flatten(1, 2)
-
-
-def of_agents(rows: Tensor, batch: int) -> Tensor:
-    """The way back: (N, B*T, X) -> (B, T, N, X)."""
-    return rows.view(rows.shape[0], batch, -1, rows.shape[-1]).permute(1, 2, 0, 3)
-
-
 def live_pairs(mask: Tensor, ahead: int) -> Tensor:
     """Where both a step and the one `ahead` happened: (B, T, N) -> (B, T - ahead, N) float32."""
     live = (mask > 0).float()
@@ -366,7 +338,7 @@ def live_pairs(mask: Tensor, ahead: int) -> Tensor:
 
 
 def masked_mean(values: Tensor, live: Tensor) -> Tensor:
-    """Mean of (B, T, N) over the steps that count."""
+    """Mean over the steps that count, (B, T, N) or (N, rows) both."""
     return (values * live).sum() / live.sum().clamp_min(1.0)
 
 

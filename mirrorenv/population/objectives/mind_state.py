@@ -11,11 +11,9 @@ Shapes: B episodes, T time, N agents, H hidden, A action features, K codes, R ro
 
 from __future__ import annotations
 
-import math
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, NamedTuple
 
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from mirrorenv.errors import ConfigError
@@ -27,15 +25,26 @@ from mirrorenv.population.objectives.base import (
     ObjectiveSettings,
     register_objective,
 )
-from mirrorenv.population.objectives.codebook import Codebook, FiniteScalars, cross_counts
+from mirrorenv.population.objectives.codebook import (
+    Codebook,
+    FiniteScalars,
+    cross_counts,
+    sums_by_code,
+)
+from mirrorenv.population.objectives.fused_inward import (
+    Reads,
+    nearest_columns,
+    normalised_rows,
+    predicted_names,
+    sums_by_place,
+)
 from mirrorenv.population.objectives.inward import (
     Inward,
-    InwardSettings,
-    by_agent,
     live_pairs,
     masked_mean,
-    of_agents,
 )
+from mirrorenv.population.objectives.mind_state_settings import MindStateSettings
+from mirrorenv.population.objectives.rows import by_agent, by_step, of_agents
 from mirrorenv.population.objectives.targets import (
     CausalPool,
     StackedHead,
@@ -57,73 +66,23 @@ TRANSITIONS_KEPT = 0.95
 """Share of the counted transitions that stays in each update."""
 
 
-class MindStateSettings(InwardSettings):
-    """Of mind states."""
+class _Seen(NamedTuple):
+    """What is known of a minibatch's hidden states; of R rows, M have a step `ahead` of them."""
 
-    weight: float = Field(default=0.1, ge=0)
-    """Factor on the loss; 0 makes a probe of it."""
-    learning_rate: float = Field(default=1e-2, gt=0)
-    """Adam step size of the predictor, which has to keep up with its codes."""
-    codes: int = Field(default=25, ge=2, le=4096)
-    """K; with refit = fsq, K is the product of `levels`."""
-    refit: Literal["ema", "warm", "hungarian", "naive", "never", "fsq"] = "ema"
-    """How codes follow hidden states: moving averages in every update, k-means from the present
-    codes (its means are approached over some updates), fresh k-means numbered alike, fresh k-means
-    as it comes, not at all, or finite scalar quantisation without a codebook."""
-    warm_up: int = Field(default=5, ge=0)
-    """Updates before codes are first fitted, by k-means on the minibatch."""
-    refit_every: int = Field(default=100, ge=1)
-    """Updates between refits of warm, hungarian and naive."""
-    follow: float = Field(default=0.99, ge=0, lt=1)
-    """Share of a moving average that stays in each update (ema, fsq)."""
-    revive: float = Field(default=0.1, ge=0, lt=1)
-    """ema: a code that stands for less than this share of an even share of rows is put on a row of
-    the minibatch."""
-    settle: int = Field(default=5, ge=0)
-    """Updates before a revived code is a target again."""
-    levels: tuple[int, ...] = (5, 5)
-    """fsq: levels of each coordinate."""
-    target: Literal["codes", "random", "shuffled"] = "codes"
-    """What is predicted, or a control in its place: random (a fixed random choice among K by the
-    observation), shuffled (the codes of other steps)."""
-    ahead: int = Field(default=1, ge=0)
-    """Steps between what is read and the code that is predicted: 1, 4, 8, or 0 for its own."""
-    action: bool | None = None
-    """Whether the predictor is told the action; None: if there are actions, and it does not feed
-    predictions."""
-    predictor: Literal["linear", "mlp", "attention"] = "linear"
-    """What predicts; attention pools this and earlier steps before an mlp."""
-    hidden: int = Field(default=64, ge=1)
-    """Units of the mlp and of attention's."""
-    fed: Literal["none", "constant", "random", "true", "predicted"] = "none"
-    """What is fed beside the next observation: nothing, one code whatever happens, a pseudo-random
-    function of the hidden state (so that replays agree), the code of this step, or the code that
-    is predicted for the next."""
-    straight_through: bool = False
-    """fed = predicted: whether the next step's gradient goes through the fed code to what predicted
-    it (straight-through, Bengio et al. 2013: the code forwards, its probabilities backwards)."""
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.fed == "predicted" and self.action:
-            raise ValueError("a prediction is fed before there is an action: set action to false")
-        if self.fed == "predicted" and self.predictor == "attention":
-            raise ValueError(
-                "attention reads earlier steps, which are gone when a prediction is "
-                "fed: set predictor to linear or mlp"
-            )
-        if self.straight_through and self.fed != "predicted":
-            raise ValueError(
-                "straight_through is for fed = predicted: no other code has a gradient"
-            )
-        if any(count < 2 for count in self.levels) or not self.levels:
-            raise ValueError("levels are 2 or more for each coordinate")
-        return self
-
-    @property
-    def size(self) -> int:
-        """K."""
-        return math.prod(self.levels) if self.refit == "fsq" else self.codes
+    states: Tensor
+    """(N, R, H), what codes stand for."""
+    codes: Tensor
+    """(N, R) int64."""
+    live: Tensor
+    """(N, R) float32, the steps that happened."""
+    now: Tensor
+    """(N, M) int64, codes of the steps that are predicted from."""
+    target: Tensor
+    """(N, M) int64, what is to be predicted."""
+    pairs: Tensor
+    """(N, M) float32, where both happened."""
+    fast: bool = False
+    """Whether an update may be computed in other arithmetic."""
 
 
 @register_objective("mind_state")
@@ -145,7 +104,7 @@ class MindState(Inward):
     def __init__(self, settings: MindStateSettings, host: Host, generator: torch.Generator) -> None:
         super().__init__(settings, host, generator)
         self.own = settings
-        self._newest: tuple[Tensor, Tensor] | None = None
+        self._newest: _Seen | None = None
         agents = host.num_agents
         size = settings.size
         if settings.fed != "none" and settings.host != "actors":
@@ -194,22 +153,65 @@ class MindState(Inward):
     ) -> tuple[Tensor, Metrics]:
         """See `Inward.inward_loss`."""
         hidden = output.hidden[self.layer]
-        ahead = self.own.ahead
-        batch_size, time = hidden.shape[:2]
-        self._check_size(batch_size, time)
-        states = self.states(hidden)
-        codes = of_agents(self.book.assign(states).unsqueeze(-1), batch_size).squeeze(-1)
-        self._newest = states, codes  # of the same hidden states that come after the update
-        live = live_pairs(batch["mask"], ahead)  # (B, T', N)
-        target = self._target(codes, batch, live)
+        self._check_size(*hidden.shape[:2])
+        if population is not None and population.fast and self._fusable:
+            return self._fused(hidden, batch)
+        seen = self._look(hidden, batch)
         reads = hidden if self.pool is None else self.pool(hidden)
         if self.reads_action:
             reads = torch.cat([reads, action_features(self.host, batch)], -1)
-        logits = of_agents(self.head(by_agent(reads[:, : time - ahead])), batch_size)
-        trusted = live * self._trusted(target)
-        log_p = logits.log_softmax(-1)  # (B, T', N, K)
-        loss = -masked_mean(log_p.gather(-1, target.unsqueeze(-1)).squeeze(-1), trusted)
-        return loss, self._figures(loss, log_p, target, codes[:, : time - ahead], live)
+        time = hidden.shape[1] - self.own.ahead
+        log_p = self.head(by_agent(reads[:, :time])).log_softmax(-1)  # (N, M, K)
+        chosen = log_p.gather(-1, seen.target.unsqueeze(-1)).squeeze(-1)
+        loss = -masked_mean(chosen, seen.pairs * self._trusted(seen.target))
+        right = log_p.detach().max(-1).indices == seen.target
+        self._newest = seen  # of the same hidden states that come after the update
+        return loss, self._figures(loss, chosen, right, seen)
+
+    @property
+    def _fusable(self) -> bool:
+        """Whether `_fused` knows what is read and predicted."""
+        return self.own.target == "codes" and self.pool is None and isinstance(self.book, Codebook)
+
+    def _fused(self, hidden: Tensor, batch: Batch) -> tuple[Tensor, Metrics]:
+        """`inward_loss` with codes as columns, rows as they are in memory."""
+        assert isinstance(self.book, Codebook)
+        rows = by_step(hidden)  # (N, T*B, H)
+        states = normalised_rows(rows.detach()).written()
+        codes = nearest_columns(states, self.book.codes)  # (N, T*B)
+        time = hidden.shape[1] - self.own.ahead
+        later = self.own.ahead * len(hidden)
+        seen = _Seen(
+            states,
+            codes,
+            live=_steps((batch["mask"] > 0).float()),
+            now=codes[:, : codes.shape[1] - later],
+            target=codes[:, later:],
+            pairs=_steps(live_pairs(batch["mask"], self.own.ahead)),
+            fast=True,
+        )
+        told = by_step(action_features(self.host, batch)[:, :time]) if self.reads_action else None
+        reads = self.head.before_output(Reads(rows, told))
+        last = self.head.output
+        trusted = seen.pairs * self._trusted(seen.target)
+        loss, chosen, right = predicted_names(reads, last.weight, last.bias, seen.target, trusted)
+        self._newest = seen
+        return loss, self._figures(loss, chosen, right, seen)
+
+    def _look(self, hidden: Tensor, batch: Batch) -> _Seen:
+        """What there is to predict, of hidden states (B, T, N, H)."""
+        states = self.states(hidden)
+        codes = self.book.assign(states)
+        every = of_agents(codes.unsqueeze(-1), len(hidden)).squeeze(-1)  # (B, T, N)
+        live = live_pairs(batch["mask"], self.own.ahead)  # (B, T', N)
+        return _Seen(
+            states,
+            codes,
+            live=_rows((batch["mask"] > 0).float()),
+            now=_rows(every[:, : live.shape[1]]),
+            target=_rows(self._target(every, batch, live)),
+            pairs=_rows(live),
+        )
 
     def _target(self, codes: Tensor, batch: Batch, live: Tensor) -> Tensor:
         """(B, T', N) int64."""
@@ -222,12 +224,11 @@ class MindState(Inward):
         return target
 
     def _trusted(self, target: Tensor) -> Tensor:
-        """Which targets are old enough to be believed, (B, T', N) float32."""
+        """Which targets are old enough to be believed, (N, M) float32."""
         if self.own.target == "random" or self.own.refit == "fsq":
             return torch.ones_like(target, dtype=torch.float32)
-        young = (self.age < self.own.settle).float()  # (N, K)
-        agents = torch.arange(self.num_agents, device=target.device)
-        return 1.0 - young[agents, target]
+        settled = (self.age >= self.own.settle).float()  # (N, K)
+        return settled.gather(1, target)
 
     def _check_size(self, batch: int, time: int) -> None:
         if self.own.refit != "fsq" and self.own.codes > batch * time:
@@ -242,22 +243,21 @@ class MindState(Inward):
             )
 
     @torch.no_grad()
-    def _figures(
-        self, loss: Tensor, log_p: Tensor, target: Tensor, now: Tensor, live: Tensor
-    ) -> Metrics:
-        size = log_p.shape[-1]
-        rows = by_agent(target.unsqueeze(-1)).squeeze(-1)
-        weight = by_agent(live.unsqueeze(-1)).squeeze(-1)  # (N, R)
+    def _figures(self, loss: Tensor, chosen: Tensor, right: Tensor, seen: _Seen) -> Metrics:
+        """What is logged, of log probabilities of the targets and what was named right, (N, M)."""
+        target = seen.target
+        now = seen.now
+        live = seen.pairs
+        size = self.book.size
         counts = torch.zeros(self.num_agents, size, device=target.device)
-        counts.scatter_add_(1, rows, weight)
+        counts.scatter_add_(1, target, live)
         share = counts / counts.sum(1, keepdim=True).clamp_min(1.0)
         entropy = torch.special.entr(share).sum(1)  # (N,)
-        accuracy = masked_mean((log_p.max(-1).indices == target).float(), live)
+        accuracy = masked_mean(right.float(), live)
         copied = masked_mean((now == target).float(), live)
         chain = (self.transitions / self.transitions.sum(-1, keepdim=True)).log()
-        agents = torch.arange(self.num_agents, device=target.device)
-        markov = -masked_mean(chain[agents, now, target], live)
-        plain = -masked_mean(log_p.gather(-1, target.unsqueeze(-1)).squeeze(-1), live)
+        markov = -masked_mean(chain.flatten(1).gather(1, now * size + target), live)
+        plain = -masked_mean(chosen, live)
         return {
             "over_entropy": plain / entropy.mean().clamp_min(1e-6),
             "cross_entropy": loss.detach(),
@@ -273,12 +273,12 @@ class MindState(Inward):
 
     def after_inward(self, output: HiddenStates, batch: Batch) -> None:
         """See `Inward.after_inward`: codes are fitted, refitted, or follow."""
-        hidden = output.hidden[self.layer]
-        live = by_agent(batch["mask"].unsqueeze(-1)).squeeze(-1).gt(0).float()  # (N, R)
-        rows, found = self._newest or (self.states(hidden), self.codes_of(hidden))
+        seen = self._newest or self._look(output.hidden[self.layer], batch)
         self._newest = None
-        codes = by_agent(found.unsqueeze(-1)).squeeze(-1)  # (N, R)
-        self._count(found, batch)
+        rows = seen.states
+        live = seen.live
+        met = all_reduced(cross_counts(seen.now, seen.target, self.book.size, seen.pairs))
+        self.transitions.mul_(TRANSITIONS_KEPT).add_(met).clamp_min_(1e-3)
         if isinstance(self.book, FiniteScalars):
             self.book.follow(rows, live, self.own.follow if self._known().updates else 0.0)
             return
@@ -286,17 +286,19 @@ class MindState(Inward):
         updates = self._known().updates
         policy = self.own.refit
         if updates == self.own.warm_up:
-            self.book.fit(self._some(rows, live), self.draws)
+            self.book.fit(_at(rows, self._some(live)), self.draws)
             self.transitions.fill_(1.0)
         elif policy == "ema" and updates > self.own.warm_up:
-            self.book.follow(rows, codes, live, self.own.follow)
+            summed = sums_by_place if seen.fast and not _unseen(rows) else sums_by_code
+            sums, counts = summed(rows, seen.codes, live, self.book.size)
+            self.book.follow(sums, counts, self.own.follow)
             dead = self.book.dead(self.own.revive)
             if _unseen(dead) or dead.any():
-                self.book.revive(dead, self._some(rows, live), self.draws)
+                self.book.revive(dead, rows, self._some(live), self.draws)
                 self.age.masked_fill_(dead, 0)
                 self.revived += dead.float().sum()
         elif updates > self.own.warm_up and updates % self.own.refit_every == 0:
-            self._refit(self._some(rows, live))
+            self._refit(_at(rows, self._some(live)))
         if policy == "warm" and updates > self.own.warm_up:
             self.book.ease(EASED)
 
@@ -309,25 +311,14 @@ class MindState(Inward):
         elif self.own.refit == "naive":
             self.book.fit(rows, self.draws)
 
-    def _some(self, rows: Tensor, live: Tensor) -> Tensor:
-        """Rows to fit on: those that happened, drawn again where an agent has fewer, (N, R', H)."""
+    def _some(self, live: Tensor) -> Tensor:
+        """Which rows to fit on, (N, R'): those that happened, again where an agent has fewer."""
         order = (live <= 0).long().argsort(stable=True, dim=1)  # (N, R), what happened first
         happened = live.sum(1).long().clamp_min(1)  # (N,)
         most = live.shape[1] if _unseen(live) else int(happened.max())
         size = max(self.book.size, min(FIT_ROWS, most))
-        spread = torch.arange(size, device=rows.device) * happened.unsqueeze(1) // size
-        index = order.gather(1, spread)  # (N, R'), evenly over what happened
-        return rows.gather(1, index.unsqueeze(-1).expand(-1, -1, rows.shape[-1]))
-
-    def _count(self, codes: Tensor, batch: Batch) -> None:
-        """Transitions of codes (B, T, N), over all learners."""
-        ahead = self.own.ahead
-        live = live_pairs(batch["mask"], ahead)
-        target = self._target(codes, batch, live)
-        now = codes[:, : codes.shape[1] - ahead]
-        one, other, weight = (by_agent(x.unsqueeze(-1)).squeeze(-1) for x in (now, target, live))
-        met = all_reduced(cross_counts(one, other, self.book.size, weight))
-        self.transitions.mul_(TRANSITIONS_KEPT).add_(met).clamp_min_(1e-3)
+        spread = torch.arange(size, device=live.device) * happened.unsqueeze(1) // size
+        return order.gather(1, spread)  # evenly over what happened
 
     # -- what is fed back --------------------------------------------------------------------------
 
@@ -358,6 +349,21 @@ class MindState(Inward):
             return None
         hidden = output.hidden[self.layer]
         return of_agents(self.head(by_agent(hidden)), len(hidden)).softmax(-1)
+
+
+def _at(rows: Tensor, index: Tensor) -> Tensor:
+    """(N, R, H) at (N, R') -> (N, R', H)."""
+    return rows.gather(1, index.unsqueeze(-1).expand(-1, -1, rows.shape[-1]))
+
+
+def _rows(steps: Tensor) -> Tensor:
+    """(B, T, N) -> (N, B*T)."""
+    return by_agent(steps.unsqueeze(-1)).squeeze(-1)
+
+
+def _steps(steps: Tensor) -> Tensor:
+    """(B, T, N) -> (N, T*B)."""
+    return by_step(steps.unsqueeze(-1)).squeeze(-1)
 
 
 def _unseen(tensor: Tensor) -> bool:

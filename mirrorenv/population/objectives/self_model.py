@@ -20,7 +20,6 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from mirrorenv.errors import ConfigError
-from mirrorenv.population.fused_losses import squared_error
 from mirrorenv.population.objectives.base import (
     Batch,
     HiddenStates,
@@ -29,15 +28,19 @@ from mirrorenv.population.objectives.base import (
     ObjectiveSettings,
     register_objective,
 )
+from mirrorenv.population.objectives.fused_inward import (
+    Reads,
+    normalised_rows,
+    plain_rows,
+    predicted_error,
+)
 from mirrorenv.population.objectives.inward import (
     Inward,
     InwardSettings,
-    by_agent,
-    by_step,
     live_pairs,
     masked_mean,
-    of_agents,
 )
+from mirrorenv.population.objectives.rows import by_agent, by_step, of_agents
 from mirrorenv.population.objectives.targets import (
     StackedHead,
     action_features,
@@ -124,6 +127,7 @@ class SelfModel(Inward):
         self.own = settings
         self.targets = settings.targets or (self.layer,)
         self.twin: nn.Module | None = None
+        self._matrices: list[Tensor] | None = None
         self.reads_action = _reads_action(settings, host)
         self.register_buffer("decay", torch.ones(()))
         kind = settings.target
@@ -177,7 +181,8 @@ class SelfModel(Inward):
                 f"{self.label}: ahead = {ahead}, and an episode has {time} steps: lower it"
             )
         live = live_pairs(batch["mask"], ahead)  # (B, T', N)
-        if population is not None and population.fast and kind == "layers":
+        fast = population is not None and population.fast
+        if fast and kind == "layers" and self.own.stop_gradient:
             return self._fused(output, batch, live)
         target = self._target(output, batch)[:, ahead:]
         if kind == "shuffled":
@@ -193,25 +198,23 @@ class SelfModel(Inward):
         return loss, {"unexplained": unexplained, "error": loss.detach(), **self._spread()}
 
     def _fused(self, output: HiddenStates, batch: Batch, live: Tensor) -> tuple[Tensor, Metrics]:
-        """`inward_loss` with the error and its gradient in one pass, rows as they are in memory."""
+        """`inward_loss` with the map, the error and its gradient in one node, rows as they are in
+        memory."""
         ahead = self.own.ahead
         time = live.shape[1]
-        reads = by_step(output.hidden[self.layer][:, :time])  # (N, T'*B, H)
+        told = None
         if self.reads_action:
-            done = by_step(action_features(self.host, batch)[:, :time])
-            reads = torch.cat([reads, done], -1)
+            told = by_step(action_features(self.host, batch)[:, :time])  # (N, T'*B, A)
+        reads = self.head.before_output(Reads(by_step(output.hidden[self.layer]), told))
         parts = [by_step(part[:, ahead:]) for part in self._predicted_layers(output, batch)]
-        target = self._normalised(parts[0] if len(parts) == 1 else torch.cat(parts, -1))
+        layers = parts[0] if len(parts) == 1 else torch.cat(parts, -1)  # (N, T'*B, F)
+        target = normalised_rows(layers) if self.own.normalise else plain_rows(layers)
         weight = by_step(live.unsqueeze(-1)).squeeze(-1)  # (N, T'*B)
-        loss = squared_error(self.head(reads), target, weight)
+        last = self.head.output
+        loss = predicted_error(reads, last.weight, last.bias, target, weight)
         error = loss.detach()
-        with torch.no_grad():
-            count = weight.sum(1).clamp_min(1.0)  # (N,)
-            sums = torch.bmm(weight.unsqueeze(1), target).squeeze(1)  # (N, F)
-            square = torch.dot((target * weight.unsqueeze(-1)).flatten(), target.flatten())
-            variance = square - (sums.square().sum(1) / count).sum()
-            left = error * weight.sum().clamp_min(1.0) * target.shape[-1]
-            unexplained = left / variance.clamp_min(1e-12)
+        left = error * weight.sum().clamp_min(1.0) * target.rows.shape[-1]
+        unexplained = left / target.variation(weight).clamp_min(1e-12)
         return loss, {"unexplained": unexplained, "error": error, **self._spread()}
 
     @torch.no_grad()
@@ -259,14 +262,24 @@ class SelfModel(Inward):
     def _spread(self) -> Metrics:
         if self.host.module is None:
             return {}
-        return {"weight_spread": weights_spread(self.host.module)}
+        if self._matrices is None:  # looking through a module takes longer than the figure
+            self._matrices = _matrices_of(self.host.module)
+        return {"weight_spread": _spread_of(self._matrices)}
 
 
+@torch.no_grad()
 def weights_spread(module: nn.Module) -> Tensor:
     """Standard deviation of all entries of all matrices of a module, about 0."""
-    weights = [one.detach() for one in module.parameters() if one.dim() >= 2]
-    square = torch.stack([one.square().sum() for one in weights]).sum()
-    return (square / sum(one.numel() for one in weights)).sqrt()
+    return _spread_of(_matrices_of(module))
+
+
+def _matrices_of(module: nn.Module) -> list[Tensor]:
+    return [one for one in module.parameters() if one.dim() >= 2]
+
+
+def _spread_of(matrices: list[Tensor]) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(matrices)))
+    return norm.div(sum(one.numel() for one in matrices) ** 0.5)
 
 
 def _reads_action(settings: SelfModelSettings, host: Host) -> bool:

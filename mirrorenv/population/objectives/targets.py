@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mirrorenv.errors import ConfigError
 from mirrorenv.population.layers import StackedLinear
 from mirrorenv.population.objectives.base import Batch, Host
+from mirrorenv.population.objectives.fused_inward import Reads
 
 __all__ = ["CausalPool", "StackedHead", "action_features", "random_features", "shuffled"]
 
@@ -39,6 +40,15 @@ class StackedHead(nn.Module):
         if self.first is not None:
             rows = torch.tanh(self.first.forward(rows))
         return self.output.forward(rows)
+
+    def before_output(self, reads: Reads) -> Reads:
+        """What the last map reads: everything, where there is no layer before it."""
+        if self.first is None:
+            return reads
+        hidden, told = reads
+        if told is not None:
+            hidden = torch.cat([hidden[:, : told.shape[1]], told], -1)
+        return Reads(torch.tanh(self.first.forward(hidden)), None)
 
 
 def action_features(host: Host, batch: Batch) -> Tensor:

@@ -144,7 +144,8 @@ def clip_gradients(
         TrainingError: if a gradient is not finite.
     """
     found: dict[str, Tensor] = {} if norms is None else norms
-    curious = _that_override(objectives, "after_gradients")
+    overriding = _that_override(objectives, "after_gradients")
+    curious = [one for one in overriding if one.wants_gradients()]
     if curious:
         gradients = {
             name: parameter.grad
