@@ -31,6 +31,8 @@ PRINT_ONE_THING = {
 # Every option that takes a path, and what it means on all command lines.
 PATHS = {
     "run": "where a run lives",
+    "base": "a run whose texts are read",
+    "reuse": "runs whose answers are taken",
     "out": "what is written",
     "config": "settings to read",
     "weight0": "a run to draw beside it",

@@ -19,6 +19,7 @@ from tests.fuzz.lines import LINES
 RUNS: dict[str, list[str]] = {
     "train": ["train", "ants-v0", "--run", "{}", "--set", "total_steps=8"],
     "debate run": ["debate", "run", "{start}", "--games", "1", "--run", "{}"],
+    "debate set": ["debate", "set", "{start}", "--games", "1", "--run", "{}"],
     "prefer train": ["prefer", "train", "--run", "{}", "--set", "model={model}"],
     "prefer generate": ["prefer", "generate", "--out", "{}"],
 }

@@ -8,6 +8,7 @@ from mirrorenv.cli.debate_local import demo, serve
 from mirrorenv.cli.debate_play import check, init, plan
 from mirrorenv.cli.debate_read import export, rate, replay, score, view
 from mirrorenv.cli.debate_run import run
+from mirrorenv.cli.debate_set import set
 from mirrorenv.entry import add_commands
 
 __all__ = ["debate"]
@@ -23,6 +24,7 @@ add_commands(
     check,
     plan,
     run,
+    set,
     score,
     rate,
     view,

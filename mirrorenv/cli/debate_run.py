@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -22,10 +22,22 @@ if TYPE_CHECKING:
     from mirrorenv.debate.calls import Budget
     from mirrorenv.debate.playing import TournamentOutcome
     from mirrorenv.debate.scoring.results import Results
+    from mirrorenv.debate.taking import Source
     from mirrorenv.debate.tournament import Tournament
     from mirrorenv.results.runs.run_folder import RunFolder
 
-__all__ = ["run"]
+__all__ = ["MaxCalls", "MaxCost", "MaxTokens", "check_prices", "command", "played", "run", "why"]
+
+MaxCalls = Annotated[int | None, typer.Option(min=0, help="Stop before more calls than this.")]
+MaxTokens = Annotated[int | None, typer.Option(min=0, help="Stop once so many tokens are used.")]
+MaxCost = Annotated[float | None, typer.Option(min=0, help="Stop once so much is spent.")]
+Reuse = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Another run folder: its answers to the very same requests are taken and not paid "
+        "again. Repeatable."
+    ),
+]
 
 
 def run(
@@ -36,15 +48,10 @@ def run(
     fake: Fake = False,
     games: Games = None,
     overrides: Set = None,
-    max_calls: Annotated[
-        int | None, typer.Option(min=0, help="Stop before more calls than this.")
-    ] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(min=0, help="Stop once so many tokens are used.")
-    ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option(min=0, help="Stop once so much is spent.")
-    ] = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    reuse: Reuse = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -55,12 +62,15 @@ def run(
 
     tournament = read_tournament(file, fake, games, overrides)
     if max_cost is not None:
-        _check_prices(tournament)
+        check_prices(tournament)
     path = run or Path("runs") / tournament.name
-    again = _command(file, path, fake, games, overrides)
+    again = command("run", file, path, fake, games, overrides)
     with only_writer(path):
         budget = Budget(max_calls, max_tokens, max_cost)
-        tournament, outcome, results, page = _played(tournament, path, budget, quiet, again)
+        sources = _sources(reuse)
+        tournament, outcome, results, page = played(
+            tournament, path, budget, quiet, again, sources=sources
+        )
     if not quiet:
         print_scores(results)
         print_answers(results)
@@ -70,22 +80,53 @@ def run(
     if as_json:
         print_json(_as_json(path, page, outcome, complete, results))
     if not complete:
-        complain(f"not finished: {outcome.finished} of {tournament.games} games. {_why(outcome)}")
+        complain(f"not finished: {outcome.finished} of {tournament.games} games. {why(outcome)}")
         complain(f"Nothing is lost; the same command goes on: {again}")
         raise typer.Exit(1)
 
 
-def _check_prices(tournament: Tournament) -> None:
+def _sources(folders: list[Path] | None) -> list[Source]:
+    from mirrorenv.debate.taking import SameRequests
+
+    return [SameRequests(folders)] if folders else []
+
+
+def check_prices(tournament: Tournament) -> None:
+    """Refuse a limit of cost for cards without a price.
+
+    Raises:
+        ConfigError: it names the cards.
+    """
     every = (*tournament.cards, tournament.judge, tournament.paraphraser)
     unpriced = [card.name for card in every if card and card.endpoint and card.price is None]
     if unpriced:
         raise ConfigError(f"--max-cost needs a [price] in the cards of {', '.join(unpriced)}")
 
 
-def _played(
-    tournament: Tournament, path: Path, budget: Budget, quiet: bool, again: str
+def played(
+    tournament: Tournament,
+    path: Path,
+    budget: Budget,
+    quiet: bool,
+    again: str,
+    *,
+    sources: Sequence[Source] = (),
+    games: Collection[int] | None = None,
 ) -> tuple[Tournament, TournamentOutcome, Results, Path]:
-    """Play, and write scores and pages. A finished record is not written again."""
+    """Play, and write scores and pages. A finished record is not written again.
+
+    Args:
+        tournament: what is played.
+        path: of the run folder, whose lock is held.
+        budget: what may be spent.
+        quiet: show nothing.
+        again: the command that goes on.
+        sources: where answers are looked for before anything is paid.
+        games: numbers of the games to play; all if not given.
+
+    Returns:
+        the tournament as it stands in the folder, how the run ended, its results and its page.
+    """
     from mirrorenv.debate.log import CALLS, CallLog
     from mirrorenv.debate.output.scores_file import write_scores
     from mirrorenv.debate.output.view import write_pages
@@ -106,7 +147,11 @@ def _played(
         )
     with _said_when_broken_off(folder, was_finished, again):
         with live(tournament, log, quiet) as progress:
-            outcome = asyncio.run(play_tournament(tournament, log, budget, progress=progress))
+            outcome = asyncio.run(
+                play_tournament(
+                    tournament, log, budget, progress=progress, games=games, sources=sources
+                )
+            )
         results = Results(path, tournament, CallLog(path / CALLS))
         add_limits(results)
         write_scores(results)
@@ -115,7 +160,7 @@ def _played(
         if outcome.finished == tournament.games:
             folder.finish()
         else:
-            folder.fail(_why(outcome))
+            folder.fail(why(outcome))
     return tournament, outcome, results, page
 
 
@@ -155,14 +200,28 @@ def _as_json(
     }
 
 
-def _command(
-    file: Path, path: Path, fake: bool, games: int | None, overrides: list[str] | None
+def command(
+    name: str,
+    file: Path,
+    path: Path,
+    fake: bool,
+    games: int | None,
+    overrides: list[str] | None,
 ) -> str:
-    """What was typed, without its budget."""
+    """What was typed, without its budget.
+
+    Args:
+        name: of the command.
+        file: the tournament's.
+        path: of the run.
+        fake: scripted players in the place of all models.
+        games: how many, if not what the file says.
+        overrides: as typed after `--set`.
+    """
     words = [
         "mirrorenv",
         "debate",
-        "run",
+        name,
         str(file),
         "--run",
         str(path),
@@ -172,9 +231,12 @@ def _command(
     return next_steps.pasted([*words, *next_steps.options(set=overrides)])
 
 
-def _why(outcome: TournamentOutcome) -> str:
+def why(outcome: TournamentOutcome) -> str:
+    """Why a run is not finished."""
     if outcome.failures:
         game, why = min(outcome.failures.items())
         games = f"{len(outcome.failures)} games" if len(outcome.failures) > 1 else "a game"
         return f"A player gave no answer in {games}; game {game}: {why}"
+    if outcome.stopped is None:
+        return "Its base has not finished all games."
     return f"The budget is spent: {outcome.stopped}."

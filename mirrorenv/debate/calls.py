@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from hashlib import blake2b
 from typing import Any
 
 from mirrorenv.debate.cards import AgentCard
-from mirrorenv.debate.log import CallLog, Totals
+from mirrorenv.debate.log import CallLog, Spent, Totals
 from mirrorenv.debate.players import CallFailed, Player, Reply, Usage
+from mirrorenv.debate.taking import Source
 from mirrorenv.debate.views import View
 from mirrorenv.errors import MirrorError, RunFolderError
 
@@ -34,11 +35,13 @@ class Budget:
         max_calls: calls, to any player.
         max_tokens: tokens read and written.
         max_cost: in the tournament's currency.
+        elsewhere: what was spent in other folders and counts here too.
     """
 
     max_calls: int | None = None
     max_tokens: int | None = None
     max_cost: float | None = None
+    elsewhere: Spent = field(default_factory=Spent)
 
     def check(self, totals: Totals, in_flight: int) -> None:
         """Refuse one more call if it is not covered. Calls count when they start, tokens and cost
@@ -47,11 +50,14 @@ class Budget:
         Raises:
             BudgetSpent: the message names the limit.
         """
-        if self.max_calls is not None and totals.calls + in_flight >= self.max_calls:
+        before = self.elsewhere
+        calls = before.calls + totals.calls + in_flight
+        tokens = before.input + before.output + totals.input + totals.output
+        if self.max_calls is not None and calls >= self.max_calls:
             raise BudgetSpent(f"--max-calls {self.max_calls} is reached")
-        if self.max_tokens is not None and totals.input + totals.output >= self.max_tokens:
+        if self.max_tokens is not None and tokens >= self.max_tokens:
             raise BudgetSpent(f"--max-tokens {self.max_tokens} is reached")
-        if self.max_cost is not None and totals.cost >= self.max_cost:
+        if self.max_cost is not None and before.cost + totals.cost >= self.max_cost:
             raise BudgetSpent(f"--max-cost {self.max_cost:g} is reached")
 
 
@@ -120,7 +126,9 @@ class Caller:
             return
         for card, view in asked:
             reason = getattr(self.session.players[card.name], "closed", None)
-            if reason is not None and (view.key, view.sample) not in self.known:
+            if reason is None or (view.key, view.sample) in self.known:
+                continue
+            if self.session.taken(card, view, self.game) is None:
                 raise CallFailed(str(reason), closed=True)
 
 
@@ -135,6 +143,7 @@ class PlaySession:
         refused: how many they refused so far, by game.
         in_flight: calls that have started and are not in the log yet.
         on_call: called after each call that was logged.
+        sources: where answers are looked for before anything is paid, in this order.
     """
 
     players: Mapping[str, Player]
@@ -143,6 +152,19 @@ class PlaySession:
     refused: dict[int, int] = field(default_factory=dict)
     in_flight: int = 0
     on_call: Callable[[], None] = field(default=lambda: None)
+    sources: Sequence[Source] = ()
+
+    def taken(self, card: AgentCard, view: View, game: int) -> dict[str, Any] | None:
+        """What a source holds of a call: `taken` and `reply` of its row; None if none does.
+
+        Args:
+            card: of the agent that would be asked.
+            view: what it would be given.
+            game: number of the game.
+        """
+        player = self.players[card.name]
+        found = (source.find(player, view, game) for source in self.sources)
+        return next((one for one in found if one is not None), None)
 
     async def ask(self, log: CallLog, game: int, card: AgentCard, view: View, digest: str) -> Reply:
         """Make a call, and log it before the answer is used.
@@ -160,35 +182,44 @@ class PlaySession:
         Raises:
             MirrorError: if the budget is spent, or the agent did not answer.
         """
-        self.budget.check(log.totals, self.in_flight)
-        self.in_flight += 1
-        began = time.monotonic()
         common = {"key": view.key, "sample": view.sample, "game": game, "agent": card.name}
-        try:
-            phase = "speak" if view.phase == "paraphrase" else view.phase
-            try:
-                reply: Reply = await getattr(self.players[card.name], phase)(view)
-            except CallFailed as error:
-                refused = self.refused.get(game, 0)
-                if not error.refused or refused >= self.allowed_refusals:
-                    await log.append(_failure_row(common, card, error))
-                    raise
-                self.refused[game] = refused + 1
-                reply = _refused(error)
-            row = {
-                "kind": "call",
-                **common,
-                "digest": digest,
-                "seconds": round(time.monotonic() - began, 3),
-                "cost": cost_of(card, reply.usage),
-                "reply": reply.to_row(),
-            }
+        row = {"kind": "call", **common, "digest": digest, "seconds": 0.0, "cost": 0.0}
+        taken = self.taken(card, view, game)
+        if taken is not None:
+            row |= taken
             await log.append(row)
-        finally:
-            self.in_flight -= 1
+        else:
+            self.budget.check(log.totals, self.in_flight)
+            self.in_flight += 1
+            began = time.monotonic()
+            try:
+                reply = await self._answer(log, common, card, view)
+                row["seconds"] = round(time.monotonic() - began, 3)
+                row["cost"] = cost_of(card, reply.usage)
+                row["reply"] = reply.to_row()
+                await log.append(row)
+            finally:
+                self.in_flight -= 1
         self.on_call()
         # exactly what a resumed run will read
         return Reply.from_row(json.loads(json.dumps(row["reply"])))
+
+    async def _answer(
+        self, log: CallLog, common: Mapping[str, Any], card: AgentCard, view: View
+    ) -> Reply:
+        """The player's reply; one without words where a server refuses for good and may."""
+        phase = "speak" if view.phase == "paraphrase" else view.phase
+        try:
+            reply: Reply = await getattr(self.players[card.name], phase)(view)
+        except CallFailed as error:
+            game = common["game"]
+            refused = self.refused.get(game, 0)
+            if not error.refused or refused >= self.allowed_refusals:
+                await log.append(_failure_row(common, card, error))
+                raise
+            self.refused[game] = refused + 1
+            reply = _refused(error)
+        return reply
 
 
 def _refused(error: CallFailed) -> Reply:
@@ -204,7 +235,7 @@ def _refused(error: CallFailed) -> Reply:
     )
 
 
-def _failure_row(common: dict[str, Any], card: AgentCard, error: CallFailed) -> dict[str, Any]:
+def _failure_row(common: Mapping[str, Any], card: AgentCard, error: CallFailed) -> dict[str, Any]:
     return {
         "kind": "failure",
         **common,

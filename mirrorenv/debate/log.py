@@ -7,7 +7,7 @@ that the log holds are answered from it.
 | kind of row | keys |
 |---|---|
 | `call` | `key`, `sample`, `game`, `agent`, `digest` of what was shown, `seconds`,
-`cost`, `reply` |
+`cost`, `reply`; `taken` where nothing was asked, see :mod:`mirrorenv.debate.taking` |
 | `failure` | `key`, `sample`, `game`, `agent`, `error`, `attempts`, `usage`,
 `cost`: a call that got no answer |
 
@@ -29,9 +29,10 @@ from mirrorenv.errors import RunFolderError
 from mirrorenv.results.runs.files import parse_json, refuse_device
 from mirrorenv.results.runs.json_lines import append_jsonl_rows
 
-__all__ = ["CALLS", "CallLog", "Totals", "row_at", "rows_of"]
+__all__ = ["CALLS", "CallLog", "Spent", "Totals", "answered_rows", "row_at", "rows_of"]
 
 CALLS = "calls.jsonl"
+TAKEN = ("text", "answer")
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Spent:
 
     Attributes:
         calls: finished ones.
+        taken: answers that were taken from another log; they are in none of the other figures.
         failures: calls that got no answer.
         attempts: tries that failed, of finished and failed calls; they may be on the bill.
         input: tokens read.
@@ -48,6 +50,7 @@ class Spent:
     """
 
     calls: int = 0
+    taken: int = 0
     failures: int = 0
     attempts: int = 0
     input: int = 0
@@ -56,6 +59,9 @@ class Spent:
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count one row of the log."""
+        if "taken" in row:
+            self.taken += 1
+            return
         answer = _answer_in(row)
         usage = answer.get("usage", {})
         self.attempts += len(answer.get("attempts", ()))
@@ -80,9 +86,9 @@ class CardTotals(Spent):
 
     Attributes:
         waited: seconds that it was told, or chose, to wait before further tries.
-        stops: finished calls by why their answers ended; see
+        stops: answers, taken ones included, by why they ended; see
             :data:`mirrorenv.llm.answers.STOPS`.
-        served: finished calls by the model that the server says it was.
+        served: answers by the model that the server says it was.
         error: what went wrong last, or "".
     """
 
@@ -95,7 +101,7 @@ class CardTotals(Spent):
         """Count one row of the log."""
         super().add(row)
         answer = _answer_in(row)
-        tries = answer.get("attempts", ())
+        tries = answer.get("attempts", ()) if "taken" not in row else ()
         self.waited += sum(one.get("wait") or 0.0 for one in tries)
         if tries:
             self.error = str(tries[-1].get("error", ""))
@@ -114,18 +120,26 @@ class Totals(Spent):
     """What was spent so far.
 
     Attributes:
+        paid: finished calls to models.
+        saved: answers of models that were taken from another log.
         estimated: calls whose tokens the server did not say.
         cards: the same of each card that is a model, by its name.
     """
 
+    paid: int = 0
+    saved: int = 0
     estimated: int = 0
     cards: dict[str, CardTotals] = field(default_factory=dict)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count one row of the log."""
         super().add(row)
-        self.estimated += bool(_answer_in(row).get("usage", {}).get("estimated"))
-        if row["kind"] == "failure" or row["reply"].get("stop"):
+        if "taken" not in row:
+            self.estimated += bool(_answer_in(row).get("usage", {}).get("estimated"))
+        model = row["kind"] == "call" and bool(row["reply"].get("stop"))
+        self.paid += model and "taken" not in row
+        self.saved += model and "taken" in row
+        if row["kind"] == "failure" or (model and row.get("taken") != "text"):
             self.cards.setdefault(row["agent"], CardTotals()).add(row)
 
 
@@ -167,6 +181,20 @@ def rows_of(
                 ) from error
             yield place, row
             place += len(line)
+
+
+def answered_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Every finished call of a log with its place in the file; an unfinished last line is left out.
+
+    Args:
+        path: of the log.
+
+    Raises:
+        RunFolderError: if a line is damaged.
+    """
+    for place, row in rows_of(path, _check_call, "its answer is not taken"):
+        if row["kind"] == "call":
+            yield place, row
 
 
 def row_at(file: BinaryIO, place: int) -> dict[str, Any]:
@@ -211,6 +239,8 @@ def _check_call(row: dict[str, Any]) -> None:
         _checked(row.get("usage", {}), _USAGE, only=True)
         return
     _checked({name: row[name] for name in _CALL}, _CALL)
+    if row.get("taken", "text") not in TAKEN:
+        raise ValueError(f"it was taken as {row['taken']!a:.40}, which is unknown")
     reply = row["reply"]
     _checked({"text": reply["text"]}, {"text": (str,)})
     _checked(reply, _ANSWER)

@@ -8,7 +8,7 @@ when the log does not know an answer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from mirrorenv.debate.cards import AgentCard
 from mirrorenv.debate.log import CallLog, Totals
 from mirrorenv.debate.players import CallFailed, Player, Reply, make_player, verdict_of
 from mirrorenv.debate.rules import Debate
+from mirrorenv.debate.taking import Source
 from mirrorenv.debate.tournament import Tournament
 from mirrorenv.debate.verdicts import Verdict
 from mirrorenv.debate.views import View
@@ -135,6 +136,8 @@ async def play_tournament(
     *,
     players: Mapping[str, Player] | None = None,
     progress: Callable[[int, Totals], None] = lambda finished, totals: None,
+    games: Iterable[int] | None = None,
+    sources: Sequence[Source] = (),
 ) -> TournamentOutcome:
     """Play all games that are not finished, several side by side.
 
@@ -144,6 +147,8 @@ async def play_tournament(
         budget: what may be spent.
         players: by name of the card; made from the cards if not given.
         progress: called after every call and every game.
+        games: numbers of the games to play; all if not given.
+        sources: where answers are looked for before anything is paid, in this order.
     """
     made = players or _players_of(tournament)
     connections: dict[str, Any] = {}
@@ -159,8 +164,9 @@ async def play_tournament(
         budget,
         tournament.refusals,
         on_call=lambda: progress(finished, log.totals),
+        sources=sources,
     )
-    waiting = iter(range(tournament.games))
+    waiting = iter(range(tournament.games) if games is None else games)
 
     async def play_on() -> None:
         nonlocal finished, stopped

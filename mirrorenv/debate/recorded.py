@@ -72,6 +72,7 @@ def read_config(config: Mapping[str, Any], seed: int) -> Tournament:
             fake=_typed(config["fake"], bool),
             refusals=config.get("refusals", Tournament.refusals),
             edition=_typed(config.get("texts", 1), int),
+            arm=_typed(config.get("arm", ""), str),
         )
         if not found.topics.topics or len(found.cards) < found.settings.num_players:
             raise ValueError("it has no topic, or too few players")

@@ -4,7 +4,7 @@ folder."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -63,6 +63,11 @@ class TournamentFile(ExactModel):
     settings: dict[str, Any] = Field(
         default_factory=dict, description="What differs from the preset."
     )
+    arms: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Ways to read the same texts, for `mirrorenv debate set`: by name, which "
+        "settings differ.",
+    )
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,8 @@ class Tournament:
         fake: whether models were replaced by scripted players.
         refusals: requests of one game that servers may refuse for good.
         edition: of the rules by which texts are cleaned.
+        arm: its name, if it reads the texts of another tournament; see `mirrorenv.debate.arms`.
+        arms: what other arms of this tournament change.
     """
 
     name: str
@@ -97,6 +104,8 @@ class Tournament:
     fake: bool
     refusals: int = 4
     edition: int = EDITION
+    arm: str = ""
+    arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def seats(self, game: int) -> tuple[int, ...]:
         """The card of each seat of a game: those that have played least, drawn by hash among
@@ -123,9 +132,11 @@ class Tournament:
 
     def config(self) -> dict[str, Any]:
         """What a run folder keeps; enough to open the tournament again without its files."""
+        arm = {"arm": self.arm} if self.arm else {}
         return {
             "what": "debate tournament",
             "name": self.name,
+            **arm,
             "games": self.games,
             "games_at_once": self.games_at_once,
             "refusals": self.refusals,
@@ -277,6 +288,7 @@ def load_tournament(
         paraphraser=writer if file.paraphraser else None,
         fake=fake,
         refusals=file.refusals,
+        arms=file.arms,
     )
 
 

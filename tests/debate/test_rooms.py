@@ -17,8 +17,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("views", "cards"),
     ("rules", "prompts", "identity"),
     ("players", "audit", "env"),
-    ("tournament", "starter", "registered_worlds", "calls"),
-    ("recorded", "playing", "planning"),
+    ("tournament", "starter", "registered_worlds", "taking"),
+    ("recorded", "calls", "planning", "arms"),
+    ("playing",),
     ("scoring", "live_check"),
     ("output", "inspect_task"),
 )

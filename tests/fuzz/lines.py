@@ -71,6 +71,7 @@ LINES: dict[str, list[str]] = {
     "debate plan": ["{path}"],
     "debate run": ["{path}", "--out", "{out}"],
     "debate run to": ["debate", "run", "{start}", "--games", "1", "--out", "{to}"],
+    "debate set": ["{path}", "--run", "{out}"],
     "debate score": ["{path}"],
     "debate rate": ["{path}"],
     "debate view": ["{path}"],

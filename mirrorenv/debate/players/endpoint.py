@@ -97,20 +97,31 @@ class EndpointPlayer:
 
     async def speak(self, view: View) -> Reply:
         """A text on the topic, or a paraphrase."""
-        return await self._ask(view, view.settings.answer_tokens)
+        return await self._ask(view)
 
     async def plan(self, view: View) -> Reply:
         """A text for itself."""
-        return await self._ask(view, view.settings.notes_tokens)
+        return await self._ask(view)
 
     async def recognise(self, view: View) -> Reply:
         """A verdict, as its card's `reader` says."""
+        return await self._ask(view)
+
+    def question(self, view: View) -> dict[str, Any]:
+        """What would be sent: `url` and `body`, as the log keeps them.
+
+        Args:
+            view: what the player is given.
+        """
+        settings = view.settings
         form: dict[str, Any] = {}
-        if self.card.reader == "schema" and view.settings.answer_format != "order":
-            form = self._schema(
-                verdict_schema(view.settings.num_players, view.settings.answer_format)
-            )
-        return await self._ask(view, view.settings.verdict_tokens, form)
+        tokens = settings.notes_tokens if view.phase == "plan" else settings.answer_tokens
+        if view.phase == "recognise":
+            tokens = settings.verdict_tokens
+            if self.card.reader == "schema" and settings.answer_format != "order":
+                form = self._schema(verdict_schema(settings.num_players, settings.answer_format))
+        url = f"{self.endpoint.base_url}{PATHS[self.profile.api]}"
+        return {"url": url, "body": self.request(view, tokens, form)}
 
     def _schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         if self.profile.schema_field == "json_schema":
@@ -148,11 +159,10 @@ class EndpointPlayer:
             body = to_responses(body)
         return {**body, **self.endpoint.extra_body}
 
-    async def _ask(self, view: View, tokens: int, form: Mapping[str, Any] | None = None) -> Reply:
-        body = self.request(view, tokens, form or {})
+    async def _ask(self, view: View) -> Reply:
+        request = self.question(view)
+        body = request["body"]
         timeout = self.endpoint.timeouts.get(view.phase, self.endpoint.timeout)
-        url = f"{self.endpoint.base_url}{PATHS[self.profile.api]}"
-        request = {"url": url, "body": body}
         letters = _letters(body)
         try:
             answer = await self.client.ask(body, timeout)

@@ -29,15 +29,20 @@ from typing import Any
 
 import numpy as np
 
-from mirrorenv.debate.scoring.sheets import GameSheet, mixed
-from mirrorenv.mirror import Estimate, most_probable_permutation, rate_interval, t_interval
+from mirrorenv.debate.scoring.seats import (
+    Seat,
+    peer_credit,
+    peer_joint,
+    peer_naming,
+    peer_worth,
+    renormalised,
+)
+from mirrorenv.debate.scoring.sheets import GameSheet
+from mirrorenv.mirror import Estimate, rate_interval, t_interval
 from mirrorenv.mirror.arrays import Bools, Floats64
 from mirrorenv.mirror.metrics import calibration_error
-from mirrorenv.mirror.verdicts import fair_assignment
 
 __all__ = ["ReaderScore", "ScoreTally", "above_floor", "score_readers"]
-
-SCORE_FLOOR = 1e-4  # smallest belief in a true author that still counts, as in recognition_worth
 
 
 @dataclass
@@ -113,77 +118,6 @@ class ReaderScore:
         }
 
 
-@dataclass(frozen=True)
-class _Seat:
-    """One reader of one game."""
-
-    sheet: GameSheet
-    place: int
-
-    @property
-    def judge(self) -> bool:
-        return self.place >= self.sheet.num_players
-
-    @property
-    def others(self) -> list[int]:
-        return [n for n in range(self.sheet.num_players) if n != self.place]
-
-    @property
-    def floor(self) -> float:
-        return 1.0 / (self.sheet.num_players - (not self.judge))
-
-
-def _renormalised(table: Floats64, seat: _Seat, verdicts: bool) -> Floats64:
-    """(R, N, N) naming or belief of a reader; without its own name where it must not know its own
-    text."""
-    if seat.judge or seat.sheet.knows_own:
-        return table
-    kept = table.copy()
-    kept[..., seat.place] = 0.0
-    if verdicts:
-        kept = np.where(kept >= kept.max(axis=-1, keepdims=True) - 1e-9, 1.0, 0.0)
-        kept[..., seat.place] = 0.0
-    share: Floats64 = kept / np.maximum(kept.sum(axis=-1, keepdims=True), 1e-12)
-    return share
-
-
-def _peer(seat: _Seat, naming: Floats64) -> Floats64:
-    """(R, N or N - 1) credit for the texts of others."""
-    credit: Floats64 = np.einsum("rnn->rn", naming)[:, seat.others]
-    return credit
-
-
-def _peer_naming(seat: _Seat) -> Floats64:
-    if seat.judge or seat.sheet.knows_own:
-        return seat.sheet.naming[:, seat.place]
-    named = _renormalised(seat.sheet.belief[:, seat.place], seat, True)[:, None]  # (R, 1, N, N)
-    return mixed(named, seat.sheet.alike)[:, 0]
-
-
-def _peer_joint(seat: _Seat) -> Floats64:
-    """(R, N, N) verdicts of the best assignment; of peers' texts to peers where the own text is
-    withheld."""
-    if seat.judge or seat.sheet.knows_own:
-        return seat.sheet.joint[:, seat.place]
-    peers = np.ix_(range(len(seat.sheet.belief)), seat.others, seat.others)
-    logs = np.log(np.maximum(seat.sheet.belief[:, seat.place][peers], 1e-300))  # (R, N - 1, N - 1)
-    table = np.zeros_like(seat.sheet.belief[:, seat.place])
-    table[peers] = np.eye(len(seat.others))[fair_assignment(most_probable_permutation, logs)]
-    table[:, seat.place, seat.place] = 1.0
-    return mixed(table[:, None], seat.sheet.alike)[:, 0]
-
-
-def _peer_worth(seat: _Seat) -> Floats64:
-    """(R, N or N - 1) nats on peers' texts, zero at chance."""
-    worth = seat.sheet.worth[:, seat.place][:, seat.others]
-    if seat.judge or seat.sheet.knows_own:
-        return worth
-    held = _renormalised(seat.sheet.belief[:, seat.place], seat, False)
-    right = np.einsum("rnn->rn", held)[:, seat.others]
-    nats: Floats64 = np.log(len(seat.others)) + np.log(np.maximum(right, SCORE_FLOOR))
-    return nats
-
-
 def score_readers(sheets: Iterable[GameSheet], confidence: float = 0.95) -> list[ReaderScore]:
     """Every card that read in at least one of the games, the best by kappa first.
 
@@ -206,7 +140,7 @@ class ScoreTally:
     def add(self, sheet: GameSheet) -> None:
         """Count one game."""
         for place, name in enumerate(sheet.readers):
-            seat = _Seat(sheet, place)
+            seat = Seat(sheet, place)
             self._readers.setdefault(name, _Reader(name, seat.judge)).add(seat)
 
     def scores(self, confidence: float = 0.95) -> list[ReaderScore]:
@@ -234,21 +168,21 @@ class _Reader:
         self.counts: defaultdict[str, int] = defaultdict(int)
         self.items = (0, 0)
 
-    def add(self, seat: _Seat) -> None:
+    def add(self, seat: Seat) -> None:
         """Count one game."""
         sheet = seat.sheet
         place = seat.place
         valid = sheet.valid[:, place, None]  # (R, 1)
-        peer = _peer(seat, _peer_naming(seat))  # (R, N or N - 1)
-        joint = _peer_joint(seat)  # (R, N, N)
-        worth = _peer_worth(seat)  # (R, N or N - 1)
+        peer = peer_credit(seat, peer_naming(seat))  # (R, N or N - 1)
+        joint = peer_joint(seat)  # (R, N, N)
+        worth = peer_worth(seat)  # (R, N or N - 1)
         loose = np.where(valid, peer, seat.floor)  # (R, N or N - 1)
         self.games += 1
         self.items = peer.shape
         self._append("floor", seat.floor)
         self._append("loose", loose.mean())
         self._append("strict", np.where(valid, peer, 0.0).mean())
-        self._append("joint", np.where(valid, _peer(seat, joint), seat.floor).mean())
+        self._append("joint", np.where(valid, peer_credit(seat, joint), seat.floor).mean())
         self._append("exact", _exact(joint, valid))
         self._append("nats", worth.mean())
         parts = {"clean": ~sheet.flagged, "worded": sheet.worded}  # (R, N)
@@ -263,7 +197,7 @@ class _Reader:
             self._append("own", table[:, place, place].mean())
             self._append("alarms", table[:, seat.others, place].mean())
             self._append("named", sheet.naming[:, seat.others, place, place].mean())
-        belief = _renormalised(sheet.belief[:, place], seat, False)[:, seat.others]
+        belief = renormalised(sheet.belief[:, place], seat, False)[:, seat.others]
         self.values["stated"].extend(belief.max(axis=-1).ravel().tolist())
         self.values["credit"].extend(peer.ravel().tolist())
         self._sum("curve", loose.mean(axis=1))
