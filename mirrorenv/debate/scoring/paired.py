@@ -119,7 +119,7 @@ def differences(base: Results, arm: Results) -> dict[str, dict[str, Difference]]
 
 def _both(base: Results, arm: Results) -> Iterable[tuple[Debate, Debate]]:
     """The games that both finished, one at a time."""
-    others = {game: None for game in base.log.games}
+    others = set(base.log.games)
     for second in arm.games():
         if second.game in others:
             yield base.game(second.game), second
