@@ -2,6 +2,7 @@ from mirrorenv import complexity as complexity
 from mirrorenv import debate as debate
 from mirrorenv import envs as envs
 from mirrorenv import errors as errors
+from mirrorenv import instrument as instrument
 from mirrorenv import llm as llm
 from mirrorenv import memory as memory
 from mirrorenv import mirror as mirror
@@ -17,5 +18,6 @@ from mirrorenv.envs import register as register
 from mirrorenv.envs import registry as registry
 from mirrorenv.envs import spec as spec
 from mirrorenv.envs.adapters.mirror_test import MirrorTest as MirrorTest
+from mirrorenv.instrument.identity import identity as identity
 
 __version__: str

@@ -16,6 +16,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "Interrupted",
+    "LogError",
     "MirrorError",
     "MissingExtraError",
     "ResultError",
@@ -60,6 +61,10 @@ class RunFolderError(MirrorError, RuntimeError):
 
 class ResultError(MirrorError, RuntimeError):
     """A result folder is missing, damaged, or claims what its own tables do not bear out."""
+
+
+class LogError(MirrorError, ValueError):
+    """A log of behaviour cannot be read as one; the message names file, row and column."""
 
 
 class CheckpointError(MirrorError, RuntimeError):

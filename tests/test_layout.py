@@ -32,6 +32,7 @@ BELOW: dict[str, set[str]] = {
     "llm": GROUND,
     "complexity": set(),
     "memory": GROUND,
+    "instrument": GROUND,
     "population": {*GROUND, "complexity"},
     "bytes": {*GROUND, "llm", "population", "memory"},
     "goals": {*GROUND, "llm", "population", "memory"},

@@ -16,6 +16,7 @@ from mirrorenv.cli.board import board
 from mirrorenv.cli.check import check
 from mirrorenv.cli.debate import debate
 from mirrorenv.cli.evaluate import evaluate
+from mirrorenv.cli.identity import identity
 from mirrorenv.cli.play import play
 from mirrorenv.cli.prefer import prefer
 from mirrorenv.cli.report import report
@@ -51,6 +52,7 @@ app = typer.Typer(
     "say who did which?",
 )
 add_commands(app, worlds, settings, train, evaluate, report, play, audit, check, verify, version)
+add_commands(app, identity)
 app.add_typer(debate, name="debate")
 app.add_typer(prefer, name="prefer")
 app.add_typer(results, name="results")
