@@ -19,6 +19,7 @@ PICTURES = Path(__file__).resolve().parent / "pictures" / "worlds"
 ROOMS = {
     "mirror": "The test itself. NumPy and SciPy only.",
     "envs": "The worlds, and what one does to a world.",
+    "instrument": "Identity of anybody's logs.",
     "results": "Run folders, result folders, statistics, the report and the leaderboard.",
     "population": "Actors, observers and baselines. Needs the extra `train`.",
     "rllib": "The population on RLlib. Needs the extra `train`.",

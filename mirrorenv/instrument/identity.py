@@ -86,8 +86,8 @@ def identity(
     seed: int = 0,
     doing: Callable[[str], None] | None = None,
 ) -> Identity:
-    """How much do these agents differ as individuals, how sure is that, and who would be taken for
-    whom?
+    """How much do these agents differ as individuals, how sure is that, and which would be taken
+    for which other?
 
     Args:
         *logs: paths of logs (CSV, TSV, npz, Parquet, JSON lines of steps or chats, Minari data

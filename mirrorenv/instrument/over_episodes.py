@@ -102,7 +102,8 @@ def watched(readers: Sequence[Reader], lineups: Lineups, seed: int) -> Watched:
         place = np.random.default_rng(seed).permutation(len(lineups.agent))
         order = "drawn by lot"
     evidence = np.zeros((len(readers), len(lineups.agent), lineups.num_agents))
-    belief = np.log(_prior(lineups, place))
+    with np.errstate(divide="ignore"):  # agents that were not there
+        belief = np.log(_prior(lineups, place))
     edges = np.unique(np.geomspace(_first(lineups), place.max() + 1, _BLOCKS).astype(int))
     for start, end in pairwise(edges):
         before = place < start

@@ -1,4 +1,4 @@
-"""The page of an identity: who would be taken for whom, what tells, how soon it is known."""
+"""The page of an identity: which agent is taken for which, what tells, how soon it is known."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _matrix(found: Identity) -> Chart:
 
     diagonal = float(np.diag(matrix).mean())
     return Chart(
-        "Who would be taken for whom",
+        "Which agent is taken for which",
         "Mean belief in percent; a row is the author. Recognised agents stand on the diagonal.",
         f"A matrix of {len(names)} agents; the mean belief in the true author is {diagonal:.2f}.",
         draw,

@@ -30,6 +30,9 @@ OUTSIDE = ["/dev/null", "/dev/full", "/", "/proc/self/mem", "/proc/1/root", "/de
 
 LINES: dict[str, list[str]] = {
     "verify": ["{path}"],
+    "identity": ["{path}", "--out", "{out}.html"],
+    "identity to": ["identity", "{run}", "--out", "{to}.html"],
+    "identity by columns": ["identity", "{path}", "--columns", "{text}"],
     "verify and proofs": ["verify", "{result}", "--proofs", "{to}"],
     "board check": ["{path}"],
     "board check and suites": ["board", "check", "{result}", "--suites", "{path}"],

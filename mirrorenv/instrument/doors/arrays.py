@@ -23,8 +23,13 @@ _STARTS = ("episode_starts", "dones", "terminals")
 class AgentEpisode(Protocol):
     """What is asked of an RLlib `SingleAgentEpisode`."""
 
-    def get_observations(self) -> AnyArray: ...
-    def get_actions(self) -> AnyArray: ...
+    def get_observations(self) -> AnyArray:
+        """(T + 1, ...) what was seen, the last one included."""
+        ...
+
+    def get_actions(self) -> AnyArray:
+        """(T, ...) what was done."""
+        ...
 
 
 @runtime_checkable

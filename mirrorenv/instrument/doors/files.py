@@ -1,8 +1,9 @@
-"""Files of one table: CSV, npz, Parquet, JSON lines."""
+"""Files of one table: CSV, npz, Parquet, JSON lines, transcripts."""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,7 @@ __all__ = ["json_rows"]
 
 _CHUNK = 50_000  # rows that are held as Python objects at once
 _WIDEST = 4096
+_SPEAKER = re.compile(r"^([^\s:][^:]{0,40}):\s+(\S.*)$")
 
 
 @door(".csv", ".tsv")
@@ -144,6 +146,26 @@ def _messages(one: dict[str, Any], row: int) -> list[dict[str, Any]]:
     return found
 
 
+@door(".txt")
+def _transcript(path: Path) -> Rows:
+    """A conversation, `NAME: what was said` a turn; lines without a name go on with the turn."""
+    place = Place(str(path), "line", 1)
+    turns: list[tuple[str, list[str]]] = []
+    for row, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines()):
+        named = _SPEAKER.match(line)
+        if named:
+            turns.append((named[1].strip(), [named[2]]))
+        elif line.strip() and not turns:
+            raise LogError(f"{place.at(row)}: a conversation begins with 'NAME: what was said'")
+        elif line.strip():
+            turns[-1][1].append(line)
+    if not turns:
+        _nothing(path)
+    speakers = np.asarray([speaker for speaker, _ in turns], object)
+    texts = np.asarray(["\n".join(lines) for _, lines in turns], object)
+    return Rows({"speaker": speakers, "turn": np.arange(len(turns)), "text": texts}, place)
+
+
 @door(".npz")
 def _npz(path: Path) -> Rows:
     """Arrays by name that share their first axis; those of Stable-Baselines3's rollouts share two,
@@ -151,7 +173,7 @@ def _npz(path: Path) -> Rows:
     try:
         with np.load(path, allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
-    except (ValueError, OSError, KeyError, MemoryError) as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise LogError(
             f"{path} cannot be read as npz without running code in it ({error}); write it with "
             "numpy.savez from arrays of numbers or texts"

@@ -60,7 +60,7 @@ def files_of(folder: Path) -> list[Path]:
 @door(".hdf5", ".h5")
 def _hdf5(path: Path) -> Rows:
     """A Minari data set: groups `episode_0`, `episode_1`, ... of observations and actions."""
-    h5py = require("h5py", "minari")
+    h5py = require("h5py", "data")
     parts = []
     try:
         with h5py.File(path, "r") as file:

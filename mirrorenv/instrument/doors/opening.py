@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import zipfile
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from os import PathLike
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mirrorenv.errors import LogError
+from mirrorenv.errors import LogError, MissingExtraError
 from mirrorenv.instrument.doors.arrays import AgentEpisode, TeamEpisode, array_rows, rllib_rows
 from mirrorenv.instrument.doors.folders import files_of, folder_rows
 from mirrorenv.instrument.doors.mapping import ROLES, Mapped, record_of
@@ -75,7 +77,12 @@ def _from_file(path: Path, mapped: Mapped, *, in_folder: bool) -> Rows:
         raise LogError(
             f"{path} is no log: a file that ends in {', '.join(sorted(DOORS))}, or a folder of such"
         )
-    rows = read(path)
+    try:
+        rows = read(path)
+    except (LogError, MissingExtraError):
+        raise
+    except (OSError, ValueError, csv.Error, zipfile.BadZipFile, EOFError) as error:
+        raise LogError(f"{path} cannot be read as {path.suffix} ({error})") from error
     if in_folder and not _has(rows, "episode", mapped) and _has(rows, "agent", mapped):
         # one file for each conversation or game
         names = np.full(len(rows), path.stem, object)

@@ -69,14 +69,27 @@ class Counted(Reader):
     block: Ints64
 
     def evidence(self, agent: Ints64, num_agents: int, fit: Bools, read: Bools) -> Floats64:
-        """As :meth:`Reader.evidence`."""
+        """As :meth:`Reader.evidence`.
+
+        Args:
+            agent: (M,) the authors; only those of trajectories to learn from are looked at.
+            num_agents: N.
+            fit: (M,) trajectories to learn from.
+            read: (M,) trajectories to read.
+        """
         own = self.of_agents(agent, num_agents, fit)  # (N, C)
         logs = self.log_laws(own)
         found: Floats64 = np.asarray(self.counts[np.flatnonzero(read)] @ logs.T)  # (read, N)
         return found
 
     def of_agents(self, agent: Ints64, num_agents: int, fit: Bools) -> Floats64:
-        """(N, C) counts of each agent in the trajectories to learn from."""
+        """(N, C) counts of each agent in the trajectories to learn from.
+
+        Args:
+            agent: (M,) the authors.
+            num_agents: N.
+            fit: (M,) trajectories to learn from.
+        """
         rows = np.flatnonzero(fit)
         members = csr_array(
             (np.ones(len(rows)), (agent[rows], np.arange(len(rows)))), (num_agents, len(rows))

@@ -46,7 +46,14 @@ class Policy(Reader):
         self._features = np.concatenate([np.ones((len(seen), 1)), scaled], axis=1)  # (S, 1 + D)
 
     def evidence(self, agent: Ints64, num_agents: int, fit: Bools, read: Bools) -> Floats64:
-        """As :meth:`Reader.evidence`."""
+        """As :meth:`Reader.evidence`.
+
+        Args:
+            agent: (M,) the authors; only those of trajectories to learn from are looked at.
+            num_agents: N.
+            fit: (M,) trajectories to learn from.
+            read: (M,) trajectories to read.
+        """
         record = self._record
         rng = np.random.default_rng(self._seed)
         author = agent[record.trajectory]  # (S,)
@@ -117,5 +124,4 @@ def _fitted(features: Floats64, done: Ints64, start: Floats64, pull: float) -> F
 def _ridge(features: Floats64, values: Floats64, towards: Floats64) -> Floats64:
     """(D,) coefficients of a linear regression, drawn towards others."""
     gram = features.T @ features + _PULL * np.eye(features.shape[1])
-    weights: Floats64 = np.linalg.solve(gram, features.T @ values + _PULL * towards)
-    return weights
+    return np.asarray(np.linalg.solve(gram, features.T @ values + _PULL * towards), np.float64)

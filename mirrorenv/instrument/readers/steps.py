@@ -50,7 +50,7 @@ class Symbols:
 
 
 def symbols_of(record: StepRecord, seed: int = 0) -> Symbols:
-    """The steps as whole numbers. Nobody's name is looked at.
+    """The steps as whole numbers. No name is looked at.
 
     Args:
         record: S steps.
