@@ -1,5 +1,6 @@
 from mirrorenv.rllib.algorithm import MirrorPPO as MirrorPPO
 from mirrorenv.rllib.algorithm import MirrorPPOConfig as MirrorPPOConfig
+from mirrorenv.rllib.attaching.attach import attach as attach
 from mirrorenv.rllib.register import register_worlds as register_worlds
 from mirrorenv.rllib.run import train as train
 from mirrorenv.rllib.settings import RunSettings as RunSettings

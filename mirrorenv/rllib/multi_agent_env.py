@@ -22,7 +22,7 @@ from mirrorenv.envs.adhoc import mirror_test_of
 from mirrorenv.errors import WorldError
 from mirrorenv.rllib.plain_spaces import PlainActs, PlainSight
 
-__all__ = ["PettingZooMultiAgentEnv", "make_multi_agent_env"]
+__all__ = ["PettingZooMultiAgentEnv", "WorldCreator", "make_multi_agent_env"]
 
 _MAX_SEED = 2**31  # many environments hand their seed to a generator that takes no more
 
@@ -37,6 +37,22 @@ def make_multi_agent_env(id: str, env_config: Mapping[str, Any]) -> PettingZooMu
     """
     game = mirror_test_of(id, env_config)
     return PettingZooMultiAgentEnv(make(id, **dict(env_config)) if game is None else game, name=id)
+
+
+class WorldCreator:
+    """What `tune.register_env` takes for a world; a class, so that workers find it by its module
+    and not by its code.
+
+    Args:
+        id: as for `make_multi_agent_env`.
+    """
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+
+    def __call__(self, env_config: Mapping[str, Any]) -> PettingZooMultiAgentEnv:
+        """One copy."""
+        return make_multi_agent_env(self.id, env_config)
 
 
 class PettingZooMultiAgentEnv(MultiAgentEnv):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ray.tune.registry import register_env, register_trainable
 
 from mirrorenv.envs.registry import registry
 from mirrorenv.rllib.algorithm import MirrorPPO
-from mirrorenv.rllib.multi_agent_env import PettingZooMultiAgentEnv, make_multi_agent_env
+from mirrorenv.rllib.multi_agent_env import WorldCreator
 
 __all__ = ["register_worlds"]
 
@@ -25,17 +22,6 @@ def register_worlds(*more: str) -> list[str]:
     """
     ids = [id for id, spec in registry().items() if spec.kind == "array"] + list(more)
     for id in ids:
-        register_env(id, _Creator(id))
+        register_env(id, WorldCreator(id))
     register_trainable("MirrorPPO", MirrorPPO)
     return ids
-
-
-class _Creator:
-    """What `register_env` takes; a class, so that workers find it by its module and not by its
-    code."""
-
-    def __init__(self, id: str) -> None:
-        self.id = id
-
-    def __call__(self, env_config: Mapping[str, Any]) -> PettingZooMultiAgentEnv:
-        return make_multi_agent_env(self.id, env_config)
