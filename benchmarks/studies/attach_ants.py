@@ -41,7 +41,9 @@ def mirror_ppo(seed: int, iterations: int) -> list[tuple[int, float]]:
         while len(rows) < iterations and (not rows or rows[-1][1] <= GOAL):
             algorithm.train()
             found = measure(algorithm.population, world, slot_exchangeable=True, seed=seed)
-            rows.append((algorithm.steps_done, found.learned_score().top1.value))
+            top1 = found.learned_score().top1
+            assert top1 is not None  # every lineup was read
+            rows.append((algorithm.steps_done, top1.value))
             say(f"{rows[-1][0]:>9,} steps  named right {rows[-1][1]:.2f}  MirrorPPO")
     finally:
         algorithm.stop()

@@ -92,3 +92,9 @@ def test_the_sweep_trains_each_weight_and_seed(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = recipe("tune_sweep").main(words)
     assert [row["weight"] for row in rows] == [0.0, 1.0]
     assert {row["env_steps"] for row in rows} == {8 * 32}
+
+
+def test_the_mirror_is_attached_to_an_algorithm_of_rllibs_own() -> None:
+    rows = recipe("rllib_attach").main(["--iterations", "1", "--batch", "256"])
+    assert rows[0][0] >= 256
+    assert 0 <= rows[0][1] <= 1
