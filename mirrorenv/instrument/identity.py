@@ -38,6 +38,7 @@ __all__ = ["Identity", "identity", "identity_of"]
 
 FOLDS = 5
 _COLUMNS = 64  # columns of which each is read by itself, the first ones of a wide log
+_LEAST = 0.01  # nats of a first observation below which nothing is said
 _ASKED = 2_000  # observations that policies are compared on
 
 
@@ -213,7 +214,7 @@ def _warnings(found: Identity, record: StepRecord | ChatRecord) -> list[str]:
         if names:
             said.append(f"The texts of {', '.join(names[:5])} hold their own names.")
         return said
-    if found.first is not None and found.first.low > 0.0:
+    if found.first is not None and found.first.low > 0.0 and found.first.value > _LEAST:
         said.append(
             f"The first observation, seen before anything was done, tells {found.first} nats: that "
             "is what the world gives away, not who acts."
