@@ -25,6 +25,7 @@ from mirrorenv.mirror.belief import log_softmax
 AGENTS = 4
 ACTIONS = 5
 STEPS = 20
+_STRONGEST = 5.0
 PLANTED = (0.0, 0.1, 0.3, 1.0)
 
 
@@ -47,7 +48,11 @@ def planted(target: float, seed: int) -> tuple[Floats64, float]:
     """Laws with so many nats a trajectory, and how many they have exactly."""
     if target == 0.0:
         return np.full((AGENTS, ACTIONS), 1.0 / ACTIONS), 0.0
-    strength = brentq(lambda one: nats(laws(one, seed), 4000, 1) - target, 1e-3, 5.0, xtol=1e-3)
+    while nats(laws(_STRONGEST, seed), 4000, 1) < target:  # two agents have the same favourite
+        seed += 10_000
+    strength = brentq(
+        lambda one: nats(laws(one, seed), 4000, 1) - target, 1e-3, _STRONGEST, xtol=1e-3
+    )
     law = laws(float(strength), seed)
     return law, nats(law, 40_000, 2)
 
