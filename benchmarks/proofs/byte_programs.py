@@ -6,7 +6,8 @@ between the two, and, where strace is installed, system calls of the child outsi
 while it executed (a traced child runs without the allow-list, so that such a call is seen and not
 stopped).
 
-    python benchmarks/proofs/byte_programs.py [--programs 2000000] [--smoke] [--json FILE]
+    python benchmarks/proofs/byte_programs.py [--programs 2000000] [--instruction-set riscv64]
+        [--smoke] [--json FILE]
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import _root  # noqa: F401
@@ -51,7 +53,7 @@ def batches(count: int, seed: int) -> Iterator[list[bytes]]:
         yield programs
 
 
-def traced(programs: list[bytes]) -> list[str] | None:
+def traced(programs: list[bytes], instruction_set: str) -> list[str] | None:
     """Names of calls outside the allow-list that a child made while it executed; None without
     strace."""
     if shutil.which("strace") is None:
@@ -60,7 +62,14 @@ def traced(programs: list[bytes]) -> list[str] | None:
         log = Path(folder) / "calls"
         code = "from mirrorenv.bytes.machine.worker import main; main()"
         limits = {"instructions": 1000, "program_bytes": 4096, "calls": 64}
-        options = json.dumps({"limits": limits, "memory": 4 << 30, "confine": False})
+        options = json.dumps(
+            {
+                "limits": limits,
+                "memory": 4 << 30,
+                "confine": False,
+                "instruction_set": instruction_set,
+            }
+        )
         work = json.dumps([[one.hex(), fresh_state()] for one in programs]).encode()
         subprocess.run(
             ["strace", "-f", "-o", str(log), sys.executable, "-c", code, options],
@@ -82,13 +91,15 @@ def main() -> None:
     """Run everything, count what went wrong."""
     script = Script(__doc__, json=True, seed=0, smoke={"programs": 1024})
     script.add_argument("--programs", type=int, default=2_000_000)
+    script.add_argument("--instruction-set", default="x86-64")
     options = script.parse()
     limits = Limits(instructions=1000)
     different = 0
     lost = 0
     endings: dict[str, int] = {}
     rng = np.random.default_rng(options.seed + 1)
-    with Machine(limits, cache=0) as one, Machine(limits, cache=0) as other:
+    made = partial(Machine, limits, cache=0, instruction_set=options.instruction_set)
+    with made() as one, made() as other:
         hostile = [list(HOSTILE.values())]
         for programs in itertools.chain(hostile, batches(options.programs, options.seed)):
             first = one.run(programs)
@@ -100,7 +111,9 @@ def main() -> None:
                 endings[execution.ending] = endings.get(execution.ending, 0) + 1
         lost = one.lost + other.lost
         children = one.started + other.started
-    outside = traced([*HOSTILE.values(), *next(batches(512, options.seed))])
+    outside = traced(
+        [*HOSTILE.values(), *next(batches(512, options.seed))], options.instruction_set
+    )
     print(f"{sum(endings.values())} programs, each twice; the host is still here")
     print(f"ended their child {lost}; children started {children}")
     print(f"differ between two machines {different}")
@@ -110,6 +123,7 @@ def main() -> None:
         {
             "benchmark": "byte_machine_proof",
             **machine(),
+            "instruction_set": options.instruction_set,
             "programs": sum(endings.values()),
             "hostile": len(HOSTILE),
             "lost": lost,

@@ -12,6 +12,7 @@ import numpy as np
 from mirrorenv.bytes.entropy import byte_entropy, spatial_entropy
 from mirrorenv.bytes.identity import byte_information_test, identity_bytes, source_test
 from mirrorenv.bytes.machine.execution import ENDINGS
+from mirrorenv.bytes.machine.instruction_sets import X86_64, InstructionSet, instruction_set
 from mirrorenv.bytes.machine.kernel import CALLS
 from mirrorenv.bytes.patterns import astray, loop_of, phases, unit_of
 from mirrorenv.envs.account import Account
@@ -26,11 +27,17 @@ _ENDINGS = tuple(ENDINGS)
 _SHOWN = 8  # instructions
 
 
-def disassembly(program: bytes, most: int = _SHOWN) -> str:
-    """The first instructions of a program; "(no instruction)" where there is none."""
-    import capstone
+def disassembly(program: bytes, most: int = _SHOWN, chosen: InstructionSet = X86_64) -> str:
+    """The first instructions of a program; "(no instruction)" where there is none.
 
-    reader = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+    Args:
+        program: its bytes.
+        most: instructions.
+        chosen: the instruction set.
+    """
+    from mirrorenv.bytes.machine.guard import reader_of
+
+    reader = reader_of(chosen)
     found = [f"{one.mnemonic} {one.op_str}".strip() for one in reader.disasm(program, 0, most)]
     return "; ".join(found) or "(no instruction)"
 
@@ -45,6 +52,7 @@ def tables_of(world: ByteMeditation) -> list[Account]:
 
 def _utterances(world: ByteMeditation) -> Account:
     rows: list[tuple[str, ...]] = []
+    chosen = instruction_set(world.sight.instruction_set)
     for agent, name in enumerate(world.agents):
         for step, said in enumerate(world.spoken):
             program = said[0, agent].tobytes()
@@ -55,11 +63,12 @@ def _utterances(world: ByteMeditation) -> Account:
                 ending = _ENDINGS[int(done.endings[0, agent])]
                 counts = done.calls[0, agent]
                 calls = ", ".join(f"{n} x{c}" for n, c in zip(_NAMES, counts, strict=True) if c)
-            shown = disassembly(program)
+            shown = disassembly(program, chosen=chosen)
             rows.append((f"{name}, step {step + 1}", program.hex(), shown, calls or "none", ending))
     return Account(
         "What was said",
-        "One held-out episode: every utterance, its first instructions as x86-64, and what it did.",
+        f"One held-out episode: every utterance, its first instructions as {chosen.name}, and what "
+        "it did.",
         ("who, when", "bytes", "as a program", "calls", "ended"),
         tuple(rows),
     )

@@ -50,17 +50,19 @@ class MachineExecutor:
 
     Args:
         limits: of each program.
+        instruction_set: which language programs are in, by name.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, instruction_set: str = "x86-64") -> None:
         self.limits = limits
+        self.instruction_set = instruction_set
         self._machine: Machine | None = None
         self._gone: weakref.finalize[[Machine], MachineExecutor] | None = None
 
     def run(self, programs: Sequence[bytes], states: Sequence[KernelState]) -> list[Result]:
         """See :meth:`Executor.run`."""
         if self._machine is None:
-            self._machine = lease(self.limits)
+            self._machine = lease(self.limits, self.instruction_set)
             self._gone = weakref.finalize(self, give_back, self._machine)
         return self._machine.run(programs, states)
 
@@ -73,7 +75,7 @@ class MachineExecutor:
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy starts a child of its own."""
-        return {"limits": self.limits, "_machine": None, "_gone": None}
+        return {**vars(self), "_machine": None, "_gone": None}
 
 
 @dataclass

@@ -33,7 +33,6 @@ LOCAL_POINT = 0.9
 """The two set-points that the origin trains its models to."""
 _FLOOR = 4  # calls from which on evenness counts fully
 _SHAPED_CALLS = 8
-_CALL = np.array([0x0F, 0x05], np.uint8)  # syscall
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,8 @@ class Happened:
     """Limit of instructions of a program."""
     judged: Floats64 | None = None
     """(B, N) the judge's values, where a judge is paid."""
+    call_bytes: bytes = b"\x0f\x05"
+    """How a system call is written."""
 
 
 Reward = Callable[[Happened], Floats64]
@@ -145,10 +146,13 @@ def _shaping(happened: Happened) -> Floats64:
     Without it evenness is 0 for nearly all programs (about one in ten thousand random ones reaches
     a call), and nothing can be learned from it.
     """
-    said = happened.said
-    pairs = (said[..., :-1] == _CALL[0]) & (said[..., 1:] == _CALL[1])  # (B, N, L - 1)
+    call = np.frombuffer(happened.call_bytes, np.uint8)
     made = np.minimum(happened.effects.calls.sum(-1), _SHAPED_CALLS) / _SHAPED_CALLS
-    found: Floats64 = 0.5 * pairs.any(-1) + 0.5 * made
+    if happened.said.shape[-1] < len(call):
+        return 0.5 * made
+    pieces = np.lib.stride_tricks.sliding_window_view(happened.said, len(call), axis=-1)
+    written = (pieces == call).all(-1).any(-1)  # (B, N)
+    found: Floats64 = 0.5 * written + 0.5 * made
     return found
 
 

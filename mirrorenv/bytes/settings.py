@@ -49,6 +49,8 @@ class SightSettings(StrictModel):
     """Whether utterances are executed, and what they did is seen."""
     instructions: int = Field(default=256, ge=1, le=100_000)
     """Limit of each program."""
+    instruction_set: Literal["x86-64", "riscv64"] = "x86-64"
+    """The language that utterances are executed in."""
     decay: float = Field(default=0.9, ge=0, le=1)
     """What the counts of earlier steps are worth after another one."""
 

@@ -25,6 +25,7 @@ from mirrorenv.bytes.exchange.base import open_exchange
 from mirrorenv.bytes.judges import open_judge
 from mirrorenv.bytes.judging import Judged, Reliability
 from mirrorenv.bytes.machine.execution import ENDINGS
+from mirrorenv.bytes.machine.instruction_sets import instruction_set
 from mirrorenv.bytes.machine.kernel import CALLS, KernelState, fresh_state
 from mirrorenv.bytes.rewards import REWARDS, Happened, checked_weights
 from mirrorenv.bytes.settings import SightSettings
@@ -42,12 +43,12 @@ class ByteMeditation(ClockedWorld):
     """Agents utter bytes, which are executed on an emulated machine, remembered and counted.
 
     ## Description
-    In every step each of N agents utters L bytes. They are executed as an x86-64 program by an
-    emulator in a confined child process, on a kernel of the agent's own that exists in a dictionary
-    only: files, folders and children that a program makes are there in the next step. Nothing is
-    run natively and no call reaches the host. All utterances are remembered and found again by
-    likeness, and counted. After "Bytemeditation" (2024), rebuilt from its description; what
-    differs, and what is missing, stands in the documentation of bytes.
+    In every step each of N agents utters L bytes. They are executed as an x86-64 program (or, by
+    option, a RISC-V one) by an emulator in a confined child process, on a kernel of the agent's own
+    that exists in a dictionary only: files, folders and children that a program makes are there in
+    the next step. Nothing is run natively and no call reaches the host. All utterances are
+    remembered and found again by likeness, and counted. After "Bytemeditation" (2024), rebuilt from
+    its description; what differs, and what is missing, stands in the documentation of bytes.
 
     ## Agents
     `num_agents` speakers, `byte_0` and so on, all acting in every step.
@@ -84,7 +85,8 @@ class ByteMeditation(ClockedWorld):
     `num_agents` (4), `length` (64 bytes), `horizon` (8 steps), `rewards` (weights by name),
     and the switches `exchange`, `judge`, `see_own`, `memories`, `memory_path`, `embedding`,
     `entropy_bytes`, `entropy_source` (seeded or live), `network_bytes`, `network` (exchange, or a
-    pcap file), `see_peers`, `execute`, `instructions` (256), `decay` (0.9).
+    pcap file), `see_peers`, `execute`, `instructions` (256), `instruction_set` (x86-64, or
+    riscv64), `decay` (0.9).
 
     ## What carries identity, what leaks
     Identity can only come from what an agent utters and from what that does: all start alike, with
@@ -119,6 +121,7 @@ class ByteMeditation(ClockedWorld):
         judge: str = "",
         execute: bool = True,
         instructions: int = 256,
+        instruction_set: str = "x86-64",
         decay: float = 0.9,
     ) -> None:
         self.sight = SightSettings.checked(
@@ -136,6 +139,7 @@ class ByteMeditation(ClockedWorld):
                 "judge": judge,
                 "execute": execute,
                 "instructions": instructions,
+                "instruction_set": instruction_set,
                 "decay": decay,
             },
             "ByteMeditation",
@@ -153,7 +157,7 @@ class ByteMeditation(ClockedWorld):
         )
         if num_agents < 2 and see_peers:
             raise ConfigError("ByteMeditation: a single agent has no peers: set see_peers to False")
-        self.executor: Executor = MachineExecutor(limits)
+        self.executor: Executor = MachineExecutor(limits, self.sight.instruction_set)
         self._memory = self.sight.recollection(length)
         self._chance = self.sight.chance()
         self._traffic = self.sight.traffic()
@@ -210,7 +214,14 @@ class ByteMeditation(ClockedWorld):
             self._memory.add(self.said, step, live)
         self._draw()
         judged = None if self._judged is None else self._judged.values(self.said)
-        happened = Happened(self.said, self.counts, self.effects, self.sight.instructions, judged)
+        happened = Happened(
+            self.said,
+            self.counts,
+            self.effects,
+            self.sight.instructions,
+            judged,
+            call_bytes=instruction_set(self.sight.instruction_set).call_bytes,
+        )
         self.components = {name: REWARDS[name](happened) for name in self.weights}
         paid = np.zeros((self.num_envs, self.num_agents))  # (B, N)
         for name, weight in self.weights.items():

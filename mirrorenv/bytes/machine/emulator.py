@@ -1,4 +1,4 @@
-"""x86-64 in Unicorn: fixed memory, code that cannot be written, data that cannot be executed.
+"""Unicorn: fixed memory, code that cannot be written, data that cannot be executed.
 
 One engine serves all programs. Its translated blocks are flushed before each of them (without that,
 1,467 of 1,500 results were wrong), its data and stack are wiped where they were written to. The
@@ -8,12 +8,14 @@ it (:mod:`mirrorenv.bytes.machine.worker`).
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import unicorn
-from unicorn import x86_const as x86
 
 from mirrorenv.bytes.machine.execution import Call, Execution, Limits
 from mirrorenv.bytes.machine.guard import Guard
-from mirrorenv.bytes.machine.kernel import Kernel, KernelState
+from mirrorenv.bytes.machine.instruction_sets import X86_64, InstructionSet
+from mirrorenv.bytes.machine.kernel import UNKNOWN, Kernel, KernelState
 
 __all__ = ["Emulator"]
 
@@ -24,9 +26,6 @@ DATA_SIZE = 0x1000
 STACK = 0x300000
 STACK_SIZE = 0x1000
 _TRACE = 64
-_OLD = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI")
-_NEW = ("R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15")
-_REGISTERS = tuple(getattr(x86, f"UC_X86_REG_{name}") for name in (*_OLD, *_NEW))
 _ENDS = {
     unicorn.UC_ERR_INSN_INVALID: "invalid",
     unicorn.UC_ERR_EXCEPTION: "interrupt",
@@ -38,17 +37,36 @@ class Emulator:
 
     Args:
         limits: of each program.
+        chosen: the instruction set.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, chosen: InstructionSet = X86_64) -> None:
         self.limits = limits
-        self._guard = Guard()
-        self._engine = engine = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
+        self._set = chosen
+        self._guard = Guard(chosen)
+        architecture, mode, constants = chosen.unicorn
+        self._constants = import_module(f"unicorn.{constants}_const")
+        self._prefix = f"UC_{constants.upper()}_REG_"
+        self._number = self._register(chosen.number)
+        self._answer = self._register(chosen.answer)
+        self._plain = tuple(map(self._register, chosen.arguments))
+        self._known = {
+            own: (number, tuple(map(self._register, arguments)))
+            for own, (number, arguments) in chosen.calls.items()
+        }
+        self._registers = tuple(map(self._register, chosen.registers))
+        self._starts = {
+            **{self._register(name): STACK + STACK_SIZE // 2 for name in chosen.stack},
+            **{self._register(name): DATA for name in chosen.data},
+        }
+        self._engine = engine = unicorn.Uc(getattr(unicorn, architecture), getattr(unicorn, mode))
         engine.mem_map(CODE, CODE_SIZE, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
         engine.mem_map(DATA, DATA_SIZE, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
         engine.mem_map(STACK, STACK_SIZE, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
         engine.hook_add(unicorn.UC_HOOK_CODE, self._on_code)
-        engine.hook_add(unicorn.UC_HOOK_INSN, self._on_call, None, 1, 0, x86.UC_X86_INS_SYSCALL)
+        if chosen.interrupt_of_call is None:
+            call = self._constants.UC_X86_INS_SYSCALL
+            engine.hook_add(unicorn.UC_HOOK_INSN, self._on_call, None, 1, 0, call)
         engine.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
         engine.hook_add(unicorn.UC_HOOK_MEM_WRITE, self._on_write)
         self._clean = engine.context_save()
@@ -71,11 +89,9 @@ class Emulator:
             engine.mem_write(DATA, bytes(DATA_SIZE))
             engine.mem_write(STACK, bytes(STACK_SIZE))
             self._written = False
-        engine.mem_write(CODE, program + b"\xf4" * (CODE_SIZE - len(program)))
-        engine.reg_write(x86.UC_X86_REG_RSP, STACK + STACK_SIZE // 2)
-        engine.reg_write(x86.UC_X86_REG_RBP, STACK + STACK_SIZE // 2)
-        engine.reg_write(x86.UC_X86_REG_RSI, DATA)
-        engine.reg_write(x86.UC_X86_REG_RDI, DATA)
+        engine.mem_write(CODE, program + self._set.padding * (CODE_SIZE - len(program)))
+        for register, value in self._starts.items():
+            engine.reg_write(register, value)
         self._program = program
         self._ending = ""
         self._count = 0
@@ -89,7 +105,7 @@ class Emulator:
         if not self._ending:
             at_limit = self._count > self.limits.instructions
             self._ending = "limit" if at_limit else "end"
-        registers = tuple(engine.reg_read(register) for register in _REGISTERS)
+        registers = tuple(engine.reg_read(register) for register in self._registers)
         return Execution(
             self._ending,
             min(self._count, self.limits.instructions),
@@ -121,25 +137,24 @@ class Emulator:
             self._trace.append(offset)
 
     def _on_call(self, engine: unicorn.Uc, _: object) -> None:
-        number, first, second, third = (
-            engine.reg_read(register)
-            for register in (
-                x86.UC_X86_REG_RAX,
-                x86.UC_X86_REG_RDI,
-                x86.UC_X86_REG_RSI,
-                x86.UC_X86_REG_RDX,
-            )
-        )
+        number = engine.reg_read(self._number)
+        places = self._plain
+        if self._known:
+            number, places = self._known.get(number, (UNKNOWN, self._plain))
+        first, second, third = (engine.reg_read(place) for place in places)
         result = self._kernel.call(number, first, second, third)
         self._calls.append(Call(number, (first, second, third), result))
-        engine.reg_write(x86.UC_X86_REG_RAX, result % 2**64)
+        engine.reg_write(self._answer, result % 2**64)
         if self._kernel.ended:
             self._stop("exit")
         elif len(self._calls) >= self.limits.calls:
             self._stop("limit")
 
     def _on_interrupt(self, engine: unicorn.Uc, number: int, _: object) -> None:
-        self._stop("interrupt")
+        if number == self._set.interrupt_of_call:
+            self._on_call(engine, None)
+        else:
+            self._stop("interrupt")
 
     def _on_write(self, *_: object) -> None:
         self._written = True
@@ -147,6 +162,10 @@ class Emulator:
     def _stop(self, ending: str) -> None:
         self._ending = self._ending or ending
         self._engine.emu_stop()
+
+    def _register(self, name: str) -> int:
+        number: int = getattr(self._constants, self._prefix + name)
+        return number
 
     # -- the program's memory, as the kernel sees it ----------------------------------------------
 

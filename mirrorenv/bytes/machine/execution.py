@@ -53,7 +53,8 @@ class Call:
     """One emulated system call.
 
     Attributes:
-        number: of the call, as in the x86-64 Linux table.
+        number: of the call, as in the x86-64 Linux table whatever the program is in; -1 for a call
+            that is not there.
         arguments: the first three, as unsigned 64-bit numbers.
         result: what the emulated kernel answered; negative for its errors.
     """

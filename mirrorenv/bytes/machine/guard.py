@@ -12,23 +12,32 @@ from typing import Literal
 
 import capstone
 
-__all__ = ["Guard", "Judgement"]
+from mirrorenv.bytes.machine.instruction_sets import InstructionSet
+
+__all__ = ["Guard", "Judgement", "reader_of"]
 
 Judgement = Literal["fine", "void", "privileged"]
 
-# The host's time, chance, processor number or performance counters.
-_NOT_REPEATABLE = frozenset({"rdtsc", "rdtscp", "rdrand", "rdseed", "rdpid", "rdpmc", "xgetbv"})
-# The emulator runs in ring 0, where a real program's ports would be an error.
-_PORTS = frozenset({"in", "out", "insb", "insd", "insw", "outsb", "outsd", "outsw"})
-_KERNEL_ONLY = frozenset({"sysret", "sysretq", "sysexit", "sysenter", "iret", "iretd", "iretq"})
 _KNOWN_AT_MOST = 200_000
 
 
-class Guard:
-    """Judges instructions by their bytes; each is disassembled once."""
+def reader_of(chosen: InstructionSet) -> capstone.Cs:
+    """A disassembler."""
+    architecture, modes = chosen.capstone
+    mode = sum(getattr(capstone, one) for one in modes)
+    return capstone.Cs(getattr(capstone, architecture), mode)
 
-    def __init__(self) -> None:
-        self._reader = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+
+class Guard:
+    """Judges instructions by their bytes; each is disassembled once.
+
+    Args:
+        chosen: which language they are in.
+    """
+
+    def __init__(self, chosen: InstructionSet) -> None:
+        self._set = chosen
+        self._reader = reader_of(chosen)
         self._reader.detail = True
         self._known: dict[bytes, Judgement] = {}
 
@@ -50,10 +59,10 @@ class Guard:
         if instruction is None or instruction.size != len(code):
             return "void"
         name = instruction.mnemonic.split()[-1]  # without a prefix such as "rep"
-        if name in _NOT_REPEATABLE:
+        if name in self._set.not_repeatable:
             return "void"
-        if name in _PORTS or name in _KERNEL_ONLY:
+        if name in self._set.kernel_only:
             return "privileged"
-        if instruction.group(capstone.x86.X86_GRP_PRIVILEGE):
+        if instruction.group(capstone.CS_GRP_PRIVILEGE):
             return "privileged"
         return "fine"

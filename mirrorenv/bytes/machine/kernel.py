@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-__all__ = ["CALLS", "Kernel", "KernelState", "fresh_state"]
+__all__ = ["CALLS", "UNKNOWN", "Kernel", "KernelState", "fresh_state"]
 
 CALLS = {
     0: "read",
@@ -32,6 +32,8 @@ CALLS = {
     90: "chmod",
 }
 """The calls that count, K = 16, by number."""
+UNKNOWN = -1
+"""The number of a call that another instruction set has and this table does not."""
 
 ENOENT = -2
 EBADF = -9

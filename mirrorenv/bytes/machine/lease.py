@@ -19,18 +19,23 @@ _MOST_WAITING = 2
 _WAITING: list[tuple[int, Machine]] = []  # with the process that started each
 
 
-def lease(limits: Limits) -> Machine:
+def lease(limits: Limits, instruction_set: str = "x86-64") -> Machine:
     """A machine with these limits: one that waits, or a new one.
+
+    Args:
+        limits: of each program.
+        instruction_set: which language programs are in, by name.
 
     Raises:
         MissingExtraError: if unicorn or capstone is not installed.
         WorldError: if no child comes up.
     """
     for place, (process, machine) in enumerate(_WAITING):
-        if process == os.getpid() and machine.limits == limits:
+        same = machine.limits == limits and machine.instruction_set == instruction_set
+        if process == os.getpid() and same:
             del _WAITING[place]
             return machine
-    return Machine(limits)
+    return Machine(limits, instruction_set=instruction_set)
 
 
 def give_back(machine: Machine) -> None:

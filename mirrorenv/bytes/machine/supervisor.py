@@ -24,6 +24,7 @@ from typing import Self
 
 import mirrorenv
 from mirrorenv.bytes.machine.execution import VOID, Limits
+from mirrorenv.bytes.machine.instruction_sets import instruction_set as named_set
 from mirrorenv.bytes.machine.kernel import KernelState, fresh_state
 from mirrorenv.bytes.machine.wire import Result, read_message, to_result, write_message
 from mirrorenv.errors import ConfigError, WorldError, require
@@ -47,8 +48,10 @@ class Machine:
         memory: bytes of address space of the child.
         grown: bytes of resident memory from which on a child is replaced between two batches.
         confine: whether the child gives up all system calls but a few; only a test switches it off.
+        instruction_set: which language programs are in, by name.
 
     Raises:
+        UnknownNameError: if there is no such instruction set.
         MissingExtraError: if unicorn or capstone is not installed.
         WorldError: if no child comes up.
     """
@@ -62,16 +65,19 @@ class Machine:
         memory: int = 4 << 30,
         grown: int = 512 << 20,
         confine: bool = True,
+        instruction_set: str = "x86-64",
     ) -> None:
         require("unicorn", "bytes")
         require("capstone", "bytes")
         self.limits = limits or Limits()
+        self.instruction_set = named_set(instruction_set).name
         self.patience = patience
         self.grown = grown
         self._options = {
             "limits": vars(self.limits),
             "memory": memory,
             "confine": confine,
+            "instruction_set": self.instruction_set,
         }
         self._cache: OrderedDict[bytes, Result] = OrderedDict()
         self._cache_size = cache

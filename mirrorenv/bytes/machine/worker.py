@@ -13,6 +13,7 @@ import sys
 from mirrorenv.bytes.machine.confine import allow_only, limit_memory, limit_resources
 from mirrorenv.bytes.machine.emulator import Emulator
 from mirrorenv.bytes.machine.execution import Limits
+from mirrorenv.bytes.machine.instruction_sets import instruction_set
 from mirrorenv.bytes.machine.kernel import fresh_state
 from mirrorenv.bytes.machine.wire import from_result, read_message, write_message
 
@@ -23,8 +24,9 @@ def main() -> None:
     """Serve until the pipe ends."""
     options = json.loads(sys.argv[1])
     limit_memory(options["memory"])
-    emulator = Emulator(Limits(**options["limits"]))
-    emulator.run(b"\x90\x0f\x05", fresh_state())  # everything that is loaded late is loaded now
+    chosen = instruction_set(options["instruction_set"])
+    emulator = Emulator(Limits(**options["limits"]), chosen)
+    emulator.run(chosen.call_bytes, fresh_state())  # everything that is loaded late is loaded now
     limit_resources()
     missing = allow_only() if options["confine"] else "switched off"
     write_message(1, {"confined": missing == "", "why_not": missing})
