@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 
 from benchmarks.shared import self_model_pages  # noqa: E402
 from benchmarks.shared.labelled import FASHION, Labelled, fashion, read_folder  # noqa: E402
+from benchmarks.shared.self_model_losses import full_loss, minibatch_loss  # noqa: E402
 from benchmarks.shared.self_models import (  # noqa: E402
     ARMS,
     AUXILIARIES,
@@ -21,9 +22,8 @@ from benchmarks.shared.self_models import (  # noqa: E402
     Seen,
     Stack,
     Training,
-    full_loss,
+    last_spread,
     measure,
-    minibatch_loss,
     stream,
     train,
 )
@@ -83,6 +83,37 @@ def test_classes_are_learned_and_the_own_layer_is_predicted() -> None:
     assert min(row["accuracy"] for row in base + own) > 0.95
     assert max(row["unexplained"] for row in own) < 0.3
     assert min(row["unexplained"] for row in base) > 0.5
+
+
+def test_matched_arms_differ_in_what_they_pull_at_and_not_in_how_much() -> None:
+    """Steps of all arms are as long as they would be with a gradient of their share added."""
+    task = blobs()
+    arms = [Arm("base"), *(arm for arm in ARMS if arm.share)]
+    stack = Stack(arms, [0], 6, 16, 3)
+    before = [weight.detach().clone() for weight in stack.weights]
+    train(stack, task, Training(1, len(task.labels), rate=1.0, momentum=0.0))
+    moved = [after.detach() - old for after, old in zip(stack.weights, before, strict=True)]
+    pull = [one - one[:1] for one in moved[:2]]  # what an arm adds to base, through the layer
+    size = sum(one.square().sum((1, 2, 3)) for one in pull).sqrt()
+    base = sum(one[0].square().sum() for one in (*moved[:2], *moved[2:])).sqrt()
+    assert size[1:].tolist() == pytest.approx([0.3 * float(base)] * (len(arms) - 1), rel=1e-3)
+
+
+def test_a_decay_is_steered_to_a_spread() -> None:
+    task = blobs()
+    free = Arm("base")
+    held = Arm("held", decay=1e-3, matches="base")
+    stack = Stack([free, held], [0, 1], 6, 16, 3)
+    wanted = 0.8 * last_spread(trained_longer(stack, task, None))[0]
+    again = Stack([free, held], [0, 1], 6, 16, 3)
+    spreads = torch.stack([torch.full((2,), torch.nan), wanted])
+    found = last_spread(trained_longer(again, task, spreads))
+    torch.testing.assert_close(found[1], wanted, rtol=0.06, atol=0.0)
+
+
+def trained_longer(stack: Stack, task: Labelled, spreads: torch.Tensor | None) -> Stack:
+    train(stack, task, Training(60, 20, rate=0.02), spreads=spreads)
+    return stack
 
 
 def test_chains_see_the_loss_of_the_classifier_alone() -> None:

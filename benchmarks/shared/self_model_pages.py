@@ -137,9 +137,12 @@ def show(content: Row) -> None:
 
 
 def _ladder(group: Row) -> list[Row]:
-    """Base and the self-models, by weight."""
+    """Base and the self-models of a fixed weight, by weight."""
     rows = [
-        row for row in group["arms"] if _name(row) == "base" or row["arm"]["auxiliary"] == "own"
+        row
+        for row in group["arms"]
+        if _name(row) == "base"
+        or (row["arm"]["auxiliary"] == "own" and not row["arm"].get("share"))
     ]
     return sorted(rows, key=lambda row: float(row["arm"]["weight"]))
 

@@ -20,10 +20,20 @@ import torch
 from torch import Tensor
 
 from benchmarks.shared.labelled import Labelled
-from mirrorenv.complexity.sampling import Loss
 from mirrorenv.complexity.weights import effective_rank, path_norm
 
-__all__ = ["ARMS", "FEW_ARMS", "Arm", "Stack", "Training", "measure", "minibatch_loss", "train"]
+__all__ = [
+    "ARMS",
+    "FEW_ARMS",
+    "Arm",
+    "Stack",
+    "Training",
+    "cross_entropy",
+    "last_spread",
+    "measure",
+    "stream",
+    "train",
+]
 
 
 @dataclass(frozen=True)
@@ -35,12 +45,17 @@ class Arm:
         auxiliary: a name in `AUXILIARIES`; empty for none.
         weight: of the auxiliary's loss.
         decay: weight decay of all weights.
+        share: if above 0, the auxiliary's gradient in the classifier is scaled in every step to
+            this share of the norm of the cross-entropy's.
+        matches: if given, the arm whose spread of the last layer `decay` is steered to.
     """
 
     name: str
     auxiliary: str = ""
     weight: float = 0.0
     decay: float = 0.0
+    share: float = 0.0
+    matches: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,10 @@ AUXILIARIES: dict[str, Callable[[Seen], Tensor]] = {
 """Each gives (S,) losses of one arm."""
 
 
+SHARE = 0.3
+"""Of matched arms: norm of the auxiliary's gradient over the cross-entropy's."""
+
+
 def _ladder(label: str, auxiliary: str, weights: Sequence[float]) -> list[Arm]:
     return [Arm(f"{label} {weight:g}", auxiliary, weight) for weight in weights]
 
@@ -107,11 +126,17 @@ ARMS = (
     Arm("weight decay 0.0001", decay=1e-4),
     Arm("weight decay 0.001", decay=1e-3),
     Arm("weight decay 0.005", decay=5e-3),
+    Arm("self-model, matched", "own", 1.0, share=SHARE),
+    Arm("no stop-gradient, matched", "attached", 1.0, share=SHARE),
+    Arm("shuffled target, matched", "shuffled", 1.0, share=SHARE),
+    Arm("random target, matched", "random", 1.0, share=SHARE),
+    Arm("weight decay, spread of self-model 5", decay=1e-3, matches="self-model 5"),
 )
 FEW_ARMS = tuple(
     arm
     for arm in ARMS
-    if arm.name in ("base", "no stop-gradient 20", "random target 20") or arm.auxiliary == "own"
+    if arm.name in ("base", "no stop-gradient 20", "random target 20")
+    or (arm.auxiliary == "own" and not arm.share)
 )
 
 
@@ -202,6 +227,7 @@ def train(
     auxiliaries: bool = True,
     first_epoch: int = 0,
     after_epoch: Callable[[int, Tensor, Tensor], None] | None = None,
+    spreads: Tensor | None = None,
 ) -> None:
     """Train all networks side by side; none sees another.
 
@@ -212,19 +238,19 @@ def train(
         auxiliaries: whether arms add what is theirs; without, it is an anneal on cross-entropy.
         first_epoch: number of the first; decides orders.
         after_epoch: told the epoch, the mean cross-entropy and the mean auxiliary loss, (A, S).
+        spreads: (A, S) that the decay of arms with `matches` is steered to; NaN of all others.
     """
     inputs = torch.from_numpy(task.inputs)
     labels = torch.from_numpy(task.labels)
     decay = torch.tensor([arm.decay if auxiliaries else 0.0 for arm in stack.arms])
-    decay = decay.view(-1, 1, 1, 1)
+    decay = decay.view(-1, 1, 1, 1).repeat(1, len(stack.seeds), 1, 1)  # (A, S, 1, 1)
     speeds = [torch.zeros_like(weight) for weight in stack.weights]
     for epoch in range(first_epoch, first_epoch + how.epochs):
         entropies = []
         extras = []
         for rows in batches(len(labels), how.batch, stack.seeds, epoch):
             entropy, extra = _losses(stack, inputs[rows], labels[rows], epoch)
-            loss = entropy.sum() + (extra.sum() if auxiliaries else 0.0)
-            slopes = torch.autograd.grad(loss, stack.weights)
+            slopes = _slopes(stack, entropy, extra if auxiliaries else None)
             with torch.no_grad():
                 for weight, slope, speed in zip(stack.weights, slopes, speeds, strict=True):
                     slope = slope + decay * weight
@@ -234,6 +260,31 @@ def train(
             extras.append(extra.detach())
         if after_epoch is not None:
             after_epoch(epoch, torch.stack(entropies).mean(0), torch.stack(extras).mean(0))
+        if spreads is not None and auxiliaries:
+            ratio = (last_spread(stack) / spreads).nan_to_num(1.0)  # (A, S)
+            decay = (decay * ratio.clamp(0.7, 1.5)[..., None, None] ** 4).clamp(max=0.1)
+
+
+def last_spread(stack: Stack) -> Tensor:
+    """Standard deviation of the classifier's last layer, (A, S)."""
+    return stack.weights[2].detach()[..., : stack.classes].flatten(2).std(-1)
+
+
+def _slopes(stack: Stack, entropy: Tensor, extra: Tensor | None) -> list[Tensor]:
+    """Gradients of all weights; of arms with a share, that of the auxiliary is scaled where it
+    reaches the classifier. Its own further rows learn in full."""
+    share = torch.tensor([arm.share for arm in stack.arms])
+    if extra is None or not share.any():
+        loss = entropy.sum() if extra is None else entropy.sum() + extra.sum()
+        return list(torch.autograd.grad(loss, stack.weights))
+    plain = torch.autograd.grad(entropy.sum(), stack.weights, retain_graph=True)
+    added = torch.autograd.grad(extra.sum(), stack.weights)
+    size = sum(one.square().sum((-1, -2)) for one in plain).sqrt()  # (A, S)
+    other = sum(one.square().sum((-1, -2)) for one in added[:2]).sqrt()  # through the hidden layer
+    wanted = share.view(-1, 1) * size / other.clamp_min(1e-12)
+    factor = torch.where(share.view(-1, 1) > 0, wanted, torch.ones_like(wanted))[..., None, None]
+    felt = [one + factor * two for one, two in zip(plain[:2], added[:2], strict=True)]
+    return felt + [one + two for one, two in zip(plain[2:], added[2:], strict=True)]
 
 
 def _losses(stack: Stack, inputs: Tensor, labels: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
@@ -252,48 +303,6 @@ def _losses(stack: Stack, inputs: Tensor, labels: Tensor, epoch: int) -> tuple[T
         else:
             extra.append(torch.zeros(len(stack.seeds)))
     return entropy, torch.stack(extra)
-
-
-def _classified(weights: Tensor, inputs: Tensor, hidden: int, classes: int) -> Tensor:
-    """Logits (..., B, C) of flat weights (..., P)."""
-    sizes = [inputs.shape[-1] * hidden, hidden, hidden * classes, classes]
-    first, first_bias, last, last_bias = weights.split(sizes, dim=-1)
-    inner = inputs @ first.unflatten(-1, (-1, hidden)) + first_bias.unsqueeze(-2)
-    return torch.relu(inner) @ last.unflatten(-1, (hidden, classes)) + last_bias.unsqueeze(-2)
-
-
-def full_loss(task: Labelled, hidden: int, chunk: int = 8) -> Loss:
-    """Cross-entropy over all training data, (M, C, P) -> (M, C), some chains at a time."""
-    inputs = torch.from_numpy(task.inputs)
-    labels = torch.from_numpy(task.labels)
-
-    def one(weights: Tensor) -> Tensor:
-        logits = _classified(weights, inputs, hidden, task.classes)
-        return cross_entropy(logits, labels.expand(*weights.shape[:-1], -1))
-
-    def loss(weights: Tensor) -> Tensor:
-        flat = weights.flatten(0, 1)
-        return torch.cat([one(part) for part in flat.split(chunk)]).view(weights.shape[:2])
-
-    return loss
-
-
-def minibatch_loss(
-    task: Labelled, hidden: int, batch: int, source: torch.Generator, chunk: int = 64
-) -> Loss:
-    """The same on a batch that is drawn at every call, one for all chains."""
-
-    def loss(weights: Tensor) -> Tensor:
-        rows = torch.randint(len(task.labels), (batch,), generator=source)
-        inputs = torch.from_numpy(task.inputs)[rows]
-        labels = torch.from_numpy(task.labels)[rows]
-        found = []
-        for part in weights.flatten(0, 1).split(chunk):
-            logits = _classified(part, inputs, hidden, task.classes)
-            found.append(cross_entropy(logits, labels.expand(len(part), -1)))
-        return torch.cat(found).view(weights.shape[:2])
-
-    return loss
 
 
 @torch.no_grad()

@@ -3,11 +3,12 @@ it? The published claim with every control.
 
 Arms: nothing; the network's own hidden layer as a target (behind a stop-gradient, at several
 weights, and without one); another example's hidden layer; a random projection of the input; a
-penalty on activations; weight decay. Seeds and arms are trained side by side in one module.
-Measured on the classifier alone: accuracy, spread of the weights of each layer, size of the
-activations, their product (which does not change when scale moves between layers), path norm,
-effective rank, and the local learning coefficient at the published estimator's setting and at
-n / log n, after training and after further epochs on cross-entropy only. A coefficient that is no
+penalty on activations; weight decay. Matched arms have one size of gradient, or another arm's
+spread of weights. Seeds and arms are trained side by side in one module. Measured on the classifier
+alone: accuracy, spread of the weights of each layer, size of the activations, their product (which
+does not change when scale moves between layers), path norm, effective rank, and the local learning
+coefficient at the published estimator's setting and at n / log n, after training and after further
+epochs on cross-entropy only. A coefficient that is no
 number of a minimum (negative, on a slope, not settled) is flagged and counted.
 
 Every finished arm is a file under --out: a run that was interrupted goes on with the missing ones.
@@ -36,16 +37,15 @@ import torch
 from benchmarks.shared import self_model_pages
 from benchmarks.shared.labelled import Labelled, digits, fashion, read_folder, summary
 from benchmarks.shared.runner import Progress, Script, machine, say
+from benchmarks.shared.self_model_losses import full_loss, minibatch_loss
 from benchmarks.shared.self_models import (
     ARMS,
     FEW_ARMS,
     Arm,
     Stack,
     Training,
-    full_loss,
     histogram,
     measure,
-    minibatch_loss,
     stream,
     train,
 )
@@ -238,7 +238,7 @@ class Group:
         def keep(_: int, entropy: torch.Tensor, extra: torch.Tensor) -> None:
             curves.append((entropy.mean(1), extra.mean(1)))
 
-        train(stack, self.task, how, after_epoch=keep)
+        train(stack, self.task, how, after_epoch=keep, spreads=self._spreads(arms))
         trained = measure(stack, self.task)
         found = [
             {
@@ -265,6 +265,26 @@ class Group:
             row["coefficients"]["n / log n, annealed"] = self._coefficients(
                 stack, number, self.watanabe
             )
+        return found
+
+    def _spreads(self, arms: Sequence[Arm]) -> torch.Tensor:
+        """What the last layers' spread is steered to, (A, S); NaN where it is left alone.
+
+        Raises:
+            ConfigError: if an arm is to match one that is not finished.
+        """
+        found = torch.full((len(arms), self.settings["seeds"]), torch.nan)
+        for number, arm in enumerate(arms):
+            if not arm.matches:
+                continue
+            other = next(one for one in ARMS if one.name == arm.matches)
+            if not self.file(other).is_file():
+                raise ConfigError(
+                    f"'{arm.name}' matches '{other.name}', which is not finished here: run that "
+                    "arm first (--arms, or a smaller --together)"
+                )
+            rows = read_json(self.file(other))["trained"]
+            found[number] = torch.tensor([row.get("spread_last", torch.nan) for row in rows])
         return found
 
     @property
