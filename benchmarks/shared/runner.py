@@ -25,11 +25,12 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any
 
 import numpy as np
 
+from mirrorenv.errors import MirrorError
 from mirrorenv.results import atomic_write_text
 
 __all__ = ["ROOT", "Progress", "Script", "load_recipe", "machine", "say"]
@@ -102,6 +103,7 @@ class Script(argparse.ArgumentParser):
             words: of the command line; those of this process if not given.
         """
         options = self.parse_args(words)
+        sys.excepthook = _said
         if self._smoke and options.smoke:
             for name, value in self._smoke.items():
                 setattr(options, name, value)
@@ -127,6 +129,14 @@ class Script(argparse.ArgumentParser):
             print(json.dumps(content), file=self._result, flush=True)
         elif self._json is not None:
             atomic_write_text(Path(self._json), json.dumps(content, indent=1) + "\n")
+
+
+def _said(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """What went wrong on purpose says so itself; a traceback is for the unexpected."""
+    if isinstance(error, MirrorError):
+        say(f"error: {error}")
+    else:
+        sys.__excepthook__(kind, error, where)
 
 
 class Progress:
