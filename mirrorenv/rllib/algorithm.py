@@ -24,6 +24,8 @@ from mirrorenv.population.train_batch import Columns, learner_columns
 from mirrorenv.rllib.checked_settings import Settled, settle
 from mirrorenv.rllib.env_runner import PopulationEnvRunner
 from mirrorenv.rllib.guards import until_sampled
+from mirrorenv.rllib.held_out import check_evaluation, evaluated
+from mirrorenv.rllib.ignored import LEARNING_NAMES, check_nothing_ignored, without_search
 from mirrorenv.rllib.learner import OBJECTIVE_METRICS, PopulationLearner
 from mirrorenv.rllib.module import MODULE_ID, PopulationModule
 from mirrorenv.rllib.worlds import environment_name, make_world
@@ -70,6 +72,7 @@ class MirrorPPOConfig(PPOConfig):
     def mirror(self, **settings: Any) -> Self:
         """Set the mirror reward: fields of `MirrorSettings` (weight, credit, timing, control,
         ...)."""
+        without_search("mirror", settings)
         self.mirror_settings = MirrorSettings.checked(
             {**self.mirror_settings.model_dump(), **settings}, "mirror"
         )
@@ -78,6 +81,7 @@ class MirrorPPOConfig(PPOConfig):
     def population(self, **settings: Any) -> Self:
         """Set who acts and recognises: fields of `PopulationSettings` (weights, actor, hidden,
         observer, ...)."""
+        without_search("population", settings)
         self.population_settings = PopulationSettings.checked(
             {**self.population_settings.model_dump(), **settings}, "population"
         )
@@ -86,11 +90,24 @@ class MirrorPPOConfig(PPOConfig):
     def learning(self, total_steps: int | None = None, **settings: Any) -> Self:
         """Set the optimisation: fields of `LearningSettings`; `total_steps` ends the schedule of
         the mirror weight."""
+        without_search("learning", settings)
         self.learning_settings = LearningSettings.checked(
             {**self.learning_settings.model_dump(), **settings}, "learning"
         )
         self.total_steps = total_steps if total_steps is not None else self.total_steps
         return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """RLlib's, which keeps a frozen config as it is; what RLlib calls `lr` and its like is
+        `learning` by another name, and both stay equal."""
+        super().__setattr__(name, value)
+        if name in LEARNING_NAMES and "learning_settings" in vars(self):
+            field = LEARNING_NAMES[name]
+            if getattr(self.learning_settings, field) != value:
+                self.learning(**{field: value})
+        elif name == "learning_settings":
+            for theirs, field in LEARNING_NAMES.items():
+                super().__setattr__(theirs, getattr(value, field))
 
     def training(self, **settings: Any) -> Self:
         """RLlib's `training` options have other names here: refuse them rather than ignore them.
@@ -124,6 +141,10 @@ class MirrorPPOConfig(PPOConfig):
         super().update_from_dict(
             {name: value for name, value in config_dict.items() if name not in ours}
         )
+        # after `learning_settings`, which `to_dict` holds too, so that a search over lr counts
+        for name in LEARNING_NAMES:
+            if name in config_dict:
+                setattr(self, name, config_dict[name])
         for name, settings in ours.items():
             getattr(self, name)(**settings)
         return self
@@ -151,7 +172,10 @@ class MirrorPPOConfig(PPOConfig):
         return PopulationLearner
 
     def validate(self) -> None:
-        """Check what RLlib does not."""
+        """Check what RLlib does not, options without effect among it."""
+        if not self.in_evaluation:
+            check_nothing_ignored(self, type(self)())
+            check_evaluation(self)
         super().validate()
         if self.mirror_settings.final_weight is not None and not self.total_steps:
             raise ConfigError(
@@ -258,6 +282,10 @@ class MirrorPPO(PPO):
         )
         for name, value in summary.items():
             self.metrics.log_value(("env_runners", name), value, window=1)
+
+    def evaluate(self, parallel_train_future: Any = None) -> dict[str, Any]:
+        """RLlib's `evaluate`, see `mirrorenv.rllib.held_out.evaluated`."""
+        return evaluated(self.config, self.population)
 
     def _update(self, sample: MultiAgentBatch) -> Any:
         """Let the learners learn.

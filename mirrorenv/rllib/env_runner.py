@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
+import numpy as np
 import torch
 from ray.rllib.core import COMPONENT_RL_MODULE
 from ray.rllib.env import INPUT_ENV_SPACES
@@ -12,10 +13,11 @@ from ray.rllib.env.env_runner import EnvRunner
 from ray.rllib.utils.checkpoints import Checkpointable
 
 from mirrorenv.envs.checks.watch import WatchedWorld
-from mirrorenv.errors import MirrorError, TrainingError
+from mirrorenv.errors import ConfigError, MirrorError, TrainingError
 from mirrorenv.mirror.arrays import Ints64
 from mirrorenv.population.allocator import keep_memory
 from mirrorenv.population.episodes import sample_episodes
+from mirrorenv.population.experience import HELD_OUT_EPISODES
 from mirrorenv.population.train_batch import Columns
 from mirrorenv.rllib.module import MODULE_ID, PopulationModule
 from mirrorenv.rllib.worlds import make_world, world_name
@@ -38,6 +40,7 @@ class PopulationEnvRunner(EnvRunner, Checkpointable):
             keep_memory()
         self._weights_seq_no = 0
         self._worlds: dict[int, Any] = {}
+        self._asked = 0  # episodes that were sampled without ids
         self.make_module()
 
     def make_env(self) -> None:
@@ -50,16 +53,47 @@ class PopulationEnvRunner(EnvRunner, Checkpointable):
         self.multi_module = spec.build()
         self.module: PopulationModule = self.multi_module[MODULE_ID]
 
-    def sample(self, *, episodes: Ints64, iteration: int) -> Columns:
-        """Play the episodes with these ids.
+    def sample(
+        self,
+        *,
+        episodes: Ints64 | None = None,
+        iteration: int = 0,
+        num_episodes: int | None = None,
+        num_timesteps: int | None = None,
+        explore: bool | None = None,
+        random_actions: bool = False,
+        force_reset: bool = False,
+    ) -> Columns:
+        """Play the episodes with these ids, or as many as RLlib's own arguments ask for: these are
+        never trained on, and others in every call.
 
         Args:
             episodes: (B,) ids.
             iteration: number of the training iteration, a seed of the agents' choices.
+            num_episodes: how many, if no ids are given; by default as in an iteration.
+            num_timesteps: in place of it; whole episodes of at least so many steps.
+            explore: None or True; agents draw their actions.
+            random_actions: not to be had.
+            force_reset: every call starts its episodes.
 
         Returns:
             columns of `mirrorenv.population.train_batch.train_batch`, a row for each episode.
+
+        Raises:
+            ConfigError: for `explore=False` and `random_actions=True`.
         """
+        if explore is False or random_actions:
+            raise ConfigError(
+                "MirrorPPO: agents draw their actions from their policies, of which the exact "
+                "limit is; explore=False and random_actions=True have no meaning here"
+            )
+        if episodes is None:
+            if num_timesteps is not None:
+                num_episodes = -(-num_timesteps // self._world(1).horizon)
+            asked = num_episodes or self.config.learning_settings.episodes_per_iteration
+            first = HELD_OUT_EPISODES + self._asked
+            self._asked += asked
+            episodes = np.arange(first, first + asked)
         columns = sample_episodes(
             self._world(len(episodes)),
             self.module.population,
@@ -128,6 +162,10 @@ class PopulationEnvRunner(EnvRunner, Checkpointable):
             if isinstance(weights, ray.ObjectRef):
                 weights = ray.get(weights)
             self.multi_module.set_state(weights)
+
+    def set_weights(self, weights: dict[str, Any]) -> None:
+        """Take over weights as `Algorithm.get_weights` gives them."""
+        self.set_state({COMPONENT_RL_MODULE: weights})
 
     def get_ctor_args_and_kwargs(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Used by RLlib to write checkpoints."""

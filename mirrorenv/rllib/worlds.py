@@ -8,6 +8,8 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ray.rllib.env.env_context import EnvContext
+from ray.rllib.env.multi_agent_env import MultiAgentEnv
 from ray.tune.registry import ENV_CREATOR, _global_registry, register_env
 
 from mirrorenv.envs import make_batch, registry
@@ -15,6 +17,7 @@ from mirrorenv.envs.adhoc import is_adhoc
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.checks.validation import validated
 from mirrorenv.errors import ConfigError
+from mirrorenv.rllib.parallel_env import as_parallel
 
 __all__ = ["environment_name", "make_world", "world_name"]
 
@@ -75,19 +78,20 @@ def _factory(env: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..
     """`env` itself, or a function that hands it `options` as RLlib's one argument."""
     if isinstance(env, type) and issubclass(env, ArrayWorld):
         return env
+    ours = isinstance(env, type) and issubclass(env, MultiAgentEnv)
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     required = [
         p
         for p in inspect.signature(env).parameters.values()
         if p.default is p.empty and p.kind in positional
     ]
-    if len(required) != 1 or required[0].name in options:
+    if not ours and (len(required) != 1 or required[0].name in options):
         return env
 
     make: Callable[..., Any] = env
 
     def with_config(**_: Any) -> Any:
-        return make(dict(options))
+        return as_parallel(make(EnvContext(dict(options), worker_index=0)))
 
     with_config.__module__ = env.__module__
     with_config.__qualname__ = getattr(env, "__qualname__", "environment")

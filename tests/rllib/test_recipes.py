@@ -17,7 +17,12 @@ TRAINING = Path(__file__).resolve().parents[2] / "training"
 
 
 def recipe(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, TRAINING / f"{name}.py")
+    return recipe_at(TRAINING / f"{name}.py")
+
+
+def recipe_at(path: Path) -> ModuleType:
+    """A script that lies in no package, as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -16,6 +16,7 @@ from ray.rllib.algorithms.ppo import PPO, PPOConfig
 from mirrorenv.errors import ConfigError, unknown_name
 from mirrorenv.rllib.algorithm import MirrorPPO, MirrorPPOConfig
 from mirrorenv.rllib.command.stock import StockPPO, stock_config
+from mirrorenv.rllib.ignored import LEARNING_NAMES
 
 __all__ = [
     "ALGORITHMS",
@@ -255,6 +256,8 @@ def settings_of(config: AlgorithmConfig, algorithm: str) -> dict[str, Any]:
         "_is_frozen",
     }
     skipped |= {"mirror_settings", "population_settings", "learning_settings"}
+    if algorithm == "MirrorPPO":  # said under `learning`, by other names
+        skipped |= set(LEARNING_NAMES)
     changed = {
         key: value for key, value in now.items() if key not in skipped and value != before.get(key)
     }
