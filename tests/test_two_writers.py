@@ -38,6 +38,7 @@ FILES = {
     "report": "a page and its pictures, each replaced whole",
     "play": "one picture, replaced whole",
     "debate score": "tables, each replaced whole",
+    "debate rescore": "one file, replaced whole",
     "debate rate": "tables, each replaced whole",
     "debate view": "pages, each replaced whole",
     "debate export": "one file, replaced whole",

@@ -7,6 +7,7 @@ import typer
 from mirrorenv.cli.debate_local import demo, serve
 from mirrorenv.cli.debate_play import check, init, plan
 from mirrorenv.cli.debate_read import export, rate, replay, score, view
+from mirrorenv.cli.debate_rescore import rescore
 from mirrorenv.cli.debate_run import run
 from mirrorenv.cli.debate_set import set
 from mirrorenv.entry import add_commands
@@ -26,6 +27,7 @@ add_commands(
     run,
     set,
     score,
+    rescore,
     rate,
     view,
     replay,

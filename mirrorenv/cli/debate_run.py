@@ -146,7 +146,7 @@ def played(
             "made again"
         )
     with _said_when_broken_off(folder, was_finished, again):
-        with live(tournament, log, quiet) as progress:
+        with live(tournament, log, quiet, path) as progress:
             outcome = asyncio.run(
                 play_tournament(
                     tournament, log, budget, progress=progress, games=games, sources=sources

@@ -27,7 +27,7 @@ from mirrorenv.errors import MirrorError
 from mirrorenv.mirror import Reveal, Trajectory, shuffle_lineup
 from mirrorenv.mirror.verdicts import of_true_author, row_verdicts
 
-__all__ = ["Debate", "Round", "lineup_of"]
+__all__ = ["Debate", "Round", "hits_of", "lineup_of"]
 
 
 @dataclass
@@ -81,6 +81,21 @@ def lineup_of(
         observer=observer,
     )
     return tuple(str(one.actions[0]) for one in lineup.trajectories), reveal
+
+
+def hits_of(verdicts: Sequence[Verdict], reveals: Sequence[Reveal], count: int) -> list[float]:
+    """Texts attributed rightly by each reader, ties shared; 0 for an unreadable verdict.
+
+    Args:
+        verdicts: (J) what the readers said.
+        reveals: (J) who wrote which slot.
+        count: N.
+    """
+    hits = []
+    for verdict, reveal in zip(verdicts, reveals, strict=True):
+        credit = of_true_author(row_verdicts(verdict.array(count)), reveal.permutation)  # (K,)
+        hits.append(float(credit.sum()) if verdict.valid else 0.0)
+    return hits
 
 
 class Debate:
@@ -304,9 +319,7 @@ class Debate:
         now = self.rounds[-1]
         count = self.settings.num_players
         now.verdicts = self._checked("recognise", verdicts)
-        for verdict, reveal in zip(verdicts, now.reveals, strict=True):
-            credit = of_true_author(row_verdicts(verdict.array(count)), reveal.permutation)  # (K,)
-            now.hits.append(float(credit.sum()) if verdict.valid else 0.0)
+        now.hits = hits_of(verdicts, now.reveals, count)
         if self.number >= self.settings.rounds - self.settings.reread_rounds:
             now.second_reveals = [
                 self._other_lineup(reader, now)[1] for reader in range(self.settings.num_readers)

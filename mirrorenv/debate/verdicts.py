@@ -38,7 +38,15 @@ from mirrorenv.debate.verdicts_legacy import first_edition
 from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.recognition import EVIDENCE_BOUND
 
-__all__ = ["Verdict", "labels", "names", "read_verdict", "verdict_from_evidence", "verdict_schema"]
+__all__ = [
+    "Verdict",
+    "labels",
+    "names",
+    "read_verdict",
+    "verdict_from_evidence",
+    "verdict_from_probabilities",
+    "verdict_schema",
+]
 
 _LEAST = 1e-4  # probability below which a stated one counts as this
 _LONGEST = 200_000  # characters of a reply that are read
@@ -105,7 +113,8 @@ def verdict_from_evidence(evidence: npt.ArrayLike) -> Verdict:
     return Verdict(tuple(tuple(row) for row in shifted.tolist()))
 
 
-def _from_probabilities(rows: npt.ArrayLike) -> Verdict:
+def verdict_from_probabilities(rows: npt.ArrayLike) -> Verdict:
+    """A verdict of (K, N) probabilities; rows need not sum to 1, but must not be all zero."""
     shares = np.asarray(rows, np.float64)
     with np.errstate(divide="ignore"):
         return verdict_from_evidence(
@@ -131,7 +140,7 @@ def read_verdict(
     """
     if edition < EDITION:
         read = first_edition(reply[:_LONGEST], num_players, answer_format)
-        return Verdict(None, read) if isinstance(read, str) else _from_probabilities(read)
+        return Verdict(None, read) if isinstance(read, str) else verdict_from_probabilities(read)
     # the same letters and quotation marks however they are typed
     reply = unicodedata.normalize("NFKC", reply[:_LONGEST]).translate(_QUOTES)
     try:
@@ -146,7 +155,7 @@ def read_verdict(
         return Verdict(None, _NOTHING[answer_format == "order"].format(count=num_players))
     if len(found) > 1:
         return Verdict(None, "there are two verdicts in the reply, and they differ; give one")
-    return _from_probabilities(found[0])
+    return verdict_from_probabilities(found[0])
 
 
 _QUOTES = str.maketrans("\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019", '"""""\'\'')

@@ -13,6 +13,7 @@ import os
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import httpx2
@@ -112,13 +113,27 @@ class EndpointClient:
     def __init__(self, connection: Connection, gate: Gate) -> None:
         self.connection = connection
         self.gate = gate
-        self._scrub = Scrubber(connection.key)
+        self._keys = [connection.key]
         self._url = f"{connection.base_url}{PATHS[connection.api]}"
         self._headers = {"accept": "application/json", "user-agent": "mirrorenv"}
         if connection.key:
             self._headers["authorization"] = f"Bearer {connection.key}"
         client_for(connection.base_url, connection.who)  # says now what would not work later
         self._client: httpx2.AsyncClient | None = None
+
+    def share_keys(self, keys: list[str]) -> None:
+        """Take the keys of other clients out of what comes back, too: one server may be told
+        several.
+
+        Args:
+            keys: of all clients of a run; this one's is added.
+        """
+        keys.append(self.connection.key)
+        self._keys = keys
+
+    @property
+    def _scrub(self) -> Scrubber:
+        return _scrubber(frozenset(self._keys))
 
     @property
     def closed(self) -> str | None:
@@ -260,6 +275,11 @@ class EndpointClient:
             remedy = "that is a page for people: check base_url (up to and with /v1)"
             return Failure(said, _BROKEN_ANSWER, False, "address", remedy=remedy)
         return Failure(said, _BROKEN_ANSWER)
+
+
+@lru_cache(maxsize=64)
+def _scrubber(keys: frozenset[str]) -> Scrubber:
+    return Scrubber(*sorted(keys))
 
 
 def _failure(state: RetryCallState) -> Failure:

@@ -62,14 +62,14 @@ def _problem(key: str) -> str | None:
 
 
 class Scrubber:
-    """Takes a secret out of texts and JSON, however it is spelt there.
+    """Takes secrets out of texts and JSON, however they are spelt there.
 
     Args:
-        secret: a key; one below 8 characters is a placeholder and is not looked for.
+        *secrets: keys; one below 8 characters is a placeholder and is not looked for.
     """
 
-    def __init__(self, secret: str) -> None:
-        spelt = sorted(_spellings(secret), key=len, reverse=True)
+    def __init__(self, *secrets: str) -> None:
+        spelt = sorted(set().union(*map(_spellings, secrets)), key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, spelt)), re.IGNORECASE)
         self._looks = bool(spelt)
 

@@ -41,7 +41,7 @@ def test_a_new_user_goes_from_nothing_to_a_page(file, tmp_path):
         told["complete"]
         and told["totals"]["calls"] == planned["games"] * planned["calls_a_game"] == 2 * 26
     )
-    assert (out / "index.html").is_file() and len(list((out / "games").glob("*.html"))) == 2
+    assert (out / "index.html").is_file() and len(list((out / "games").glob("*.html"))) == 4
     table = json.loads(run("score", out, "--json").stdout.splitlines()[-1])
     assert table == told["scores"] and len(table["readers"]) == 6
     rated = json.loads(run("rate", out, "--bootstrap", "50", "--json").stdout.splitlines()[-1])

@@ -10,15 +10,18 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 pytest.importorskip("httpx2", reason="the client comes with the extra llm")
 
+from mirrorenv.cli.app import app
 from mirrorenv.debate.cards import Endpoint
 from mirrorenv.debate.players import CallFailed, make_player
 from mirrorenv.errors import ConfigError
 from mirrorenv.llm.secrets import Scrubber, key_from
 from tests.debate.asking import ask, card, views
-from tests.debate.stub import say
+from tests.debate.stub import player_like, say, serving
+from tests.debate.test_arms import written
 
 KEY = "sk-Planted+Key/0123=456&789"
 BEARER = f"Bearer {KEY}"
@@ -127,3 +130,33 @@ def test_a_server_gets_what_its_card_says_and_nothing_else(stub, monkeypatch, tm
 def test_no_key_stands_in_a_card(name):
     with pytest.raises(ValueError, match="key_env"):
         Endpoint(model="m", base_url="http://127.0.0.1:1/v1", extra_body={name: "sk-SECRET"})
+
+
+def test_no_file_that_a_set_of_arms_leaves_holds_a_key_in_any_spelling(tmp_path, monkeypatch):
+    monkeypatch.setenv("THE_KEY", KEY)
+    every = " | ".join(SPELLINGS.values())
+
+    def echo(body, k):
+        status, headers, found = player_like(body, k)
+        if k % 9 == 4:
+            return 429, {"retry-after": "0", "x-key": KEY}, {"error": {"message": every}}
+        found["choices"][0]["message"] |= {"reasoning_content": every, every: every}
+        return status, headers, {**found, "model": every, "echo": [every, {every: every}]}
+
+    with serving() as stub:
+        stub.answer = echo
+        file = written(tmp_path, stub.url, '[arms.fresh]\nreader = "fresh"\n')
+        for one in tmp_path.glob("?.toml"):
+            text = one.read_text().replace("retries = 0", 'retries = 3\nkey_env = "THE_KEY"')
+            one.write_text(text)
+        words = ["debate", "set", str(file), "--run", str(tmp_path / "set"), "--games", "1"]
+        done = CliRunner().invoke(app, [*words, "--json"])
+    assert done.exit_code == 0, done.output
+    files = [one for one in (tmp_path / "set").rglob("*") if one.is_file()]
+    assert {one.suffix for one in files} >= {".html", ".json", ".jsonl"}
+    held = {str(one): one.read_bytes().decode("utf-8", "replace") for one in files}
+    for place, text in {**held, "output": done.output}.items():
+        shown = html.unescape(text)
+        for name, spelling in SPELLINGS.items():
+            assert spelling[8:-8] not in text and spelling[8:-8] not in shown, (place, name)
+        assert not planted(text), place

@@ -76,6 +76,7 @@ LINES: dict[str, list[str]] = {
     "debate run to": ["debate", "run", "{start}", "--games", "1", "--out", "{to}"],
     "debate set": ["{path}", "--run", "{out}"],
     "debate score": ["{path}"],
+    "debate rescore": ["{path}", "--scorer", "nothing"],
     "debate rate": ["{path}"],
     "debate view": ["{path}"],
     "debate replay": ["{path}"],

@@ -8,11 +8,13 @@ escape it and make direction marks and control characters visible.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mirrorenv.debate.audit import audit_game
+from mirrorenv.debate.output.calls_page import anchor, calls_page
 from mirrorenv.debate.output.opening import opening
 from mirrorenv.debate.rules import Debate, Round
 from mirrorenv.debate.scoring.conduct import SEVERAL_GAMES
@@ -64,8 +66,8 @@ blockquote {
 
 
 def write_pages(results: Results) -> Path:
-    """Write `index.html` and `games/game-NNNNN.html` into the run folder; one game is held at a
-    time.
+    """Write `index.html`, and for each game `games/game-NNNNN.html` and its calls, into the run
+    folder; one game is held at a time.
 
     Returns:
         path of the tournament's page.
@@ -76,8 +78,14 @@ def write_pages(results: Results) -> Path:
     for debate in results.games():
         name = f"game-{debate.game:05d}.html"
         atomic_write_text(folder / name, game_page(results.tournament, debate))
+        calls = calls_page(results.tournament, debate.game, results.log.game(debate.game).values())
+        atomic_write_text(folder / _calls_name(debate.game), calls)
         links.append((debate.game, f"games/{name}"))
     return atomic_write_text(results.path / "index.html", tournament_page(results, links))
+
+
+def _calls_name(game: int) -> str:
+    return f"game-{game:05d}-calls.html"
 
 
 def tournament_page(results: Results, links: list[tuple[int, str]]) -> str:
@@ -278,34 +286,59 @@ def game_page(tournament: Tournament, debate: Debate) -> str:
     rounds = zip(debate.rounds, audit_game(debate), strict=True)
     return document(
         f"{tournament.name}: game {debate.game}",
-        _filled("game.html", game=debate.game, seats=", ".join(who[:count]) + judged),
+        _filled(
+            "game.html",
+            game=debate.game,
+            seats=", ".join(who[:count]) + judged,
+            calls=_calls_name(debate.game),
+        ),
         *(
-            section(f"Round {number}", *_round(one, found, who, count), lead=one.topic)
-            for number, (one, found) in enumerate(rounds, 1)
+            section(
+                f"Round {number + 1}",
+                *_round(one, found, who, _Place(debate.game, number, count)),
+                lead=one.topic,
+            )
+            for number, (one, found) in enumerate(rounds)
         ),
         style=_STYLE,
     )
 
 
-def _round(one: Round, audit: list[tuple[str, ...]], who: list[str], count: int) -> list[Html]:
-    texts = _written(who, one.texts, one.shown, [", ".join(found) for found in audit])
+@dataclass(frozen=True)
+class _Place:
+    """A round of a game, and where its calls stand."""
+
+    game: int
+    round: int
+    players: int
+
+    def calls(self, phase: str) -> list[str]:
+        """Addresses of what each player was asked in a phase."""
+        page = _calls_name(self.game)
+        start = f"g{self.game:05d}/r{self.round:03d}/{phase}"
+        return [f"{page}#{anchor(f'{start}/p{player}')}" for player in range(self.players)]
+
+
+def _round(one: Round, audit: list[tuple[str, ...]], who: list[str], place: _Place) -> list[Html]:
+    count = place.players
+    found = [", ".join(names) for names in audit]
+    texts = _written(who, one.texts, one.shown, found, place.calls("speak"))
     rows = [_verdict(one, reader, who[reader], count) for reader in range(len(one.verdicts))]
     columns = ["reader", *(f"text of {name}" for name in names(count)), "right"]
     caption = "Verdicts: who was named, how sure, and under which letter the reader saw the text"
     afterwards = (
         details(
             f"What they wrote afterwards: {step.replace('_', ' ')}",
-            _written(who, told, told, [""] * len(told)),
+            _written(who, told, told, [""] * len(told), place.calls(f"plan:{step}")),
         )
         for step, told in one.plans.items()
     )
     return [texts, table(columns, rows, caption), *afterwards]
 
 
-def _written(who: list[str], texts: Sequence[str], shown: Sequence[str], audit: list[str]) -> Html:
-    """Texts under their authors' names, as they were shown where that differs, and what the audit
-    found."""
-    return _filled("texts.html", texts=zip(who, texts, shown, audit, strict=False))
+def _written(who: list[str], *columns: Sequence[str]) -> Html:
+    """Texts under their authors' names: as written, as shown, what the audit found, the call."""
+    return _filled("texts.html", texts=zip(who, *columns, strict=False))
 
 
 def _verdict(one: Round, reader: int, name: str, count: int) -> list[Cell]:

@@ -77,7 +77,7 @@ class EndpointPlayer:
         self.client = _client(card, self.endpoint, self.profile)
 
     def connect(self, shared: dict[str, Any]) -> None:
-        """Use one gate with all players that ask the same address.
+        """Use one gate with all players that ask the same address, and hide the keys of all.
 
         Args:
             shared: one dictionary for all players of a run.
@@ -85,6 +85,7 @@ class EndpointPlayer:
         address = f"gate {self.endpoint.base_url}"
         self.client.gate = shared.setdefault(address, Gate(self.endpoint.concurrency))
         self.client.gate.cap_at(self.endpoint.concurrency)
+        self.client.share_keys(shared.setdefault("keys", []))
 
     @property
     def closed(self) -> str | None:

@@ -174,7 +174,7 @@ def table(
     )
 
 
-def document(title: str, *parts: str, style: str = "", script: str = "") -> str:
+def document(title: str, *parts: str, style: str = "", script: str = "", refresh: int = 0) -> str:
     """The whole page.
 
     Args:
@@ -182,6 +182,7 @@ def document(title: str, *parts: str, style: str = "", script: str = "") -> str:
         *parts: what is in it.
         style: further rules of the package's own.
         script: a script of the package's own, the only one that the page may run.
+        refresh: seconds after which a browser reads the file again; 0 for never.
     """
     own = (
         package_files("mirrorenv.results.report").joinpath("report.css").read_text(encoding="utf-8")
@@ -198,5 +199,6 @@ def document(title: str, *parts: str, style: str = "", script: str = "") -> str:
             style=Html(own + style),
             parts=parts,
             script=Html(script),
+            refresh=refresh,
         )
     )
