@@ -3,7 +3,8 @@ the ideal.
 
 The server is a process of its own that answers after a fixed latency and counts how many it has in
 hand. The ideal is cap / latency; what is missing is the client, the log (a synced write before each
-answer is used) and the game's order: a phase begins when the one before has ended. On a machine
+answer is used), the live view (terminal and page) and the game's order: a phase begins when the one
+before has ended. On a machine
 that is busy with other work the share says little; the processor time of the client, which is
 printed beside it, says what one core could do.
 
@@ -23,6 +24,8 @@ from pathlib import Path
 import _root  # noqa: F401
 
 from benchmarks.shared.runner import Script
+from mirrorenv.cli._common import console
+from mirrorenv.cli.debate_live import live
 from mirrorenv.debate import AgentCard, load_topics, preset
 from mirrorenv.debate.calls import Budget
 from mirrorenv.debate.cards import Endpoint
@@ -96,6 +99,7 @@ def main() -> None:
     script.add_argument("--cap", type=int, default=8, help="requests in flight at most")
     script.add_argument("--games", type=int, default=200)
     options = script.parse()
+    console._force_terminal = True  # the live view is drawn, wherever this prints
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.Process(target=serve, args=(options.latency, theirs), daemon=True)
     server.start()
@@ -115,7 +119,8 @@ def main() -> None:
         log = CallLog(Path(folder) / CALLS)
         began = time.perf_counter()
         busy = time.process_time()
-        outcome = asyncio.run(play_tournament(tournament, log, Budget()))
+        with live(tournament, log, False, Path(folder)) as progress:
+            outcome = asyncio.run(play_tournament(tournament, log, Budget(), progress=progress))
         seconds = time.perf_counter() - began
         busy = time.process_time() - busy
     ours.send("stop")

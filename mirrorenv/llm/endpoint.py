@@ -9,6 +9,7 @@ out of everything that is returned or raised.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 from collections.abc import Mapping
@@ -42,6 +43,9 @@ LARGEST = 4_000_000
 _FIRST_WAIT = 0.5  # seconds; doubled with each further try
 _TOO_MANY = 429
 _BROKEN_ANSWER = 502  # the status under which an answer that is none is logged
+
+
+_Sent = tuple[httpx2.Response, bytes]
 
 
 class TransientError(Exception):
@@ -115,7 +119,11 @@ class EndpointClient:
         self.gate = gate
         self._keys = [connection.key]
         self._url = f"{connection.base_url}{PATHS[connection.api]}"
-        self._headers = {"accept": "application/json", "user-agent": "mirrorenv"}
+        self._headers = {
+            "accept": "application/json",
+            "content-type": "application/json",
+            "user-agent": "mirrorenv",
+        }
         if connection.key:
             self._headers["authorization"] = f"Bearer {connection.key}"
         client_for(connection.base_url, connection.who)  # says now what would not work later
@@ -157,13 +165,16 @@ class EndpointClient:
             CallFailed: with every try; the message names the remedy where one is known.
         """
         failed: list[FailedTry] = []
+        content = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
 
         async def attempt() -> dict[str, Any]:
             async with self.gate.slot():
                 closed = self.closed  # after the wait for a place: another call may have found out
                 if closed is not None:
                     raise CallFailed(closed, tuple(failed), closed=True)
-                return await self._tried(body, timeout, failed)
+                found = await self._tried(content, timeout)
+            # the place is free for another request while this answer is read
+            return self._read(found, failed)
 
         def before_sleep(state: RetryCallState) -> None:
             failed.append(_failed_try(_failure(state), _wait(state)))
@@ -207,23 +218,44 @@ class EndpointClient:
             self.gate.close(message, self.connection.places["address"])
         return CallFailed(message, tuple(failed))
 
-    async def _tried(
-        self, body: Mapping[str, Any], timeout: float, failed: list[FailedTry]
-    ) -> dict[str, Any]:
-        """One request; the answer as JSON, without the key.
+    async def _tried(self, content: bytes, timeout: float) -> _Sent | Failure:
+        """One request; what came back, or why nothing did."""
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._sent(content)
+        except TimeoutError:
+            # whatever was written until now may be on the bill
+            return Failure(f"no answer within {timeout:g} seconds", usage={})
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            return connection_failure(error)
+
+    async def _sent(self, content: bytes) -> _Sent | Failure:
+        if self._client is None:
+            self._client = client_for(self.connection.base_url, self.connection.who)
+        async with self._client.stream(
+            "POST", self._url, content=content, headers=self._headers, timeout=None
+        ) as answer:
+            data = bytearray()
+            async for piece in answer.aiter_bytes():
+                data += piece
+                if len(data) > LARGEST:
+                    said = f"the answer is longer than {LARGEST:,} bytes"
+                    return Failure(said, _BROKEN_ANSWER, False, "call", usage={})
+        return answer, bytes(data)
+
+    def _read(self, came: _Sent | Failure, failed: list[FailedTry]) -> dict[str, Any]:
+        """The answer as JSON, without any key.
 
         Raises:
             TransientError: for what may pass.
             CallFailed: for what will not.
         """
-        try:
-            async with asyncio.timeout(timeout):
-                found = await self._sent(body)
-        except TimeoutError:
-            # whatever was written until now may be on the bill
-            found = Failure(f"no answer within {timeout:g} seconds", usage={})
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-            found = connection_failure(error)
+        found: dict[str, Any] | Failure
+        if isinstance(came, Failure):
+            found = came
+        else:
+            answer, data = came
+            found = self._understood(answer, data.decode("utf-8-sig", "replace"))
         if not isinstance(found, Failure):
             return found
         found = Failure(**{**vars(found), "said": self._scrub.text(found.said)})
@@ -235,20 +267,6 @@ class EndpointClient:
             self.gate.close(message, self.connection.places[found.scope])
         tries = (*failed, _failed_try(found, 0.0))
         raise CallFailed(message, tries, refused=found.refused, closed=found.scope != "call")
-
-    async def _sent(self, body: Mapping[str, Any]) -> dict[str, Any] | Failure:
-        if self._client is None:
-            self._client = client_for(self.connection.base_url, self.connection.who)
-        async with self._client.stream(
-            "POST", self._url, json=body, headers=self._headers, timeout=None
-        ) as answer:
-            data = bytearray()
-            async for piece in answer.aiter_bytes():
-                data += piece
-                if len(data) > LARGEST:
-                    said = f"the answer is longer than {LARGEST:,} bytes"
-                    return Failure(said, _BROKEN_ANSWER, False, "call", usage={})
-        return self._understood(answer, data.decode("utf-8-sig", "replace"))
 
     def _understood(self, answer: httpx2.Response, text: str) -> dict[str, Any] | Failure:
         """The JSON of an answer, or why there is none."""

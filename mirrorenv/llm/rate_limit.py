@@ -63,7 +63,8 @@ class Gate:
         finally:
             async with self._change:
                 self.in_flight -= 1
-                self._change.notify_all()
+                # as many as there are places: waking all for one place costs more than a request
+                self._change.notify(max(1, int(self.limit) - self.in_flight))
 
     def on_success(self) -> None:
         """A request was answered: one more in flight for every round of answers."""
