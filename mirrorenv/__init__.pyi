@@ -19,5 +19,6 @@ from mirrorenv.envs import registry as registry
 from mirrorenv.envs import spec as spec
 from mirrorenv.envs.adapters.mirror_test import MirrorTest as MirrorTest
 from mirrorenv.instrument.identity import identity as identity
+from mirrorenv.instrument.live.environment import LiveMirror as LiveMirror
 
 __version__: str

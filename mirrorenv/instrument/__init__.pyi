@@ -4,6 +4,7 @@ from mirrorenv.instrument.doors.opening import open_log as open_log
 from mirrorenv.instrument.identity import Identity as Identity
 from mirrorenv.instrument.identity import identity as identity
 from mirrorenv.instrument.identity import identity_of as identity_of
+from mirrorenv.instrument.live.environment import LiveMirror as LiveMirror
 from mirrorenv.instrument.record import ChatRecord as ChatRecord
 from mirrorenv.instrument.record import Lineups as Lineups
 from mirrorenv.instrument.record import StepRecord as StepRecord

@@ -1,0 +1,1 @@
+"""The live mirror: one moves, and sees what moves along."""
