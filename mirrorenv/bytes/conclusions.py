@@ -15,10 +15,13 @@ import numpy as np
 from pydantic import Field
 
 from mirrorenv.bytes.entropy import byte_entropy, spatial_entropy
+from mirrorenv.bytes.evaluations import DIMENSIONS, RememberedScore
 from mirrorenv.bytes.set_points import EditedUtterances, Octets
-from mirrorenv.bytes.thoughts import think
+from mirrorenv.bytes.sinks import open_sinks
+from mirrorenv.bytes.thoughts import Propose, Score, Thought, shown, think
+from mirrorenv.memory.stores import store_at
 from mirrorenv.mirror.arrays import Floats64
-from mirrorenv.population.objectives.base import ObjectiveSettings, register_objective
+from mirrorenv.population.objectives.base import Batch, ObjectiveSettings, register_objective
 
 __all__ = ["ConclusionSettings", "Conclusions"]
 
@@ -41,6 +44,10 @@ class ConclusionSettings(ObjectiveSettings):
     """Thoughts of a level that are followed."""
     depth: int = Field(default=2, ge=1, le=8)
     """Levels."""
+    sinks: tuple[str, ...] = ()
+    """Where the best conclusion of each iteration goes: apprise, speech, speech:FOLDER."""
+    evaluations: str = ""
+    """A store, a file or an address, in which the worth of every thought is kept and looked up."""
 
 
 @register_objective("conclusions")
@@ -53,6 +60,14 @@ class Conclusions(EditedUtterances):
 
     Settings = ConclusionSettings
     settings: ConclusionSettings
+    _best: Thought | None = None
+
+    def learn(self, experience: Batch) -> None:
+        """See `Objective.learn`: the best conclusion since the last time is told."""
+        if self._best is not None:
+            for sink in open_sinks(self.settings.sinks):
+                sink.tell(f"A conclusion worth {self._best.score:.3f}", shown(self._best.text))
+        self._best = None
 
     def edited(self, said: Octets, rng: np.random.Generator) -> Octets:
         """See `EditedUtterances.edited`."""
@@ -66,11 +81,20 @@ class Conclusions(EditedUtterances):
             gaps: Floats64 = np.abs(_SCORES[chosen.scorer](rows) - chosen.toward)
             return [-float(gap) for gap in gaps]
 
+        if chosen.evaluations:
+            with store_at(chosen.evaluations, DIMENSIONS) as store:
+                return self._concluded(said, propose, RememberedScore(score, store))
+        return self._concluded(said, propose, score)
+
+    def _concluded(self, said: Octets, propose: Propose, score: Score) -> Octets:
+        chosen = self.settings
         shape = {"children": chosen.children, "beam": chosen.beam, "depth": chosen.depth}
         concluded = said.copy()
         for place in np.ndindex(said.shape[:3]):
             best = think(said[place].tobytes(), propose, score, **shape).best
             concluded[place] = np.frombuffer(best.text, np.uint8)
+            if chosen.sinks and (self._best is None or best.score > self._best.score):
+                self._best = best
         return concluded
 
 

@@ -10,14 +10,13 @@ Shape legend: B rows, N agents, L bytes, M memories of a row, D dimensions, k ne
 from __future__ import annotations
 
 import zlib
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from mirrorenv.memory.base import EpisodicStore, Memories
-from mirrorenv.memory.stores import open_store
+from mirrorenv.memory.stores import store_at
 from mirrorenv.mirror.arrays import Bools, Floats32, Ints64
 
 __all__ = ["EMBEDDINGS", "EpisodeRecollection", "Recollection", "SharedRecollection", "embed"]
@@ -137,21 +136,21 @@ class EpisodeRecollection:
 
 
 class SharedRecollection:
-    """Memories in a file that episodes, worlds and processes share.
+    """Memories in a file, or on a server, that episodes, worlds and processes share.
 
     What is found then depends on what was written before, so that a row is no longer decided by its
     seed. A world looks for memories before it writes those of the step.
 
     Args:
-        path: the file, made if it is not there.
+        place: the file, made if it is not there, or an address: see `store_at`.
         length: L.
         embedding: a name in :data:`EMBEDDINGS`.
     """
 
-    def __init__(self, path: Path, length: int, embedding: str = "ngrams") -> None:
+    def __init__(self, place: str, length: int, embedding: str = "ngrams") -> None:
         self._embed = EMBEDDINGS[embedding]
         width = self._embed(np.zeros((1, length), np.uint8)).shape[-1]
-        self._store: EpisodicStore = open_store("sqlite", path, width)
+        self._store: EpisodicStore = store_at(place, width)
         self._episodes = np.zeros(0, np.int64)
 
     def start(self, seeds: npt.NDArray[np.uint64]) -> None:

@@ -28,7 +28,7 @@ class SightSettings(StrictModel):
     memories: int = Field(default=2, ge=0, le=16)
     """k, memories most like its last utterance."""
     memory_path: str = ""
-    """A file that episodes and processes share."""
+    """A file that episodes and processes share, or a Qdrant server, http://HOST:6333#COLLECTION."""
     embedding: Literal["ngrams", "ids"] = "ngrams"
     """How memories are found."""
     entropy_bytes: int = Field(default=16, ge=0, le=4096)
@@ -67,7 +67,7 @@ class SightSettings(StrictModel):
     def recollection(self, length: int) -> Recollection:
         """Where utterances of `length` bytes are remembered."""
         if self.memory_path:
-            return SharedRecollection(Path(self.memory_path), length, self.embedding)
+            return SharedRecollection(self.memory_path, length, self.embedding)
         return EpisodeRecollection(self.embedding)
 
     def chance(self) -> ByteSource:

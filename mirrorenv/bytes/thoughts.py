@@ -13,7 +13,7 @@ from mirrorenv.errors import ConfigError
 from mirrorenv.results.report.page import details, document, header, section
 from mirrorenv.results.runs.files import atomic_write_text
 
-__all__ = ["Propose", "Score", "Thought", "Tree", "think", "write_tree"]
+__all__ = ["Propose", "Score", "Thought", "Tree", "shown", "think", "write_tree"]
 
 Propose = Callable[[bytes, int], Sequence[bytes]]
 """(text, how many) -> texts that could come next."""
@@ -122,7 +122,7 @@ def write_tree(tree: Tree, path: Path) -> Path:
     said = [
         f"{len(tree.thoughts)} thoughts; the best is worth {best.score:.3f}.",
         "The way there: "
-        + ", then ".join(_shown(one) for one in tree.way(best)[1:] or [best])
+        + ", then ".join(shown(one.text) for one in tree.way(best)[1:] or [best])
         + ".",
     ]
     nested = _unfolded(tree, 0)
@@ -140,10 +140,10 @@ def _unfolded(tree: Tree, place: int) -> str:
     one = tree.thoughts[place]
     followed = ", followed" if place in tree.followed else ""
     below = [_unfolded(tree, child) for child in tree.children(place)]
-    return details(f"{_shown(one)}: {one.score:.3f}{followed}", *below)
+    return details(f"{shown(one.text)}: {one.score:.3f}{followed}", *below)
 
 
-def _shown(thought: Thought) -> str:
+def shown(said: bytes) -> str:
     """Text where it is some, else hexadecimal digits."""
-    text = thought.text.decode("latin-1")
-    return text if text.isascii() and text.isprintable() and text else thought.text.hex() or "-"
+    text = said.decode("latin-1")
+    return text if text.isascii() and text.isprintable() and text else said.hex() or "-"

@@ -8,9 +8,10 @@ from pathlib import Path
 from mirrorenv.errors import ConfigError, unknown_name
 from mirrorenv.memory.base import EpisodicStore
 from mirrorenv.memory.numpy_store import NumpyStore
+from mirrorenv.memory.qdrant_store import QdrantStore
 from mirrorenv.memory.sqlite_store import SqliteStore
 
-__all__ = ["STORES", "open_store", "register_store"]
+__all__ = ["STORES", "open_store", "register_store", "store_at"]
 
 StoreFactory = Callable[[Path | None, int], EpisodicStore]
 STORES: dict[str, StoreFactory] = {}
@@ -35,7 +36,8 @@ def open_store(kind: str, path: Path | None, dimensions: int) -> EpisodicStore:
 
     Args:
         kind: a registered name: "sqlite" (one file that many processes share) or "numpy" (this
-            process only, gone with it).
+            process only, gone with it), or "qdrant" (a folder of one process; a server is named
+            by `store_at`).
         path: where it lives; None for a kind that lives in memory.
         dimensions: D.
 
@@ -47,6 +49,24 @@ def open_store(kind: str, path: Path | None, dimensions: int) -> EpisodicStore:
     if kind not in STORES:
         raise unknown_name("store", kind, STORES)
     return STORES[kind](path, dimensions)
+
+
+def store_at(place: str, dimensions: int) -> EpisodicStore:
+    """Open the store that a setting names.
+
+    Args:
+        place: the path of a file, or the address of a Qdrant server, `http://HOST:PORT` with
+            `#COLLECTION` after it where several runs use one.
+        dimensions: D.
+
+    Raises:
+        StoreError: if what lies there is no store, or one of other vectors.
+        MissingExtraError: if its library is not installed.
+    """
+    if place.startswith(("http://", "https://")):
+        address, _, collection = place.partition("#")
+        return QdrantStore(address, dimensions, collection or "mirrorenv")
+    return open_store("sqlite", Path(place), dimensions)
 
 
 @register_store("numpy")
@@ -61,3 +81,8 @@ def _sqlite(path: Path | None, dimensions: int) -> EpisodicStore:
     if path is None:
         raise ConfigError("a sqlite store is a file: name its path")
     return SqliteStore(path, dimensions)
+
+
+@register_store("qdrant")
+def _qdrant(path: Path | None, dimensions: int) -> EpisodicStore:
+    return QdrantStore(":memory:" if path is None else str(path), dimensions)

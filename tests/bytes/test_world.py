@@ -269,7 +269,7 @@ def test_a_memory_in_a_file_outlives_the_world(tmp_path: Path) -> None:
 
 
 def test_shared_memory_is_looked_at_before_it_is_written(tmp_path: Path) -> None:
-    memory = SharedRecollection(tmp_path / "memory.db", 8)
+    memory = SharedRecollection(str(tmp_path / "memory.db"), 8)
     memory.start(np.zeros(1, np.uint64))
     said = np.arange(16, dtype=np.uint8).reshape(1, 2, 8)
     assert (memory.nearest(said, 1, 0)[1] == 0).all()

@@ -55,7 +55,8 @@ def open_exchange(address: str) -> CountExchange:
     Args:
         address: empty for none, or `mqtt://HOST:PORT/RUN?me=a&all=a,b`: RUN names this run's
             topics, `me` this party and `all` every party. Without HOST it is this machine;
-            `mqtts` is encrypted; a user's name stands before HOST and `@`.
+            `mqtts` is encrypted, and `&ca=FILE` names the authority of a broker of one's own; a
+            user's name stands before HOST and `@`.
 
     Raises:
         ConfigError: if it is no such address.

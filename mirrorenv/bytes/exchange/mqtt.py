@@ -109,7 +109,12 @@ class MqttExchange:
         client = paho.Client(CallbackAPIVersion.VERSION2)
         client.reconnect_delay_set(min_delay=1, max_delay=2)
         if place.encrypted:
-            client.tls_set()
+            try:
+                client.tls_set(ca_certs=place.authority or None)
+            except (OSError, ValueError) as error:
+                raise WorldError(
+                    f"exchange: {place.authority} is no certificate ({error})"
+                ) from error
         if place.user:
             client.username_pw_set(place.user, os.environ.get(PASSWORD))
         client.on_socket_open = _without_delay

@@ -26,6 +26,8 @@ class Place:
         run: what the topics of this run begin with.
         me: this party.
         others: the other parties.
+        authority: file of the certificate that the broker's is checked against; empty for those
+            of this machine.
     """
 
     host: str
@@ -35,6 +37,7 @@ class Place:
     run: str
     me: str
     others: frozenset[str]
+    authority: str = ""
 
     @classmethod
     def of(cls, address: str) -> Place:
@@ -75,4 +78,5 @@ class Place:
             run,
             me,
             frozenset(everyone) - {me},
+            asked.get("ca", [""])[0],
         )
