@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -31,6 +31,11 @@ from mirrorenv.errors import ConfigError, MirrorError, unknown_name
 from mirrorenv.plain_text import in_one_line
 from mirrorenv.results.runs.limits import confined
 from mirrorenv.terminal import PlainConsole
+
+if TYPE_CHECKING:
+    from mirrorenv.envs.base import ArrayWorld
+    from mirrorenv.envs.drawing.film import Frame
+    from mirrorenv.envs.episodes import Policy
 
 __all__ = ["play"]
 
@@ -58,6 +63,18 @@ def play(
         int, typer.Option(min=0, help="Seed of the first episode; the next ones follow.")
     ] = 0,
     fps: Annotated[float, typer.Option(help="Pictures a second, at most 50.")] = 8.0,
+    live_mirror: Annotated[
+        bool,
+        typer.Option(
+            "--live-mirror",
+            help="Below the picture, what the first agent watches while it moves: which image "
+            "moves along?",
+        ),
+    ] = False,
+    delay: Annotated[int, typer.Option(min=0, help="Of --live-mirror, in steps.")] = 0,
+    noise: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Of --live-mirror: moves shown by lot.")
+    ] = 0.2,
     overrides: WorldOptions = None,
     code: Code = None,
     quiet: Quiet = False,
@@ -70,7 +87,11 @@ def play(
         ends_in(gif, ".gif", "--gif")
     world = full_id(world)
     name_all(world, code=code)
-    asked = _Asked(world, policy, gif, human, range(seed, seed + episodes), fps, overrides)
+    if live_mirror and gif is None and not human:
+        raise ConfigError("--live-mirror is to look at: give --gif FILE.gif, or --human")
+    mirror = (delay, noise) if live_mirror else None
+    seeds = range(seed, seed + episodes)
+    asked = _Asked(world, policy, gif, human, seeds, fps, overrides, mirror)
     work = partial(_played, asked, code, quiet, as_json)
     if Path(policy).exists():  # a checkpoint, which may come from anybody
         confined(work)
@@ -89,6 +110,7 @@ class _Asked:
     seeds: range
     fps: float
     overrides: list[str] | None
+    mirror: tuple[int, float] | None
 
 
 def _played(asked: _Asked, code: list[str] | None, quiet: bool, as_json: bool) -> None:
@@ -133,7 +155,7 @@ def _played(asked: _Asked, code: list[str] | None, quiet: bool, as_json: bool) -
 
 def _play(world: Any, policy: Any, asked: _Asked) -> list[list[float]]:
     """Returns (episodes, N); shows and keeps the pictures that are asked for."""
-    from mirrorenv.envs.drawing.film import gif, watch
+    from mirrorenv.envs.drawing.film import gif
     from mirrorenv.envs.drawing.window import Window
     from mirrorenv.results.runs.files import atomic_write_bytes
 
@@ -146,7 +168,7 @@ def _play(world: Any, policy: Any, asked: _Asked) -> list[list[float]]:
     try:
         for seed in asked.seeds:
             open_still = True
-            for frame in watch(world, policy, seed):
+            for frame in _frames(world, policy, seed, asked.mirror):
                 pictures += [frame.picture] if path else []
                 open_still = window is None or window.show(frame.picture)
                 if not open_still:
@@ -162,6 +184,19 @@ def _play(world: Any, policy: Any, asked: _Asked) -> list[list[float]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write_bytes(path, animation)
     return returns
+
+
+def _frames(
+    world: ArrayWorld, policy: Policy, seed: int, mirror: tuple[int, float] | None
+) -> Iterator[Frame]:
+    if mirror is None:
+        from mirrorenv.envs.drawing.film import watch
+
+        return watch(world, policy, seed)
+    from mirrorenv.instrument.live.film import live_frames, moves_of
+    from mirrorenv.instrument.live.images import Distortion
+
+    return live_frames(world, policy, seed, Distortion(*mirror, moves_of(world)))
 
 
 def _returns(world: Any, policy: Any, seed: int) -> list[float]:

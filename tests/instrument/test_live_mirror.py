@@ -9,9 +9,11 @@ import pytest
 from pettingzoo.test import parallel_api_test
 
 import mirrorenv
+from mirrorenv.envs import UniformPolicy
 from mirrorenv.errors import ConfigError, WorldError
 from mirrorenv.instrument.live.automaton import Automaton, explored
 from mirrorenv.instrument.live.environment import LiveMirror
+from mirrorenv.instrument.live.film import belief_in_images, live_frames
 from mirrorenv.instrument.live.ideal import (
     acted,
     contingent_evidence,
@@ -154,3 +156,23 @@ def test_what_is_no_such_environment_is_refused() -> None:
         LiveMirror(mirrorenv.make("mirrorenv/point-v0"))
     with pytest.raises(ConfigError, match="noise"):
         _game(noise=1.5)
+
+
+def test_an_animation_shows_an_agent_finding_itself() -> None:
+    world = mirrorenv.make_batch("mirrorenv/ants-v0", 1, horizon=12)
+    frames = list(live_frames(world, UniformPolicy(world, 0), 3, Distortion(0, 0.2, 3)))
+    assert [frame.step for frame in frames] == list(range(13))
+    assert len({frame.picture.shape for frame in frames}) == 1
+    alone = world.render(0)
+    assert frames[0].picture.shape[0] > alone.shape[0]
+    np.testing.assert_array_equal(frames[-1].picture[: len(alone)], alone)
+
+
+def test_belief_in_images_goes_to_the_one_that_moves_along() -> None:
+    rng = np.random.default_rng(0)
+    done = rng.integers(3, size=40)
+    others = rng.integers(3, size=(40, 3))
+    shown = np.concatenate([others, np.roll(done, 2)[:, None]], axis=1)
+    belief = belief_in_images(shown, done, Distortion(2, 0.1, 3))
+    assert belief[1] == pytest.approx(np.full(4, 0.25))
+    assert belief[-1, 3] > 0.99
