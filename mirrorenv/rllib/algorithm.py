@@ -214,6 +214,13 @@ class MirrorPPO(PPO):
         """The default configuration."""
         return MirrorPPOConfig()
 
+    @classmethod
+    def from_checkpoint(cls, path: Any, *args: Any, **kwargs: Any) -> MirrorPPO:
+        """RLlib's, which takes no relative path."""
+        found = Path(path).absolute() if isinstance(path, str) and "://" not in path else path
+        made: MirrorPPO = super().from_checkpoint(found, *args, **kwargs)
+        return made
+
     def setup(self, config: Any) -> None:
         """Build runners and learners."""
         self._next_episode = 0

@@ -29,8 +29,13 @@ def environment_name(env: Any) -> Any:
     where actors find it.
 
     Args:
-        env: an id, a class (both are kept), or a function that makes an environment.
+        env: an id, with its prefix or without, a class (kept), or a function that makes an
+            environment.
     """
+    if isinstance(env, str):
+        known = _global_registry.contains(ENV_CREATOR, env)
+        short = f"mirrorenv/{env}"
+        return short if not known and short in registry() else env
     if isinstance(env, type) or not callable(env):
         return env
     module = getattr(env, "__module__", None)

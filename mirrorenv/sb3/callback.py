@@ -44,6 +44,7 @@ from mirrorenv.sb3.auxiliaries import PolicyHost
 from mirrorenv.sb3.episodes import Segment, record_of
 from mirrorenv.sb3.rows import WorldRow
 from mirrorenv.sb3.shared_policy import SharedPolicyVecEnv
+from mirrorenv.sb3.wrapped import Glasses, alters_observations
 
 __all__ = ["MirrorCallback"]
 
@@ -175,6 +176,12 @@ class MirrorCallback(BaseCallback):
         observers.objectives["recognition"].draws = self._generator
         self._host: PolicyHost | None = None
         if self._auxiliaries:
+            if alters_observations(self.training_env):
+                raise ConfigError(
+                    "MirrorCallback: auxiliaries read the policy on the environment's own "
+                    "observations; leave VecNormalize, VecFrameStack and their like out, or the "
+                    "auxiliaries"
+                )
             row = self.env.rows[0]
             assert isinstance(row, WorldRow)
             norm = float(getattr(self.model, "max_grad_norm", 0.5))
@@ -257,13 +264,19 @@ class MirrorCallback(BaseCallback):
         Args:
             episodes: to play, with the policy as it is, sampling its actions.
             seed: different seeds share no episode.
+
+        Raises:
+            ConfigError: if a wrapper around the environment is not known.
         """
         world = self._world(min(episodes, 256))
         row = self.env.rows[0]
         assert isinstance(row, WorldRow)
 
+        glasses = Glasses(self.training_env)
+
         def act(observations: Floats32, t: int) -> NDArray[Any]:
-            chosen, _ = self.model.predict(row.present(observations), deterministic=False)
+            seen = glasses.see(row.present(observations), first=t == 0)
+            chosen, _ = self.model.predict(seen, deterministic=False)
             return np.asarray(chosen).reshape(*observations.shape[:2], *chosen.shape[1:])
 
         ids = HELD_OUT_EPISODES + seed * episodes + np.arange(episodes, dtype=np.int64)

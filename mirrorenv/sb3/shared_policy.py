@@ -22,7 +22,7 @@ from mirrorenv.population.settings import MirrorSettings
 from mirrorenv.sb3.episodes import EpisodeLog
 from mirrorenv.sb3.rows import Row, Shown, WorldRow
 
-__all__ = ["SharedPolicyVecEnv"]
+__all__ = ["SharedPolicyVecEnv", "holder"]
 
 
 class SharedPolicyVecEnv(VecEnv):
@@ -158,27 +158,52 @@ class SharedPolicyVecEnv(VecEnv):
         return [row.picture() for row in self.rows]
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """An attribute of the row each sub-environment belongs to."""
+        """An attribute of the row each sub-environment belongs to, or of the environment in it."""
         return [
-            getattr(self.rows[index // self.num_agents], attr_name)
+            getattr(holder(self.rows[index // self.num_agents], attr_name), attr_name)
             for index in self._get_indices(indices)
         ]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """See `VecEnv.set_attr`; an index counts agents, and its whole row gets the value."""
+        """See `VecEnv.set_attr`; an index counts agents, and its whole row gets the value: the
+        environment in it, where that has such an attribute."""
         for index in self._get_indices(indices):
-            setattr(self.rows[index // self.num_agents], attr_name, value)
+            setattr(holder(self.rows[index // self.num_agents], attr_name), attr_name, value)
 
     def env_method(
         self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any
     ) -> list[Any]:
-        """Call a method of the row each sub-environment belongs to."""
+        """Call a method of the row each sub-environment belongs to, or of the environment in it."""
         rows = [self.rows[index // self.num_agents] for index in self._get_indices(indices)]
-        return [getattr(row, method_name)(*args, **kwargs) for row in rows]
+        holders = [holder(row, method_name) for row in rows]
+        return [getattr(one, method_name)(*args, **kwargs) for one in holders]
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
         """No sub-environment is a gymnasium wrapper."""
         return [False for _ in self._get_indices(indices)]
+
+
+def holder(row: Row, name: str) -> Any:
+    """Who has an attribute of this name: the row, its world, or the environment that it steps.
+
+    Args:
+        row: of the VecEnv.
+        name: of the attribute.
+
+    Raises:
+        AttributeError: if none of them has it.
+    """
+    known: list[Any] = [row]
+    for inner in ("world", "_copies", "env", "env"):
+        found = getattr(known[-1], inner, None)
+        found = found[0] if isinstance(found, list | tuple) and found else found
+        if found is not None:
+            known += [found, getattr(found, "unwrapped", found)]
+    for one in known:
+        if hasattr(one, name):
+            return one
+    kinds = ", ".join(dict.fromkeys(type(one).__name__ for one in known))
+    raise AttributeError(f"none of {kinds} has an attribute {name!r}")
 
 
 def _joined(parts: list[Shown]) -> Any:

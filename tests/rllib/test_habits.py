@@ -15,7 +15,7 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 import mirrorenv
 from mirrorenv.errors import ConfigError, MirrorError, WorldError
-from mirrorenv.rllib import MirrorPPOConfig
+from mirrorenv.rllib import MirrorPPO, MirrorPPOConfig
 from mirrorenv.rllib.ignored import LEARNING_NAMES
 from mirrorenv.rllib.module import PopulationModule
 from mirrorenv.rllib.parallel_env import as_parallel
@@ -181,5 +181,19 @@ def test_two_runners_and_one_or_two_learners_train(learners: int) -> None:
         for _ in range(2):
             result = algorithm.train()
         assert result["env_runners"]["num_env_steps_sampled_lifetime"] == 2 * 64
+    finally:
+        algorithm.stop()
+
+
+def test_ids_without_the_prefix_and_relative_paths_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = MirrorPPOConfig().environment("ants-v0", env_config={"horizon": 8})
+    assert config.env == "mirrorenv/ants-v0"
+    algorithm = config.learning(episodes_per_iteration=8, minibatch_episodes=8).build_algo()
+    monkeypatch.chdir(tmp_path)
+    try:
+        algorithm.save_to_path(tmp_path / "here")
+        MirrorPPO.from_checkpoint("here").stop()
     finally:
         algorithm.stop()
