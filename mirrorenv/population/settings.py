@@ -101,8 +101,8 @@ class PopulationSettings(RenamedModel):
     weights: Literal["separate", "shared"] = "separate"
     """N networks stacked in one module, or one network that is told the agent's index."""
     actor: str = "mlp"
-    """The kind of agent: mlp (feed-forward networks), gru (recurrent ones), transformer (causal ones
-    over time), package.module:Encoder (networks around your own nn.Module), or a name you
+    """The kind of agent: mlp (feed-forward networks), gru (recurrent ones), transformer (causal
+    ones over time), package.module:Encoder (networks around your own nn.Module), or a name you
     registered."""
     actor_options: dict[str, JsonValue] = Field(default_factory=dict)
     """Settings of the kind of agent itself, where it has some; a wrong one is refused by name."""

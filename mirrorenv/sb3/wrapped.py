@@ -98,8 +98,9 @@ class Glasses:
 def _empty_stack(wrapper: VecFrameStack, rows: int) -> StackedObservations[Any]:
     """Frames as the wrapper stacks them, for so many sub-environments."""
     before = wrapper.stacked_obs
-    first = before.channels_first
+    first: Any = before.channels_first  # of each part, where there are parts
+    space: Any = wrapper.venv.observation_space
     order: Any = "first" if first else "last"
     if isinstance(first, dict):
         order = {key: "first" if value else "last" for key, value in first.items()}
-    return StackedObservations(rows, before.n_stack, wrapper.venv.observation_space, order)
+    return StackedObservations(rows, before.n_stack, space, order)

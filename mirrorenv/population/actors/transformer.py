@@ -43,7 +43,8 @@ class _Block(nn.Module):
 
     def asked(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Query, key and value of rows (S, X, H), each the same shape."""
-        query, key, value = self.attends.forward(_normal(rows)).chunk(3, -1)
+        asked = self.attends.forward(_normal(rows))
+        query, key, value = (part.contiguous() for part in asked.chunk(3, -1))
         return query, key, value
 
     def attended(self, query: Tensor, key: Tensor, value: Tensor, ago: Tensor) -> Tensor:
@@ -58,7 +59,7 @@ class _Block(nn.Module):
         Returns:
             (S, R, Q, H).
         """
-        parts = [x.unflatten(-1, (self.heads, -1)).transpose(2, 3) for x in (query, key, value)]
+        parts = [x.view(*x.shape[:3], self.heads, -1).transpose(2, 3) for x in (query, key, value)]
         width = parts[0].shape[-1]
         scores = parts[0] @ parts[1].transpose(-1, -2) / width**0.5  # (S, R, A, Q, K)
         scores = scores - self.slopes * ago
@@ -101,8 +102,8 @@ class StackedTransformer(nn.Module):
         x = self.embed.forward(rows.transpose(1, 2).reshape(stack, -1, features))  # (S, R*T, H)
         for block in self.blocks:
             assert isinstance(block, _Block)
-            asked = [part.view(stack, count, time, -1) for part in block.asked(x)]
-            x = block.finished(x, block.attended(*asked, ago).flatten(1, 2))
+            query, key, value = (part.view(stack, count, time, -1) for part in block.asked(x))
+            x = block.finished(x, block.attended(query, key, value, ago).flatten(1, 2))
         return _normal(x).view(stack, count, time, -1).transpose(1, 2)
 
     def step(self, rows: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
