@@ -18,6 +18,7 @@ from mirrorenv.envs.adhoc import is_adhoc
 from mirrorenv.envs.registry import full_id, registry
 from mirrorenv.errors import ConfigError
 from mirrorenv.rllib.algorithm import MirrorPPOConfig
+from mirrorenv.rllib.attaching.auxiliaries import SETTINGS, learner_with_auxiliaries
 from mirrorenv.rllib.attaching.connector import Cast, MirrorPiece, Pipeline
 from mirrorenv.rllib.attaching.module import MIRROR, MirrorModule
 from mirrorenv.rllib.attaching.settings import AttachSettings
@@ -64,6 +65,11 @@ def attach(config: Config, **settings: Any) -> Config:
     others = config._learner_connector
     config.learners(learner_connector=Pipeline(cast, chosen, others))
     config.rl_module(rl_module_spec=_with_mirror(config, cast, chosen))
+    if chosen.auxiliaries:
+        asked = {"list": [dict(one) for one in chosen.auxiliaries], "seed": chosen.seed}
+        config.learners(
+            learner_class=learner_with_auxiliaries(config), learner_config_dict={SETTINGS: asked}
+        )
     overrides = dict(config.algorithm_config_overrides_per_module)
     overrides[MIRROR] = config.overrides(lr=chosen.learning_rate, **_without_kl(config))
     config.multi_agent(algorithm_config_overrides_per_module=overrides)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from mirrorenv.errors import ConfigError
 from mirrorenv.population.observers.registry import find_head
@@ -47,6 +47,9 @@ class AttachSettings(StrictModel):
     unseen: tuple[int | str, ...] = ()
     """What observers must not read of an observation: numbers of its flattened form, or keys of a
     Dict. An index or a one-hot name of the agent belongs here: it would give everybody away."""
+    auxiliaries: tuple[dict[str, JsonValue], ...] = ()
+    """Further objectives of every module that learns, as in `population.auxiliaries`. They read the
+    layer `policy`, what the module's `pi` head reads."""
     seed: int = Field(default=0, ge=0)
     """Seed of the heads' weights and of the shuffles."""
 
