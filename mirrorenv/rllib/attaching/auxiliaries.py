@@ -107,6 +107,10 @@ class _Attached:
         self._read = None
         return sum_of_losses(self.named(), None, hidden, columns)
 
+    def state(self) -> dict[str, Any]:
+        """What was learned, as arrays."""
+        return {name: value.cpu().numpy() for name, value in self.objectives.state_dict().items()}
+
     def after(self) -> None:
         """What changes outside the loss, once for each loss."""
         if self._newest is not None:
@@ -170,12 +174,7 @@ class _WithAuxiliaries(TorchLearner):
         """RLlib's, and what the objectives learned."""
         state = super().get_state(components, not_components=not_components, **kwargs)
         if self._check_component(SETTINGS, components, not_components):
-            state[SETTINGS] = {
-                id: {
-                    name: value.cpu().numpy() for name, value in one.objectives.state_dict().items()
-                }
-                for id, one in self._attached.items()
-            }
+            state[SETTINGS] = {id: one.state() for id, one in self._attached.items()}
         return state
 
     def set_state(self, state: Any) -> None:
