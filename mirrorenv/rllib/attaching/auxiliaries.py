@@ -14,8 +14,6 @@ from typing import Any
 import torch
 from pydantic import JsonValue
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
-from ray.rllib.algorithms.appo.torch.appo_torch_learner import APPOTorchLearner
-from ray.rllib.algorithms.impala.torch.impala_torch_learner import IMPALATorchLearner
 from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.torch.torch_learner import TorchLearner
@@ -189,31 +187,15 @@ class PPOWithAuxiliaries(_WithAuxiliaries, PPOTorchLearner):
     """PPO's learner."""
 
 
-class APPOWithAuxiliaries(_WithAuxiliaries, APPOTorchLearner):
-    """APPO's learner."""
-
-
-class IMPALAWithAuxiliaries(_WithAuxiliaries, IMPALATorchLearner):
-    """IMPALA's learner."""
-
-
-KNOWN: dict[type, type[TorchLearner]] = {
-    PPOTorchLearner: PPOWithAuxiliaries,
-    APPOTorchLearner: APPOWithAuxiliaries,
-    IMPALATorchLearner: IMPALAWithAuxiliaries,
-}
-
-
 def learner_with_auxiliaries(config: AlgorithmConfig) -> type[TorchLearner]:
     """The learner of a config, with auxiliaries.
 
     Raises:
-        ConfigError: if it is none of RLlib's own.
+        ConfigError: if it is not RLlib's own of PPO.
     """
-    known = KNOWN.get(config.learner_class)
-    if known is None:
+    if config.learner_class is not PPOTorchLearner:
         raise ConfigError(
-            f"attach: auxiliaries are added to RLlib's own learners of PPO, APPO and IMPALA, and "
-            f"this config has {config.learner_class.__name__}: leave one of both out"
+            f"attach: auxiliaries are added to RLlib's own learner of PPO, and this config has "
+            f"{config.learner_class.__name__}: leave one of both out"
         )
-    return known
+    return PPOWithAuxiliaries
