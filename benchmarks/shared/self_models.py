@@ -262,7 +262,13 @@ def train(
             after_epoch(epoch, torch.stack(entropies).mean(0), torch.stack(extras).mean(0))
         if spreads is not None and auxiliaries:
             ratio = (last_spread(stack) / spreads).nan_to_num(1.0)  # (A, S)
-            decay = (decay * ratio.clamp(0.7, 1.5)[..., None, None] ** 4).clamp(max=0.1)
+            # all or nothing: a spread grows by less in an epoch than this decay takes away
+            wanted = torch.where(ratio > 1.0, MOST_DECAY, 0.0)[..., None, None]
+            decay = torch.where(spreads.isnan()[..., None, None], decay, wanted)
+
+
+MOST_DECAY = 0.01
+"""Weight decay of an arm whose spread is above that of the arm it matches."""
 
 
 def last_spread(stack: Stack) -> Tensor:
