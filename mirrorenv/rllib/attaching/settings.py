@@ -48,8 +48,8 @@ class AttachSettings(StrictModel):
     """What observers must not read of an observation: numbers of its flattened form, or keys of a
     Dict. An index or a one-hot name of the agent belongs here: it would give everybody away."""
     auxiliaries: tuple[dict[str, JsonValue], ...] = ()
-    """PPO: further objectives of every module that learns, as in `population.auxiliaries`. They read
-    the layer `policy`, what the module's `pi` head reads."""
+    """PPO: further objectives of every module that learns, as in `population.auxiliaries`. They
+    read the layer `policy`, what the module's `pi` head reads."""
     seed: int = Field(default=0, ge=0)
     """Seed of the heads' weights and of the shuffles."""
 
