@@ -53,7 +53,7 @@ test-local: $(READY_LOCAL) ## the tests that play with a real language model, of
 	$(BIN)/python -m pytest -m local $(PYTEST_ARGS)
 
 test-inspect: $(READY_INSPECT) ## the game as a task of Inspect, in an environment of its own
-	$(VENV)-inspect/bin/python -m pytest tests/debate/test_inspect_task.py $(PYTEST_ARGS)
+	$(VENV)-inspect/bin/python -m pytest tests/debate/test_inspect_task.py tests/debate/test_inspect_log.py $(PYTEST_ARGS)
 
 lint: $(READY) ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .

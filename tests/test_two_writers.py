@@ -42,6 +42,7 @@ FILES = {
     "debate rate": "tables, each replaced whole",
     "debate view": "pages, each replaced whole",
     "debate export": "one file, replaced whole",
+    "debate inspect-log": "one file",
     "debate replay": "nothing",
     "debate check": "nothing",
     "debate plan": "nothing",

@@ -6,7 +6,7 @@ import typer
 
 from mirrorenv.cli.debate_local import demo, serve
 from mirrorenv.cli.debate_play import check, init, plan
-from mirrorenv.cli.debate_read import export, rate, replay, score, view
+from mirrorenv.cli.debate_read import export, inspect_log, rate, replay, score, view
 from mirrorenv.cli.debate_rescore import rescore
 from mirrorenv.cli.debate_run import run
 from mirrorenv.cli.debate_set import set
@@ -32,6 +32,7 @@ add_commands(
     view,
     replay,
     export,
+    inspect_log,
     demo,
     serve,
     once={"run": _OUT, "demo": _OUT},

@@ -1,5 +1,4 @@
-"""`mirrorenv debate score`, `rate`, `view`, `replay` and `export`: what the log of a tournament
-holds."""
+"""What the log of a tournament holds: `mirrorenv debate score`, `rate`, `view` and so on."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from mirrorenv.plain_text import in_one_line
 from mirrorenv.results.runs.limits import received
 from mirrorenv.terminal import PlainConsole
 
-__all__ = ["export", "rate", "replay", "score", "view"]
+__all__ = ["export", "inspect_log", "rate", "replay", "score", "view"]
 
 Folder = Annotated[Path, typer.Argument(help="The run folder of a tournament.")]
 
@@ -128,3 +127,31 @@ def export(
     say(f"wrote     {in_one_line(to)}: {held}")
     if as_json:
         print_json({"file": str(to), **counts})
+
+
+@received
+def inspect_log(
+    run: Folder,
+    out: Annotated[
+        Path | None, typer.Option(help="A .eval or .json file (default: RUN/inspect.eval).")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write the finished games as a log of Inspect, for its viewer: a sample a game, an event a
+    call."""
+    from mirrorenv.debate.scoring.results import open_results
+    from mirrorenv.errors import ConfigError, require
+
+    require("inspect_ai", "inspect")
+    from mirrorenv.debate.inspect_log import write_inspect_log
+
+    to = out or run / "inspect.eval"
+    if to.suffix not in (".eval", ".json"):
+        raise ConfigError(f"--out {in_one_line(to)}: its name must end in .eval or .json")
+    samples = write_inspect_log(open_results(run), to)
+    say(
+        f"wrote     {in_one_line(to)}: {samples} games; see it with: inspect view {in_one_line(to)}"
+    )
+    if as_json:
+        print_json({"file": str(to), "samples": samples})

@@ -57,7 +57,7 @@ from inspect_ai.model import (  # noqa: E402
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr  # noqa: E402
 from inspect_ai.solver import Generate, Solver, TaskState, solver  # noqa: E402
 
-__all__ = ["debate", "local_model"]
+__all__ = ["debate", "figures_of", "local_model", "summary_of", "told"]
 
 _SHOWN = ("peer_hits", "peer_hits_joint", "self_hits", "legibility", "nats", "kappa", "invalid")
 _MESSAGES = {
@@ -152,17 +152,17 @@ def _play(tournament: Tournament, reasoning_tokens: int) -> Solver:
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         game = await play_game(tournament, int(state.metadata["game"]), call)
-        state.messages = _told(game)
+        state.messages = told(game)
         readers = score_readers([sheet_of(tournament, game)])
         state.metadata["readers"] = [reader.to_dict() for reader in readers]
-        state.store.set("figures", _figures(readers))
-        state.output = ModelOutput.from_content(str(state.model), _summary(readers))
+        state.store.set("figures", figures_of(readers))
+        state.output = ModelOutput.from_content(str(state.model), summary_of(readers))
         return state
 
     return solve
 
 
-def _told(game: Debate) -> list[ChatMessage]:
+def told(game: Debate) -> list[ChatMessage]:
     """The rounds as a chat that one can read: questions, and who wrote what."""
     messages: list[ChatMessage] = []
     for played in game.rounds:
@@ -174,7 +174,7 @@ def _told(game: Debate) -> list[ChatMessage]:
     return messages
 
 
-def _figures(readers: list[ReaderScore]) -> dict[str, float]:
+def figures_of(readers: list[ReaderScore]) -> dict[str, float]:
     """Each figure's mean over the players of a game; judges stand in the sample's metadata."""
     players = [reader for reader in readers if not reader.judge]
     figures = {"floor": players[0].floor}
@@ -185,7 +185,7 @@ def _figures(readers: list[ReaderScore]) -> dict[str, float]:
     return figures
 
 
-def _summary(readers: list[ReaderScore]) -> str:
+def summary_of(readers: list[ReaderScore]) -> str:
     return "\n".join(
         f"{reader.name}: {reader.peer_hits.value:.0%} of others' texts, guessing {reader.floor:.0%}"
         for reader in readers

@@ -32,8 +32,10 @@ __all__ = [
     "words",
 ]
 
-EDITION = 2
-"""Of the rules of cleaning; a log is read by those it was written under."""
+EDITION = 3
+"""Of the rules of cleaning and of reading verdicts; a log is read by those it was written under.
+The second keeps words as they are and has a grammar of verdicts; the third asks again where words
+correct an object."""
 NO_ANSWER = "(no answer)"
 # ANSI: CSI, OSC, others
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
@@ -61,7 +63,7 @@ def clean(text: str, longest: int, edition: int = EDITION) -> str:
         edition: of these rules. The first deleted format characters and whatever the running
             Python's table did not know.
     """
-    if edition < EDITION:
+    if edition < 2:
         return _first_edition(text, longest)
     text = _ESCAPES.sub("", text[: 4 * longest + 4096].replace("\r\n", "\n").replace("\r", "\n"))
     text = _HALVES.sub("\ufffd", _NO_WRITING.sub("", text))

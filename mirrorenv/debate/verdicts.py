@@ -138,13 +138,15 @@ def read_verdict(
         the verdict; of a reply that cannot be read, or in more than one way, one without evidence
         that says why.
     """
-    if edition < EDITION:
+    if edition < 2:
         read = first_edition(reply[:_LONGEST], num_players, answer_format)
         return Verdict(None, read) if isinstance(read, str) else verdict_from_probabilities(read)
     # the same letters and quotation marks however they are typed
     reply = unicodedata.normalize("NFKC", reply[:_LONGEST]).translate(_QUOTES)
     try:
         found = object_readings(reply, num_players)
+        if found and edition > 2 and _CORRECTION.search(reply.rpartition("}")[2]):
+            return Verdict(None, "words after the verdict correct it; give one verdict")
         if not found and not _BRACES.search(reply):
             found = word_readings(reply, num_players, answer_format == "order")
         elif answer_format == "order" and any(not _permutes(rows) for rows in found):
@@ -159,6 +161,11 @@ def read_verdict(
 
 
 _QUOTES = str.maketrans("\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019", '"""""\'\'')
+_CORRECTION = re.compile(
+    r"\b(?:sorry|correction|actually|wait|on reflection|second thought|i meant|should (?:be|read)|"
+    r"swap|instead|scratch that|oops|mistake)\b.*\b(?:p\d|player \d|text [a-j]|(?-i:[A-HJ]))\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _BRACES = re.compile(r"\{[^{}]*:")
 _NOTHING = (
     "there was no JSON object in the reply",

@@ -22,6 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("playing",),
     ("scoring", "live_check"),
     ("output", "inspect_task"),
+    ("inspect_log",),
 )
 LEVEL = {name: level for level, floor in enumerate(FLOORS) for name in floor}
 

@@ -82,6 +82,7 @@ LINES: dict[str, list[str]] = {
     "debate replay": ["{path}"],
     "debate replay of": ["debate", "replay", "{tournament}", "--game", "{number}"],
     "debate export": ["{path}", "{out}"],
+    "debate inspect-log": ["{path}"],
     "debate export to": ["debate", "export", "{tournament}", "{to}"],
     "prefer train": ["--config", "{path}"],
     "prefer generate": ["--config", "{path}"],
