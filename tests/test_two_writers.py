@@ -47,6 +47,7 @@ FILES = {
     "debate check": "nothing",
     "debate plan": "nothing",
     "prefer report": "a page, replaced whole",
+    "identity": "a page, replaced whole",
     "evaluate": "nothing",
     "check": "nothing",
     "audit": "nothing",

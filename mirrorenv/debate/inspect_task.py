@@ -186,6 +186,7 @@ def figures_of(readers: list[ReaderScore]) -> dict[str, float]:
 
 
 def summary_of(readers: list[ReaderScore]) -> str:
+    """What each reader of a game recognised, a line each."""
     return "\n".join(
         f"{reader.name}: {reader.peer_hits.value:.0%} of others' texts, guessing {reader.floor:.0%}"
         for reader in readers
