@@ -9,7 +9,8 @@ what the other policy loses on the actions that were taken: its weights need not
 that, and a coefficient on a slope is refused.
 
 All of a population's actors are one model. n is the number of steps, the temperature n / log n.
-Estimates are printed at several pulls (gamma): compare numbers of one setting only. A coefficient
+Estimates are printed at several pulls (gamma): compare numbers of one setting only, and remember
+that chains need 2 / (gamma step_size) steps to forget where they began. A coefficient
 that is negative, on a slope, not settled, or of chains that left, is refused with its reason.
 
     python benchmarks/studies/agent_complexity.py --smoke
@@ -44,7 +45,7 @@ from mirrorenv.population.objectives.feeding import FED
 from mirrorenv.population.reading import play_held_out
 from mirrorenv.population.settings import PopulationSettings
 
-GAMMAS = (1.0, 10.0, 100.0)
+GAMMAS = (10.0, 100.0, 1000.0)
 LOSSES = ("itself", "actions")
 
 
@@ -127,10 +128,10 @@ def main() -> None:
     script.add_argument("--loss", choices=LOSSES, default="itself")
     script.add_argument("--copies", type=int, default=32, help="held-out episodes (default 32)")
     script.add_argument("--chains", type=int, default=4)
-    script.add_argument("--burn-in", type=int, default=200)
+    script.add_argument("--burn-in", type=int, default=1000)
     script.add_argument("--draws", type=int, default=40)
     script.add_argument("--thin", type=int, default=10, help="steps between draws")
-    script.add_argument("--step-size", type=float, default=1e-5)
+    script.add_argument("--step-size", type=float, default=1e-4)
     options = script.parse()
     found = [place for folder in options.folders for place in populations(folder)]
     if not found and not options.smoke:
