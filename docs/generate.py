@@ -269,7 +269,7 @@ standard error for people.
 | --- | --- |
 | 0 | done; of commands that check: nothing is wrong |
 | 1 | it could not be done, or something is wrong; the message says what |
-| 2 | wrong usage: an unknown option, a value of the wrong kind, one setting given twice |
+| 2 | wrong usage: an unknown option, setting or name, or a value of the wrong kind, in a file too |
 | 130 | interrupted; the same command goes on with a run |
 
 `mirrorenv --install-completion` lets your shell complete commands, options and worlds.

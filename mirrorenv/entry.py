@@ -1,7 +1,7 @@
 """How every console script of the package lists its commands, begins and ends.
 
-Exit codes: 0 done, 1 what was asked for could not be done (the message says why), 2 wrong usage,
-130 interrupted.
+Exit codes: 0 done, 1 what was asked for could not be done (the message says why), 2 wrong usage
+(options, settings and names that mean nothing, wherever they were typed), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import ParamSpec, TypeVar
 import typer
 from rich.console import Console
 
-from mirrorenv.errors import MirrorError, disk_problem
+from mirrorenv.errors import ConfigError, MirrorError, UnknownNameError, disk_problem
 from mirrorenv.named_code import open_working_folder
 from mirrorenv.plain_text import one_line, plain
 from mirrorenv.terminal import plain_logs, tolerant_streams
@@ -131,6 +131,7 @@ def _said(error: Exception, console: Console) -> int | None:
     code = 1
     if isinstance(error, MirrorError):
         message = str(error)
+        code = 2 if isinstance(error, ConfigError | UnknownNameError) else 1
     elif isinstance(error, OSError):
         message = disk_problem(error)
     elif isinstance(error, MemoryError):

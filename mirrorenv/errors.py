@@ -87,8 +87,12 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C during a run; the message says how the run goes on."""
 
 
+FEW = 12
+"""Names that are listed whole beside the one that may be meant."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """The error for an unknown registry name, with the closest known names.
+    """The error for an unknown registry name, with the closest known names, and all of a few.
 
     Args:
         kind: what was looked up, e.g. `"world"`.
@@ -96,10 +100,12 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError
         known: every name the registry holds.
     """
     names = sorted(set(known))
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)  # the best first
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)  # the best first
     close = [one for one in close if _alike(name, one) > _alike(name, close[0]) - 0.1]
-    hint = f"Did you mean {' or '.join(close)}?" if close else f"Known: {', '.join(names)}."
-    return UnknownNameError(f"unknown {kind} '{name}'. {hint}")
+    hints = [f"Did you mean {' or '.join(close)}?"] if close else []
+    if len(names) <= FEW or not close:
+        hints.append(f"Known: {', '.join(names)}.")
+    return UnknownNameError(f"unknown {kind} '{name}'. {' '.join(hints)}")
 
 
 def _alike(name: str, other: str) -> float:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mirrorenv.described import close_settings, described
 from mirrorenv.errors import ConfigError, disk_problem
@@ -29,6 +29,7 @@ __all__ = [
     "StrictModel",
     "first_problem",
     "gather",
+    "in_words",
     "merged",
     "parse_toml",
     "parse_yaml",
@@ -117,7 +118,28 @@ def first_problem(error: ValidationError) -> str:
     found = error.errors()[0]
     place = ".".join(str(part) for part in found["loc"]) or "settings"
     given = "" if found["type"] in ("missing", "value_error") else f", got {found['input']!r}"
-    return f"{place}: {found['msg'].removeprefix('Value error, ')}{given}"
+    return f"{place}: {in_words(found)}{given}"
+
+
+_KINDS = {
+    "a list belongs here, for example [1, 2]": ("tuple_type", "list_type", "set_type"),
+    "a table of names and values belongs here": (
+        "dict_type",
+        "mapping_type",
+        "model_type",
+        "model_attributes_type",
+    ),
+}
+_WORDS = {kind: said for said, kinds in _KINDS.items() for kind in kinds}
+
+
+def in_words(problem: ErrorDetails) -> str:
+    """What pydantic found wrong, without the names of Python's types.
+
+    Args:
+        problem: one of `ValidationError.errors()`.
+    """
+    return _WORDS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
 
 
 def gather(
@@ -177,12 +199,29 @@ def read_override(text: str, form: str, example: str) -> tuple[str, Any]:
     if not equals or not name:
         raise ConfigError(f"--set {text!r}: write it as {form}, for example {example}")
     try:
-        return name.strip(), parse_yaml(written, f"--set {text!r}")
+        value = parse_yaml(written, f"--set {text!r}")
     except ConfigError as error:
         reason = str(error).partition("YAML")[2].strip(": ")
         raise ConfigError(
             f"--set {_short(repr(text))}: the value is not valid YAML ({reason}); quote text"
         ) from None
+    _refuse_glued(value, text)
+    return name.strip(), value
+
+
+def _refuse_glued(value: Any, text: str) -> None:
+    """YAML takes `{name:x}` for a name with a colon in it and no value."""
+    if isinstance(value, Mapping):
+        for name, held in value.items():
+            if held is None and isinstance(name, str) and ":" in name.strip(":"):
+                right = name.replace(":", ": ", 1)
+                raise ConfigError(
+                    f"--set {_short(repr(text))}: YAML wants a blank after the colon: {right}"
+                )
+            _refuse_glued(held, text)
+    elif isinstance(value, list):
+        for held in value:
+            _refuse_glued(held, text)
 
 
 def _override(text: str, example: str) -> dict[str, Any]:
@@ -312,7 +351,7 @@ def _problem(model: type[BaseModel], problem: Any, place: str) -> str:
         old, new = (".".join(filter(None, (name, problem["ctx"][key]))) for key in ("old", "new"))
         return f"setting '{old}' is called '{new}' now: write that instead"
     if problem["type"] not in ("extra_forbidden", "invalid_key"):
-        return f"setting '{name}' = {_written(problem['input'])}: {problem['msg']}"
+        return f"setting '{name}' = {_written(problem['input'])}: {in_words(problem)}"
     known = _fields_at(model, path[:-1])
     close = difflib.get_close_matches(path[-1], known, n=3, cutoff=0.6)
     close = [".".join([*path[:-1], one]) for one in close]

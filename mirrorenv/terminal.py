@@ -14,9 +14,9 @@ from typing import Any
 from rich.console import Console
 from rich.segment import Segment
 
-from mirrorenv.plain_text import plain
+from mirrorenv.plain_text import in_one_line, plain
 
-__all__ = ["PlainConsole", "plain_logs", "tolerant_streams"]
+__all__ = ["PlainConsole", "plain_logs", "print_next", "tolerant_streams"]
 
 
 class PlainConsole(Console):
@@ -36,6 +36,22 @@ class PlainConsole(Console):
             for part in buffer
         ]
         return super()._render_buffer(shown)
+
+
+def print_next(console: Console, *commands: str) -> None:
+    """What to do next: one line for each command, unbroken, so that it can be pasted.
+
+    Args:
+        console: where to.
+        *commands: in the order in which they are typed.
+    """
+    for number, command in enumerate(commands):
+        console.print(
+            f"{'' if number else 'next':<12}{in_one_line(command)}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 class _PlainFormatter(logging.Formatter):

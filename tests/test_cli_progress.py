@@ -48,7 +48,7 @@ def test_the_bar_shows_recognition_beside_the_limit_both_returns_and_the_speed()
     for part in (
         "mirrorenv/ants-v0",
         "640/1280",
-        "top-1 0.75",
+        "top-1 0.75 (chance 0.25)",
         "nats 0.90/1.20 (max 1.39)",
         "return 2.25",
         "mirror 0.80",

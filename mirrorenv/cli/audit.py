@@ -21,7 +21,6 @@ from mirrorenv.cli._common import (
     world_arguments,
 )
 from mirrorenv.cli.waiting import Waiting
-from mirrorenv.errors import ConfigError, UnknownNameError
 from mirrorenv.terminal import PlainConsole
 
 if TYPE_CHECKING:
@@ -54,26 +53,24 @@ def audit(
 
     world = full_id(world)
     with Waiting(f"auditing {world}") as status:
-        try:
-            arguments = world_arguments(overrides)
-            found = run(
-                world,
-                episodes=episodes,
-                seed=seed,
-                alpha=alpha,
-                progress=lambda what: status.update(f"auditing {world}: {what}"),
-                **arguments,
-            )
-        except (ConfigError, UnknownNameError) as error:  # 1 means a leak
-            raise typer.BadParameter(str(error)) from error
+        found = run(
+            world,
+            episodes=episodes,
+            seed=seed,
+            alpha=alpha,
+            progress=lambda what: status.update(f"auditing {world}: {what}"),
+            **world_arguments(overrides),
+        )
     if as_json:
         print_json(found.to_json())
     elif not quiet:
         out = PlainConsole()
         out.print(table(found))
         again = next_steps.typed_options(audit, episodes=episodes, seed=seed, alpha=alpha)
-        for line in conclusion(found, again):
+        *lines, following = conclusion(found, again)
+        for line in lines:
             out.print(line, markup=False, highlight=False, soft_wrap=True)
+        next_steps.print_next(out, following)
     if found.leaks:
         raise typer.Exit(1)
 
@@ -102,7 +99,7 @@ def table(found: AuditReport) -> Table:
 
 
 def conclusion(found: AuditReport, options: Sequence[str] = ()) -> list[str]:
-    """What the table means, and what to do next.
+    """What the table means, and last the command to type next.
 
     Args:
         found: by the audit.
@@ -123,12 +120,12 @@ def conclusion(found: AuditReport, options: Sequence[str] = ()) -> list[str]:
                 "it out if"
             )
             lines.append("you know of something that tells agents apart.")
-        return [*lines, f"next: {_command('train', found, **trusted)}"]
+        return [*lines, _command("train", found, **trusted)]
     inputs = dict.fromkeys(result.input for result in found.results if result.leak)
     lines.append(f"LEAK: agents that all act alike can be told apart by: {'; '.join(inputs)}.")
     lines += _advice(found)
     lines.append("A recognition rate measured in this world as it is counts the leak as well.")
-    return [*lines, f"next, after the change: {again}"]
+    return [*lines, "After the change, audit it again.", again]
 
 
 def _advice(found: AuditReport) -> list[str]:

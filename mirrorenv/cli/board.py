@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mirrorenv.cli import next_steps
 from mirrorenv.cli._common import (
     Code,
     Json,
     Quiet,
     World,
+    console,
     ends_in,
     name_all,
     print_json,
@@ -89,6 +91,8 @@ def build(
     )
     say(f"{held}; files match their manifests")
     say_places(page=out, Markdown=text)
+    checks = [next_steps.check(folder, suites=suites, proofs=proofs) for folder in folders]
+    next_steps.print_next(console, *checks)
     if as_json:
         print_json({"results": len(found), "lines": lines, "page": str(out), "markdown": str(text)})
 
@@ -141,6 +145,7 @@ def check(
         )
     if proofs is not None:
         record_proofs(proofs, found.proved, of_their_rows=True)
+    next_steps.print_next(console, next_steps.board(folder, suites=suites, proofs=proofs))
     if as_json:
         said = {
             "folder": str(folder),

@@ -4,6 +4,7 @@ it."""
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import Annotated, Any
 
 import typer
@@ -104,16 +105,13 @@ _NO_EARLY_END = (
 def _print_report(report: Any, following: str) -> None:
     out = PlainConsole(soft_wrap=False)
     if report.findings:
-        table = Table(
-            "", "check", "where", "what was seen", "what to do", title=report.name, show_lines=True
-        )
-        for column in table.columns:
-            column.overflow = "fold"  # a remedy may be a line of code: it is never cut short
-        for one in report.findings:
-            times = f" ({one.times} times)" if one.times > 1 else ""
-            severity = Text(one.severity, _COLOURS[one.severity])
-            table.add_row(severity, one.check, one.place, one.seen + times, one.remedy)
-        out.print(table)
+        out.print(report.name, style="bold")
+    for one in report.findings:
+        times = f" ({one.times} times)" if one.times > 1 else ""
+        severity = Text(f"{one.severity:<10}", _COLOURS[one.severity])
+        out.print(severity + Text(f"{one.check}, {one.place}"), soft_wrap=True)
+        for name, told in (("seen", one.seen + times), ("do", one.remedy)):
+            _print_told(out, name, told)
     played = report.played
     if played is not None:
         out.print(
@@ -136,8 +134,26 @@ def _print_report(report: Any, following: str) -> None:
     )
     passed = Text("PASSED", "bold green") if report.passed else Text("FAILED", "bold red")
     out.print(passed, f"   {len(report.checks)} checks: {counts}")
-    step = "next      " if report.passed else "correct the errors, then\n          "
-    out.print(f"{step}{following}", soft_wrap=True, highlight=False)
+    if not report.passed:
+        out.print("Correct the errors, and check again.")
+    next_steps.print_next(out, following)
+
+
+def _print_told(out: PlainConsole, name: str, told: str) -> None:
+    """Words wrapped behind their name, and a long one, such as a line of code, left whole."""
+    width = max(out.width, 40)
+    space = f"{'':<10}"
+    for paragraph in told.splitlines():
+        lines = textwrap.wrap(
+            paragraph,
+            width,
+            initial_indent=f"  {name:<8}",
+            subsequent_indent=space,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        out.print("\n".join(lines), soft_wrap=True)
+        name = ""
 
 
 def _print_rules(checks: Any, as_json: bool) -> None:

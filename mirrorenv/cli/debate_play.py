@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from mirrorenv.cli import next_steps
-from mirrorenv.cli._common import Json, Quiet, console, named_values, print_json, say
+from mirrorenv.cli._common import Json, Quiet, console, named_values, print_json, say, say_places
 from mirrorenv.errors import ConfigError
 from mirrorenv.plain_text import in_one_line
 
@@ -45,15 +45,11 @@ def read_tournament(
         overrides: as typed after `--set`.
 
     Raises:
-        BadParameter: for an override that cannot be read.
-        ConfigError: for anything wrong in the files.
+        ConfigError: for an override that cannot be read, or anything wrong in the files.
     """
     from mirrorenv.debate.tournament import load_tournament
 
-    try:
-        settings = named_values(overrides, "rounds=4")
-    except ConfigError as error:  # wrong usage
-        raise typer.BadParameter(str(error), param_hint="--set") from error
+    settings = named_values(overrides, "rounds=4")
     return load_tournament(path, fake=fake, games=games, overrides=settings)
 
 
@@ -68,7 +64,8 @@ def init(
 
     file = write_starter(folder, preset)
     plan = next_steps.pasted(["mirrorenv", "debate", "plan", str(file)])
-    say(f"wrote     {in_one_line(file)}\nnext      {plan}")
+    say_places(wrote=file)
+    next_steps.print_next(console, plan)
     if as_json:
         print_json({"tournament": str(file)})
 

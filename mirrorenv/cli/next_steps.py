@@ -5,22 +5,27 @@ from __future__ import annotations
 import inspect
 import os
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from mirrorenv import terminal
 from mirrorenv.cli._common import typed_arguments
+from mirrorenv.errors import Interrupted
 from mirrorenv.named_code import is_named
 from mirrorenv.plain_text import in_one_line
 
 __all__ = [
     "board",
+    "check",
     "control",
     "evaluate",
     "export",
     "options",
+    "page_can_wait",
     "pasted",
     "play",
     "print_next",
@@ -32,17 +37,17 @@ __all__ = [
 
 YOUR_WORLD = "YOUR.MODULE:ENV"
 """Stands in a line to paste where only a file, and not the user, has named the code of a world."""
+_YOURS = (
+    f"{YOUR_WORLD} is for you to fill in: only a file has named this world's code, and code is run "
+    "if you name it"
+)
 
 
 def print_next(console: Console, *commands: str) -> None:
-    """One line for each command, unbroken, so that it can be pasted."""
-    for number, command in enumerate(commands):
-        console.print(
-            f"{'' if number else 'next':<12}{in_one_line(command)}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+    """One line for each command; what stands in for a name is said."""
+    terminal.print_next(console, *commands)
+    if any(YOUR_WORLD in command for command in commands):
+        console.print(f"{'':<12}{_YOURS}", soft_wrap=True)
 
 
 def pasted(words: Iterable[str]) -> str:
@@ -123,6 +128,19 @@ def report(run: Path) -> str:
     return pasted(["mirrorenv", "report", str(run)])
 
 
+@contextmanager
+def page_can_wait(run: Path) -> Iterator[None]:
+    """Ctrl-C while the page of a finished run is written: the run is whole, and it is said what
+    writes its page."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted while the page was written. The run is whole in {in_one_line(run)}; its "
+            f"page is written by: {report(run)}"
+        ) from None
+
+
 def export(run: Path) -> str:
     """Make a result folder of a run."""
     return pasted(["mirrorenv", "results", "export", str(run)])
@@ -140,9 +158,26 @@ def verify(result: Path, world: str, **given: object) -> str:
     return " ".join([words, *_world("--world", world)])
 
 
-def board(result: Path) -> str:
-    """Put a result on a page of its own."""
-    return pasted(["mirrorenv", "board", "build", str(result), "--out", "board.html"])
+def board(*results: Path, out: Path = Path("board.html"), **given: object) -> str:
+    """Put results on a page.
+
+    Args:
+        *results: their folders.
+        out: the page.
+        **given: further options.
+    """
+    words = ["mirrorenv", "board", "build", *map(str, results), "--out", str(out)]
+    return pasted([*words, *options(**given)])
+
+
+def check(submission: Path, **given: object) -> str:
+    """Verify a folder of results.
+
+    Args:
+        submission: the folder.
+        **given: further options.
+    """
+    return pasted(["mirrorenv", "board", "check", str(submission), *options(**given)])
 
 
 def _world(option: str, world: str) -> list[str]:

@@ -138,10 +138,13 @@ def generate(
 ) -> None:
     """Have the untouched model write under each persona, and pair own with other. The same command
     goes on."""
+    settings = _settings(config, overrides, player, model)
     require_all(*_TUNING)
+    from mirrorenv.results.runs.lock import refuse_second_writer
+
+    refuse_second_writer(out)
     from mirrorenv.preference.data import generate_pairs
 
-    settings = _settings(config, overrides, player, model)
     display = _Display(quiet)
     with display:
         made = generate_pairs(settings, out, display.stage, device=device)
@@ -158,7 +161,7 @@ def generate(
             + f" (training texts){cut}"
         )
         again = ["mirrorenv", "prefer", "train", "--pairs", str(made["path"])]
-        say(f"next      {next_steps.pasted(again)}")
+        next_steps.print_next(console, next_steps.pasted(again))
     if as_json:
         print_json(made)
 
@@ -199,14 +202,17 @@ def train(
     if pairs is not None:
         given, settings = _given(pairs, settings, both_ways)
     require_all(*_TUNING)
+    from mirrorenv.preference.workers import join_workers, launched_processes
+    from mirrorenv.results.runs.lock import refuse_second_writer
     from mirrorenv.results.runs.place import run_at
 
+    if launched_processes() == 1:  # of several, the first one holds it
+        refuse_second_writer(run)
     there = run_at(run)  # what was mistyped is said before torch is loaded
 
     from mirrorenv.preference.callbacks import RunCallbacks
     from mirrorenv.preference.report import summary, write_report
     from mirrorenv.preference.run import train as run_training
-    from mirrorenv.preference.workers import join_workers, launched_processes
 
     if workers and launched_processes() > 1:
         raise ConfigError(
@@ -242,7 +248,8 @@ def train(
     team.close()
     if not team.is_main:
         return
-    page = write_report(folder.path)
+    with next_steps.page_can_wait(folder.path):
+        page = write_report(folder.path)
     found = summary(folder.evaluations())
     if not quiet:
         say_places(run_folder=folder.path, page=page)

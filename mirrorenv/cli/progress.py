@@ -22,8 +22,8 @@ __all__ = ["TrainingDisplay", "whole_iterations"]
 
 
 def whole_iterations(settings: RunSettings) -> str:
-    """Why more steps are taken than were asked for."""
-    return f" (whole iterations of {settings.learning.episodes_per_iteration} episodes)"
+    """Why other steps are taken than were asked for."""
+    return f"whole iterations of {settings.learning.episodes_per_iteration} episodes"
 
 
 class TrainingDisplay:
@@ -58,6 +58,7 @@ class TrainingDisplay:
         )
         self.waiting = Waiting(f"training {settings.world}", silent, on=console)
         self.progress: RunProgress = RunProgress(self._started, self._iteration, self._evaluation)
+        self.planned = 0  # steps, where no episode ends early
         self.measured = ""  # at the last evaluation, which may be some iterations ago
         self.auxiliaries = ""
 
@@ -75,11 +76,13 @@ class TrainingDisplay:
 
     def _started(self, planned: int) -> None:
         """Nothing is announced before it is known to be possible."""
+        self.planned = planned
         self.bar.update(self.task, total=planned)
         if self.bar.disable and not self.silent:
             asked = f"{planned:,} steps"
             if planned > self.settings.total_steps:
-                asked += f"{whole_iterations(self.settings)} for {self.settings.total_steps:,}"
+                why = whole_iterations(self.settings)
+                asked += f" planned for {self.settings.total_steps:,} asked for ({why})"
             self.console.print(f"training {self.settings.world}: {asked}", soft_wrap=True)
             self.waiting.__enter__()
         self.bar.start()
@@ -97,10 +100,11 @@ class TrainingDisplay:
 
     def _evaluation(self, found: Evaluation) -> None:
         learned = found.learned
-        ceiling = math.log(found.lineup_size or 1)
+        shown = found.lineup_size or 1
+        ceiling = math.log(shown)
         recognition = (
-            f"top-1 {_value(learned.top1)}  nats {_value(learned.information)}/"
-            f"{_value(found.limit.information)} (max {ceiling:.2f})  "
+            f"top-1 {_value(learned.top1)} (chance {1 / shown:.2f})  nats "
+            f"{_value(learned.information)}/{_value(found.limit.information)} (max {ceiling:.2f})  "
         )
         self.measured = f"  at {found.env_steps or 0:,}: {recognition.rstrip()}"
         self.bar.update(self.task, numbers=recognition)
@@ -108,6 +112,13 @@ class TrainingDisplay:
             self.console.print(
                 f"{found.env_steps or 0:>10,} steps  {recognition}return "
                 f"{_value(found.environment_return)}  {self.auxiliaries}".rstrip(),
+                soft_wrap=True,
+                highlight=False,
+            )
+        if found.iteration == 0 and not self.silent and self.settings.evaluation.checkpoints > 1:
+            self.console.print(
+                f"{'':>10}       figures before the last rest on {found.episodes} episodes: until "
+                "there is more to know they lie on either side of chance",
                 soft_wrap=True,
                 highlight=False,
             )

@@ -154,6 +154,8 @@ def _export_training(run: Path, options: ExportOptions) -> None:
     require_all("train", "torch", "safetensors")
     from mirrorenv.population.export import export_run
     from mirrorenv.population.migration import read_draws
+    from mirrorenv.population.weight_file import LARGEST
+    from mirrorenv.results.folders.schema import read_result
     from mirrorenv.results.runs.run_folder import RunFolder
 
     if read_draws(RunFolder.open(run).config) == "common":
@@ -169,6 +171,12 @@ def _export_training(run: Path, options: ExportOptions) -> None:
         form=options.form,
         overwrite=options.overwrite,
     )
+    held = read_result(options.target).weights
+    if held is not None and not held.held:
+        say(
+            f"The weights ({held.bytes:,} bytes) are named by their hash: a result holds less than "
+            f"{LARGEST:,}. Who verifies it can train it again (--retrain), and not play it again"
+        )
 
 
 def _after_words(run: Path, config: Mapping[str, Any], weight0: Path | None) -> list[str]:

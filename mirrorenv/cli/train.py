@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 _MAIN = "Main settings (all of them: mirrorenv settings train)"
-_EARLY = (
-    "episodes ended early, and a run is as many iterations as episodes of full length would need"
-)
 
 
 def train(
@@ -111,7 +108,7 @@ def train(
         raise
 
     # whatever was mistyped has been said; from here on it is slow
-    from mirrorenv.cli.progress import TrainingDisplay, whole_iterations
+    from mirrorenv.cli.progress import TrainingDisplay
     from mirrorenv.results.report.report import write_report
     from mirrorenv.results.report.words import counted
     from mirrorenv.results.runs.evaluation import Evaluation
@@ -132,16 +129,13 @@ def train(
         )
     # a page that was written once may show the run with weight 0, and goes on doing so
     keep = done and weight0 is None and folder.report_path.is_file()
-    page = folder.report_path if keep else write_report(folder.path, weight0)
+    with next_steps.page_can_wait(folder.path):
+        page = folder.report_path if keep else write_report(folder.path, weight0)
     final = Evaluation.from_dict(folder.evaluations()[-1])
     if not quiet:
         print_scores(final)
-        taken = final.env_steps or 0
-        if taken < settings.total_steps:
-            say(f"{taken:,} of {settings.total_steps:,} steps: {_EARLY}")
-        elif taken > settings.total_steps:
-            why = whole_iterations(settings)
-            say(f"{taken:,} steps were taken for {settings.total_steps:,}{why}")
+        if (told := _steps_taken(settings, int(final.env_steps or 0), display.planned)) is not None:
+            say(told)
         if (baseline := reads_worse(final)) is not None:
             say(
                 f"The observers have learned for {counted(len(folder.metrics()), 'iteration')}, "
@@ -152,6 +146,28 @@ def train(
         next_steps.print_next(console, next_steps.evaluate(folder.path, settings.world))
     if as_json:
         print_json(summary(final, run=folder.path, page=page))
+
+
+def _steps_taken(settings: RunSettings, taken: int, planned: int) -> str | None:
+    """Why there are more or fewer steps than were asked for; None if there are just as many.
+
+    Args:
+        settings: of the run.
+        taken: steps.
+        planned: what its iterations take where no episode ends early; 0 if it was finished before.
+    """
+    from mirrorenv.cli.progress import whole_iterations
+
+    asked = settings.total_steps
+    if taken == asked:
+        return None
+    if taken == planned:
+        return f"{taken:,} steps were taken for {asked:,} asked for: {whole_iterations(settings)}"
+    of = f" of {planned:,} planned" if planned else ""
+    return (
+        f"{taken:,} steps were taken{of} ({asked:,} asked for, {whole_iterations(settings)}): "
+        "episodes ended early"
+    )
 
 
 @contextmanager
@@ -198,8 +214,10 @@ def _check_folders(
         quiet: do not say that it is finished.
 
     Raises:
-        RunFolderError: if something else stands there, or there is no run to draw beside it.
+        RunFolderError: if something else stands there, another process writes to it, or there is
+            no run to draw beside it.
     """
+    from mirrorenv.results.runs.lock import refuse_second_writer
     from mirrorenv.results.runs.place import run_at
     from mirrorenv.results.runs.run_folder import RunFolder
     from mirrorenv.results.runs.same_run import Identity
@@ -207,6 +225,7 @@ def _check_folders(
 
     if weight0 is not None:
         RunFolder.open(weight0)
+    refuse_second_writer(path)
     there = run_at(path)
     if there is None or overwrite:
         return False

@@ -67,8 +67,8 @@ class AlikePlayers:
     def __init__(self, world: ArrayWorld) -> None:
         if not isinstance(world.action_space, spaces.Discrete):
             raise WorldError(
-                f"{type(world).__name__}: scripted by action number, but its actions are not "
-                "Discrete"
+                f"{type(world.unwrapped).__name__}: scripted by action number, but its actions are "
+                "not Discrete"
             )
         self._start = int(world.action_space.start)
         self._count = int(world.action_space.n)

@@ -12,7 +12,7 @@ import numpy as np
 from mirrorenv.envs.adhoc import adhoc_batch, adhoc_spec, is_adhoc
 from mirrorenv.envs.base import ArrayWorld
 from mirrorenv.envs.discovery import load_plugins, load_worlds
-from mirrorenv.envs.typed_names import refuse_file
+from mirrorenv.envs.typed_names import refuse_dotted, refuse_file
 from mirrorenv.envs.world_spec import WORLDS, WorldSpec
 from mirrorenv.errors import ConfigError, UnknownNameError, WorldError, unknown_name
 
@@ -40,7 +40,8 @@ def full_id(id: str) -> str:
         id: as it was typed.
 
     Raises:
-        ConfigError: for a file in the place of a world; the message has the words to type.
+        ConfigError: for a file, or a class after a dot, in the place of a world; the message has
+            the words to type.
     """
     if ":" in id:
         return id
@@ -48,6 +49,7 @@ def full_id(id: str) -> str:
     load_worlds()
     if full not in WORLDS:
         refuse_file(id)
+        refuse_dotted(id)
     return full
 
 

@@ -7,11 +7,12 @@ import ast
 import difflib
 import pkgutil
 import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from mirrorenv.errors import ConfigError
 
-__all__ = ["is_module", "meant_by", "refuse_file"]
+__all__ = ["is_module", "meant_by", "refuse_dotted", "refuse_file"]
 
 _LONGEST = 1 << 20  # bytes of a file that is looked into
 _METHODS = {"reset", "step"}
@@ -42,6 +43,27 @@ def refuse_file(typed: str) -> None:
         )
     words = " or ".join(f"{module}:{name}" for name in _environments(path))
     raise ConfigError(f"{path} is a file, and a world is named as package.module:Env: type {words}")
+
+
+def refuse_dotted(typed: str) -> None:
+    """Answer a class that was typed behind its module and a dot with the words to type. Nothing is
+    imported to find it out.
+
+    Args:
+        typed: as it was typed, `lamps.Lamps`.
+
+    Raises:
+        ConfigError: if there is a module, or a package, of the first name.
+    """
+    module, dot, name = typed.rpartition(".")
+    if not (dot and name.isidentifier() and is_module(module)):
+        return
+    first = module.partition(".")[0]
+    if first in _modules_here() or PathFinder.find_spec(first) is not None:
+        raise ConfigError(
+            f"no world is called '{typed}'. What stands in a module is typed after a colon: "
+            f"{module}:{name}"
+        )
 
 
 def meant_by(code: str) -> str:

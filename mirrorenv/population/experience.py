@@ -94,14 +94,14 @@ def population_shape(world: ArrayWorld) -> PopulationShape:
     """
     if len(world.agents) < 2:
         raise WorldError(
-            f"{type(world).__name__} has one agent, and a lineup of one names it: num_agents must "
-            "be at least 2"
+            f"{type(world.unwrapped).__name__} has one agent, and a lineup of one names it: "
+            "num_agents must be at least 2"
         )
     size = int(np.prod(world.observation_space.shape or ()))
     try:
         layout = layout_of(world.action_space)
     except WorldError as error:
-        raise WorldError(f"{type(world).__name__}: {error}") from error
+        raise WorldError(f"{type(world.unwrapped).__name__}: {error}") from error
     return PopulationShape(num_agents=len(world.agents), observation_size=size, actions=layout)
 
 
@@ -174,7 +174,8 @@ def experience_of(
         return Experience(observations, actions, rewards, mask, columns)
     except ShapeError as error:
         raise TrainingError(
-            f"{type(world).__name__}: {error}; does the world show or pay NaN or infinity?"
+            f"{type(world.unwrapped).__name__}: {error}; does the world show or pay NaN or "
+            "infinity?"
         ) from error
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from mirrorenv.envs import make_batch, spec
-from mirrorenv.errors import ConfigError
+from mirrorenv.errors import RunFolderError
 from mirrorenv.mirror import EpisodeBatch
 from mirrorenv.mirror.score import Score
 from mirrorenv.population.checkpoint import check_fits, load_population, world_of
@@ -89,7 +89,7 @@ def export_run(
     source = RunFolder.open(run)
     folder = checkpoint_folder(Path(run))
     if source.status != "finished":
-        raise ConfigError(
+        raise RunFolderError(
             f"{run} is {source.status}, not finished; the same 'mirrorenv train' command goes on "
             "with it"
         )

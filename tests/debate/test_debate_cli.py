@@ -90,7 +90,7 @@ def test_wrong_usage_is_named(file, tmp_path):
     assert "Did you mean rounds" in run("plan", file, "--set", "roundz=2", code="error")
     assert "mirrorenv debate init" in run("run", tmp_path / "none.toml", code="error")
     assert "not empty" in run("init", file.parent, code="error")
-    run("plan", file, "--set", "rounds", code=2)
+    assert "write it as name=value" in run("plan", file, "--set", "rounds", code="error")
     run("check", file.parent / "agents" / "random.toml")
     (file.parent / "agents" / "random.toml").write_text('name = "x"')
     assert (

@@ -13,7 +13,7 @@ from mirrorenv.debate.players import make_player
 from mirrorenv.errors import ConfigError, MirrorError
 from mirrorenv.llm.profiles import profile
 from mirrorenv.llm.secrets import key_from
-from mirrorenv.strict import parse_toml, read_settings_text
+from mirrorenv.strict import in_words, parse_toml, read_settings_text
 
 __all__ = ["card_problems"]
 
@@ -41,8 +41,7 @@ def card_problems(path: str | os.PathLike[str]) -> list[str]:
     except ValidationError as error:
         for problem in error.errors():
             place = ".".join(str(part) for part in problem["loc"]) or "card"
-            message = problem["msg"].removeprefix("Value error, ")
-            found.append(f"{place}: {message}{closest_field(problem)}")
+            found.append(f"{place}: {in_words(problem)}{closest_field(problem)}")
     except TypeError as error:  # a key that is no name
         found.append(str(error))
     else:

@@ -41,7 +41,7 @@ class PettingZooFace(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no 
     def __init__(
         self, world: ArrayWorld, *, render_mode: str | None = None, name: str | None = None
     ) -> None:
-        self.name = name or type(world).__name__
+        self.name = name or type(world.unwrapped).__name__
         if world.num_envs != 1:
             raise ConfigError(
                 f"{self.name}: the PettingZoo face shows one copy, got a batch of {world.num_envs}"

@@ -55,7 +55,8 @@ def watch(world: ArrayWorld, policy: Policy, seed: int) -> Iterator[Frame]:
         raise ConfigError(f"only a single copy can be watched, this is a batch of {world.num_envs}")
     if "rgb_array" not in world.render_modes:
         raise WorldError(
-            f"{type(world).__name__} has no picture to show: it is played, but cannot be watched"
+            f"{type(world.unwrapped).__name__} has no picture to show: it is played, but cannot be "
+            "watched"
         )
     start = world.reset([seed])
     returns = np.zeros(world.num_agents)

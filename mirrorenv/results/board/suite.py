@@ -35,7 +35,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mirrorenv.errors import ConfigError
 from mirrorenv.results.folders.schema import SuiteMark
-from mirrorenv.strict import parse_toml, read_settings_text
+from mirrorenv.strict import in_words, parse_toml, read_settings_text
 
 __all__ = ["Suite", "SuiteRow", "find_suites", "load_suite"]
 
@@ -144,7 +144,8 @@ def load_suite(path: Path) -> Suite:
         said = str(error)
         if isinstance(error, ValidationError):
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            said = f"{'.'.join(str(part) for part in first['loc']) or 'the whole'}: {first['msg']}"
+            place = ".".join(map(str, first["loc"])) or "the whole"
+            said = f"{place}: {in_words(first)}"
         raise ConfigError(f"suite {path}: {said}") from error
 
 

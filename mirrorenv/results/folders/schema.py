@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mirrorenv.errors import ResultError
 from mirrorenv.results.runs.files import read_json, to_json
+from mirrorenv.strict import in_words
 
 __all__ = [
     "RESULT",
@@ -271,4 +272,4 @@ def read_result(folder: Path) -> Result:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise ResultError(f"{path}: {place}: {first['msg']}") from error
+        raise ResultError(f"{path}: {place}: {in_words(first)}") from error

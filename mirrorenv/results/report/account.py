@@ -6,12 +6,14 @@ from functools import partial
 from pathlib import Path
 
 from mirrorenv.envs.account import Account
-from mirrorenv.results.report.page import section, table
+from mirrorenv.results.report.page import details, section, table
 from mirrorenv.results.report.templates import Html, render, text
 from mirrorenv.results.runs.accounts import read_accounts
 
 __all__ = ["account_sections"]
 
+_FIRST = 12
+"""Rows that are seen at once; the others are unfolded."""
 _MOST_ROWS = 400
 _MOST_DRAWINGS = 64
 _cut = partial(text, longest=600)
@@ -29,6 +31,12 @@ def account_sections(folder: Path) -> list[Html]:
     return [_section(one) for one in read_accounts(folder)]
 
 
+def _counted(one: Account) -> str:
+    """How many rows there are, and how many of them the page holds."""
+    held = f", of which the first {_MOST_ROWS} are here" if len(one.rows) > _MOST_ROWS else ""
+    return f"{len(one.rows)} rows{held}."
+
+
 def _section(one: Account) -> Html:
     parts = [
         render(
@@ -40,5 +48,7 @@ def _section(one: Account) -> Html:
     ]
     if one.heads:
         cells = [list(map(_cut, row)) for row in one.rows[:_MOST_ROWS]]
-        parts.append(table(one.heads, cells, f"{len(one.rows)} rows.", "account"))
+        parts.append(table(one.heads, cells[:_FIRST], _counted(one), "account"))
+        if rest := cells[_FIRST:]:
+            parts.append(details(f"{len(rest)} more", table(one.heads, rest, "", "account")))
     return section(one.title, *parts, lead=one.lead)

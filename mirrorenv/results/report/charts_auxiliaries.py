@@ -5,6 +5,8 @@ Nothing here knows the name of any. The first metric that an auxiliary logs is i
 
 from __future__ import annotations
 
+import numpy as np
+
 from mirrorenv.results.report.chart import DASH_DOT, DASHED, STEPS, Chart, describe
 from mirrorenv.results.report.plots import Level, Track, line_chart
 from mirrorenv.results.report.words import plain
@@ -33,14 +35,18 @@ def _tracks(record: RunRecord, keys: list[str]) -> list[Track]:
 
 def auxiliaries(record: RunRecord, weight0: RunRecord | None) -> Chart | None:
     """The headline of every auxiliary while training."""
-    tracks = _tracks(record, headlines(record.metrics[-1]) if record.metrics else [])
-    if not tracks:
+    found = _tracks(record, headlines(record.metrics[-1]) if record.metrics else [])
+    tracks = [one for one in found if np.ptp(one.series.value) > 0]
+    if not tracks:  # a flat line says less than nothing: it looks as if something failed to learn
         return None
+    constant = [f"{one.label} ({one.series.value[-1]:g})" for one in found if one not in tracks]
+    left_out = f" Constant and not drawn: {', '.join(constant)}." if constant else ""
     return Chart(
         "Auxiliaries",
         "The headline of each further objective. A self-model's is the share of the target's "
         "variance that it does not explain, mind states' the cross-entropy of the predicted code "
-        "over the entropy of the codes: 1 is knowing nothing but how often each occurs.",
+        "over the entropy of the codes: 1 is knowing nothing but how often each occurs."
+        f"{left_out}",
         describe("Line chart", tracks, [], plain),
         lambda theme: line_chart(theme, tracks, x_label=STEPS, y_label="figure of the objective"),
     )

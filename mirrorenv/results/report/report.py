@@ -125,6 +125,10 @@ def _header(run: RunFolder, record: RunRecord, other: RunRecord | None) -> Html:
         f"{record.num_agents} agents" if record.num_agents else "",
         f"seed {run.info.get('seed')}",
     ]
+    asked = run.config.get("total_steps")
+    taken = record.last.env_steps
+    if taken and isinstance(asked, int) and asked != taken:
+        facts.append(f"{steps(taken)} steps of {steps(asked)} asked for")
     if record.episodes:
         facts.append(f"{steps(record.episodes)} evaluation episodes{_before_last(record)}")
     kicker = f"mirrorenv report, {', '.join(fact for fact in facts if fact)}"

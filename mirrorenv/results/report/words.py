@@ -254,8 +254,12 @@ def _before_training(before: Evaluation, limit_name: str) -> list[str]:
     if learned is None:
         return []
     on = f" on {counted(before.episodes, 'episode')}" if before.episodes else ""
-    beside = "" if limit is None else f", where the {limit_name} was {percent(limit.value)}"
-    return [f"Before training it was {learned.text(SHARE)}{on}{beside}."]
+    beside = "" if limit is None else f", where the {limit_name} was {limit.text(SHARE)}"
+    said = [f"Before training it was {learned.text(SHARE)}{on}{beside}."]
+    chance = 1 / before.lineup_size if before.lineup_size else 0.0
+    if any(one is not None and one.value < chance <= one.high for one in (learned, limit)):
+        said.append("On so few episodes a figure may lie below chance and mean chance.")
+    return said
 
 
 def _without_mirror(weight0: RunRecord) -> str:

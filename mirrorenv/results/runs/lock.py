@@ -16,12 +16,27 @@ from filelock import FileLock, Timeout
 from mirrorenv.errors import MirrorError, RunFolderError
 from mirrorenv.results.runs.files import read_json
 
-__all__ = ["HIDDEN", "one_at_a_time", "only_writer"]
+__all__ = ["HIDDEN", "one_at_a_time", "only_writer", "refuse_second_writer"]
 
 LOCK = ".lock"
 HOLDER = ".writer"
 HIDDEN = (LOCK, HOLDER)
 """Files of the lock; a folder that holds nothing else is empty."""
+
+
+def refuse_second_writer(folder: Path) -> None:
+    """Say at once what `only_writer` would say after everything slow was loaded. Nothing is made
+    where there is no folder, and nothing is held afterwards.
+
+    Args:
+        folder: that is going to be written to.
+
+    Raises:
+        RunFolderError: if another writer holds it.
+    """
+    if (folder / LOCK).is_file():
+        with only_writer(folder):
+            pass
 
 
 @contextmanager

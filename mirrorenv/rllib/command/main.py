@@ -20,7 +20,7 @@ from rich.table import Table
 from mirrorenv.entry import add_commands, help_of, run_command
 from mirrorenv.errors import ConfigError, MirrorError, MissingExtraError, require
 from mirrorenv.rllib.command import options as o
-from mirrorenv.terminal import PlainConsole
+from mirrorenv.terminal import PlainConsole, print_next
 
 if TYPE_CHECKING:
     from mirrorenv.rllib.command.experiments import Experiment
@@ -258,7 +258,7 @@ def _run(
         checkpoint, env = kept[0]
         named = ["--env", env] if ":" in env else []  # a checkpoint alone runs no code
         following = shlex.join(["rllib", "evaluate", checkpoint, *named])
-        console.print(f"next: {following}", markup=False, highlight=False, soft_wrap=True)
+        print_next(console, following)
 
 
 def _progress(line: str) -> None:

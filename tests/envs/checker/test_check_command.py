@@ -78,10 +78,10 @@ def test_rules_are_listed(monkeypatch, capsys) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (("nothing-v0",), 1, "unknown world"),
+        (("nothing-v0",), 2, "unknown world"),
         (("nowhere.at.all:Env",), 1, "cannot load"),
-        (("identity-v0", "--set", "num_agents"), 1, "write it as name=value"),
-        (("identity-v0", "--set", "num_agentz=3"), 1, "num_agents"),
+        (("identity-v0", "--set", "num_agents"), 2, "write it as name=value"),
+        (("identity-v0", "--set", "num_agentz=3"), 2, "num_agents"),
         ((), 2, "--rules"),
     ],
 )
