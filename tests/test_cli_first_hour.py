@@ -66,7 +66,7 @@ def test_a_file_of_another_kind_is_refused_by_its_name(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert typed(monkeypatch, *words) == 1
+    assert typed(monkeypatch, *words) == 2
     assert "its name must end in ." in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 

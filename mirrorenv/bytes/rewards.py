@@ -149,7 +149,8 @@ def _shaping(happened: Happened) -> Floats64:
     call = np.frombuffer(happened.call_bytes, np.uint8)
     made = np.minimum(happened.effects.calls.sum(-1), _SHAPED_CALLS) / _SHAPED_CALLS
     if happened.said.shape[-1] < len(call):
-        return 0.5 * made
+        unwritten: Floats64 = 0.5 * made
+        return unwritten
     pieces = np.lib.stride_tricks.sliding_window_view(happened.said, len(call), axis=-1)
     written = (pieces == call).all(-1).any(-1)  # (B, N)
     found: Floats64 = 0.5 * written + 0.5 * made

@@ -50,11 +50,9 @@ class QdrantStore(EpisodicStore):
         self.collection = collection
         self._last = 0
         self._local = not place.startswith(("http://", "https://"))  # exact by itself
-        where = {"location": place}
-        if self._local and place != ":memory:":
-            where = {"path": place}
+        on_disk = self._local and place != ":memory:"
         with self._reported("opened"):
-            self._client = QdrantClient(**where)  # type: ignore[arg-type]
+            self._client = QdrantClient(path=place) if on_disk else QdrantClient(location=place)
             self._prepare()
 
     def add(self, memories: Memories) -> Ints64:

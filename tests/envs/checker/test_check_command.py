@@ -50,7 +50,7 @@ def test_a_fault_is_shown_with_place_and_remedy(monkeypatch, capsys) -> None:
         "FAILED",
     ):
         assert part in out
-    assert out.splitlines()[-1].split() == f"mirrorenv check {FAULTY} --episodes 1".split()
+    assert out.splitlines()[-1].split() == f"next mirrorenv check {FAULTY} --episodes 1".split()
 
 
 def test_json_is_the_last_line(monkeypatch, capsys) -> None:
