@@ -20,7 +20,16 @@ from mirrorenv.envs.world_spec import WorldSpec
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
 from mirrorenv.mirror.arrays import AnyArray, Bools, Floats32
 
-__all__ = ["ActionSpace", "AgentId", "ArrayWorld", "ClockedWorld", "Space", "Step", "check_actions"]
+__all__ = [
+    "ActionSpace",
+    "AgentId",
+    "ArrayWorld",
+    "ClockedWorld",
+    "Space",
+    "Step",
+    "check_actions",
+    "image_of",
+]
 
 AgentId = Hashable
 """The name of an agent, as its environment spells it; ours are text."""
@@ -43,6 +52,14 @@ class Step(NamedTuple):
     truncated: Bools  # (B, N) the clock ran out
 
 
+def image_of(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """The shape of an observation, if it has the three axes of an image."""
+    if len(shape) != 3:
+        return None
+    rows, columns, channels = shape
+    return rows, columns, channels
+
+
 class ArrayWorld(ABC):
     """A batch of B independent copies of one world with N agents that act simultaneously.
 
@@ -60,6 +77,10 @@ class ArrayWorld(ABC):
             `MultiDiscrete`, `Tuple` or `Dict` (:mod:`mirrorenv.envs.actions`).
         place_columns: which numbers of the flattened observation say where an agent is, so that
             observers may be shown an agent's neighbours only; empty if none does.
+        mask_from: the first of the columns of a flattened observation that say which choices are
+            allowed (:mod:`mirrorenv.envs.masks`); None where everything always is.
+        image_shape: rows, columns and channels of the image that an observation is or begins with;
+            None where it is none.
         spec: what it was made from, where :func:`mirrorenv.make_batch` made it; else None.
     """
 
@@ -70,6 +91,8 @@ class ArrayWorld(ABC):
     action_space: ActionSpace
     render_modes: ClassVar[tuple[str, ...]] = ()
     place_columns: tuple[int, ...] = ()
+    mask_from: int | None = None
+    image_shape: tuple[int, int, int] | None = None
     spec: WorldSpec | None = None
 
     @property

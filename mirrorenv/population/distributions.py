@@ -209,9 +209,12 @@ class SquashedGaussian(ActionDistribution):
     Args:
         mean: (..., A) means of u.
         log_std: log standard deviation of u, broadcastable to the means.
+        allowed: bool, broadcastable to the means; numbers that are not are 0, and count for
+            nothing. None allows all.
     """
 
-    def __init__(self, mean: Tensor, log_std: Tensor) -> None:
+    def __init__(self, mean: Tensor, log_std: Tensor, allowed: Tensor | None = None) -> None:
+        self.allowed = allowed
         self.outputs = mean
         self.log_std = log_std
 
@@ -225,19 +228,24 @@ class SquashedGaussian(ActionDistribution):
 
     def choose(self, noise: Tensor) -> Tensor:
         """See `ActionDistribution.choose`: (..., A) float32 in (-1, 1)."""
-        return torch.tanh(self.outputs + noise * self.log_std.exp()).clamp(-_EDGE, _EDGE)
+        chosen = torch.tanh(self.outputs + noise * self.log_std.exp()).clamp(-_EDGE, _EDGE)
+        return self._counted(chosen)
 
     def log_probability(self, actions: Tensor) -> Tensor:
         """See `ActionDistribution.log_probability`: a density on (-1, 1)."""
         z = (torch.atanh(actions) - self.outputs) / self.log_std.exp()
         gaussian = -0.5 * z * z - self.log_std - 0.5 * math.log(2 * math.pi)
         # change of variables d tanh(u) / du
-        return (gaussian - torch.log1p(-actions * actions)).sum(-1)
+        return self._counted(gaussian - torch.log1p(-actions * actions)).sum(-1)
 
     def entropy(self) -> Tensor:
         """See `ActionDistribution.entropy`: that of u, before squashing."""
         per_entry = self.log_std + 0.5 * math.log(2 * math.pi * math.e)
-        return per_entry.expand_as(self.outputs).sum(-1)
+        return self._counted(per_entry.expand_as(self.outputs)).sum(-1)
+
+    def _counted(self, numbers: Tensor) -> Tensor:
+        """Zeros in the place of what is not allowed."""
+        return numbers if self.allowed is None else numbers.masked_fill(~self.allowed, 0.0)
 
 
 class SideBySide(Protocol):

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mirrorenv.envs.base import ArrayWorld
+from mirrorenv.envs.base import ArrayWorld, image_of
 from mirrorenv.envs.episodes import Moment, moments
 from mirrorenv.errors import ShapeError, TrainingError, WorldError
 from mirrorenv.mirror.arrays import AnyArray, Floats32, Ints64
@@ -102,7 +102,13 @@ def population_shape(world: ArrayWorld) -> PopulationShape:
         layout = layout_of(world.action_space)
     except WorldError as error:
         raise WorldError(f"{type(world.unwrapped).__name__}: {error}") from error
-    return PopulationShape(num_agents=len(world.agents), observation_size=size, actions=layout)
+    return PopulationShape(
+        num_agents=len(world.agents),
+        observation_size=size,
+        actions=layout,
+        mask_from=world.mask_from,
+        image=world.image_shape or image_of(world.observation_space.shape or ()),
+    )
 
 
 def world_seeds(run: int, episodes: NDArray[np.int64]) -> NDArray[np.uint64]:

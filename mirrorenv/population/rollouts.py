@@ -125,7 +125,8 @@ class LaidOut:
         assert self.noise is not None
         self.seen[:, t] = observations.reshape(self.seen[:, t].shape)
         outputs = self._said(self.seen[:, t], self._outputs[t])  # (B, N, O)
-        actions = self.actor.distribution(outputs[..., :-2]).choose(self.noise[t])
+        allowed = self.actor.allowed(torch.from_numpy(self.seen[:, t]))
+        actions = self.actor.distribution(outputs[..., :-2], allowed).choose(self.noise[t])
         self.actions[:, t] = actions
         return self.layout.to_world(actions.numpy()), None
 
@@ -139,7 +140,8 @@ class LaidOut:
         """What the policies thought, (B, T, N) float32 each, zero from step `played` on."""
         by_step = self._outputs.permute(1, 0, 3, 2)  # (S, T, R, O)
         outputs = self.actor.unfold(by_step, len(self.seen))  # (B, T, N, O)
-        distribution = self.actor.distribution(outputs[..., :-2])
+        allowed = self.actor.allowed(torch.from_numpy(self.seen))
+        distribution = self.actor.distribution(outputs[..., :-2], allowed)
         found = {
             "log_probability": distribution.log_probability(self.actions),
             "environment_value": outputs[..., -2],

@@ -7,12 +7,15 @@ checked anywhere.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
 from mirrorenv.population.actions import AnyLayout
 from mirrorenv.strict import RenamedModel, StrictModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "Draws",
@@ -37,10 +40,29 @@ class PopulationShape(RenamedModel):
     """D, length of one agent's flattened observation."""
     actions: AnyLayout
     """What one action is made of."""
+    mask_from: int | None = Field(default=None, ge=0)
+    """The first of the numbers of an observation that say which choices are allowed, one for each
+    output of a policy; None where everything always is."""
+    image: tuple[int, int, int] | None = None
+    """Rows, columns and channels of the image that an observation begins with, if it does."""
 
     renamed: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("num_actions", "action_size", "action_low", "action_high"), "actions"
     )
+
+    def allowed(self, observations: Tensor) -> Tensor | None:
+        """Which choices an agent that saw this may take.
+
+        Args:
+            observations: (..., D or more) float32, as recorded.
+
+        Returns:
+            (..., policy_outputs) bool, or None where everything is allowed.
+        """
+        if self.mask_from is None:
+            return None
+        width = self.actions.policy_outputs
+        return self.actions.at_least_first(observations[..., self.mask_from :][..., :width] > 0)
 
     @property
     def action_features(self) -> int:

@@ -72,6 +72,11 @@ def vec_env(
         rows = [GameRow(env, agent_id) for env in games if env is not None]
         return SharedPolicyVecEnv(rows, seed=seed, bootstrap=bool(bootstrap), mirror=None, log=None)
     worlds = [make_batch(id, 1, **options) for _ in range(num_envs)]
+    if worlds[0].mask_from is not None:
+        raise ConfigError(
+            "vec_env: this world has action masks, which Stable-Baselines3's algorithms do not "
+            "obey. What works: mirrorenv train; or a wrapper that makes every action legal"
+        )
     log = None
     if settings is not None:
         shape = population_shape(worlds[0])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from pettingzoo import AECEnv, ParallelEnv
+from pettingzoo import ParallelEnv
 
 
 class Stranger(ParallelEnv):
@@ -122,13 +122,6 @@ class Pictures(Stranger):
 
     def see(self, agent: str) -> Any:
         return self.rng.integers(0, 256, (4, 5, 3), np.uint8)
-
-
-class Turns(AECEnv):
-    """A game of turns; only what the adapter looks at."""
-
-    metadata = {"name": "turns"}  # noqa: RUF012
-    possible_agents = ["one"]  # noqa: RUF012
 
 
 class Broken(Stranger):

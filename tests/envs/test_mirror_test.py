@@ -18,7 +18,8 @@ from mirrorenv.envs.adapters.mirror_test import ACTING, RECOGNISING, WAITING, Mi
 from mirrorenv.envs.adapters.mirror_test_record import MAX_SHOWN
 from mirrorenv.errors import ConfigError, WorldError
 from mirrorenv.mirror import lineup_permutations
-from tests.envs.strangers import Broken, Dying, Many, Pictures, Roles, Stranger, Turns
+from tests.envs.masked import Nim
+from tests.envs.strangers import Broken, Dying, Many, Pictures, Roles, Stranger
 from tests.envs.world_cases import CASES
 
 Played = list[tuple[dict[Any, Any], dict[Any, Any], Any]]
@@ -72,7 +73,7 @@ def test_turn_by_turn_is_a_conversion_away_in_both_directions() -> None:
     assert aec_to_parallel(env.aec()) is env
     assert len(play(env, 1)) == 5
     with pytest.raises(WorldError, match="is_parallelizable"):
-        MirrorTest(Turns())
+        MirrorTest(Nim())
 
 
 @pytest.mark.parametrize("make", CASES_HERE)

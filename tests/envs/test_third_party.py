@@ -179,16 +179,6 @@ def test_random_others_follow_from_the_seed() -> None:
     assert hares[0] == hares[2] != hares[1]
 
 
-def test_different_action_spaces_are_refused_even_with_padding() -> None:
-    class Uneven(Stranger):
-        def action_space(self, agent: str) -> Any:
-            return spaces.Discrete(2 if agent == "one_0" else 3)
-
-    with pytest.raises(ConfigError, match="spaces differ") as refused:
-        mirrorenv.make_batch(Uneven, 2, pad=True)
-    assert "pad=True" not in str(refused.value)
-
-
 # -- actions ---------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from gymnasium import spaces
 
 import mirrorenv
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
-from tests.envs.strangers import Broken, Pictures, Roles, Stranger, Turns
+from tests.envs.strangers import Broken, Pictures, Roles, Stranger
 
 
 @pytest.mark.parametrize(
@@ -70,11 +70,6 @@ def test_observations_outside_their_space_are_used_and_said_once() -> None:
     [
         (spaces.Text(5), None, "Text, which has no fixed size.*What works"),
         (spaces.Sequence(spaces.Discrete(2)), None, "Sequence, which has no fixed size"),
-        (
-            spaces.Dict({"action_mask": spaces.MultiBinary(3), "observation": spaces.Discrete(2)}),
-            None,
-            "action_mask",
-        ),
         (None, spaces.Box(-np.inf, np.inf, (2,)), "finite bounds"),
         (None, spaces.Box(0, 5, (2,), np.int64), "MultiDiscrete for whole"),
         (
@@ -93,8 +88,6 @@ def test_a_space_that_cannot_be_an_array_is_refused(sight: Any, acts: Any, says:
 
 
 def test_what_is_no_parallel_environment_is_refused() -> None:
-    with pytest.raises(WorldError, match=r"AEC.*aec_to_parallel"):
-        mirrorenv.make_batch(Turns, 1)
     with pytest.raises(WorldError, match=r"no PettingZoo ParallelEnv.*no one to tell apart"):
         mirrorenv.make_batch(lambda: object(), 1, horizon=3)
     with pytest.raises(WorldError, match=r"could not be made with .*ZeroDivisionError"):

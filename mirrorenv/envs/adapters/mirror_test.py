@@ -18,7 +18,7 @@ from mirrorenv.envs.adapters.mirror_test_payment import Payment
 from mirrorenv.envs.adapters.mirror_test_record import EpisodeRecord, Show
 from mirrorenv.envs.adapters.mirror_test_view import ACTING, RECOGNISING, WAITING, AgentView
 from mirrorenv.envs.adapters.third_party_facts import horizon as horizon_of
-from mirrorenv.envs.adapters.third_party_facts import one_copy
+from mirrorenv.envs.adapters.third_party_facts import one_copy, turns_of
 from mirrorenv.envs.base import AgentId
 from mirrorenv.envs.random import fresh_seed
 from mirrorenv.errors import ConfigError, ShapeError, WorldError
@@ -125,6 +125,13 @@ class MirrorTest(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         inner_name = str((getattr(env, "metadata", None) or {}).get("name", type(env).__name__))
         self.name = f"MirrorTest({inner_name})"
         self.env = one_copy(lambda: env, {}, inner_name)
+        if turns_of(self.env) is not None:
+            raise WorldError(
+                f"{self.name}: a game of turns, in which lineups would show moves that had no "
+                "effect. What works: its parallel_env; if no one needs to see what others do "
+                "within a round, metadata['is_parallelizable'] = True; or mirrorenv's own trainer, "
+                "where who waits has no choice"
+            )
         self.possible_agents: list[AgentId] = list(self.env.possible_agents)
         count = len(self.possible_agents)
         if count < 2:

@@ -15,10 +15,25 @@ import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.spaces.utils import flatdim
 
+from mirrorenv.envs.actions import action_columns
 from mirrorenv.envs.adapters.third_party_copy import EnvironmentCopy, OtherPolicy, other_policy
 from mirrorenv.envs.adapters.third_party_facts import horizon as horizon_of
-from mirrorenv.envs.adapters.third_party_facts import members, one_copy, translators
-from mirrorenv.envs.base import Actions, ArrayWorld, Observations, Step, check_actions
+from mirrorenv.envs.adapters.third_party_facts import (
+    members,
+    one_copy,
+    translators,
+    turns_of,
+    woken,
+)
+from mirrorenv.envs.base import (
+    Actions,
+    ArrayWorld,
+    Observations,
+    Step,
+    check_actions,
+    image_of,
+)
+from mirrorenv.envs.masks import mask_width, masked_numbers
 from mirrorenv.envs.random import Seeds, check_seeds, small_seed
 from mirrorenv.errors import ConfigError, WorldError
 
@@ -27,6 +42,10 @@ __all__ = ["OPTIONS", "ThirdPartyWorld"]
 
 class ThirdPartyWorld(ArrayWorld):
     """A batch made from any PettingZoo `ParallelEnv`.
+
+    Action masks are found in observations and infos under the names in use
+    (`mirrorenv.envs.masks`), and shown as the last numbers of an observation; an action that they
+    forbid is refused. In a game of turns, and before an agent joins, it has one choice.
 
     An agent that dies early keeps its flags, earns 0, shows its last observation again and is given
     no action; the others go on. At `horizon` steps whoever is still alive is truncated. Seeds
@@ -41,8 +60,9 @@ class ThirdPartyWorld(ArrayWorld):
         agents: names of the agents to teach, by default all; the others act by `others`.
         others: `"random"`, or a function `(agent, observation, generator) -> action`, or where
             to import one from.
-        pad: accept agents whose observations differ in size: flattened, and filled up with zeros to
-            the largest. Who has zeros at the end is then visible to every observer.
+        pad: accept agents whose spaces differ: observations are flattened, and filled up with zeros
+            to the largest; actions with choices that are never allowed. Who has zeros at the end is
+            then visible to every observer.
         env_kwargs: arguments of the factory.
         name: what messages call it.
 
@@ -74,20 +94,33 @@ class ThirdPartyWorld(ArrayWorld):
             )
         arguments = dict(env_kwargs or {})
         first = one_copy(factory, arguments, self.name)
+        infos, there = woken(first)
         taught = members(first, agents, self.name)
         self.num_envs = int(num_envs)
         self.horizon = horizon_of(first, arguments, horizon, self.name)
         self.agents = tuple(str(member) for member in taught)
-        readers, writers = translators(first, taught, pad, self.name)
+        waiting = turns_of(first) is not None or not there.issuperset(taught)
+        translate = translators(first, taught, pad, self.name, infos=infos, waiting=waiting)
+        readers = translate.readers
         low = np.minimum.reduce([reader.space.low for reader in readers])
         high = np.maximum.reduce([reader.space.high for reader in readers])
+        self.action_space = translate.writers[0].space
+        self._columns = action_columns(self.action_space)
+        self.image_shape = image_of(low.shape)
+        if translate.masks is not None:
+            self.mask_from = low.size
+            low, high = (
+                np.append(bound.ravel(), np.full(mask_width(self._columns), end, bound.dtype))
+                for bound, end in ((low, 0), (high, 1))
+            )
+        if waiting:  # zeros are shown to who is not there
+            low, high = np.minimum(low, 0), np.maximum(high, 0)
         self.observation_space = spaces.Box(low, high, low.shape, low.dtype.type)
-        self.action_space = writers[0].space
         self._widest = max(readers, key=lambda reader: flatdim(reader.native))  # others are padded
         policy = other_policy(others)
         envs = [first, *(one_copy(factory, arguments, self.name) for _ in range(1, self.num_envs))]
         self._copies = [
-            EnvironmentCopy(env, taught, readers, writers, policy, f"{self.name}, row {row}")
+            EnvironmentCopy(env, taught, translate, policy, f"{self.name}, row {row}")
             for row, env in enumerate(envs)
         ]
         self.could_render = "rgb_array" in (
@@ -107,7 +140,18 @@ class ThirdPartyWorld(ArrayWorld):
     @property
     def column_names(self) -> tuple[str, ...]:
         """A name for each number of an observation, in C order, with the keys of a Dict."""
-        return self._widest.names
+        return (*self._widest.names, *self._mask_names())
+
+    def _mask_names(self) -> tuple[str, ...]:
+        """What the mask columns are called."""
+        if self.mask_from is None:
+            return ()
+        several = len(self._columns.counts) > 1
+        return tuple(
+            f"allowed[{f'{column}, ' if several else ''}{choice}]"
+            for column, count in enumerate(self._columns.counts)
+            for choice in range(count or 1)
+        )
 
     def reset(self, seeds: Seeds) -> Observations:
         """Start all rows again.
@@ -150,6 +194,7 @@ class ThirdPartyWorld(ArrayWorld):
             raise WorldError(f"{self.name}: step() was called before reset(seeds)")
         batch = (self.num_envs, self.num_agents)
         checked = check_actions(actions, self.action_space, batch, self.name, self._clock)
+        self._check_allowed(checked)
         rewards = np.zeros(batch, np.float32)
         self._clock += 1
         for row, copy in enumerate(self._copies):
@@ -190,6 +235,19 @@ class ThirdPartyWorld(ArrayWorld):
         """Close all copies."""
         for copy in self._copies:
             copy.env.close()
+
+    def _check_allowed(self, actions: npt.NDArray[Any]) -> None:
+        if self.mask_from is None:
+            return
+        allowed = self._now[..., self.mask_from :] > 0  # (B, N, W)
+        over = self._terminated | self._truncated
+        wrong = masked_numbers(actions, allowed | over[..., None], self._columns)
+        if wrong is not None:
+            raise WorldError(
+                f"{self.name}, row {wrong[0]}, step {self._clock}, agent "
+                f"'{self.agents[wrong[1]]}': action {actions[wrong]} is not allowed by its mask, "
+                f"the last {allowed.shape[-1]} numbers of its observation"
+            )
 
     def _check_numbers(self, values: npt.NDArray[np.float32], what: str) -> None:
         if np.isfinite(values).all():

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from mirrorenv.envs.adapters.third_party_spaces import ActionWriter, ObservationReader
+from mirrorenv.envs.adapters.third_party_facts import Translators, turns_of
 from mirrorenv.errors import ConfigError, WorldError
 from mirrorenv.mirror.arrays import Bools, Floats32
 
@@ -63,8 +63,7 @@ class EnvironmentCopy:
     Args:
         env: a PettingZoo `ParallelEnv`.
         agents: names of the agents that are taught, as the environment spells them.
-        readers: how each of them sees.
-        writers: how each of them acts.
+        translate: how each of them sees and acts, and what it may do.
         others: what the rest does; None for random actions.
         name: the environment and the row, for messages.
     """
@@ -73,8 +72,7 @@ class EnvironmentCopy:
         self,
         env: Any,
         agents: Sequence[Any],
-        readers: Sequence[ObservationReader],
-        writers: Sequence[ActionWriter],
+        translate: Translators,
         others: OtherPolicy | None,
         name: str,
     ) -> None:
@@ -82,8 +80,12 @@ class EnvironmentCopy:
         self.agents = tuple(agents)
         self.name = name
         self.live: list[int] = []  # indices of those that act
-        self._readers = tuple(readers)
-        self._writers = tuple(writers)
+        self._readers = tuple(translate.readers)
+        self._writers = tuple(translate.writers)
+        self._masks = translate.masks
+        self._room = translate.readers[0].space.shape  # of an observation without a mask
+        self._numbers = int(np.prod(self._room))
+        self._here: set[int] = set()  # who has joined
         self._others = others
         self._known = frozenset(env.possible_agents)
         self._taught = frozenset(agents)
@@ -105,17 +107,21 @@ class EnvironmentCopy:
             self._fail(f"reset(seed={seed}) raised {type(error).__name__}: {error}", cause=error)
         if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[0], Mapping):
             self._fail("reset() must return (observations, infos), two dictionaries by agent")
-        seen = answer[0]
+        seen, infos = answer
         self._check_known(seen)
+        self._here = set()
         for index in self.live:
             if self.agents[index] not in seen:
-                self._fail(
-                    "is not there after reset(). Agents that join late are not supported. What "
-                    "works: let it be there "
-                    "from the start, or teach a group of agents that always is, agents=[...]",
-                    index,
-                )
-            self._read(seen, index, observations)
+                if self._masks is None or self.agents[index] in self.env.agents:
+                    self._fail(
+                        "is not there after reset(), though it was there when the environment was "
+                        "first looked at, or is listed in env.agents. What works: show it from the "
+                        "start, or leave it out of both until it joins, in every episode",
+                        index,
+                    )
+                self._show_waiting(index, observations)
+                continue
+            self._read(seen, index, observations, infos)
         if len(self._known) > len(self.agents):
             self._begin_others(seen)
 
@@ -136,7 +142,8 @@ class EnvironmentCopy:
             ended: (N,) terminated flags, set and never cleared.
             cut: (N,) truncated flags, set and never cleared.
         """
-        joint = {self.agents[i]: self._writers[i].write(actions[i]) for i in self.live}
+        acting = [i for i in self.live if i in self._here]
+        joint = {self.agents[i]: self._writers[i].write(actions[i]) for i in acting}
         if self._spaces:
             joint |= self._moves_of_others()
         try:
@@ -147,12 +154,17 @@ class EnvironmentCopy:
             self._fail(
                 "step() must return (observations, rewards, terminations, truncations, infos)"
             )
-        seen, paid, over, late, _ = answer
+        seen, paid, over, late, infos = answer
         self._step += 1
         self._check_known(seen)
         still = []
         for i in self.live:
             agent = self.agents[i]
+            if i not in self._here:  # one that has yet to join
+                still.append(i)
+                if agent in seen:
+                    self._read(seen, i, observations, infos)
+                continue
             for what, part in (
                 ("termination flag", over),
                 ("truncation flag", late),
@@ -169,7 +181,7 @@ class EnvironmentCopy:
             reward = paid[agent]
             rewards[i] = reward if isinstance(reward, float) else self._number(reward, i)
             if agent in seen:
-                self._read(seen, i, observations)
+                self._read(seen, i, observations, infos)
             elif not done:
                 self._fail("has no observation", i)
             if not done:
@@ -203,7 +215,7 @@ class EnvironmentCopy:
         """No one leaves without a flag, no one comes back."""
         alive = self.env.agents
         for i in still:
-            if self.agents[i] not in alive:
+            if i in self._here and self.agents[i] not in alive:
                 self._fail("left env.agents without a termination or truncation flag", i)
         if len(still) < len(self.agents):
             for i in set(range(len(self.agents))) - set(self.live):
@@ -223,11 +235,37 @@ class EnvironmentCopy:
         except (TypeError, ValueError) as error:
             self._fail(f"the reward {reward!r} is not a number ({error})", index)
 
-    def _read(self, seen: Mapping[Any, Any], index: int, observations: Floats32) -> None:
+    def _read(
+        self, seen: Mapping[Any, Any], index: int, observations: Floats32, infos: Any
+    ) -> None:
+        """Write what an agent is shown and may do."""
+        self._here.add(index)
+        value = seen[self.agents[index]]
+        row = observations[index]
         try:
-            self._readers[index].read(seen[self.agents[index]], observations[index])
+            if self._masks is None:
+                self._readers[index].read(value, row)
+                return
+            mask = self._masks[index]
+            self._readers[index].read(mask.seen(value), row[: self._numbers].reshape(self._room))
+            info = infos.get(self.agents[index]) if isinstance(infos, Mapping) else None
+            mask.read(value, info, self._has_turn(index, info), row[self._numbers :])
         except (ValueError, TypeError) as error:
             self._fail(f"the observation does not fit its space: {error}", index)
+
+    def _show_waiting(self, index: int, observations: Floats32) -> None:
+        """Zeros and no choice, for one that has yet to join."""
+        assert self._masks is not None
+        observations[index] = 0
+        self._masks[index].read(None, None, False, observations[index, self._numbers :])
+
+    def _has_turn(self, index: int, info: Any) -> bool:
+        """Whether what an agent does now has an effect: all do but in games of turns."""
+        turns = turns_of(self.env)
+        if turns is not None:
+            return bool(turns.agent_selection == self.agents[index])
+        active = info.get("active_agent") if isinstance(info, Mapping) else None
+        return active is None or active == self.agents[index]
 
     # -- agents that are not taught ----------------------------------------------------------------
 

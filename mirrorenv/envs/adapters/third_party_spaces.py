@@ -145,9 +145,10 @@ class ObservationReader:
             )
         if isinstance(native, spaces.Dict) and "action_mask" in native.spaces:
             raise WorldError(
-                f"{where}: observations carry an action_mask, which no policy here obeys. What "
-                "works: a wrapper that "
-                "makes every action legal (an illegal one does nothing) and leaves the mask out."
+                f"{where}: observations carry an action_mask, which is not obeyed here. What "
+                "works: mirrorenv's own trainer (make_batch, mirrorenv train), whose policies obey "
+                "it; or a wrapper that makes every action legal (an illegal one does nothing) and "
+                "leaves the mask out."
             )
         self.native = native
         self._flat = pad_to is not None or not isinstance(native, spaces.Box)
@@ -219,6 +220,7 @@ class ActionWriter:
     Args:
         native: the space of the environment.
         where: environment and agent, for the message.
+        scaled: give every Box the bounds -1 and 1.
 
     Attributes:
         space: the space to act in here.
@@ -229,7 +231,7 @@ class ActionWriter:
 
     space: spaces.Space[Any]
 
-    def __init__(self, native: Space, where: str) -> None:
+    def __init__(self, native: Space, where: str, scaled: bool = False) -> None:
         parts = list(_leaves(native))
         self.native = native
         self._plain = False
@@ -246,15 +248,16 @@ class ActionWriter:
         if not boxes:
             self.space = _choices([int(size) for part in parts for size in _sizes(part)])
         elif len(boxes) == len(parts):
-            self._scale_entries(boxes)
+            self._scale_entries(boxes, scaled)
         else:
             self.space = spaces.Tuple([_presented(part) for part in parts])
 
-    def _scale_entries(self, boxes: list[spaces.Box]) -> None:
+    def _scale_entries(self, boxes: list[spaces.Box], scaled: bool) -> None:
         low = np.concatenate([np.ravel(box.low) for box in boxes])
         high = np.concatenate([np.ravel(box.high) for box in boxes])
         self._plain = (
-            self.native is boxes[0]
+            not scaled
+            and self.native is boxes[0]
             and low.shape == boxes[0].shape
             and len({*low}) == len({*high}) == 1
         )
@@ -273,7 +276,10 @@ class ActionWriter:
         if isinstance(self.native, spaces.Discrete):
             return int(action) + int(self.native.start)
         if self._plain:
-            return np.array(action, self.native.dtype)
+            box = self.native
+            assert isinstance(box, spaces.Box)
+            # float32 numbers lie beyond bounds that are no float32 numbers
+            return np.clip(np.asarray(action, box.dtype), box.low, box.high)
         return _compose(self.native, _Parts(np.atleast_1d(np.asarray(action, np.float64))).take)
 
 

@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 
 from mirrorenv.envs.base import AgentId, Space
 from mirrorenv.envs.checks.compare import LARGE, arrays, summarised
 from mirrorenv.envs.checks.findings import Seen
+from mirrorenv.envs.masks import mask_in
 
 __all__ = ["PARTS", "Hang", "Patience", "Session", "Turn", "global_random_state", "time_limit"]
 
@@ -258,12 +260,17 @@ class Session:
         return [agent for agent in _agents(self.env) if agent in self._spaces]
 
     def _sample(self, agent: AgentId, last: Turn) -> Any:
-        seen = last.answers("observations").get(agent)
-        info = last.answers("infos").get(agent)
-        for place in (seen, info):
-            if isinstance(place, Mapping) and "action_mask" in place:
-                return self._spaces[agent].sample(mask=place["action_mask"])
-        return self._spaces[agent].sample()
+        space = self._spaces[agent]
+        if not isinstance(space, spaces.Discrete):
+            return space.sample()
+        for place in ("observations", "infos"):
+            try:
+                mask = mask_in(last.answers(place).get(agent), int(space.n))
+            except ValueError:  # of another size: what it may do is then what its space says
+                continue
+            if mask is not None:
+                return space.sample(mask=mask.astype(np.int8))
+        return space.sample()
 
     def _call(self, turn: Turn, call: Any) -> None:
         if self._keep or not self.turns:

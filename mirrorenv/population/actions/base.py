@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirrorenv.errors import ShapeError, WorldError
+from mirrorenv.population.columns import split_columns
 from mirrorenv.strict import StrictModel
 
 if TYPE_CHECKING:
@@ -79,10 +80,26 @@ class ActionLayout(StrictModel):
             outputs: (..., policy_outputs) logits, or means before squashing.
             log_std: (..., spreads) log standard deviations of the means, broadcastable; None if
                 there are none.
-            allowed: (..., policy_outputs) bool, False for choices that must not be taken; entries
-                of vectors are not read. None allows everything.
+            allowed: (..., policy_outputs) bool, False for choices that must not be taken, and for
+                numbers of a vector that are no part of the action: these are 0. None allows
+                everything.
         """
         raise NotImplementedError
+
+    def at_least_first(self, allowed: Tensor) -> Tensor:
+        """A mask (..., policy_outputs) that allows the first choice of every number that is allowed
+        none: an agent that has ended or waits, and steps that never were, show zeros."""
+        import torch
+
+        blocks = split_columns(allowed, [count or 1 for _, count in self.columns()])
+        whole = []
+        for block, (_, count) in zip(blocks, self.columns(), strict=True):
+            if count is None:
+                whole.append(block)
+                continue
+            first = block[..., :1] | ~block.any(-1, keepdim=True)
+            whole.append(torch.cat([first, block[..., 1:]], -1))
+        return torch.cat(whole, -1)
 
     def centred(self, outputs: Tensor) -> Tensor:
         """Outputs (..., policy_outputs) without what makes no difference, such as the mean of

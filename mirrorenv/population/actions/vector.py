@@ -80,7 +80,7 @@ class Vector(ActionLayout):
 
         if log_std is None:
             raise ShapeError(f"{self} needs the log standard deviations of a policy, got None")
-        return SquashedGaussian(outputs, log_std)
+        return SquashedGaussian(outputs, log_std, allowed)
 
     def to_world(self, actions: NDArray[Any]) -> NDArray[Any]:
         """See `ActionLayout.to_world`."""

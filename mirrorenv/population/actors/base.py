@@ -75,6 +75,7 @@ class Actor(nn.Module):
         environment_teaches: whether the environment's advantages teach what has a gradient. False
             where it can make no difference to the return: what is left is the error of a critic,
             and agents would part by that alone.
+        obeys_masks: whether its distributions keep to what `PopulationShape.allowed` says.
         fast: whether `step` and `sequence` may compute the same in other arithmetic
             (`learning.update`); an actor that has none takes no notice. What others measure,
             `replay` and `read`, is always plain.
@@ -85,6 +86,7 @@ class Actor(nn.Module):
     trunk_width: int = 0
     mirror_paid: bool = True
     environment_teaches: bool = True
+    obeys_masks: bool = False
     fast: bool = False
 
     @property

@@ -53,9 +53,24 @@ def build_actor(
 
     Raises:
         UnknownNameError: if nothing of that name is registered.
-        ConfigError: if it cannot be imported, is not of either kind, or is given options that it
-            does not have.
+        ConfigError: if it cannot be imported, is not of either kind, is given options that it does
+            not have, or does not obey the action masks of the world.
     """
+    actor = _named(shape, settings, generator)
+    if shape.mask_from is not None and not actor.obeys_masks:
+        raise ConfigError(
+            f"population.actor = {settings.actor!r}: this world has action masks, which this kind "
+            "of agent does not obey. What works: mlp, gru or an encoder of your own; or, in an "
+            "actor of your own, to give shape.allowed(observations) to the layout's distribution "
+            "in step, sequence and replay, and obeys_masks = True"
+        )
+    return actor
+
+
+def _named(
+    shape: PopulationShape, settings: PopulationSettings, generator: torch.Generator
+) -> Actor:
+    """The kind of agent, made."""
     name = settings.actor
     if name not in ACTORS and name not in ENCODERS and ":" not in name:
         known_actors()  # looked for when somebody names what is not here: rooms cost their imports

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from mirrorenv.population.actions import ActionLayout
 from mirrorenv.population.actors.base import Actor, ActorOutput
 from mirrorenv.population.actors.encoders import EncoderFactory
-from mirrorenv.population.actors.network import padded
+from mirrorenv.population.actors.network import allowed_to_each, padded
 from mirrorenv.population.actors.separate import SeparateActor, of_oneself
 from mirrorenv.population.distributions import ActionDistribution
 from mirrorenv.population.layers import StackedLinear
@@ -153,6 +153,8 @@ class CommonActor(Actor):
     Critics, hidden states and what observers read are those of the actor inside.
     """
 
+    obeys_masks = True
+
     def __init__(
         self,
         shape: PopulationShape,
@@ -163,6 +165,7 @@ class CommonActor(Actor):
         super().__init__()
         self.num_agents = shape.num_agents
         self.layout = shape.actions
+        self.allowed = shape.allowed
         self.trunk_width = settings.hidden
         self.own = SeparateActor(shape, settings, generator, encoder)
         features = max(shape.observation_size, 1)
@@ -198,7 +201,10 @@ class CommonActor(Actor):
         shared, memory = self.common.step(rows, state[-1:])
         policy = shared.view(batch, agents, -1) + self.common.scale * of_oneself(deviations)
         output = ActorOutput(
-            self._distribution(policy), values[..., 0], values[..., 1], {"trunk": hidden}
+            self._distribution(policy, self.allowed(observations)),
+            values[..., 0],
+            values[..., 1],
+            {"trunk": hidden},
         )
         return output, torch.cat([own, memory])
 
@@ -213,13 +219,16 @@ class CommonActor(Actor):
         if mask is not None:
             scale, metrics["diversity"] = self.common.follow(own, mask)
         outputs = self._with_common(observations, scale * of_oneself(own))
-        distribution = self._distribution(outputs)
+        distribution = self._distribution(outputs, self.allowed(observations))
         return ActorOutput(distribution, value, mirror_value, layers, metrics)
 
     def replay(self, observations: Tensor) -> ActionDistribution:
         """See `Actor.replay`."""
         own = self.common.deviations(self.own.own_outputs(observations))  # (B, T, K, N, A)
-        return self._distribution(self._with_common(observations, self.common.scale * own))
+        return self._distribution(
+            self._with_common(observations, self.common.scale * own),
+            allowed_to_each(self.allowed(observations)),
+        )
 
     def read(self, observations: Tensor) -> Tensor:
         """See `Actor.read`."""
@@ -229,11 +238,11 @@ class CommonActor(Actor):
         """See `Actor.mirror_entries`."""
         return self.own.mirror_entries()
 
-    def _distribution(self, outputs: Tensor) -> ActionDistribution:
+    def _distribution(self, outputs: Tensor, allowed: Tensor | None) -> ActionDistribution:
         if self.log_std is None:
-            return self.layout.distribution(outputs)
+            return self.layout.distribution(outputs, allowed=allowed)
         spread = self.log_std.expand(self.num_agents, 1, -1)[:, 0]  # (N, spreads)
-        return self.layout.distribution(outputs, spread)
+        return self.layout.distribution(outputs, spread, allowed)
 
     def _with_common(self, observations: Tensor, own: Tensor) -> Tensor:
         """The common policy with everybody's deviation: (B, T, K, D), own (B, T, K, ..., A) -> as

@@ -21,7 +21,7 @@ from mirrorenv.population.fused import tanh_network
 from mirrorenv.population.layers import StackedLinear, StackedMLP
 from mirrorenv.population.settings import PopulationSettings, PopulationShape
 
-__all__ = ["NetworkActor", "padded"]
+__all__ = ["NetworkActor", "allowed_to_each", "padded"]
 
 
 class NetworkActor(Actor):
@@ -36,6 +36,8 @@ class NetworkActor(Actor):
         index_before: columns of the agents' index that the trunk reads.
         index_after: columns of it that policy and critics read.
     """
+
+    obeys_masks = True
 
     def __init__(
         self,
@@ -52,6 +54,7 @@ class NetworkActor(Actor):
         self.num_agents = shape.num_agents
         self.stack = stack
         self.layout = shape.actions
+        self.allowed = shape.allowed
         self.trunk_width = settings.hidden
         features = shape.observation_size + index_before
         width = settings.hidden + index_after
@@ -96,32 +99,33 @@ class NetworkActor(Actor):
         if self.fusable:
             outputs, layers = self._fused(observations.unsqueeze(1))
             now = {name: layer[:, 0] for name, layer in layers.items()}
-            return self._said(outputs[:, 0], now), state
+            return self._said(outputs[:, 0], now, observations), state
         rows = self.fold(observations.unsqueeze(1)).squeeze(1)  # (S, R, F)
         layers, state = step_layers(self.trunk, rows, state)
         every = {name: layer.unsqueeze(1) for name, layer in layers.items()}
         outputs, value, mirror_value, _ = self.heads(every["trunk"], observations.shape[0])
         batch = observations.shape[0]
         now = {name: self.unfold(layer, batch)[:, 0] for name, layer in every.items()}
-        distribution = self.distribution(outputs[:, 0])
+        distribution = self.distribution(outputs[:, 0], self.allowed(observations))
         return ActorOutput(distribution, value[:, 0], mirror_value[:, 0], now), state
 
     def sequence(self, observations: Tensor, mask: Tensor | None = None) -> ActorOutput:
         """See `Actor.sequence`."""
         if self.fusable:
-            return self._said(*self._fused(observations))
+            return self._said(*self._fused(observations), observations)
         batch = observations.shape[0]
         layers = sequence_layers(self.trunk, self.fold(observations))  # (S, T, R, H) each
         outputs, value, mirror_value, _ = self.heads(layers["trunk"], batch)
         hidden = {name: self.unfold(layer, batch) for name, layer in layers.items()}
-        return ActorOutput(self.distribution(outputs), value, mirror_value, hidden)
+        distribution = self.distribution(outputs, self.allowed(observations))
+        return ActorOutput(distribution, value, mirror_value, hidden)
 
-    def distribution(self, outputs: Tensor) -> ActionDistribution:
-        """How every agent acts: outputs (..., N, A)."""
+    def distribution(self, outputs: Tensor, allowed: Tensor | None = None) -> ActionDistribution:
+        """How every agent acts: outputs (..., N, A), within what is allowed (..., N or 1, A)."""
         if self.log_std is None:
-            return self.layout.distribution(outputs)
+            return self.layout.distribution(outputs, allowed=allowed)
         spread = self.log_std.expand(self.num_agents, 1, -1)[:, 0]  # (N, spreads)
-        return self.layout.distribution(outputs, spread)
+        return self.layout.distribution(outputs, spread, allowed)
 
     def heads(self, hidden: Tensor, batch: int) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
         """(S, T, R, H) -> policy outputs (B, T, N, A), both values (B, T, N), hidden by name."""
@@ -184,17 +188,20 @@ class NetworkActor(Actor):
         }
         return self.unfold(by_step, batch), layers
 
-    def _said(self, outputs: Tensor, layers: dict[str, Tensor]) -> ActorOutput:
-        """Outputs side by side (..., N, A + 2) as what the actors say."""
+    def _said(self, outputs: Tensor, layers: dict[str, Tensor], seen: Tensor) -> ActorOutput:
+        """Outputs side by side (..., N, A + 2), on what was seen (..., N, D), as what the actors
+        say."""
         policy, value, mirror_value = torch.split(outputs, [outputs.shape[-1] - 2, 1, 1], -1)
-        distribution = self.distribution(policy)
+        distribution = self.distribution(policy, self.allowed(seen))
         return ActorOutput(distribution, value.squeeze(-1), mirror_value.squeeze(-1), layers)
 
     # -- reading -----------------------------------------------------------------------------------
 
     def replay(self, observations: Tensor) -> ActionDistribution:
         """See `Actor.replay`."""
-        return self.distribution(self.own_outputs(observations))
+        return self.distribution(
+            self.own_outputs(observations), allowed_to_each(self.allowed(observations))
+        )
 
     def read(self, observations: Tensor) -> Tensor:
         """See `Actor.read`."""
@@ -210,6 +217,11 @@ class NetworkActor(Actor):
     def mirror_entries(self) -> list[tuple[nn.Parameter, Any]]:
         """See `Actor.mirror_entries`: the second output of the critics."""
         return [(self.critics.weight, (..., 1)), (self.critics.bias, (..., 1))]
+
+
+def allowed_to_each(allowed: Tensor | None) -> Tensor | None:
+    """What was allowed on trajectories (B, T, K, A), for every policy on them: (B, T, K, 1, A)."""
+    return None if allowed is None else allowed.unsqueeze(-2)
 
 
 def padded(rows: Tensor) -> Tensor:

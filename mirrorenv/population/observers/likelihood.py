@@ -44,6 +44,7 @@ class LikelihoodHead(Head):
         heads = shape.num_agents
         hidden = settings.hidden
         self.layout = shape.actions
+        self.allowed = shape.allowed
         trunk = StackedGRU if self.memory else StackedMLP
         self.models = trunk(heads, max(self.seen_features, 1), hidden, generator)
         self.output = StackedLinear(
@@ -76,7 +77,9 @@ class LikelihoodHead(Head):
         actions = self.layout.from_features(lineup.actions.transpose(0, 1))  # (T, B, K, ...)
         actions = actions.unsqueeze(3).expand(observers, *outputs.shape[1:5], *actions.shape[3:])
         # (J, T, B, K, N)
-        steps = self.layout.distribution(outputs, self.log_std).log_probability(actions)
+        allowed = self.allowed(lineup.observations.transpose(0, 1))  # (T, B, K, outputs)
+        allowed = None if allowed is None else allowed.unsqueeze(3)
+        steps = self.layout.distribution(outputs, self.log_std, allowed).log_probability(actions)
         myself = self.identity.bool().view(observers, 1, 1, 1, self.num_agents)
         steps = torch.where(myself, own.permute(2, 1, 0, 3).unsqueeze(-1), steps)
         return accumulate(steps, lineup.mask)
