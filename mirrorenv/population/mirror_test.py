@@ -56,7 +56,7 @@ def play_mirror_test(population: Population, env: MirrorTest, seeds: list[int]) 
     """
     agents = env.possible_agents
     shape = population.shape
-    readers, writers = translators(env.without_recognition, agents, False, env.name)
+    readers, writers, _ = translators(env.without_recognition, agents, False, env.name)
     shown = env.observation_space(agents[0]).spaces
     if not {"lineup_observations", "lineup_actions"} <= shown.keys():
         raise ShapeError(

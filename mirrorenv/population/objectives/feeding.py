@@ -39,6 +39,7 @@ class FedActor(Actor):
         super().__init__()
         self.inner = inner
         self.num_agents = inner.num_agents
+        self.obeys_masks = inner.obeys_masks
         self.width = sum(width for _, width in feeders)
         self._feeders = tuple(one for one, _ in feeders)  # the population's, not a part of this
         self._widths = tuple(width for _, width in feeders)
