@@ -21,7 +21,7 @@ KNOWN_CIRCLES: set[frozenset[str]] = set()
 # The floors of envs, from the ground up: a module imports from floors below its own, or from its
 # own. A folder stands for all modules in it.
 ENVS_FLOORS = (
-    ("account", "actions", "random", "typed_names"),
+    ("account", "actions", "masks", "random", "typed_names"),
     ("world_spec",),
     ("base",),
     ("episodes", "policies", "wrapper"),
