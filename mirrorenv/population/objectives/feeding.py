@@ -59,11 +59,6 @@ class FedActor(Actor):
         return self.inner.fusable
 
     @property
-    def obeys_masks(self) -> bool:
-        """See `Actor.obeys_masks`."""
-        return self.inner.obeys_masks
-
-    @property
     def mirror_paid(self) -> bool:
         """See `Actor.mirror_paid`."""
         return self.inner.mirror_paid
