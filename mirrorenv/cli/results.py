@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -141,13 +142,11 @@ def export(
 ) -> None:
     """Make a result folder from a run: trajectories, lineups, evidence, scores, checksums. Anyone
     can verify it."""
-    from mirrorenv.results.folders.result_folder import refuse_existing
     from mirrorenv.results.runs.run_folder import EXPORTED, RunFolder
 
     name_all(world, code=code)
-    target = out or run / EXPORTED
     options = ExportOptions(
-        target=target,
+        target=out or run / EXPORTED,
         episodes=episodes,
         seed=seed,
         condition=condition,
@@ -157,14 +156,28 @@ def export(
         world=world,
     )
     config = RunFolder.open(run).config
-    refuse_existing(target, overwrite=overwrite)  # before anything slow is loaded
+    work = partial(_export, run, config, options, code, as_json)
+    confined(work, megabytes=kind_of(config).megabytes, seconds=0)
+
+
+def _export(
+    run: Path,
+    config: Mapping[str, Any],
+    options: ExportOptions,
+    code: list[str] | None,
+    as_json: bool,
+) -> None:
+    from mirrorenv.results.folders.result_folder import refuse_existing
+
+    target = options.target
+    refuse_existing(target, overwrite=options.overwrite)  # before anything slow is loaded
     with Waiting(f"playing and writing {target}"):
         kind_of(config).export(run, options)
     if as_json:
         print_json({"result": str(target)})
     else:
         print_path(target)
-    played = world or str(config.get("world", ""))
+    played = options.world or str(config.get("world", ""))
     check = next_steps.verify(target, played, code=code)
     next_steps.print_next(console, check, next_steps.board(target))
 

@@ -70,6 +70,7 @@ class RunKind:
         following: commands to type after the page, given the run, its settings and the run with
             weight 0.
         export: writes the result folder of a run.
+        megabytes: of memory that this may take: the run may be somebody else's.
     """
 
     name: str
@@ -77,6 +78,7 @@ class RunKind:
     write_page: Callable[[Path, Path | None], Path]
     following: Callable[[Path, Mapping[str, Any], Path | None], list[str]]
     export: Callable[[Path, ExportOptions], None]
+    megabytes: int = 1000
 
 
 def kind_of(config: Mapping[str, Any]) -> RunKind:
@@ -190,6 +192,7 @@ KINDS = (
         write_page=_preference_page,
         following=_after_words,
         export=_export_preference,
+        megabytes=8000,  # a language model is loaded
     ),
     RunKind(
         name="debate tournament",
