@@ -18,7 +18,7 @@ from mirrorenv.envs import register as register
 from mirrorenv.envs import registry as registry
 from mirrorenv.envs import spec as spec
 from mirrorenv.envs.adapters.mirror_test import MirrorTest as MirrorTest
-from mirrorenv.instrument.identity import identity as identity
 from mirrorenv.instrument.live.environment import LiveMirror as LiveMirror
+from mirrorenv.instrument.telling_apart import identity as identity
 
 __version__: str

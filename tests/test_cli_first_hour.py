@@ -31,7 +31,7 @@ def test_agents_that_a_world_cannot_have_are_answered_with_what_was_typed(
 ) -> None:
     pytest.importorskip("torch")
     run = ["--run", str(tmp_path / "run")]
-    assert typed(monkeypatch, "train", "turn-v0", "--agents", "3", *run) == 1
+    assert typed(monkeypatch, "train", "turn-v0", "--agents", "3", *run) == 2
     said = capsys.readouterr().err
     assert "--agents 3 is world_options.num_agents" in said
     assert "Known: horizon, reward, size, start" in said
@@ -46,7 +46,7 @@ def test_a_typo_is_said_before_a_run_folder_that_is_taken(
     taken = str(make_run(tmp_path / "run").path)
     for typo, meant in (("population.actor=mpl", "mlp"), ("mirror.reward=cdz", "cds")):
         words = ("train", "ants-v0", "--run", taken, "--seed", "4", "--set", typo)
-        assert typed(monkeypatch, *words) == 1
+        assert typed(monkeypatch, *words) == 2
         assert meant in capsys.readouterr().err
     assert typed(monkeypatch, "train", "ants-v0", "--run", taken, "--seed", "4") == 1
     assert "holds a run" in capsys.readouterr().err
@@ -142,7 +142,7 @@ def test_a_world_of_ones_own_without_pictures_is_said_to_draw_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
 ) -> None:
     gif = tmp_path / "x.gif"
-    assert typed(monkeypatch, "play", "mirrorenv.testing:Flawless", "--gif", str(gif)) == 1
+    assert typed(monkeypatch, "play", "mirrorenv.testing:Flawless", "--gif", str(gif)) == 2
     assert "draws nothing" in capsys.readouterr().err
     assert not gif.exists()
 
@@ -156,5 +156,5 @@ def test_an_audit_fits_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: Captu
 
 def test_a_near_name_is_offered_once(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     words = ("mirrorenv.testing:Flawless", "--set", "world_options.horizn=3")
-    assert typed(monkeypatch, "play", *words) == 1
+    assert typed(monkeypatch, "play", *words) == 2
     assert capsys.readouterr().err.count("horizon") == 1

@@ -46,7 +46,7 @@ def refused(
         (("--set", "world_options.start=left"), "'middle' or 'random'"),
         (("--set", "world_options.num_agents=20"), "population.observer.neighbours=8"),
         (("--set", "mirror.credit=adversarial"), "teams"),
-        (("--actor", "lstm"), "Known: byt5, byte_transformer, goals, gru, mlp."),
+        (("--actor", "lstm"), "Known: byt5, byte_transformer, goals, gru, mlp, transformer."),
         (("--set", "mirror.teams=3"), "a list belongs here"),
         (("--set", "mirror=3"), "a table of names and values belongs here"),
         (("--set", "population.auxiliaries=[{name:x}]"), "a blank after the colon: name: x"),

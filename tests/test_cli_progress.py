@@ -61,7 +61,8 @@ def test_the_bar_shows_recognition_beside_the_limit_both_returns_and_the_speed()
 def test_without_a_terminal_each_evaluation_is_a_line() -> None:
     lines = shown(terminal=False).strip().splitlines()
     assert lines[0] == (
-        "training mirrorenv/ants-v0: 1,280 steps (whole iterations of 256 episodes) for 1,000"
+        "training mirrorenv/ants-v0: 1,280 steps planned for 1,000 asked for "
+        "(whole iterations of 256 episodes)"
     )
     assert (
         " ".join(lines[1].split()) == "500 steps top-1 0.75 nats 0.90/1.20 (max 1.39) return 3.50"

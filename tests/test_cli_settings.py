@@ -90,7 +90,7 @@ def test_a_near_miss_is_answered_with_what_was_meant(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     code, _, said = ended(monkeypatch, capsys, *words)
-    assert code == 1
+    assert code == 2
     assert says in said
 
 

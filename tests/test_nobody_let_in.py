@@ -148,8 +148,9 @@ COMMANDS = {
     "debate score": (["debate", "score", "."], 1),
     "debate view": (["debate", "view", "."], 1),
     "debate check": (["debate", "check", "."], 1),
-    "prefer train": (["prefer", "train", "--config", "nowhere.toml"], 1),
-    "train": (["train", "antz-v0"], 1),
+    "prefer train": (["prefer", "train", "--config", "nowhere.toml"], 2),
+    "train": (["train", "antz-v0"], 2),
+    "identity": (["identity", ".", "--out", "../identity.html"], 0),
 }
 
 

@@ -17,8 +17,8 @@ import numpy as np
 from scipy.optimize import brentq
 
 from benchmarks.shared.runner import Script, machine
-from mirrorenv.instrument.identity import identity_of
 from mirrorenv.instrument.record import Lineups, StepRecord
+from mirrorenv.instrument.telling_apart import identity_of
 from mirrorenv.mirror.arrays import Floats64
 from mirrorenv.mirror.belief import log_softmax
 

@@ -59,8 +59,8 @@ def identity(
     ends_in(out, ".html", "--out")
     roles = _roles(columns or [])
     with Waiting("reading") as status:
-        from mirrorenv.instrument.identity import identity as measured
         from mirrorenv.instrument.page import write_page
+        from mirrorenv.instrument.telling_apart import identity as measured
         from mirrorenv.instrument.words import sentences, to_dict
 
         found = measured(

@@ -1,10 +1,10 @@
 from mirrorenv.instrument.diversity import system_neural_diversity as system_neural_diversity
 from mirrorenv.instrument.doors.mapping import Mapped as Mapped
 from mirrorenv.instrument.doors.opening import open_log as open_log
-from mirrorenv.instrument.identity import Identity as Identity
-from mirrorenv.instrument.identity import identity as identity
-from mirrorenv.instrument.identity import identity_of as identity_of
 from mirrorenv.instrument.live.environment import LiveMirror as LiveMirror
 from mirrorenv.instrument.record import ChatRecord as ChatRecord
 from mirrorenv.instrument.record import Lineups as Lineups
 from mirrorenv.instrument.record import StepRecord as StepRecord
+from mirrorenv.instrument.telling_apart import Identity as Identity
+from mirrorenv.instrument.telling_apart import identity as identity
+from mirrorenv.instrument.telling_apart import identity_of as identity_of

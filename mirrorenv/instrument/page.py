@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from mirrorenv.instrument.identity import Identity
 from mirrorenv.instrument.measured import Part
+from mirrorenv.instrument.telling_apart import Identity
 from mirrorenv.instrument.words import headline, sentences
 from mirrorenv.mirror.intervals import Estimate
 from mirrorenv.results.report.chart import Chart

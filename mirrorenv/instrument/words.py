@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from mirrorenv.instrument.identity import Identity
 from mirrorenv.instrument.measured import Part, Reading
+from mirrorenv.instrument.telling_apart import Identity
 from mirrorenv.mirror.intervals import Estimate
 
 __all__ = ["headline", "sentences", "to_dict"]

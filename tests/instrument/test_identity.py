@@ -11,10 +11,10 @@ import pytest
 import mirrorenv
 from mirrorenv.errors import LogError
 from mirrorenv.instrument.diversity import system_neural_diversity
-from mirrorenv.instrument.identity import identity_of
 from mirrorenv.instrument.measured import limit_reading
 from mirrorenv.instrument.over_episodes import _log_e
 from mirrorenv.instrument.record import ChatRecord, Lineups
+from mirrorenv.instrument.telling_apart import identity_of
 from tests.instrument.logs import ALIKE, HABITS, log_of
 
 

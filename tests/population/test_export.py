@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from mirrorenv.cli.app import app
 from mirrorenv.envs import make_batch, registry, spec
-from mirrorenv.errors import ConfigError
+from mirrorenv.errors import RunFolderError
 from mirrorenv.population.checkpoint import save_population
 from mirrorenv.population.evaluate import evaluate
 from mirrorenv.population.experience import population_shape
@@ -122,5 +122,5 @@ def test_the_command_writes_into_the_run_and_a_board_links_no_page(tmp_path):
 
 def test_an_unfinished_run_is_refused(tmp_path):
     run_folder(tmp_path / "run", "mirrorenv/ants-v0", finish=False)
-    with pytest.raises(ConfigError, match="is running, not finished"):
+    with pytest.raises(RunFolderError, match="is running, not finished"):
         export_run(tmp_path / "run", tmp_path / "result", episodes=8)
