@@ -35,7 +35,7 @@ def test_agents_that_a_world_cannot_have_are_answered_with_what_was_typed(
     said = capsys.readouterr().err
     assert "--agents 3 is world_options.num_agents" in said
     assert "Known: horizon, reward, size, start" in said
-    assert typed(monkeypatch, "train", "turn-v0", "--set", "world_options.num_agents=3", *run) == 1
+    assert typed(monkeypatch, "train", "turn-v0", "--set", "world_options.num_agents=3", *run) == 2
     assert "--agents" not in capsys.readouterr().err
 
 
@@ -157,4 +157,4 @@ def test_an_audit_fits_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: Captu
 def test_a_near_name_is_offered_once(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     words = ("mirrorenv.testing:Flawless", "--set", "world_options.horizn=3")
     assert typed(monkeypatch, "play", *words) == 2
-    assert capsys.readouterr().err.count("horizon") == 1
+    assert capsys.readouterr().err.count("Did you mean horizon?") == 1

@@ -113,25 +113,26 @@ def test_wrong_usage_is_an_object_for_scripts(
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "code"),
     [
-        ("train", "antz-v0"),
-        ("evaluate", "nowhere"),
-        ("report", "nowhere"),
-        ("check", "courier:Couriers"),
-        ("play", "antz-v0"),
-        ("verify", "nowhere"),
-        ("settings", "train", "weigth"),
-        ("debate", "run", "nowhere.toml"),
-        ("debate", "score", "nowhere"),
-        ("prefer", "train", "--config", "nowhere.toml"),
-        ("results", "export", "nowhere"),
-        ("board", "build", "nowhere"),
+        (("train", "antz-v0"), 2),
+        (("evaluate", "nowhere"), 1),
+        (("report", "nowhere"), 1),
+        (("check", "courier:Couriers"), 1),
+        (("play", "antz-v0"), 2),
+        (("verify", "nowhere"), 1),
+        (("settings", "train", "weigth"), 2),
+        (("debate", "run", "nowhere.toml"), 2),
+        (("debate", "score", "nowhere"), 1),
+        (("prefer", "train", "--config", "nowhere.toml"), 2),
+        (("results", "export", "nowhere"), 1),
+        (("board", "build", "nowhere"), 1),
     ],
-    ids=" ".join,
+    ids=lambda one: " ".join(one) if isinstance(one, tuple) else "",
 )
 def test_an_error_is_an_object_for_scripts_and_is_said_although_quiet(
     words: tuple[str, ...],
+    code: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -143,7 +144,7 @@ def test_an_error_is_an_object_for_scripts_and_is_said_although_quiet(
         main()
     said = capsys.readouterr()
     found = json.loads(said.out.splitlines()[-1])
-    assert end.value.code == found["exit_code"] == 1
+    assert end.value.code == found["exit_code"] == code
     assert found["error"].split()[0] in said.err
 
 
