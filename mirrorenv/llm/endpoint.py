@@ -168,7 +168,7 @@ class EndpointClient:
         content = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
 
         async def attempt() -> dict[str, Any]:
-            async with self.gate.slot():
+            async with self.gate.slot(self.connection.places.values()):
                 closed = self.closed  # after the wait for a place: another call may have found out
                 if closed is not None:
                     raise CallFailed(closed, tuple(failed), closed=True)

@@ -50,14 +50,19 @@ class Gate:
         self.limit = min(self.limit, float(self.cap))
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Wait for a place, and hold it."""
+    async def slot(self, names: Iterable[str] = ()) -> AsyncIterator[None]:
+        """Wait for a place and for the end of a pause, and hold it.
+
+        Args:
+            names: what is asked, as it would be closed; what is closed waits for no pause.
+        """
+        asked = tuple(names)
         async with self._change:
             await self._change.wait_for(lambda: self.in_flight < max(1, int(self.limit)))
             self.in_flight += 1
             self.highest = max(self.highest, self.in_flight)
         try:
-            while (wait := self._open_at - time.monotonic()) > 0 and not self.closed:
+            while (wait := self._open_at - time.monotonic()) > 0 and not self.closed_for(asked):
                 await asyncio.sleep(min(wait, 1.0))
             yield
         finally:

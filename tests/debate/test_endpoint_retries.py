@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("httpx2", reason="the client comes with the extra llm")
 
 from mirrorenv.debate.players import CallFailed, make_player
+from mirrorenv.llm.rate_limit import Gate
 from tests.debate.asking import ask, card, views
 from tests.debate.stub import player_like
 
@@ -121,3 +122,23 @@ def test_one_address_has_one_gate_that_shrinks_when_refused_and_grows_when_answe
     for _ in range(40):
         gate.on_success()
     assert gate.limit == 5.0
+
+
+@pytest.mark.parametrize(("asked", "pauses"), [("one model", 0), ("another model", 1)])
+def test_a_pause_holds_for_all_that_is_not_closed(asked, pauses, monkeypatch):
+    gate = Gate(2)
+    gate.back_off(60.0)
+    gate.close("unknown", "one model")
+    slept = []
+
+    async def over(seconds):
+        slept.append(seconds)
+        gate._open_at = 0.0
+
+    async def take():
+        async with gate.slot([asked]):
+            pass
+
+    monkeypatch.setattr("mirrorenv.llm.rate_limit.asyncio.sleep", over)
+    asyncio.run(take())
+    assert len(slept) == pauses
