@@ -56,6 +56,9 @@ def test_the_same_seed_plays_the_same_episode_and_another_one_another():
         (["play", "conformity-v0", "--human"], ConfigError, "leave out --human"),
         (["play", "ants-v0", "--gif", "never.png"], ConfigError, "never.gif"),
         (["play", "ants-v0", "--gif", "never.gif", "--fps", "99"], ConfigError, "fps"),
+        (["play", "ants-v0", "--live-mirror"], ConfigError, "give --gif"),
+        (["play", "ants-v0", "--gif", "never.gif", "--delay", "0"], ConfigError, "--live-mirror"),
+        (["play", "ants-v0", "--noise", "0.2"], ConfigError, "belong to --live-mirror"),
     ],
 )
 def test_what_cannot_be_played_is_said(arguments, error, says):

@@ -71,10 +71,13 @@ def play(
             "moves along?",
         ),
     ] = False,
-    delay: Annotated[int, typer.Option(min=0, help="Of --live-mirror, in steps.")] = 0,
+    delay: Annotated[
+        int | None, typer.Option(min=0, help="Of --live-mirror, in steps (default: 0).")
+    ] = None,
     noise: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Of --live-mirror: moves shown by lot.")
-    ] = 0.2,
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Of --live-mirror: moves shown by lot (default: 0.2)."),
+    ] = None,
     overrides: WorldOptions = None,
     code: Code = None,
     quiet: Quiet = False,
@@ -89,7 +92,9 @@ def play(
     name_all(world, code=code)
     if live_mirror and gif is None and not human:
         raise ConfigError("--live-mirror is to look at: give --gif FILE.gif, or --human")
-    mirror = (delay, noise) if live_mirror else None
+    if not live_mirror and (delay is not None or noise is not None):
+        raise ConfigError("--delay and --noise belong to --live-mirror: give it, or leave them out")
+    mirror = (delay or 0, 0.2 if noise is None else noise) if live_mirror else None
     seeds = range(seed, seed + episodes)
     asked = _Asked(world, policy, gif, human, seeds, fps, overrides, mirror)
     work = partial(_played, asked, code, quiet, as_json)
