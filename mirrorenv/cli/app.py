@@ -51,8 +51,8 @@ app = typer.Typer(
     help="A mirror test for agents: shown what it and its neighbours did, without names, can it "
     "say who did which?",
 )
-add_commands(app, worlds, settings, train, evaluate, report, play, audit, check, verify, version)
-add_commands(app, identity)
+add_commands(app, worlds, settings, train, evaluate, report, play, audit, check, verify)
+add_commands(app, version, identity)
 app.add_typer(debate, name="debate")
 app.add_typer(prefer, name="prefer")
 app.add_typer(results, name="results")

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from mirrorenv.cli import next_steps
 from mirrorenv.cli._common import (
     Json,
     Quiet,
@@ -82,7 +81,6 @@ def identity(
     console.print(table)
     for warning in found.warnings:
         complain(in_one_line(warning))
-    next_steps.print_next(console, f"open {next_steps.pasted([str(page)])}")
     if as_json:
         print_json({**to_dict(found), "page": str(page)})
     else:

@@ -146,7 +146,7 @@ def identity_of(
         None if glance is None else _alone([glance], lineups, fold)[0].identity,
         enrolment_curve([one for one in readers if one.quick], lineups, seed, reading.most),
         watched([one for one in readers if one.quick], lineups, seed),
-        notes=list(record.notes),
+        notes=[*record.notes, *_left_out(record)],
     )
     return _completed(found, record, policies)
 
@@ -163,6 +163,13 @@ def _readers(
         readers.append(Policy(record, seed))
     single = column_readers(record, symbols)[:_COLUMNS]
     return readers, list(single), first_glance(record, symbols)
+
+
+def _left_out(record: StepRecord | ChatRecord) -> list[str]:
+    columns = 0 if isinstance(record, ChatRecord) else len(record.columns + record.action_columns)
+    if columns <= _COLUMNS:
+        return []
+    return [f"of {columns:,} columns the first {_COLUMNS} are read by themselves"]
 
 
 def _alone(readers: Sequence[Reader], lineups: Lineups, fold: Ints64) -> list[Part]:

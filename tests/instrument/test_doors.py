@@ -199,6 +199,7 @@ def test_one_long_episode_is_cut_where_somebody_says(tmp_path: Path) -> None:
         ("agent,agent\na,1\n", "each once"),
         ("agent,action\n", "no rows"),
         ("agent,reward\na,1\nb,2\n", "no column of actions"),
+        ("agent,logp[a],action\na,-1,0\nb,-1,0\n", "none under b"),
         ("agent,logp[a],logp[b],action\na,inf,1,0\nb,1,1,0\n", "no finite number"),
     ],
 )
@@ -208,6 +209,44 @@ def test_what_is_no_log_is_refused_by_place(text: str, said: str, tmp_path: Path
     with pytest.raises(LogError, match=r"log\.csv") as refused:
         open_log([path], Mapped())
     assert said in str(refused.value)
+
+
+def test_what_is_typed_of_columns_is_heeded_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("agent,action,text\na,1,yes\nb,0,no\n")
+    assert isinstance(open_log([path], Mapped()), ChatRecord)
+    steps = open_log([path], Mapped({"action": "action"}))
+    assert isinstance(steps, StepRecord)
+    assert steps.action_columns == ("action",)
+    with pytest.raises(LogError, match="agent is one column"):
+        Mapped({"agent": ["agent", "text"]})
+    with pytest.raises(LogError, match="of texts, or of actions"):
+        Mapped({"text": "text", "action": "action"})
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (['{"agent": "a", "action": 1}', '{"agent": "b", "action": 0, "x": 2}'], "'x' stands"),
+        (['{"messages": [{"role": "a", "content": [{"text": "hi"}]}]}'], "content is a list"),
+    ],
+)
+def test_what_a_line_holds_and_others_do_not_is_refused(
+    lines: list[str], said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join(lines))
+    with pytest.raises(LogError, match=said):
+        open_log([path], Mapped())
+
+
+def test_conversations_of_a_long_file_stay_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mirrorenv.instrument.doors.files._CHUNK", 2)
+    line = json.dumps({"messages": [{"role": "Ann", "content": "yes"}]})
+    (tmp_path / "log.jsonl").write_text("\n".join([line] * 5))
+    assert open_log([tmp_path / "log.jsonl"], Mapped()).lineups.num_episodes == 5
 
 
 def test_a_pickle_in_an_npz_is_refused(tmp_path: Path) -> None:

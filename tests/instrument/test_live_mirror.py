@@ -151,6 +151,21 @@ def test_the_same_seed_is_the_same_game() -> None:
     assert _watching(games[0], 3) == _watching(games[1], 3)
 
 
+def test_an_agent_that_joins_late_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    game = _game()
+    game.reset(seed=0)
+    step = game.env.step
+
+    def joined(moves: dict[str, int]) -> object:
+        answer = step(moves)
+        game.env.agents = [*game.env.agents, "ant_9"]
+        return answer
+
+    monkeypatch.setattr(game.env, "step", joined)
+    with pytest.raises(WorldError, match="ant_9 joined late"):
+        game.step({agent: np.zeros(6, int) for agent in game.agents})
+
+
 def test_what_is_no_such_environment_is_refused() -> None:
     with pytest.raises(WorldError, match="must choose among moves"):
         LiveMirror(mirrorenv.make("mirrorenv/point-v0"))

@@ -14,7 +14,7 @@ from mirrorenv.errors import LogError
 from mirrorenv.instrument.doors.table import Place, Rows
 from mirrorenv.mirror.arrays import AnyArray, Ints64
 
-__all__ = ["AgentEpisode", "TeamEpisode", "array_rows", "rllib_rows", "texts_of"]
+__all__ = ["AgentEpisode", "TeamEpisode", "array_rows", "rllib_rows"]
 
 _STARTS = ("episode_starts", "dones", "terminals")
 
@@ -158,16 +158,3 @@ def _agent_rows(episode: AgentEpisode, agent: str, number: int) -> dict[str, Any
         "observation": seen.astype(np.float64),
         "action": actions.astype(np.float64),
     }
-
-
-def texts_of(values: AnyArray) -> AnyArray:
-    """A column as texts: whole numbers without a decimal point.
-
-    Args:
-        values: (R,) numbers or texts.
-    """
-    if values.dtype == object:
-        return values
-    whole = values.ndim == 1 and np.array_equal(values, np.rint(values))
-    words = values.astype(np.int64).astype(str) if whole else values.astype(str)
-    return words.astype(object)

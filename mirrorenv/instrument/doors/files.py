@@ -111,14 +111,16 @@ def json_rows(held: list[Any], place: Place) -> Rows:
     for row, one in enumerate(held):
         if not isinstance(one, dict):
             raise LogError(f"{place.at(row)}: an object belongs there")
-        flat += _messages(one, row) if isinstance(one.get("messages"), list) else [_flat(one)]
+        flat += _messages(one, row, place) if _is_chat(one) else [_flat(one)]
     if not flat:
         raise LogError(f"{place.at(0)}: there are no rows")
     columns = {}
+    for row, one in enumerate(flat):
+        for name in flat[0].keys() ^ one.keys():
+            raise LogError(
+                f"{place.at(row)}: '{name[:80]}' stands there or in the first row, and not in both"
+            )
     for name in flat[0]:
-        for row, one in enumerate(flat):
-            if name not in one:
-                raise LogError(f"{place.at(row)} has no '{name[:80]}', and others have")
         columns[name] = column_of([one[name] for one in flat], name, place)
     return Rows(columns, place)
 
@@ -133,15 +135,24 @@ def _flat(one: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _messages(one: dict[str, Any], row: int) -> list[dict[str, Any]]:
+def _is_chat(one: dict[str, Any]) -> bool:
+    return isinstance(one.get("messages"), list)
+
+
+def _messages(one: dict[str, Any], row: int, place: Place) -> list[dict[str, Any]]:
     found = []
+    name = one.get("id", place.start + row)
     for turn, message in enumerate(one["messages"]):
         if not isinstance(message, dict):
-            raise LogError(f"conversation {row}, message {turn}: an object belongs there")
+            raise LogError(f"{place.at(row)}, message {turn}: an object belongs there")
         speaker = message.get("name") or message.get("role")
         content = message.get("content")
-        if isinstance(content, str) and content.strip():
-            name = one.get("id", row)
+        if content is not None and not isinstance(content, str):
+            raise LogError(
+                f"{place.at(row)}, message {turn}: its content is a {type(content).__name__}, and "
+                "texts are read; join its parts"
+            )
+        if content and content.strip():
             found.append({"conversation": name, "turn": turn, "speaker": speaker, "text": content})
     return found
 

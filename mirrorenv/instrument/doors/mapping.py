@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mirrorenv.errors import LogError
-from mirrorenv.instrument.doors.arrays import texts_of
-from mirrorenv.instrument.doors.table import Rows
+from mirrorenv.instrument.doors.table import Rows, texts_of
 from mirrorenv.instrument.record import ChatRecord, Lineups, StepRecord
 from mirrorenv.mirror.arrays import AnyArray, Floats64, Ints64
 
@@ -33,6 +32,7 @@ _NAMES = {
 ROLES: dict[str, tuple[str, ...]] = {role: tuple(names.split()) for role, names in _NAMES.items()}
 """Role -> names that columns of it go by, the likeliest first."""
 _MANY = ("action", "observation", "text")
+_SEVERAL = frozenset(("action", "observation"))
 _ENDS = ("done", "dones", "terminated", "truncated", "terminal", "terminals")
 _STARTS = ("episode_starts", "episode_start")
 _OTHER = re.compile(
@@ -63,6 +63,11 @@ class Mapped:
         for role in self.columns:
             if role not in ROLES:
                 raise LogError(f"--columns {role}=...: the roles are {', '.join(ROLES)}")
+        for role, names in self.columns.items():
+            if role not in _SEVERAL and not isinstance(names, str) and len(names) != 1:
+                raise LogError(f"--columns {role}={','.join(names)}: {role} is one column")
+        if "text" in self.columns and _SEVERAL.intersection(self.columns):
+            raise LogError("--columns: a log is of texts, or of actions and observations")
         if self.steps_per_episode is not None and self.steps_per_episode < 1:
             raise LogError(f"steps_per_episode must be at least 1, got {self.steps_per_episode}")
 
@@ -109,10 +114,12 @@ def _roles(rows: Rows, mapped: Mapped) -> dict[str, list[str]]:
         if role not in found:
             found[role] = _guessed(rows, role, taken)
             taken.update(found[role])
-    if found["text"] and "action" not in mapped.columns:
+    if found["text"] and not _SEVERAL.intersection(mapped.columns):
         found["action"] = []
         found["observation"] = []
-    elif not found["observation"] and "observation" not in mapped.columns:
+    else:
+        found["text"] = []
+    if not found["text"] and not found["observation"] and "observation" not in mapped.columns:
         found["observation"] = _left_over(rows, taken)
     if not (found["text"] or found["action"] or found["observation"]):
         raise LogError(
@@ -141,7 +148,7 @@ def _guessed(rows: Rows, role: str, taken: set[str]) -> list[str]:
             several = [name for name in free if pattern.match(name) and not _LAW.match(name)]
             several = [name for name in several if not _OTHER.match(name.lower())]
             if several:
-                return several
+                return several if role in _SEVERAL else several[:1]
     return []
 
 
@@ -317,6 +324,12 @@ def _law(rows: Rows, names: tuple[str, ...], order: Ints64) -> Floats64 | None:
                 with np.errstate(divide="ignore"):
                     values = np.log(values)
             found[match[2]] = values
-    if set(found) != set(names):
+    if not found:
         return None
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise LogError(
+            f"{rows.place.file}: there are probabilities under {', '.join(sorted(found))[:200]}, "
+            f"none under {', '.join(missing)[:200]}; the ceiling needs logp[NAME] of every agent"
+        )
     return np.stack([found[name] for name in names], axis=1)

@@ -15,7 +15,7 @@ import numpy as np
 from mirrorenv.errors import LogError
 from mirrorenv.mirror.arrays import AnyArray
 
-__all__ = ["DOORS", "Place", "Rows", "column_of", "door", "joined"]
+__all__ = ["DOORS", "Place", "Rows", "column_of", "door", "joined", "texts_of"]
 
 MOST_ROWS = 20_000_000
 
@@ -148,3 +148,16 @@ def joined(parts: list[Rows]) -> Rows:
             pieces = [piece.astype(str).astype(object) for piece in pieces]
         columns[name] = np.concatenate(pieces)
     return Rows(columns, parts[0].place)
+
+
+def texts_of(values: AnyArray) -> AnyArray:
+    """A column as texts: whole numbers without a decimal point.
+
+    Args:
+        values: (R,) numbers or texts.
+    """
+    if values.dtype == object:
+        return values
+    whole = values.ndim == 1 and np.array_equal(values, np.rint(values))
+    words = values.astype(np.int64).astype(str) if whole else values.astype(str)
+    return words.astype(object)

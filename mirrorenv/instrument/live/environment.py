@@ -66,7 +66,7 @@ class LiveMirror(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
 
     Raises:
         ConfigError: if an argument is out of range.
-        WorldError: if it is no such environment.
+        WorldError: if it is no such environment, or an agent joins late.
     """
 
     metadata: dict[str, Any] = {"name": "live_mirror", "is_parallelizable": True}  # noqa: RUF012
@@ -150,6 +150,11 @@ class LiveMirror(ParallelEnv):  # type: ignore[misc]  # pettingzoo ships no type
         chosen = {agent: np.asarray(actions[agent]) for agent in self.agents}
         moves = {agent: int(one[0]) for agent, one in chosen.items()}
         seen, rewards, terminated, truncated, infos = self.env.step(moves)
+        late = sorted(map(str, set(self.env.agents) - set(chosen)))
+        if late:
+            raise WorldError(
+                f"LiveMirror: {', '.join(late)} joined late, and was not watched so far"
+            )
         for agent in self.possible_agents:
             lot = int(self._rng.integers(self.distortion.moves))
             self._done[agent].append(moves.get(agent, lot))  # who is out moves by lot
